@@ -1,0 +1,82 @@
+# Two commands for a fresh machine: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet
+
+# The first Python on the path that is new enough; `make PYTHON=... test` chooses another.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
+  "$$one" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$one"; break; }; done)
+
+.PHONY: help demo test check format lint types tidy fix wheel-test peers bench clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help: ## List what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+# One stamp a set of packages: pip runs again only when pyproject.toml has changed, or when the folder has moved, for
+# an editable install remembers where it was made.
+$(shell [ "$$(cat $(VENV)/.installed 2>/dev/null)" = "$(CURDIR)" ] || rm -f $(VENV)/.installed*)
+
+$(VENV)/.installed: pyproject.toml
+	@"$(PYTHON)" -c '$(NEW_ENOUGH)' 2>/dev/null || \
+	  { echo "listenkey needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "this Python cannot make environments: install its venv (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@echo "Making $(VENV) with $$("$(PYTHON)" --version) (once; less than a minute) ..."
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@echo "Installing listenkey ..."
+	@$(PIP) install --editable .
+	@printf '%s' "$(CURDIR)" >$@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --group test
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-test
+	@echo "Installing what the checks need ..."
+	@$(PIP) install --group dev
+	@touch $@
+
+demo: $(VENV)/.installed ## The whole thing with no account and no internet
+	@$(PY) -m listenkey demo $(ARGS)
+
+test: $(VENV)/.installed-test ## The whole suite
+	@$(PY) -m pytest $(ARGS)
+
+check: format lint types tidy wheel-test test ## What continuous integration runs
+
+format: $(VENV)/.installed-dev ## Formatting (reads only; `make fix` writes)
+	@$(PY) -m ruff format --check .
+
+lint: $(VENV)/.installed-dev ## Lint
+	@$(PY) -m ruff check .
+
+types: $(VENV)/.installed-dev ## mypy strict; pyright on the public types and on tests/typing
+	@$(PY) -m mypy
+	@$(PY) tests/typing/complete.py
+	@$(PY) -m pyright --pythonpath $(PY) tests/typing/api.py
+
+tidy: $(VENV)/.installed-test ## The house rules: floors, lengths, words
+	@$(PY) -m pytest -q tests/tidy
+
+fix: $(VENV)/.installed-dev ## Write the formatting and the safe fixes
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+wheel-test: $(VENV)/.installed ## The built wheel, with src out of the way
+	@sh tests/wheel/run.sh $(PY)
+
+peers: $(VENV)/.installed ## Unmodified peers against the sandbox, each in an environment of its own
+	@$(PY) benchmarks/peers/run.py $(ARGS)
+
+bench: $(VENV)/.installed-test ## Benchmarks
+	@$(PY) -m benchmarks $(ARGS)
+
+clean: ## Remove what was made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

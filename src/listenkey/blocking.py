@@ -1,0 +1,82 @@
+"""`BlockingUserStream`: the same stream for scripts and notebooks; its work goes on in a thread of the library's own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final, Self
+
+from listenkey.errors import UsageError
+from listenkey.health import Health
+from listenkey.items import Item
+from listenkey.portal import Portal
+from listenkey.stream import UserStream
+
+BATCH_MAX: Final = 512
+"""Items fetched at once: changing threads costs as much as dozens of items."""
+
+
+class BlockingUserStream:
+    """
+    Everything that happens to one account, as it happens, for code without `async`.
+
+        with UserStream.blocking(api_key=...) as stream:
+            for item in stream:
+                ...
+
+    Takes the arguments of `UserStream` and gives the same items. The key is renewed and sockets are replaced in a
+    background thread, so a loop body that takes long costs a lag and no event.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        self._stream = UserStream(**arguments)
+        self._portal = Portal()
+        self._ready: deque[Item] = deque()
+        self._open = False
+
+    def __enter__(self) -> Self:
+        self._portal.call(self._stream.__aenter__)
+        self._open = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the stream."""
+        if self._open:
+            self._open = False
+            try:
+                self._portal.call(self._stream.aclose)
+            finally:
+                self._portal.close()
+
+    def __iter__(self) -> Iterator[Item]:
+        return self
+
+    def __next__(self) -> Item:
+        """The next item; waits for it, and raises what ended the stream."""
+        if not self._ready:
+            if not self._open:
+                raise UsageError("open the stream first: with UserStream.blocking(...) as stream")
+            self._ready.extend(self._portal.call(self._next_batch))
+        if not self._ready:
+            raise StopIteration
+        return self._ready.popleft()
+
+    async def _next_batch(self) -> list[Item]:
+        try:
+            first = await self._stream.__anext__()
+        except StopAsyncIteration:
+            return []
+        return [first, *self._stream.take_ready(BATCH_MAX)]
+
+    def health(self) -> Health:
+        """How the stream is, now."""
+        return self._portal.call(self._health) if self._open else self._stream.health()
+
+    async def _health(self) -> Health:
+        return self._stream.health()

@@ -1,0 +1,81 @@
+"""What the view knows: the stream's items, folded. Pure; drawing is `view.py`."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+from listenkey.cli.figures import is_zero
+from listenkey.cli.rows import Row, rows_of
+from listenkey.events import AccountUpdate, BalancePositionUpdate, GreekUpdate, LegacyAccountUpdate, RiskLevelChange
+from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+
+RECENT_MAX: Final = 250
+"""Rows kept for the table: more than the tallest terminal shows."""
+
+
+class Board:
+    """
+    The latest of everything.
+
+    Attributes:
+        version: Grows with every item, so that a screen knows whether to draw.
+        recent: Order events, gaps and lives, oldest first.
+        greeks, positions, balances: By underlying, symbol and asset: the words of the newest event of each.
+        totals: Of the newest ACCOUNT_UPDATE.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.account = ""
+        self.recent: deque[Item] = deque(maxlen=RECENT_MAX)
+        self.greeks: dict[str, dict[str, Any]] = {}
+        self.positions: dict[str, dict[str, Any]] = {}
+        self.balances: dict[str, dict[str, Any]] = {}
+        self.totals: dict[str, Any] = {}
+        self.risk_level = ""
+        self.events = 0
+        self.last_received_ms: int | None = None
+
+    def add(self, item: Item) -> None:
+        """Fold one item in."""
+        self.version += 1
+        self.account = item.account
+        if not isinstance(item, Update):
+            self.recent.append(item)
+            return
+        self.events += 1
+        self.last_received_ms = item.received_ms
+        match item.event:
+            case GreekUpdate() | BalancePositionUpdate() | AccountUpdate() | LegacyAccountUpdate():
+                self._fold(item.event.to_dict())
+            case RiskLevelChange():
+                self.risk_level = item.event.risk_level
+            case _:
+                self.recent.append(item)
+
+    def _fold(self, words: dict[str, Any]) -> None:
+        for one in words.get("greeks", ()):
+            self.greeks[str(one.get("underlying"))] = one
+        for one in words.get("balances", ()):
+            self.balances[str(one.get("asset"))] = one
+        for one in words.get("positions", ()):
+            symbol = str(one.get("symbol"))
+            if is_zero(one.get("quantity")):
+                self.positions.pop(symbol, None)
+            else:
+                self.positions[symbol] = one
+        if "equity" in words:
+            self.totals = words
+
+    def newest(self, count: int) -> list[Row | Live | GapOpened | GapClosed]:
+        """At most `count` lines for the table, newest first."""
+        lines: list[Row | Live | GapOpened | GapClosed] = []
+        for item in reversed(self.recent):
+            if len(lines) >= count:
+                break
+            if isinstance(item, Update):
+                lines.extend(reversed(rows_of(item.event)))
+            else:
+                lines.append(item)
+        return lines[:count]

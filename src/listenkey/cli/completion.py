@@ -1,0 +1,29 @@
+"""`listenkey completion`: the script that makes a shell complete the command."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from listenkey.cli.lazy import Command
+from listenkey.cli.options import debug_option
+
+
+@click.command(cls=Command)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@debug_option
+def completion(shell: str) -> None:
+    """
+    Print the completion script of SHELL.
+
+    \b
+    Examples:
+      listenkey completion bash > ~/.local/share/bash-completion/completions/listenkey
+      listenkey completion zsh > ~/.zfunc/_listenkey          # with fpath+=~/.zfunc before compinit
+      listenkey completion fish > ~/.config/fish/completions/listenkey.fish
+    """
+    from listenkey.cli import command
+
+    found = get_completion_class(shell)
+    assert found is not None, "click knows the three shells that the argument allows"
+    click.echo(found(command, {}, "listenkey", "_LISTENKEY_COMPLETE").source())

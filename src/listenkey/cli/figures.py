@@ -1,0 +1,67 @@
+"""Amounts, times and ages as people read them. Works on texts, so that a strange amount is shown and never raises."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Final
+
+from listenkey.cli.redact import plain
+
+AMOUNT: Final = re.compile(r"(-?)(\d{1,24})(?:\.(\d{1,18}))?", re.ASCII)
+
+MS_MAX: Final = 253_402_300_799_999
+"""The end of the year 9999: what a datetime can hold."""
+
+
+def amount(value: object, places: int = 8) -> str:
+    """
+    An amount of the venue, without the zeros at its end and with commas between thousands.
+
+    Args:
+        value: As the event has it: a text, or absent.
+        places: Digits after the point at most; more are cut, not rounded, and only here on the screen.
+    """
+    text = "" if value is None else str(value)
+    found = AMOUNT.fullmatch(text)
+    if found is None:
+        return plain(text, 24)
+    sign, whole, fraction = found[1], found[2].lstrip("0") or "0", (found[3] or "")[:places].rstrip("0")
+    grouped = f"{int(whole):,}" if len(whole) > 4 else whole
+    shown = f"{grouped}.{fraction}" if fraction else grouped
+    return shown if shown == "0" else sign + shown
+
+
+def fee(value: str) -> str:
+    """A fee to four places; smaller ones in full, so that they do not look like none."""
+    short = amount(value, 4)
+    return amount(value) if is_zero(short) else short
+
+
+def is_zero(value: object) -> bool:
+    """Whether an amount is absent or nothing but zeros."""
+    return not re.search(r"[1-9]", str(value or ""))
+
+
+def clock_time(at_ms: int | None) -> str:
+    """The time of day in UTC, the venue's own."""
+    if at_ms is None or not 0 <= at_ms <= MS_MAX:
+        return "--:--:--"
+    return dt.datetime.fromtimestamp(at_ms // 1000, dt.UTC).strftime("%H:%M:%S")
+
+
+def age(seconds: float | None) -> str:
+    """How long something lasts: `0.4s`, `12s`, `3m05s`, `1h02m`, `2d03h`; `-` where it is unknown."""
+    if seconds is None:
+        return "-"
+    seconds = max(seconds, 0.0)
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"

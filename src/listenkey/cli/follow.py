@@ -1,0 +1,49 @@
+"""Reads a stream into a show until somebody asks to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Protocol
+
+from listenkey.cli.running import Stop, first_of, put_away
+
+if TYPE_CHECKING:
+    from listenkey.cli.shows import Show
+    from listenkey.cli.summary import Tally
+    from listenkey.items import Item
+
+
+class Readable(Protocol):
+    """What is read of a stream."""
+
+    def __aiter__(self) -> AsyncIterator[Item]: ...
+
+    def take_ready(self, most: int = ...) -> list[Item]: ...
+
+
+async def follow(stop: Stop, stream: Readable, show: Show, tally: Tally) -> None:
+    """
+    Show items until asked to stop; raises what the stream raises.
+
+    Args:
+        stop: Ends it.
+        stream: Entered already.
+        show: Gets each item.
+        tally: Counts each item.
+    """
+    reading = asyncio.create_task(read(stream, show, tally), name="listenkey reader")
+    try:
+        await first_of(stop, reading)
+    finally:
+        await put_away(reading)
+
+
+async def read(stream: Readable, show: Show, tally: Tally) -> None:
+    """Every item of the stream into the show, at the speed of the show."""
+    async for first in stream:
+        for item in (first, *stream.take_ready()):
+            tally.add(item)
+            show.add(item)
+        # Without a pause a long backlog would hold up the sockets, the screen and Ctrl-C.
+        await (show.room() if show.is_full else asyncio.sleep(0))

@@ -1,0 +1,75 @@
+"""A click group that imports a command when it is called, and commands that refuse to take a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+SECRET_OPTIONS: Final = frozenset(
+    {"--api-key", "--apikey", "--key", "--api-secret", "--apisecret", "--secret", "--private-key", "--listen-key"}
+)
+
+NO_SECRETS: Final = (
+    "keys and secrets are never taken from the command line: other users of this machine can read it, and the shell "
+    "keeps it.\nSet BINANCE_API_KEY (and BINANCE_API_SECRET or BINANCE_PRIVATE_KEY_FILE), or use --key-file PATH."
+)
+
+
+def refuse_secrets(arguments: list[str], context: click.Context | None) -> None:
+    """Wrong use, with the reason, where somebody tries to hand over a secret as an option. Never shows the value."""
+    for argument in arguments:
+        if argument == "--":
+            return
+        if argument.partition("=")[0].replace("_", "-").lower() in SECRET_OPTIONS:
+            raise click.UsageError(NO_SECRETS, ctx=context)
+
+
+class Command(click.Command):
+    """A click command that explains why it takes no secret."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        refuse_secrets(args, ctx)
+        return super().parse_args(ctx, args)
+
+
+class Group(click.Group):
+    """A click group whose commands explain why they take no secret."""
+
+    command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        refuse_secrets(args, ctx)
+        return super().parse_args(ctx, args)
+
+
+class LazyGroup(Group):
+    """
+    Knows each command's place and first line of help, and imports it only to run it or to show its own help.
+
+    `listenkey --help` is asked for by people and by every press of the tab key; it has to be there at once.
+
+    Args:
+        commands_at: Name to (`module:attribute`, the line of help), in the order of the list.
+    """
+
+    def __init__(self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.commands_at = commands_at
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click names it
+        return list(self.commands_at)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self.commands_at:
+            return None
+        module, _, name = self.commands_at[cmd_name][0].partition(":")
+        found = getattr(import_module(module), name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in self.commands_at.items()])

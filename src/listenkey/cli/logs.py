@@ -1,0 +1,49 @@
+"""Where the library's log records and warnings go while a command runs: stderr, one line each, without secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from typing import TextIO
+
+from listenkey.cli.redact import plain, redact
+
+
+class RedactingFormatter(logging.Formatter):
+    """One line a record; what looks like a secret is masked and control characters are dropped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(redact(super().format(record)), 2_000)
+
+
+def configure(*, debug: bool, quiet: bool = False) -> None:
+    """
+    Send log records to stderr.
+
+    Args:
+        debug: All of them, also other libraries'; else warnings and worse.
+        quiet: None of them, because a full-screen view owns the terminal.
+    """
+    root = logging.getLogger()
+    root.handlers.clear()
+    handler: logging.Handler = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        RedactingFormatter("%(asctime)s %(name)s %(levelname)s %(message)s" if debug else "listenkey: %(message)s")
+    )
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG if debug else logging.WARNING)
+    warnings.showwarning = log_warning
+
+
+def log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as a log record: its sentence alone, without the line of code that Python would show."""
+    del category, filename, lineno, file, line
+    logging.getLogger("listenkey").warning("%s", message)

@@ -1,0 +1,76 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from listenkey.cli.settings import Addresses
+from listenkey.venue import VENUES, Attach
+
+AnyCommand = Callable[..., Any]
+
+DEBUG: Final = "listenkey.debug"
+
+DURATION: Final = click.FloatRange(min=0, min_open=True)
+
+
+def note_debug(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    """Send the library's log to stderr. How errors are told is decided by `exits.wants_debug`."""
+    if wanted and not context.resilient_parsing:
+        context.meta[DEBUG] = True
+
+
+def debug_wanted() -> bool:
+    """Whether the command that runs was given `--debug`."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.meta.get(DEBUG, False)
+
+
+def debug_option(function: AnyCommand) -> AnyCommand:
+    """`--debug`."""
+    return click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=note_debug,
+        help="Log to stderr, and on an error show where it arose; still without secrets.",
+    )(function)
+
+
+def account_options(function: AnyCommand) -> AnyCommand:
+    """`--key-file`, `--venue`, `--rest-url`, `--ws-url` and what belongs to them, as `key_file` and `addresses`."""
+
+    @click.option(
+        "--key-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Lines NAME=VALUE with BINANCE_API_KEY and, if you like, BINANCE_API_SECRET or "
+        "BINANCE_PRIVATE_KEY_FILE. Must be yours alone (chmod 600).",
+    )
+    @click.option("--venue", type=click.Choice(list(VENUES)), help="Where to; production by default.")
+    @click.option("--rest-url", metavar="URL", help="Another REST address; or LISTENKEY_REST_URL.")
+    @click.option("--ws-url", metavar="URL", help="Another WebSocket address; or LISTENKEY_WS_URL.")
+    @click.option(
+        "--attach",
+        type=click.Choice([attach.value for attach in Attach]),
+        help="How the listen key is put on the socket.",
+    )
+    @click.option("--time-scale", type=click.FloatRange(min=0, min_open=True), hidden=True)
+    @debug_option
+    @functools.wraps(function)
+    def with_addresses(
+        *args: Any,
+        venue: str | None,
+        rest_url: str | None,
+        ws_url: str | None,
+        attach: str | None,
+        time_scale: float | None,
+        **kwargs: Any,
+    ) -> Any:
+        return function(*args, addresses=Addresses(venue, rest_url, ws_url, attach, time_scale), **kwargs)
+
+    return with_addresses

@@ -1,0 +1,37 @@
+"""Items as lines of words, for a person without a full-screen terminal."""
+
+from __future__ import annotations
+
+from listenkey.cli.figures import age, clock_time
+from listenkey.cli.redact import plain
+from listenkey.cli.rows import Row, rows_of
+from listenkey.items import GapClosed, GapOpened, Item, Live
+
+
+def line_of(item: Item) -> str:
+    """The item's line; empty for items that are only counted."""
+    match item:
+        case Live():
+            return (
+                f"{clock_time(item.since_ms)}  LIVE    from here on every event of {plain(item.account, 32)} is shown"
+            )
+        case GapOpened() | GapClosed():
+            return f"{clock_time(item.from_ms)}  {gap_words(item)}"
+    rows = rows_of(item.event)
+    return "\n".join(order_line(row) for row in rows)
+
+
+def gap_words(item: GapOpened | GapClosed) -> str:
+    """What a gap's item says, on one line."""
+    if isinstance(item, GapOpened):
+        return f"GAP     opened: {plain(item.why, 160)}"
+    lasted = age((item.to_ms - item.from_ms) / 1000)
+    lost = "; ".join(plain(text, 120) for text in item.unrecoverable)
+    return f"GAP     closed after {lasted}: {item.recovered} recovered" + (f"; not recoverable: {lost}" if lost else "")
+
+
+def order_line(row: Row) -> str:
+    """One change of an order."""
+    kind = "fill" if row.is_fill else "order"
+    text = f"{clock_time(row.at_ms)}  {kind:6}  {row.side:4} {row.last}  {row.symbol}  {row.status} {row.filled}"
+    return f"{text}  fee {row.fee}" if row.fee else text

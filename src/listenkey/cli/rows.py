@@ -1,0 +1,113 @@
+"""Order events as rows: what the table of the view and the lines of the demo show of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from listenkey.cli.figures import amount, fee, is_zero
+from listenkey.cli.redact import plain
+from listenkey.events import Event, LegacyOrder, LegacyOrderTradeUpdate, OrderTradeUpdate
+
+SHORT_STATUS: Final = {"PARTIALLY_FILLED": "PARTIAL", "EXPIRED_IN_MATCH": "EXP-MATCH", "CANCELLED": "CANCELED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    One change of an order, as text fit for a terminal.
+
+    Attributes:
+        is_fill: Whether something was traded; `last` is then what, else what was ordered.
+        fee: What was paid; a rebate has a minus.
+    """
+
+    at_ms: int | None
+    symbol: str
+    side: str
+    status: str
+    is_fill: bool
+    last: str
+    filled: str
+    fee: str
+    realized: str
+    role: str
+
+
+def fills_of(event: Event) -> list[tuple[str, int]]:
+    """Symbol and trade id of each fill in an event; most events have none, current ones at most one."""
+    if isinstance(event, OrderTradeUpdate):
+        return [(event.symbol, event.trade_id)] if event.is_fill else []
+    if isinstance(event, LegacyOrderTradeUpdate):
+        return [(order.symbol, fill.trade_id) for order in event.orders for fill in order.fills]
+    return []
+
+
+def rows_of(event: Event) -> list[Row]:
+    """The rows of an order event, in the order things happened; none for other events."""
+    if isinstance(event, OrderTradeUpdate):
+        return [current_row(event)]
+    if isinstance(event, LegacyOrderTradeUpdate):
+        return [row for order in event.orders for row in legacy_rows(order, event.event_ms)]
+    return []
+
+
+def current_row(event: OrderTradeUpdate) -> Row:
+    """Of ORDER_TRADE_UPDATE since January 2026."""
+    order, is_fill = event.order, event.is_fill
+    quantity, price = (
+        (order.last_quantity_text, order.last_price_text) if is_fill else (order.quantity_text, order.price_text)
+    )
+    return Row(
+        at_ms=event.event_ms,
+        symbol=plain(order.symbol, 32),
+        side=plain(order.side, 5),
+        status=short_status(order.status),
+        is_fill=is_fill,
+        last=f"{amount(quantity)} @ {amount(price)}",
+        filled=f"{amount(order.filled_quantity_text)}/{amount(order.quantity_text)}",
+        fee=opposite(order.commission_text) if is_fill else "",
+        realized=amount(order.realized_profit_text, 4) if is_fill else "",
+        role=("maker" if order.maker else "taker") if is_fill else "",
+    )
+
+
+def legacy_rows(order: LegacyOrder, at_ms: int | None) -> list[Row]:
+    """Of one order of the event before January 2026: a row a fill, or one row where nothing was traded."""
+    quantity = order.quantity_text.removeprefix("-")  # The sign is the side.
+    bare = Row(
+        at_ms=at_ms,
+        symbol=plain(order.symbol, 32),
+        side=order.side,
+        status=short_status(order.status),
+        is_fill=False,
+        last=f"{amount(quantity)} @ {amount(order.price_text)}",
+        filled=f"{amount(order.filled_quantity_text.removeprefix('-'))}/{amount(quantity)}",
+        fee="",
+        realized="",
+        role="",
+    )
+    return [
+        replace(
+            bare,
+            is_fill=True,
+            last=f"{amount(fill.quantity_text.removeprefix('-'))} @ {amount(fill.price_text)}",
+            fee=fee(fill.commission_text),
+            role="maker" if fill.maker else "taker",
+        )
+        for fill in order.fills
+    ] or [bare]
+
+
+def short_status(status: object) -> str:
+    """The status in at most ten letters."""
+    text = plain(str(status or ""), 24)
+    return SHORT_STATUS.get(text, text)
+
+
+def opposite(commission: str) -> str:
+    """A current commission as a cost: the venue says what the account gains, so that a fee is negative there."""
+    if is_zero(commission):
+        return "0"
+    text = fee(commission)
+    return text.removeprefix("-") if text.startswith("-") else f"-{text}"

@@ -1,0 +1,83 @@
+"""Ways to show items as lines: JSON for programs, words for people. The full-screen way is `screen.py`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from listenkey.cli.output import Output
+from listenkey.cli.plain import line_of
+
+if TYPE_CHECKING:
+    from listenkey.cli.running import Stop
+    from listenkey.items import Item
+
+STDOUT: Final = 1
+
+FLUSH_WITHIN_S: Final = 1.0
+"""What is still on its way at the end gets so long, so that Ctrl-C ends at once also before a reader that stands still."""
+
+
+class Show(Protocol):
+    """Where items go. `is_full` and `room` slow the reader down to what the other side takes."""
+
+    @property
+    def is_full(self) -> bool: ...
+
+    async def room(self) -> None: ...
+
+    def add(self, item: Item) -> None: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class LineShow:
+    """Items as lines on stdout, written in the background. A reader that leaves ends the command."""
+
+    def __init__(self, stop: Stop, descriptor: int = STDOUT) -> None:
+        self.output = Output(descriptor, lambda: stop.ask("closed"))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the reader is so far behind that we wait for it."""
+        return self.output.is_full
+
+    async def room(self) -> None:
+        """Wait for the reader."""
+        await self.output.room()
+
+    @abstractmethod
+    def add(self, item: Item) -> None:
+        """Show one item."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.output.flushed(FLUSH_WITHIN_S)
+        if kind is None:
+            self.output.raise_unless_reader_left()
+
+
+class JsonShow(LineShow):
+    """One JSON object a line."""
+
+    def add(self, item: Item) -> None:
+        from listenkey.wire.lines import to_line
+
+        self.output.write(to_line(item) + b"\n")
+
+
+class PlainShow(LineShow):
+    """A line for people of what they care about: fills, orders, gaps. Balances and greeks are only counted."""
+
+    def add(self, item: Item) -> None:
+        if text := line_of(item):
+            self.output.write(text.encode(errors="replace") + b"\n")

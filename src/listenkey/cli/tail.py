@@ -1,0 +1,71 @@
+"""`listenkey tail`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from listenkey.cli import exits, settings
+from listenkey.cli.lazy import Command
+from listenkey.cli.options import DURATION, account_options, debug_wanted
+from listenkey.cli.running import Stop, run
+from listenkey.cli.settings import Addresses, Settings
+from listenkey.cli.terminal import stdout_is_terminal
+
+
+@click.command(cls=Command)
+@account_options
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a line; the default where stdout is no terminal."
+)
+@click.option("--seconds", type=DURATION, metavar="N", help="End after so long; else at Ctrl-C.")
+@click.option("--journal", metavar="J", help="Where to keep the items; in memory by default.")
+def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: float | None, journal: str | None) -> int:
+    """
+    Follow an account: every order, fill and balance as it happens, until Ctrl-C.
+
+    A full-screen view in a terminal; one JSON object a line with --json or in a pipe. A lost connection is shown as a
+    gap and is repaired by itself. Ends with 0 when stopped, and with a summary on stderr.
+
+    \b
+    Examples:
+      listenkey tail
+      listenkey tail --json | jq -c 'select(.event.execution_type == "TRADE") | .event'
+      listenkey tail --json --seconds 3600 > hour.jsonl
+      listenkey tail --key-file ~/.binance-options --venue testnet
+    """
+    from listenkey.cli import logs
+
+    chosen = settings.load(key_file, addresses)
+    view = stdout_is_terminal() and not as_json
+    logs.configure(debug=debug_wanted(), quiet=view)
+    return run(lambda stop: follow_account(stop, chosen, journal, view=view), seconds=seconds)
+
+
+async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, view: bool) -> int:
+    """Show the stream until asked to stop; the exit code."""
+    from listenkey.cli.follow import follow
+    from listenkey.cli.opening import open_stream
+    from listenkey.cli.shows import JsonShow, Show
+    from listenkey.cli.summary import Tally, sentence
+
+    tally = Tally()
+    async with open_stream(chosen, journal=journal) as stream:
+        show: Show
+        if view:
+            from listenkey.cli.screen import ScreenShow
+
+            show = ScreenShow(stop, stream.health, place=chosen.venue.name)
+        else:
+            show = JsonShow(stop)
+        async with show:
+            await follow(stop, stream, show, tally)
+        health = stream.health()
+    if stop.why == "closed":
+        return exits.DONE
+    exits.print_error(f"listenkey: {sentence(tally, health)}")
+    never_live = stop.why == "time" and not tally.went_live.is_set()
+    if never_live:
+        exits.print_error(f"  it was never live: {exits.safe(health.why)}")
+    return exits.NOT_REACHABLE if never_live else exits.DONE

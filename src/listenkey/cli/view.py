@@ -1,0 +1,277 @@
+"""
+One frame of the live view: what is known, as lines of exactly the terminal's size.
+
+Pure: the same board, health and size give the same frame. Every text of the venue has gone through `redact.plain`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from listenkey.cli.figures import age, amount, clock_time
+from listenkey.cli.plain import gap_words
+from listenkey.cli.redact import plain
+from listenkey.cli.rows import Row
+from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.venue import KEY_VALID_S
+
+if TYPE_CHECKING:
+    from listenkey.cli.board import Board
+    from listenkey.health import Health
+
+STATUS_STYLE: Final = {"LIVE": "bold green", "GAP": "bold red", "CONNECTING": "bold yellow", "FAILED": "bold red"}
+SIDE_STYLE: Final = {"BUY": "green", "SELL": "magenta"}
+LABEL: Final = "dim"
+HEADING: Final = "bold cyan"
+WIDE: Final = 110
+KEY_BAR: Final = 16
+FOOTER: Final = "Ctrl-C ends · times in UTC · fees: what was paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table: its heading, width, side of its text, and the row's text and style."""
+
+    title: str
+    width: int
+    of: str
+    right: bool = False
+
+
+NARROW_COLUMNS: Final = (
+    Column("time", 8, "time"),
+    Column("symbol", 19, "symbol"),
+    Column("side", 4, "side"),
+    Column("status", 9, "status"),
+    Column("last qty @ price", 16, "last", right=True),
+    Column("filled", 9, "filled", right=True),
+    Column("fee", 7, "fee", right=True),
+)
+
+WIDE_COLUMNS: Final = (
+    Column("time", 8, "time"),
+    Column("symbol", 22, "symbol"),
+    Column("side", 4, "side"),
+    Column("status", 10, "status"),
+    Column("last qty @ price", 20, "last", right=True),
+    Column("filled", 13, "filled", right=True),
+    Column("fee", 9, "fee", right=True),
+    Column("realised", 11, "realized", right=True),
+    Column("role", 5, "role"),
+)
+
+
+def frame(board: Board, health: Health, place: str, size: tuple[int, int], now_ms: int) -> list[Text]:
+    """
+    The lines of one frame.
+
+    Args:
+        board: What the items said.
+        health: What the stream says of itself.
+        place: The venue's name.
+        size: Columns and lines of the terminal.
+        now_ms: The wall clock, for the age of the last event.
+
+    Returns:
+        Exactly as many lines as the terminal has, none wider than it.
+    """
+    width, height = max(size[0], 20), max(size[1], 4)
+    head = header(board, health, place, width, now_ms)
+    foot = [*bottom(board, width, lines_max=max(2, height // 6)), Text(f" {FOOTER}", style=LABEL)]
+    room = height - len(head) - len(foot)
+    if room < 4:  # A very low terminal: the table matters more than the rest.
+        foot, room = [], height - len(head)
+    lines = [*head, *table(board, width, room), *foot][:height]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def header(board: Board, health: Health, place: str, width: int, now_ms: int) -> list[Text]:
+    """Status, key, socket, counts, and a rule below."""
+    return [
+        status_line(board, health, place, width),
+        key_line(health),
+        socket_line(board, health, now_ms),
+        count_line(health),
+        Text("─" * width, style=LABEL),
+    ]
+
+
+def status_line(board: Board, health: Health, place: str, width: int) -> Text:
+    """The coloured word, the account and the venue; why it is not live, where it is not."""
+    style = STATUS_STYLE.get(health.status, "bold")
+    line = Text.assemble(" ", (f"● {health.status}", style), "  ", (plain(board.account or "…", 32), "bold"))
+    line.append(f" @ {plain(place, 32)}")
+    if board.risk_level not in ("", "NORMAL"):
+        line.append(f"  {plain(board.risk_level, 24)}", style="bold red")
+    if health.status != "LIVE" and health.why:
+        line.append(f"  {plain(health.why, 160)}", style=style.removeprefix("bold "))
+    name = "listenkey "
+    space = width - cell_len(line.plain) - len(name)
+    if space > 1:
+        line.append(" " * space).append(name, style=LABEL)
+    return line
+
+
+def key_line(health: Health) -> Text:
+    """The listen key: whose fingerprint, how old, how long it has left, and how renewing went."""
+    if health.key_fingerprint is None:
+        return labelled(("key", "none yet"))
+    left_s = health.key_left_s or 0.0
+    full = round(KEY_BAR * min(max(left_s / KEY_VALID_S, 0.0), 1.0))
+    bar_style = "green" if left_s > KEY_VALID_S / 3 else "yellow" if left_s > KEY_VALID_S / 12 else "red"
+    line = labelled(("key", health.key_fingerprint), ("age", age(health.key_age_s)))
+    line.append("  ").append("━" * full, style=bar_style).append("━" * (KEY_BAR - full), style="bright_black")
+    line.append(f" {age(health.key_left_s)} left")
+    line.append("   renewals ", style=LABEL).append(f"{health.renewals:,}")
+    if health.last_renewal_ok is not None:
+        line.append(" ✓" if health.last_renewal_ok else " ✗", style="green" if health.last_renewal_ok else "bold red")
+    return line
+
+
+def socket_line(board: Board, health: Health, now_ms: int) -> Text:
+    """The socket: how old, how fast, when it was last heard, how often it was replaced."""
+    trip = "-" if health.round_trip_s is None else f"{health.round_trip_s * 1000:.1f} ms"
+    heard = None if board.last_received_ms is None else (now_ms - board.last_received_ms) / 1000
+    return labelled(
+        ("sockets", str(health.sockets)),
+        ("age", age(health.socket_age_s)),
+        ("ping", trip),
+        ("last event", "-" if heard is None else f"{age(heard)} ago"),
+        ("reconnects", f"{health.reconnects:,}"),
+    )
+
+
+def count_line(health: Health) -> Text:
+    """What came, and what did not."""
+    line = labelled(("events", f"{health.events:,}"), ("fills", f"{health.fills:,}"))
+    line.append("  gaps ", style=LABEL)
+    gap_text = f"{health.gaps:,}" + (f" ({age(health.gap_s)})" if health.gaps else "")
+    line.append(gap_text, style="bold red" if health.gaps else "")
+    line.append_text(labelled(("duplicates removed", f"{health.duplicates_removed:,}"), start="  "))
+    line.append_text(labelled(("backlog", f"{health.backlog:,}"), start="  "))
+    strange = [(health.dropped, "dropped"), (health.unreadable, "unreadable"), (health.unknown_events, "unknown")]
+    if told := ", ".join(f"{number:,} {word}" for number, word in strange if number):
+        line.append(f"   {told}", style="yellow")
+    return line
+
+
+def labelled(*pairs: tuple[str, str], start: str = " ") -> Text:
+    """`label value  label value`, labels dim."""
+    line = Text(start)
+    for place, (label, value) in enumerate(pairs):
+        line.append("  " if place else "").append(f"{label} ", style=LABEL).append(value)
+    return line
+
+
+def table(board: Board, width: int, height: int) -> list[Text]:
+    """The heading and the newest rows, newest first, filled with empty lines to `height`."""
+    columns = WIDE_COLUMNS if width >= WIDE else NARROW_COLUMNS
+    lines = [Text(" " + " ".join(fitted(column, column.title) for column in columns), style=HEADING)]
+    lines += [
+        table_row(entry, columns) if isinstance(entry, Row) else mark_line(entry, width)
+        for entry in board.newest(height - 1)
+    ]
+    if len(lines) == 1:
+        lines.append(Text(" waiting for the first order", style=LABEL))
+    lines.extend(Text("") for _ in range(height - len(lines)))
+    return lines[:height]
+
+
+def table_row(row: Row, columns: tuple[Column, ...]) -> Text:
+    """One change of an order; fills stand out against what only rests or ends."""
+    line = Text(style="" if row.is_fill else LABEL)
+    for column in columns:
+        text = clock_time(row.at_ms) if column.of == "time" else str(getattr(row, column.of))
+        line.append(" ")
+        line.append(fitted(column, text), style=SIDE_STYLE.get(row.side, "") if column.of == "side" else "")
+    return line
+
+
+def mark_line(entry: Live | GapOpened | GapClosed, width: int) -> Text:
+    """A gap or a beginning as a line across the table, so that it can't be overlooked."""
+    if isinstance(entry, Live):
+        at_ms, words, style = entry.since_ms, "LIVE    from here on every event is shown", "green"
+    elif isinstance(entry, GapOpened):
+        at_ms, words, style = entry.from_ms, gap_words(entry), "bold red"
+    else:
+        at_ms, words, style = entry.to_ms, gap_words(entry), "red"
+    line = Text(f" {clock_time(at_ms)} ── {words} ", style=style)
+    return line.append("─" * max(0, width - cell_len(line.plain)))
+
+
+def fitted(column: Column, text: str) -> str:
+    """The text cut or padded to the column."""
+    if len(text) > column.width:
+        return text[: column.width - 1] + "…"
+    return text.rjust(column.width) if column.right else text.ljust(column.width)
+
+
+def bottom(board: Board, width: int, lines_max: int) -> list[Text]:
+    """The wallet's line; below it greeks on the left and positions on the right."""
+    left = half(greek_lines(board), lines_max)
+    right = half(position_lines(board), lines_max)
+    middle = width // 2
+    lines = [Text("─" * width, style=LABEL), wallet_line(board, width)]
+    for place in range(max(len(left), len(right))):
+        line = left[place].copy() if place < len(left) else Text("")
+        line.truncate(middle - 1, overflow="ellipsis", pad=True)
+        if place < len(right):
+            line.append(" ").append_text(right[place])
+        lines.append(line)
+    return lines
+
+
+def half(lines: list[Text], lines_max: int) -> list[Text]:
+    """At most `lines_max` lines below the heading; the last one says how many more there are."""
+    if len(lines) <= lines_max + 1:
+        return lines
+    hidden = len(lines) - lines_max
+    return [*lines[:lines_max], Text(f" … {hidden} more", style=LABEL)]
+
+
+def wallet_line(board: Board, width: int) -> Text:
+    """Balances, and the totals of the account where they are known."""
+    totals: dict[str, Any] = board.totals
+    pairs = [
+        (plain(asset, 8), amount(words.get("balance") or words.get("wallet_balance"), 2))
+        for asset, words in sorted(board.balances.items())
+    ] or ([("USDT", amount(totals.get("wallet_balance"), 2))] if totals else [])
+    if totals:
+        pairs += [
+            ("equity", amount(totals.get("equity"), 2)),
+            ("unrealised", amount(totals.get("unrealized_profit"), 2)),
+        ]
+        pairs.append(("margin", amount(totals.get("initial_margin"), 2)))
+        if width >= WIDE:
+            pairs.append(("maintenance", amount(totals.get("maintenance_margin"), 2)))
+    return labelled(*pairs) if pairs else Text(" no balance seen yet", style=LABEL)
+
+
+def greek_lines(board: Board) -> list[Text]:
+    """A heading and a line an underlying; nothing where no greeks came yet."""
+    if not board.greeks:
+        return []
+    lines = [Text(f" {'greeks':8}{'delta':>7}{'gamma':>9}{'theta':>7}{'vega':>7}", style=HEADING)]
+    for underlying, words in sorted(board.greeks.items()):
+        figures = f"{amount(words.get('delta'), 3):>7}{amount(words.get('gamma'), 5):>9}"
+        figures += f"{amount(words.get('theta'), 1):>7}{amount(words.get('vega'), 1):>7}"
+        lines.append(Text(f" {plain(underlying, 8):8}{figures}"))
+    return lines
+
+
+def position_lines(board: Board) -> list[Text]:
+    """A heading and a line a position; nothing where there is none."""
+    if not board.positions:
+        return []
+    lines = [Text(f" {'positions':20}{'qty':>8}{'entry':>10}", style=HEADING)]
+    for symbol, words in sorted(board.positions.items()):
+        quantity = amount(words.get("quantity"), 4)
+        entry = amount(words.get("average_entry_price"), 2)
+        lines.append(Text(f" {plain(symbol, 20):20}{quantity:>8}{entry:>10}"))
+    return lines

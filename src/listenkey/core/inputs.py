@@ -1,0 +1,149 @@
+"""What can happen to a stream. Each is a fact, in the past tense; none of them asks for anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from listenkey.core.verdict import Verdict
+from listenkey.credentials import Secret
+
+
+class Moment(NamedTuple):
+    """
+    When it happened, and a number drawn for it.
+
+    Attributes:
+        s: Seconds on a clock that never goes back.
+        wall_ms: Epoch milliseconds, for people.
+        draw: From 0 to 1, at random. Given in like time, so that the same inputs give the same stream.
+    """
+
+    s: float
+    wall_ms: int
+    draw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The owner wants a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The owner wants no more of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """`Lifecycle.wake_at_s` has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReady:
+    """POST answered with a key. `valid_for_s`: how long by the answer's `expiration`, or None where it can't be told."""
+
+    key: Secret
+    valid_for_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNotReady:
+    """POST failed."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRenewed:
+    """PUT answered: the key lived at `since_s` or later, and is good for an hour more."""
+
+    key: Secret
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNotRenewed:
+    """PUT failed."""
+
+    key: Secret
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEnded:
+    """`listenKeyExpired` came, for this key."""
+
+    key: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class SocketAttached:
+    """A socket is open and the key is on it, as far as the venue's acknowledgement tells."""
+
+    socket: int
+
+
+@dataclass(frozen=True, slots=True)
+class SocketNotOpened:
+    """A socket could not be opened."""
+
+    socket: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLost:
+    """An open socket has ended, whoever ended it."""
+
+    socket: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PongCame:
+    """The answer to our ping number `ping` on this socket."""
+
+    socket: int
+    ping: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventCame:
+    """An event of the account came over this socket: the proof that key and socket belong together."""
+
+    socket: int
+
+
+@dataclass(frozen=True, slots=True)
+class VenueLeaving:
+    """The venue says that it will close this socket (`serverShutdown`)."""
+
+    socket: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameUnreadable:
+    """A frame came that can't be read: what it said is lost, and the stream goes on."""
+
+    socket: int
+    reason: str
+
+
+Input: TypeAlias = (
+    Started
+    | StopAsked
+    | TimerDue
+    | KeyReady
+    | KeyNotReady
+    | KeyRenewed
+    | KeyNotRenewed
+    | KeyEnded
+    | SocketAttached
+    | SocketNotOpened
+    | SocketLost
+    | PongCame
+    | EventCame
+    | VenueLeaving
+    | FrameUnreadable
+)

@@ -1,0 +1,567 @@
+"""
+One stream's life: its key, its sockets, its gaps. Pure: no clock, no random number, no await.
+
+The owner feeds facts (`handle`), starts what is asked for (`take_actions`), writes what is to be told (`take_items`)
+and comes back at `wake_at_s` with `TimerDue`. `heard` is called for every batch of bytes that came in.
+
+    NEW ──► KEYING ──► CONNECTING ──► PROVING ──► LIVE ◄──► ROTATING
+               ▲            ▲            │          │           │
+               └────────────┴────────────┴──────────┴───────────┘      every state ──► ENDED
+
+Rules of the venue that are obeyed here, cited by number below:
+    1. A key dies 60 minutes after its last POST or PUT, whatever the socket does. [O user-data-streams]
+    2. A socket is cut after 24 hours. [O user-data-streams]
+    3. `listenKeyExpired` may come twice, or for a key that is no longer ours. (unicorn-binance-websocket-api #275)
+    4. An acknowledged SUBSCRIBE proves nothing. (jabdori/maxt, measured on the same host)
+    5. DELETE of anybody ends the key for everybody. [O user-data-streams]
+    6. Nothing is replayed after a reconnect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final
+
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core.backoff import Repeats, backoff_s
+from listenkey.core.gap import Gaps
+from listenkey.core.inputs import Input, Moment
+from listenkey.core.sockets import SocketView
+from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
+from listenkey.core.verdict import Do, Verdict
+from listenkey.credentials import Secret
+from listenkey.errors import ListenKeyError, Retired, UsageError, VenueError
+from listenkey.items import GapClosed, GapOpened, Live
+
+FAILURES_UNTIL_NEW_POST: Final = 3
+"""After so many failed sockets the key is asked for again: one that reconnects for ever with a dead key is blind."""
+
+
+class State(Enum):
+    """Where a stream's life stands."""
+
+    NEW = "new"
+    KEYING = "keying"  # no key that can be used: POST is under way, or waits
+    CONNECTING = "connecting"  # a key, no socket
+    PROVING = "proving"  # the key is on a socket; that it lived when it got there is not shown yet (rule 4)
+    LIVE = "live"
+    ROTATING = "rotating"  # live, and the successor of the socket is being opened or compared
+    ENDED = "ended"
+
+
+class Lifecycle:
+    """
+    One stream's life.
+
+    Attributes:
+        state: Where it stands.
+        error: Why it ended, or None where it was asked to.
+        why: What it is waiting for or what happened last, in a few words, for people.
+    """
+
+    def __init__(self, timing: Timing | None = None) -> None:
+        self.timing = timing or Timing()
+        self.state = State.NEW
+        self.error: ListenKeyError | None = None
+        self.why = "not started"
+        self.key: Secret | None = None
+        self.key_since_s = 0.0  # when the present key was first given
+        self.key_until_s = 0.0  # rule 1, by our own clock
+        self.renewals = 0
+        self.last_renewal_ok: bool | None = None
+        self.reconnects = 0
+        self.rotations = 0
+        self.gaps = Gaps()
+        self.sockets: dict[int, SocketView] = {}
+        self.followed: int | None = None  # the socket whose events are delivered
+        self._successor: int | None = None
+        self._pong_seen = False
+        self._overlap_until_s: float | None = None
+        self._ping = 0
+        self._barrier_ping = 0
+        self._socket_count = 0
+        self._failures = 0
+        self._retry_at_s: float | None = None
+        self._renew_at_s: float | None = None
+        self._renewing = False
+        self._failed_renewals = 0
+        self._stale: Secret | None = None
+        self._last_key: Secret | None = None
+        self._proof_ms = 0  # when the key was last shown to be alive, wall clock
+        self._losses = Repeats(self.timing.quick_reconnects, self.timing.flap_window_s)
+        self._key_ends = Repeats(self.timing.quick_new_keys, self.timing.key_fight_window_s)
+        self._actions: list[do.Action] = []
+
+    # --- the outside ---------------------------------------------------------------------------------------------
+
+    def handle(self, happened: Input, now: Moment) -> None:
+        """Take in one fact. Afterwards take actions and items, and ask for the next deadline."""
+        TRANSITIONS[self.state, type(happened)](self, happened, now)
+
+    def take_actions(self) -> list[do.Action]:
+        """What is to be started, in this order."""
+        taken, self._actions = self._actions, []
+        return taken
+
+    def take_items(self) -> list[Live | GapOpened | GapClosed]:
+        """What is to be told, in this order; the journal numbers them."""
+        return self.gaps.take()
+
+    def wake_at_s(self) -> float | None:
+        """When `TimerDue` is due."""
+        if self.state is State.ENDED:
+            return None
+        times = [at_s for at_s in (self._retry_at_s, self._renew_at_s, self._overlap_until_s) if at_s is not None]
+        if self.key is not None:
+            times.append(self.key_until_s)
+        for socket in self.sockets.values():
+            if socket.attached:
+                times.append(min(socket.dead_at_s, socket.ping_at_s(self.timing)))
+        if self.state is State.LIVE and self.followed is not None:
+            times.append(self.sockets[self.followed].rotate_at_s)
+        return min(times, default=None)
+
+    def heard(self, number: int, now: Moment) -> None:
+        """Bytes came in on a socket: it lives. Called for each batch of frames, so it does little."""
+        socket = self.sockets.get(number)
+        if socket is not None:
+            socket.hear(now.s, now.wall_ms, self.timing)
+
+    def event_came(self, wall_ms: int) -> None:
+        """An event of the account came: until here nothing is missing, and the key lives."""
+        self._proof_ms = wall_ms
+
+    @property
+    def needs_proof(self) -> bool:
+        """Whether the first event is to be told as `EventCame`."""
+        return self.state is State.PROVING
+
+    # --- keys ----------------------------------------------------------------------------------------------------
+
+    def _start(self, _: on.Started, now: Moment) -> None:
+        self._ask_for_key(now, None)
+
+    def _ask_for_key(self, now: Moment, stale: Secret | None, wait_s: float = 0.0) -> None:
+        self.state = State.KEYING
+        self.key = None
+        self._renew_at_s = None
+        self._renewing = False
+        self._stale = stale
+        self._retry_at_s = now.s + wait_s if wait_s > 0 else None
+        if self._retry_at_s is None:
+            self.why = "asking for a listen key"
+            self._actions.append(do.CreateKey(stale))
+
+    def _key_ready(self, happened: on.KeyReady, now: Moment) -> None:
+        timing = self.timing
+        if happened.key != self._last_key:  # POST gives the same key again while it lives
+            self.key_since_s = now.s
+        self.key = self._last_key = happened.key
+        self._proven(now.s, now)
+        valid_s = happened.valid_for_s
+        if valid_s is not None and 0 < valid_s < timing.key_valid_s:
+            # The answer promises less than the page: the earlier end wins, and renewing starts sooner.
+            self.key_until_s = now.s + valid_s
+            self._renew_at_s = now.s + min(renew_after_s(timing, now.draw), valid_s / 3)
+        self._open(now)
+
+    def _proven(self, at_s: float, now: Moment) -> None:
+        """POST or PUT, asked at `at_s`, showed that the key lives: it is good for another hour from then."""
+        self.key_until_s = at_s + self.timing.key_valid_s
+        self._renew_at_s = at_s + renew_after_s(self.timing, now.draw)
+        self._proof_ms = max(self._proof_ms, now.wall_ms - round((now.s - at_s) * 1000))
+
+    def _key_not_ready(self, happened: on.KeyNotReady, now: Moment) -> None:
+        verdict = happened.verdict
+        if verdict.do is Do.STOP or (isinstance(verdict.error, Retired) and not self.gaps.ever_live):
+            self._fail(verdict.error)
+            return
+        self._failures += 1
+        wait_s = max(verdict.wait_s, backoff_s(self._failures, self.timing, now.draw))
+        self.why = f"no listen key yet: {verdict.error}"
+        self._retry_at_s = now.s + wait_s
+
+    def _key_renewed(self, happened: on.KeyRenewed, now: Moment) -> None:
+        if happened.key != self.key:
+            return
+        self._renewing = False
+        self._failed_renewals = 0
+        self._proven(happened.since_s, now)
+        self.renewals += 1
+        self.last_renewal_ok = True
+        if self.state is not State.PROVING or self.followed is None:
+            return
+        if happened.since_s >= self.sockets[self.followed].attached_s:
+            self._go_live(now)
+        else:  # Asked before the key was on this socket, so it proves nothing for it.
+            self._prove(now)
+
+    def _key_not_renewed(self, happened: on.KeyNotRenewed, now: Moment) -> None:
+        if happened.key != self.key:
+            return
+        self._renewing = False
+        self.last_renewal_ok = False
+        verdict = happened.verdict
+        if verdict.do is Do.NEW_KEY:
+            self._key_died(now, "the listen key had ended without a word")
+            return
+        self._failed_renewals += 1
+        wait_s = self.timing.refused_retry_s
+        if verdict.do is Do.WAIT:
+            # Quick tries first, for a hiccup; then one in `renew_retry_s`, for an outage.
+            wait_s = min(backoff_s(self._failed_renewals, self.timing, 1.0), self.timing.renew_retry_s)
+        self.why = f"renewing the key failed: {verdict.error}"
+        self._renew_at_s = now.s + max(wait_s, verdict.wait_s)
+
+    def _key_ended(self, happened: on.KeyEnded, now: Moment) -> None:
+        if happened.key == self.key:  # Rule 3: any other key's end is old news.
+            self._key_died(now, "the listen key expired or was closed")
+
+    def _key_died(self, now: Moment, why: str) -> None:
+        """A new key, then a new socket; what is open stays until the new one is there."""
+        self._key_ends.happened(now.s)
+        self.gaps.open(self._proof_ms or now.wall_ms, why)
+        for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
+            self._abort(number)
+        self._end_rotation()
+        extra = self._key_ends.extra_attempts(now.s)
+        # Rule 5: somebody who closes our key again and again is answered more and more slowly.
+        wait_s = backoff_s(extra, self.timing, 1.0) if extra else 0.0
+        self._ask_for_key(now, self.key, wait_s)
+        self.why = why
+
+    # --- sockets -------------------------------------------------------------------------------------------------
+
+    def _open(self, now: Moment) -> int:
+        assert self.key is not None
+        if self.state is not State.ROTATING:
+            self.state = State.CONNECTING
+            self.why = "opening a socket"
+            self._retry_at_s = None
+        self._socket_count += 1
+        number = self._socket_count
+        self.sockets[number] = SocketView(number, self.key, opened_s=now.s)
+        self._actions.append(do.OpenSocket(number, self.key))
+        return number
+
+    def _abort(self, number: int) -> None:
+        self.sockets.pop(number, None)
+        if self.followed == number:
+            self.followed = None
+        self._actions.append(do.AbortSocket(number))
+
+    def _attached(self, happened: on.SocketAttached, now: Moment) -> None:
+        socket = self.sockets.get(happened.socket)
+        if socket is None or socket.key != self.key:
+            self._abort(happened.socket)
+            return
+        socket.attach(now.s, now.wall_ms, self.timing)
+        socket.rotate_at_s = socket.opened_s + rotate_after_s(self.timing, now.draw)
+        for number in [n for n in self.sockets if n != socket.number]:
+            del self.sockets[number]
+            self._actions.append(do.CloseSocket(number))
+        self.followed = socket.number
+        self._actions.append(do.Follow(socket.number))
+        self.state = State.PROVING
+        self.why = "attached; proving that the key lives"
+        self._prove(now)
+
+    def _prove(self, now: Moment) -> None:
+        # Rule 4: a key that is renewed after it was put on the socket was alive when it got there.
+        assert self.key is not None
+        self._renewing = True
+        self._renew_at_s = None
+        self._actions.append(do.RenewKey(self.key, now.s))
+
+    def _proved_by_event(self, happened: on.EventCame, now: Moment) -> None:
+        if happened.socket == self.followed:
+            self._go_live(now)
+
+    def _go_live(self, now: Moment) -> None:
+        assert self.followed is not None
+        socket = self.sockets[self.followed]
+        self._failures = 0
+        self.state = State.LIVE
+        self.why = "live"
+        self.gaps.live(socket.attached_ms, now.wall_ms)
+
+    def _not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
+        if self.sockets.pop(happened.socket, None) is None:
+            return
+        self._try_again(now, happened.verdict)
+
+    def _try_again(self, now: Moment, verdict: Verdict | None) -> None:
+        """The socket of the present key did not come up, or went down before it was proven."""
+        self._failures += 1
+        wait_s = backoff_s(self._failures, self.timing, now.draw)
+        if verdict is not None:
+            if isinstance(verdict.error, UsageError | Retired) and not self.gaps.ever_live:
+                self._fail(verdict.error)
+                return
+            wait_s = max(wait_s, verdict.wait_s)
+            self.why = f"no socket yet: {verdict.error}"
+        # A venue that says no to the socket, or says nothing again and again, may mean that the key is dead.
+        said_no = verdict is not None and isinstance(verdict.error, VenueError)
+        if said_no or self._failures % FAILURES_UNTIL_NEW_POST == 0:
+            why = self.why
+            self._ask_for_key(now, None, max(wait_s, 0.001))
+            self.why = why
+        else:
+            self.state = State.CONNECTING
+            self._retry_at_s = now.s + wait_s
+
+    def _lost(self, happened: on.SocketLost, now: Moment) -> None:
+        """A socket that was live has ended. Rule 6: what happens until the next is attached is not seen."""
+        socket = self.sockets.pop(happened.socket, None)
+        if socket is None or happened.socket != self.followed:
+            return
+        self.followed = None
+        self._losses.happened(now.s)
+        self.reconnects += 1
+        self.gaps.open(socket.heard_ms, happened.why)
+        self.state = State.CONNECTING
+        self.why = happened.why
+        self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
+
+    def _lost_unproven(self, happened: on.SocketLost, now: Moment) -> None:
+        socket = self.sockets.pop(happened.socket, None)
+        if socket is None or happened.socket != self.followed:
+            return
+        self.followed = None
+        self.why = happened.why
+        self._try_again(now, None)
+
+    def _forget_socket(self, happened: on.SocketLost, _: Moment) -> None:
+        self.sockets.pop(happened.socket, None)
+        if self.followed == happened.socket:
+            self.followed = None
+
+    def _abort_stray(self, happened: on.SocketAttached, _: Moment) -> None:
+        """It was opened for a key that is no longer ours."""
+        self._abort(happened.socket)
+
+    # --- rotation ------------------------------------------------------------------------------------------------
+
+    def _rotate(self, now: Moment) -> None:
+        """Rule 2: open the successor first, compare, then let the old one go."""
+        self.state = State.ROTATING
+        self.why = "live; opening the next socket"
+        self._pong_seen = False
+        self._overlap_until_s = None
+        self._successor = self._open(now)
+
+    def _venue_leaves(self, happened: on.VenueLeaving, now: Moment) -> None:
+        if happened.socket == self.followed:
+            self._rotate(now)
+
+    def _successor_attached(self, happened: on.SocketAttached, now: Moment) -> None:
+        socket = self.sockets.get(happened.socket)
+        if socket is None or happened.socket != self._successor or self.followed is None:
+            self._abort(happened.socket)
+            return
+        socket.attach(now.s, now.wall_ms, self.timing)
+        socket.rotate_at_s = socket.opened_s + rotate_after_s(self.timing, now.draw)
+        self._overlap_until_s = now.s + self.timing.overlap_s
+        # A pong that answers a ping sent now comes behind everything the old socket was sent before.
+        self._barrier_ping = self._send_ping(self.followed, now)
+
+    def _pong(self, happened: on.PongCame, now: Moment) -> None:
+        if happened.socket == self.followed and happened.ping >= self._barrier_ping > 0:
+            self._pong_seen = True
+            self._finish_rotation_if_due(now)
+
+    def _finish_rotation_if_due(self, now: Moment) -> None:
+        due_s = self._overlap_until_s
+        if self._successor is None or due_s is None or now.s < due_s:
+            return
+        if not self._pong_seen:
+            # The old one is slow to answer; its own silence timer ends the wait at the latest.
+            self._overlap_until_s = now.s + self.timing.ping_after_s
+            return
+        old, new = self.followed, self._successor
+        assert old is not None
+        self._end_rotation()
+        self._follow(new)
+        del self.sockets[old]
+        self._actions.append(do.CloseSocket(old))
+        self.rotations += 1
+
+    def _follow(self, number: int) -> None:
+        self.followed = number
+        self._actions.append(do.Follow(number))
+        self.state = State.LIVE
+        self.why = "live"
+
+    def _end_rotation(self) -> None:
+        self._successor = None
+        self._overlap_until_s = None
+        self._barrier_ping = 0
+        self._pong_seen = False
+
+    def _lost_while_rotating(self, happened: on.SocketLost, now: Moment) -> None:
+        if happened.socket == self._successor:
+            self.sockets.pop(happened.socket, None)
+            self._postpone_rotation(now)
+        elif happened.socket == self.followed:
+            self._lost_old(happened, now)
+        else:
+            self.sockets.pop(happened.socket, None)
+
+    def _lost_old(self, happened: on.SocketLost, now: Moment) -> None:
+        """The old socket ended before its successor took over."""
+        old = self.sockets[happened.socket]
+        assert self._successor is not None
+        new = self.sockets[self._successor]
+        was_complete = self._pong_seen
+        if not new.attached:
+            # The successor is on its way already: it becomes the reconnect.
+            self._end_rotation()
+            self._lost(happened, now)
+            self._retry_at_s = None
+            return
+        self._end_rotation()
+        del self.sockets[happened.socket]
+        if not was_complete:
+            self.gaps.open(old.heard_ms, happened.why)
+            self.gaps.live(new.attached_ms, now.wall_ms)
+        self._follow(new.number)
+        self.rotations += 1
+
+    def _successor_not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
+        if self.sockets.pop(happened.socket, None) is not None and happened.socket == self._successor:
+            self._postpone_rotation(now)
+
+    def _postpone_rotation(self, now: Moment) -> None:
+        """The successor did not come up; the old socket is still good."""
+        assert self.followed is not None
+        self._end_rotation()
+        self._failures += 1
+        self.state = State.LIVE
+        self.why = "live; the next socket did not open, will try again"
+        wait_s = self.timing.backoff_max_s + backoff_s(self._failures, self.timing, now.draw)
+        self.sockets[self.followed].rotate_at_s = now.s + wait_s
+
+    # --- time ----------------------------------------------------------------------------------------------------
+
+    def _timer(self, _: on.TimerDue, now: Moment) -> None:
+        late_s = now.s - (self.wake_at_s() or now.s)
+        self._tend_sockets(now, stalled=late_s > self.timing.late_s)
+        if self._retry_at_s is not None and now.s >= self._retry_at_s:
+            self._retry_at_s = None
+            if self.state is State.KEYING:
+                self._ask_for_key(now, self._stale)
+            elif self.state is State.CONNECTING:
+                self._open(now)
+        if self.key is not None:
+            self._tend_key(now)
+        if self.state is State.ROTATING:
+            self._finish_rotation_if_due(now)
+        elif self.state is State.LIVE and self.followed is not None:
+            if now.s >= self.sockets[self.followed].rotate_at_s:
+                self._rotate(now)
+
+    def _tend_key(self, now: Moment) -> None:
+        assert self.key is not None
+        if now.s >= self.key_until_s:
+            self._key_died(now, "the listen key could not be renewed in time")
+        elif self._renew_at_s is not None and now.s >= self._renew_at_s:
+            self._renew_at_s = None
+            if not self._renewing:
+                self._renewing = True
+                # What another stream of the account renewed in the last third of the interval will do for us, too.
+                self._actions.append(do.RenewKey(self.key, now.s - self.timing.renew_after_s / 3))
+
+    def _tend_sockets(self, now: Moment, *, stalled: bool) -> None:
+        for socket in list(self.sockets.values()):
+            if not socket.attached:
+                continue
+            if stalled:
+                socket.give_grace(now.s, self.timing)
+            if now.s >= socket.dead_at_s:
+                silent_s = now.s - socket.heard_s
+                self._actions.append(do.AbortSocket(socket.number))
+                self.handle(on.SocketLost(socket.number, f"nothing came for {silent_s:.1f} s"), now)
+            elif stalled or now.s >= socket.ping_at_s(self.timing):
+                self._send_ping(socket.number, now)
+
+    def _send_ping(self, number: int, now: Moment) -> int:
+        self._ping += 1
+        self.sockets[number].pinged_s = now.s
+        self._actions.append(do.SendPing(number, self._ping))
+        return self._ping
+
+    # --- ends ----------------------------------------------------------------------------------------------------
+
+    def _unreadable(self, happened: on.FrameUnreadable, now: Moment) -> None:
+        self.gaps.moment(now.wall_ms, f"a frame could not be read: {happened.reason}")
+
+    def _fail(self, error: ListenKeyError) -> None:
+        self.error = error
+        self._end(str(error))
+
+    def _stop(self, _: on.StopAsked, __: Moment) -> None:
+        self._end("stopped")
+
+    def _end(self, why: str) -> None:
+        self.state = State.ENDED
+        self.why = why
+        self.followed = None
+        self._actions.extend(do.CloseSocket(number) for number in self.sockets)
+        self.sockets.clear()
+
+    def _ignore(self, happened: Any, now: Moment) -> None:
+        """It came too late to matter."""
+
+
+def _table() -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]]:
+    """Every pair of state and input; what is ignored is listed by being named in `ignored` and nowhere else."""
+    life = Lifecycle
+    keying: dict[type[Any], Callable[..., None]] = {
+        on.KeyReady: life._key_ready,
+        on.KeyNotReady: life._key_not_ready,
+        on.SocketAttached: life._abort_stray,
+        on.SocketLost: life._forget_socket,
+    }
+    connecting: dict[type[Any], Callable[..., None]] = {
+        on.KeyRenewed: life._key_renewed,
+        on.KeyNotRenewed: life._key_not_renewed,
+        on.KeyEnded: life._key_ended,
+        on.SocketAttached: life._attached,
+        on.SocketNotOpened: life._not_opened,
+        on.SocketLost: life._forget_socket,
+    }
+    proving = connecting | {on.SocketLost: life._lost_unproven, on.EventCame: life._proved_by_event}
+    live = connecting | {
+        on.SocketAttached: life._abort_stray,
+        on.SocketNotOpened: life._ignore,
+        on.SocketLost: life._lost,
+        on.VenueLeaving: life._venue_leaves,
+        on.EventCame: life._ignore,
+    }
+    rotating = live | {
+        on.SocketAttached: life._successor_attached,
+        on.SocketNotOpened: life._successor_not_opened,
+        on.SocketLost: life._lost_while_rotating,
+        on.PongCame: life._pong,
+        on.VenueLeaving: life._ignore,
+    }
+    everywhere: dict[type[Any], Callable[..., None]] = {
+        on.StopAsked: life._stop,
+        on.TimerDue: life._timer,
+        on.FrameUnreadable: life._unreadable,
+    }
+    per_state: dict[State, dict[type[Any], Callable[..., None]]] = {
+        State.NEW: {on.Started: life._start, on.StopAsked: life._stop},
+        State.KEYING: everywhere | keying,
+        State.CONNECTING: everywhere | connecting,
+        State.PROVING: everywhere | proving,
+        State.LIVE: everywhere | live,
+        State.ROTATING: everywhere | rotating,
+        State.ENDED: {on.SocketAttached: life._abort_stray},
+    }
+    return {(state, kind): per_state[state].get(kind, life._ignore) for state in State for kind in on.Input.__args__}
+
+
+TRANSITIONS: Final = _table()

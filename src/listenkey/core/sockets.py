@@ -1,0 +1,66 @@
+"""What a lifecycle knows of its sockets, and when one of them is due for a ping or for dead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from listenkey.core.timing import Timing
+from listenkey.credentials import Secret
+
+
+@dataclass(slots=True)
+class SocketView:
+    """
+    One socket as the lifecycle sees it.
+
+    Attributes:
+        number: Its number, counted from 1 over the stream's life.
+        key: The listen key that is on it.
+        opened_s: When opening began.
+        attached: Whether the key is on it.
+        attached_s: When that was acknowledged.
+        attached_ms: The same, wall clock.
+        heard_s: When anything last came in.
+        heard_ms: The same, wall clock.
+        pinged_s: When we last pinged.
+        dead_at_s: When silence means death; moves with every frame.
+        rotate_at_s: When its successor is to be opened.
+    """
+
+    number: int
+    key: Secret
+    opened_s: float
+    attached: bool = False
+    attached_s: float = 0.0
+    attached_ms: int = 0
+    heard_s: float = 0.0
+    heard_ms: int = 0
+    pinged_s: float = 0.0
+    dead_at_s: float = 0.0
+    rotate_at_s: float = 0.0
+
+    def attach(self, now_s: float, wall_ms: int, timing: Timing) -> None:
+        """The key is on it now."""
+        self.attached = True
+        self.attached_s = now_s
+        self.attached_ms = wall_ms
+        self.pinged_s = now_s
+        self.hear(now_s, wall_ms, timing)
+
+    def hear(self, now_s: float, wall_ms: int, timing: Timing) -> None:
+        """Something came in: any frame counts as life."""
+        self.heard_s = now_s
+        self.heard_ms = wall_ms
+        self.dead_at_s = now_s + timing.dead_after_s
+
+    def ping_at_s(self, timing: Timing) -> float:
+        """When to ping, if nothing comes in before."""
+        return max(self.heard_s, self.pinged_s) + timing.ping_after_s
+
+    def give_grace(self, now_s: float, timing: Timing) -> None:
+        """
+        We were asleep or stalled, so the silence may be our own.
+
+        What waits in the system's buffer is read before the next timer, and a living peer answers a ping in this time.
+        """
+        self.dead_at_s = max(self.dead_at_s, now_s + timing.ping_after_s)

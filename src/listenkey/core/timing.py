@@ -1,0 +1,108 @@
+"""How long a stream waits for what. One place, so that a scaled sandbox and a test can turn the same screws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from listenkey import venue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """
+    Durations of a stream's life, seconds.
+
+    The defaults leave room: a key is renewed at a third of its life, so three more quarters of an hour of failed
+    renewals must pass before it dies.
+    """
+
+    key_valid_s: float = venue.KEY_VALID_S
+    """What the venue promises a key from its last POST or PUT."""
+
+    renew_after_s: float = 20 * 60
+    """Others: ccxt 20 min, NautilusTrader 30 min, Binance's page "about every 60 minutes", which loses the key."""
+
+    renew_jitter: float = 0.1
+    """A thousand accounts don't renew in the same second: 20 min ± 10 %."""
+
+    renew_retry_s: float = 30.0
+    """Between tries of a renewal that failed; a minute at most when others fail too."""
+
+    refused_retry_s: float = 300.0
+    """Between tries when the API key itself was refused in mid-life."""
+
+    rotate_after_s: float = 23 * 3600
+    """The server cuts at 24 h. The official connectors rotate at 23 h as well."""
+
+    rotate_jitter_s: float = 1800.0
+    """± so much, so that a process full of streams does not rotate at once."""
+
+    overlap_s: float = 5.0
+    """How long both sockets of a rotation stay open at least."""
+
+    ping_after_s: float = 2.5
+    """Silence after which we ping. Ten messages a second are allowed; this is at most one in 2.5 s."""
+
+    dead_after_s: float = 7.5
+    """
+    Silence after which a socket is dead, when it did not answer two pings.
+
+    Others: `websockets` 40 s, picows and aiohttp never unless told, official SDK never. Jitter of 3 s must not kill.
+    """
+
+    open_timeout_s: float = 5.0
+    """To connect, shake hands and have the subscription acknowledged."""
+
+    late_s: float = 1.0
+    """A timer that fires so late means that we slept or were stalled: the silence may be ours, so we ping and look."""
+
+    backoff_first_s: float = 0.25
+    """The first reconnect waits at most so long."""
+
+    backoff_max_s: float = 30.0
+    """And no reconnect waits longer."""
+
+    quick_reconnects: int = 30
+    """So many losses of a live socket in `flap_window_s` are answered quickly, more with growing waits."""
+
+    flap_window_s: float = 300.0
+    """With `quick_reconnects` this stays far below the 300 connection attempts in 5 minutes an IP may make."""
+
+    quick_new_keys: int = 3
+    """So many ends of a key in `key_fight_window_s` are answered at once; more means that somebody deletes our key."""
+
+    key_fight_window_s: float = 600.0
+
+    def scaled(self, time_scale: float) -> Timing:
+        """The same where the venue's hours run `time_scale` times as fast; what is the network's stays."""
+        if time_scale == 1:
+            return self
+        return replace(
+            self,
+            key_valid_s=self.key_valid_s / time_scale,
+            renew_after_s=self.renew_after_s / time_scale,
+            renew_retry_s=max(0.2, self.renew_retry_s / time_scale),
+            rotate_after_s=max(2 * self.overlap_s, self.rotate_after_s / time_scale),
+            rotate_jitter_s=self.rotate_jitter_s / time_scale,
+        )
+
+
+def renew_after_s(timing: Timing, draw: float) -> float:
+    """
+    How long to wait before renewing a key.
+
+    Args:
+        timing: Where the interval and its jitter are.
+        draw: From 0 to 1, drawn by the caller.
+
+    Returns:
+        Seconds, always less than half of what the venue promises.
+
+    Source: [O user-data-streams]. The page advises a ping every 60 minutes for a key that lives 60 minutes; we don't.
+    """
+    return timing.renew_after_s * (1 + timing.renew_jitter * (2 * draw - 1))
+
+
+def rotate_after_s(timing: Timing, draw: float) -> float:
+    """How long a socket lives before its successor is opened, seconds: 23 h ± 30 min."""
+    return timing.rotate_after_s + timing.rotate_jitter_s * (2 * draw - 1)

@@ -1,0 +1,100 @@
+"""The API key and secret. Nothing here shows them: not `repr`, `str`, `format`, `pickle` or a traceback's locals."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+
+from listenkey.errors import UsageError
+
+FINGERPRINT_HEX: Final = 8
+
+
+class Secret:
+    """
+    A text that is not shown.
+
+    `reveal()` gives it, and is meant to be seen in a review: it is called where the text is put on the wire or into
+    a signature, and nowhere else.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def fingerprint(self) -> str:
+        """Eight hex digits that tell two secrets apart and give neither away."""
+        return fingerprint(self._text)
+
+    def __repr__(self) -> str:
+        return f"Secret({self.fingerprint()})"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled or copied to other processes")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Secret:
+        return self
+
+
+def fingerprint(text: str) -> str:
+    """Eight hex digits of SHA-256: enough to tell two secrets apart, too few to give one away."""
+    return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_HEX]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """
+    What an account proves itself with.
+
+    Args:
+        api_key: Sent in a header. It alone opens the stream, so it is as secret as the rest.
+        api_secret: For HMAC signatures; may be left out.
+        private_key: PEM text of an Ed25519 or RSA key; may be left out.
+    """
+
+    api_key: Secret
+    api_secret: Secret | None = None
+    private_key: Secret | None = field(default=None)
+
+    @classmethod
+    def of(cls, api_key: str, api_secret: str | None = None, private_key: str | None = None) -> Credentials:
+        """From plain texts; raises UsageError where they can't be right."""
+        if not api_key:
+            raise UsageError("no API key: pass api_key=, or set BINANCE_API_KEY for the command")
+        if any(not "!" <= letter <= "~" for letter in api_key):
+            raise UsageError("the API key holds a space, a line break or a letter outside ASCII; copy it again")
+        if api_secret and private_key:
+            raise UsageError("give api_secret or private_key, not both")
+        return cls(
+            Secret(api_key),
+            Secret(api_secret) if api_secret else None,
+            Secret(private_key) if private_key else None,
+        )
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether signed requests are possible."""
+        return self.api_secret is not None or self.private_key is not None

@@ -1,0 +1,523 @@
+"""The messages since January 2026, and the ones that did not change then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from listenkey import venue
+from listenkey.credentials import Secret
+from listenkey.events.words import Amount, Generation, Id, Millis, Words, shown_fingerprint
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+class AccountUpdate(
+    Words,
+    frozen=True,
+    gc=False,
+    tag_field="e",
+    tag=venue.ACCOUNT_UPDATE,
+    rename={
+        "event_ms": "E",
+        "transaction_ms": "T",
+        "equity_text": "eq",
+        "adjusted_equity_text": "aeq",
+        "wallet_balance_text": "b",
+        "position_value_text": "m",
+        "unrealized_profit_text": "u",
+        "initial_margin_text": "i",
+        "maintenance_margin_text": "M",
+    },
+):
+    """
+    The account's totals, in USDT; each replaces the one before.
+
+    Comes on deposit, withdrawal and position change, and every 10 s while there is a position. [O Event-Account-data]
+
+    Attributes:
+        event_ms: `E`, when the message was made.
+        transaction_ms: `T`, the matching engine's time.
+        equity: `eq`, equity.
+        adjusted_equity: `aeq`, adjusted equity.
+        wallet_balance: `b`, wallet balance.
+        position_value: `m`, value of the positions; short options count negative.
+        unrealized_profit: `u`, unrealised profit and loss.
+        initial_margin: `i`, initial margin.
+        maintenance_margin: `M`, maintenance margin.
+    """
+
+    event_ms: Millis
+    transaction_ms: Millis
+    equity_text: str
+    adjusted_equity_text: str
+    wallet_balance_text: str
+    position_value_text: str
+    unrealized_profit_text: str
+    initial_margin_text: str
+    maintenance_margin_text: str
+
+    type: ClassVar[str] = venue.ACCOUNT_UPDATE
+    generation: ClassVar[Generation] = "current"
+    equity: ClassVar[Amount] = Amount()
+    adjusted_equity: ClassVar[Amount] = Amount()
+    wallet_balance: ClassVar[Amount] = Amount()
+    position_value: ClassVar[Amount] = Amount()
+    unrealized_profit: ClassVar[Amount] = Amount()
+    initial_margin: ClassVar[Amount] = Amount()
+    maintenance_margin: ClassVar[Amount] = Amount()
+
+
+class Balance(Words, frozen=True, gc=False, rename={"asset": "a", "balance_text": "b", "balance_change_text": "bc"}):
+    """
+    One asset's balance.
+
+    Attributes:
+        asset: `a`, for example `USDT`.
+        balance: `b`, after the change.
+        balance_change: `bc`, the change without profit, loss and commission: a deposit shows here, a trade is 0.
+    """
+
+    asset: str
+    balance_text: str
+    balance_change_text: str
+
+    balance: ClassVar[Amount] = Amount()
+    balance_change: ClassVar[Amount] = Amount()
+
+
+class Position(
+    Words,
+    frozen=True,
+    gc=False,
+    rename={"symbol": "s", "quantity_text": "c", "value_text": "p", "average_entry_price_text": "a"},
+):
+    """
+    One option held.
+
+    Attributes:
+        symbol: `s`, option symbol.
+        quantity: `c`, signed: negative is short, zero is closed.
+        value: `p`, quantity times average entry price, signed like the quantity.
+        average_entry_price: `a`, average entry price.
+    """
+
+    symbol: str
+    quantity_text: str
+    value_text: str
+    average_entry_price_text: str
+
+    quantity: ClassVar[Amount] = Amount()
+    value: ClassVar[Amount] = Amount()
+    average_entry_price: ClassVar[Amount] = Amount()
+
+
+class BalancePositionUpdate(
+    Words,
+    frozen=True,
+    gc=False,
+    tag_field="e",
+    tag=venue.BALANCE_POSITION_UPDATE,
+    rename={"event_ms": "E", "transaction_ms": "T", "reason": "m", "balances": "B", "positions": "P"},
+):
+    """
+    What changed in balances and positions, as absolute values: apply by replacing.
+
+    Carries only what changed. Not sent for an order that only rests. [O Event-Balance-and-Position-Update]
+
+    Attributes:
+        event_ms: `E`, when the message was made.
+        transaction_ms: `T`, the matching engine's time; equals the fill's.
+        reason: `m`, why; see `BalanceReason`.
+        balances: `B`, balances that changed.
+        positions: `P`, positions that changed; empty where none did.
+    """
+
+    event_ms: Millis
+    transaction_ms: Millis
+    reason: str
+    balances: tuple[Balance, ...]
+    positions: tuple[Position, ...] = ()
+
+    type: ClassVar[str] = venue.BALANCE_POSITION_UPDATE
+    generation: ClassVar[Generation] = "current"
+
+
+class UnderlyingGreeks(
+    Words,
+    frozen=True,
+    gc=False,
+    rename={"underlying": "u", "delta_text": "d", "gamma_text": "g", "theta_text": "t", "vega_text": "v"},
+):
+    """
+    The account's greeks in one underlying.
+
+    Attributes:
+        underlying: `u`, for example `BTCUSDT`.
+        delta: `d`, delta.
+        gamma: `g`, gamma.
+        theta: `t`, theta.
+        vega: `v`, vega.
+    """
+
+    underlying: str
+    delta_text: str
+    gamma_text: str
+    theta_text: str
+    vega_text: str
+
+    delta: ClassVar[Amount] = Amount()
+    gamma: ClassVar[Amount] = Amount()
+    theta: ClassVar[Amount] = Amount()
+    vega: ClassVar[Amount] = Amount()
+
+
+class GreekUpdate(
+    Words,
+    frozen=True,
+    gc=False,
+    tag_field="e",
+    tag=venue.GREEK_UPDATE,
+    rename={"event_ms": "E", "transaction_ms": "T", "greeks": "G"},
+):
+    """
+    The account's greeks. Comes on position change, and every 10 s while there is a position. [O Event-Greek-Update]
+
+    Attributes:
+        event_ms: `E`, when the message was made.
+        transaction_ms: `T`, the matching engine's time.
+        greeks: `G`, one entry an underlying.
+    """
+
+    event_ms: Millis
+    transaction_ms: Millis
+    greeks: tuple[UnderlyingGreeks, ...]
+
+    type: ClassVar[str] = venue.GREEK_UPDATE
+    generation: ClassVar[Generation] = "current"
+
+
+class Order(
+    Words,
+    frozen=True,
+    gc=False,
+    rename={
+        "symbol": "s",
+        "client_order_id": "c",
+        "side": "S",
+        "order_type": "o",
+        "time_in_force": "f",
+        "quantity_text": "q",
+        "price_text": "p",
+        "average_price_text": "ap",
+        "execution_type": "x",
+        "status": "X",
+        "order_id": "i",
+        "last_quantity_text": "l",
+        "filled_quantity_text": "z",
+        "last_price_text": "L",
+        "commission_asset": "N",
+        "commission_text": "n",
+        "trade_time_ms": "T",
+        "trade_id": "t",
+        "bid_quantity_text": "b",
+        "ask_quantity_text": "a",
+        "maker": "m",
+        "reduce_only": "R",
+        "original_order_type": "ot",
+        "realized_profit_text": "rp",
+        "self_trade_prevention": "V",
+    },
+):
+    """
+    What `OrderTradeUpdate` says of its order; the same words are on the event itself, explained there.
+
+    The texts of the amounts are here: `event.order.price_text`.
+    """
+
+    symbol: str
+    client_order_id: str
+    side: str
+    order_type: str
+    time_in_force: str
+    quantity_text: str
+    price_text: str
+    average_price_text: str
+    execution_type: str
+    status: str
+    order_id: Id
+    last_quantity_text: str
+    filled_quantity_text: str
+    last_price_text: str
+    commission_asset: str
+    commission_text: str
+    trade_time_ms: Millis
+    trade_id: Id
+    bid_quantity_text: str
+    ask_quantity_text: str
+    maker: bool
+    reduce_only: bool
+    original_order_type: str
+    realized_profit_text: str
+    self_trade_prevention: str | None = None
+
+    quantity: ClassVar[Amount] = Amount()
+    price: ClassVar[Amount] = Amount()
+    average_price: ClassVar[Amount] = Amount()
+    last_quantity: ClassVar[Amount] = Amount()
+    filled_quantity: ClassVar[Amount] = Amount()
+    last_price: ClassVar[Amount] = Amount()
+    commission: ClassVar[Amount] = Amount()
+    bid_quantity: ClassVar[Amount] = Amount()
+    ask_quantity: ClassVar[Amount] = Amount()
+    realized_profit: ClassVar[Amount] = Amount()
+
+
+class OrderTradeUpdate(
+    Words,
+    frozen=True,
+    gc=False,
+    tag_field="e",
+    tag=venue.ORDER_TRADE_UPDATE,
+    rename={"event_ms": "E", "transaction_ms": "T", "order": "o"},
+):
+    """
+    An order was created or its status changed; one event a fill. [O Event-Order-update]
+
+    Attributes:
+        event_ms: `E`, when the message was made.
+        transaction_ms: `T`, the matching engine's time.
+        order: `o`, the order as the venue nests it; its words are on the event too.
+    """
+
+    event_ms: Millis
+    transaction_ms: Millis
+    order: Order
+
+    type: ClassVar[str] = venue.ORDER_TRADE_UPDATE
+    generation: ClassVar[Generation] = "current"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As everywhere; the order's words stand beside the event's, not under `order`."""
+        return {"event_ms": self.event_ms, "transaction_ms": self.transaction_ms, **self.order.to_dict()}
+
+    @property
+    def is_fill(self) -> bool:
+        """Whether this is a trade: `x` is TRADE."""
+        return self.order.execution_type == "TRADE"
+
+    @property
+    def identity(self) -> tuple[str | int, ...]:
+        """
+        What makes this event itself: two events of equal identity are one event, delivered twice.
+
+        A fill is its symbol and trade id; any other change is order id, status, filled quantity and time.
+        """
+        order = self.order
+        if order.execution_type == "TRADE":
+            return ("fill", order.symbol, order.trade_id)
+        return ("order", order.order_id, order.status, order.filled_quantity_text, self.transaction_ms)
+
+    @property
+    def symbol(self) -> str:
+        """`s`, option symbol, for example `BTC-261225-90000-C`."""
+        return self.order.symbol
+
+    @property
+    def client_order_id(self) -> str:
+        """`c`, the client's own id; `autoclose-` marks a liquidation, `adl_autoclose` an auto-deleveraging."""
+        return self.order.client_order_id
+
+    @property
+    def side(self) -> str:
+        """`S`, see `Side`."""
+        return self.order.side
+
+    @property
+    def order_type(self) -> str:
+        """`o`, see `OrderType`."""
+        return self.order.order_type
+
+    @property
+    def time_in_force(self) -> str:
+        """`f`, see `TimeInForce`."""
+        return self.order.time_in_force
+
+    @property
+    def quantity(self) -> Decimal:
+        """`q`, quantity ordered; positive for SELL too."""
+        return self.order.quantity
+
+    @property
+    def price(self) -> Decimal:
+        """`p`, price ordered."""
+        return self.order.price
+
+    @property
+    def average_price(self) -> Decimal:
+        """`ap`, average price of the fills so far; 0 before the first."""
+        return self.order.average_price
+
+    @property
+    def execution_type(self) -> str:
+        """`x`, what has just happened, see `ExecutionType`."""
+        return self.order.execution_type
+
+    @property
+    def status(self) -> str:
+        """`X`, what the order is now, see `OrderStatus`."""
+        return self.order.status
+
+    @property
+    def order_id(self) -> int:
+        """`i`, the venue's id; beyond 2^53, so keep it out of doubles."""
+        return self.order.order_id
+
+    @property
+    def last_quantity(self) -> Decimal:
+        """`l`, quantity of this fill; 0 if none."""
+        return self.order.last_quantity
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        """`z`, quantity filled so far."""
+        return self.order.filled_quantity
+
+    @property
+    def last_price(self) -> Decimal:
+        """`L`, price of this fill; 0 if none."""
+        return self.order.last_price
+
+    @property
+    def commission_asset(self) -> str:
+        """`N`, asset of the commission."""
+        return self.order.commission_asset
+
+    @property
+    def commission(self) -> Decimal:
+        """`n`, commission of this fill; negative is charged, positive a rebate."""
+        return self.order.commission
+
+    @property
+    def trade_time_ms(self) -> int:
+        """`T` of the order, time of the trade."""
+        return self.order.trade_time_ms
+
+    @property
+    def trade_id(self) -> int:
+        """`t`, id of the trade, unique in its symbol; 0 if there is none."""
+        return self.order.trade_id
+
+    @property
+    def bid_quantity(self) -> Decimal:
+        """`b`, total quantity of the account's buy orders in this symbol."""
+        return self.order.bid_quantity
+
+    @property
+    def ask_quantity(self) -> Decimal:
+        """`a`, total quantity of the account's sell orders in this symbol."""
+        return self.order.ask_quantity
+
+    @property
+    def maker(self) -> bool:
+        """`m`, whether the account was the maker."""
+        return self.order.maker
+
+    @property
+    def reduce_only(self) -> bool:
+        """`R`, whether the order may only reduce a position."""
+        return self.order.reduce_only
+
+    @property
+    def original_order_type(self) -> str:
+        """`ot`, order type as first sent."""
+        return self.order.original_order_type
+
+    @property
+    def realized_profit(self) -> Decimal:
+        """`rp`, profit this trade realised."""
+        return self.order.realized_profit
+
+    @property
+    def self_trade_prevention(self) -> str | None:
+        """`V`, see `SelfTradePrevention`; None in events from before 2026-03-19. [CL 2026-03-11]"""
+        return self.order.self_trade_prevention
+
+
+class RiskLevelChange(
+    Words,
+    frozen=True,
+    gc=False,
+    tag_field="e",
+    tag=venue.RISK_LEVEL_CHANGE,
+    rename={
+        "event_ms": "E",
+        "risk_level": "s",
+        "margin_balance_text": "mb",
+        "maintenance_margin_text": "mm",
+    },
+):
+    """
+    What the account may do has changed; VIP and market maker accounts only. The same in both generations.
+
+    [O Event-Risk-level-change]
+
+    Attributes:
+        event_ms: `E`, when the message was made.
+        risk_level: `s`, see `RiskLevel`.
+        margin_balance: `mb`, margin balance.
+        maintenance_margin: `mm`, maintenance margin.
+    """
+
+    event_ms: Millis
+    risk_level: str
+    margin_balance_text: str
+    maintenance_margin_text: str
+
+    type: ClassVar[str] = venue.RISK_LEVEL_CHANGE
+    generation: ClassVar[Generation] = "current"
+    margin_balance: ClassVar[Amount] = Amount()
+    maintenance_margin: ClassVar[Amount] = Amount()
+
+
+class ListenKeyExpired(
+    Words,
+    frozen=True,
+    gc=False,
+    eq=False,
+    tag_field="e",
+    tag=venue.LISTEN_KEY_EXPIRED,
+    rename={"event_ms": "E", "listen_key": "listenKey"},
+):
+    """
+    A listen key has ended: no more events come for it, though the socket may stay open.
+
+    May come twice, or for a key that is no longer used. [O Event-User-Data-Stream-Expired]
+
+    Attributes:
+        event_ms: `E`, when; a JSON string on the wire, alone among the events.
+        listen_key: `listenKey`, the key, not shown; read back from a record it is only the fingerprint.
+    """
+
+    event_ms: Millis
+    listen_key: Secret
+
+    type: ClassVar[str] = venue.LISTEN_KEY_EXPIRED
+    generation: ClassVar[Generation] = "current"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As everywhere; the key is its fingerprint."""
+        return {"event_ms": self.event_ms, "fingerprint": self.fingerprint}
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hex digits that tell which key."""
+        return shown_fingerprint(self.listen_key)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ListenKeyExpired):
+            return NotImplemented
+        return (self.event_ms, self.fingerprint) == (other.event_ms, other.fingerprint)
+
+    def __hash__(self) -> int:
+        return hash((self.event_ms, self.fingerprint))

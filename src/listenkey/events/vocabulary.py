@@ -1,0 +1,85 @@
+"""
+The closed lists of the stream, as `StrEnum`s.
+
+The events keep plain `str`, so that a value nobody has documented yet passes through; these compare equal to it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Which side of an order. [O common-definition]"""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    """Options have one type of order. [O common-definition]"""
+
+    LIMIT = "LIMIT"
+
+
+class TimeInForce(StrEnum):
+    """How long an order lives; GTX is post only. [O common-definition]"""
+
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTX = "GTX"
+
+
+class ExecutionType(StrEnum):
+    """What has just happened to an order. [O Event-Order-update]"""
+
+    NEW = "NEW"
+    TRADE = "TRADE"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+
+
+class OrderStatus(StrEnum):
+    """What an order is now. ACCEPTED is the legacy word for NEW, CANCELLED the one for CANCELED."""
+
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+    REJECTED = "REJECTED"
+    ACCEPTED = "ACCEPTED"
+    CANCELLED = "CANCELLED"
+
+
+class SelfTradePrevention(StrEnum):
+    """Who gives way when an account meets itself. [O faq/stp-faq]; NONE exists in [SDK] since 7.0.0."""
+
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+    NONE = "NONE"
+
+
+class BalanceReason(StrEnum):
+    """Why a balance or position changed; none is documented for exercise, fee or liquidation."""
+
+    DEPOSIT = "DEPOSIT"
+    WITHDRAW = "WITHDRAW"
+    ORDER = "ORDER"
+
+
+class RiskLevel(StrEnum):
+    """What an account may do. [O Event-Risk-level-change]"""
+
+    NORMAL = "NORMAL"
+    REDUCE_ONLY = "REDUCE_ONLY"
+
+
+class Liquidity(StrEnum):
+    """Which side of a trade, in legacy fills."""
+
+    MAKER = "MAKER"
+    TAKER = "TAKER"

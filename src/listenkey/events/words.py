@@ -1,0 +1,81 @@
+"""What every message shares: ids, amounts, and turning into words."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, overload
+
+import msgspec
+
+from listenkey.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from listenkey.credentials import Secret
+
+Generation: TypeAlias = Literal["current", "legacy", "unknown"]
+Id: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Millis: TypeAlias = Id
+
+AMOUNT: Final = re.compile(r"-?[0-9]{1,24}(\.[0-9]{1,18})?")
+"""What an amount may look like: no NaN, no exponent, no underscore, no digits of other scripts, and a bounded length."""
+
+NUMBER: Final = re.compile(r"-?[0-9]{1,24}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+"""The legacy fields that are JSON numbers: a double may be printed with an exponent and more digits."""
+
+FINGERPRINT_PREFIX: Final = "sha256:"
+"""What stands before a fingerprint where a listen key stood."""
+
+
+class Amount:
+    """
+    The `Decimal` of the text field beside it: `price` reads `price_text`.
+
+    The text is checked before `Decimal` sees it, because `Decimal` takes far more than an amount may be.
+    """
+
+    __slots__ = ("_field", "pattern")
+
+    def __init__(self, pattern: re.Pattern[str] = AMOUNT) -> None:
+        self.pattern = pattern
+        self._field = ""
+
+    def __set_name__(self, owner: object, name: str) -> None:
+        self._field = f"{name}_text"
+
+    @overload
+    def __get__(self, owner: None, kind: Any = None) -> Amount: ...
+    @overload
+    def __get__(self, owner: object, kind: Any = None) -> Decimal: ...
+    def __get__(self, owner: object | None, kind: Any = None) -> Amount | Decimal:
+        """Raises ProtocolError where the text is no amount; `body` holds its beginning."""
+        if owner is None:
+            return self
+        text: str = getattr(owner, self._field)
+        if self.pattern.fullmatch(text) is None:
+            word = f"{type(owner).__name__}.{self._field.removesuffix('_text')}"
+            raise ProtocolError(f"{word} is not a decimal amount", text[:64].encode("utf-8", "replace"))
+        return Decimal(text)
+
+
+class Words(msgspec.Struct, frozen=True, gc=False):
+    """What every message can do."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Words to plain values, ready for JSON: amounts as the venue's text, ids and times as int."""
+        words: dict[str, Any] = {}
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                words[name] = [part.to_dict() for part in value]
+            else:
+                words[name.removesuffix("_text")] = value
+        return words
+
+
+def shown_fingerprint(key: Secret) -> str:
+    """Eight hex digits of a listen key; of a key that is already a fingerprint, those digits."""
+    text = key.reveal()
+    if text.startswith(FINGERPRINT_PREFIX):
+        return text.removeprefix(FINGERPRINT_PREFIX)
+    return key.fingerprint()

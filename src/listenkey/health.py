@@ -1,0 +1,66 @@
+"""How a stream is, in one frozen value: what a screen shows and an alarm reads."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Status: TypeAlias = Literal["CONNECTING", "LIVE", "GAP", "FAILED", "ENDED"]
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """
+    How a stream is.
+
+    Attributes:
+        status: LIVE only while every event is in the stream.
+        why: What it waits for or what happened last, for people.
+        key_fingerprint: Eight hex digits that tell the listen key from another.
+        key_age_s: Since the venue first gave this key.
+        key_left_s: Until it ends, if nobody renews it.
+        renewals: PUTs that were answered, this stream's and those it shared.
+        last_renewal_ok: Whether the last one was.
+        sockets: Sockets open.
+        socket_age_s: Of the one whose events are delivered.
+        last_event_ms: When the last event came, wall clock, epoch ms.
+        last_heard_s: Seconds since anything came in, pongs included.
+        round_trip_s: Of the last ping.
+        events: Events delivered.
+        fills: Fills among them.
+        gaps: Gaps told.
+        gap_s: Seconds that the closed ones add up to.
+        duplicates_removed: Events taken out because they had been delivered.
+        unreadable: Frames that could not be read, each told as a gap.
+        unknown_events: Events of a type this release has no class for; delivered as `UnknownEvent`.
+        dropped: Events that did not fit into the buffer of a slow reader, told as a gap.
+        backlog: Items that wait for the reader.
+        reconnects: Sockets lost.
+        rotations: Sockets replaced before the venue's 24 hours were over.
+        used_weight: Request weight of this IP in the minute, by the last answer.
+    """
+
+    status: Status
+    why: str
+    key_fingerprint: str | None = None
+    key_age_s: float | None = None
+    key_left_s: float | None = None
+    renewals: int = 0
+    last_renewal_ok: bool | None = None
+    sockets: int = 0
+    socket_age_s: float | None = None
+    last_event_ms: int | None = None
+    last_heard_s: float | None = None
+    round_trip_s: float | None = None
+    events: int = 0
+    fills: int = 0
+    gaps: int = 0
+    gap_s: float = 0.0
+    duplicates_removed: int = 0
+    unreadable: int = 0
+    unknown_events: int = 0
+    dropped: int = 0
+    backlog: int = 0
+    reconnects: int = 0
+    rotations: int = 0
+    used_weight: int | None = None

@@ -1,0 +1,97 @@
+"""
+What a consumer reads: `Update`, `Live`, `GapOpened`, `GapClosed`. Match on the class.
+
+    async for item in stream:
+        match item:
+            case Update(event=OrderTradeUpdate() as order): ...
+            case GapOpened() | GapClosed() | Live(): ...
+
+Losing the connection is an item, so that it can't be overlooked: what is not covered lies between a `GapOpened` and
+its `GapClosed`, and the second says what came back and what can't.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from listenkey.events import Event
+
+Provenance: TypeAlias = Literal["ws", "rest", "ws+rest"]
+
+
+class Update(Struct, frozen=True, gc=False):
+    """
+    One event of the account.
+
+    Attributes:
+        seq: Counts the items of this stream from 1, without holes.
+        account: The account's alias; never its API key.
+        event: The typed event; match on its class.
+        received_ms: When it was read from the socket, wall clock, epoch ms.
+        provenance: Where it was seen: on the WebSocket, over REST, or both.
+        late: Delivered after a newer event of the same symbol.
+        raw: The venue's own JSON of this event, without the envelope and with a listen key replaced.
+    """
+
+    seq: int
+    account: str
+    event: Event
+    received_ms: int
+    raw: bytes
+    provenance: Provenance = "ws"
+    late: bool = False
+
+    def __repr__(self) -> str:
+        return f"Update(seq={self.seq}, account={self.account!r}, event={self.event!r})"
+
+
+class Live(Struct, frozen=True):
+    """
+    From here on, every event of the account is in the stream, until a `GapOpened` says otherwise.
+
+    Attributes:
+        since_ms: Since when that holds, wall clock, epoch ms.
+    """
+
+    seq: int
+    account: str
+    since_ms: int
+
+
+class GapOpened(Struct, frozen=True):
+    """
+    From `from_ms` on, events of the account may be missing.
+
+    Attributes:
+        from_ms: The last moment that was surely covered, wall clock, epoch ms.
+        why: What happened, in a few words, for people.
+    """
+
+    seq: int
+    account: str
+    from_ms: int
+    why: str
+
+
+class GapClosed(Struct, frozen=True):
+    """
+    The gap that began at `from_ms` has ended.
+
+    Attributes:
+        from_ms: As in its `GapOpened`.
+        to_ms: When coverage began again, wall clock, epoch ms.
+        recovered: How many missing updates were brought back, as items before this one.
+        unrecoverable: What can't be brought back, in words; empty when nothing is missing.
+    """
+
+    seq: int
+    account: str
+    from_ms: int
+    to_ms: int
+    recovered: int
+    unrecoverable: tuple[str, ...] = ()
+
+
+Item: TypeAlias = Update | Live | GapOpened | GapClosed

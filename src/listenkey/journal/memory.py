@@ -1,0 +1,148 @@
+"""
+The journal that is gone with the process: a bounded buffer between the socket and one reader.
+
+When the reader falls so far behind that the buffer is full, newer events are dropped and the hole is told as a gap, in
+its place. Nothing is dropped silently, and memory has a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+
+import msgspec
+
+from listenkey.events import Event
+from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+
+BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Others: python-binance 100 events and then dies; ccxt 1,000 and overwrites; most have no limit at all."""
+
+ITEM_OVERHEAD_BYTES: Final = 240
+"""What an item costs beside its JSON, measured: the tuple, two ints, the bytes object's head, a slot of the deque."""
+
+DECODED_MAX: Final = 512
+"""So many items are kept decoded. Beyond that, a backlog of objects would double the memory and leave the cache."""
+
+_Stored: TypeAlias = tuple[int, bytes, int]  # seq, raw, received_ms
+
+
+class MemoryJournal:
+    """
+    A bounded buffer for one reader.
+
+    Args:
+        account: The alias that items carry.
+        read_event: Raw JSON -> the event; for items that were kept as bytes.
+        wall_ms: Epoch ms, for the end of a gap that a slow reader made.
+        bytes_max: What the buffer may hold.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        read_event: Callable[[bytes], Event],
+        wall_ms: Callable[[], int],
+        bytes_max: int = BUFFER_BYTES_MAX,
+    ) -> None:
+        self._account = account
+        self._read_event = read_event
+        self._wall_ms = wall_ms
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._seq = 0
+        self._items: deque[Item | _Stored] = deque()
+        self._waiting: asyncio.Future[None] | None = None
+        self._ended = False
+        self._error: BaseException | None = None
+        self._dropping_from_ms: int | None = None
+        self._dropped = 0
+        self.dropped = 0
+
+    @property
+    def backlog(self) -> int:
+        """Items appended and not read yet."""
+        return len(self._items)
+
+    def append_event(self, event: Event, raw: bytes, received_ms: int) -> None:
+        """Number an event and keep it; where there is no room, drop it and remember that a gap must be told."""
+        if self._dropping_from_ms is not None:
+            if self._bytes > self._bytes_max // 2:
+                self._drop()
+                return
+            self._close_gap(received_ms)
+        elif self._bytes > self._bytes_max:
+            self._open_gap(received_ms)
+            self._drop()
+            return
+        self._seq += 1
+        self._bytes += len(raw) + ITEM_OVERHEAD_BYTES
+        if len(self._items) < DECODED_MAX:
+            self._items.append(Update(self._seq, self._account, event, received_ms, raw))
+        else:
+            self._items.append((self._seq, raw, received_ms))
+        if self._waiting is not None:
+            self._wake()
+
+    def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
+        """Number what the lifecycle tells, and keep it. These are few, and always find room."""
+        for item in items:
+            self._seq += 1
+            self._items.append(msgspec.structs.replace(item, seq=self._seq, account=self._account))
+        self._wake()
+
+    def end(self, error: BaseException | None) -> None:
+        """Nothing more will come."""
+        if self._dropping_from_ms is not None:
+            self._close_gap(self._wall_ms())
+        self._ended = True
+        self._error = error
+        self._wake()
+
+    async def next(self) -> Item:
+        """The next item; raises the error that ended the stream, or StopAsyncIteration."""
+        while not self._items:
+            if self._ended:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        return self._take()
+
+    def take_ready(self, most: int) -> list[Item]:
+        """What can be read without waiting."""
+        return [self._take() for _ in range(min(most, len(self._items)))]
+
+    def _take(self) -> Item:
+        item = self._items.popleft()
+        if isinstance(item, tuple):
+            seq, raw, received_ms = item
+            item = Update(seq, self._account, self._read_event(raw), received_ms, raw)
+        if isinstance(item, Update):
+            self._bytes -= len(item.raw) + ITEM_OVERHEAD_BYTES
+        return item
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def _open_gap(self, from_ms: int) -> None:
+        self._dropping_from_ms = from_ms
+        self.append_told([GapOpened(0, "", from_ms, "the reader is too slow and the buffer is full")])
+
+    def _drop(self) -> None:
+        self._dropped += 1
+        self.dropped += 1
+
+    def _close_gap(self, to_ms: int) -> None:
+        assert self._dropping_from_ms is not None
+        from_ms, self._dropping_from_ms = self._dropping_from_ms, None
+        what = f"{self._dropped} events did not fit into the buffer of a slow reader"
+        self._dropped = 0
+        self.append_told([GapClosed(0, "", from_ms, max(from_ms, to_ms), 0, (what,))])

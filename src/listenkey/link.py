@@ -1,0 +1,144 @@
+"""One socket with a listen key on it: frames in, events out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple, Protocol
+
+from listenkey.clock import Clock
+from listenkey.credentials import Secret
+from listenkey.errors import Disconnected, ProtocolError, TimedOut
+from listenkey.events import Event
+from listenkey.opener import Attachment
+from listenkey.transport.base import Connect, Socket
+from listenkey.wire.frames import Control, Received, Unreadable, Unwrapper
+
+
+class LinkOwner(Protocol):
+    """Who gets what a link brings. All of it is called from the event loop, in the order of the wire."""
+
+    def event_came(self, link: int, event: Event, raw: bytes) -> None:
+        """One event, with its JSON free of listen keys."""
+
+    def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
+        """One frame that can't be read."""
+
+    def heard(self, link: int) -> None:
+        """Something came in."""
+
+    def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
+        """The answer to our ping."""
+
+    def lost(self, link: int, reason: Disconnected) -> None:
+        """The socket has ended; once, and only after it had been attached."""
+
+
+class _SentPing(NamedTuple):
+    number: int
+    sent_s: float
+
+
+class Link:
+    """
+    One socket with a listen key on it.
+
+    Args:
+        number: The lifecycle's number of this socket.
+        key: The listen key.
+        owner: Who gets what it brings.
+        clock: For round trips.
+    """
+
+    def __init__(self, number: int, key: Secret, owner: LinkOwner, clock: Clock) -> None:
+        self.number = number
+        self._owner = owner
+        self._clock = clock
+        self._read = Unwrapper(key).read
+        self._socket: Socket | None = None
+        self._sent_ping: _SentPing | None = None
+        self._attached = False
+        self._request_id: int | None = None
+        self._acknowledged: asyncio.Future[None] | None = None
+
+    async def open(self, connect: Connect, attachment: Attachment, timeout_s: float) -> None:
+        """
+        Connect, and put the key on the socket.
+
+        Raises:
+            TransportError, VenueError: It did not come up; nothing is left open.
+            ProtocolError: The subscription was refused.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                self._acknowledged = asyncio.get_running_loop().create_future()
+                self._socket = await connect(
+                    attachment.url, self._on_message, self._on_heard, self._on_pong, self._on_lost, timeout_s=timeout_s
+                )
+                if attachment.request is not None:
+                    self._request_id = attachment.request_id
+                    self._socket.send_text(attachment.request)
+                    await self._acknowledged
+                self._attached = True
+        except TimeoutError:
+            self.abort()
+            raise TimedOut("attaching the listen key to a socket", timeout_s) from None
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            self._acknowledged = None
+
+    def ping(self, number: int) -> None:
+        """Send a ping; its number comes back with the pong."""
+        if self._socket is not None:
+            self._sent_ping = _SentPing(number, self._clock.now_s())
+            self._socket.ping(number)
+
+    def abort(self) -> None:
+        """Drop the socket at once."""
+        self._attached = False  # what is heard of it from now on is no news
+        if self._socket is not None:
+            self._socket.abort()
+
+    def close(self) -> None:
+        """Say goodbye and hang up."""
+        self._attached = False
+        if self._socket is not None:
+            self._socket.close()
+
+    # --- what the socket calls -----------------------------------------------------------------------------------
+
+    def _on_message(self, frame: bytes) -> None:
+        read = self._read(frame)
+        if isinstance(read, Received):
+            self._owner.event_came(self.number, read.event, read.raw)
+        elif isinstance(read, Control):
+            self._on_control(read)
+        else:
+            self._owner.unreadable_came(self.number, read)
+
+    def _on_control(self, answer: Control) -> None:
+        waiting = self._acknowledged
+        if waiting is None or waiting.done() or answer.id != self._request_id:
+            return
+        if answer.error is None:
+            waiting.set_result(None)
+        else:
+            waiting.set_exception(ProtocolError(f"the subscription was refused: code {answer.error.code}"))
+
+    def _on_heard(self) -> None:
+        if self._attached:
+            self._owner.heard(self.number)
+
+    def _on_pong(self, number: int) -> None:
+        sent = self._sent_ping
+        if self._attached and sent is not None and number == sent.number:
+            self._owner.pong_came(self.number, number, self._clock.now_s() - sent.sent_s)
+
+    def _on_lost(self, reason: Disconnected) -> None:
+        waiting = self._acknowledged
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(reason)
+        elif self._attached:
+            self._attached = False
+            self._owner.lost(self.number, reason)

@@ -1,0 +1,159 @@
+"""
+What opens a stream: today, listen keys.
+
+Everything a lifecycle needs of it is `Opener`. Listen keys were retired on sibling products in 2026, and options may
+follow: then another `Opener` is written, and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple, Protocol
+from urllib.parse import quote
+
+import msgspec
+
+from listenkey.clock import Clock
+from listenkey.credentials import Secret
+from listenkey.rest import AsyncUserDataStreamsApi
+from listenkey.venue import Attach, Venue
+
+
+class Grant(NamedTuple):
+    """
+    The right to a stream.
+
+    Attributes:
+        key: What proves it; secret.
+        valid_for_s: How long by the venue's answer, or None where the answer did not say.
+    """
+
+    key: Secret
+    valid_for_s: float | None
+
+
+class Attachment(NamedTuple):
+    """
+    How a key is put on a socket.
+
+    Attributes:
+        url: Where to connect; may hold the key, so it is never shown.
+        request: What to send then, or None where the URL says it all.
+        request_id: The `id` of that request, which its answer repeats.
+    """
+
+    url: str
+    request: bytes | None
+    request_id: int
+
+
+class Opener(Protocol):
+    """What opens, prolongs and closes the right to a stream."""
+
+    async def create(self, stale: Secret | None) -> Grant:
+        """A grant; not `stale`, where the venue has another."""
+
+    async def renew(self, key: Secret, since_s: float) -> float:
+        """Prolong it, and so show that it lived at `since_s` or later; returns when that was asked."""
+
+    async def close(self, key: Secret) -> None:
+        """End it, for everybody."""
+
+    def attachment(self, key: Secret, request_id: int) -> Attachment:
+        """How to put it on a socket."""
+
+
+class ListenKeys:
+    """
+    Listen keys of one account, shared by all streams of the account in this process.
+
+    A key belongs to the account, so two streams of one account must not work against each other: whoever asks for a
+    key while another is asking gets the same answer, and one renewal serves all. Got by `share`, given back by
+    `release`.
+    """
+
+    def __init__(self, api: AsyncUserDataStreamsApi, venue: Venue, clock: Clock) -> None:
+        self.api = api
+        self.users = 0
+        self._venue = venue
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._grant: Grant | None = None
+        self._proven_s = 0.0  # when the answer that last showed the key alive was asked for
+
+    async def create(self, stale: Secret | None) -> Grant:
+        """POST, unless another stream has just got a key that is not the dead one."""
+        asked_s = self._clock.now_s()
+        async with self._lock:
+            if self._grant is not None and self._grant.key != stale and self._proven_s >= asked_s:
+                return self._grant
+            asked_s = self._clock.now_s()
+            answer = await self.api.options_create_listen_key_v1()
+            valid_for_s = None
+            if answer.expiration is not None:
+                valid_for_s = (answer.expiration - self._clock.wall_ms()) / 1000 / self._venue.time_scale
+            self._grant = Grant(Secret(answer.listen_key), valid_for_s)
+            self._proven_s = asked_s
+            return self._grant
+
+    async def renew(self, key: Secret, since_s: float) -> float:
+        """PUT, unless another stream's renewal has shown the same already."""
+        async with self._lock:
+            if self._grant is not None and self._grant.key == key and self._proven_s >= since_s:
+                return self._proven_s
+            asked_s = self._clock.now_s()
+            await self.api.options_update_listen_key_v1()
+            if self._grant is not None and self._grant.key == key:
+                self._proven_s = asked_s
+            return asked_s
+
+    async def close(self, key: Secret) -> None:  # noqa: ARG002 - DELETE names no key
+        """DELETE: the key ends for everybody who uses it. Nothing is sent while another stream here uses it."""
+        if self.users > 1:
+            return
+        async with self._lock:
+            self._grant = None
+            await self.api.options_delete_listen_key_v1()
+
+    async def release(self) -> None:
+        """One stream less; the last one closes the connection to the REST API."""
+        self.users -= 1
+        if self.users == 0:
+            for place in [place for place, keys in _shared.items() if keys is self]:
+                del _shared[place]
+            await self.api.close()
+
+    def attachment(self, key: Secret, request_id: int) -> Attachment:
+        """By the form the venue's description names; see `venue.Attach`."""
+        base, text = self._venue.ws_url, quote(key.reveal(), safe="")
+        match self._venue.attach:
+            case Attach.SUBSCRIBE:
+                request = {"method": "SUBSCRIBE", "params": [key.reveal()], "id": request_id}
+                return Attachment(f"{base}/private/stream", msgspec.json.encode(request), request_id)
+            case Attach.PATH:
+                url = f"{base}/private/ws/{text}"
+            case Attach.QUERY:
+                url = f"{base}/private/ws?listenKey={text}"
+            case Attach.STREAMS:
+                url = f"{base}/private/stream?streams={text}"
+            case Attach.LEGACY_PATH:
+                url = f"{base}/ws/{text}"
+        return Attachment(url, None, request_id)
+
+
+_shared: dict[tuple[int, str, Secret], ListenKeys] = {}
+
+
+def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
+    """
+    The listen keys of this account, the same for every stream of it on this event loop.
+
+    Give them back with `release`.
+    """
+    place = (id(asyncio.get_running_loop()), venue.rest_url, api_key)
+    keys = _shared.get(place)
+    if keys is None:
+        api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url)
+        keys = _shared[place] = ListenKeys(api, venue, clock)
+    keys.users += 1
+    return keys

@@ -1,0 +1,198 @@
+"""
+The sandbox's own calls, under `/sandbox/v1`: the truth, the meters, the faults, the clock.
+
+Every one needs the header `X-Sandbox-Token`; `http.py` asks for it before it comes here. Errors are
+`{"error": "<what is wrong and what would be right>"}`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import parse_qs
+
+from listenkey.sandbox.rejections import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from listenkey.sandbox.clock import SandboxClock
+    from listenkey.sandbox.identities import SandboxAccount
+    from listenkey.sandbox.world import World
+
+Answer: TypeAlias = tuple[int, Any]
+PREFIX: Final = "/sandbox/v1"
+FILLS_MAX: Final = 1_000_000
+ADVANCE_MAX_MS: Final = 400 * 24 * 3_600_000
+
+
+class Control:
+    """
+    The calls.
+
+    Args:
+        world: What they act on.
+        clock: Its time.
+        burst: Makes fills, paced when a rate is given; ends when they are made.
+        in_background: Runs one of those without waiting for its end.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        clock: SandboxClock,
+        burst: Callable[[str, int, float | None], Awaitable[int]],
+        in_background: Callable[[Awaitable[int]], None],
+    ) -> None:
+        self._world = world
+        self._clock = clock
+        self._burst = burst
+        self._in_background = in_background
+        self._calls: dict[tuple[str, str], Callable[[dict[str, Any]], Answer]] = {
+            ("GET", "ledger"): self._ledger,
+            ("GET", "meters"): lambda _: (200, world.meters(clock.now_ms())),
+            ("GET", "accounts"): self._list_accounts,
+            ("POST", "accounts"): self._add_account,
+            ("GET", "faults"): self._list_faults,
+            ("POST", "faults"): self._put_fault,
+            ("DELETE", "faults"): self._take_out_faults,
+            ("GET", "clock"): lambda _: self._time(),
+            ("POST", "clock"): self._advance,
+            ("GET", "switches"): lambda _: (200, dataclasses.asdict(world.switches)),
+            ("POST", "switches"): self._set_switches,
+            ("POST", "transfer"): self._transfer,
+            ("POST", "market"): self._market,
+        }
+
+    async def handle(self, method: str, path: str, query: str, body: bytes) -> Answer:
+        """Answers one call: a status and a JSON value."""
+        name = path.removeprefix(PREFIX).strip("/")
+        try:
+            asked = _read(query, body)
+            if (method, name) == ("POST", "burst"):
+                return await self._make_fills(asked)
+            call = self._calls.get((method, name))
+            if call is None:
+                known = sorted({f"{each[0]} {PREFIX}/{each[1]}" for each in self._calls} | {f"POST {PREFIX}/burst"})
+                return 404, {"error": f"there is no such call; there are {', '.join(known)}"}
+            return call(asked)
+        except (ValueError, TypeError) as error:
+            return 400, {"error": str(error)}
+        except KeyError as error:
+            return 404, {"error": f"there is no account {error.args[0]!r}"}
+        except Rejected as rejected:
+            return 400, {"error": f"the exchange refused: {rejected.code} {rejected.message}"}
+
+    async def _make_fills(self, asked: dict[str, Any]) -> Answer:
+        account, fills = self._account(asked), _whole(asked, "fills", FILLS_MAX)
+        per_second = asked.get("per_second")
+        if per_second is not None and not (_is_number(per_second) and per_second > 0):
+            raise ValueError("'per_second' is a number above 0")
+        work = self._burst(account, fills, per_second)
+        if per_second is not None and not asked.get("wait", False):
+            self._in_background(work)
+            return 202, {"account": account, "fills": fills, "made": 0, "done": False}
+        return 200, {"account": account, "fills": fills, "made": await work, "done": True}
+
+    def _ledger(self, asked: dict[str, Any]) -> Answer:
+        self._world.advance(self._clock.now_ms())
+        return 200, self._world.ledger(self._account(asked))
+
+    def _list_accounts(self, _: dict[str, Any]) -> Answer:
+        return 200, [show(identity) for identity in self._world.identities.all()]
+
+    def _add_account(self, asked: dict[str, Any]) -> Answer:
+        name, public_key = asked.get("name"), asked.get("public_key")
+        if not isinstance(name, str):
+            raise ValueError("'name' is a text")  # noqa: TRY004  it becomes a 400
+        if public_key is not None and not isinstance(public_key, str):
+            raise ValueError("'public_key' is the PEM text of an RSA or Ed25519 key")
+        if self._world.has_account(name) and public_key is None and not asked.get("another_key", False):
+            return 409, {"error": f'account {name!r} is there; "another_key": true gives it one more API key'}
+        return 200, show(self._world.add_account(name, self._clock.now_ms(), public_key))
+
+    def _list_faults(self, _: dict[str, Any]) -> Answer:
+        self._world.advance(self._clock.now_ms())
+        return 200, self._world.faults.listing()
+
+    def _put_fault(self, asked: dict[str, Any]) -> Answer:
+        kind = asked.pop("kind", None)
+        if not isinstance(kind, str):
+            raise ValueError("'kind' is a text")  # noqa: TRY004  it becomes a 400
+        return 200, self._world.put_fault(kind, asked, self._clock.now_ms()).describe()
+
+    def _take_out_faults(self, asked: dict[str, Any]) -> Answer:
+        fault_id = asked.get("id")
+        kind = asked.get("kind")
+        number = None if fault_id is None else int(fault_id)
+        return 200, {"taken_out": self._world.take_out_faults(self._clock.now_ms(), number, kind)}
+
+    def _time(self) -> Answer:
+        return 200, {"now_ms": self._clock.now_ms(), "time_scale": self._clock.time_scale}
+
+    def _advance(self, asked: dict[str, Any]) -> Answer:
+        by_ms = _whole(asked, "advance_ms", ADVANCE_MAX_MS)
+        self._world.advance(self._clock.now_ms())
+        self._world.jump(self._clock.advance(by_ms), by_ms)
+        return self._time()
+
+    def _set_switches(self, asked: dict[str, Any]) -> Answer:
+        self._world.set_switches(asked, self._clock.now_ms())
+        return 200, dataclasses.asdict(self._world.switches)
+
+    def _transfer(self, asked: dict[str, Any]) -> Answer:
+        account = self._account(asked)
+        try:
+            amount = Decimal(str(asked.get("amount")))
+        except InvalidOperation:
+            raise ValueError("'amount' is a decimal in quotes; negative withdraws") from None
+        if not amount.is_finite():
+            raise ValueError("'amount' is a decimal in quotes; negative withdraws")
+        self._world.transfer(account, amount, self._clock.now_ms())
+        return 200, {"account": account, "amount": f"{amount:f}"}
+
+    def _market(self, asked: dict[str, Any]) -> Answer:
+        running = asked.get("running")
+        if not isinstance(running, bool):
+            raise ValueError("'running' is true or false")  # noqa: TRY004  it becomes a 400
+        self._world.market_running = running
+        return 200, {"running": self._world.market_running}
+
+    def _account(self, asked: dict[str, Any]) -> str:
+        account = asked.get("account")
+        if not isinstance(account, str):
+            raise ValueError("'account' is the name of an account")  # noqa: TRY004  it becomes a 400
+        if not self._world.has_account(account):
+            raise KeyError(account)
+        return account
+
+
+def show(identity: SandboxAccount) -> dict[str, str]:
+    """An API key with its secret, for its owner."""
+    return {"name": identity.name, "api_key": identity.api_key, "api_secret": identity.api_secret}
+
+
+def _read(query: str, body: bytes) -> dict[str, Any]:
+    asked: dict[str, Any] = {name: values[-1] for name, values in parse_qs(query).items()}
+    if body:
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            raise ValueError("the body is not JSON") from None
+        if not isinstance(value, dict):
+            raise ValueError("the body is a JSON object")
+        asked.update(value)
+    return asked
+
+
+def _whole(asked: dict[str, Any], name: str, most: int) -> int:
+    value = asked.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(f"{name!r} is a whole number from 0 to {most}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

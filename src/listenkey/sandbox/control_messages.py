@@ -1,0 +1,89 @@
+"""
+What a client sends on a socket: SUBSCRIBE and its four sisters, and the refusals the documentation prints. Pure.
+
+Source: [O Live-Subscribing-Unsubscribing-to-streams]. The documentation prints the inner error only; its outer form
+`{"error": ..., "id": ...}` is what third-party clients read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+ID_MAX: Final = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One request, well-formed. `params` are as the method needs them."""
+
+    method: str
+    params: tuple[Any, ...]
+    id: int
+
+
+class Refused(Exception):  # noqa: N818  an answer, not a failure of ours
+    """The message is answered with an error."""
+
+    def __init__(self, code: int, message: str, request_id: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.id = request_id
+
+    def answer(self) -> dict[str, Any]:
+        """The frame to send."""
+        return {"error": {"code": self.code, "msg": self.message}, "id": self.id}
+
+
+def parse(text: str) -> Message:
+    """Reads one text frame. Raises `Refused`."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Refused(3, f"Invalid JSON: expected value at line {error.lineno} column {error.colno}") from None
+    except (RecursionError, ValueError):
+        raise Refused(3, "Invalid JSON: expected value at line 1 column 1") from None
+    if not isinstance(value, dict):
+        raise Refused(2, "Invalid request: invalid type, expected a request at line 1 column 1")
+    request_id = value.get("id")
+    if isinstance(request_id, bool) or not isinstance(request_id, int) or not 0 <= request_id <= ID_MAX:
+        request_id = None
+    if "method" not in value:
+        raise Refused(2, f"Invalid request: missing field `method` at line 1 column {len(text)}", request_id)
+    method = value["method"]
+    if method not in METHODS:
+        raise Refused(2, _unknown_variant(text, method), request_id)
+    if request_id is None:
+        raise Refused(2, "Invalid request: request ID must be an unsigned integer")
+    params = value.get("params", [])
+    if not isinstance(params, list):
+        raise Refused(2, "Invalid request: params must be an array", request_id)
+    _check(method, params, request_id)
+    return Message(method, tuple(params), request_id)
+
+
+def _check(method: str, params: list[Any], request_id: int) -> None:
+    if method in ("SUBSCRIBE", "UNSUBSCRIBE"):
+        if not params or not all(isinstance(stream, str) and stream for stream in params):
+            raise Refused(2, "Invalid request: invalid stream", request_id)
+        return
+    allowed = {"LIST_SUBSCRIPTIONS": 0, "GET_PROPERTY": 1, "SET_PROPERTY": 2}[method]
+    if len(params) > allowed:
+        raise Refused(2, "Invalid request: too many parameters", request_id)
+    if allowed and (not params or not isinstance(params[0], str)):
+        raise Refused(2, "Invalid request: property name must be a string", request_id)
+    if allowed and params[0] != "combined":
+        raise Refused(0, "Unknown property", request_id)
+    if method == "SET_PROPERTY" and (len(params) < 2 or not isinstance(params[1], bool)):
+        raise Refused(1, "Invalid value type: expected Boolean", request_id)
+
+
+def _unknown_variant(text: str, method: Any) -> str:
+    shown = method if isinstance(method, str) else json.dumps(method)
+    shown = "".join(letter for letter in shown[:64] if letter.isprintable())
+    column = text.find(json.dumps(method)) + len(json.dumps(method))
+    expected = ", ".join(f"`{name}`" for name in METHODS)
+    return f"Invalid request: unknown variant {shown}, expected one of {expected} at line 1 column {column}"

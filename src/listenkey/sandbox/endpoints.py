@@ -1,0 +1,396 @@
+"""
+Every REST path the exchange serves: its weight, who may ask, and what answers. Pure.
+
+Weights are those of [O] where a page gives one, else of [SDK].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+
+from listenkey import venue
+from listenkey.sandbox.parameters import Parameters
+from listenkey.sandbox.refusals import Refusal, both_missing, malformed, missing
+from listenkey.sandbox.rejections import Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from listenkey.sandbox.exchange import Exchange
+    from listenkey.sandbox.keys import ListenKeys
+    from listenkey.sandbox.switches import Switches
+
+BATCH_MAX: Final = 10
+BATCH_MAX_LEGACY: Final = 5
+
+Security: TypeAlias = Literal["none", "key", "signed"]
+
+
+class Place(Protocol):
+    """What an endpoint works on."""
+
+    @property
+    def exchange(self) -> Exchange: ...
+    @property
+    def keys(self) -> ListenKeys: ...
+    @property
+    def switches(self) -> Switches: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """
+    One request that may pass.
+
+    Args:
+        place: The exchange and what belongs to it.
+        account: Who asks; empty for public paths.
+        parameters: What is asked.
+        now_ms: The exchange's time, as requests see it.
+        as_of_ms: Answer as the world was then; None is now.
+        snapshot_as_of_ms: The same for snapshots, which may be staler than lists.
+    """
+
+    place: Place
+    account: str
+    parameters: Parameters
+    now_ms: int
+    as_of_ms: int | None = None
+    snapshot_as_of_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method and path."""
+
+    answer: Callable[[Call], Any]
+    weight: Callable[[Parameters], int]
+    security: Security
+    orders: Callable[[Parameters], int] | None = None
+    """How many orders it counts as; None for none, and no order count headers."""
+    legacy_only: bool = False
+
+
+# --- Listen key ------------------------------------------------------------------------------------------------------
+
+
+def start_listen_key(call: Call) -> Any:
+    """POST: the account's key, the same one while it is valid. [O Start-User-Data-Stream]"""
+    key, expiration_ms = call.place.keys.start(call.account, call.now_ms)
+    switches = call.place.switches
+    if switches.generation == "legacy" or not switches.post_answers_expiration:
+        return {"listenKey": key}
+    return {"listenKey": key, "expiration": expiration_ms}
+
+
+def extend_listen_key(call: Call) -> Any:
+    """PUT: 60 minutes from now. [O Keepalive-User-Data-Stream]"""
+    key = call.place.keys.extend(call.account, call.now_ms)
+    if key is None:
+        return _no_listen_key(call)
+    return {"listenKey": key} if call.place.switches.put_answers_key else {}
+
+
+def close_listen_key(call: Call) -> Any:
+    """DELETE: for every client of the account. [L Close-User-Data-Stream]"""
+    return {} if call.place.keys.close(call.account, call.now_ms) else _no_listen_key(call)
+
+
+def _no_listen_key(call: Call) -> dict[str, Any]:
+    if call.place.switches.closed_key_lenient:
+        return {}
+    raise Refusal(-1125, "This listenKey does not exist.", call.place.switches.status_key_unknown)
+
+
+# --- Public ----------------------------------------------------------------------------------------------------------
+
+
+def server_time(call: Call) -> Any:
+    return {"serverTime": call.now_ms}
+
+
+def exchange_info(call: Call) -> Any:
+    return call.place.exchange.exchange_info(call.now_ms)
+
+
+def depth(call: Call) -> Any:
+    symbol = call.parameters.needed("symbol")
+    return call.place.exchange.depth(symbol, limit=call.parameters.limit(100, 1000))
+
+
+def index_price(call: Call) -> Any:
+    underlying = call.parameters.needed("underlying")
+    return {"time": call.now_ms, "indexPrice": f"{call.place.exchange.index_price(underlying):f}"}
+
+
+# --- Account ---------------------------------------------------------------------------------------------------------
+
+
+def margin_account(call: Call) -> Any:
+    return call.place.exchange.margin_account(call.account, call.now_ms, call.snapshot_as_of_ms)
+
+
+def legacy_account(call: Call) -> Any:
+    return call.place.exchange.legacy_account(call.account, call.now_ms, call.snapshot_as_of_ms)
+
+
+def position(call: Call) -> Any:
+    symbol = call.parameters.text("symbol")
+    exchange = call.place.exchange
+    return exchange.position(call.account, symbol=symbol, now_ms=call.now_ms, as_of_ms=call.snapshot_as_of_ms)
+
+
+def open_orders(call: Call) -> Any:
+    asked = call.parameters
+    return call.place.exchange.open_orders(
+        call.account,
+        symbol=asked.text("symbol"),
+        order_id=asked.integer("orderId"),
+        start_ms=asked.integer("startTime"),
+        end_ms=asked.integer("endTime"),
+        as_of_ms=call.snapshot_as_of_ms,
+    )
+
+
+def history_orders(call: Call) -> Any:
+    asked = call.parameters
+    return call.place.exchange.history_orders(
+        call.account,
+        asked.needed("symbol"),
+        order_id=asked.integer("orderId"),
+        start_ms=asked.integer("startTime"),
+        end_ms=asked.integer("endTime"),
+        limit=asked.limit(100, 1000),
+        now_ms=call.now_ms,
+        as_of_ms=call.as_of_ms,
+    )
+
+
+def order(call: Call) -> Any:
+    order_id, client_order_id = _which_order(call.parameters)
+    return call.place.exchange.order(
+        call.account,
+        call.parameters.needed("symbol"),
+        order_id=order_id,
+        client_order_id=client_order_id,
+        now_ms=call.now_ms,
+        as_of_ms=call.as_of_ms,
+    )
+
+
+def user_trades(call: Call) -> Any:
+    asked = call.parameters
+    symbol = asked.text("symbol")
+    if symbol is None and call.place.switches.generation == "current":
+        raise missing("symbol")
+    return call.place.exchange.user_trades(
+        call.account,
+        symbol,
+        from_id=asked.integer("fromId"),
+        start_ms=asked.integer("startTime"),
+        end_ms=asked.integer("endTime"),
+        limit=asked.limit(100, 1000),
+        now_ms=call.now_ms,
+        as_of_ms=call.as_of_ms,
+    )
+
+
+def bill(call: Call) -> Any:
+    asked = call.parameters
+    return call.place.exchange.bill(
+        call.account,
+        asked.needed("currency"),
+        record_id=asked.integer("recordId"),
+        start_ms=asked.integer("startTime"),
+        end_ms=asked.integer("endTime"),
+        limit=asked.limit(100, 1000),
+        now_ms=call.now_ms,
+        as_of_ms=call.as_of_ms,
+    )
+
+
+def exercise_record(call: Call) -> Any:
+    asked = call.parameters
+    return call.place.exchange.exercise_record(
+        call.account,
+        symbol=asked.text("symbol"),
+        start_ms=asked.integer("startTime"),
+        end_ms=asked.integer("endTime"),
+        limit=asked.limit(1000, 1000),
+        as_of_ms=call.as_of_ms,
+    )
+
+
+def commission(call: Call) -> Any:
+    return call.place.exchange.commission(call.account)
+
+
+# --- Orders ----------------------------------------------------------------------------------------------------------
+
+
+def new_order(call: Call) -> Any:
+    """An order; before January 2026 the default answer ACK was a short one. [L New-Order]"""
+    answer = "RESULT" if call.parameters.text("newOrderRespType") == "RESULT" else "ACK"
+    return call.place.exchange.place_order(call.account, call.parameters.order(), call.now_ms, answer=answer)
+
+
+def cancel_order(call: Call) -> Any:
+    symbol = call.parameters.needed("symbol")
+    order_id, client_order_id = _which_order(call.parameters)
+    return call.place.exchange.cancel_order(
+        call.account, symbol, call.now_ms, order_id=order_id, client_order_id=client_order_id
+    )
+
+
+def new_batch(call: Call) -> Any:
+    """Up to 10 orders, each answered with its order or its error. [O trade/Place-Multiple-Orders]"""
+    entries = call.parameters.json_list("orders")
+    if not entries:
+        raise missing("orders")
+    most = BATCH_MAX if call.place.switches.generation == "current" else BATCH_MAX_LEGACY
+    if len(entries) > most:
+        raise Refusal(-6011, f"Maximum {most} orders in one batchOrder request.")
+    return [_one(partial(_place, call, entry)) for entry in entries]
+
+
+def cancel_batch(call: Call) -> Any:
+    """Up to 10 cancellations, each answered with its order or its error. [O trade/Cancel-Multiple-Option-Orders]"""
+    symbol = call.parameters.needed("symbol")
+    order_ids = call.parameters.json_list("orderIds")
+    client_order_ids = call.parameters.json_list("clientOrderIds")
+    if not order_ids and not client_order_ids:
+        raise both_missing("orderIds", "clientOrderIds")
+    wanted: list[tuple[int | None, str | None]] = [(_id(each), None) for each in order_ids or ()]
+    wanted += [(None, str(each)) for each in client_order_ids or ()]
+    if len(wanted) > BATCH_MAX:
+        raise Refusal(-6011, f"Maximum {BATCH_MAX} orders in one batchOrder request.")
+    cancel = call.place.exchange.cancel_order
+    return [
+        _one(partial(cancel, call.account, symbol, call.now_ms, order_id=number, client_order_id=name, batch=True))
+        for number, name in wanted
+    ]
+
+
+def cancel_all(call: Call) -> Any:
+    """The code is a text since 2026-03-16. [SDK 6.0.0]"""
+    call.place.exchange.cancel_symbol(call.account, call.parameters.needed("symbol"), call.now_ms)
+    return {"code": "0" if call.place.switches.generation == "current" else 0, "msg": "success"}
+
+
+def cancel_all_by_underlying(call: Call) -> Any:
+    underlying = call.parameters.needed("underlying")
+    count = call.place.exchange.cancel_underlying(call.account, underlying, call.now_ms)
+    answer: dict[str, Any] = {"code": 0, "msg": "success"}
+    return answer if call.place.switches.generation == "current" else answer | {"data": count}
+
+
+def kill_switches(call: Call) -> Any:
+    return call.place.exchange.get_kill_switches(call.account, call.parameters.text("underlying"))
+
+
+def set_kill_switch(call: Call) -> Any:
+    underlying = call.parameters.needed("underlying")
+    countdown_ms = call.parameters.needed_integer("countdownTime")
+    return call.place.exchange.set_kill_switch(call.account, underlying, countdown_ms, call.now_ms)
+
+
+def heartbeat(call: Call) -> Any:
+    underlyings = [name.strip() for name in call.parameters.needed("underlyings").split(",") if name.strip()]
+    return call.place.exchange.heartbeat(call.account, underlyings, call.now_ms)
+
+
+def _which_order(asked: Parameters) -> tuple[int | None, str | None]:
+    order_id, client_order_id = asked.integer("orderId"), asked.text("clientOrderId")
+    if order_id is None and client_order_id is None:
+        raise both_missing("orderId", "clientOrderId")
+    return order_id, client_order_id
+
+
+def _place(call: Call, entry: Any) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise malformed("orders")
+    plain = {name: _plain(value) for name, value in entry.items()}
+    return call.place.exchange.place_order(call.account, Parameters(plain).order(), call.now_ms, answer="BATCH")
+
+
+def _plain(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return None if value is None else str(value)
+
+
+def _one(act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return act()
+    except Rejected as rejected:
+        return {"code": rejected.code, "msg": rejected.message}
+
+
+def _id(value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise malformed("orderIds")
+
+
+def _batch_size(asked: Parameters) -> int:
+    try:
+        return len(asked.json_list("orders") or ())
+    except Rejected:
+        return 1
+
+
+# --- The table -------------------------------------------------------------------------------------------------------
+
+
+def _costs(weight: int) -> Callable[[Parameters], int]:
+    return lambda _: weight
+
+
+def _open_orders_cost(asked: Parameters) -> int:
+    return 1 if asked.text("symbol") else 40
+
+
+_ONE: Final = _costs(1)
+_THREE: Final = _costs(3)
+_FIVE: Final = _costs(5)
+_V1: Final = "/eapi/v1"
+
+ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = {
+    ("POST", venue.LISTEN_KEY_PATH): Endpoint(start_listen_key, _ONE, "key"),
+    ("PUT", venue.LISTEN_KEY_PATH): Endpoint(extend_listen_key, _ONE, "key"),
+    ("DELETE", venue.LISTEN_KEY_PATH): Endpoint(close_listen_key, _ONE, "key"),
+    ("GET", f"{_V1}/ping"): Endpoint(lambda _: {}, _ONE, "none"),
+    ("GET", venue.TIME_PATH): Endpoint(server_time, _ONE, "none"),
+    ("GET", venue.EXCHANGE_INFO_PATH): Endpoint(exchange_info, _ONE, "none"),
+    ("GET", f"{_V1}/depth"): Endpoint(depth, _ONE, "none"),
+    ("GET", f"{_V1}/index"): Endpoint(index_price, _ONE, "none"),
+    ("GET", venue.MARGIN_ACCOUNT_PATH): Endpoint(margin_account, _THREE, "signed"),
+    ("GET", venue.ACCOUNT_PATH): Endpoint(legacy_account, _THREE, "signed", legacy_only=True),
+    ("GET", venue.POSITION_PATH): Endpoint(position, _FIVE, "signed"),
+    ("GET", venue.OPEN_ORDERS_PATH): Endpoint(open_orders, _open_orders_cost, "signed"),
+    ("GET", venue.HISTORY_ORDERS_PATH): Endpoint(history_orders, _THREE, "signed"),
+    ("GET", venue.ORDER_PATH): Endpoint(order, _ONE, "signed"),
+    ("GET", venue.USER_TRADES_PATH): Endpoint(user_trades, _FIVE, "signed"),
+    ("GET", venue.BILL_PATH): Endpoint(bill, _ONE, "signed"),
+    ("GET", venue.EXERCISE_RECORD_PATH): Endpoint(exercise_record, _FIVE, "signed"),
+    ("GET", venue.COMMISSION_PATH): Endpoint(commission, _FIVE, "signed"),
+    ("POST", venue.ORDER_PATH): Endpoint(new_order, _costs(0), "signed", _ONE),
+    ("DELETE", venue.ORDER_PATH): Endpoint(cancel_order, _ONE, "signed"),
+    ("POST", f"{_V1}/batchOrders"): Endpoint(new_batch, _FIVE, "signed", _batch_size),
+    ("DELETE", f"{_V1}/batchOrders"): Endpoint(cancel_batch, _FIVE, "signed"),
+    ("DELETE", f"{_V1}/allOpenOrders"): Endpoint(cancel_all, _FIVE, "signed"),
+    ("DELETE", f"{_V1}/allOpenOrdersByUnderlying"): Endpoint(cancel_all_by_underlying, _ONE, "signed"),
+    ("GET", f"{_V1}/countdownCancelAll"): Endpoint(kill_switches, _ONE, "signed"),
+    ("POST", f"{_V1}/countdownCancelAll"): Endpoint(set_kill_switch, _ONE, "signed"),
+    ("POST", f"{_V1}/countdownCancelAllHeartBeat"): Endpoint(heartbeat, _costs(10), "signed"),
+}
+
+ALIASES: Final = {"/fapi/v1/listenKey": venue.LISTEN_KEY_PATH, "/fapi/v1/time": venue.TIME_PATH}
+"""The sibling product's paths, so that clients that know only USD-M can be measured here."""

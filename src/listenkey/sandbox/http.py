@@ -1,0 +1,217 @@
+"""
+The HTTP door: who may knock, then over to `world.py`, `websocket.py` or `control.py`.
+
+A browser page must not be able to use the sandbox: the Host must be this machine's, an Origin must be the sandbox's
+own, and the control calls need a token in a header that a page can't send without asking first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from aiohttp import web
+
+from listenkey.sandbox import addresses, control
+from listenkey.sandbox.api import ApiRequest, ApiResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from listenkey.sandbox.clock import SandboxClock
+    from listenkey.sandbox.websocket import SocketDoor
+    from listenkey.sandbox.world import World
+
+log = logging.getLogger("listenkey.sandbox")
+
+TOKEN_HEADER: Final = "X-Sandbox-Token"  # noqa: S105  a header's name
+BODY_TIMEOUT_S: Final = 10.0
+LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+DRIP_MS: Final = 100
+FAULT_POLL_S: Final = 0.02
+
+
+class MarkedRequest(web.BaseRequest):
+    """A request whose every answer, also the server's own, says that this is no exchange."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers["X-Sandbox"] = "1"
+        response.headers["Server"] = "listenkey-sandbox"
+
+
+class Door:
+    """
+    Answers everything that comes to the port.
+
+    Args:
+        world: The exchange.
+        clock: Its time.
+        sockets: Where handshakes go.
+        owner: The control calls.
+        token: What the control calls need.
+        loopback: Whether it is bound to this machine only, so that the Host header must say so.
+        flush: Carries out what the world wants done on sockets.
+    """
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        clock: SandboxClock,
+        sockets: SocketDoor,
+        owner: control.Control,
+        token: str,
+        loopback: bool,
+        flush: Callable[[], None],
+    ) -> None:
+        self._world = world
+        self._clock = clock
+        self._sockets = sockets
+        self._owner = owner
+        self._token = token.encode()
+        self._loopback = loopback
+        self._flush = flush
+        self.stopping = asyncio.Event()
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request, from a client, a socket or the owner."""
+        try:
+            return await self._answer(request)
+        except web.HTTPException:
+            raise
+        except ConnectionError:
+            return web.Response(status=500)  # The client is gone; nobody reads this.
+        # The top of the task: whatever goes wrong in here must not show a traceback to a client. Nor in the log, where
+        # the locals could hold a key: the kind of error and the place are enough.
+        except Exception as error:  # noqa: BLE001
+            log.error("a request failed inside the sandbox: %s", _whereabouts(error))  # noqa: TRY400
+            return _json(500, {"code": -1000, "msg": "An unknown error occurred while processing the request."})
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = request.raw_path.partition("?")
+        refused = self._refuse_stranger(request, path)
+        if refused is not None:
+            return refused
+        if path == control.PREFIX or path.startswith(f"{control.PREFIX}/"):
+            return await self._control(request, path, query)
+        if request.method == "GET" and addresses.looks_like_socket(path):
+            return await self._socket(request, path, query)
+        return await self._rest(request, path, query)
+
+    def _refuse_stranger(self, request: web.BaseRequest, path: str) -> web.Response | None:
+        """Host against DNS rebinding, Origin against pages of other places."""
+        host = request.headers.get("Host", "")
+        if self._loopback and _without_port(host).lower() not in LOOPBACK_HOSTS:
+            return _json(421, {"code": -1000, "msg": "This sandbox answers to localhost only."})
+        origin = request.headers.get("Origin")
+        matters = request.method != "GET" or addresses.looks_like_socket(path)
+        if origin is not None and matters and origin.lower() not in (f"http://{host}".lower(), f"ws://{host}".lower()):
+            return _json(403, {"code": -1000, "msg": "Not from another place's page."})
+        return None
+
+    # --- Three kinds of requests ---
+
+    async def _rest(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        try:
+            body = (await self._body(request)).decode()
+        except UnicodeDecodeError:
+            return _json(400, {"code": -1100, "msg": "Illegal characters found in a parameter."})
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = ApiRequest(request.method, path, query, body, headers, request.remote or "")
+        response = self._world.handle(asked, self._clock.now_ms())
+        self._flush()
+        return await self._give(request, response)
+
+    async def _socket(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return _json(400, {"code": -1000, "msg": "This is a WebSocket address."})
+        admitted = self._world.admit(path, query, request.remote or "", self._clock.now_ms())
+        if isinstance(admitted, ApiResponse):
+            return await self._give(request, admitted)
+        return await self._sockets.serve(request, admitted)
+
+    async def _control(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        token = request.headers.get(TOKEN_HEADER, "").encode(errors="replace")
+        if not hmac.compare_digest(token, self._token):
+            return _json(401, {"error": f"the header {TOKEN_HEADER} is missing or wrong"})
+        status, value = await self._owner.handle(request.method, path, query, await self._body(request))
+        self._flush()
+        return _json(status, value)
+
+    # --- How it is answered ---
+
+    async def _give(self, request: web.BaseRequest, response: ApiResponse) -> web.StreamResponse:
+        if response.manner == "abort":
+            _abort(request)
+        elif response.manner == "hang":
+            await self._hang(request, response)
+            _abort(request)
+        elif response.manner == "drip":
+            return await self._drip(request, response)
+        answer = web.Response(status=response.status, body=response.body, headers=response.headers)
+        answer.content_type = response.content_type
+        if response.content_type == "application/json":
+            answer.charset = "UTF-8"
+        return answer
+
+    async def _hang(self, request: web.BaseRequest, response: ApiResponse) -> None:
+        """Until the fault ends. One that struck its last time hangs until the sandbox stops, or the client goes."""
+        fault = response.fault
+        while not self.stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), FAULT_POLL_S)
+            now_ms = self._clock.now_ms()
+            over = fault is None or fault.taken_out or (fault.until_ms is not None and now_ms >= fault.until_ms)
+            if over or request.transport is None or request.transport.is_closing():
+                return
+
+    async def _drip(self, request: web.BaseRequest, response: ApiResponse) -> web.StreamResponse:
+        """A few bytes, a pause, a few bytes. The pause is in real time."""
+        params = response.fault.params if response.fault is not None else {}
+        step = max(1, params.get("bytes", 1))
+        stream = web.StreamResponse(status=response.status, headers=response.headers)
+        stream.content_type = response.content_type
+        stream.content_length = len(response.body)
+        await stream.prepare(request)
+        for start in range(0, len(response.body), step):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), params.get("ms", DRIP_MS) / 1000)
+            await stream.write(response.body[start : start + step])
+        await stream.write_eof()
+        return stream
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        """At most 1 MiB (aiohttp's own bound) within 10 seconds."""
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                return await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+
+
+def _abort(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _json(status: int, value: object) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _whereabouts(error: Exception) -> str:
+    """The kind of an error and the line it came from; not its text, which may quote what a client sent."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_qualname}, line {trace.tb_lineno}" if trace is not None else "nowhere"
+    return f"{type(error).__name__} in {where}"

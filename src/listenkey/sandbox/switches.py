@@ -1,0 +1,129 @@
+"""
+What nobody knows about the venue, as switches.
+
+Each is an open question of the public documentation. The default is the best-supported answer; a client must live with
+every other. `GET /sandbox/v1/switches` lists them, `POST` sets them while the sandbox runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_type_hints
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Generation: TypeAlias = Literal["current", "legacy"]
+AddressForm: TypeAlias = Literal["subscribe", "path", "query", "multi-query", "streams", "legacy-path"]
+
+ALL_FORMS: tuple[AddressForm, ...] = ("subscribe", "path", "query", "multi-query", "streams", "legacy-path")
+_SIGNED: Final = "rate_limit_code"
+
+
+@dataclass(slots=True, kw_only=True)
+class Switches:
+    """The exchange's manners, all changeable at run time."""
+
+    generation: Generation = "current"
+    """Event and answer shapes of before or after January 2026."""
+
+    address_forms: tuple[AddressForm, ...] = ALL_FORMS
+    """Which ways of attaching a key deliver events; others are accepted and stay silent."""
+
+    envelope_on_ws: bool = False
+    """Whether `/ws/<key>` and `/ws?listenKey=` wrap payloads in an envelope. `/stream` always does."""
+
+    bad_key: Literal["silent", "refuse", "close"] = "silent"
+    """A wrong, expired or foreign key at connect or SUBSCRIBE: acknowledged and silent, refused, or closed (1008)."""
+
+    after_key_end: Literal["open", "close"] = "open"
+    """What becomes of a socket whose key expired or was deleted."""
+
+    delete_pushes_expired: bool = True
+    """Whether DELETE pushes `listenKeyExpired`, as on USD-M."""
+
+    expired_event_time: Literal["string", "number"] = "string"
+    """The type of `E` in `listenKeyExpired`; pages disagree."""
+
+    ping_every_s: int = 180
+    """Between the server's pings: 180 or 300 by the documentation."""
+
+    pong_within_s: int = 600
+    """No pong for so long and the socket is dropped: 600 or 900."""
+
+    status_key_unknown: int = 400
+    """HTTP status of -1125."""
+
+    status_bad_api_key: int = 401
+    """HTTP status of -2014 and -2015."""
+
+    rate_limit_code: int = -1008
+    """-1008 by the options page, -1003 as on every other product."""
+
+    retry_after: bool = True
+    """Whether 429 and 418 carry `Retry-After`."""
+
+    closed_key_lenient: bool = False
+    """PUT and DELETE without an active key answer `{}` instead of 400 -1125."""
+
+    put_answers_key: bool = False
+    """PUT answers `{"listenKey": ...}` as on USD-M, instead of `{}`."""
+
+    post_answers_expiration: bool = True
+    """Whether POST's answer carries `expiration`."""
+
+    list_shows_keys: bool = True
+    """Whether LIST_SUBSCRIPTIONS shows listen keys."""
+
+    fill_events: tuple[str, ...] = ("ORDER_TRADE_UPDATE", "BALANCE_POSITION_UPDATE", "ACCOUNT_UPDATE", "GREEK_UPDATE")
+    """What one fill pushes, in this order."""
+
+    exercise_reason: str = "EXERCISE"
+    """`m` of the BALANCE_POSITION_UPDATE at option expiry; no value is documented."""
+
+    ioc_remainder: Literal["EXPIRED", "CANCELED"] = "EXPIRED"
+    """How the unfilled rest of an IOC order ends."""
+
+    bill_row_per_fill: bool = True
+    """Whether each fill makes a CONTRACT row (and a FEE row) in `bill`."""
+
+    sell_quantity_negative_in_history: bool = False
+    """The one published SELL row of `historyOrders` has negative quantities."""
+
+    weight_per_minute: int = 2400
+    orders_per_minute: int = 1200
+    orders_per_10_s: int = 300
+    """Limits; sources disagree (400 to 3000 a minute)."""
+
+    messages_per_s: int = 10
+    """Incoming messages a socket may send in a second."""
+
+    connections_per_5_min: int = 300
+    """Connection attempts of one address."""
+
+    lenient_timestamps: bool = False
+    """Accept any `timestamp` in signed requests: for clients that can't follow a clock that is scaled or moved."""
+
+
+def changed(switches: Switches, changes: Mapping[str, Any]) -> None:
+    """
+    Sets switches by name, all of them or none.
+
+    Raises:
+        ValueError: A name is unknown, or a value is not one the switch takes.
+    """
+    hints = get_type_hints(Switches)
+    new: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in hints:
+            raise ValueError(f"no switch is called {name!r}; there are {', '.join(sorted(hints))}")
+        try:
+            new[name] = msgspec.convert(value, hints[name], strict=True)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{name}: {error}") from None
+        if isinstance(new[name], int) and not isinstance(new[name], bool) and new[name] < 0 and name != _SIGNED:
+            raise ValueError(f"{name} must not be negative")
+    for name, value in new.items():
+        setattr(switches, name, value)

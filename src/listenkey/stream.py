@@ -1,0 +1,390 @@
+"""`UserStream`: the life of `core.lifecycle`, with hands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from listenkey import opener as openers
+from listenkey import venue as venues
+from listenkey.clock import Clock, SystemClock
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core.lifecycle import Lifecycle, State
+from listenkey.core.merge import Merge
+from listenkey.core.timing import Timing
+from listenkey.core.verdict import judge
+from listenkey.credentials import Credentials, Secret, fingerprint
+from listenkey.errors import Disconnected, ListenKeyError, UsageError
+from listenkey.events import Event, ListenKeyExpired, OrderTradeUpdate, UnknownEvent
+from listenkey.health import Health, Status
+from listenkey.items import Item
+from listenkey.journal.memory import MemoryJournal
+from listenkey.link import Link
+from listenkey.transport.websocket import connect
+from listenkey.venue import Venue
+from listenkey.wire.frames import Unreadable, read_payload
+
+if TYPE_CHECKING:
+    from listenkey.blocking import BlockingUserStream
+
+log = logging.getLogger("listenkey")
+
+LEAVING_EVENTS = frozenset({"serverShutdown", "eventStreamTerminated"})
+"""Spot's words for "this socket will be closed"; no options source has them, and they would mean the same."""
+
+
+class UserStream:
+    """
+    Everything that happens to one account, as it happens.
+
+        async with UserStream(api_key=...) as stream:
+            async for item in stream:
+                match item:
+                    case Update(event=event): ...
+                    case GapOpened() | GapClosed() | Live(): ...
+
+    Creates the listen key, renews it, notices what dies and replaces it, for as long as it is open. What may have been
+    missed lies between a `GapOpened` and its `GapClosed`. For one reader; a slow one lags and loses nothing until
+    64 MiB wait, and then is told what it lost.
+
+    Args:
+        api_key: The account's API key. It needs no permission to trade.
+        api_secret: For signed requests; may be left out.
+        private_key: The same by Ed25519 or RSA, PEM text; may be left out.
+        venue: `"production"`, `"legacy"`, `"testnet"`, or a `Venue`.
+        journal: Where items are kept. Left out: in memory, the only place in this release.
+        account: The alias items carry; by default eight hex digits that stand for the API key.
+        timing: Durations, for tests and scaled sandboxes.
+        close_key_on_exit: DELETE the listen key at the end. It ends the streams of every other program that uses this
+            account, Binance's own pages included, so the default is never.
+
+    Raises:
+        UsageError: Something in the arguments can't be right.
+        Refused, Retired: While iterating, when the venue won't have us.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        api_secret: str | None = None,
+        private_key: str | None = None,
+        venue: str | Venue = "production",
+        journal: str | None = None,
+        account: str | None = None,
+        timing: Timing | None = None,
+        close_key_on_exit: bool = False,
+    ) -> None:
+        self._credentials = Credentials.of(api_key, api_secret, private_key)
+        self.venue = _venue(venue)
+        if journal is not None:
+            raise UsageError("this release keeps items in memory only: leave journal out")
+        self.account = account or fingerprint(api_key)
+        self._close_key_on_exit = close_key_on_exit
+        self._clock: Clock = SystemClock()
+        self._random = random.Random()
+        self._life = Lifecycle((timing or Timing()).scaled(self.venue.time_scale))
+        self._merge = Merge()
+        self._journal = MemoryJournal(self.account, _stored_event, self._clock.wall_ms)
+        self._links: dict[int, Link] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._inbox: deque[on.Input] = deque()
+        self._feeding = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._keys: openers.ListenKeys | None = None
+        self._events = 0
+        self._fills = 0
+        self._unreadable = 0
+        self._unknown_events = 0
+        self._last_event_ms: int | None = None
+        self._round_trip_s: float | None = None
+
+    @classmethod
+    def blocking(
+        cls,
+        *,
+        api_key: str,
+        api_secret: str | None = None,
+        private_key: str | None = None,
+        venue: str | Venue = "production",
+        journal: str | None = None,
+        account: str | None = None,
+        timing: Timing | None = None,
+        close_key_on_exit: bool = False,
+    ) -> BlockingUserStream:
+        """The same for scripts and notebooks: `with UserStream.blocking(...) as stream: for item in stream: ...`."""
+        from listenkey.blocking import BlockingUserStream  # noqa: PLC0415 - it imports this module
+
+        return BlockingUserStream(
+            api_key=api_key,
+            api_secret=api_secret,
+            private_key=private_key,
+            venue=venue,
+            journal=journal,
+            account=account,
+            timing=timing,
+            close_key_on_exit=close_key_on_exit,
+        )
+
+    # --- for the reader ------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._keys is not None or self._life.state is not State.NEW:
+            raise UsageError("a stream is opened once; make another one")
+        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock)
+        self._feed(on.Started())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the stream. The listen key stays, unless `close_key_on_exit`; the venue lets it expire."""
+        if self._keys is None:
+            return
+        key, keys = self._life.key, self._keys
+        self._feed(on.StopAsked())
+        self._keys = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            if self._close_key_on_exit and key is not None:
+                await keys.close(key)
+        finally:
+            await keys.release()
+
+    def __aiter__(self) -> AsyncIterator[Item]:
+        return self
+
+    async def __anext__(self) -> Item:
+        """The next item; raises what ended the stream."""
+        if self._life.state is State.NEW:
+            raise UsageError("open the stream first: async with UserStream(...) as stream")
+        return await self._journal.next()
+
+    def take_ready(self, most: int = 1024) -> list[Item]:
+        """Items that wait already, at most so many; for readers that work in batches."""
+        return self._journal.take_ready(most)
+
+    def health(self) -> Health:
+        """How the stream is, now."""
+        life, now_s = self._life, self._clock.now_s()
+        followed = life.sockets.get(life.followed or 0)
+        return Health(
+            status=self._status(),
+            why=life.why,
+            key_fingerprint=life.key.fingerprint() if life.key else None,
+            key_age_s=now_s - life.key_since_s if life.key else None,
+            key_left_s=life.key_until_s - now_s if life.key else None,
+            renewals=life.renewals,
+            last_renewal_ok=life.last_renewal_ok,
+            sockets=sum(socket.attached for socket in life.sockets.values()),
+            socket_age_s=now_s - followed.opened_s if followed else None,
+            last_event_ms=self._last_event_ms,
+            last_heard_s=now_s - followed.heard_s if followed else None,
+            round_trip_s=self._round_trip_s,
+            events=self._events,
+            fills=self._fills,
+            gaps=life.gaps.count,
+            gap_s=life.gaps.seconds,
+            duplicates_removed=self._merge.duplicates,
+            unreadable=self._unreadable,
+            unknown_events=self._unknown_events,
+            dropped=self._journal.dropped,
+            backlog=self._journal.backlog,
+            reconnects=life.reconnects,
+            rotations=life.rotations,
+            used_weight=self._keys.api.used_weight_1m if self._keys else None,
+        )
+
+    def _status(self) -> Status:
+        state = self._life.state
+        if state is State.ENDED:
+            return "ENDED" if self._life.error is None else "FAILED"
+        if state in (State.LIVE, State.ROTATING):
+            return "LIVE"
+        return "GAP" if self._life.gaps.ever_live else "CONNECTING"
+
+    # --- the driver ----------------------------------------------------------------------------------------------
+
+    def _feed(self, happened: on.Input) -> None:
+        """Give the lifecycle a fact, do what it asks for, keep what it tells, and come back when it says."""
+        self._inbox.append(happened)
+        if self._feeding:
+            return  # what is being done brought this about; it is next
+        self._feeding = True
+        try:
+            while self._inbox:
+                self._life.handle(self._inbox.popleft(), self._moment())
+                for action in self._life.take_actions():
+                    self._perform(action)
+                self._journal.append_told(self._life.take_items())
+        except Exception as error:  # noqa: BLE001 - the top of everything: a bug must reach the reader, not a log
+            self._journal.end(error)
+        finally:
+            self._feeding = False
+        if self._life.state is State.ENDED:
+            self._journal.end(self._life.error)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wake_at_s = self._life.wake_at_s()
+        if wake_at_s is not None:
+            delay_s = max(0.0, wake_at_s - self._clock.now_s())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        wake_at_s = self._life.wake_at_s()
+        if wake_at_s is not None and wake_at_s <= self._clock.now_s():
+            self._feed(on.TimerDue())
+        else:  # Frames have moved the deadline since.
+            self._set_timer()
+
+    def _moment(self) -> on.Moment:
+        return on.Moment(self._clock.now_s(), self._clock.wall_ms(), self._random.random())
+
+    def _perform(self, action: do.Action) -> None:
+        log.debug("stream %s: %s", self.account, action)
+        match action:
+            case do.CreateKey():
+                self._spawn(self._create_key(action))
+            case do.RenewKey():
+                self._spawn(self._renew_key(action))
+            case do.OpenSocket():
+                self._spawn(self._open_socket(action))
+            case do.SendPing(number, ping):
+                if number in self._links:
+                    self._links[number].ping(ping)
+            case do.AbortSocket(number):
+                self._drop_link(number, politely=False)
+            case do.CloseSocket(number):
+                self._drop_link(number, politely=True)
+            case do.Follow(number):
+                for held in self._merge.follow(number):
+                    self._deliver(held.event, held.raw, held.received_ms)
+
+    def _drop_link(self, number: int, *, politely: bool) -> None:
+        self._merge.forget(number)
+        link = self._links.pop(number, None)
+        if link is not None:
+            (link.close if politely else link.abort)()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._journal.end(error)  # a bug: the reader must see it
+
+    async def _create_key(self, action: do.CreateKey) -> None:
+        assert self._keys is not None
+        try:
+            grant = await self._keys.create(action.stale)
+        except ListenKeyError as error:
+            log.warning("stream %s: no listen key: %s", self.account, error)
+            self._feed(on.KeyNotReady(judge(error, self._clock.wall_ms())))
+        else:
+            self._feed(on.KeyReady(grant.key, grant.valid_for_s))
+
+    async def _renew_key(self, action: do.RenewKey) -> None:
+        assert self._keys is not None
+        try:
+            since_s = await self._keys.renew(action.key, action.since_s)
+        except ListenKeyError as error:
+            log.warning("stream %s: the listen key was not renewed: %s", self.account, error)
+            self._feed(on.KeyNotRenewed(action.key, judge(error, self._clock.wall_ms())))
+        else:
+            self._feed(on.KeyRenewed(action.key, since_s))
+
+    async def _open_socket(self, action: do.OpenSocket) -> None:
+        assert self._keys is not None
+        link = self._links[action.socket] = Link(action.socket, action.key, self, self._clock)
+        attachment = self._keys.attachment(action.key, action.socket)
+        try:
+            await link.open(connect, attachment, self._life.timing.open_timeout_s)
+        except ListenKeyError as error:
+            log.warning("stream %s: no socket: %s", self.account, error)
+            self._drop_link(action.socket, politely=False)
+            self._feed(on.SocketNotOpened(action.socket, judge(error, self._clock.wall_ms())))
+        else:
+            self._feed(on.SocketAttached(action.socket))
+
+    # --- what links bring ----------------------------------------------------------------------------------------
+
+    def event_came(self, link: int, event: Event, raw: bytes) -> None:
+        """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
+        received_ms = self._clock.wall_ms()
+        if self._merge.admit(link, event, raw, received_ms):
+            self._deliver(event, raw, received_ms)
+            if self._life.needs_proof and not isinstance(event, ListenKeyExpired):
+                self._feed(on.EventCame(link))
+        elif self._merge.overfull(link):
+            self._drop_link(link, politely=False)
+            self._feed(on.SocketLost(link, "too much came before this socket's turn"))
+        if isinstance(event, ListenKeyExpired):
+            self._feed(on.KeyEnded(event.listen_key))
+        elif isinstance(event, UnknownEvent):
+            self._unknown_events += 1
+            if event.type in LEAVING_EVENTS:
+                self._feed(on.VenueLeaving(link))
+
+    def _deliver(self, event: Event, raw: bytes, received_ms: int) -> None:
+        self._events += 1
+        if isinstance(event, OrderTradeUpdate) and event.is_fill:
+            self._fills += 1
+        self._last_event_ms = received_ms
+        self._life.event_came(received_ms)
+        self._journal.append_event(event, raw, received_ms)
+
+    def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
+        """A frame that can't be read ends nothing: it is counted and told."""
+        self._unreadable += 1
+        log.warning("stream %s: a frame can't be read: %s", self.account, unreadable.reason)
+        self._feed(on.FrameUnreadable(link, unreadable.reason))
+
+    def heard(self, link: int) -> None:
+        """Any frame counts as life."""
+        self._life.heard(link, on.Moment(self._clock.now_s(), self._clock.wall_ms(), 0.0))
+
+    def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
+        """The answer to our ping."""
+        self._round_trip_s = round_trip_s
+        self._feed(on.PongCame(link, ping))
+
+    def lost(self, link: int, reason: Disconnected) -> None:
+        """A socket has ended."""
+        log.warning("stream %s: %s", self.account, reason)
+        self._links.pop(link, None)
+        self._feed(on.SocketLost(link, str(reason)))
+
+
+def _stored_event(raw: bytes) -> Event:
+    """An event that was kept as its JSON; it could be read when it came, so it can be read now."""
+    event = read_payload(raw)
+    assert not isinstance(event, Unreadable), event.reason
+    return event
+
+
+def _venue(venue: str | Venue) -> Venue:
+    if isinstance(venue, Venue):
+        return venue
+    try:
+        return venues.VENUES[venue]
+    except KeyError:
+        known = ", ".join(venues.VENUES)
+        raise UsageError(f"there is no venue {venue!r}: take one of {known}, or a Venue(...)") from None

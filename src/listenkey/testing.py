@@ -1,0 +1,147 @@
+"""
+A local exchange for your tests, as a pytest fixture.
+
+    def test_my_bot(binance_options_sandbox):
+        sandbox = binance_options_sandbox
+        with UserStream.blocking(api_key=sandbox.api_key, venue=sandbox.venue) as stream:
+            sandbox.burst(10)
+            ...
+
+Works in plain and in async tests: the exchange runs in a thread of its own. Installed with listenkey; nothing to
+configure. Outside pytest, use `LocalSandbox` as a context manager.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+if TYPE_CHECKING:
+    from listenkey.sandbox.server import Sandbox, SandboxAccount
+    from listenkey.venue import Venue
+
+
+class LocalSandbox:
+    """
+    An exchange on this machine, in a background thread; a context manager.
+
+    Args:
+        **settings: What `listenkey.sandbox.server.Sandbox` takes: `accounts`, `market`, `time_scale`, `seed`,
+            `switches`, `port`. Without `market=True` nothing happens by itself.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        from listenkey.portal import Portal
+
+        self._settings = {"market": False} | settings
+        self._portal = Portal()
+        self._sandbox: Sandbox | None = None
+
+    def __enter__(self) -> Self:
+        self._portal.call(self._start)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self._sandbox is not None:
+                self._portal.call(self._sandbox.stop)
+        finally:
+            self._sandbox = None
+            self._portal.close()
+
+    async def _start(self) -> None:
+        from listenkey.sandbox.server import Sandbox
+
+        sandbox = Sandbox(**self._settings)
+        await sandbox.start()
+        self._sandbox = sandbox
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The exchange itself; touch it from its own thread only."""
+        assert self._sandbox is not None, "use it as a context manager"
+        return self._sandbox
+
+    @property
+    def rest_url(self) -> str:
+        """For REST, for example `http://127.0.0.1:40001`."""
+        return self.sandbox.rest_url
+
+    @property
+    def ws_url(self) -> str:
+        """For sockets, without `/private`."""
+        return self.sandbox.ws_url
+
+    @property
+    def venue(self) -> Venue:
+        """To hand to `UserStream(venue=...)`."""
+        from listenkey.venue import Venue
+
+        return Venue(self.rest_url, self.ws_url, "sandbox", time_scale=self._settings.get("time_scale", 1.0))
+
+    @property
+    def accounts(self) -> list[SandboxAccount]:
+        """Each with `name`, `api_key`, `api_secret`."""
+        return self.sandbox.accounts
+
+    @property
+    def api_key(self) -> str:
+        """The first account's."""
+        return self.accounts[0].api_key
+
+    @property
+    def api_secret(self) -> str:
+        """The first account's."""
+        return self.accounts[0].api_secret or ""
+
+    def burst(self, fills: int, *, account: str | None = None, per_second: float | None = None) -> int:
+        """So many real fills of the account, through the matching engine; returns when they have been made."""
+        return self._portal.call(self.sandbox.burst, account or self.accounts[0].name, fills, per_second)
+
+    def fills(self, account: str | None = None) -> list[tuple[str, int]]:
+        """The truth: `(symbol, trade_id)` of every fill of the account, in order."""
+        ledger = self.ledger(account)
+        return [(fill["symbol"], fill["trade_id"]) for fill in ledger["fills"]]
+
+    def ledger(self, account: str | None = None) -> dict[str, Any]:
+        """The truth: `fills`, `orders`, `keys`, `transfers`, in order."""
+        return self._on_its_thread("ledger", account or self.accounts[0].name)
+
+    def fault(self, kind: str, **parameters: Any) -> int:
+        """Put a fault in, for example `fault("drop_sockets")`; docs/sandbox.md lists them. Returns its number."""
+        return self._on_its_thread("fault", kind, **parameters)
+
+    def clear_faults(self) -> int:
+        """Take all faults out."""
+        return self._on_its_thread("clear_faults")
+
+    def advance(self, ms: int) -> int:
+        """Move the exchange's time forward; all that lies between happens."""
+        return self._on_its_thread("advance", ms)
+
+    def meters(self) -> dict[str, Any]:
+        """Requests by method and path, weight, sockets, frames."""
+        return self._on_its_thread("meters")
+
+    def add_account(self, name: str) -> SandboxAccount:
+        """Another account, or another API key of one that is there."""
+        return self._on_its_thread("add_account", name)
+
+    def set_switches(self, **changes: Any) -> None:
+        """Change what nobody knows about the venue; see `listenkey.sandbox.switches`."""
+        self._on_its_thread("set_switches", **changes)
+
+    def _on_its_thread(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        async def call() -> Any:
+            return getattr(self.sandbox, method)(*args, **kwargs)
+
+        return self._portal.call(call)
+
+
+@pytest.fixture
+def binance_options_sandbox() -> Iterator[LocalSandbox]:
+    """A Binance Options exchange on this machine, new for each test, with one account, `alice`."""
+    with LocalSandbox() as sandbox:
+        yield sandbox

@@ -1,0 +1,54 @@
+"""Where a key may go: encrypted to anywhere, in plain text to this machine only, and not unnoticed to a stranger."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from listenkey.errors import UsageError
+
+PLAIN: Final = frozenset({"http", "ws"})
+ENCRYPTED: Final = frozenset({"https", "wss"})
+
+DOMAINS: Final = ("binance.com", "binancefuture.com")
+"""Production, and the testnet. [O general-info]"""
+
+
+def check(url: str) -> str:
+    """
+    The host of an address that a key may be sent to.
+
+    Raises:
+        UsageError: Not an address, or one that would carry the key in plain text over a network.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    scheme = url.partition("://")[0]
+    # In small letters only: those who come after this compare the text, and must not take HTTP:// for something else.
+    if not host or scheme not in PLAIN | ENCRYPTED:
+        raise UsageError("the address must look like https://host or wss://host")
+    if parts.username or parts.password or parts.query or parts.fragment or any(not "!" <= c <= "~" for c in url):
+        raise UsageError(f"the address of {host} takes a scheme, a host, a port and at most a path")
+    if scheme in PLAIN and not is_loopback(host):
+        raise UsageError(f"{scheme}:// would carry the key to {host} in plain text; use {scheme}s://")
+    return host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its very name: 127.0.0.0/8, ::1 or localhost. Nothing is looked up."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_venue(host: str) -> bool:
+    """Whether a host belongs to Binance, or is this machine, where a sandbox runs."""
+    name = host.lower().rstrip(".")
+    return is_loopback(host) or any(name == domain or name.endswith("." + domain) for domain in DOMAINS)

@@ -1,0 +1,80 @@
+"""What the library needs of the outside: somebody who sends a request. Tests and users may bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from listenkey.errors import Disconnected
+from listenkey.wire.requests import Request
+from listenkey.wire.responses import Response
+
+__all__ = ["Connect", "Http", "Request", "Response", "Socket"]
+
+
+class Http(Protocol):
+    """Sends requests."""
+
+    async def send(self, request: Request, base_url: str) -> Response:
+        """
+        Send one request and read its whole answer.
+
+        Args:
+            request: What to send.
+            base_url: Scheme and host, for example `https://eapi.binance.com`.
+
+        Raises:
+            UsageError: The request or the address is not allowed.
+            TransportError: Nobody answered.
+            ProtocolError: What came is not an answer of HTTP, too large, or a redirect.
+        """
+
+    async def aclose(self) -> None:
+        """Close what is open. May be called twice; nothing can be sent after it."""
+
+
+class Socket(Protocol):
+    """One open connection."""
+
+    def send_text(self, text: bytes) -> None:
+        """Send one text message; nothing happens on a connection that has ended."""
+
+    def ping(self, number: int) -> None:
+        """Send a ping; its number comes back with the pong."""
+
+    def abort(self) -> None:
+        """Drop the connection at once, with no closing handshake."""
+
+    def close(self) -> None:
+        """Say goodbye and hang up."""
+
+
+class Connect(Protocol):
+    """Opens connections. All callbacks are called from the event loop, in the order of the wire."""
+
+    async def __call__(
+        self,
+        url: str,
+        on_message: Callable[[bytes], None],
+        on_heard: Callable[[], None],
+        on_pong: Callable[[int], None],
+        on_lost: Callable[[Disconnected], None],
+        *,
+        timeout_s: float,
+    ) -> Socket:
+        """
+        Connect and shake hands.
+
+        Args:
+            url: `wss://…`, or `ws://` to loopback. It may hold the listen key, so no error shows it.
+            on_message: Gets each whole message.
+            on_heard: Called once for each batch of bytes that held a frame, after its messages.
+            on_pong: Gets the number of the ping that was answered.
+            on_lost: Called once, with the reason, when the connection has ended, whoever ended it.
+            timeout_s: For everything together.
+
+        Raises:
+            UsageError: The address is not allowed.
+            TransportError: Nobody answered.
+            VenueError: The handshake was answered with an HTTP error.
+        """

@@ -1,0 +1,206 @@
+"""
+WebSocket by picows: bytes in, bytes out, a reason at the end. Knows nothing of listen keys or events.
+
+Why picows: it hands over frames in the callback of the event loop, with no task, queue or copy between.
+See docs/decisions/0002.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+from listenkey.errors import Disconnected, ProtocolError, Refused, Retired, TimedOut, Unreachable, VenueDown, VenueError
+from listenkey.transport import address, tls
+from listenkey.transport.base import Socket
+from listenkey.wire.masking import clean
+
+MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""
+Beyond this the socket is closed (1009). The reader refuses far smaller ones; what lies between is read and thrown
+away, so that one absurd message does not cost the connection. Others: picows 10 MiB, websockets 1 MiB, aiohttp 4 MiB.
+"""
+
+READ_BUFFER_BYTES: Final = 4 * 1024
+"""Where reading starts; picows doubles it under load and keeps it. 16 KiB is its default, and costs idle streams 12."""
+
+PING_BYTES: Final = 8
+
+_MESSAGE_TYPES: Final = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
+
+
+def _silent_logger() -> logging.Logger:
+    # picows logs the request line, and with some forms of address the listen key is in it. This logger hangs on
+    # nothing, so no configuration of an application can make it speak.
+    logger = logging.Logger("listenkey.picows", logging.CRITICAL + 1)  # noqa: LOG001
+    logger.propagate = False
+    return logger
+
+
+_LOGGER: Final = _silent_logger()
+
+
+class PicowsSocket(WSListener):  # type: ignore[misc]  # picows' own class is compiled and has no types at run time
+    """
+    One connection; made by `connect`.
+    """
+
+    def __init__(
+        self,
+        on_message: Callable[[bytes], None],
+        on_heard: Callable[[], None],
+        on_pong: Callable[[int], None],
+        on_lost: Callable[[Disconnected], None],
+    ) -> None:
+        self._on_message = on_message
+        self._on_heard = on_heard
+        self._on_pong = on_pong
+        self._on_lost = on_lost
+        self._transport: WSTransport | None = None
+        self._parts: list[bytes] = []
+        self._parts_bytes = 0
+        self._closed_by: Disconnected | None = None
+
+    # --- what picows calls ---------------------------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if kind is WSMsgType.TEXT and frame.fin:
+            self._on_message(frame.get_payload_as_bytes())
+        elif kind in _MESSAGE_TYPES:
+            self._take_part(frame)
+        elif kind is WSMsgType.PONG:
+            payload = frame.get_payload_as_bytes()
+            if len(payload) == PING_BYTES:
+                self._on_pong(int.from_bytes(payload, "big"))
+        elif kind is WSMsgType.CLOSE:
+            self._closed_by = _close_reason(frame)
+            transport.disconnect()
+        if frame.last_in_buffer:
+            self._on_heard()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
+        self._on_lost(self._closed_by or Disconnected(None, "the connection ended without a close frame"))
+
+    # --- what its owner calls ------------------------------------------------------------------------------------
+
+    def send_text(self, text: bytes) -> None:
+        """Send one text message; nothing happens on a connection that has ended."""
+        if self._transport is not None:
+            self._transport.send(WSMsgType.TEXT, text)
+
+    def ping(self, number: int) -> None:
+        """Send a ping; its number comes back with the pong."""
+        if self._transport is not None:
+            self._transport.send_ping(number.to_bytes(PING_BYTES, "big"))
+
+    def abort(self) -> None:
+        """Drop the connection at once. No closing handshake: nobody may be there to shake hands with."""
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+
+    def close(self) -> None:
+        """Say goodbye and hang up."""
+        if self._transport is not None:
+            self._transport.send_close(WSCloseCode.OK)
+            self._transport.disconnect()
+
+    def _take_part(self, frame: WSFrame) -> None:
+        """A message in several frames, or a binary one: both are legal, and no document says that they come."""
+        if frame.msg_type is not WSMsgType.CONTINUATION:
+            self._parts.clear()
+            self._parts_bytes = 0
+        self._parts_bytes += frame.payload_size
+        if self._parts_bytes > MESSAGE_BYTES_MAX:
+            self._closed_by = Disconnected(int(WSCloseCode.MESSAGE_TOO_BIG.value), "a message was too big")
+            self.abort()
+            return
+        self._parts.append(frame.get_payload_as_bytes())
+        if frame.fin:
+            message = b"".join(self._parts)
+            self._parts.clear()
+            self._parts_bytes = 0
+            self._on_message(message)
+
+
+async def connect(
+    url: str,
+    on_message: Callable[[bytes], None],
+    on_heard: Callable[[], None],
+    on_pong: Callable[[int], None],
+    on_lost: Callable[[Disconnected], None],
+    *,
+    timeout_s: float,
+) -> Socket:
+    """
+    Connect and shake hands. See `transport.base.Connect`.
+
+    Args:
+        url: `wss://…`, or `ws://` to loopback. It may hold the listen key, so no error shows it.
+        on_message: Gets each whole message.
+        on_heard: Called once for each batch of bytes that held a frame, after its messages.
+        on_pong: Gets the number of the ping that was answered.
+        on_lost: Called once, with the reason, when the connection has ended, whoever ended it.
+        timeout_s: For everything together.
+
+    Raises:
+        UsageError: The URL is not allowed.
+        Unreachable, TimedOut: Nobody answered.
+        VenueError: The handshake was answered with an HTTP error.
+    """
+    socket = PicowsSocket(on_message, on_heard, on_pong, on_lost)
+    host = address.check(url.partition("?")[0])
+    try:
+        async with asyncio.timeout(timeout_s):
+            await ws_connect(
+                lambda: socket,
+                url,
+                ssl_context=tls.context() if url.startswith("wss:") else None,
+                websocket_handshake_timeout=timeout_s,
+                logger_name=_LOGGER,
+                max_frame_size=MESSAGE_BYTES_MAX,
+                max_redirects=0,
+                read_buffer_init_size=READ_BUFFER_BYTES,
+                use_aiofastnet=False,
+            )
+    except TimeoutError:
+        raise TimedOut(f"opening a WebSocket to {host}", timeout_s) from None
+    except WSError as error:
+        raise _handshake_error(error, host) from None
+    except ssl.SSLError as error:
+        raise Unreachable(host, f"TLS: {error.reason or type(error).__name__}") from None
+    except OSError as error:
+        raise Unreachable(host, error.strerror or type(error).__name__) from None
+    return socket
+
+
+def _handshake_error(error: WSError, host: str) -> VenueError | Unreachable | ProtocolError:
+    response = getattr(error, "response", None)
+    if response is None:
+        return Unreachable(host, "the WebSocket handshake was not answered properly")
+    status = int(response.status)
+    what = "the WebSocket handshake was refused"
+    if status in (404, 410):
+        return Retired(status, None, what)
+    if status in (401, 403):
+        return Refused(status, None, what)
+    if status >= 500:  # noqa: PLR2004
+        return VenueDown(status, None, what)
+    return VenueError(status, None, what)
+
+
+def _close_reason(frame: WSFrame) -> Disconnected:
+    """The other side's close code and words; both may be missing or garbage."""
+    payload = frame.get_payload_as_bytes()
+    if len(payload) < 2:  # noqa: PLR2004
+        return Disconnected(None, "closed by the other side")
+    code = int.from_bytes(payload[:2], "big")
+    return Disconnected(code, clean(payload[2:].decode("utf-8", "replace")) or "closed by the other side")

@@ -1,0 +1,200 @@
+"""
+What Binance says: hosts, paths, durations, weights, codes. Each with its source and the date it was read.
+
+This is the only module the client and the sandbox share, so it holds facts and no behaviour. A fact that nothing
+settles is marked "assumed" here, is a switch in the sandbox, and never a crash in the client.
+
+Sources, short names (all read between 2025-11 and 2026-11):
+    [O page]   https://developers.binance.com/docs/derivatives/options-trading/page, text of 2026-05-28
+    [CL]       https://developers.binance.com/docs/derivatives/change-log, text of 2026-05-28
+    [U page]   https://developers.binance.com/docs/derivatives/usds-margined-futures/page, the sibling product
+    [SDK]      PyPI binance-sdk-derivatives-trading-options 8.2.0 to 8.7.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+from urllib.parse import urlsplit
+
+# --- Paths -----------------------------------------------------------------------------------------------------------
+
+LISTEN_KEY_PATH: Final = "/eapi/v1/listenKey"  # [O user-data-streams/Start-User-Data-Stream]
+TIME_PATH: Final = "/eapi/v1/time"  # [O market-data/Check-Server-Time]
+EXCHANGE_INFO_PATH: Final = "/eapi/v1/exchangeInfo"  # [O market-data/Exchange-Information]
+MARGIN_ACCOUNT_PATH: Final = "/eapi/v1/marginAccount"  # [SDK account_api.py]
+ACCOUNT_PATH: Final = "/eapi/v1/account"  # legacy, gone from the documentation since January 2026
+POSITION_PATH: Final = "/eapi/v1/position"  # [O trade/Option-Position-Information]
+OPEN_ORDERS_PATH: Final = "/eapi/v1/openOrders"  # [O trade/Query-Current-Open-Option-Orders]
+HISTORY_ORDERS_PATH: Final = "/eapi/v1/historyOrders"  # [O trade/Query-Option-Order-History]
+ORDER_PATH: Final = "/eapi/v1/order"  # [O trade]
+USER_TRADES_PATH: Final = "/eapi/v1/userTrades"  # [O trade/Account-Trade-List]
+BILL_PATH: Final = "/eapi/v1/bill"  # [L account/Account-Funding-Flow]
+EXERCISE_RECORD_PATH: Final = "/eapi/v1/exerciseRecord"  # [O trade/User-Exercise-Record]
+COMMISSION_PATH: Final = "/eapi/v1/commission"  # [O trade/User-Commission], since 2026-01-07 [CL]
+
+API_KEY_HEADER: Final = "X-MBX-APIKEY"  # [O general-info]
+USED_WEIGHT_HEADER: Final = "X-MBX-USED-WEIGHT-1M"  # [O general-info]; names come in any case
+RETRY_AFTER_HEADER: Final = "Retry-After"  # not in the options documentation; optional
+
+# --- Durations -------------------------------------------------------------------------------------------------------
+
+KEY_VALID_S: Final = 60 * 60
+"""A listen key lives 60 minutes from its creation, or from its last POST or PUT. [O user-data-streams]"""
+
+SOCKET_LIFE_S: Final = 24 * 60 * 60
+"""The server ends a connection after 24 hours. [O user-data-streams]"""
+
+SERVER_PING_EVERY_S: Final = (180, 300)
+"""[CL 2023-10-19] and [U websocket-market-streams] say 3 minutes, [O websocket-market-streams] says 5."""
+
+SERVER_PONG_WITHIN_S: Final = (600, 900)
+"""No pong for so long, and the server drops the connection; the same two sources, in the same order."""
+
+POSITION_BEAT_S: Final = 10
+"""ACCOUNT_UPDATE and GREEK_UPDATE come so often while an account has a position. [O Event-Account-data]"""
+
+RECV_WINDOW_MS: Final = 5_000
+"""How old a signed request may be when it does not say. [O general-info]"""
+
+RECV_WINDOW_BELOW_MS: Final = 60_000
+"""`recvWindow` must be less than this, else -1131. [O general-info]"""
+
+CLOCK_AHEAD_MS: Final = 1_000
+"""A timestamp must be less than the server's time plus this. [O general-info]"""
+
+# --- Limits ----------------------------------------------------------------------------------------------------------
+
+WEIGHT_PER_MINUTE_ASSUMED: Final = 400
+"""
+Until `exchangeInfo` has been read. Recorded live in October 2026 (gocryptotrader, options_test.go @69f2a00d); the
+documentation prints 2400. The lower one is the safe one.
+"""
+
+INCOMING_MESSAGES_PER_S: Final = 10
+"""What a client may send on one connection; beyond it the server disconnects. [O websocket-market-streams]"""
+
+STREAMS_PER_SOCKET: Final = 200
+"""[O websocket-market-streams]"""
+
+CONNECTIONS_PER_5_MIN: Final = 300
+"""Connection attempts of one IP. Documented for spot, assumed for options."""
+
+LISTEN_KEY_WEIGHT: Final = 1
+"""Of POST, PUT and DELETE alike, counted per IP. [O user-data-streams]"""
+
+# --- Codes -----------------------------------------------------------------------------------------------------------
+
+
+class Code:
+    """
+    Error codes that change what a caller does. The HTTP status is looked at first, always.
+
+    Source: [O error-code]. -1003, -1006 and -1007 are other products' and are understood as well.
+    """
+
+    UNKNOWN: Final = -1000
+    DISCONNECTED: Final = -1001
+    UNAUTHORIZED: Final = -1002
+    TOO_MANY_REQUESTS_ELSEWHERE: Final = -1003
+    TIMEOUT_ELSEWHERE: Final = -1007
+    TOO_MANY_REQUESTS: Final = -1008
+    """On options the rate limit. On USD-M and spot the same number means server overload: a trap."""
+    SERVICE_SHUTTING_DOWN: Final = -1016
+    INVALID_TIMESTAMP: Final = -1021
+    INVALID_SIGNATURE: Final = -1022
+    INVALID_LISTEN_KEY: Final = -1125
+    BAD_RECV_WINDOW: Final = -1131
+    NO_SUCH_ORDER: Final = -2013
+    BAD_API_KEY_FMT: Final = -2014
+    INVALID_API_KEY: Final = -2015
+    USER_NOT_ACCESS: Final = -5002
+
+
+# --- Event names -----------------------------------------------------------------------------------------------------
+
+ACCOUNT_UPDATE: Final = "ACCOUNT_UPDATE"
+BALANCE_POSITION_UPDATE: Final = "BALANCE_POSITION_UPDATE"
+GREEK_UPDATE: Final = "GREEK_UPDATE"
+ORDER_TRADE_UPDATE: Final = "ORDER_TRADE_UPDATE"
+RISK_LEVEL_CHANGE: Final = "RISK_LEVEL_CHANGE"
+LISTEN_KEY_EXPIRED: Final = "listenKeyExpired"
+
+
+# --- Places ----------------------------------------------------------------------------------------------------------
+
+
+class Attach(Enum):
+    """
+    The ways to put a listen key on a socket.
+
+    Which of them options take today is an open question, so each can be chosen. `SUBSCRIBE` is what every official
+    connector does, and the only one that keeps the key out of a URL.
+    """
+
+    SUBSCRIBE = "subscribe"
+    """Connect to `/private/stream`, send SUBSCRIBE with the key. [SDK]"""
+
+    PATH = "path"
+    """`/private/ws/<key>`. [O user-data-streams]"""
+
+    QUERY = "query"
+    """`/private/ws?listenKey=<key>`. [U Important-WebSocket-Change-Notice]; not documented for options."""
+
+    STREAMS = "streams"
+    """`/private/stream?streams=<key>`. Documented for the family's combined streams; assumed for `/private`."""
+
+    LEGACY_PATH = "legacy-path"
+    """`/ws/<key>`, before January 2026."""
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """
+    One place to connect to.
+
+    Args:
+        rest_url: Scheme and host of the REST API, for example `https://eapi.binance.com`.
+        ws_url: Scheme and host of the WebSocket, without `/private`, for example `wss://fstream.binance.com`.
+        name: What messages call it.
+        attach: How a listen key is put on a socket.
+        time_scale: How many of the venue's seconds pass in one of ours. 1 everywhere but on a sandbox that was
+            started with `--time-scale`.
+    """
+
+    rest_url: str
+    ws_url: str
+    name: str = "custom"
+    attach: Attach = Attach.SUBSCRIBE
+    time_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for field, schemes in (("rest_url", ("https", "http")), ("ws_url", ("wss", "ws"))):
+            value = getattr(self, field)
+            parts = urlsplit(value)
+            if parts.scheme not in schemes or not parts.hostname:
+                raise ValueError(f"{field} must look like {schemes[0]}://host, not {value!r}")
+            if parts.username or parts.password or parts.query or parts.fragment:
+                raise ValueError(f"{field} takes a scheme, a host and at most a path")
+            object.__setattr__(self, field, value.rstrip("/").removesuffix("/private"))
+        if not self.time_scale > 0:
+            raise ValueError("time_scale must be more than 0")
+
+    def with_urls(self, rest_url: str | None, ws_url: str | None) -> Venue:
+        """The same place at other addresses; what is None stays."""
+        if rest_url is None and ws_url is None:
+            return self
+        return replace(self, rest_url=rest_url or self.rest_url, ws_url=ws_url or self.ws_url, name="custom")
+
+
+PRODUCTION: Final = Venue("https://eapi.binance.com", "wss://fstream.binance.com", "production")
+"""[O user-data-streams], [O general-info]; the WebSocket host since January 2026."""
+
+LEGACY: Final = Venue("https://eapi.binance.com", "wss://nbstream.binance.com/eoptions", "legacy", Attach.LEGACY_PATH)
+"""The WebSocket host until January 2026. [L user-data-streams]"""
+
+TESTNET: Final = Venue("https://testnet.binancefuture.com", "wss://fstream.binancefuture.com", "testnet")
+"""[O general-info]"""
+
+VENUES: Final = {venue.name: venue for venue in (PRODUCTION, LEGACY, TESTNET)}

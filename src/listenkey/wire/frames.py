@@ -1,0 +1,389 @@
+"""
+Frame -> event. Pure, and never raises for anything a socket may bring.
+
+`Unwrapper(listen_key).read(frame)` is the hot path of a stream; `read(frame)` takes a frame of any form; `read_payload`
+takes an event without its envelope. Each answers one of three: `Received` (a typed event and its raw JSON), `Control`
+(the answer to a request like SUBSCRIBE) or `Unreadable` (why, and the bytes with secrets masked).
+
+Two roads lead to an event. The fast one is one typed decode of the current shapes, strict about types. What it does not
+take goes the slow one: `wire.shapes`, exact and forgiving. Both refuse what is no JSON of a bounded depth and size.
+
+Frames come raw or in an envelope, `{"stream": <listen key>, "data": <event>}`. [O websocket-market-streams]
+The listen key in it ends here: no raw JSON, body or reason that leaves this module holds one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+
+from listenkey.credentials import Secret
+from listenkey.events import (
+    AccountUpdate,
+    BalancePositionUpdate,
+    Event,
+    GreekUpdate,
+    ListenKeyExpired,
+    OrderTradeUpdate,
+    RiskLevelChange,
+    UnknownEvent,
+)
+from listenkey.events.words import FINGERPRINT_PREFIX
+from listenkey.wire.masking import clean
+from listenkey.wire.shapes import Misfit, Number, build, event_class, exact_int, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FRAME_BYTES_MAX: Final = 1024 * 1024
+"""Events are under 1 KiB; an account with every option held stays under 100 KiB. websockets and aiohttp: 1 and 4 MiB."""
+
+DEPTH_MAX: Final = 32
+"""The deepest documented message nests four levels."""
+
+BODY_BYTES_MAX: Final = 16 * 1024
+"""How much of an unreadable frame is kept."""
+
+KEY_LENGTH_MIN: Final = 8
+"""A shorter text is not looked for inside others: documented keys have 40 and 64 letters, and `"1"` is everywhere."""
+
+MASK: Final = b"***"
+_RUN: Final = re.compile(rb"(?:[A-Za-z0-9]|\\u00[0-9A-Fa-f]{2}){32,}")
+_NAMED: Final = re.compile(rb'("(?:listenKey|stream)"\s*:\s*")[^"]*', re.IGNORECASE)
+_STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_BRACE_CLOSED: Final = ord("}")
+_BRACKET: Final = ord("[")
+_LETTER_K: Final = ord("K")
+
+
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """
+    An event.
+
+    Attributes:
+        event: Typed; match on its class.
+        raw: Its JSON as the venue sent it, without the envelope. Where a listen key stood, its fingerprint stands, and
+            white space may differ.
+    """
+
+    event: Event
+    raw: bytes
+
+
+class ControlError(msgspec.Struct, frozen=True, gc=False):
+    """Why a request was refused: 0 unknown property, 1 not a Boolean, 2 invalid request, 3 invalid JSON."""
+
+    code: int
+    message: str
+
+
+class Control(msgspec.Struct, frozen=True):
+    """
+    The answer to a request on the socket. `result` None without an error is an acknowledgement, and proves nothing.
+
+    Attributes:
+        id: The request's, or None where the answer names none.
+        result: None, a Boolean or a list of streams. The list may hold listen keys, so it is not shown.
+        error: Why it was refused, or None.
+    """
+
+    id: int | None
+    result: Any = None
+    error: ControlError | None = None
+
+    def __repr__(self) -> str:
+        return f"Control(id={self.id}, error={self.error})"
+
+
+class Unreadable(msgspec.Struct, frozen=True, gc=False):
+    """
+    A frame that can't be read: to be counted and told, never to end a stream.
+
+    Attributes:
+        reason: Why, in words; never what the frame held.
+        body: The beginning of the frame, with everything that may be a key masked.
+        size: How many bytes the frame had.
+    """
+
+    reason: str
+    body: bytes
+    size: int
+
+
+Read: TypeAlias = Received | Control | Unreadable
+FastEvent: TypeAlias = (
+    AccountUpdate | BalancePositionUpdate | GreekUpdate | OrderTradeUpdate | RiskLevelChange | ListenKeyExpired
+)
+
+
+class _Envelope(msgspec.Struct, frozen=True, gc=False):
+    data: msgspec.Raw
+    e: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _secret(kind: type, text: Any) -> Secret:
+    if kind is not Secret or not isinstance(text, str):
+        raise ValueError("only a listen key needs help")
+    return Secret(text)
+
+
+_decode: Final[Callable[[bytes], FastEvent]] = msgspec.json.Decoder(FastEvent, dec_hook=_secret).decode
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_ANY: Final = msgspec.json.Decoder(float_hook=Number)
+_ANY_TEXT: Final = msgspec.json.Decoder(float_hook=str)
+
+
+class Unwrapper:
+    """
+    Reads the frames of one listen key.
+
+    The envelope's beginning is known to the byte, so taking it off is one comparison and one slice, and the event is
+    scanned once. A frame of any other form is read all the same.
+    """
+
+    __slots__ = ("_data_at", "_prefix", "_secrets")
+
+    def __init__(self, listen_key: Secret) -> None:
+        self._secrets = (listen_key,)
+        self._prefix = b'{"stream":"' + listen_key.reveal().encode("utf-8", "replace") + b'","data":'
+        self._data_at = len(self._prefix)
+
+    def read(self, frame: bytes | bytearray | memoryview) -> Read:
+        """What a frame holds. Raises nothing, whatever the frame."""
+        if type(frame) is not bytes:
+            frame = bytes(frame)
+        if frame.startswith(self._prefix) and frame[-1] == _BRACE_CLOSED and len(frame) <= FRAME_BYTES_MAX:
+            payload = frame[self._data_at : -1]
+            event = _fast(payload)
+            if event is not None:
+                return Received(event, payload)
+        return read(frame, self._secrets)
+
+
+def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) -> Read:
+    """
+    What a frame holds, raw or in an envelope, of either generation.
+
+    Args:
+        frame: The message of the socket, whole.
+        secrets: Listen keys that must not show in what is kept, besides those that are found by their names.
+
+    Returns:
+        Received, Control or Unreadable. Nothing is raised, whatever the frame.
+    """
+    payload = bytes(frame)
+    if len(payload) <= FRAME_BYTES_MAX:
+        event = _fast(payload)
+        if event is not None:
+            return Received(event, payload)
+        inner = _data_of(payload)
+        event = _fast(inner)
+        if event is not None:
+            return Received(event, inner)
+    try:
+        tree = _parse(payload)
+        control = _control(tree, secrets)
+        return control if control is not None else _received(tree, payload, secrets)
+    except Misfit as misfit:
+        return Unreadable(str(misfit), redact(payload, secrets), len(payload))
+
+
+def read_payload(payload: bytes) -> Event | Unreadable:
+    """As `read`, for an event known to have no envelope."""
+    event = _fast(payload) if len(payload) <= FRAME_BYTES_MAX else None
+    if event is not None:
+        return event
+    try:
+        return _event(_parse(payload), payload, ())[0]
+    except Misfit as misfit:
+        return Unreadable(str(misfit), redact(payload), len(payload))
+
+
+def unknown_fields(raw: bytes, event: Event) -> dict[str, Any]:
+    """
+    What the venue sent beyond what its pages tell of: the keys of `raw` that `event` has no word for.
+
+    Made when asked for, so that events stay cheap. Paths are the venue's letters: `{"o.sp": "7103.04"}`,
+    `{"B[0].x": 1}`. Numbers with a fraction are texts; all else is as in the JSON.
+
+    Args:
+        raw: `Update.raw` of the event.
+        event: The event.
+
+    Returns:
+        Path to value; empty for most events, and for an `UnknownEvent`, which has no words at all.
+    """
+    if isinstance(event, UnknownEvent):
+        return {}
+    tree = _ANY_TEXT.decode(raw)
+    return dict(unknown(type(event), tree)) if isinstance(tree, dict) else {}
+
+
+# --- The fast road ----------------------------------------------------------------------------------------------------
+
+
+def _fast(payload: bytes) -> FastEvent | None:
+    """
+    The event, by one typed decode, or None where the slow road has to look.
+
+    The decoder checks what it reads. In keys it skips there are three things it does not see: depth, broken UTF-8, and
+    a listen key. (Bytes are sought as ints: as texts of one byte that takes six times as long.)
+    """
+    try:
+        event = _decode(payload)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    # 33 levels of objects alone need their last brace at byte 128 or later, as each takes `{"":`. So an order is known
+    # to be shallow from two scans at the speed of memory.
+    if (_BRACKET in payload or payload.rfind(b"{") >= 4 * DEPTH_MAX) and not _shallow(payload):
+        return None
+    if not payload.isascii() and not _is_utf8(payload):
+        return None
+    if _LETTER_K in payload and b"istenKey" in payload:
+        return None
+    return event
+
+
+def _shallow(payload: bytes) -> bool:
+    """Whether it nests no deeper than `DEPTH_MAX`; brackets inside strings do not count."""
+    if payload.count(b"{") + payload.count(b"[") <= DEPTH_MAX:
+        return True
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(payload):
+        first = token[0][:1]
+        if first in b"[{":
+            depth += 1
+            if depth > DEPTH_MAX:
+                return False
+        elif first in b"]}":
+            depth -= 1
+    return True
+
+
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+# --- The slow road ----------------------------------------------------------------------------------------------------
+
+
+def _data_of(payload: bytes) -> bytes:
+    """The bytes of `data` in an envelope, or nothing where it is none."""
+    try:
+        envelope = _ENVELOPE.decode(payload)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return b""
+    return bytes(envelope.data) if envelope.e is msgspec.UNSET else b""
+
+
+def _parse(payload: bytes) -> Any:
+    """JSON to plain values, exactly. Raises Misfit where it is too large, too deep, or no JSON."""
+    if len(payload) > FRAME_BYTES_MAX:
+        raise Misfit(f"the frame is larger than {FRAME_BYTES_MAX} bytes")
+    if not _is_utf8(payload):
+        raise Misfit("the frame is not UTF-8")
+    if not _shallow(payload):
+        raise Misfit(f"the frame nests deeper than {DEPTH_MAX} levels")
+    try:
+        return _ANY.decode(payload)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise Misfit("the frame is not JSON") from None
+
+
+def _control(tree: Any, secrets: Sequence[Secret]) -> Control | None:
+    """
+    The answer to a request, or None where the frame is no answer.
+
+    A refusal comes as `{"error": {"code", "msg"}, "id"}`; the documentation prints the inner object alone, so that is
+    understood as well. [O Live-Subscribing-Unsubscribing-to-streams]
+    """
+    if not isinstance(tree, dict) or "e" in tree or "data" in tree:
+        return None
+    request_id = tree.get("id")
+    request_id = exact_int(request_id, "id") if request_id is not None else None
+    error = tree.get("error", tree if "code" in tree and "msg" in tree else None)
+    if error is not None:
+        if not isinstance(error, dict):
+            raise Misfit("error is not an object")
+        message = clean(str(error.get("msg", "")), secrets)
+        return Control(request_id, None, ControlError(exact_int(error.get("code"), "error.code"), message))
+    if "result" not in tree:
+        return None
+    return Control(request_id, tree["result"])
+
+
+def _received(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> Received:
+    """The event of a frame, out of its envelope if it has one."""
+    if isinstance(tree, dict) and "data" in tree and "e" not in tree:
+        stream = tree.get("stream")
+        if isinstance(stream, str) and stream:
+            secrets = (*secrets, Secret(stream))
+        tree, payload = tree["data"], _data_of(payload)
+    return Received(*_event(tree, payload, secrets))
+
+
+def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event, bytes]:
+    """The event of a parsed payload, and its raw JSON without keys."""
+    if not isinstance(tree, dict):
+        raise Misfit("the event is not an object")
+    name = tree.get("e")
+    if not isinstance(name, str) or not name:
+        raise Misfit("the event has no type")
+    masked = _masked(tree, [secret for secret in secrets if len(secret.reveal()) >= KEY_LENGTH_MIN], under_key=False)
+    # Only where a key was found is the JSON written anew; elsewhere it stays as it came, to the byte.
+    raw = payload if masked == tree else msgspec.json.encode(masked, enc_hook=_number)
+    kind = event_class(name, tree)
+    if kind is not None:
+        return build(kind, tree, name), raw
+    try:
+        event_ms = exact_int(tree.get("E"), "E")
+    except Misfit:
+        event_ms = None
+    return UnknownEvent(masked["e"], event_ms, raw), raw
+
+
+# --- Keys -------------------------------------------------------------------------------------------------------------
+
+
+def _masked(value: Any, secrets: Sequence[Secret], *, under_key: bool) -> Any:
+    """A copy in which texts under a name like `listenKey`, and known keys anywhere, are fingerprints."""
+    if isinstance(value, dict):
+        return {
+            _masked(name, secrets, under_key=False): _masked(
+                part, secrets, under_key=under_key or "listenkey" in name.lower()
+            )
+            for name, part in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(part, secrets, under_key=under_key) for part in value]
+    if not isinstance(value, str) or not value:
+        return value
+    if under_key and not value.startswith(FINGERPRINT_PREFIX):
+        return FINGERPRINT_PREFIX + Secret(value).fingerprint()
+    for secret in secrets:
+        value = value.replace(secret.reveal(), FINGERPRINT_PREFIX + secret.fingerprint())
+    return value
+
+
+def _number(value: Any) -> msgspec.Raw:
+    assert isinstance(value, Number), type(value)
+    return msgspec.Raw(value.text.encode())
+
+
+def redact(body: bytes, secrets: Sequence[Secret] = ()) -> bytes:
+    """
+    The beginning of a frame nobody could read, fit to be kept: at most `BODY_BYTES_MAX`.
+
+    Masked are the keys given, what stands under `listenKey` or `stream`, and every run of 32 letters and digits or
+    more: documented keys have 40 and 64.
+    """
+    for secret in secrets:
+        if len(secret.reveal()) >= KEY_LENGTH_MIN:
+            body = body.replace(secret.reveal().encode("utf-8", "replace"), MASK)
+    return _RUN.sub(MASK, _NAMED.sub(rb"\1" + MASK, body))[:BODY_BYTES_MAX]

@@ -1,0 +1,154 @@
+"""
+Item <-> one line of JSON: what `tail`, `replay` and `demo` print, and other programs read.
+
+    {"seq": 17, "kind": "update", "account": "a3f1", "type": "ORDER_TRADE_UPDATE", "provenance": "ws", "late": false,
+     "received_ms": 1795330000123, "event_ms": 1795330000120, "event": {"trade_id": 41, ...}, "raw": {...}}
+
+`event` holds our words with amounts as strings; `raw` holds the venue's own JSON. Ids are numbers and go beyond 2^53: a
+reader that keeps numbers as doubles should parse them as text. `kind` is `update`, `live`, `gap_opened` or `gap_closed`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+
+from listenkey import venue
+from listenkey.errors import UsageError
+from listenkey.events import Event, LegacyAccountUpdate, LegacyOrderTradeUpdate, UnknownEvent
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.shapes import CURRENT, Misfit, build
+
+if TYPE_CHECKING:
+    from listenkey.wire.shapes import KnownEvent
+
+
+class _Line(msgspec.Struct, frozen=True, tag_field="kind"):
+    seq: int
+    account: str
+
+
+class _UpdateLine(_Line, frozen=True, tag="update"):
+    type: str
+    provenance: Provenance
+    late: bool
+    received_ms: int
+    event_ms: int | None
+    event: dict[str, Any]
+    raw: msgspec.Raw
+
+
+class _LiveLine(_Line, frozen=True, tag="live"):
+    since_ms: int
+
+
+class _GapOpenedLine(_Line, frozen=True, tag="gap_opened"):
+    from_ms: int
+    why: str
+
+
+class _GapClosedLine(_Line, frozen=True, tag="gap_closed"):
+    from_ms: int
+    to_ms: int
+    recovered: int
+    unrecoverable: tuple[str, ...]
+
+
+_AnyLine: TypeAlias = _UpdateLine | _LiveLine | _GapOpenedLine | _GapClosedLine
+_DECODER: Final[msgspec.json.Decoder[_AnyLine]] = msgspec.json.Decoder(_AnyLine)
+_NO_RAW: Final = b"null"
+
+
+def to_line(item: Item) -> bytes:
+    """One item as one line of JSON in UTF-8, without the line break at its end."""
+    return msgspec.json.encode(_words(item))
+
+
+def _words(item: Item) -> dict[str, Any]:
+    match item:
+        case Update():
+            event = item.event
+            # JSON allows line breaks between its tokens and forbids them in its strings, so a space does as well.
+            raw = item.raw.replace(b"\n", b" ").replace(b"\r", b" ") or _NO_RAW
+            return {
+                "seq": item.seq,
+                "kind": "update",
+                "account": item.account,
+                "type": event.type,
+                "provenance": item.provenance,
+                "late": item.late,
+                "received_ms": item.received_ms,
+                "event_ms": event.event_ms,
+                "event": event.to_dict(),
+                "raw": msgspec.Raw(raw),
+            }
+        case Live():
+            return {"seq": item.seq, "kind": "live", "account": item.account, "since_ms": item.since_ms}
+        case GapOpened():
+            return {
+                "seq": item.seq,
+                "kind": "gap_opened",
+                "account": item.account,
+                "from_ms": item.from_ms,
+                "why": item.why,
+            }
+        case GapClosed():
+            return {
+                "seq": item.seq,
+                "kind": "gap_closed",
+                "account": item.account,
+                "from_ms": item.from_ms,
+                "to_ms": item.to_ms,
+                "recovered": item.recovered,
+                "unrecoverable": item.unrecoverable,
+            }
+
+
+def from_line(line: bytes) -> Item:
+    """
+    The item of a line that `to_line` made, equal to the one it was made of.
+
+    A listen key that ended comes back as its fingerprint; the key itself is in no line.
+
+    Raises:
+        UsageError: The line is none of ours.
+    """
+    try:
+        read = _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UsageError("this is not a line of JSON that listenkey wrote") from None
+    match read:
+        case _UpdateLine():
+            raw = bytes(read.raw)
+            raw = b"" if raw == _NO_RAW else raw
+            return Update(read.seq, read.account, _event(read, raw), read.received_ms, raw, read.provenance, read.late)
+        case _LiveLine():
+            return Live(read.seq, read.account, read.since_ms)
+        case _GapOpenedLine():
+            return GapOpened(read.seq, read.account, read.from_ms, read.why)
+        case _GapClosedLine():
+            return GapClosed(read.seq, read.account, read.from_ms, read.to_ms, read.recovered, read.unrecoverable)
+
+
+def _event(line: _UpdateLine, raw: bytes) -> Event:
+    """From our words, as what came over REST has another raw; from the raw where the words don't make the event."""
+    kind = _kind(line)
+    if kind is None:
+        return UnknownEvent(line.type, line.event_ms, raw)
+    try:
+        return build(kind, line.event, line.type, "word")
+    except Misfit:
+        event = read_payload(raw)
+        if isinstance(event, Unreadable):
+            raise UsageError(f"this line's {line.type} lacks what makes one") from None
+        return event
+
+
+def _kind(line: _UpdateLine) -> type[KnownEvent] | None:
+    if line.type == venue.ORDER_TRADE_UPDATE and "orders" in line.event:
+        return LegacyOrderTradeUpdate
+    if line.type == venue.ACCOUNT_UPDATE and "user_id" in line.event:
+        return LegacyAccountUpdate
+    return CURRENT.get(line.type)

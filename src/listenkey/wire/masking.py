@@ -1,0 +1,61 @@
+"""Takes secrets and control characters out of texts that come from outside, before they get into an error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
+
+from listenkey.credentials import Secret
+from listenkey.errors import BODY_SHOWN_MAX
+
+BODY_KEPT_MAX: Final = 4096
+"""How many bytes of an unreadable body an error keeps: enough for a report, too few to matter."""
+
+TOKEN: Final = re.compile(
+    r"[A-Za-z0-9]{24,}"  # API keys, listen keys and hexadecimal signatures have 40 to 64 of these
+    r"|(?=[A-Za-z_+/=.%~-]*[0-9])[A-Za-z0-9_+/=.%~-]{32,}"  # and base64 ones a few signs among them
+)
+"""
+What looks like a bearer secret. The longest words of the venue's own messages (`IP banned until 1660090423228`,
+`MANDATORY_PARAM_EMPTY_OR_MALFORMED`) stay readable; the tests hold every documented message against it.
+"""
+
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
+"""What moves a cursor, forges a line of a log, turns the direction of writing, or can't be encoded."""
+
+
+def mask(text: str, hide: Iterable[Secret] = ()) -> str:
+    """
+    The text with every given secret, and whatever looks like one, replaced.
+
+    Args:
+        text: Anything.
+        hide: Secrets known to the caller, of any shape; also found where they are percent-encoded.
+    """
+    for secret in hide:
+        plain = secret.reveal()
+        if plain:
+            text = text.replace(plain, "[hidden]").replace(quote(plain, safe=""), "[hidden]")
+    return TOKEN.sub("[hidden]", text)
+
+
+def clean(text: str, hide: Iterable[Secret] = (), longest: int = BODY_SHOWN_MAX) -> str:
+    """The text on one line, masked, and cut at `longest` characters: fit for an error, a log or a terminal."""
+    masked = mask(_head(text), hide)
+    # Masked once more afterwards: a control character in the middle must not carry a key past the pattern.
+    line = mask(CONTROL.sub("", masked.replace("\n", " ").replace("\t", " ")), hide).strip()
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def masked_body(body: bytes, hide: Iterable[Secret] = ()) -> bytes:
+    """The beginning of a body with secrets taken out, to be kept in a ProtocolError."""
+    return mask(_head(body[: 2 * BODY_KEPT_MAX].decode("utf-8", "replace")), hide).encode("utf-8", "replace")
+
+
+def _head(text: str) -> str:
+    """The beginning of a text, cut between two words, so that the cut never leaves half a secret to be shown."""
+    if len(text) <= BODY_KEPT_MAX:
+        return text
+    return re.sub(r"\S*$", "", text[:BODY_KEPT_MAX])

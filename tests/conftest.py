@@ -1,0 +1,39 @@
+"""What every test may count on: no internet, and the same examples on every run."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+
+from hypothesis import HealthCheck, settings
+
+# Deterministic, so that a red run can be run again; `HYPOTHESIS_PROFILE=explore` looks for new examples. No deadline,
+# because a busy machine is not a bug.
+settings.register_profile(
+    "house", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", deadline=None, max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+
+def is_local(address: object) -> bool:
+    """Whether a socket address stays on this machine: loopback, or a Unix socket's path."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0]).partition("%")[0]
+    if host in {"", "localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_internet(event: str, args: tuple[object, ...]) -> None:
+    """No test needs the internet; one that reaches for it fails here, at the socket, whatever library it used."""
+    if event == "socket.connect" and not is_local(args[1]):
+        raise PermissionError(f"a test tried to leave this machine: connect to {args[1]!r}")
+
+
+sys.addaudithook(refuse_internet)

@@ -1,0 +1,140 @@
+"""The words: decisions are listed, links lead somewhere, and no command goes without a page."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Final
+
+import pytest
+
+from tests.tidy.source import ROOT, none_of, texts
+
+LINK: Final = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)|!\[[^\]\n]*\]\(([^)\s]+)\)")
+DECISION: Final = re.compile(r"decisions/(\d{4})")
+FENCE: Final = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+
+
+def pages() -> dict[str, str]:
+    return dict(texts([".md"]))
+
+
+def anchor(heading: str) -> str:
+    """What a forge makes of a heading: lower case, spaces to hyphens, punctuation gone."""
+    plain = re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", heading.strip()).lower()
+    return re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+
+
+def anchors(text: str) -> set[str]:
+    found = {anchor(line.lstrip("#")) for line in FENCE.sub("", text).splitlines() if re.match(r"#{1,6} ", line)}
+    return found | set(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
+
+
+def broken_links(pages: Mapping[str, str], exists: Collection[str]) -> Iterator[str]:
+    """Links to files and headings of our own that aren't there."""
+    for path, text in pages.items():
+        for match in LINK.finditer(FENCE.sub("", text)):
+            target = match[1] or match[2]
+            if re.match(r"[a-z]+:", target):
+                continue
+            name, _, fragment = target.partition("#")
+            file = normal(PurePosixPath(path).parent / name) if name else path
+            if file not in exists:
+                yield f"{path}: {target}"
+            elif fragment and file in pages and fragment not in anchors(pages[file]):
+                yield f"{path}: {target}: no such heading"
+
+
+def normal(path: PurePosixPath) -> str:
+    kept: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            kept = kept[:-1]
+        elif part != ".":
+            kept.append(part)
+    return "/".join(kept)
+
+
+def unlisted_decisions(index: str, names: Collection[str]) -> list[str]:
+    return sorted(name for name in names if f"({name})" not in index)
+
+
+def undocumented_commands(commands: Collection[str], words: str) -> list[str]:
+    return sorted(command for command in commands if not re.search(rf"\blistenkey {re.escape(command)}\b", words))
+
+
+def command_paths() -> list[str]:
+    """Every command and subcommand, as typed."""
+    click = importlib.import_module("click")
+    cli = importlib.import_module("listenkey.cli")
+    root = next(value for value in vars(cli).values() if isinstance(value, click.Group))
+
+    def below(group: object, prefix: str) -> Iterator[str]:
+        context = click.Context(group)
+        for name in group.list_commands(context):  # type: ignore[attr-defined]
+            command = group.get_command(context, name)  # type: ignore[attr-defined]
+            if command.hidden:
+                continue
+            yield f"{prefix}{name}"
+            if isinstance(command, click.Group):
+                yield from below(command, f"{prefix}{name} ")
+
+    return list(below(root, ""))
+
+
+def test_every_decision_is_in_the_index() -> None:
+    folder = ROOT / "docs" / "decisions"
+    names = [path.name for path in folder.glob("*.md") if path.name != "README.md"]
+    assert names
+    assert all(re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", name) for name in names)
+    assert len({name[:4] for name in names}) == len(names)
+    assert unlisted_decisions((folder / "README.md").read_text("utf-8"), names) == []
+
+
+def test_every_decision_that_is_cited_exists() -> None:
+    known = {path.name[:4] for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
+    cited = {
+        (path, number)
+        for path, text in texts([".py", ".toml", ".md"])
+        if not path.startswith("tests/tidy/")
+        for number in DECISION.findall(text)
+    }
+    assert sorted((path, number) for path, number in cited if number not in known) == []
+
+
+def test_every_dependency_has_a_decision() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    for dependency in tomllib.loads(text)["project"]["dependencies"]:
+        line = next(line for line in text.splitlines() if f'"{dependency}"' in line)
+        assert DECISION.search(line), f"{dependency} does not name its page"
+
+
+def test_every_link_leads_somewhere() -> None:
+    exists = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".venv" not in path.parts}
+    none_of(broken_links(pages(), exists))
+
+
+def test_every_command_has_a_page() -> None:
+    if importlib.util.find_spec("listenkey.cli") is None:
+        pytest.skip("there is no command yet")
+    none_of(undocumented_commands(command_paths(), "\n".join(pages().values())))
+
+
+def test_a_broken_link_is_found() -> None:
+    planted = {
+        "README.md": "[a](docs/a.md#the-heading) [b](docs/no.md) [w](https://x.example) ![p](p.svg)\n```\n[c](no)\n```",
+        "docs/a.md": "# The `heading`!\n[up](../README.md) [here](#the-heading) [no](#nowhere)",
+    }
+    assert list(broken_links(planted, {*planted, "docs"})) == [
+        "README.md: docs/no.md",
+        "README.md: p.svg",
+        "docs/a.md: #nowhere: no such heading",
+    ]
+
+
+def test_a_decision_or_command_left_out_is_found() -> None:
+    assert unlisted_decisions("[x](0001-x.md)", ["0001-x.md", "0002-y.md"]) == ["0002-y.md"]
+    assert undocumented_commands(["tail", "key start"], "run `listenkey tail`; listenkey keyboard") == ["key start"]

@@ -1,0 +1,245 @@
+"""
+The floors of the house: imports go down or stay on their floor, never up, never in a circle.
+
+The table here is the law; CONTRIBUTING.md draws it. Imports in functions and under TYPE_CHECKING count as well: a
+dependency is one wherever it is written.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from tests.tidy.source import PACKAGE, House, Module, house, none_of
+
+WORDS, WIRE, CORE, HANDS, ONE, MANY, PUBLIC, PEOPLE = range(8)
+
+ROOMS: Final = {
+    "venue": WORDS,
+    "errors": WORDS,
+    "events": WORDS,
+    "items": WORDS,
+    "credentials": WORDS,
+    "health": WORDS,
+    "wire": WIRE,
+    "core": CORE,
+    "clock": HANDS,
+    "transport": HANDS,
+    "journal": HANDS,
+    "portal": HANDS,
+    "rest": ONE,
+    "opener": ONE,
+    "keys": ONE,
+    "link": ONE,
+    "stream": ONE,
+    "blocking": ONE,
+    "gateway": MANY,
+    "": PUBLIC,  # listenkey/__init__.py: the public names
+    "testing": PEOPLE,
+    "cli": PEOPLE,
+    "__main__": PEOPLE,
+}
+"""The room is the name below `listenkey`; a room is a file, or a folder of files."""
+
+NEIGHBOUR: Final = "sandbox"
+NEIGHBOUR_MAY_IMPORT: Final = {"venue", NEIGHBOUR}
+MAY_IMPORT_NEIGHBOUR: Final = {"testing", "cli", NEIGHBOUR}
+
+NO_OUTSIDE: Final = {
+    "aiohttp", "asyncio", "concurrent", "http", "io", "logging", "multiprocessing", "os", "pathlib", "picows", "queue",
+    "random", "secrets", "select", "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "sys",
+    "tempfile", "threading", "time", "urllib.request", "warnings",
+}  # fmt: skip
+"""What a module that only holds words, turns bytes into values, or decides has no use for."""
+
+THIRD_PARTIES: Final = {
+    "aiohttp": {"transport", NEIGHBOUR},
+    "click": {"cli"},
+    "cryptography": {"wire", NEIGHBOUR},
+    "msgspec": {"events", "items", "health", "journal", "wire", "core", "opener", "cli", NEIGHBOUR},
+    "picows": {"transport"},
+    "pytest": {"testing"},
+    "pytest_asyncio": {"testing"},
+    "rich": {"cli"},
+    "yarl": {"transport"},  # aiohttp takes its addresses as these
+}
+"""Which rooms may use which package. Each one has a page in docs/decisions."""
+
+NEIGHBOUR_DOORS: Final = {"__init__", "__main__", "clock", "http", "websocket", "server", "control"}
+"""Files of the sandbox that touch the outside; its world and its rules are as pure as our own core."""
+
+
+def room(name: str) -> str:
+    return (name + "..").split(".")[1]
+
+
+def floors_broken(house: House) -> Iterator[str]:
+    """Imports that climb, doors that are not doors, rooms nobody knows."""
+    for module in house.modules.values():
+        here = room(module.name)
+        if here not in ROOMS and here != NEIGHBOUR:
+            yield f"{module.name}: no such room; give it a floor in tests/tidy/test_floors.py, and a reason"
+            continue
+        for name, line in house.imports(module):
+            if name.split(".")[0] == PACKAGE and (why := climbs(here, room(name))):
+                yield f"{module.path}:{line}: {here or PACKAGE} imports {name}: {why}"
+
+
+def climbs(here: str, there: str) -> str:
+    """Why `here` may not import `there`; empty when it may."""
+    if here == NEIGHBOUR:
+        return "" if there in NEIGHBOUR_MAY_IMPORT else "the sandbox shares venue.py with the client and nothing else"
+    if there == NEIGHBOUR:
+        return "" if here in MAY_IMPORT_NEIGHBOUR else "only testing and cli open the sandbox"
+    if there not in ROOMS:
+        return "no such room"
+    return "imports go down, never up" if ROOMS[there] > ROOMS[here] else ""
+
+
+def circles(house: House) -> list[list[str]]:
+    """Groups of modules that import each other, directly or by way of others."""
+    below = {
+        name: {there for there, _ in house.imports(module) if there in house.names and there != name}
+        for name, module in house.modules.items()
+    }
+
+    def reach(start: str) -> set[str]:
+        seen: set[str] = set()
+        ahead = list(below[start])
+        while ahead:
+            name = ahead.pop()
+            if name not in seen:
+                seen.add(name)
+                ahead.extend(below[name])
+        return seen
+
+    reached = {name: reach(name) for name in below}
+    groups = {
+        tuple(sorted(other for other in reached[name] if name in reached[other]))
+        for name in below
+        if name in reached[name]
+    }
+    return [list(group) for group in sorted(groups)]
+
+
+def is_pure(module: Module) -> bool:
+    """Words, wire and core; and the sandbox behind its doors."""
+    here = room(module.name)
+    if here == NEIGHBOUR:
+        return module.name.rpartition(".")[2] not in NEIGHBOUR_DOORS and not module.is_package
+    return ROOMS.get(here, PEOPLE) <= CORE
+
+
+def outside_touched(house: House) -> Iterator[str]:
+    """Clocks, sockets, files and dice where there must be none: in words, wire, core and the sandbox's world."""
+    for module in house.modules.values():
+        if not is_pure(module):
+            continue
+        for name, line in house.imports(module):
+            # A `random.Random` that is given in is an argument; drawing one's own is not allowed, see below.
+            allowed = name == "random" and room(module.name) == NEIGHBOUR
+            if not allowed and (name in NO_OUTSIDE or name.split(".")[0] in NO_OUTSIDE - {"urllib.request"}):
+                yield f"{module.path}:{line}: {module.name} imports {name}; time, chance and the outside are given to it"
+        yield from own_clock_or_dice(module)
+
+
+def own_clock_or_dice(module: Module) -> Iterator[str]:
+    calls = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "uuid.uuid4", "uuid.uuid1"}
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Attribute):
+            continue
+        written = ast.unparse(node)
+        drawn = written.startswith("random.") and written != "random.Random"
+        if drawn or any(written == call or written.endswith("." + call) for call in calls):
+            yield f"{module.path}:{node.lineno}: {module.name} asks {written}; it must be an argument"
+
+
+def third_parties_astray(house: House) -> Iterator[str]:
+    """Packages used in a room that has no business with them."""
+    for module in house.modules.values():
+        for name, line in house.imports(module):
+            top = name.split(".")[0]
+            if top == PACKAGE or top in sys.stdlib_module_names:
+                continue
+            if room(module.name) not in THIRD_PARTIES.get(top, set()):
+                yield f"{module.path}:{line}: {module.name} imports {top}; see THIRD_PARTIES in tests/tidy/test_floors.py"
+
+
+def test_no_import_climbs() -> None:
+    none_of(floors_broken(house()))
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    none_of(" - ".join(circle) for circle in circles(house()))
+
+
+def test_what_decides_touches_nothing() -> None:
+    none_of(outside_touched(house()))
+
+
+def test_each_package_stays_in_its_rooms() -> None:
+    none_of(third_parties_astray(house()))
+
+
+def test_climbing_is_found_wherever_it_hides() -> None:
+    planted = House.planted(
+        {
+            "listenkey.venue": "from __future__ import annotations",
+            "listenkey.errors": "def late():\n    from listenkey.wire import frames",
+            "listenkey.wire.frames": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..core import gap",
+            "listenkey.core.gap": "from listenkey import venue\nfrom .. import errors",
+            "listenkey.clock": "from listenkey import UserStream",
+            "listenkey.rest": "import listenkey.sandbox.server",
+            "listenkey.sandbox.server": "from listenkey import errors, venue",
+            "listenkey.cli.demo": "from listenkey.sandbox.server import Sandbox\nfrom listenkey import UserStream",
+            "listenkey.utils": "",
+        }
+    )
+    found = {problem.partition(":")[2].split(": ")[1] for problem in floors_broken(planted) if "imports" in problem}
+    assert found == {
+        "errors imports listenkey.wire.frames",
+        "wire imports listenkey.core.gap",
+        "clock imports listenkey",
+        "rest imports listenkey.sandbox.server",
+        "sandbox imports listenkey.errors",
+    }
+    assert any(problem.startswith("listenkey.utils: no such room") for problem in floors_broken(planted))
+
+
+def test_a_circle_is_found() -> None:
+    planted = House.planted(
+        {
+            "listenkey.core.a": "from listenkey.core import b",
+            "listenkey.core.b": "from listenkey.core.c import thing",
+            "listenkey.core.c": "def f():\n    import listenkey.core.a",
+            "listenkey.core.d": "from listenkey.core import a",
+        }
+    )
+    assert circles(planted) == [["listenkey.core.a", "listenkey.core.b", "listenkey.core.c"]]
+
+
+def test_a_clock_in_the_core_is_found() -> None:
+    planted = House.planted(
+        {
+            "listenkey.core.gap": "import asyncio.queues\nfrom datetime import datetime\nx = datetime.now()",
+            "listenkey.wire.frames": "import urllib.parse\nfrom urllib.request import urlopen",
+            "listenkey.sandbox.book": "import random\nrng = random.Random(1)\nx = random.random()",
+            "listenkey.sandbox.server": "import asyncio",
+            "listenkey.clock": "import time",
+        }
+    )
+    assert {problem.split(": ")[1].split(";")[0] for problem in outside_touched(planted)} == {
+        "listenkey.core.gap imports asyncio.queues",
+        "listenkey.core.gap asks datetime.now",
+        "listenkey.wire.frames imports urllib.request",
+        "listenkey.sandbox.book asks random.random",
+    }
+
+
+def test_a_stray_package_is_found() -> None:
+    planted = House.planted({"listenkey.core.gap": "import numpy", "listenkey.cli.tail": "import click, json"})
+    assert [problem.split(": ")[1] for problem in third_parties_astray(planted)] == [
+        "listenkey.core.gap imports numpy; see THIRD_PARTIES in tests/tidy/test_floors.py"
+    ]

@@ -1,0 +1,161 @@
+"""Length, depth, and what is caught: a function fits on a screen, and nothing swallows what it doesn't know."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from tests.tidy.source import Module, none_of, python_modules
+
+FUNCTION_LINES_MAX: Final = 70
+FILE_LINES_MAX: Final = 600
+NESTING_MAX: Final = 4
+
+MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
+    ("src/listenkey/cli/__init__.py", "run"): "the top of the process; whatever is not told there is a traceback",
+    ("src/listenkey/stream.py", "_feed"): "the top of the driver; a bug must reach the reader, and end in no log",
+}
+"""(path, function) -> why its task may catch whatever comes. Beyond these, the count is 0."""
+
+BROAD: Final = {"Exception", "BaseException"}
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+DEEPER: Final = (
+    ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match,
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
+)  # fmt: skip
+
+
+def functions(tree: ast.AST) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def is_elif(parent: ast.AST, child: ast.AST) -> bool:
+    """`elif` is an `if` in an `else` to the syntax tree, and one more rung of the same ladder to a reader."""
+    return isinstance(parent, ast.If) and isinstance(child, ast.If) and parent.orelse == [child]
+
+
+def depth(node: ast.AST) -> int:
+    """How many blocks lie inside each other below this node; functions in functions count as blocks too."""
+    return max(
+        (
+            depth(child) + (isinstance(child, DEEPER) and not is_elif(node, child))
+            for child in ast.iter_child_nodes(node)
+        ),
+        default=0,
+    )
+
+
+def shapeless(module: Module) -> Iterator[str]:
+    """Functions that are too long or too deep, and files that are too long."""
+    if len(module.lines) > FILE_LINES_MAX:
+        yield f"{module.path}: {len(module.lines)} lines, more than {FILE_LINES_MAX}"
+    for function in functions(module.tree):
+        where = f"{module.path}:{function.lineno}: {function.name}"
+        length = (function.end_lineno or function.lineno) - function.lineno + 1
+        if length > FUNCTION_LINES_MAX:
+            yield f"{where} has {length} lines, more than {FUNCTION_LINES_MAX}"
+        if (deep := depth(function)) > NESTING_MAX:
+            yield f"{where} is nested {deep} deep, more than {NESTING_MAX}"
+
+
+def is_broad(kind: ast.expr | None) -> bool:
+    if kind is None:
+        return True
+    kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    return any(isinstance(one, ast.Name) and one.id in BROAD for one in kinds)
+
+
+def cleans_up(handler: ast.ExceptHandler) -> bool:
+    """`except BaseException: ...; raise` swallows nothing: it puts things away and lets the error go on."""
+    last = handler.body[-1]
+    named = isinstance(handler.type, ast.Name) and handler.type.id == "BaseException"
+    return named and isinstance(last, ast.Raise) and last.exc is None
+
+
+def suppresses_all(call: ast.Call) -> bool:
+    return ast.unparse(call.func).endswith("suppress") and any(is_broad(argument) for argument in call.args)
+
+
+def catches_all(module: Module) -> Iterator[tuple[str, int, bool]]:
+    """(function, line, whether it stands at the top of the function with a comment), of each broad `except`."""
+    for function in functions(module.tree):
+        top = [statement for statement in function.body if isinstance(statement, ast.Try)]
+        for node in ast.walk(function):
+            if isinstance(node, ast.ExceptHandler) and is_broad(node.type) and not cleans_up(node):
+                beside = module.lines[max(0, node.lineno - 2) : node.lineno]
+                explained = any("#" in line for line in beside)
+                yield function.name, node.lineno, explained and any(node in one.handlers for one in top)
+            elif isinstance(node, ast.Call) and suppresses_all(node):
+                yield function.name, node.lineno, False
+
+
+def swallowed(module: Module, allowed: dict[tuple[str, str], str]) -> Iterator[str]:
+    for function, line, in_place in catches_all(module):
+        if (module.path, function) not in allowed:
+            yield f"{module.path}:{line}: {function} catches everything; name what can happen"
+        elif not in_place:
+            yield f"{module.path}:{line}: {function} may catch everything only at its top, with a comment that says why"
+
+
+def test_functions_fit_on_a_screen() -> None:
+    none_of(problem for module in python_modules() for problem in shapeless(module))
+
+
+def test_nothing_swallows_what_it_does_not_know() -> None:
+    none_of(problem for module in python_modules() for problem in swallowed(module, MAY_CATCH_ALL))
+
+
+def test_every_exception_to_the_rule_is_still_one() -> None:
+    found = {(module.path, function) for module in python_modules() for function, _, _ in catches_all(module)}
+    assert set(MAY_CATCH_ALL) <= found
+
+
+def test_a_long_function_and_file_are_found() -> None:
+    fits = "def f():\n" + "    x = 1\n" * 69
+    long = "def g():\n" + "    x = 1\n" * 70
+    assert list(shapeless(Module("m", fits))) == []
+    assert list(shapeless(Module("m", long))) == ["<planted>:1: g has 71 lines, more than 70"]
+    assert list(shapeless(Module("m", "x = 1\n" * 601))) == ["<planted>: 601 lines, more than 600"]
+
+
+def test_depth_is_counted_as_a_reader_does() -> None:
+    four = "def f():\n for a in b:\n  if a:\n   with a:\n    try:\n     pass\n    finally:\n     pass"
+    ladder = "def f():\n if a: pass\n elif b: pass\n elif c: pass\n elif d: pass\n elif e: pass\n else: pass"
+    five = four.replace("     pass", "     while a: pass", 1)
+    inner = "def f():\n def g():\n  for a in b:\n   if a:\n    match a:\n     case 1:\n      if b: pass"
+    assert [list(shapeless(Module("m", text))) for text in (four, ladder)] == [[], []]
+    assert list(shapeless(Module("m", five))) == ["<planted>:1: f is nested 5 deep, more than 4"]
+    assert list(shapeless(Module("m", inner))) == ["<planted>:1: f is nested 5 deep, more than 4"]
+
+
+def test_swallowing_is_found_in_every_form() -> None:
+    text = """
+def bare():
+    try: pass
+    except: pass
+def broad():
+    try: pass
+    except (OSError, Exception): pass
+def hidden():
+    with contextlib.suppress(BaseException): pass
+def task():
+    try: pass
+    except Exception:  # The last resort of a task.
+        pass
+def silent():
+    try: pass
+
+    except Exception: pass
+def narrow():
+    try: pass
+    except OSError: pass
+def tidied():
+    try: pass
+    except BaseException:
+        close()
+        raise
+"""
+    allowed = {("<planted>", "task"): "a task's top", ("<planted>", "silent"): "no comment"}
+    found = {problem.split(": ")[1].split()[0] for problem in swallowed(Module("m", text), allowed)}
+    assert found == {"bare", "broad", "hidden", "silent"}

@@ -1,0 +1,38 @@
+"""Items go into the show in order, at the show's speed, until a stop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from listenkey.cli.follow import follow
+from listenkey.cli.running import Stop
+from listenkey.cli.summary import Tally
+from listenkey.errors import Refused
+from tests.unit.cli.making import FakeStream, ListShow, live, order_event, update
+
+
+async def test_all_items_are_shown_and_counted_until_asked_to_stop() -> None:
+    items = [live(), *(update(order_event(t=number)) for number in range(50))]
+    stream, show, tally, stop = FakeStream(items), ListShow(), Tally(), Stop()
+    following = asyncio.create_task(follow(stop, stream, show, tally))
+    await asyncio.wait_for(stream.idle.wait(), 5)
+    stop.ask("signal")
+    await asyncio.wait_for(following, 5)
+    assert show.items == items
+    assert (tally.events, tally.fills, tally.went_live.is_set()) == (50, 50, True)
+
+
+async def test_a_full_show_is_waited_for() -> None:
+    stream, show, stop = FakeStream([live(), live()]), ListShow(full=True), Stop()
+    following = asyncio.create_task(follow(stop, stream, show, Tally()))
+    await asyncio.wait_for(stream.idle.wait(), 5)
+    stop.ask("signal")
+    await following
+    assert show.waited > 0
+
+
+async def test_what_ends_the_stream_is_raised() -> None:
+    with pytest.raises(Refused):
+        await follow(Stop(), FakeStream([live()], error=Refused(401)), ListShow(), Tally())

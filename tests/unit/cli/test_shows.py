@@ -1,0 +1,54 @@
+"""Items as lines on a descriptor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+
+import pytest
+
+from listenkey.cli.running import Stop
+from listenkey.cli.shows import JsonShow, PlainShow
+from tests.unit.cli.making import account_event, live, order_event, update
+
+
+async def test_json_is_one_object_a_line() -> None:
+    reading, writing = os.pipe()
+    async with JsonShow(Stop(), writing) as show:
+        show.add(live())
+        show.add(update(order_event()))
+    lines = os.read(reading, 65536).splitlines()
+    assert [json.loads(line)["kind"] for line in lines] == ["live", "update"]
+    assert json.loads(lines[1])["event"]["trade_id"] == 41
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_words_leave_out_what_is_only_counted() -> None:
+    reading, writing = os.pipe()
+    async with PlainShow(Stop(), writing) as show:
+        show.add(update(account_event()))
+        show.add(update(order_event()))
+    assert os.read(reading, 65536).count(b"\n") == 1
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_a_reader_that_leaves_asks_for_the_end_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stop = Stop()
+    async with PlainShow(stop, writing) as show:
+        show.add(live())
+        await asyncio.wait_for(stop.asked.wait(), 5)
+    assert stop.why == "closed"
+    os.close(writing)
+
+
+async def test_a_full_disk_is_told() -> None:
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(OSError, match="No space left"):
+        async with PlainShow(Stop(), descriptor) as show:
+            show.add(live())
+    os.close(descriptor)

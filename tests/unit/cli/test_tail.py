@@ -1,0 +1,53 @@
+"""`tail` shows the stream and ends with the right code."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from listenkey.cli import run
+from listenkey.errors import Fenced, Refused
+from listenkey.testing import LocalSandbox
+from tests.unit.cli.making import FakeStream, healthy, live, order_event, update
+
+
+def given(monkeypatch: pytest.MonkeyPatch, stream: FakeStream) -> FakeStream:
+    monkeypatch.setenv("BINANCE_API_KEY", "abc")
+    monkeypatch.setattr("listenkey.cli.opening.open_stream", lambda *_, **__: stream)
+    return stream
+
+
+def test_lines_of_json_and_a_summary(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    stream = given(monkeypatch, FakeStream([live(), update(order_event())]))
+    assert run(["tail", "--seconds", "0.05"]) == 0
+    told = capfd.readouterr()
+    assert [json.loads(line)["kind"] for line in told.out.splitlines()] == ["live", "update"]
+    assert told.err == "listenkey: 1 event, 1 fill, no gaps, no duplicates removed\n"
+    assert stream.exited
+
+
+def test_never_live_is_not_reachable(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    given(monkeypatch, FakeStream(health=healthy(status="CONNECTING", why="refused \x1b[2J")))
+    assert run(["tail", "--json", "--seconds", "0.05"]) == 4
+    assert "it was never live: refused [2J" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "code"), [(Refused(401, -2015, "no"), 3), (Fenced("held"), 6)])
+def test_what_ends_the_stream_is_the_exit_code(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stream = given(monkeypatch, FakeStream([live()], error=error))
+    assert run(["tail", "--json"]) == code
+    assert stream.exited
+    assert len(capfd.readouterr().err.splitlines()) == 2
+
+
+def test_without_a_key_it_is_wrong_use(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["tail"]) == 2
+    assert "set BINANCE_API_KEY" in capfd.readouterr().err
+
+
+def test_a_journal_is_not_in_this_release(exchange: LocalSandbox, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["tail", "--journal", "fills.db"]) == 2
+    assert "memory" in capfd.readouterr().err

@@ -1,0 +1,115 @@
+"""One frame: exactly the terminal's size, and the truth in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from listenkey.cli.board import Board
+from listenkey.cli.view import STATUS_STYLE, frame
+from listenkey.items import GapClosed, GapOpened, Item
+from tests.unit.cli.making import (
+    AT_MS,
+    account_event,
+    greek_event,
+    healthy,
+    live,
+    order_event,
+    position_event,
+    resting_event,
+    update,
+)
+
+
+def drawn(items: list[Item], size: tuple[int, int] = (120, 30), **health: Any) -> str:
+    board = Board()
+    for item in items:
+        board.add(item)
+    return "\n".join(line.plain for line in frame(board, healthy(**health), "sandbox", size, AT_MS + 400))
+
+
+EVERYTHING: list[Item] = [
+    live(),
+    update(order_event(rp="12.5")),
+    update(resting_event(s="ETH-261225-3000-P")),
+    GapOpened(4, "alice", AT_MS, "the socket ended"),
+    GapClosed(5, "alice", AT_MS, AT_MS + 400, 0, ("events in between",)),
+    update(greek_event()),
+    update(account_event()),
+    update(position_event()),
+]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (40, 10), (20, 4), (109, 24), (110, 24)])
+@pytest.mark.parametrize("items", [[], EVERYTHING * 40])
+def test_a_frame_fits_every_terminal(size: tuple[int, int], items: list[Item]) -> None:
+    board = Board()
+    for item in items:
+        board.add(item)
+    lines = frame(board, healthy(gaps=3, unreadable=2), "sandbox", size, AT_MS)
+    assert len(lines) == size[1]
+    assert max(cell_len(line.plain) for line in lines) <= size[0]
+
+
+def test_the_header_tells_how_the_stream_is() -> None:
+    text = drawn(EVERYTHING, duplicates_removed=2, gaps=1, gap_s=0.4, backlog=7)
+    for told in ("● LIVE", "alice @ sandbox", "key 1a2b3c4d", "age 12m03s", "47m57s left", "renewals 1 ✓"):
+        assert told in text
+    for told in ("ping 12.3 ms", "last event 0.4s ago", "events 1,203", "fills 401", "gaps 1 (0.4s)", "backlog 7"):
+        assert told in text
+    assert "duplicates removed 2" in text
+
+
+def test_each_status_has_its_colour_and_says_why() -> None:
+    for status, style in STATUS_STYLE.items():
+        line = frame(Board(), healthy(status=status, why="no answer yet"), "sandbox", (80, 24), AT_MS)[0]
+        assert f"● {status}" in line.plain
+        assert any(span.style == style for span in line.spans)
+        assert ("no answer yet" in line.plain) == (status != "LIVE")
+
+
+def test_rows_gaps_greeks_and_positions_are_all_there() -> None:
+    text = drawn(EVERYTHING)
+    assert "0.1 @ 1234.5       0.3/0.3    0.0287        12.5 taker" in text
+    assert "ETH-261225-3000-P" in text
+    assert "── GAP     opened: the socket ended ──" in text
+    assert "closed after 0.4s: 0 recovered; not recoverable: events in between" in text
+    assert "BTCUSDT" in text
+    assert "-0.1" in text
+    assert "equity 10,000,371.61" in text
+    assert text.index("ETH-261225-3000-P") < text.index("BTC-261225-90000-C"), "the newest comes first"
+
+
+def test_every_part_is_there_at_80_columns() -> None:
+    lines = drawn(EVERYTHING, (80, 24), events=1_203_456, fills=401_222, gaps=2, gap_s=3.0).splitlines()
+    assert not any(line.endswith("…") for line in lines[:4]), "the header is cut"
+    assert any("0.0287" in line for line in lines)
+
+
+def test_what_is_not_known_yet_is_not_made_up() -> None:
+    text = drawn([], status="CONNECTING", why="", key_fingerprint=None, key_age_s=None, key_left_s=None)
+    assert "none yet" in text
+    assert "waiting for the first order" in text
+    assert "no balance seen yet" in text
+
+
+def test_the_wires_texts_can_not_move_the_cursor() -> None:
+    evil = "\x1b[2J\x9b1m\u202e\r\n"
+    items: list[Item] = [
+        update(order_event(s=evil, S=evil, X=evil, q=evil, L=evil)),
+        update(greek_event(u=evil, d=evil)),
+        update(position_event(evil, "1")),
+        GapOpened(1, evil, 0, evil),
+        GapClosed(1, evil, 0, 1, 0, (evil,)),
+    ]
+    text = drawn(items, status="GAP", why=evil)
+    assert not set(text.replace("\n", "")) & set("\x1b\x9b\u202e\r")
+    assert len(text.splitlines()) == 30
+
+
+def test_a_risk_level_that_is_not_normal_stands_in_the_first_line() -> None:
+    board = Board()
+    board.risk_level = "REDUCE_ONLY"
+    assert "REDUCE_ONLY" in frame(board, healthy(), "sandbox", (80, 24), AT_MS)[0].plain

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from listenkey.core.gap import Gaps
+from listenkey.items import GapClosed, GapOpened, Live
+
+
+def test_before_the_first_live_nothing_can_be_missed() -> None:
+    gaps = Gaps()
+    gaps.open(1, "no socket")
+    gaps.live(5, 6)
+    assert gaps.take() == [Live(0, "", 5)]
+    assert gaps.count == 0
+
+
+def test_a_gap_opens_once_and_closes_with_what_is_missing() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1)
+    gaps.open(10, "dropped")
+    gaps.open(12, "dropped again")
+    gaps.moment(13, "an unreadable frame")
+    gaps.live(20, 21)
+    _, opened, closed, live = gaps.take()
+    assert opened == GapOpened(0, "", 10, "dropped")
+    assert isinstance(closed, GapClosed)
+    assert (closed.from_ms, closed.to_ms, closed.recovered) == (10, 20, 0)
+    assert "an unreadable frame" in closed.unrecoverable
+    assert live == Live(0, "", 20)
+    assert (gaps.count, gaps.seconds) == (1, 0.01)
+    assert gaps.take() == []
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_span() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1)
+    gaps.open(10_000, "dropped")
+    gaps.live(4_000, 4_000)
+    closed = gaps.take()[2]
+    assert isinstance(closed, GapClosed)
+    assert closed.to_ms == closed.from_ms
+    assert gaps.seconds == 0
+
+
+def test_a_moment_outside_a_gap_opens_and_closes_one() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1)
+    gaps.moment(7, "not JSON")
+    assert gaps.take()[1:] == [GapOpened(0, "", 7, "not JSON"), GapClosed(0, "", 7, 7, 0, ("not JSON",))]

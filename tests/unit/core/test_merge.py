@@ -1,0 +1,122 @@
+"""Two sockets in, one order out: nothing twice, nothing missing, never out of order."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listenkey.core import merge as merging
+from listenkey.core.merge import Merge, Recent
+from listenkey.events import Event
+from listenkey.wire.frames import Unreadable, read_payload
+
+
+def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]:
+    raw = (
+        f'{{"e":"ORDER_TRADE_UPDATE","E":{number},"T":{number},"o":{{"s":"{symbol}","c":"","S":"BUY","o":"LIMIT",'
+        f'"f":"GTC","q":"1","p":"1","ap":"1","x":"TRADE","X":"PARTIALLY_FILLED","i":7,"l":"0.1","z":"0.1","L":"1",'
+        f'"N":"USDT","n":"-0.1","T":{number},"t":{number},"b":"0","a":"0","m":true,"R":false,"ot":"LIMIT","rp":"0"}}}}'
+    ).encode()
+    event = read_payload(raw)
+    assert not isinstance(event, Unreadable)
+    return event, raw
+
+
+def admit(merge: Merge, socket: int, number: int) -> bool:
+    return merge.admit(socket, *fill(number), received_ms=number)
+
+
+def test_the_followed_socket_delivers_and_the_same_fill_twice_does_not() -> None:
+    merge = Merge()
+    merge.follow(1)
+    assert [admit(merge, 1, number) for number in (1, 2, 2, 1, 3)] == [True, True, False, False, True]
+    assert merge.duplicates == 2
+
+
+def test_one_trade_id_in_two_symbols_is_two_fills() -> None:
+    merge = Merge()
+    merge.follow(1)
+    assert merge.admit(1, *fill(5, "A-261225-1-C"), received_ms=0)
+    assert merge.admit(1, *fill(5, "B-261225-1-C"), received_ms=0)
+
+
+def test_a_socket_that_is_not_followed_yet_is_held() -> None:
+    merge = Merge()
+    merge.follow(1)
+    assert not admit(merge, 2, 1)
+    assert admit(merge, 1, 1)
+    assert not admit(merge, 2, 2)
+    assert [held.received_ms for held in merge.follow(2)] == [2]
+    assert merge.duplicates == 1
+
+
+def test_what_an_abandoned_socket_still_brings_is_left_to_its_successor() -> None:
+    merge = Merge()
+    merge.follow(1)
+    merge.follow(2)
+    assert not admit(merge, 1, 9)
+    assert admit(merge, 2, 9)
+
+
+def test_what_was_held_for_a_socket_that_died_is_gone() -> None:
+    merge = Merge()
+    merge.follow(1)
+    admit(merge, 2, 1)
+    merge.forget(2)
+    assert merge.follow(2) == []
+
+
+def test_holding_is_bounded(monkeypatch: object) -> None:
+    merge = Merge()
+    merge.follow(1)
+    old, merging.HELD_MAX = merging.HELD_MAX, 3  # type: ignore[misc]
+    try:
+        for number in range(4):
+            admit(merge, 2, number)
+        assert merge.overfull(2)
+        assert not merge.overfull(3)
+    finally:
+        merging.HELD_MAX = old  # type: ignore[misc]
+
+
+def test_the_newest_half_is_always_remembered() -> None:
+    recent = Recent(10)
+    for number in range(1000):
+        assert recent.add(number)
+        for back in range(min(5, number)):
+            assert not recent.add(number - back)
+    assert recent.add(0), "and the oldest are forgotten"
+
+
+@given(
+    cut=st.integers(0, 30),
+    behind=st.integers(0, 5),
+    overlap=st.integers(0, 20),
+    data=st.data(),
+)
+def test_a_rotation_delivers_every_fill_once_and_in_order(
+    cut: int, behind: int, overlap: int, data: st.DataObject
+) -> None:
+    """
+    Socket 1 has everything up to some fill, socket 2 everything from one that is no later; they arrive interleaved
+    at random, and 2 is followed after 1 has delivered what it has.
+    """
+    last_of_1 = cut + overlap
+    first_of_2 = max(0, cut - behind)
+    one = list(range(last_of_1 + 1))
+    two = list(range(first_of_2, last_of_1 + 10))
+    merge = Merge()
+    merge.follow(1)
+    got: list[int] = []
+    early = data.draw(st.integers(0, len(two)))
+    waiting_two = two[:early]
+    while one or waiting_two:
+        if one and (not waiting_two or data.draw(st.booleans())):
+            number = one.pop(0)
+            if admit(merge, 1, number):
+                got.append(number)
+        else:
+            assert not admit(merge, 2, waiting_two.pop(0))
+    got.extend(held.received_ms for held in merge.follow(2))
+    got.extend(number for number in two[early:] if admit(merge, 2, number))
+    assert got == list(range(last_of_1 + 10))

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from listenkey import errors
+from listenkey.core.verdict import BAN_WAIT_S, RATE_LIMIT_WAIT_S, RETIRED_WAIT_S, Do, judge
+
+NOW_MS = 1_795_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("error", "do", "wait_s"),
+    [
+        (errors.KeyUnknown(400, -1125), Do.NEW_KEY, 0),
+        (errors.Refused(401, -2015), Do.STOP, 0),
+        (errors.UsageError("wrong"), Do.STOP, 0),
+        (errors.RateLimited(429, -1008), Do.WAIT, RATE_LIMIT_WAIT_S),
+        (errors.RateLimited(429, -1003, retry_after_s=7), Do.WAIT, 7),
+        (errors.Banned(418, -1008, until_ms=NOW_MS + 90_000), Do.WAIT, 90),
+        (errors.Banned(418, -1008, until_ms=NOW_MS - 90_000), Do.WAIT, 1),
+        (errors.Banned(418, -1008), Do.WAIT, BAN_WAIT_S),
+        (errors.Banned(418, -1008, retry_after_s=300), Do.WAIT, 300),
+        (errors.Retired(410), Do.WAIT, RETIRED_WAIT_S),
+        (errors.VenueDown(503), Do.WAIT, 0),
+        (errors.VenueDown(503, retry_after_s=5), Do.WAIT, 5),
+        (errors.OutOfWindow(400, -1021), Do.WAIT, 0),
+        (errors.Unreachable("host", "refused"), Do.WAIT, 0),
+        (errors.TimedOut("POST", 10), Do.WAIT, 0),
+        (errors.ProtocolError("no key in the answer"), Do.WAIT, 0),
+    ],
+)
+def test_each_error_asks_for_one_thing(error: errors.ListenKeyError, do: Do, wait_s: float) -> None:
+    verdict = judge(error, NOW_MS)
+    assert (verdict.do, verdict.wait_s, verdict.error) == (do, wait_s, error)

@@ -1,0 +1,225 @@
+"""The three calls, awaited and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from listenkey import errors
+from listenkey.credentials import Secret
+from listenkey.portal import Portal
+from listenkey.rest import BASE_URL, AsyncUserDataStreamsApi, UserDataStreamsApi
+from listenkey.transport.base import Request, Response
+from tests.unit.transport.raw_server import RawServer, reply
+
+API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
+POST = b'{"listenKey": "pqia91ma19a5s61cv6a81va65sdf19v8", "expiration": 1762855900452}'
+CALLS = {
+    "options_create_listen_key_v1": "POST",
+    "options_update_listen_key_v1": "PUT",
+    "options_delete_listen_key_v1": "DELETE",
+}
+
+
+class Venue:
+    """An `Http` that answers from a list and remembers what it was asked."""
+
+    def __init__(self, *answers: Response) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, Request]] = []
+        self.closed = 0
+
+    async def send(self, request: Request, base_url: str) -> Response:
+        self.asked.append((base_url, request))
+        return self.answers.pop(0)
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+def ok(body: bytes = b"{}", *headers: tuple[str, str]) -> Response:
+    return Response(200, headers, body)
+
+
+async def test_each_name_is_its_method_on_the_one_path():
+    venue = Venue(ok(POST), ok(), ok(b'{"listenKey": "x"}'))
+    api = AsyncUserDataStreamsApi(API_KEY, http=venue)
+    assert (await api.options_create_listen_key_v1()).expiration == 1762855900452
+    assert await api.options_update_listen_key_v1() == {}
+    assert await api.options_delete_listen_key_v1() == {"listenKey": "x"}
+    for (base_url, request), method in zip(venue.asked, CALLS.values(), strict=True):
+        assert base_url == "https://eapi.binance.com"
+        assert request == Request(method, "/eapi/v1/listenKey", api_key=Secret(API_KEY))
+
+
+async def test_the_time_is_asked_without_the_key():
+    venue = Venue(ok(b'{"serverTime": 1762855900452}'))
+    assert await AsyncUserDataStreamsApi(API_KEY, http=venue).server_time() == 1762855900452
+    assert venue.asked[0][1] == Request("GET", "/eapi/v1/time")
+
+
+async def test_the_weight_of_the_latest_answer_that_told_one_is_kept():
+    limited = Response(429, (("x-mbx-used-weight-1m", "2401"),), b'{"code": -1008, "msg": "x"}')
+    api = AsyncUserDataStreamsApi(API_KEY, http=Venue(ok(POST, ("X-MBX-USED-WEIGHT-1M", "7")), ok(), limited))
+    assert api.used_weight_1m is None
+    await api.options_create_listen_key_v1()
+    await api.options_update_listen_key_v1()
+    assert api.used_weight_1m == 7
+    with pytest.raises(errors.RateLimited):
+        await api.options_update_listen_key_v1()
+    assert api.used_weight_1m == 2401
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_the_key_is_taken_out_of_what_the_venue_says(name):
+    body = json.dumps({"code": -2015, "msg": "odd-key is not known"}).encode()
+    api = AsyncUserDataStreamsApi("odd-key", http=Venue(Response(401, (), body)))
+    with pytest.raises(errors.Refused) as caught:
+        await getattr(api, name)()
+    assert str(caught.value).startswith("HTTP 401, code -2015: [hidden] is not known; check the API key")
+
+
+@pytest.mark.parametrize("kind", [AsyncUserDataStreamsApi, UserDataStreamsApi])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"api_key": ""},
+        {"api_key": "with space"},
+        {"base_url": "http://eapi.binance.com"},
+        {"base_url": "eapi.binance.com"},
+        {"timeout_s": 0},
+    ],
+    ids=str,
+)
+def test_a_mistake_is_told_before_anything_is_sent(kind, arguments):
+    with pytest.raises(errors.UsageError):
+        kind(**({"api_key": API_KEY} | arguments))
+
+
+@pytest.mark.parametrize("kind", [AsyncUserDataStreamsApi, UserDataStreamsApi])
+def test_it_shows_no_key_and_knows_where_it_goes(kind):
+    api = kind(api_key=API_KEY, base_url="https://testnet.binancefuture.com/")
+    assert api.base_url == "https://testnet.binancefuture.com"
+    assert API_KEY not in f"{api} {api!r} {vars(api)}"
+    assert kind(API_KEY).base_url == BASE_URL
+
+
+async def test_a_borrowed_hand_is_not_closed():
+    venue = Venue()
+    async with AsyncUserDataStreamsApi(API_KEY, http=venue):
+        pass
+    assert venue.closed == 0
+
+
+async def test_closing_ends_it():
+    async with RawServer(reply(POST)) as server:
+        async with AsyncUserDataStreamsApi(API_KEY, server.url) as api:
+            await api.options_create_listen_key_v1()
+        await api.aclose()
+        with pytest.raises(errors.UsageError, match="closed"):
+            await api.options_create_listen_key_v1()
+
+
+# --- The blocking twin -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server():
+    """A server on the shared loop, for tests that block their own thread."""
+    portal = Portal()
+    made = RawServer(reply(POST, 200, "x-mbx-used-weight-1m: 3"), reply())
+    portal.call(made.__aenter__)
+    yield made
+    portal.call(made.__aexit__)
+    portal.close()
+    assert [thread.name for thread in threading.enumerate() if thread.name == "listenkey-portal"] == []
+
+
+def test_the_twins_have_the_same_names_and_arguments():
+    for name in (*CALLS, "server_time", "close", "base_url", "used_weight_1m"):
+        awaited, waited = getattr(AsyncUserDataStreamsApi, name), getattr(UserDataStreamsApi, name)
+        if callable(awaited):
+            assert inspect.signature(awaited) == inspect.signature(waited)
+
+
+def test_it_waits_for_each_answer(server):
+    with UserDataStreamsApi(api_key=API_KEY, base_url=server.url) as api:
+        assert api.options_create_listen_key_v1().listen_key == "pqia91ma19a5s61cv6a81va65sdf19v8"
+        assert api.used_weight_1m == 3
+        assert api.options_update_listen_key_v1() == {}
+        assert api.options_delete_listen_key_v1() == {}
+    assert [heard.line.split()[0] for heard in server.heard] == ["POST", "PUT", "DELETE"]
+    assert server.connections == 1
+    api.close()
+    with pytest.raises(errors.UsageError, match="closed"):
+        api.options_create_listen_key_v1()
+
+
+async def test_it_works_where_a_loop_is_running(server):
+    with UserDataStreamsApi(API_KEY, server.url) as api:
+        assert api.options_create_listen_key_v1().expiration == 1762855900452
+
+
+def test_one_that_is_never_used_starts_nothing():
+    with UserDataStreamsApi(API_KEY):
+        assert "listenkey-portal" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_what_is_forgotten_is_closed_when_it_is_collected(server):
+    api = UserDataStreamsApi(API_KEY, server.url)
+    api.options_create_listen_key_v1()
+    http = api._api._http
+    del api
+    gc.collect()
+    # The server's loop is the one the closing was handed to, so a round through it is enough of a wait.
+    portal = Portal()
+    portal.call(asyncio.sleep, 0)
+    portal.close()
+    assert http._closed
+
+
+SCRIPT = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+from listenkey.portal import Portal
+from listenkey.rest import UserDataStreamsApi
+from tests.unit.transport.raw_server import RawServer, reply
+
+portal = Portal()
+server = RawServer(reply(b'{"listenKey": "abc"}'))
+portal.call(server.__aenter__)
+api = UserDataStreamsApi("key", server.url)
+print(api.options_create_listen_key_v1().listen_key)
+"""
+
+
+def run(script: str) -> str:
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_script_that_forgets_to_close_ends_without_a_complaint():
+    assert run(SCRIPT) == "abc\n"
+
+
+def test_a_child_makes_connections_of_its_own_and_leaves_the_parents_alone():
+    # The child asks, closes and ends; the parent's kept connection must still serve it: no third one is made.
+    forked = SCRIPT + (
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    assert api.options_create_listen_key_v1().listen_key == 'abc'\n"
+        "    api.close()\n"
+        "    del api\n"
+        "    os._exit(0)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "print(api.options_create_listen_key_v1().listen_key, server.connections)\n"
+    )
+    assert run(forked) == "abc\n0\nabc 2\n"

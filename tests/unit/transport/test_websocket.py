@@ -1,0 +1,230 @@
+"""The WebSocket hand against a real server on loopback, also one that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from socket import create_server
+
+import pytest
+from aiohttp import WSMsgType, web
+
+from listenkey.errors import Disconnected, Refused, Retired, TimedOut, Unreachable, UsageError, VenueDown
+from listenkey.transport.base import Socket
+from listenkey.transport.websocket import MESSAGE_BYTES_MAX, connect
+from tests.unit.transport.certificates import self_signed
+
+Handler = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
+
+
+class Heard:
+    """What came, and conditions to wait for."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.pongs: list[int] = []
+        self.batches = 0
+        self.lost: asyncio.Future[Disconnected] = asyncio.get_running_loop().create_future()
+        self.changed = asyncio.Condition()
+
+    def _note(self) -> None:
+        asyncio.ensure_future(self._notify())
+
+    async def _notify(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    def on_message(self, message: bytes) -> None:
+        self.messages.append(message)
+        self._note()
+
+    def on_heard(self) -> None:
+        self.batches += 1
+
+    def on_pong(self, number: int) -> None:
+        self.pongs.append(number)
+        self._note()
+
+    def on_lost(self, reason: Disconnected) -> None:
+        assert not self.lost.done(), "told once"
+        self.lost.set_result(reason)
+
+    async def until(self, what: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10), self.changed:
+            await self.changed.wait_for(what)
+
+
+@asynccontextmanager
+async def served(
+    handler: Handler | None = None, status: int = 101, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    async def upgrade(request: web.Request) -> web.StreamResponse:
+        if status != 101:
+            return web.Response(status=status, text="<html>no</html>", headers={"Location": "ws://elsewhere.test/"})
+        socket = web.WebSocketResponse(max_msg_size=0, autoping=True)
+        await socket.prepare(request)
+        assert handler is not None
+        await handler(socket, request)
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", upgrade)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        yield f"ws://127.0.0.1:{port}/private/stream"
+    finally:
+        await runner.cleanup()
+
+
+async def opened(url: str, heard: Heard, timeout_s: float = 5.0) -> Socket:
+    return await connect(url, heard.on_message, heard.on_heard, heard.on_pong, heard.on_lost, timeout_s=timeout_s)
+
+
+def transport_of(request: web.Request) -> asyncio.Transport:
+    transport = request.transport
+    assert transport is not None
+    return transport
+
+
+async def until_closed(socket: web.WebSocketResponse, request: web.Request) -> None:
+    async for _ in socket:
+        pass
+
+
+async def test_messages_arrive_whole_and_in_order_however_they_are_cut() -> None:
+    async def cut(socket: web.WebSocketResponse, request: web.Request) -> None:
+        write = transport_of(request).write
+        write(b"\x01\x02ab" + b"\x89\x01p" + b"\x00\x01c" + b"\x80\x01d")  # a ping inside a fragmented message
+        for byte in b"\x81\x03efg":
+            write(bytes([byte]))
+        write(b"\x82\x02hi")  # binary, which no document announces
+        await until_closed(socket, request)
+
+    async with served(cut) as url:
+        heard = Heard()
+        socket = await opened(url, heard)
+        await heard.until(lambda: len(heard.messages) == 3)
+        assert heard.messages == [b"abcd", b"efg", b"hi"]
+        assert heard.batches >= 1
+        socket.close()
+
+
+async def test_a_ping_is_answered_with_its_number() -> None:
+    async with served(until_closed) as url:
+        heard = Heard()
+        socket = await opened(url, heard)
+        socket.ping(41)
+        socket.ping(42)
+        await heard.until(lambda: heard.pongs == [41, 42])
+        socket.abort()
+
+
+async def test_a_text_message_reaches_the_other_side() -> None:
+    got: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def receive(socket: web.WebSocketResponse, request: web.Request) -> None:
+        message = await socket.receive()
+        assert message.type is WSMsgType.TEXT
+        got.set_result(message.data)
+
+    async with served(receive) as url:
+        socket = await opened(url, Heard())
+        socket.send_text(b'{"id":1}')
+        assert await asyncio.wait_for(got, 10) == '{"id":1}'
+        socket.abort()
+
+
+async def test_a_close_frame_gives_its_code_and_clean_words() -> None:
+    async def close(socket: web.WebSocketResponse, request: web.Request) -> None:
+        await socket.close(code=1008, message=b"bye \x1b[31m " + b"k" * 40)
+
+    async with served(close) as url:
+        heard = Heard()
+        await opened(url, heard)
+        reason = await asyncio.wait_for(heard.lost, 10)
+        assert reason.close_code == 1008
+        assert "bye" in reason.reason
+        assert "\x1b" not in reason.reason
+        assert "k" * 40 not in reason.reason, "what looks like a key is masked"
+
+
+async def test_a_reset_is_told_at_once_without_a_code() -> None:
+    async def reset(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport_of(request).abort()
+
+    async with served(reset) as url:
+        heard = Heard()
+        await opened(url, heard)
+        assert (await asyncio.wait_for(heard.lost, 10)).close_code is None
+
+
+async def test_a_message_past_the_cap_ends_the_socket_and_not_the_memory() -> None:
+    async def flood(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport_of(request).write(b"\x81\x7f" + struct.pack(">Q", MESSAGE_BYTES_MAX + 1))
+        await until_closed(socket, request)
+
+    async def fragments(socket: web.WebSocketResponse, request: web.Request) -> None:
+        write = transport_of(request).write
+        part = b"\x7f" + struct.pack(">Q", 1 << 20) + b"x" * (1 << 20)
+        write(b"\x01" + part)
+        for _ in range(4):
+            write(b"\x00" + part)
+        await until_closed(socket, request)
+
+    for handler in (flood, fragments):
+        async with served(handler) as url:
+            heard = Heard()
+            await opened(url, heard)
+            await asyncio.wait_for(heard.lost, 10)
+            assert heard.messages == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, Retired), (410, Retired), (401, Refused), (403, Refused), (503, VenueDown)]
+)
+async def test_a_handshake_that_is_answered_with_an_error_is_that_error(status: int, error: type[Exception]) -> None:
+    async with served(status=status) as url:
+        with pytest.raises(error) as caught:
+            await opened(f"{url}?listenKey={'k' * 64}", Heard())
+        assert "k" * 64 not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    async with served(status=302) as url:
+        with pytest.raises(Exception, match="302"):
+            await opened(url, Heard())
+
+
+async def test_nobody_there_is_unreachable() -> None:
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
+        await opened("ws://127.0.0.1:1/private/stream", Heard())
+
+
+async def test_a_server_that_never_answers_times_out() -> None:
+    with closing(create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(TimedOut):
+            await opened(f"ws://127.0.0.1:{port}/", Heard(), timeout_s=0.2)
+
+
+async def test_plain_text_to_another_machine_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(UsageError, match="plain text"):
+        await opened("ws://192.0.2.1/private/stream", Heard())
+
+
+async def test_a_self_signed_certificate_is_refused(tmp_path: Path) -> None:
+    pair = self_signed(tmp_path, "127.0.0.1")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.certificate, pair.key)
+    async with served(until_closed, tls=context) as url:
+        with pytest.raises(Unreachable, match="TLS"):
+            await opened(url.replace("ws:", "wss:"), Heard())

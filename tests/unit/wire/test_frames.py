@@ -1,0 +1,421 @@
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from listenkey.credentials import Secret, fingerprint
+from listenkey.events import (
+    AccountUpdate,
+    ListenKeyExpired,
+    OrderTradeUpdate,
+    UnknownEvent,
+)
+from listenkey.wire import frames
+from listenkey.wire.frames import (
+    BODY_BYTES_MAX,
+    DEPTH_MAX,
+    FRAME_BYTES_MAX,
+    Control,
+    ControlError,
+    Received,
+    Unreadable,
+    Unwrapper,
+    read,
+    read_payload,
+    redact,
+    unknown_fields,
+)
+from listenkey.wire.shapes import build
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+KEY = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"
+
+
+def tree(name: str) -> Any:
+    found = json.loads((FIXTURES / f"{name}.json").read_bytes())
+    return found.get("data", found)
+
+
+def compact(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def enveloped(payload: bytes, key: str = KEY) -> bytes:
+    return b'{"stream":"' + key.encode() + b'","data":' + payload + b"}"
+
+
+FILL = compact(tree("thirdparty_order_trade_update_trade"))
+CURRENT = [
+    "account_update",
+    "balance_position_update",
+    "greek_update",
+    "order_trade_update",
+    "order_trade_update_expired_in_match",
+    "thirdparty_order_trade_update_trade",
+    "risk_level_change",
+]
+
+
+def received(read: object) -> Received:
+    assert isinstance(read, Received), read
+    return read
+
+
+def unreadable(read: object) -> Unreadable:
+    assert isinstance(read, Unreadable), read
+    return read
+
+
+# --- Forms of a frame -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CURRENT)
+def test_both_roads_lead_to_the_same_event(name: str) -> None:
+    payload = compact(tree(name))
+    fast = frames._fast(payload)
+    assert fast is not None
+    assert build(type(fast), tree(name), "event") == fast
+    assert read_payload(payload) == fast
+
+
+@pytest.mark.parametrize("name", CURRENT)
+@pytest.mark.parametrize("as_type", [bytes, bytearray, memoryview])
+def test_raw_and_enveloped_in_any_order_with_any_keys_give_one_event(name: str, as_type: Any) -> None:
+    payload = compact(tree(name))
+    event = read_payload(payload)
+    unwrapper = Unwrapper(Secret(KEY))
+    for frame in (
+        payload,
+        enveloped(payload),
+        enveloped(payload, "another" * 5),
+        b'{"data":' + payload + b',"stream":"' + KEY.encode() + b'"}',
+        b'{"x":[1,{}],"stream":"' + KEY.encode() + b'","data":' + payload + b',"y":null}',
+        b'{"data":' + payload + b"}",
+        b' { "stream" : "' + KEY.encode() + b'" ,\n "data" : ' + payload + b" } \r\n",
+        enveloped(payload)[:-1] + b',"z":1}',
+    ):
+        for one in (read(as_type(frame)), unwrapper.read(as_type(frame))):
+            assert received(one).event == event, frame
+            assert received(one).raw == payload, frame
+            assert type(received(one).raw) is bytes
+
+
+def test_the_hot_path_is_the_hot_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "read", None)
+    assert received(Unwrapper(Secret(KEY)).read(enveloped(FILL))).raw == FILL
+
+
+@pytest.mark.parametrize("tail", [b"", b"x", b"}}", b"]", b'"}', b",}"])
+def test_an_envelope_that_does_not_end_as_it_should_is_unreadable(tail: bytes) -> None:
+    unreadable(Unwrapper(Secret(KEY)).read(enveloped(FILL)[:-1] + tail))
+
+
+def test_an_event_that_has_a_field_named_data_is_no_envelope() -> None:
+    event = received(read(b'{"e":"NEW_THING","data":' + FILL + b"}")).event
+    assert isinstance(event, UnknownEvent)
+
+
+# --- Drift ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_time_of_listen_key_expired_is_a_string_or_a_number() -> None:
+    for time in (b'"1736996475556"', b"1736996475556"):
+        event = received(read(b'{"e":"listenKeyExpired","E":' + time + b',"listenKey":"' + b"k" * 64 + b'"}')).event
+        assert event == ListenKeyExpired(1736996475556, Secret("k" * 64))
+
+
+def test_an_order_with_drifted_types_is_the_same_order() -> None:
+    drifted = FILL.replace(b'"3660.000"', b"3660.000").replace(b"4611869636869226548", b'"4611869636869226548"')
+    assert drifted != FILL
+    assert read_payload(drifted) == read_payload(FILL)
+
+
+@pytest.mark.parametrize(
+    "number", [b"18446744073709551615", b"9223372036854775808", b"12345678901234567890", b"1" * 5000]
+)
+def test_an_id_of_20_digits_is_refused_and_the_largest_is_exact(number: bytes) -> None:
+    one = unreadable(read(enveloped(FILL.replace(b"4611869636869226548", number))))
+    assert one.reason in {"ORDER_TRADE_UPDATE.o.i is beyond 64 bits", "the frame is not JSON"}
+    event = read_payload(FILL.replace(b"4611869636869226548", b"9223372036854775807"))
+    assert isinstance(event, OrderTradeUpdate)
+    assert event.order_id == 2**63 - 1
+
+
+def test_an_unknown_event_is_kept_and_passed_on() -> None:
+    payload = b'{"e":"BRAND_NEW","E":"17","x":1.10,"deep":{"y":[4611875134427365377]}}'
+    one = received(read(enveloped(payload)))
+    assert one.event == UnknownEvent("BRAND_NEW", 17, payload)
+    assert one.raw == payload
+    no_time = received(read(b'{"e":"BRAND_NEW","E":{}}')).event
+    assert no_time.event_ms is None
+
+
+def test_unknown_keys_are_kept_and_named_when_asked_for() -> None:
+    payload = compact(tree("order_trade_update_expired_in_match"))
+    one = received(read(payload))
+    assert unknown_fields(one.raw, one.event) == {
+        "o.sp": "7103.04",
+        "o.wt": "CONTRACT_PRICE",
+        "o.ps": "LONG",
+        "o.cp": False,
+        "o.AP": "7476.89",
+        "o.cr": "5.0",
+        "o.pP": False,
+        "o.si": 0,
+        "o.ss": 0,
+        "o.pm": "QUEUE",
+        "o.gtd": 1768879465650,
+    }
+    assert unknown_fields(FILL, received(read(FILL)).event) == {}
+    exact = FILL.replace(b'"E"', b'"x":0.10000000000000000001,"E"')
+    assert unknown_fields(exact, received(read(exact)).event) == {"x": "0.10000000000000000001"}
+    assert unknown_fields(b'{"e":"X","y":1}', UnknownEvent("X", None, b"")) == {}
+
+
+# --- Answers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frame", "answer"),
+    [
+        (b'{"result":null,"id":1}', Control(1)),
+        (b'{"id":3,"result":["a"]}', Control(3, ["a"])),
+        (b'{"result":true,"id":"2"}', Control(2, True)),
+        (b'{"result":null}', Control(None)),
+        (b'{"error":{"code":2,"msg":"no"},"id":1}', Control(1, None, ControlError(2, "no"))),
+        (b'{"code":3,"msg":"Invalid JSON"}', Control(None, None, ControlError(3, "Invalid JSON"))),
+    ],
+)
+def test_an_answer_is_told_from_an_event(frame: bytes, answer: Control) -> None:
+    assert read(frame) == answer
+    assert Unwrapper(Secret(KEY)).read(frame) == answer
+
+
+def test_an_answer_never_shows_a_key() -> None:
+    listed = read(b'{"result":["' + KEY.encode() + b'"],"id":3}')
+    assert isinstance(listed, Control)
+    assert listed.result == [KEY]
+    assert KEY not in repr(listed)
+    refused = read(b'{"error":{"code":2,"msg":"bad stream ' + KEY.encode() + b'"},"id":3}')
+    assert isinstance(refused, Control)
+    assert refused.error is not None
+    assert KEY not in refused.error.message
+
+
+@pytest.mark.parametrize("frame", [b'{"error":1,"id":1}', b'{"error":{},"id":1}', b'{"result":null,"id":"x"}'])
+def test_a_broken_answer_is_unreadable(frame: bytes) -> None:
+    unreadable(read(frame))
+
+
+# --- What can't be read -----------------------------------------------------------------------------------------------
+
+
+def nested(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
+    return opening * depth + b"0" * (opening != b"[") + closing * depth
+
+
+REFUSED = {
+    "nothing": b"",
+    "null": b"null",
+    "a number": b"5",
+    "a string": b'"text"',
+    "an array": b"[" + FILL + b"]",
+    "an empty object": b"{}",
+    "an envelope of nothing": b'{"stream":"x","data":null}',
+    "an envelope of an array": b'{"stream":"x","data":[' + FILL + b"]}",
+    "an envelope in an envelope": enveloped(enveloped(FILL)),
+    "no type": b'{"E":1}',
+    "an empty type": b'{"e":"","E":1}',
+    "a type that is no string": b'{"e":5,"E":1}',
+    "not JSON": b"hello",
+    "truncated": FILL[:-5],
+    "two events": FILL + FILL,
+    "a BOM": b"\xef\xbb\xbf" + FILL,
+    "UTF-16": FILL.decode().encode("utf-16"),
+    "not UTF-8 where we read": FILL.replace(b"TEST", b"\xff\xfe"),
+    "not UTF-8 where we skip": FILL.replace(b'"E"', b'"x":"\xed\xa0\x80","E"'),
+    "a lone surrogate": FILL.replace(b'"E"', b'"x":"\\ud800","E"'),
+    "NaN": FILL.replace(b'"3660.000"', b"NaN"),
+    "Infinity where we skip": FILL.replace(b'"E"', b'"x":-Infinity,"E"'),
+    "a missing field": FILL.replace(b'"rp":"1.5",', b""),
+    "a wrong type": FILL.replace(b'"m":true', b'"m":"yes"'),
+    "an account of neither generation": b'{"e":"ACCOUNT_UPDATE","E":1,"T":1}',
+    "an endless array": b"[" * 200_000,
+    "endless objects": b'{"a":' * 200_000,
+    "deep where we skip": FILL.replace(b'"E"', b'"x":' + nested(DEPTH_MAX) + b',"E"'),
+    "deep objects where we skip": FILL.replace(b'"E"', b'"x":' + nested(DEPTH_MAX, b'{"":', b"}") + b',"E"'),
+    "deep in an unknown event": b'{"e":"X","x":' + nested(DEPTH_MAX) + b"}",
+    "2 MiB": FILL.replace(b"TEST", b"T" * 2 * 1024 * 1024),
+    "2 MiB of brackets": b"[]," * 700_000,
+    "an unterminated string of quotes": b'{"e":"X' + b'\\"' * 400_000,
+}
+
+
+@pytest.mark.parametrize("frame", REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_no_message_is_unreadable_in_every_form(frame: bytes) -> None:
+    unwrapper = Unwrapper(Secret(KEY))
+    for one in (read(frame), unwrapper.read(frame), unwrapper.read(enveloped(frame)), read_payload(frame)):
+        kept = unreadable(one)
+        assert kept.reason
+        assert len(kept.body) <= BODY_BYTES_MAX
+        assert KEY.encode() not in kept.body
+
+
+def test_the_deepest_that_is_read() -> None:
+    payload = FILL.replace(b'"E"', b'"x":' + nested(DEPTH_MAX - 1) + b',"E"')
+    assert received(read(enveloped(payload))).raw == payload
+    brackets_in_a_string = FILL.replace(b"TEST", b'[{\\"' * 20 + b"\\\\")
+    assert received(read(enveloped(brackets_in_a_string))).raw == brackets_in_a_string
+
+
+def test_the_largest_that_is_read() -> None:
+    filler = FRAME_BYTES_MAX - len(FILL) + len("TEST")
+    assert received(read(FILL.replace(b"TEST", b"T" * filler)))
+    unreadable(read(FILL.replace(b"TEST", b"T" * (filler + 1))))
+    unreadable(Unwrapper(Secret(KEY)).read(enveloped(FILL.replace(b"TEST", b"T" * filler))))
+
+
+def test_other_scripts_are_read() -> None:
+    payload = FILL.replace(b"TEST", "Ω期权".encode())
+    event = received(Unwrapper(Secret(KEY)).read(enveloped(payload))).event
+    assert isinstance(event, OrderTradeUpdate)
+    assert event.client_order_id == "Ω期权"
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**22), 10**22)
+    | st.floats()
+    | st.sampled_from(["", "1.5", "NaN", KEY, "BUY", "1e999999", "\ud800", "ACCOUNT_UPDATE"])
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+SEEDS = [json.loads(path.read_bytes()) for path in sorted(FIXTURES.glob("*update*.json"))]
+SEEDS += [tree(name) for name in ("risk_level_change", "listen_key_expired", "ws_error_response")]
+
+
+@st.composite
+def mutants(draw: st.DrawFn) -> bytes:
+    """A documented message with a few values replaced, keys removed or added, or bytes changed."""
+    whole = json.loads(json.dumps(draw(st.sampled_from(SEEDS))))
+    for _ in range(draw(st.integers(0, 3))):
+        place = whole
+        while isinstance(place, (dict, list)) and place:
+            key = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+            inner = place[key]
+            if not isinstance(inner, (dict, list)) or not inner or draw(st.booleans()):
+                change = draw(json_values | st.just(KEY))
+                place[key] = change
+                if isinstance(place, dict) and draw(st.booleans()):
+                    place[draw(st.text(max_size=4))] = place.pop(key)
+                break
+            place = inner
+    frame = bytearray(json.dumps(whole, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass"))
+    for _ in range(draw(st.integers(0, 2))):
+        frame[draw(st.integers(0, len(frame) - 1))] = draw(st.integers(0, 255))
+    return bytes(frame)
+
+
+@settings(max_examples=1500)
+@given(st.binary(max_size=300) | mutants() | json_values.map(lambda value: json.dumps(value).encode()))
+def test_no_frame_raises_and_what_is_kept_is_json(frame: bytes) -> None:
+    unwrapper = Unwrapper(Secret(KEY))
+    for one in (unwrapper.read(frame), unwrapper.read(enveloped(frame)), read(frame)):
+        if isinstance(one, Received):
+            json.loads(one.raw)
+            assert json.dumps(one.event.to_dict())
+            assert unknown_fields(one.raw, one.event) is not None
+            repr(one)
+        else:
+            assert isinstance(one, (Control, Unreadable))
+
+
+# --- Keys -------------------------------------------------------------------------------------------------------------
+
+
+def escaped(text: str) -> str:
+    return "".join(f"\\u{ord(letter):04x}" for letter in text)
+
+
+EXPIRED = '{"e":"listenKeyExpired","E":"1","listenKey":"%s","n":1.50}'
+
+
+@pytest.mark.parametrize("written", [KEY, escaped(KEY), "short-one"], ids=["plain", "escaped", "short"])
+@pytest.mark.parametrize("template", ["%s", '{"stream":"' + KEY + '","data":%s}', '{"data":%s,"stream":"other"}'])
+def test_the_raw_of_an_expired_key_holds_its_fingerprint(written: str, template: str) -> None:
+    frame = (template % (EXPIRED % written)).encode()
+    plain = json.loads(f'"{written}"')
+    for one in (read(frame), Unwrapper(Secret(KEY)).read(frame)):
+        assert received(one).raw == (EXPIRED % f"sha256:{fingerprint(plain)}").replace('": ', '":').encode()
+        event = received(one).event
+        assert isinstance(event, ListenKeyExpired)
+        assert event.listen_key == Secret(plain)
+        again = read_payload(received(one).raw)
+        assert again == event
+
+
+def test_a_key_in_an_unknown_event_or_an_unknown_field_is_replaced() -> None:
+    for payload in (
+        '{"e":"eventStreamTerminated","E":1,"listenKey":"%s"}',
+        '{"e":"NEW","list":[{"oldListenKeys":["%s"]}]}',
+        FILL.decode().replace('"E"', '"listenKey":"%s","E"'),
+    ):
+        one = received(read((payload % "qwertyuiop").encode()))
+        assert one.raw == (payload % f"sha256:{fingerprint('qwertyuiop')}").encode()
+    named = b'{"e":"NEW","what":"the key ' + KEY.encode() + b' ended","' + KEY.encode() + b'":1}'
+    one = received(Unwrapper(Secret(KEY)).read(named))
+    assert KEY.encode() not in one.raw
+    assert KEY not in repr(one)
+    by_name = received(read(b'{"e":"' + KEY.encode() + b'"}', [Secret(KEY)]))
+    assert KEY not in by_name.event.type
+
+
+def test_a_short_stream_name_spoils_no_json() -> None:
+    drifted = FILL.replace(b'"p":"3660.000"', b'"p":3660.000')
+    assert received(read(enveloped(drifted, "0"))).raw == drifted
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"stream":"%s","data":{"e":',
+        b'{"listenKey" : "%s',
+        b"%s",
+        b"\x00\xff%s\xff",
+        b'{"a":"wss://host/ws/%s?x=1"',
+        b'["%s"',
+    ],
+)
+def test_the_kept_body_of_what_is_unreadable_masks_keys(body: bytes) -> None:
+    rng = random.Random(7)
+    for length in (32, 40, 64):
+        key = "".join(rng.choices("abcXYZ0189", k=length))
+        for written in (key, escaped(key)):
+            kept = unreadable(read(body % written.encode())).body
+            assert key.encode() not in kept
+            assert written.encode() not in kept
+    assert b"tiny-key" not in unreadable(Unwrapper(Secret("tiny-key")).read(body % b"tiny-key")).body
+    assert b"other" not in redact(b'{"listenKey":"other","stream": "other"}')
+
+
+def test_an_ordinary_body_stays_readable() -> None:
+    body = FILL[:-1]
+    assert unreadable(read(body)).body == body
+    assert unreadable(read(body)).size == len(body)
+
+
+def test_account_update_fast_and_slow_agree_on_numbers() -> None:
+    payload = compact(tree("account_update"))
+    drifted = payload.replace(b'"10000371.61462086"', b"10000371.61462086")
+    event = read_payload(drifted)
+    assert isinstance(event, AccountUpdate)
+    assert event.equity_text == "10000371.61462086"
+    assert event == read_payload(payload)

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listenkey.credentials import Secret
+from listenkey.errors import UsageError
+from listenkey.events import OrderTradeUpdate, UnknownEvent
+from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+from listenkey.wire.frames import Received, read
+from listenkey.wire.lines import from_line, to_line
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+EVENTS = [each["file"] for each in json.loads((FIXTURES / "index.json").read_bytes()) if each["kind"] == "event"]
+
+
+def update_of(frame: bytes, **changes: Any) -> Update:
+    one = read(frame)
+    assert isinstance(one, Received)
+    return Update(**({"seq": 17, "account": "a3f1", "event": one.event, "received_ms": 5, "raw": one.raw} | changes))
+
+
+def test_a_fill_is_the_line_that_is_promised() -> None:
+    frame = (FIXTURES / "thirdparty_order_trade_update_trade.json").read_bytes()
+    line = to_line(update_of(frame))
+    assert b"\n" not in line
+    told = json.loads(line)
+    assert list(told) == [
+        "seq",
+        "kind",
+        "account",
+        "type",
+        "provenance",
+        "late",
+        "received_ms",
+        "event_ms",
+        "event",
+        "raw",
+    ]
+    assert {key: told[key] for key in list(told)[:8]} == {
+        "seq": 17,
+        "kind": "update",
+        "account": "a3f1",
+        "type": "ORDER_TRADE_UPDATE",
+        "provenance": "ws",
+        "late": False,
+        "received_ms": 5,
+        "event_ms": 1762917544216,
+    }
+    fill = {
+        "execution_type": "TRADE",
+        "symbol": "BTC-261030-85000-C",
+        "trade_id": 467,
+        "order_id": 4611869636869226548,
+        "side": "SELL",
+        "last_quantity": "0.1000",
+        "last_price": "3660.000",
+        "filled_quantity": "0.1000",
+        "commission": "-0.07320000",
+        "commission_asset": "USDT",
+        "trade_time_ms": 1762917544206,
+        "maker": True,
+        "realized_profit": "1.5",
+    }
+    assert fill.items() <= told["event"].items()
+    assert told["raw"] == json.loads(frame)["data"]
+
+
+OTHERS: list[tuple[Item, dict[str, Any]]] = [
+    (Live(1, "a", 5), {"seq": 1, "kind": "live", "account": "a", "since_ms": 5}),
+    (
+        GapOpened(2, "a", 5, 'the "socket" ended'),
+        {"seq": 2, "kind": "gap_opened", "account": "a", "from_ms": 5, "why": 'the "socket" ended'},
+    ),
+    (
+        GapClosed(3, "a", 5, 9, 2, ("x", "y")),
+        {
+            "seq": 3,
+            "kind": "gap_closed",
+            "account": "a",
+            "from_ms": 5,
+            "to_ms": 9,
+            "recovered": 2,
+            "unrecoverable": ["x", "y"],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("item", "told"), OTHERS, ids=[str(told["kind"]) for _, told in OTHERS])
+def test_the_other_items(item: Item, told: dict[str, Any]) -> None:
+    assert json.loads(to_line(item)) == told
+    assert from_line(to_line(item)) == item
+
+
+@pytest.mark.parametrize("name", EVENTS)
+@pytest.mark.parametrize("provenance", ["ws", "rest", "ws+rest"])
+def test_an_update_comes_back_equal(name: str, provenance: str) -> None:
+    # The fixtures are written over many lines; what a socket brings is on one.
+    frame = json.dumps(json.loads((FIXTURES / name).read_bytes()), separators=(",", ":")).encode()
+    item = update_of(frame, provenance=provenance, late=True)
+    again = from_line(to_line(item) + b"\n")
+    assert again == item
+    assert type(again) is Update
+    assert type(again.event) is type(item.event)
+
+
+def test_what_came_over_rest_has_another_raw_or_none() -> None:
+    item = update_of((FIXTURES / "order_trade_update.json").read_bytes(), provenance="rest")
+    for raw in (b'{"tradeId":1}', b""):
+        rest = Update(1, "a", item.event, 5, raw, "rest")
+        assert from_line(to_line(rest)) == rest
+
+
+def test_a_line_stays_one_line_whatever_the_raw() -> None:
+    frame = (FIXTURES / "order_trade_update.json").read_bytes().replace(b"\n", b"\r\n")
+    item = update_of(frame)
+    line = to_line(item)
+    assert b"\n" in item.raw
+    assert not {b"\n", b"\r"} & {bytes([each]) for each in line}
+    again = from_line(line)
+    assert isinstance(again, Update)
+    assert json.loads(again.raw) == json.loads(item.raw)
+
+
+def test_no_line_holds_a_listen_key() -> None:
+    line = to_line(update_of((FIXTURES / "listen_key_expired.json").read_bytes()))
+    assert b"WsCMN0a4KHUPTQuX6IUnqEZfB1inxmv1qR4kbf1LuEjur5VdbzqvyxqG9TSjVVxv" not in line
+    assert set(json.loads(line)["event"]) == {"event_ms", "fingerprint"}
+
+
+@given(st.integers(-(10**40), 10**40), st.decimals(allow_nan=False, allow_infinity=False, places=30))
+def test_an_unknown_event_loses_nothing(number: int, fraction: object) -> None:
+    frame = b'{"e":"NEW_THING","E":5,"n":[%d,%s]}' % (number, format(fraction, "f").encode())
+    item = update_of(frame)
+    line = to_line(item)
+    assert from_line(line) == item
+    told = json.loads(line)
+    assert json.dumps(told["raw"]["n"][0]) == str(number)
+    assert str(told["event"]["n"][0]) == str(number)
+    assert frame in line
+
+
+def test_words_that_make_no_event_give_way_to_the_raw() -> None:
+    item = update_of((FIXTURES / "thirdparty_order_trade_update_trade.json").read_bytes())
+    told = json.loads(to_line(item))
+    del told["event"]["rp" if "rp" in told["event"] else "realized_profit"]
+    again = from_line(json.dumps(told).encode())
+    assert isinstance(again, Update)
+    assert isinstance(again.event, OrderTradeUpdate)
+    assert again.event == item.event
+    told["raw"] = {}
+    with pytest.raises(UsageError, match="ORDER_TRADE_UPDATE lacks"):
+        from_line(json.dumps(told).encode())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"kind":"live"}',
+        b'{"kind":"other","seq":1}',
+        b"\xff",
+        b"[" * 5000,
+        b'{"kind":"update","seq":1}',
+    ],
+)
+def test_what_is_no_line_of_ours_is_the_callers_mistake(line: bytes) -> None:
+    with pytest.raises(UsageError, match="not a line of JSON"):
+        from_line(line)
+
+
+def test_an_event_of_a_later_release_is_unknown_here() -> None:
+    item = Update(1, "a", UnknownEvent("LATER", None, b'{"e":"LATER"}'), 5, b'{"e":"LATER"}')
+    assert from_line(to_line(item)) == item
+    assert read(b'{"e":"LATER"}', [Secret("k" * 40)]) == Received(item.event, item.raw)
