@@ -7,6 +7,7 @@ and the words for what it brings. `listenkey.testing` has a local exchange for t
 
 from __future__ import annotations
 
+import logging as _logging
 from importlib.metadata import version as _version
 
 from listenkey import errors, events
@@ -31,6 +32,9 @@ from listenkey.rest import AsyncUserDataStreamsApi, UserDataStreamsApi
 from listenkey.stream import UserStream
 from listenkey.venue import Attach, Venue
 from listenkey.wire.responses import OptionsCreateListenKeyV1Resp
+
+# What a stream does is logged under "listenkey"; an application that configures no logging hears nothing of it.
+_logging.getLogger("listenkey").addHandler(_logging.NullHandler())
 
 __version__ = _version("listenkey")
 

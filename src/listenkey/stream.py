@@ -19,13 +19,14 @@ from listenkey.core.lifecycle import Lifecycle, State
 from listenkey.core.merge import Merge
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
-from listenkey.credentials import Credentials, Secret, fingerprint
+from listenkey.credentials import Credentials, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
 from listenkey.events import Event, ListenKeyExpired, OrderTradeUpdate, UnknownEvent
 from listenkey.health import Health, Status
 from listenkey.items import Item
 from listenkey.journal.memory import MemoryJournal
 from listenkey.link import Link
+from listenkey.transport import address
 from listenkey.transport.websocket import connect
 from listenkey.venue import Venue
 from listenkey.wire.frames import Unreadable, read_payload
@@ -83,6 +84,8 @@ class UserStream:
     ) -> None:
         self._credentials = Credentials.of(api_key, api_secret, private_key)
         self.venue = _venue(venue)
+        for url in (self.venue.rest_url, self.venue.ws_url):
+            address.check(url)
         if journal is not None:
             raise UsageError("this release keeps items in memory only: leave journal out")
         self.account = account or fingerprint(api_key)

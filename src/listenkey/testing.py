@@ -13,14 +13,18 @@ configure. Outside pytest, use `LocalSandbox` as a context manager.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     from listenkey.sandbox.server import Sandbox, SandboxAccount
     from listenkey.venue import Venue
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class LocalSandbox:
@@ -107,35 +111,37 @@ class LocalSandbox:
 
     def ledger(self, account: str | None = None) -> dict[str, Any]:
         """The truth: `fills`, `orders`, `keys`, `transfers`, in order."""
-        return self._on_its_thread("ledger", account or self.accounts[0].name)
+        return self._there(self.sandbox.ledger, account or self.accounts[0].name)
 
     def fault(self, kind: str, **parameters: Any) -> int:
         """Put a fault in, for example `fault("drop_sockets")`; docs/sandbox.md lists them. Returns its number."""
-        return self._on_its_thread("fault", kind, **parameters)
+        return self._there(self.sandbox.fault, kind, **parameters)
 
     def clear_faults(self) -> int:
         """Take all faults out."""
-        return self._on_its_thread("clear_faults")
+        return self._there(self.sandbox.clear_faults)
 
     def advance(self, ms: int) -> int:
         """Move the exchange's time forward; all that lies between happens."""
-        return self._on_its_thread("advance", ms)
+        return self._there(self.sandbox.advance, ms)
 
     def meters(self) -> dict[str, Any]:
         """Requests by method and path, weight, sockets, frames."""
-        return self._on_its_thread("meters")
+        return self._there(self.sandbox.meters)
 
     def add_account(self, name: str) -> SandboxAccount:
         """Another account, or another API key of one that is there."""
-        return self._on_its_thread("add_account", name)
+        return self._there(self.sandbox.add_account, name)
 
     def set_switches(self, **changes: Any) -> None:
         """Change what nobody knows about the venue; see `listenkey.sandbox.switches`."""
-        self._on_its_thread("set_switches", **changes)
+        self._there(self.sandbox.set_switches, **changes)
 
-    def _on_its_thread(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        async def call() -> Any:
-            return getattr(self.sandbox, method)(*args, **kwargs)
+    def _there(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a method of the exchange in the thread where it lives."""
+
+        async def call() -> T:
+            return method(*args, **kwargs)
 
         return self._portal.call(call)
 

@@ -27,7 +27,7 @@ SPELLINGS = ("/eapi/v1/listenKey/../order", "/eapi/v1/listenKey?x=", "/eapi/v1//
 
 
 @pytest.mark.parametrize(("method", "path"), [*itertools.product(("POST", "PUT", "DELETE", "PATCH"), PATHS)])
-async def test_no_change_can_be_asked_for(method, path):
+async def test_no_change_can_be_asked_for(method: str, path: str) -> None:
     with pytest.raises(UsageError, match="never trades"):
         Request(method, path)
     # And where somebody gets around that, what sends looks again.
@@ -42,12 +42,12 @@ async def test_no_change_can_be_asked_for(method, path):
 
 @pytest.mark.parametrize("method", ["POST", "post", "Get", "PUT"])
 @pytest.mark.parametrize("path", SPELLINGS)
-def test_no_spelling_leads_around_it(method, path):
+def test_no_spelling_leads_around_it(method: str, path: str) -> None:
     with pytest.raises(UsageError, match="never trades"):
         Request(method, path)
 
 
-def test_a_signed_call_only_reads():
+def test_a_signed_call_only_reads() -> None:
     credentials = Credentials.of("key", api_secret="secret")
     assert requests.signed_get("/eapi/v1/order", {"symbol": "x"}, credentials, 1).method == "GET"
     with pytest.raises(UsageError, match="never trades"):

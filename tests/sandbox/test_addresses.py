@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from listenkey.sandbox.addresses import looks_like_socket, parse
@@ -28,7 +30,7 @@ from listenkey.sandbox.addresses import looks_like_socket, parse
         ("/market/ws", "", "market", False, []),
     ],
 )
-def test_address_forms(path, query, room, combined, attached):
+def test_address_forms(path: Any, query: Any, room: Any, combined: Any, attached: Any) -> None:
     address = parse(path, query)
     assert address is not None
     assert (address.room, address.combined) == (room, combined)
@@ -40,9 +42,9 @@ def test_address_forms(path, query, room, combined, attached):
 @pytest.mark.parametrize(
     "path", ["/private/ws/", "/private/stream/", "/private/stream/KEY", "/private/ws/KEY/x", "/x/ws/KEY", "/private"]
 )
-def test_addresses_that_ended_in_2023(path):
+def test_addresses_that_ended_in_2023(path: Any) -> None:
     assert parse(path, "") is None
 
 
-def test_a_key_is_not_shown():
+def test_a_key_is_not_shown() -> None:
     assert "SECRETKEY" not in repr(parse("/private/ws/SECRETKEY", ""))

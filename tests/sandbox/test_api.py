@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from listenkey.sandbox.api import ApiRequest, ApiResponse
+from listenkey.sandbox.identities import SandboxAccount
 from listenkey.sandbox.switches import Switches
 from listenkey.sandbox.world import World
 from tests.sandbox.visitor import ask, ask_signed, signed
@@ -35,7 +36,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def alice(world):
+def alice(world: World) -> SandboxAccount:
     return world.add_account("alice", T0)
 
 
@@ -49,7 +50,7 @@ def order(world: World, **changes: Any) -> dict[str, Any]:
 # --- Listen key ---
 
 
-def test_the_three_calls_have_the_documented_shapes(world, alice):
+def test_the_three_calls_have_the_documented_shapes(world: World, alice: SandboxAccount) -> None:
     made = value(ask(world, alice, "POST", KEY, T0))
     assert set(made) == set(fixture("listen_key_post"))
     assert made["expiration"] == T0 + 3_600_000
@@ -62,7 +63,7 @@ def test_the_three_calls_have_the_documented_shapes(world, alice):
     assert value(ask(world, alice, "POST", KEY, T0 + 5))["listenKey"] != made["listenKey"]
 
 
-def test_the_listen_key_tolerates_what_third_parties_send(world, alice):
+def test_the_listen_key_tolerates_what_third_parties_send(world: World, alice: SandboxAccount) -> None:
     query = signed(alice, T0, subType="None", listenKey="x")
     made = ask(world, alice, "POST", KEY, T0, query=query, body="a=b")
     assert made.status == 200
@@ -71,7 +72,7 @@ def test_the_listen_key_tolerates_what_third_parties_send(world, alice):
     assert value(usdm) == value(made)
 
 
-def test_switches_of_the_listen_key(world, alice):
+def test_switches_of_the_listen_key(world: World, alice: SandboxAccount) -> None:
     world.set_switches({"post_answers_expiration": False, "put_answers_key": True, "closed_key_lenient": True}, T0)
     made = value(ask(world, alice, "POST", KEY, T0))
     assert set(made) == {"listenKey"}
@@ -88,7 +89,7 @@ def test_switches_of_the_listen_key(world, alice):
 # --- Who asks ---
 
 
-def test_api_keys(world, alice):
+def test_api_keys(world: World, alice: SandboxAccount) -> None:
     assert refusal(ask(world, None, "POST", KEY, T0)) == (401, -2014)
     headers = {"x-mbx-apikey": "z" * 64}
     assert refusal(world.handle(ApiRequest("POST", "/eapi/v1/listenKey", headers=headers), T0)) == (401, -2015)
@@ -98,7 +99,7 @@ def test_api_keys(world, alice):
     assert refusal(ask(world, None, "POST", KEY, T0)) == (400, -2014)
 
 
-def test_signatures_in_query_body_or_both(world, alice):
+def test_signatures_in_query_body_or_both(world: World, alice: SandboxAccount) -> None:
     path = "countdownCancelAll"
     whole = signed(alice, T0, underlying="BTCUSDT", countdownTime=0)
     assert ask(world, alice, "POST", path, T0, query=whole).status == 200
@@ -112,13 +113,13 @@ def test_signatures_in_query_body_or_both(world, alice):
     assert refusal(ask(world, alice, "POST", path, T0 + 5_001, query=whole)) == (400, -1021)
 
 
-def test_a_get_is_signed_in_its_query_only(world, alice):
+def test_a_get_is_signed_in_its_query_only(world: World, alice: SandboxAccount) -> None:
     query = signed(alice, T0)
     assert ask(world, alice, "GET", "marginAccount", T0, query=query, body="ignored=1").status == 200
     assert refusal(ask(world, alice, "GET", "marginAccount", T0, body=query)) == (400, -1102)
 
 
-def test_requests_show_no_secret(world, alice):
+def test_requests_show_no_secret(world: World, alice: SandboxAccount) -> None:
     request = ApiRequest("GET", "/eapi/v1/time", signed(alice, T0), "", {"x-mbx-apikey": alice.api_key})
     assert alice.api_key not in repr(request)
     assert "signature" not in repr(request)
@@ -129,7 +130,7 @@ def test_requests_show_no_secret(world, alice):
 # --- Limits ---
 
 
-def test_weights_add_up_and_are_told(world, alice):
+def test_weights_add_up_and_are_told(world: World, alice: SandboxAccount) -> None:
     costs = [
         ("GET", "time", {}, 1),
         ("GET", "exchangeInfo", {}, 1),
@@ -147,7 +148,7 @@ def test_weights_add_up_and_are_told(world, alice):
     assert ask(world, None, "GET", "time", T0, ip="127.0.0.2").headers["X-MBX-USED-WEIGHT-1M"] == "1"
 
 
-def test_429_then_418_with_and_without_retry_after(world, alice):
+def test_429_then_418_with_and_without_retry_after(world: World, alice: SandboxAccount) -> None:
     world.set_switches({"weight_per_minute": 3}, T0)
     for _ in range(3):
         assert ask(world, alice, "POST", KEY, T0).status == 200
@@ -168,7 +169,7 @@ def test_429_then_418_with_and_without_retry_after(world, alice):
     assert ask(world, alice, "GET", "time", T0 + 130_000).status == 200
 
 
-def test_orders_are_counted_an_account(world, alice):
+def test_orders_are_counted_an_account(world: World, alice: SandboxAccount) -> None:
     world.set_switches({"orders_per_10_s": 2}, T0)
     first = ask_signed(world, alice, "POST", "order", T0, **order(world))
     assert first.status == 200, value(first)
@@ -179,7 +180,7 @@ def test_orders_are_counted_an_account(world, alice):
     assert "X-MBX-ORDER-COUNT-10S" not in ask(world, alice, "POST", KEY, T0).headers
 
 
-def test_exchange_info_tells_the_limits_of_the_switches(world):
+def test_exchange_info_tells_the_limits_of_the_switches(world: World) -> None:
     world.set_switches({"weight_per_minute": 400, "orders_per_minute": 100, "orders_per_10_s": 30}, T0)
     info = value(ask(world, None, "GET", "exchangeInfo", T0))
     assert info["rateLimits"] == fixture("exchange_info_rate_limits_recorded")
@@ -188,7 +189,7 @@ def test_exchange_info_tells_the_limits_of_the_switches(world):
 # --- Endpoints ---
 
 
-def test_orders_in_all_forms(world, alice):
+def test_orders_in_all_forms(world: World, alice: SandboxAccount) -> None:
     made = value(ask_signed(world, alice, "POST", "order", T0, **order(world), clientOrderId="mine"))
     assert set(made) >= set(fixture("new_order"))
     assert made["status"] == "NEW"
@@ -210,7 +211,7 @@ def test_orders_in_all_forms(world, alice):
     assert refusal(ask_signed(world, alice, "POST", "batchOrders", T0, orders="{}")) == (400, -1130)
 
 
-def test_cancel_all(world, alice):
+def test_cancel_all(world: World, alice: SandboxAccount) -> None:
     symbol = world.exchange.symbols()[0]
     ask_signed(world, alice, "POST", "order", T0, **order(world))
     done = value(ask_signed(world, alice, "DELETE", "allOpenOrders", T0, symbol=symbol))
@@ -229,7 +230,7 @@ def test_cancel_all(world, alice):
     assert done == fixture("legacy_all_open_orders_by_underlying_delete")
 
 
-def test_legacy_answers(world, alice):
+def test_legacy_answers(world: World, alice: SandboxAccount) -> None:
     assert refusal(ask_signed(world, alice, "GET", "account", T0)) == (404, -1020)
     world.set_switches({"generation": "legacy"}, T0)
     assert set(value(ask_signed(world, alice, "GET", "account", T0))) == set(fixture("legacy_account"))
@@ -253,13 +254,13 @@ def test_legacy_answers(world, alice):
         ("countdownCancelAll", {}),
     ],
 )
-def test_every_list_answers(world, alice, path, params):
+def test_every_list_answers(world: World, alice: SandboxAccount, path: Any, params: Any) -> None:
     params = {name: world.exchange.symbols()[0] if text == "*" else text for name, text in params.items()}
     response = ask_signed(world, alice, "GET", path, T0, **params)
     assert response.status == 200, value(response)
 
 
-def test_what_is_missing_is_named(world, alice):
+def test_what_is_missing_is_named(world: World, alice: SandboxAccount) -> None:
     for path, name in (("historyOrders", "symbol"), ("userTrades", "symbol"), ("bill", "currency")):
         answer = ask_signed(world, alice, "GET", path, T0)
         assert refusal(answer) == (400, -1102)
@@ -268,7 +269,7 @@ def test_what_is_missing_is_named(world, alice):
     assert ask_signed(world, alice, "GET", "userTrades", T0).status == 200
 
 
-def test_public_paths_need_no_key(world):
+def test_public_paths_need_no_key(world: World) -> None:
     assert value(ask(world, None, "GET", "time", T0)) == {"serverTime": T0}
     assert value(ask(world, None, "GET", "ping", T0)) == {}
     symbol = world.exchange.symbols()[0]
@@ -279,7 +280,7 @@ def test_public_paths_need_no_key(world):
 
 
 @pytest.mark.parametrize("query", ["&&&", "=", "symbol=%ff%fe", "a=1&" * 600, "limit=" + "9" * 30])
-def test_odd_queries_are_refused_not_failed(world, alice, query):
+def test_odd_queries_are_refused_not_failed(world: World, alice: SandboxAccount, query: Any) -> None:
     response = ask(world, alice, "GET", "userTrades", T0, query=query)
     assert response.status == 400
     assert set(value(response)) == {"code", "msg"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda each: each["when"])
-def test_refusals_are_those_of_the_documentation(documented):
+def test_refusals_are_those_of_the_documentation(documented: Any) -> None:
     with pytest.raises(Refused) as refused:
         parse(CASES[documented["when"]])
     answer = refused.value.answer()
@@ -35,7 +36,7 @@ def test_refusals_are_those_of_the_documentation(documented):
     assert set(answer) == {"error", "id"}
 
 
-def test_an_unknown_method_is_named_with_its_place():
+def test_an_unknown_method_is_named_with_its_place() -> None:
     with pytest.raises(Refused) as refused:
         parse(UNKNOWN_METHOD)
     column = UNKNOWN_METHOD.index('"SUBSCRIBED"') + len('"SUBSCRIBED"')
@@ -45,26 +46,26 @@ def test_an_unknown_method_is_named_with_its_place():
 
 
 @pytest.mark.parametrize("request_id", ["null", "true", "-1", "1.5", '"7"', "18446744073709551616"])
-def test_ids_are_unsigned_integers(request_id):
+def test_ids_are_unsigned_integers(request_id: Any) -> None:
     with pytest.raises(Refused) as refused:
         parse(f'{{"method":"SUBSCRIBE","params":["a"],"id":{request_id}}}')
     assert (refused.value.code, refused.value.id) == (2, None)
 
 
 @pytest.mark.parametrize("text", ["[]", "7", "null", '"x"', "[" * 100_000, '{"method":[],"id":1}', ""])
-def test_whatever_is_sent_gets_a_refusal(text):
+def test_whatever_is_sent_gets_a_refusal(text: Any) -> None:
     with pytest.raises(Refused):
         parse(text)
 
 
 @pytest.mark.parametrize("params", ["[]", "[1]", '[""]', '"a"', "{}"])
-def test_subscribe_wants_streams(params):
+def test_subscribe_wants_streams(params: Any) -> None:
     with pytest.raises(Refused) as refused:
         parse(f'{{"method":"SUBSCRIBE","params":{params},"id":1}}')
     assert refused.value.code == 2
 
 
-def test_the_five():
+def test_the_five() -> None:
     assert parse('{"method":"SUBSCRIBE","params":["a","b"],"id":1}').params == ("a", "b")
     assert parse('{"method":"UNSUBSCRIBE","params":["a"],"id":312}').id == 312
     assert parse('{"method":"LIST_SUBSCRIPTIONS","id":3}').method == "LIST_SUBSCRIPTIONS"

@@ -27,14 +27,14 @@ class Line(Scene):
         return [frame["n"] for frame in self.frames(self.sid)]
 
 
-def test_straight_through():
+def test_straight_through() -> None:
     line = Line()
     line.push(3)
     assert line.got() == [1, 2, 3]
     assert line.delivery.due_ms() is None
 
 
-def test_mute_loses_everything_of_its_account_while_it_lasts():
+def test_mute_loses_everything_of_its_account_while_it_lasts() -> None:
     line = Line()
     line.faults.put("mute", {"account": "bob"}, T0)
     line.push()
@@ -44,7 +44,7 @@ def test_mute_loses_everything_of_its_account_while_it_lasts():
     assert line.got() == [1, 3]
 
 
-def test_drop_event_loses_the_next_or_the_named():
+def test_drop_event_loses_the_next_or_the_named() -> None:
     line = Line()
     line.faults.put("drop_event", {"count": 2}, T0)
     line.push(4)
@@ -57,7 +57,7 @@ def test_drop_event_loses_the_next_or_the_named():
     assert line.got() == [5, 6, 8]
 
 
-def test_duplicate_event_doubles_or_more():
+def test_duplicate_event_doubles_or_more() -> None:
     line = Line()
     line.faults.put("duplicate_event", {}, T0)
     line.push(2)
@@ -67,7 +67,7 @@ def test_duplicate_event_doubles_or_more():
     assert line.got() == [1, 1, 2, 3, 4, 4, 4, 4]
 
 
-def test_reorder_turns_windows_round_and_holds_none_for_ever():
+def test_reorder_turns_windows_round_and_holds_none_for_ever() -> None:
     line = Line()
     fault = line.faults.put("reorder", {"window": 3}, T0)
     line.push(4)
@@ -83,7 +83,7 @@ def test_reorder_turns_windows_round_and_holds_none_for_ever():
     assert line.got() == [5, 6]
 
 
-def test_delay_keeps_the_order_of_what_it_delays():
+def test_delay_keeps_the_order_of_what_it_delays() -> None:
     line = Line()
     line.faults.put("delay", {"ms": 500, "event": "GREEK_UPDATE"}, T0)
     line.push(1, name="GREEK_UPDATE")
@@ -97,13 +97,13 @@ def test_delay_keeps_the_order_of_what_it_delays():
     assert line.got() == [2]
 
 
-def test_malformed_frames_come_between_good_events_once_each():
+def test_malformed_frames_come_between_good_events_once_each() -> None:
     line = Line()
     line.faults.put("malformed_frame", {"frames": ["not_json", "long_id"], "count": 2}, T0)
     line.push(6)
     actions = line.hub.take_actions()
-    raw = [bytes(action) for sid, action in actions if sid == line.sid]
-    wrapped = [bytes(action) for sid, action in actions if sid == line.wrapped]
+    raw = [action for sid, action in actions if sid == line.sid]
+    wrapped = [action for sid, action in actions if sid == line.wrapped]
     bad, long_id = PRESETS["not_json"].data, PRESETS["long_id"].data
     good = [json.dumps({"e": "ACCOUNT_UPDATE", "n": n}, separators=(",", ":")).encode() for n in range(1, 7)]
     assert raw == [good[0], bad, good[1], long_id, good[2], bad, good[3], long_id, good[4], good[5]]
@@ -111,7 +111,7 @@ def test_malformed_frames_come_between_good_events_once_each():
     assert wrapped[3] == b'{"stream":"' + line.key.encode() + b'","data":' + long_id + b"}"
 
 
-def test_all_presets_by_default():
+def test_all_presets_by_default() -> None:
     line = Line()
     line.faults.put("malformed_frame", {}, T0)
     line.push(len(PRESETS) + 1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ def make() -> Faults:
     return Faults(random.Random(1))
 
 
-def test_a_count_is_used_up():
+def test_a_count_is_used_up() -> None:
     faults = make()
     faults.put("drop_event", {"count": 2}, T0)
     strikes = [faults.strike("drop_event", T0, "alice", event="ACCOUNT_UPDATE") is not None for _ in range(3)]
@@ -21,7 +22,7 @@ def test_a_count_is_used_up():
     assert faults.listing() == []
 
 
-def test_events_default_to_one_and_requests_to_until_taken_out():
+def test_events_default_to_one_and_requests_to_until_taken_out() -> None:
     faults = make()
     faults.put("duplicate_event", {}, T0)
     faults.put("http_status", {"status": 503}, T0)
@@ -33,7 +34,7 @@ def test_events_default_to_one_and_requests_to_until_taken_out():
     assert faults.strike("http_status", T0, path="/eapi/v1/time", method="GET") is None
 
 
-def test_it_starts_later_and_ends_by_itself():
+def test_it_starts_later_and_ends_by_itself() -> None:
     faults = make()
     faults.put("mute", {"after_ms": 100, "duration_ms": 50}, T0)
     assert faults.due_ms() == T0 + 100
@@ -45,7 +46,7 @@ def test_it_starts_later_and_ends_by_itself():
     assert faults.due_ms() is None
 
 
-def test_one_account_only():
+def test_one_account_only() -> None:
     faults = make()
     faults.put("mute", {"account": "alice"}, T0)
     assert faults.peek("mute", T0, "alice")
@@ -53,7 +54,7 @@ def test_one_account_only():
     assert not faults.peek("mute", T0, None)
 
 
-def test_facts_narrow_it():
+def test_facts_narrow_it() -> None:
     faults = make()
     faults.put("drop_event", {"event": "ORDER_TRADE_UPDATE", "execution_type": "TRADE", "count": 9}, T0)
     assert not faults.strike("drop_event", T0, "a", event="ACCOUNT_UPDATE", execution_type="")
@@ -67,14 +68,14 @@ def test_facts_narrow_it():
     assert faults.strike("http_status", T0, **put, executed=True)
 
 
-def test_probability():
+def test_probability() -> None:
     faults = make()
     faults.put("drop_event", {"probability": 0.25}, T0)
     hits = sum(faults.strike("drop_event", T0, "a", event="X") is not None for _ in range(4000))
     assert 800 < hits < 1200
 
 
-def test_once_kinds_happen_once_or_again_and_again():
+def test_once_kinds_happen_once_or_again_and_again() -> None:
     faults = make()
     faults.put("drop_sockets", {}, T0)
     assert len(faults.take_started(T0)) == 1
@@ -87,7 +88,7 @@ def test_once_kinds_happen_once_or_again_and_again():
     assert times == [0, 10, 20]
 
 
-def test_sockets_are_struck_by_a_path_only_when_it_is_named():
+def test_sockets_are_struck_by_a_path_only_when_it_is_named() -> None:
     faults = make()
     faults.put("http_status", {"status": 500}, T0)
     assert not faults.strike("http_status", T0, path="/private/stream", method="GET")
@@ -116,14 +117,14 @@ def test_sockets_are_struck_by_a_path_only_when_it_is_named():
         ("mute", {"account": 7}, "is a text"),
     ],
 )
-def test_a_wrong_fault_is_told_what_would_be_right(kind, params, says):
+def test_a_wrong_fault_is_told_what_would_be_right(kind: Any, params: Any, says: Any) -> None:
     faults = make()
     with pytest.raises(ValueError, match=says):
         faults.put(kind, params, T0)
     assert faults.listing() == []
 
 
-def test_every_kind_of_the_contract_is_there():
+def test_every_kind_of_the_contract_is_there() -> None:
     wanted = """drop_sockets mute drop_event duplicate_event reorder delay expire_key expire_key_silently ack_dead
     malformed_frame http_status rate_limit ban rest_lag stale_snapshot clock_skew refuse_connections retire_endpoint
     generation half_open slow_http hang_http server_shutdown"""

@@ -57,14 +57,14 @@ class Scene:
         ("/private/stream", "streams={key}", True),
     ],
 )
-def test_each_form_attaches_in_its_own_shape(path, query, enveloped):
+def test_each_form_attaches_in_its_own_shape(path: Any, query: Any, enveloped: Any) -> None:
     scene = Scene()
     sid = scene.open(path.format(key=scene.key), query.format(key=scene.key))
     scene.deliver()
     assert scene.frames(sid) == [{"stream": scene.key, "data": EVENT} if enveloped else EVENT]
 
 
-def test_subscribe_list_unsubscribe():
+def test_subscribe_list_unsubscribe() -> None:
     scene = Scene()
     sid = scene.open("/private/stream")
     scene.deliver()
@@ -78,7 +78,7 @@ def test_subscribe_list_unsubscribe():
     assert scene.frames(sid) == []
 
 
-def test_the_envelope_is_a_property():
+def test_the_envelope_is_a_property() -> None:
     scene = Scene()
     sid = scene.open(f"/private/ws/{scene.key}")
     assert scene.say(sid, method="GET_PROPERTY", params=["combined"])[0]["result"] is False
@@ -91,7 +91,7 @@ def test_the_envelope_is_a_property():
     assert wrapped.frames(sid)[0]["stream"] == wrapped.key
 
 
-def test_events_is_an_allow_list():
+def test_events_is_an_allow_list() -> None:
     scene = Scene()
     some = scene.open("/private/ws", f"listenKey={scene.key}&events=GREEK_UPDATE/ACCOUNT_UPDATE")
     none = scene.open("/private/ws", f"listenKey={scene.key}&events=GREEK_UPDATE")
@@ -101,7 +101,7 @@ def test_events_is_an_allow_list():
     assert none not in [sid for sid, _ in actions]
 
 
-def test_several_sockets_share_a_key_and_one_socket_holds_several():
+def test_several_sockets_share_a_key_and_one_socket_holds_several() -> None:
     scene = Scene()
     other, _ = scene.keys.start("bob", T0)
     first = scene.open("/private/stream", f"streams={scene.key}/{other}")
@@ -116,7 +116,7 @@ def test_several_sockets_share_a_key_and_one_socket_holds_several():
 
 
 @pytest.mark.parametrize("path", ["/public/stream", "/market/stream", "/public/ws", "/market/ws"])
-def test_other_rooms_answer_and_stay_silent(path):
+def test_other_rooms_answer_and_stay_silent(path: Any) -> None:
     scene = Scene()
     sid = scene.open(path)
     assert scene.say(sid, method="SUBSCRIBE", params=[scene.key]) == [{"result": None, "id": 1}]
@@ -124,7 +124,7 @@ def test_other_rooms_answer_and_stay_silent(path):
     assert scene.frames(sid) == []
 
 
-def test_addresses_without_a_room_are_of_the_legacy_generation():
+def test_addresses_without_a_room_are_of_the_legacy_generation() -> None:
     scene = Scene()
     sids = [scene.open(f"/ws/{scene.key}"), scene.open(f"/eoptions/ws/{scene.key}")]
     scene.deliver()
@@ -134,7 +134,7 @@ def test_addresses_without_a_room_are_of_the_legacy_generation():
     assert scene.hub.take_actions() == [(sid, PAYLOAD) for sid in sids]
 
 
-def test_a_form_that_is_switched_off_is_acknowledged_and_silent():
+def test_a_form_that_is_switched_off_is_acknowledged_and_silent() -> None:
     scene = Scene(address_forms=("path",))
     subscribed = scene.open("/private/stream")
     assert scene.say(subscribed, method="SUBSCRIBE", params=[scene.key]) == [{"result": None, "id": 1}]
@@ -144,7 +144,7 @@ def test_a_form_that_is_switched_off_is_acknowledged_and_silent():
     assert [sid for sid, _ in scene.hub.take_actions()] == [by_path]
 
 
-def test_a_bad_key_is_silent_refused_or_closed():
+def test_a_bad_key_is_silent_refused_or_closed() -> None:
     silent = Scene()
     sid = silent.open("/private/stream")
     assert silent.say(sid, method="SUBSCRIBE", params=["wrong"]) == [{"result": None, "id": 1}]
@@ -155,8 +155,11 @@ def test_a_bad_key_is_silent_refused_or_closed():
         "msg": "Invalid request: invalid stream",
     }
     assert refuse.say(sid, method="SUBSCRIBE", params=[refuse.key]) == [{"result": None, "id": 1}]
-    assert not refuse.hub.admits(parse("/private/ws/wrong", ""))
-    assert refuse.hub.admits(parse(f"/private/ws/{refuse.key}", ""))
+    wrong, right = parse("/private/ws/wrong", ""), parse(f"/private/ws/{refuse.key}", "")
+    assert wrong is not None
+    assert right is not None
+    assert not refuse.hub.admits(wrong)
+    assert refuse.hub.admits(right)
     close = Scene(bad_key="close")
     sid = close.open("/private/stream")
     close.hub.receive_text(sid, '{"method":"SUBSCRIBE","params":["wrong"],"id":1}', T0)
@@ -165,14 +168,14 @@ def test_a_bad_key_is_silent_refused_or_closed():
     assert close.actions(sid) == [Close(1008, "invalid listen key")]
 
 
-def test_listing_may_hide_keys():
+def test_listing_may_hide_keys() -> None:
     scene = Scene(list_shows_keys=False)
     sid = scene.open("/private/stream")
     scene.say(sid, method="SUBSCRIBE", params=[scene.key, "btc@ticker"])
     assert scene.say(sid, method="LIST_SUBSCRIPTIONS")[0]["result"] == ["btc@ticker"]
 
 
-def test_at_most_two_hundred_streams():
+def test_at_most_two_hundred_streams() -> None:
     scene = Scene()
     sid = scene.open("/private/stream")
     many = [f"s{number}@ticker" for number in range(200)]
@@ -181,7 +184,7 @@ def test_at_most_two_hundred_streams():
     assert "result" in scene.say(sid, method="SUBSCRIBE", params=many[:1])[0]
 
 
-def test_more_than_ten_messages_a_second_end_the_connection():
+def test_more_than_ten_messages_a_second_end_the_connection() -> None:
     scene = Scene()
     sid = scene.open("/private/stream")
     for now_ms in (T0, T0 + 1_000):
@@ -192,7 +195,7 @@ def test_more_than_ten_messages_a_second_end_the_connection():
     assert scene.hub.sockets() == []
 
 
-def test_pings_and_the_pong_that_must_come():
+def test_pings_and_the_pong_that_must_come() -> None:
     scene = Scene()
     sid = scene.open("/private/stream")
     assert scene.hub.due_ms() == T0 + 180_000
@@ -208,7 +211,7 @@ def test_pings_and_the_pong_that_must_come():
     assert scene.actions(sid)[-1] == Abort()
 
 
-def test_a_jump_of_the_clock_pings_once_and_is_nobodys_missing_pong():
+def test_a_jump_of_the_clock_pings_once_and_is_nobodys_missing_pong() -> None:
     scene = Scene()
     sid = scene.open("/private/stream")
     scene.hub.advance(T0 + 180_000)
@@ -218,7 +221,7 @@ def test_a_jump_of_the_clock_pings_once_and_is_nobodys_missing_pong():
     assert [type(action) for action in scene.actions(sid)] == [Ping]
 
 
-def test_new_ping_times_hold_for_open_sockets():
+def test_new_ping_times_hold_for_open_sockets() -> None:
     scene = Scene()
     scene.open("/private/stream")
     scene.switches.ping_every_s = 10
@@ -226,14 +229,14 @@ def test_new_ping_times_hold_for_open_sockets():
     assert scene.hub.due_ms() == T0 + 10_005
 
 
-def test_a_ping_is_answered_with_its_payload():
+def test_a_ping_is_answered_with_its_payload() -> None:
     scene = Scene()
     sid = scene.open("/private/stream")
     scene.hub.receive_ping(sid, b"hello", T0)
     assert scene.actions(sid) == [Pong(b"hello")]
 
 
-def test_after_24_hours_the_server_disconnects():
+def test_after_24_hours_the_server_disconnects() -> None:
     scene = Scene(ping_every_s=80_000)
     sid = scene.open("/private/stream")
     scene.hub.advance(T0 + 86_399_999)
@@ -243,7 +246,7 @@ def test_after_24_hours_the_server_disconnects():
     assert scene.actions(sid) == [Close(1001, "24 hours")]
 
 
-def test_the_end_of_a_key_keeps_or_closes_its_sockets():
+def test_the_end_of_a_key_keeps_or_closes_its_sockets() -> None:
     for mode, closed in (("open", []), ("close", [Close(1001, "listen key ended")])):
         scene = Scene(after_key_end=mode)
         sid = scene.open(f"/private/ws/{scene.key}")
@@ -253,7 +256,7 @@ def test_the_end_of_a_key_keeps_or_closes_its_sockets():
         assert scene.actions(sid) == closed
 
 
-def test_the_expiry_event_has_its_time_as_a_text_or_a_number():
+def test_the_expiry_event_has_its_time_as_a_text_or_a_number() -> None:
     for mode, at in (("string", str(T0)), ("number", T0)):
         scene = Scene(expired_event_time=mode)
         scene.keys.close("alice", T0)
@@ -262,7 +265,7 @@ def test_the_expiry_event_has_its_time_as_a_text_or_a_number():
         assert scene.hub.expired_payload(ended) == expected
 
 
-def test_dropping_chooses_by_account_and_room():
+def test_dropping_chooses_by_account_and_room() -> None:
     scene = Scene()
     other, _ = scene.keys.start("bob", T0)
     alice = scene.open(f"/private/ws/{scene.key}")
@@ -276,7 +279,7 @@ def test_dropping_chooses_by_account_and_room():
     assert scene.hub.take_actions() == [(bob, Abort())]
 
 
-def test_frozen_sockets_neither_hear_nor_speak_until_thawed():
+def test_frozen_sockets_neither_hear_nor_speak_until_thawed() -> None:
     scene = Scene()
     sid = scene.open(f"/private/ws/{scene.key}")
     frozen = scene.hub.freeze("alice")
@@ -292,7 +295,7 @@ def test_frozen_sockets_neither_hear_nor_speak_until_thawed():
     assert scene.actions(sid) == [Thaw(), PAYLOAD]
 
 
-def test_ack_dead_is_acknowledged_and_dead_for_good():
+def test_ack_dead_is_acknowledged_and_dead_for_good() -> None:
     scene = Scene()
     scene.faults.put("ack_dead", {}, T0)
     dead = scene.open("/private/stream")
@@ -302,7 +305,7 @@ def test_ack_dead_is_acknowledged_and_dead_for_good():
     assert [sid for sid, _ in scene.hub.take_actions()] == [alive]
 
 
-def test_shutdown_is_announced_in_the_sockets_shape():
+def test_shutdown_is_announced_in_the_sockets_shape() -> None:
     scene = Scene()
     raw, wrapped = scene.open(f"/private/ws/{scene.key}"), scene.open("/private/stream", f"streams={scene.key}")
     scene.hub.announce_shutdown("alice", T0)
@@ -311,7 +314,7 @@ def test_shutdown_is_announced_in_the_sockets_shape():
     assert sent == {raw: event, wrapped: {"stream": scene.key, "data": event}}
 
 
-def test_meters_and_reprs_show_no_key():
+def test_meters_and_reprs_show_no_key() -> None:
     scene = Scene()
     scene.open(f"/private/ws/{scene.key}")
     assert scene.key not in repr(scene.hub.sockets())

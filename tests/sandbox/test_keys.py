@@ -13,7 +13,7 @@ def make() -> ListenKeys:
     return ListenKeys(random.Random(1))
 
 
-def test_post_answers_the_same_key_while_it_is_valid_and_extends_it():
+def test_post_answers_the_same_key_while_it_is_valid_and_extends_it() -> None:
     keys = make()
     first, until_ms = keys.start("alice", T0)
     assert until_ms == T0 + HOUR_MS
@@ -23,7 +23,7 @@ def test_post_answers_the_same_key_while_it_is_valid_and_extends_it():
     assert re.fullmatch(r"[A-Za-z0-9]{64}", first)
 
 
-def test_a_key_ends_after_sixty_minutes_and_post_makes_another():
+def test_a_key_ends_after_sixty_minutes_and_post_makes_another() -> None:
     keys = make()
     first, until_ms = keys.start("alice", T0)
     assert keys.due_ms() == until_ms
@@ -37,7 +37,7 @@ def test_a_key_ends_after_sixty_minutes_and_post_makes_another():
     assert second != first
 
 
-def test_put_extends_from_now_and_never_revives():
+def test_put_extends_from_now_and_never_revives() -> None:
     keys = make()
     key, until_ms = keys.start("alice", T0)
     assert keys.extend("alice", until_ms - 1) == key
@@ -46,7 +46,7 @@ def test_put_extends_from_now_and_never_revives():
     assert keys.extend("bob", T0) is None
 
 
-def test_expiry_is_found_by_whoever_comes_first():
+def test_expiry_is_found_by_whoever_comes_first() -> None:
     keys = make()
     key, until_ms = keys.start("alice", T0)
     other, _ = keys.start("alice", until_ms + 5)
@@ -55,7 +55,7 @@ def test_expiry_is_found_by_whoever_comes_first():
     assert keys.take_ended() == []
 
 
-def test_delete_ends_it_once():
+def test_delete_ends_it_once() -> None:
     keys = make()
     keys.start("alice", T0)
     assert keys.close("alice", T0 + 1)
@@ -63,7 +63,7 @@ def test_delete_ends_it_once():
     assert [ended.why for ended in keys.take_ended()] == ["closed"]
 
 
-def test_several_keys_end_in_order_of_their_times():
+def test_several_keys_end_in_order_of_their_times() -> None:
     keys = make()
     keys.start("late", T0)
     keys.start("early", T0)
@@ -72,7 +72,7 @@ def test_several_keys_end_in_order_of_their_times():
     assert [ended.account for ended in keys.take_ended()] == ["early", "late"]
 
 
-def test_the_ledger_tells_keys_by_fingerprint_and_nothing_shows_one():
+def test_the_ledger_tells_keys_by_fingerprint_and_nothing_shows_one() -> None:
     keys = make()
     key, _ = keys.start("alice", T0)
     keys.extend("alice", T0 + 1)

@@ -18,7 +18,7 @@ def exhaust(limits: Limits, now_ms: int) -> None:
         assert limits.spend(IP, 1, now_ms).http_status == 429
 
 
-def test_weight_is_counted_an_address_and_a_minute():
+def test_weight_is_counted_an_address_and_a_minute() -> None:
     limits = make()
     assert limits.spend(IP, 40, T0).used == 40
     assert limits.spend("10.0.0.1", 5, T0).used == 5
@@ -28,7 +28,7 @@ def test_weight_is_counted_an_address_and_a_minute():
     assert limits.weight_by_minute == {T0: 105}
 
 
-def test_beyond_the_limit_is_429_until_the_minute_ends():
+def test_beyond_the_limit_is_429_until_the_minute_ends() -> None:
     limits = make()
     limits.spend(IP, 100, T0)
     spent = limits.spend(IP, 1, T0 + 1_000)
@@ -36,7 +36,7 @@ def test_beyond_the_limit_is_429_until_the_minute_ends():
     assert limits.spend(IP, 1, T0 + MINUTE_MS).http_status == 200
 
 
-def test_going_on_after_429_is_a_ban_and_bans_grow_up_to_three_days():
+def test_going_on_after_429_is_a_ban_and_bans_grow_up_to_three_days() -> None:
     limits = make()
     now_ms = T0
     for ban_s in (*BAN_S, BAN_S[-1]):
@@ -50,7 +50,7 @@ def test_going_on_after_429_is_a_ban_and_bans_grow_up_to_three_days():
     assert len(limits.bans) == len(BAN_S) + 1
 
 
-def test_a_ban_long_ago_is_forgotten():
+def test_a_ban_long_ago_is_forgotten() -> None:
     limits = make()
     exhaust(limits, T0)
     limits.spend(IP, 1, T0)
@@ -59,7 +59,7 @@ def test_a_ban_long_ago_is_forgotten():
     assert limits.spend(IP, 1, later_ms).until_ms == later_ms + BAN_S[0] * 1000
 
 
-def test_orders_are_counted_an_account_in_both_windows():
+def test_orders_are_counted_an_account_in_both_windows() -> None:
     limits = make()
     assert limits.order("alice", 1, T0) == (1, 1, None)
     assert limits.order("alice", 2, T0) == (3, 3, None)
@@ -70,7 +70,7 @@ def test_orders_are_counted_an_account_in_both_windows():
     assert limits.order("alice", 1, T0 + MINUTE_MS) == (1, 1, None)
 
 
-def test_connection_attempts_in_a_sliding_five_minutes():
+def test_connection_attempts_in_a_sliding_five_minutes() -> None:
     limits = make()
     for second in range(4):
         assert limits.connect(IP, T0 + second * 1000).http_status == 200
@@ -79,7 +79,7 @@ def test_connection_attempts_in_a_sliding_five_minutes():
     assert limits.connect(IP, T0 + 300_000).http_status == 429
 
 
-def test_repeated_flooding_bans_the_address_from_connecting():
+def test_repeated_flooding_bans_the_address_from_connecting() -> None:
     limits = make()
     for second in range(3):
         assert limits.connect(IP, T0).http_status == 200

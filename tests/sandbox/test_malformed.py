@@ -16,7 +16,7 @@ def is_object(data: bytes) -> bool:
         return False
 
 
-def test_presets_are_as_bad_as_they_are_called():
+def test_presets_are_as_bad_as_they_are_called() -> None:
     for name in NOT_EVENTS:
         assert not is_object(PRESETS[name].data), name
     assert json.loads(PRESETS["long_id"].data)["o"]["i"] > 2**63
@@ -24,7 +24,7 @@ def test_presets_are_as_bad_as_they_are_called():
     assert {name for name, bad in PRESETS.items() if bad.is_payload} == set(PRESETS) - set(NOT_EVENTS)
 
 
-def test_frames_are_chosen_by_name_or_given():
+def test_frames_are_chosen_by_name_or_given() -> None:
     assert len(frames(None, None)) == len(PRESETS)
     assert [bad.data for bad in frames(["null"], ["{}"])] == [b"null", b"{}"]
     assert [bad.data for bad in frames(None, ["{}"])] == [b"{}"]

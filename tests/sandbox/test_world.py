@@ -41,7 +41,7 @@ class Stage:
         return [event["e"] for event in self.events()]
 
 
-def test_a_request_makes_its_events_at_once():
+def test_a_request_makes_its_events_at_once() -> None:
     stage = Stage()
     symbol = stage.world.exchange.symbols()[0]
     asked = {"symbol": symbol, "side": "BUY", "type": "LIMIT", "quantity": "0.1", "price": "1"}
@@ -50,7 +50,7 @@ def test_a_request_makes_its_events_at_once():
     assert (event["o"]["i"], event["o"]["x"], event["o"]["X"]) == (made["orderId"], "NEW", "NEW")
 
 
-def test_a_burst_is_in_the_ledger_as_it_was_on_the_socket():
+def test_a_burst_is_in_the_ledger_as_it_was_on_the_socket() -> None:
     stage = Stage()
     assert stage.world.burst("alice", 200, T0 + 1) == 200
     orders = [event["o"] for event in stage.events() if event["e"] == "ORDER_TRADE_UPDATE"]
@@ -60,7 +60,7 @@ def test_a_burst_is_in_the_ledger_as_it_was_on_the_socket():
     assert heard == told
 
 
-def test_without_a_key_events_are_lost_and_counted():
+def test_without_a_key_events_are_lost_and_counted() -> None:
     stage = Stage()
     ask(stage.world, stage.alice, "DELETE", KEY, T0)
     stage.events()
@@ -69,7 +69,7 @@ def test_without_a_key_events_are_lost_and_counted():
     assert stage.world.meters(T0)["events_without_key"] > 0
 
 
-def test_time_ends_the_key_tells_it_and_then_says_nothing():
+def test_time_ends_the_key_tells_it_and_then_says_nothing() -> None:
     stage = Stage()
     stage.world.transfer("alice", Decimal(5), T0 + HOUR_MS - 1)
     assert stage.names()
@@ -79,7 +79,7 @@ def test_time_ends_the_key_tells_it_and_then_says_nothing():
     assert stage.events() == []
 
 
-def test_a_jump_ends_things_at_their_own_times():
+def test_a_jump_ends_things_at_their_own_times() -> None:
     stage = Stage()
     stage.world.burst("alice", 1, T0)
     stage.events()
@@ -95,7 +95,7 @@ def test_a_jump_ends_things_at_their_own_times():
     assert not [beat for beat in beats if silence[0] <= beat < silence[1]]
 
 
-def test_delete_pushes_the_event_or_not():
+def test_delete_pushes_the_event_or_not() -> None:
     stage = Stage()
     ask(stage.world, stage.alice, "DELETE", KEY, T0)
     assert stage.names() == ["listenKeyExpired"]
@@ -104,7 +104,7 @@ def test_delete_pushes_the_event_or_not():
         assert quiet.names() == []
 
 
-def test_expiry_by_fault_with_and_without_a_word():
+def test_expiry_by_fault_with_and_without_a_word() -> None:
     told = Stage()
     told.world.put_fault("expire_key", {"account": "alice"}, T0)
     assert told.names() == ["listenKeyExpired"]
@@ -118,7 +118,7 @@ def test_expiry_by_fault_with_and_without_a_word():
     assert silent.events() == []
 
 
-def test_sockets_may_close_when_their_key_ends():
+def test_sockets_may_close_when_their_key_ends() -> None:
     stage = Stage(after_key_end="close")
     ask(stage.world, stage.alice, "DELETE", KEY, T0)
     [(_, event), (_, action)] = stage.world.take_actions()
@@ -126,17 +126,17 @@ def test_sockets_may_close_when_their_key_ends():
     assert action == Close(1001, "listen key ended")
 
 
-def test_generation_for_a_while():
+def test_generation_for_a_while() -> None:
     stage = Stage()
     stage.world.put_fault("generation", {"generation": "legacy", "duration_ms": 1_000}, T0)
     stage.world.transfer("alice", Decimal(5), T0)
-    assert [event for event in stage.events() if event["e"] == "ACCOUNT_UPDATE"][0]["B"]
+    assert next(event for event in stage.events() if event["e"] == "ACCOUNT_UPDATE")["B"]
     stage.world.advance(T0 + 1_000)
     stage.world.transfer("alice", Decimal(5), T0 + 1_000)
-    assert "eq" in [event for event in stage.events() if event["e"] == "ACCOUNT_UPDATE"][0]
+    assert "eq" in next(event for event in stage.events() if event["e"] == "ACCOUNT_UPDATE")
 
 
-def test_rest_lags_and_snapshots_are_stale():
+def test_rest_lags_and_snapshots_are_stale() -> None:
     stage = Stage()
     world, alice = stage.world, stage.alice
     world.put_fault("rest_lag", {"ms": 2_000}, T0)
@@ -162,14 +162,14 @@ def test_rest_lags_and_snapshots_are_stale():
     assert positions(T0 + 14_000) != before
 
 
-def test_clock_skew_moves_the_servers_time_and_its_judgement():
+def test_clock_skew_moves_the_servers_time_and_its_judgement() -> None:
     stage = Stage()
     stage.world.put_fault("clock_skew", {"ms": -5_000}, T0)
     assert json.loads(ask(stage.world, None, "GET", "time", T0).body) == {"serverTime": T0 - 5_000}
     assert json.loads(ask_signed(stage.world, stage.alice, "GET", "marginAccount", T0).body)["code"] == -1021
 
 
-def test_request_faults():
+def test_request_faults() -> None:
     stage = Stage()
     world, alice = stage.world, stage.alice
 
@@ -201,14 +201,14 @@ def test_request_faults():
     assert ask(world, alice, "PUT", KEY, T0 + 120_000).status == 404
 
 
-def test_an_executed_failure_did_what_it_was_asked():
+def test_an_executed_failure_did_what_it_was_asked() -> None:
     stage = Stage()
     stage.world.put_fault("http_status", {"status": 503, "executed": True, "count": 1}, T0)
     assert ask(stage.world, stage.alice, "DELETE", KEY, T0).status == 503
     assert stage.names() == ["listenKeyExpired"]
 
 
-def test_handshakes_may_be_refused():
+def test_handshakes_may_be_refused() -> None:
     stage = Stage()
     world = stage.world
     for kind, params, status in (
@@ -234,17 +234,17 @@ def test_handshakes_may_be_refused():
     "changes",
     [{"nope": 1}, {"generation": "next"}, {"weight_per_minute": "400"}, {"weight_per_minute": -1}, {"retry_after": 1}],
 )
-def test_switches_take_only_what_they_are(changes):
+def test_switches_take_only_what_they_are(changes: Any) -> None:
     stage = Stage()
     before = repr(stage.world.switches)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=next(iter(changes))):
         stage.world.set_switches({"ping_every_s": 300, **changes}, T0)
     assert repr(stage.world.switches) == before
     stage.world.set_switches({"address_forms": ["path"], "rate_limit_code": -1003}, T0)
     assert stage.world.switches.address_forms == ("path",)
 
 
-def test_wrong_accounts_and_frames_are_told():
+def test_wrong_accounts_and_frames_are_told() -> None:
     stage = Stage()
     with pytest.raises(ValueError, match="no such account"):
         stage.world.put_fault("mute", {"account": "nobody"}, T0)
@@ -252,25 +252,24 @@ def test_wrong_accounts_and_frames_are_told():
         stage.world.put_fault("malformed_frame", {"frames": ["nope"]}, T0)
     with pytest.raises(ValueError, match="name"):
         stage.world.add_account("a b", T0)
-    for house in set(stage.world.exchange.account_names()) - {"alice"}:
-        with pytest.raises(ValueError):
-            stage.world.add_account(house, T0)
+    with pytest.raises(ValueError, match="name"):
+        stage.world.add_account("_maker", T0)
 
 
-def test_one_account_may_have_several_api_keys():
+def test_one_account_may_have_several_api_keys() -> None:
     stage = Stage()
     second = stage.world.add_account("alice", T0)
     assert second.api_key != stage.alice.api_key
     assert json.loads(ask(stage.world, second, "POST", KEY, T0).body)["listenKey"] == stage.key
 
 
-def test_time_never_goes_back():
+def test_time_never_goes_back() -> None:
     stage = Stage()
     stage.world.advance(T0 + 1_000)
     assert stage.world.advance(T0) == T0 + 1_000
 
 
-def test_the_same_seed_makes_the_same_world():
+def test_the_same_seed_makes_the_same_world() -> None:
     def run() -> list[Any]:
         world = World(T0, seed=5, market=True)
         alice = world.add_account("alice", T0)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -15,6 +15,9 @@ from listenkey.sandbox.api import ApiRequest, ApiResponse
 from listenkey.sandbox.identities import SandboxAccount
 from listenkey.sandbox.server import Sandbox
 from listenkey.sandbox.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEADLINE_S = 10.0
 
@@ -90,7 +93,10 @@ class Visitor:
 
     async def connect(self, address: str, **more: Any) -> aiohttp.ClientWebSocketResponse:
         """A socket."""
-        return await self.session.ws_connect(self.sandbox.ws_url + address, max_msg_size=0, **more)
+        ws: aiohttp.ClientWebSocketResponse = await self.session.ws_connect(
+            self.sandbox.ws_url + address, max_msg_size=0, **more
+        )
+        return ws
 
     async def listen(self, **more: Any) -> aiohttp.ClientWebSocketResponse:
         """A socket on the account's key, raw."""
@@ -102,6 +108,13 @@ async def receive(ws: aiohttp.ClientWebSocketResponse) -> Any:
     message = await asyncio.wait_for(ws.receive(), DEADLINE_S)
     assert message.type is aiohttp.WSMsgType.TEXT, message.type
     return json.loads(message.data)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Waits for something that other tasks bring about."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110  there is no event to wait for at the other end of a socket
+            await asyncio.sleep(0)
 
 
 async def receive_end(ws: aiohttp.ClientWebSocketResponse) -> int | None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from tests.tidy.source import PACKAGE, ROOT, House, files, house, none_of
+from tests.tidy.source import PACKAGE, ROOT, House, Module, files, house, none_of
 
 PROVEN_ELSEWHERE: Final[dict[str, str]] = {
-    "listenkey.__main__": "one line; tests/promises runs the command as a process",
-    "listenkey.sandbox.__main__": "a few lines; tests/promises and tests/sandbox run it as a process",
+    "listenkey.__main__": "tests/promises/test_command_ends_at_once.py: one line; the command runs as a process",
+    "listenkey.core.actions": "tests/unit/core/test_lifecycle.py: values only",
+    "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
+    "listenkey.health": "tests/unit/test_stream.py: values only",
+    "listenkey.journal.base": "tests/unit/journal/test_memory.py: a protocol",
+    "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",
+    "listenkey.sandbox.black_scholes": "tests/sandbox/test_pricing.py: the formula alone says little",
+    "listenkey.sandbox.exchange": "tests/sandbox/test_trading.py: the front of the world; trading is how it is reached",
+    "listenkey.sandbox.identities": "tests/sandbox/test_api.py: who asks, as a request shows it",
+    "listenkey.sandbox.orders": "tests/sandbox/test_book.py: values, and what a book does with them",
+    "listenkey.sandbox.refusals": "tests/sandbox/test_signatures.py: values only",
+    "listenkey.sandbox.rejections": "tests/sandbox/test_entry_checks.py: values only",
 }
-"""Module -> where it is proven, and why not in a file of its own."""
+"""Module -> where it is proven instead, and why not in a file of its own."""
 
 DOORS: Final = {
     "listenkey": "what users import",
@@ -33,10 +44,15 @@ def test_of(name: str) -> str:
 test_of.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for a test
 
 
+def says_only_what_it_is(module: Module) -> bool:
+    """A docstring at most."""
+    return all(isinstance(statement, ast.Expr | ast.ImportFrom) for statement in module.tree.body)
+
+
 def unproven(house: House, paths: Collection[str], elsewhere: Mapping[str, str]) -> Iterator[str]:
-    """Modules without a test file of their own, and reasons that are no longer needed."""
+    """Modules without a test file of their own, and reasons that are no longer needed or name no file."""
     for name, module in house.modules.items():
-        if name == PACKAGE or (module.is_package and len(module.lines) <= 1):
+        if name == PACKAGE or (module.is_package and says_only_what_it_is(module)):
             continue
         own = test_of(f"{name}.init" if module.is_package else name)
         candidates = {own, test_of(name)} if module.is_package else {own}
@@ -45,7 +61,11 @@ def unproven(house: House, paths: Collection[str], elsewhere: Mapping[str, str])
             yield f"{name} has no {test_of(name)}"
         elif proven and name in elsewhere:
             yield f"{name} has a test of its own; take it out of PROVEN_ELSEWHERE"
-    yield from (f"{name} is in PROVEN_ELSEWHERE and is no module" for name in elsewhere if name not in house.names)
+    for name, where in elsewhere.items():
+        if name not in house.names:
+            yield f"{name} is in PROVEN_ELSEWHERE and is no module"
+        if where.partition(":")[0] not in paths:
+            yield f"{name} is said to be proven in {where.partition(':')[0]}, which does not exist"
 
 
 def orphans(house: House, paths: Collection[str]) -> Iterator[str]:
@@ -81,9 +101,11 @@ def test_a_missing_test_is_found() -> None:
     planted = House.planted({"listenkey.clock": "", "listenkey.core.gap": "", "listenkey.sandbox.book": ""})
     paths = {"tests/unit/test_clock.py", "tests/sandbox/test_book.py", "tests/unit/core/test_gone.py"}
     assert list(unproven(planted, paths, {})) == ["listenkey.core.gap has no tests/unit/core/test_gap.py"]
-    assert list(unproven(planted, paths, {"listenkey.core.gap": "by hand"})) == []
+    assert list(unproven(planted, paths, {"listenkey.core.gap": "tests/unit/test_clock.py: by hand"})) == []
+    assert len(list(unproven(planted, paths, {"listenkey.core.gap": "tests/unit/no.py: by hand"}))) == 1
     assert (
-        len(list(unproven(planted, paths, {"listenkey.core.gap": "", "listenkey.clock": "", "listenkey.no": ""}))) == 2
+        len(list(unproven(planted, paths, {"listenkey.clock": next(iter(paths)), "listenkey.no": next(iter(paths))})))
+        == 3
     )
     assert list(orphans(planted, paths)) == ["tests/unit/core/test_gone.py mirrors no file of src"]
 

@@ -14,6 +14,10 @@ NESTING_MAX: Final = 4
 
 MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
     ("src/listenkey/cli/__init__.py", "run"): "the top of the process; whatever is not told there is a traceback",
+    (
+        "src/listenkey/sandbox/http.py",
+        "answer",
+    ): "the top of a request's task; no traceback may reach a client or a log",
     ("src/listenkey/stream.py", "_feed"): "the top of the driver; a bug must reach the reader, and end in no log",
 }
 """(path, function) -> why its task may catch whatever comes. Beyond these, the count is 0."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -19,7 +20,7 @@ from listenkey.portal import Portal
 
 
 @pytest.fixture
-def portal():
+def portal() -> Iterator[Portal]:
     made = Portal()
     yield made
     made.close()
@@ -38,7 +39,7 @@ async def fail() -> None:
     raise KeyError("words")
 
 
-def test_it_returns_and_raises_what_comes_of_it(portal):
+def test_it_returns_and_raises_what_comes_of_it(portal: Portal) -> None:
     async def add(a: int, *, b: int) -> int:
         await asyncio.sleep(0)
         return a + b
@@ -48,7 +49,7 @@ def test_it_returns_and_raises_what_comes_of_it(portal):
         portal.call(fail)
 
 
-def test_nothing_starts_before_the_first_call_and_nothing_is_left_after_the_last_close():
+def test_nothing_starts_before_the_first_call_and_nothing_is_left_after_the_last_close() -> None:
     first, second = Portal(), Portal()
     assert portal_threads() == []
     one = first.call(thread_id)
@@ -61,7 +62,7 @@ def test_nothing_starts_before_the_first_call_and_nothing_is_left_after_the_last
     second.close()
 
 
-def test_it_opens_again():
+def test_it_opens_again() -> None:
     portal = Portal()
     for _ in range(3):
         assert portal.call(thread_id)
@@ -69,11 +70,11 @@ def test_it_opens_again():
         assert portal_threads() == []
 
 
-async def test_it_works_where_a_loop_is_running(portal):
+async def test_it_works_where_a_loop_is_running(portal: Portal) -> None:
     assert portal.call(thread_id) != threading.get_ident()
 
 
-def test_many_threads_at_once_share_one_loop():
+def test_many_threads_at_once_share_one_loop() -> None:
     def use(_: int) -> int:
         mine = Portal()
         try:
@@ -91,11 +92,11 @@ def test_many_threads_at_once_share_one_loop():
     assert portal_threads() == []
 
 
-def test_ctrl_c_ends_the_wait_and_cancels_the_work(portal):
+def test_ctrl_c_ends_the_wait_and_cancels_the_work(portal: Portal) -> None:
     cancelled = threading.Event()
 
     async def work() -> None:
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         try:
             await asyncio.Event().wait()
         finally:
@@ -106,7 +107,7 @@ def test_ctrl_c_ends_the_wait_and_cancels_the_work(portal):
     assert cancelled.wait(5)
 
 
-def test_waiting_for_oneself_is_refused_and_not_a_deadlock(portal):
+def test_waiting_for_oneself_is_refused_and_not_a_deadlock(portal: Portal) -> None:
     async def inside() -> None:
         portal.call(thread_id)
 
@@ -114,7 +115,7 @@ def test_waiting_for_oneself_is_refused_and_not_a_deadlock(portal):
         portal.call(inside)
 
 
-def test_what_hangs_is_cancelled_when_the_last_one_leaves(monkeypatch):
+def test_what_hangs_is_cancelled_when_the_last_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ENDING_WITHIN_S", 0.05)
     portal = Portal()
     future = portal.submit(asyncio.Event().wait)
@@ -123,7 +124,7 @@ def test_what_hangs_is_cancelled_when_the_last_one_leaves(monkeypatch):
     assert portal_threads() == []
 
 
-def test_the_last_word_is_said_before_leaving():
+def test_the_last_word_is_said_before_leaving() -> None:
     said = []
 
     async def last() -> None:
@@ -144,7 +145,7 @@ def test_the_last_word_is_said_before_leaving():
     assert portal_threads() == []
 
 
-def test_a_finalizer_may_leave_on_the_loops_own_thread():
+def test_a_finalizer_may_leave_on_the_loops_own_thread() -> None:
     done = threading.Event()
     keeper = Portal()
 
@@ -175,7 +176,7 @@ def run(script: str) -> str:
     return done.stdout
 
 
-def test_a_process_that_closes_nothing_ends_at_once_and_silently():
+def test_a_process_that_closes_nothing_ends_at_once_and_silently() -> None:
     script = (
         "import asyncio\nfrom listenkey.portal import Portal\n"
         "async def say(): print('here')\n"
@@ -184,7 +185,7 @@ def test_a_process_that_closes_nothing_ends_at_once_and_silently():
     assert run(script) == "here\nhere\n"
 
 
-def test_a_child_gets_a_loop_of_its_own_and_the_parent_keeps_its():
+def test_a_child_gets_a_loop_of_its_own_and_the_parent_keeps_its() -> None:
     script = """
 import os, threading, warnings
 from listenkey.portal import Portal

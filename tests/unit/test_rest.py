@@ -9,6 +9,8 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +19,7 @@ from listenkey.credentials import Secret
 from listenkey.portal import Portal
 from listenkey.rest import BASE_URL, AsyncUserDataStreamsApi, UserDataStreamsApi
 from listenkey.transport.base import Request, Response
+from listenkey.transport.http import AiohttpClient
 from tests.unit.transport.raw_server import RawServer, reply
 
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
@@ -48,7 +51,7 @@ def ok(body: bytes = b"{}", *headers: tuple[str, str]) -> Response:
     return Response(200, headers, body)
 
 
-async def test_each_name_is_its_method_on_the_one_path():
+async def test_each_name_is_its_method_on_the_one_path() -> None:
     venue = Venue(ok(POST), ok(), ok(b'{"listenKey": "x"}'))
     api = AsyncUserDataStreamsApi(API_KEY, http=venue)
     assert (await api.options_create_listen_key_v1()).expiration == 1762855900452
@@ -59,16 +62,16 @@ async def test_each_name_is_its_method_on_the_one_path():
         assert request == Request(method, "/eapi/v1/listenKey", api_key=Secret(API_KEY))
 
 
-async def test_the_time_is_asked_without_the_key():
+async def test_the_time_is_asked_without_the_key() -> None:
     venue = Venue(ok(b'{"serverTime": 1762855900452}'))
     assert await AsyncUserDataStreamsApi(API_KEY, http=venue).server_time() == 1762855900452
     assert venue.asked[0][1] == Request("GET", "/eapi/v1/time")
 
 
-async def test_the_weight_of_the_latest_answer_that_told_one_is_kept():
+async def test_the_weight_of_the_latest_answer_that_told_one_is_kept() -> None:
     limited = Response(429, (("x-mbx-used-weight-1m", "2401"),), b'{"code": -1008, "msg": "x"}')
     api = AsyncUserDataStreamsApi(API_KEY, http=Venue(ok(POST, ("X-MBX-USED-WEIGHT-1M", "7")), ok(), limited))
-    assert api.used_weight_1m is None
+    assert vars(api)["_used_weight_1m"] is None
     await api.options_create_listen_key_v1()
     await api.options_update_listen_key_v1()
     assert api.used_weight_1m == 7
@@ -78,7 +81,7 @@ async def test_the_weight_of_the_latest_answer_that_told_one_is_kept():
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_the_key_is_taken_out_of_what_the_venue_says(name):
+async def test_the_key_is_taken_out_of_what_the_venue_says(name: str) -> None:
     body = json.dumps({"code": -2015, "msg": "odd-key is not known"}).encode()
     api = AsyncUserDataStreamsApi("odd-key", http=Venue(Response(401, (), body)))
     with pytest.raises(errors.Refused) as caught:
@@ -98,27 +101,27 @@ async def test_the_key_is_taken_out_of_what_the_venue_says(name):
     ],
     ids=str,
 )
-def test_a_mistake_is_told_before_anything_is_sent(kind, arguments):
+def test_a_mistake_is_told_before_anything_is_sent(kind: Any, arguments: Any) -> None:
     with pytest.raises(errors.UsageError):
         kind(**({"api_key": API_KEY} | arguments))
 
 
 @pytest.mark.parametrize("kind", [AsyncUserDataStreamsApi, UserDataStreamsApi])
-def test_it_shows_no_key_and_knows_where_it_goes(kind):
+def test_it_shows_no_key_and_knows_where_it_goes(kind: Any) -> None:
     api = kind(api_key=API_KEY, base_url="https://testnet.binancefuture.com/")
     assert api.base_url == "https://testnet.binancefuture.com"
     assert API_KEY not in f"{api} {api!r} {vars(api)}"
     assert kind(API_KEY).base_url == BASE_URL
 
 
-async def test_a_borrowed_hand_is_not_closed():
+async def test_a_borrowed_hand_is_not_closed() -> None:
     venue = Venue()
     async with AsyncUserDataStreamsApi(API_KEY, http=venue):
         pass
     assert venue.closed == 0
 
 
-async def test_closing_ends_it():
+async def test_closing_ends_it() -> None:
     async with RawServer(reply(POST)) as server:
         async with AsyncUserDataStreamsApi(API_KEY, server.url) as api:
             await api.options_create_listen_key_v1()
@@ -131,7 +134,7 @@ async def test_closing_ends_it():
 
 
 @pytest.fixture
-def server():
+def server() -> Iterator[RawServer]:
     """A server on the shared loop, for tests that block their own thread."""
     portal = Portal()
     made = RawServer(reply(POST, 200, "x-mbx-used-weight-1m: 3"), reply())
@@ -142,14 +145,14 @@ def server():
     assert [thread.name for thread in threading.enumerate() if thread.name == "listenkey-portal"] == []
 
 
-def test_the_twins_have_the_same_names_and_arguments():
+def test_the_twins_have_the_same_names_and_arguments() -> None:
     for name in (*CALLS, "server_time", "close", "base_url", "used_weight_1m"):
         awaited, waited = getattr(AsyncUserDataStreamsApi, name), getattr(UserDataStreamsApi, name)
         if callable(awaited):
             assert inspect.signature(awaited) == inspect.signature(waited)
 
 
-def test_it_waits_for_each_answer(server):
+def test_it_waits_for_each_answer(server: RawServer) -> None:
     with UserDataStreamsApi(api_key=API_KEY, base_url=server.url) as api:
         assert api.options_create_listen_key_v1().listen_key == "pqia91ma19a5s61cv6a81va65sdf19v8"
         assert api.used_weight_1m == 3
@@ -162,20 +165,20 @@ def test_it_waits_for_each_answer(server):
         api.options_create_listen_key_v1()
 
 
-async def test_it_works_where_a_loop_is_running(server):
+async def test_it_works_where_a_loop_is_running(server: RawServer) -> None:
     with UserDataStreamsApi(API_KEY, server.url) as api:
         assert api.options_create_listen_key_v1().expiration == 1762855900452
 
 
-def test_one_that_is_never_used_starts_nothing():
+def test_one_that_is_never_used_starts_nothing() -> None:
     with UserDataStreamsApi(API_KEY):
         assert "listenkey-portal" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_what_is_forgotten_is_closed_when_it_is_collected(server):
+def test_what_is_forgotten_is_closed_when_it_is_collected(server: RawServer) -> None:
     api = UserDataStreamsApi(API_KEY, server.url)
     api.options_create_listen_key_v1()
-    http = api._api._http
+    http = cast("AiohttpClient", api._api._http)
     del api
     gc.collect()
     # The server's loop is the one the closing was handed to, so a round through it is enough of a wait.
@@ -206,11 +209,11 @@ def run(script: str) -> str:
     return done.stdout
 
 
-def test_a_script_that_forgets_to_close_ends_without_a_complaint():
+def test_a_script_that_forgets_to_close_ends_without_a_complaint() -> None:
     assert run(SCRIPT) == "abc\n"
 
 
-def test_a_child_makes_connections_of_its_own_and_leaves_the_parents_alone():
+def test_a_child_makes_connections_of_its_own_and_leaves_the_parents_alone() -> None:
     # The child asks, closes and ends; the parent's kept connection must still serve it: no third one is made.
     forked = SCRIPT + (
         "child = os.fork()\n"

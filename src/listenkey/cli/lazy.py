@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
@@ -25,6 +26,15 @@ def refuse_secrets(arguments: list[str], context: click.Context | None) -> None:
             return
         if argument.partition("=")[0].replace("_", "-").lower() in SECRET_OPTIONS:
             raise click.UsageError(NO_SECRETS, ctx=context)
+
+
+@contextmanager
+def a_reader_may_leave() -> Iterator[None]:
+    """Ends well where nobody reads our output any more. Click itself would end with 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise click.exceptions.Exit(0) from None
 
 
 class Command(click.Command):
@@ -58,6 +68,16 @@ class LazyGroup(Group):
     def __init__(self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.commands_at = commands_at
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with a_reader_may_leave():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with a_reader_may_leave():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click names it
         return list(self.commands_at)

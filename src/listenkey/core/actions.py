@@ -60,9 +60,7 @@ class CloseSocket:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """
-    Deliver this socket's events: first those that came already and no other socket brought, then each as it comes.
-    """
+    """Deliver this socket's events: first those that came already and no other socket brought, then each as it comes."""
 
     socket: int
 

@@ -116,11 +116,10 @@ class Lifecycle:
         times = [at_s for at_s in (self._retry_at_s, self._renew_at_s, self._overlap_until_s) if at_s is not None]
         if self.key is not None:
             times.append(self.key_until_s)
-        for socket in self.sockets.values():
-            if socket.attached:
-                times.append(min(socket.dead_at_s, socket.ping_at_s(self.timing)))
-        if self.state is State.LIVE and self.followed is not None:
-            times.append(self.sockets[self.followed].rotate_at_s)
+        attached = [socket for socket in self.sockets.values() if socket.attached]
+        times.extend(min(socket.dead_at_s, socket.ping_at_s(self.timing)) for socket in attached)
+        if self.state is State.LIVE:
+            times.append(self._rotate_at_s())
         return min(times, default=None)
 
     def heard(self, number: int, now: Moment) -> None:
@@ -342,6 +341,10 @@ class Lifecycle:
         """It was opened for a key that is no longer ours."""
         self._abort(happened.socket)
 
+    def _rotate_at_s(self) -> float:
+        assert self.followed is not None, "a stream that is live follows a socket"
+        return self.sockets[self.followed].rotate_at_s
+
     # --- rotation ------------------------------------------------------------------------------------------------
 
     def _rotate(self, now: Moment) -> None:
@@ -458,9 +461,8 @@ class Lifecycle:
             self._tend_key(now)
         if self.state is State.ROTATING:
             self._finish_rotation_if_due(now)
-        elif self.state is State.LIVE and self.followed is not None:
-            if now.s >= self.sockets[self.followed].rotate_at_s:
-                self._rotate(now)
+        elif self.state is State.LIVE and now.s >= self._rotate_at_s():
+            self._rotate(now)
 
     def _tend_key(self, now: Moment) -> None:
         assert self.key is not None

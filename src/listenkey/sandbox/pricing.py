@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from listenkey.sandbox.black_scholes import YEAR_MS, value
 
@@ -28,8 +27,7 @@ MAINTENANCE_MARGIN: Final = (Decimal("0.075"), Decimal("0.05"))
 """Of a short contract, as fractions of the index: the rate, and the least. [O market-data/Exchange-Information]"""
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """
     One contract, valued at one moment. Amounts are of one long contract, except the margins: of one short.
 

@@ -86,7 +86,7 @@ MESSAGES: Final = {
 }
 
 
-class Rejected(Exception):  # noqa: N818  the venue's word, an answer and no failure of ours
+class Rejected(Exception):
     """
     The venue's refusal of a request that reached it.
 

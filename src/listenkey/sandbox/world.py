@@ -78,8 +78,6 @@ class World:
         Raises ValueError for a name or a public key that won't do, or when there are too many.
         """
         now_ms = self.advance(now_ms)
-        if name.startswith("_") or name in self._house_accounts():
-            raise ValueError("that name belongs to the house")
         if len(self.identities.all()) >= ACCOUNTS_MAX:
             raise ValueError(f"there are {ACCOUNTS_MAX} API keys already")
         identity = self.identities.issue(name, public_key)
@@ -300,7 +298,3 @@ class World:
             return ApiResponse(503, b"", manner="hang", fault=hang)
         failing = self.faults.strike("http_status", now_ms, path=path, method="GET")
         return status_answer(failing) if failing is not None else None
-
-    def _house_accounts(self) -> set[str]:
-        """Accounts of the exchange that nobody has an API key of: its own and the bots'."""
-        return set(self.exchange.account_names()) - {identity.name for identity in self.identities.all()}

@@ -132,7 +132,7 @@ class _Attempt:
         self.reused = False
 
 
-class _ConnectionLost(Exception):  # noqa: N818 - it never leaves this module
+class _ConnectionLost(Exception):
     """The connection ended before an answer began."""
 
 

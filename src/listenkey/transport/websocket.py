@@ -45,10 +45,8 @@ def _silent_logger() -> logging.Logger:
 _LOGGER: Final = _silent_logger()
 
 
-class PicowsSocket(WSListener):  # type: ignore[misc]  # picows' own class is compiled and has no types at run time
-    """
-    One connection; made by `connect`.
-    """
+class PicowsSocket(WSListener):
+    """One connection; made by `connect`."""
 
     def __init__(
         self,
@@ -192,7 +190,7 @@ def _handshake_error(error: WSError, host: str) -> VenueError | Unreachable | Pr
         return Retired(status, None, what)
     if status in (401, 403):
         return Refused(status, None, what)
-    if status >= 500:  # noqa: PLR2004
+    if status >= 500:
         return VenueDown(status, None, what)
     return VenueError(status, None, what)
 
@@ -200,7 +198,7 @@ def _handshake_error(error: WSError, host: str) -> VenueError | Unreachable | Pr
 def _close_reason(frame: WSFrame) -> Disconnected:
     """The other side's close code and words; both may be missing or garbage."""
     payload = frame.get_payload_as_bytes()
-    if len(payload) < 2:  # noqa: PLR2004
+    if len(payload) < 2:
         return Disconnected(None, "closed by the other side")
     code = int.from_bytes(payload[:2], "big")
     return Disconnected(code, clean(payload[2:].decode("utf-8", "replace")) or "closed by the other side")

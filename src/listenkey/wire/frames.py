@@ -191,7 +191,7 @@ def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) 
 
 
 def read_payload(payload: bytes) -> Event | Unreadable:
-    """As `read`, for an event known to have no envelope."""
+    """As `read`, for an event known to have no envelope. The raw of a `Received` always gives its event again."""
     event = _fast(payload) if len(payload) <= FRAME_BYTES_MAX else None
     if event is not None:
         return event
@@ -339,13 +339,23 @@ def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event,
     # Only where a key was found is the JSON written anew; elsewhere it stays as it came, to the byte.
     raw = payload if masked == tree else msgspec.json.encode(masked, enc_hook=_number)
     kind = event_class(name, tree)
-    if kind is not None:
-        return build(kind, tree, name), raw
+    event = _unknown_event(masked, raw) if kind is None else build(kind, tree, name)
+    if raw is payload:
+        return event, raw
+    # A journal keeps the raw and reads it again, so it must say the same. It would not if a "key" was chosen to equal
+    # one of the venue's own words, or if many short ones made the JSON longer than a frame may be.
+    again = read_payload(raw)
+    if isinstance(again, Unreadable) or type(again) is not type(event):
+        raise Misfit("the event can't be kept without a listen key in it")
+    return (event if isinstance(event, ListenKeyExpired) else again), raw
+
+
+def _unknown_event(tree: dict[str, Any], raw: bytes) -> UnknownEvent:
     try:
         event_ms = exact_int(tree.get("E"), "E")
     except Misfit:
         event_ms = None
-    return UnknownEvent(masked["e"], event_ms, raw), raw
+    return UnknownEvent(tree["e"], event_ms, raw)
 
 
 # --- Keys -------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ place, cancel or withdraw anything, whatever permissions its API key has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -162,9 +161,8 @@ def signed_get(
     check_allowed("GET", path)
     if not 0 < recv_window_ms < venue.RECV_WINDOW_BELOW_MS:
         raise UsageError(f"recv_window_ms must be from 1 to {venue.RECV_WINDOW_BELOW_MS - 1}")
-    pairs = list(params.items() if isinstance(params, Mapping) else params)
-    if taken := {"timestamp", "recvWindow", "signature"} & {name for name, _ in pairs}:
+    if taken := {"timestamp", "recvWindow", "signature"} & params.keys():
         raise UsageError(f"{', '.join(sorted(taken))}: added here, don't pass it")
-    pairs += [("recvWindow", recv_window_ms), ("timestamp", timestamp_ms)]
     signer = signer or Signer.of(credentials)
-    return Request("GET", path, signer.signed(encode(pairs)), credentials.api_key, timeout_s)
+    text = encode({**params, "recvWindow": recv_window_ms, "timestamp": timestamp_ms})
+    return Request("GET", path, signer.signed(text), credentials.api_key, timeout_s)

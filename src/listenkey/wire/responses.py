@@ -118,9 +118,9 @@ def read(response: Response, hide: Iterable[Secret] = ()) -> JsonValue:
     if not 200 <= response.status <= 299:
         raise refusal(response, hide)
     value = _json(response, hide)
-    code, _ = _code_and_message(value)
     # A success with an error inside is not documented; if it ever comes, taking it for a success would be worse.
-    if code is not None and code < 0:
+    if (_code_and_message(value)[0] or 0) < 0:
+        del value  # It may repeat a key, and some handlers print the variables of every frame.
         raise refusal(response, hide)
     return value
 
@@ -132,15 +132,22 @@ def listen_key_answer(response: Response, hide: Iterable[Secret] = ()) -> Option
     Raises:
         VenueError, ProtocolError: As `read`; also ProtocolError for an answer without a usable key.
     """
-    value = read(response, hide)
+    outcome = _listen_key(read(response, hide))
+    # Raised here, where no variable holds the answer: some handlers print the variables of every frame.
+    if isinstance(outcome, errors.ProtocolError):
+        raise outcome
+    return outcome
+
+
+def _listen_key(value: JsonValue) -> OptionsCreateListenKeyV1Resp | errors.ProtocolError:
     if not isinstance(value, dict):
-        raise errors.ProtocolError(f"the answer to POST is {_kind(value)}, not an object", _shape(value))
+        return errors.ProtocolError(f"the answer to POST is {_kind(value)}, not an object", _shape(value))
     key = value.get("listenKey")
     if not isinstance(key, str) or not key:
-        raise errors.ProtocolError("the answer to POST holds no listenKey", _shape(value))
+        return errors.ProtocolError("the answer to POST holds no listenKey", _shape(value))
     # It goes into URLs and frames, so what could break out of them is no key.
     if len(key) > LISTEN_KEY_MAX or any(not "!" <= letter <= "~" for letter in key):
-        raise errors.ProtocolError("the answer to POST holds a listenKey of impossible characters", _shape(value))
+        return errors.ProtocolError("the answer to POST holds a listenKey of impossible characters", _shape(value))
     expiration = _epoch_ms(value.get("expiration"))
     used = {"listenKey"} if expiration is None and value.get("expiration") is not None else {"listenKey", "expiration"}
     return OptionsCreateListenKeyV1Resp(

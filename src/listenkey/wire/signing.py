@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RSA_BITS_MIN: Final = 2048
 """Below this an RSA key can be broken; Binance asks for 2048 or 4096 as well."""
 
-Params: TypeAlias = Mapping[str, str | int | None] | Iterable[tuple[str, str | int | None]]
+Params: TypeAlias = Mapping[str, str | int | None]
 """Names and values of a query, in the order they are sent. None is left out."""
 
 
@@ -37,9 +37,8 @@ def encode(params: Params) -> str:
         UsageError: A value is neither a text nor an integer. A float is refused because its digits are not the ones
             that were written.
     """
-    pairs = params.items() if isinstance(params, Mapping) else params
     parts = []
-    for name, value in pairs:
+    for name, value in params.items():
         if value is None:
             continue
         # bool is an int to Python and `true` to the venue; a float or Decimal has several spellings.

@@ -25,7 +25,7 @@ NUMBER: Final = re.compile(r"-?[0-9]{1,24}(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,2})?
 """What is turned into a Decimal. Longer ones are no amount of this venue, and arithmetic with them can be made slow."""
 
 
-class NotJson(ValueError):  # noqa: N818 - it says what the text is
+class NotJson(ValueError):
     """The text is not JSON as the venue documents it; the message says why without quoting it."""
 
 

@@ -68,8 +68,8 @@ def test_a_bug_is_two_lines_and_with_debug_a_traceback_without_secrets(capsys: p
 
 
 def test_a_group_of_errors_is_told_by_the_one_that_explains_it(capsys: pytest.CaptureFixture[str]) -> None:
-    group = BaseExceptionGroup("tasks", [RuntimeError("x"), errors.Refused(401)])
-    assert exits.tell(ExceptionGroup("outer", [group])) == 3  # type: ignore[list-item]
+    group = ExceptionGroup("tasks", [RuntimeError("x"), errors.Refused(401)])
+    assert exits.tell(ExceptionGroup("outer", [group])) == 3
     assert "HTTP 401" in capsys.readouterr().err
 
 

@@ -10,11 +10,12 @@ from listenkey.cli.follow import follow
 from listenkey.cli.running import Stop
 from listenkey.cli.summary import Tally
 from listenkey.errors import Refused
+from listenkey.items import Item
 from tests.unit.cli.making import FakeStream, ListShow, live, order_event, update
 
 
 async def test_all_items_are_shown_and_counted_until_asked_to_stop() -> None:
-    items = [live(), *(update(order_event(t=number)) for number in range(50))]
+    items: list[Item] = [live(), *(update(order_event(t=number)) for number in range(50))]
     stream, show, tally, stop = FakeStream(items), ListShow(), Tally(), Stop()
     following = asyncio.create_task(follow(stop, stream, show, tally))
     await asyncio.wait_for(stream.idle.wait(), 5)

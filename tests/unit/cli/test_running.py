@@ -39,8 +39,8 @@ async def test_a_signal_starts_the_clock_and_a_second_one_does_not_wait(monkeypa
         def start(self) -> None:
             assert self.daemon
 
-    monkeypatch.setattr(running.os, "_exit", ends.append)
-    monkeypatch.setattr(running.threading, "Timer", Clock)
+    monkeypatch.setattr("os._exit", ends.append)
+    monkeypatch.setattr("threading.Timer", Clock)
     stop = Stop(exit_code=5)
     said: list[str] = []
     stop.last_words.append(lambda: said.append("bye"))
@@ -71,9 +71,9 @@ async def test_putting_away_raises_what_went_wrong_and_lets_us_be_cancelled() ->
     async def fail() -> None:
         raise ValueError("broken")
 
+    failing = asyncio.create_task(fail())
+    await asyncio.sleep(0)
     with pytest.raises(ValueError, match="broken"):
-        failing = asyncio.create_task(fail())
-        await asyncio.sleep(0)
         await put_away(failing)
 
     entered = asyncio.Event()

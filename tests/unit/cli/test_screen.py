@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import pty
@@ -42,7 +43,8 @@ async def read_until(descriptor: int, wanted: bytes) -> bytes:
             while wanted not in got:
                 await ready.wait()
                 ready.clear()
-                got += os.read(descriptor, 65536)
+                with contextlib.suppress(BlockingIOError):
+                    got += os.read(descriptor, 65536)
     finally:
         loop.remove_reader(descriptor)
     return got
@@ -73,11 +75,13 @@ async def test_an_end_by_force_gives_the_terminal_back_too(terminal: tuple[int, 
         await read_until(ours, BACK_TO_NORMAL)
 
 
-async def test_a_frame_that_did_not_change_is_not_sent_again(terminal: tuple[int, int]) -> None:
+async def test_a_frame_that_did_not_change_is_not_sent_again(
+    terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, theirs = terminal
     show = ScreenShow(Stop(), healthy, "sandbox", theirs)
     sent: list[bytes] = []
-    show.output.write = sent.append  # type: ignore[method-assign]
+    monkeypatch.setattr(show.output, "write", sent.append)
     show._draw()
     show._draw()
     assert len(sent) == 1

@@ -20,7 +20,7 @@ from listenkey.transport import address
         ("https://gate.example:8443/binance", "gate.example"),
     ],
 )
-def test_encrypted_to_anywhere_and_plain_to_this_machine(url, host):
+def test_encrypted_to_anywhere_and_plain_to_this_machine(url: str, host: str) -> None:
     assert address.check(url) == host
 
 
@@ -38,7 +38,7 @@ def test_encrypted_to_anywhere_and_plain_to_this_machine(url, host):
         "http://[fe80::1]",
     ],
 )
-def test_plain_text_stays_at_home(url):
+def test_plain_text_stays_at_home(url: str) -> None:
     with pytest.raises(UsageError, match=r"in plain text; use (http|ws)s://"):
         address.check(url)
 
@@ -59,7 +59,7 @@ def test_plain_text_stays_at_home(url):
         "https://eapi.binance.com/a b",
     ],
 )
-def test_what_is_no_address_is_refused_without_being_repeated(url):
+def test_what_is_no_address_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         address.check(url)
     assert "word" not in str(caught.value)
@@ -68,10 +68,10 @@ def test_what_is_no_address_is_refused_without_being_repeated(url):
 @pytest.mark.parametrize(
     "host", ["eapi.binance.com", "BINANCE.COM", "testnet.binancefuture.com.", "localhost", "127.0.0.1", "::1"]
 )
-def test_the_venue_is_known(host):
+def test_the_venue_is_known(host: str) -> None:
     assert address.is_venue(host)
 
 
 @pytest.mark.parametrize("host", ["binance.com.evil.example", "notbinance.com", "binance.org", "10.0.0.1"])
-def test_strangers_are_strangers(host):
+def test_strangers_are_strangers(host: str) -> None:
     assert not address.is_venue(host)

@@ -14,11 +14,11 @@ class Fake:
     async def aclose(self) -> None: ...
 
 
-async def test_a_fake_of_two_methods_is_enough():
+async def test_a_fake_of_two_methods_is_enough() -> None:
     fake: Http = Fake()
     assert await AsyncUserDataStreamsApi("key", http=fake).server_time() == 1795330000123
 
 
-def test_the_real_one_is_no_more():
+def test_the_real_one_is_no_more() -> None:
     real: Http = AiohttpClient()
     assert {name for name in dir(real) if not name.startswith("_")} == {"send", "aclose"}

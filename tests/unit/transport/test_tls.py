@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from listenkey.transport import tls
 from tests.unit.transport.certificates import self_signed
 
 
-def test_it_verifies_names_and_certificates_from_tls_1_2_on():
+def test_it_verifies_names_and_certificates_from_tls_1_2_on() -> None:
     context = tls.context()
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -19,7 +21,7 @@ def test_it_verifies_names_and_certificates_from_tls_1_2_on():
     assert tls.context() is context
 
 
-def test_the_environment_adds_and_takes_nothing_away(tmp_path, monkeypatch):
+def test_the_environment_adds_and_takes_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     system = tmp_path / "system.pem"
     system.write_bytes(self_signed(tmp_path, "10.0.0.1").certificate.read_bytes())
     added = self_signed(tmp_path, "10.0.0.2").certificate
@@ -33,7 +35,9 @@ def test_the_environment_adds_and_takes_nothing_away(tmp_path, monkeypatch):
     assert context.verify_mode is ssl.CERT_REQUIRED
 
 
-def test_a_system_that_keeps_its_authorities_elsewhere_is_found(tmp_path, monkeypatch):
+def test_a_system_that_keeps_its_authorities_elsewhere_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bundle = self_signed(tmp_path, "10.0.0.1").certificate
     paths = ssl.get_default_verify_paths()._replace(openssl_cafile="/none", openssl_capath=str(tmp_path / "none"))
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
@@ -42,7 +46,9 @@ def test_a_system_that_keeps_its_authorities_elsewhere_is_found(tmp_path, monkey
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a certificate"])
-def test_an_unreadable_file_is_told_and_not_passed_over(tmp_path, monkeypatch, content):
+def test_an_unreadable_file_is_told_and_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any
+) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content)

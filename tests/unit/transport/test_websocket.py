@@ -29,14 +29,10 @@ class Heard:
         self.pongs: list[int] = []
         self.batches = 0
         self.lost: asyncio.Future[Disconnected] = asyncio.get_running_loop().create_future()
-        self.changed = asyncio.Condition()
+        self.changed = asyncio.Event()
 
     def _note(self) -> None:
-        asyncio.ensure_future(self._notify())
-
-    async def _notify(self) -> None:
-        async with self.changed:
-            self.changed.notify_all()
+        self.changed.set()
 
     def on_message(self, message: bytes) -> None:
         self.messages.append(message)
@@ -54,8 +50,10 @@ class Heard:
         self.lost.set_result(reason)
 
     async def until(self, what: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10), self.changed:
-            await self.changed.wait_for(what)
+        async with asyncio.timeout(10):
+            while not what():
+                self.changed.clear()
+                await self.changed.wait()
 
 
 @asynccontextmanager

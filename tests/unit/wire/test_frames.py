@@ -276,7 +276,7 @@ def test_the_deepest_that_is_read() -> None:
 
 def test_the_largest_that_is_read() -> None:
     filler = FRAME_BYTES_MAX - len(FILL) + len("TEST")
-    assert received(read(FILL.replace(b"TEST", b"T" * filler)))
+    received(read(FILL.replace(b"TEST", b"T" * filler)))
     unreadable(read(FILL.replace(b"TEST", b"T" * (filler + 1))))
     unreadable(Unwrapper(Secret(KEY)).read(enveloped(FILL.replace(b"TEST", b"T" * filler))))
 
@@ -328,12 +328,18 @@ def mutants(draw: st.DrawFn) -> bytes:
 @given(st.binary(max_size=300) | mutants() | json_values.map(lambda value: json.dumps(value).encode()))
 def test_no_frame_raises_and_what_is_kept_is_json(frame: bytes) -> None:
     unwrapper = Unwrapper(Secret(KEY))
-    for one in (unwrapper.read(frame), unwrapper.read(enveloped(frame)), read(frame)):
+    for one in (
+        unwrapper.read(frame),
+        unwrapper.read(enveloped(frame)),
+        read(frame),
+        read(enveloped(frame, "listenKey")),
+    ):
         if isinstance(one, Received):
             json.loads(one.raw)
             assert json.dumps(one.event.to_dict())
             assert unknown_fields(one.raw, one.event) is not None
-            repr(one)
+            assert read_payload(one.raw) == one.event
+            assert repr(one)
         else:
             assert isinstance(one, (Control, Unreadable))
 
@@ -376,6 +382,18 @@ def test_a_key_in_an_unknown_event_or_an_unknown_field_is_replaced() -> None:
     assert KEY not in repr(one)
     by_name = received(read(b'{"e":"' + KEY.encode() + b'"}', [Secret(KEY)]))
     assert KEY not in by_name.event.type
+
+
+@pytest.mark.parametrize("name", ["listenKey", "listenKeyExpired"])
+def test_a_stream_named_like_a_word_of_the_venue_is_told_as_unreadable(name: str) -> None:
+    frame = enveloped((EXPIRED % KEY).encode(), name)
+    kept = unreadable(read(frame))
+    assert kept.reason == "the event can't be kept without a listen key in it"
+    assert KEY.encode() not in kept.body
+
+
+def test_many_short_keys_do_not_make_a_raw_that_is_too_large() -> None:
+    assert unreadable(read(b'{"e":"NEW","listenKeys":[%s"a"]}' % (b'"a",' * 200_000))).size < FRAME_BYTES_MAX
 
 
 def test_a_short_stream_name_spoils_no_json() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -55,14 +56,14 @@ def error_of(status: int, body: bytes = b"{}", *headers: tuple[str, str]) -> err
     return caught.value
 
 
-def test_every_error_fixture_is_listed():
+def test_every_error_fixture_is_listed() -> None:
     on_disk = {path.name for path in FIXTURES.glob("error_*.json")} - {"error_catalog.json"}
     assert {entry["file"] for entry in ERRORS} == on_disk
     assert set(EXPECTED) <= on_disk
 
 
 @pytest.mark.parametrize("entry", ERRORS, ids=lambda entry: entry["file"])
-def test_documented_errors_with_their_documented_status(entry):
+def test_documented_errors_with_their_documented_status(entry: dict[str, Any]) -> None:
     body = (FIXTURES / entry["file"]).read_bytes()
     error = error_of(entry["http_status"], body)
     assert type(error) is EXPECTED.get(entry["file"], errors.VenueError)
@@ -107,7 +108,7 @@ def test_documented_errors_with_their_documented_status(entry):
         (200, -9, errors.VenueError),
     ],
 )
-def test_the_status_decides_first_and_the_code_after_it(status, code, expected):
+def test_the_status_decides_first_and_the_code_after_it(status: int, code: Any, expected: Any) -> None:
     assert type(error_of(status, said(code))) is expected
 
 
@@ -129,7 +130,7 @@ def test_the_status_decides_first_and_the_code_after_it(status, code, expected):
     ],
 )
 @pytest.mark.parametrize("body", [PAGE, b"", b"{", b"\x1f\x8b\x08"], ids=["page", "empty", "cut", "gzip"])
-def test_a_page_is_an_error_and_never_a_success(status, expected, body):
+def test_a_page_is_an_error_and_never_a_success(status: int, expected: Any, body: Any) -> None:
     error = error_of(status, body)
     assert type(error) is expected
     assert "could not be satisfied" not in str(error)
@@ -137,7 +138,7 @@ def test_a_page_is_an_error_and_never_a_success(status, expected, body):
         assert error.code is None
 
 
-def test_a_firewall_asks_for_a_minute_at_least():
+def test_a_firewall_asks_for_a_minute_at_least() -> None:
     for wait, expected in (("5", 60.0), ("600", 600.0)):
         error = error_of(403, PAGE, ("retry-after", wait))
         assert isinstance(error, errors.RateLimited)
@@ -163,7 +164,7 @@ def test_a_firewall_asks_for_a_minute_at_least():
         ("", None),
     ],
 )
-def test_retry_after_is_read_or_ignored(text, seconds):
+def test_retry_after_is_read_or_ignored(text: str, seconds: Any) -> None:
     error = error_of(429, said(-1008), ("DATE", "Sun, 22 Nov 2026 12:00:00 GMT"), ("rEtRy-AfTeR", text))
     assert isinstance(error, errors.RateLimited)
     assert error.retry_after_s == seconds
@@ -180,13 +181,13 @@ def test_retry_after_is_read_or_ignored(text, seconds):
         ("until 1660090423228", (("Retry-After", "1"), ("Date", "Sun, 22 Nov 2026 12:00:00 GMT")), 1660090423228),
     ],
 )
-def test_a_ban_says_until_when(message, headers, until_ms):
+def test_a_ban_says_until_when(message: str, headers: Any, until_ms: Any) -> None:
     error = error_of(418, said(-1003, message), *headers)
     assert isinstance(error, errors.Banned)
     assert error.until_ms == until_ms
 
 
-def test_the_venues_words_are_cleaned():
+def test_the_venues_words_are_cleaned() -> None:
     secret = Secret("my-odd-key")
     body = said(-2015, f"key my-odd-key or {KEY}\x1b[31m\r\nforged line")
     with pytest.raises(errors.Refused) as caught:
@@ -195,11 +196,11 @@ def test_the_venues_words_are_cleaned():
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'{"listenKey": "x"}', b'{"code": 0, "msg": "success"}'])
-def test_a_success_is_its_json_value(body):
+def test_a_success_is_its_json_value(body: Any) -> None:
     assert read(Response(200, (), body)) == json.loads(body)
 
 
-def test_the_documented_answers_to_post():
+def test_the_documented_answers_to_post() -> None:
     current = listen_key_answer(Response(200, (), (FIXTURES / "listen_key_post.json").read_bytes()))
     assert current == OptionsCreateListenKeyV1Resp(KEY, 1762855900452)
     legacy = listen_key_answer(Response(200, (), (FIXTURES / "legacy_listen_key_post.json").read_bytes()))
@@ -221,14 +222,14 @@ def test_the_documented_answers_to_post():
         ("[]", None),
     ],
 )
-def test_an_expiration_of_any_kind_does_no_harm(expiration, read_as):
+def test_an_expiration_of_any_kind_does_no_harm(expiration: str, read_as: Any) -> None:
     answer = listen_key_answer(Response(200, (), b'{"listenKey": "k", "expiration": %s}' % expiration.encode()))
     assert answer.expiration == read_as
     # What could not be read is kept as it came.
     assert ("expiration" in answer.extra) == (read_as is None and expiration != "null")
 
 
-def test_unknown_keys_are_kept():
+def test_unknown_keys_are_kept() -> None:
     answer = listen_key_answer(Response(200, (), b'{"listenKey": "k", "region": "x", "expiration": 5}'))
     assert answer.extra == {"region": "x"}
     assert answer.to_dict() == {"listenKey": "k", "expiration": 5, "region": "x"}
@@ -256,14 +257,14 @@ def test_unknown_keys_are_kept():
     ],
     ids=lambda body: repr(body[:30]),
 )
-def test_a_post_without_a_usable_key_is_an_error(body):
+def test_a_post_without_a_usable_key_is_an_error(body: Any) -> None:
     with pytest.raises(errors.ProtocolError) as caught:
         listen_key_answer(Response(200, (), body))
     assert KEY not in f"{caught.value} {caught.value!r} {caught.value.body!r}"
     assert caught.value.__context__ is None
 
 
-def test_the_answer_to_post_does_not_show_its_key():
+def test_the_answer_to_post_does_not_show_its_key() -> None:
     answer = OptionsCreateListenKeyV1Resp(KEY, 5, {"again": KEY})
     assert KEY not in f"{answer} {answer!r}"
     assert KEY not in repr(Response(200, (), json.dumps(answer.to_dict()).encode()))
@@ -282,12 +283,12 @@ def test_the_answer_to_post_does_not_show_its_key():
         ((), None),
     ],
 )
-def test_the_used_weight_is_read_in_any_case(headers, weight):
+def test_the_used_weight_is_read_in_any_case(headers: Any, weight: Any) -> None:
     assert responses.used_weight_1m(Response(200, headers)) == weight
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"serverTime": "soon"}', b'{"serverTime": -5}'])
-def test_a_time_that_is_none_is_an_error(body):
+def test_a_time_that_is_none_is_an_error(body: Any) -> None:
     assert responses.server_time_answer(Response(200, (), b'{"serverTime": 1762855900452}')) == 1762855900452
     with pytest.raises(errors.ProtocolError, match="serverTime"):
         responses.server_time_answer(Response(200, (), body))
@@ -302,7 +303,7 @@ def test_a_time_that_is_none_is_an_error(body):
         lambda value: json.dumps(value).encode()
     ),
 )
-def test_no_answer_whatever_raises_anything_else(status, headers, body):
+def test_no_answer_whatever_raises_anything_else(status: int, headers: Any, body: Any) -> None:
     told = ""
     try:
         listen_key_answer(Response(status, headers, body))

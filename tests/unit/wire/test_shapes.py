@@ -30,7 +30,7 @@ def tree(name: str) -> Any:
     return parsed.get("data", parsed)
 
 
-EVENTS = [
+EVENTS: list[tuple[str, Any]] = [
     ("account_update", AccountUpdate),
     ("account_update_enveloped", AccountUpdate),
     ("balance_position_update", BalancePositionUpdate),

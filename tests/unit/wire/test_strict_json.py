@@ -6,6 +6,7 @@ import contextlib
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,12 +19,12 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
-def test_every_fixture_is_read(path):
+def test_every_fixture_is_read(path: Path) -> None:
     body = path.read_bytes()
     assert json.dumps(parse(body, SIZE), default=float) == json.dumps(json.loads(body))
 
 
-def test_numbers_keep_every_digit():
+def test_numbers_keep_every_digit() -> None:
     assert parse(b"[4611875134427365377, 9223372036854775807, -9223372036854775808]", SIZE) == [
         4611875134427365377,
         2**63 - 1,
@@ -57,21 +58,21 @@ def test_numbers_keep_every_digit():
     ],
     ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else None,
 )
-def test_the_rest_is_refused(body, words):
+def test_the_rest_is_refused(body: Any, words: str) -> None:
     with pytest.raises(NotJson, match=words) as caught:
         parse(body, 100 if body.isspace() else SIZE)
     assert caught.value.__context__ is None
 
 
-def test_what_says_the_same_twice_is_no_contradiction():
+def test_what_says_the_same_twice_is_no_contradiction() -> None:
     assert parse(b'{"a": 1, "a": 1}', SIZE) == {"a": 1}
 
 
-def test_the_deepest_that_is_taken():
+def test_the_deepest_that_is_taken() -> None:
     assert parse(b"[" * DEPTH_MAX + b"]" * DEPTH_MAX, SIZE) is not None
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_nothing_else_is_ever_raised(body):
+def test_nothing_else_is_ever_raised(body: Any) -> None:
     with contextlib.suppress(NotJson):
         parse(body, SIZE)

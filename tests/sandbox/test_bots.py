@@ -1,0 +1,116 @@
+"""Bursts are exact, the market keeps everyone busy, and the same seed makes the same world."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import pytest
+
+from listenkey.sandbox.bots import Market, burst
+from listenkey.sandbox.exchange import Exchange, Rejected
+from tests.sandbox.trading_kit import NOW_MS, Pit
+
+
+@pytest.mark.parametrize("fills", [1, 2, 3, 500])
+def test_a_burst_makes_exactly_so_many_fills(fills: int) -> None:
+    pit = Pit()
+    assert burst(pit.exchange, "alice", fills, pit.now_ms) == fills
+    assert len(pit.exchange.ledger("alice")["fills"]) == fills
+    told = [each["o"] for each in pit.events("alice") if each["e"] == "ORDER_TRADE_UPDATE"]
+    assert sum(each["x"] == "TRADE" for each in told) == fills
+    assert pit.exchange.open_orders("alice") == []
+
+
+def test_a_burst_in_portions_among_other_orders_is_exact_varied_and_affordable() -> None:
+    pit = Pit()
+    market = Market(pit.exchange, random.Random(1))
+    for _ in range(100):
+        pit.now_ms += 300
+        market.step(pit.now_ms)
+    mine = pit.buy("alice", "1", "1")["orderId"]
+    made = len(pit.exchange.ledger("alice")["fills"])
+    for _ in range(30):
+        pit.now_ms += 100
+        assert burst(pit.exchange, "alice", 50, pit.now_ms) == 50
+    fills = pit.exchange.ledger("alice")["fills"][made:]
+    assert len(fills) == 1_500
+    assert len({(each["symbol"], each["trade_id"]) for each in fills}) == 1_500
+    assert len({each["symbol"] for each in fills}) > 30
+    for key in ("maker", "side"):
+        counts = [sum(each[key] == value for each in fills) for value in {each[key] for each in fills}]
+        assert len(counts) == 2
+        assert min(counts) > 300
+    positions = pit.exchange.position("alice", now_ms=pit.now_ms)
+    assert max(abs(Decimal(each["quantity"])) for each in positions) < Decimal("0.5")
+    assert mine in [each["orderId"] for each in pit.exchange.open_orders("alice")]
+
+
+def test_a_burst_of_the_poor_ends_and_says_so() -> None:
+    pit = Pit()
+    pit.exchange.add_account("poor", pit.now_ms, deposit=Decimal("0.001"))
+    assert burst(pit.exchange, "poor", 10, pit.now_ms) == 0
+    assert pit.exchange.depth(pit.symbol)["asks"] == []
+    with pytest.raises(Rejected):
+        burst(pit.exchange, "nobody", 1, pit.now_ms)
+
+
+def test_the_market_fills_orders_near_the_mark_and_leaves_far_ones_alone() -> None:
+    pit = Pit()
+    market = Market(pit.exchange, random.Random(1))
+    far = pit.buy("alice", "1", "0.1")["orderId"]
+    near = pit.order("alice", "BUY", "1", str(pit.exchange.reference_price(pit.symbol)))["orderId"]
+    for _ in range(100):
+        pit.now_ms += 400
+        market.step(pit.now_ms)
+    found = [each["orderId"] for each in pit.exchange.open_orders("alice")]
+    assert (far in found, near in found) == (True, False)
+    quoted = [pit.exchange.depth(symbol) for symbol in pit.exchange.symbols()]
+    assert sum(bool(each["bids"] and each["asks"]) for each in quoted) > 30
+
+
+def test_a_busy_account_is_filled_a_few_times_a_second_and_does_all_that_orders_do() -> None:
+    pit = Pit()
+    market = Market(pit.exchange, random.Random(1))
+    market.keep_busy("alice")
+    mine = pit.buy("alice", "1", "0.1")["orderId"]
+    end_ms = pit.now_ms + 120_000
+    while (due_ms := market.due_ms()) is not None and due_ms < end_ms:
+        market.step(due_ms)
+    ledger = pit.exchange.ledger("alice")
+    assert 1 < len(ledger["fills"]) / 120 < 10
+    assert {each["status"] for each in ledger["orders"]} >= {"NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED"}
+    assert mine in [each["orderId"] for each in pit.exchange.open_orders("alice")]
+    assert len(pit.exchange.open_orders("alice")) <= 5
+    assert pit.exchange.ledger("bob")["fills"] == []
+
+
+def test_the_house_is_no_customer_and_leaves_no_traces() -> None:
+    pit = Pit()
+    market = Market(pit.exchange, random.Random(1))
+    burst(pit.exchange, "alice", 20, pit.now_ms)
+    market.step(pit.now_ms)
+    assert pit.exchange.account_names() == ["alice", "bob"]
+    assert {each.account for each in pit.exchange.take_events()} == {"alice"}
+    for account in pit.exchange.state.accounts.values():
+        if account.quiet:
+            assert not (account.orders or account.trades or account.bills or account.transitions)
+
+
+def test_the_same_seed_makes_the_same_world_through_expiries() -> None:
+    def world(seed: int) -> tuple[list[object], list[str]]:
+        exchange = Exchange(NOW_MS, seed=seed)
+        exchange.add_account("alice", NOW_MS)
+        market = Market(exchange, random.Random(seed))
+        market.keep_busy("alice")
+        events: list[object] = []
+        now_ms = NOW_MS
+        for number in range(80):
+            now_ms += 20_000 if number % 10 else 1_200_000
+            exchange.advance(now_ms)
+            market.step(now_ms)
+            events += [each.payload for each in exchange.take_events()]
+        return events, exchange.symbols()
+
+    assert world(5) == world(5)
+    assert world(5) != world(6)

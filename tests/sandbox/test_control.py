@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+from listenkey.sandbox.server import Sandbox
+from tests.sandbox.test_signatures import pem_of
+from tests.sandbox.visitor import DEADLINE_S, Visitor, receive_trades
+
+
+async def test_the_ledger_equals_the_stream() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        ws = await visitor.listen()
+        status, answer = await visitor.owner("POST", "burst", {"account": "alice", "fills": 40})
+        assert (status, answer) == (200, {"account": "alice", "fills": 40, "made": 40, "done": True})
+        heard = await receive_trades(ws, 40)
+        _, ledger = await visitor.owner("GET", "ledger?account=alice")
+        assert [(fill["symbol"], fill["trade_id"]) for fill in ledger["fills"]] == heard
+        assert set(ledger) == {"account", "fills", "orders", "keys", "transfers"}
+        assert [row["what"] for row in ledger["keys"]] == ["created"]
+
+
+async def test_a_paced_burst_answers_at_once_or_waits() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        ws = await visitor.listen()
+        asked = {"account": "alice", "fills": 20, "per_second": 400}
+        status, answer = await visitor.owner("POST", "burst", asked)
+        assert (status, answer["done"]) == (202, False)
+        await receive_trades(ws, 20)
+        status, answer = await visitor.owner("POST", "burst", asked | {"wait": True})
+        assert (status, answer["made"], answer["done"]) == (200, 20, True)
+
+
+async def test_accounts_are_added_and_trade_by_themselves() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        status, bob = await visitor.owner("POST", "accounts", {"name": "bob"})
+        assert (status, set(bob)) == (200, {"name", "api_key", "api_secret"})
+        assert (await visitor.owner("POST", "accounts", {"name": "bob"}))[0] == 409
+        status, second = await visitor.owner("POST", "accounts", {"name": "bob", "another_key": True})
+        assert second["api_key"] != bob["api_key"]
+        await visitor.owner("POST", "burst", {"account": "bob", "fills": 2})
+        assert len(sandbox.ledger("bob")["fills"]) == 2
+        assert sandbox.ledger("alice")["fills"] == []
+        _, listed = await visitor.owner("GET", "accounts")
+        assert [each["name"] for each in listed] == ["alice", "bob", "bob"]
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+async def test_an_api_key_may_sign_with_a_private_key(kind: Any) -> None:
+    ed = ed25519.Ed25519PrivateKey.generate()
+    private = ed if kind == "ed25519" else rsa.generate_private_key(65537, 2048)
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        asked = {"name": "alice", "public_key": pem_of(private)}
+        status, made = await visitor.owner("POST", "accounts", asked)
+        assert (status, made["api_secret"]) == (200, "")
+        text = f"timestamp={sandbox.now_ms}"
+        if isinstance(private, rsa.RSAPrivateKey):
+            from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+            from cryptography.hazmat.primitives.hashes import SHA256
+
+            raw = private.sign(text.encode(), PKCS1v15(), SHA256())
+        else:
+            raw = private.sign(text.encode())
+        signature = quote(base64.b64encode(raw).decode(), safe="")
+        headers = {"X-MBX-APIKEY": made["api_key"]}
+        path = f"/eapi/v1/marginAccount?{text}&signature="
+        assert (await visitor.call("GET", path + signature, headers=headers))[0] == 200
+        status, answer = await visitor.call("GET", path + "AAAA", headers=headers)
+        assert (status, answer["code"]) == (400, -1022)
+        with pytest.raises(ValueError, match="PEM"):
+            sandbox.register_public_key("alice", "no key")
+
+
+async def test_the_clock_is_moved() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        _, before = await visitor.owner("GET", "clock")
+        status, after = await visitor.owner("POST", "clock", {"advance_ms": 3_600_000})
+        assert status == 200
+        assert 3_600_000 <= after["now_ms"] - before["now_ms"] < 3_700_000
+        _, told = await visitor.call("GET", "/eapi/v1/time")
+        assert told["serverTime"] >= after["now_ms"]
+        assert (await visitor.owner("POST", "clock", {"advance_ms": -1}))[0] == 400
+
+
+async def test_faults_are_put_in_listed_and_taken_out() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        status, fault = await visitor.owner("POST", "faults", {"kind": "http_status", "status": 503, "count": 2})
+        assert (status, fault["left"], fault["struck"]) == (200, 2, 0)
+        assert (await visitor.call("GET", "/eapi/v1/time"))[0] == 503
+        _, listed = await visitor.owner("GET", "faults")
+        assert [(each["id"], each["left"], each["struck"]) for each in listed] == [(fault["id"], 1, 1)]
+        assert await visitor.owner("DELETE", f"faults?id={fault['id']}") == (200, {"taken_out": 1})
+        assert (await visitor.call("GET", "/eapi/v1/time"))[0] == 200
+        status, wrong = await visitor.owner("POST", "faults", {"kind": "nope"})
+        assert status == 400
+        assert "drop_sockets" in wrong["error"]
+
+
+async def test_switches_transfers_market_and_meters() -> None:
+    async with Sandbox(market=True) as sandbox, Visitor(sandbox) as visitor:
+        assert (await visitor.owner("POST", "market", {"running": False})) == (200, {"running": False})
+        status, switches = await visitor.owner("POST", "switches", {"weight_per_minute": 400})
+        assert (status, switches["weight_per_minute"]) == (200, 400)
+        assert (await visitor.owner("GET", "switches"))[1] == switches
+        assert (await visitor.owner("POST", "switches", {"weight_per_minute": "x"}))[0] == 400
+        before = len(sandbox.ledger("alice")["transfers"])
+        assert (await visitor.owner("POST", "transfer", {"account": "alice", "amount": "12.5"}))[0] == 200
+        assert len(sandbox.ledger("alice")["transfers"]) == before + 1
+        for amount in ("x", "NaN", None, "-99999999999"):
+            assert (await visitor.owner("POST", "transfer", {"account": "alice", "amount": amount}))[0] == 400
+        await visitor.key()
+        _, meters = await visitor.owner("GET", "meters")
+        assert meters["requests"] == {"POST /eapi/v1/listenKey": 1}
+        assert sum(meters["weight_by_minute"].values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "body", "status"),
+    [
+        ("GET", "nope", None, 404),
+        ("PUT", "faults", None, 404),
+        ("GET", "ledger", None, 400),
+        ("GET", "ledger?account=nobody", None, 404),
+        ("POST", "burst", {"account": "nobody", "fills": 1}, 404),
+        ("POST", "burst", {"account": "alice", "fills": -1}, 400),
+        ("POST", "burst", {"account": "alice", "fills": 1, "per_second": 0}, 400),
+        ("POST", "accounts", {"name": "a b"}, 400),
+        ("POST", "accounts", {}, 400),
+        ("POST", "faults", {}, 400),
+        ("POST", "faults", {"kind": "mute", "account": "nobody"}, 400),
+        ("POST", "market", {}, 400),
+        ("POST", "clock", [], 400),
+        ("DELETE", "faults?id=x", None, 400),
+    ],
+)
+async def test_wrong_calls_are_told_what_would_be_right(method: Any, name: Any, body: Any, status: Any) -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        answered, answer = await visitor.owner(method, name, body)
+        assert answered == status
+        assert len(answer["error"]) > 10
+
+
+async def test_bursts_of_two_accounts_at_once() -> None:
+    async with Sandbox(market=False, accounts=("alice", "bob")) as sandbox, Visitor(sandbox) as visitor:
+        other = Visitor(sandbox, sandbox.accounts[1])
+        async with other, asyncio.timeout(DEADLINE_S):
+            ours, theirs = await visitor.listen(), await other.listen()
+            await asyncio.gather(sandbox.burst("alice", 100), sandbox.burst("bob", 100))
+            for ws, name in ((ours, "alice"), (theirs, "bob")):
+                told = [(fill["symbol"], fill["trade_id"]) for fill in sandbox.ledger(name)["fills"]]
+                assert await receive_trades(ws, 100) == told

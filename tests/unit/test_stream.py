@@ -1,0 +1,139 @@
+"""The driver's own duties: arguments, errors, ends. What a stream does is in tests/promises."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from listenkey import Live, UserStream, Venue
+from listenkey.core.timing import Timing
+from listenkey.errors import Refused, Retired, UsageError
+from listenkey.testing import LocalSandbox
+
+
+def stream(sandbox: LocalSandbox, **arguments: object) -> UserStream:
+    settings: dict[str, object] = {"api_key": sandbox.api_key, "venue": sandbox.venue} | arguments
+    return UserStream(**settings)  # type: ignore[arg-type]
+
+
+def test_arguments_that_cant_be_right_are_refused_before_any_io() -> None:
+    with pytest.raises(UsageError, match="no API key"):
+        UserStream(api_key="")
+    with pytest.raises(UsageError, match="production, legacy, testnet"):
+        UserStream(api_key="k", venue="moon")
+    with pytest.raises(UsageError, match="memory only"):
+        UserStream(api_key="k", journal="fills.db")
+    with pytest.raises(UsageError, match="not both"):
+        UserStream(api_key="k", api_secret="s", private_key="p")
+
+
+def test_the_alias_stands_for_the_key_and_does_not_hold_it() -> None:
+    one, other = UserStream(api_key="A" * 64), UserStream(api_key="B" * 64)
+    assert one.account != other.account
+    assert len(one.account) == 8
+    assert "A" * 4 not in repr(vars(one))
+
+
+async def test_reading_before_opening_and_opening_twice_are_mistakes(binance_options_sandbox: LocalSandbox) -> None:
+    made = stream(binance_options_sandbox)
+    with pytest.raises(UsageError, match="open the stream first"):
+        await anext(made)
+    async with made:
+        with pytest.raises(UsageError, match="opened once"):
+            await made.__aenter__()
+
+
+async def test_a_wrong_api_key_raises_while_iterating(binance_options_sandbox: LocalSandbox) -> None:
+    async with stream(binance_options_sandbox, api_key="x" * 64) as made:
+        with pytest.raises(Refused) as caught:
+            async for _ in made:
+                pass
+        assert caught.value.http_status == 401
+        assert made.health().status == "FAILED"
+        assert "x" * 8 not in str(caught.value)
+
+
+async def test_a_retired_address_raises(binance_options_sandbox: LocalSandbox) -> None:
+    binance_options_sandbox.fault("retire_endpoint")
+    async with stream(binance_options_sandbox) as made:
+        with pytest.raises(Retired):
+            await anext(made)
+
+
+def test_plain_text_to_another_machine_is_refused() -> None:
+    for venue in (Venue("http://192.0.2.1", "wss://x.test"), Venue("https://x.test", "ws://192.0.2.1")):
+        with pytest.raises(UsageError, match="plain text"):
+            UserStream(api_key="k", venue=venue)
+
+
+async def test_closing_ends_the_iteration_and_keeps_the_key(binance_options_sandbox: LocalSandbox) -> None:
+    made = stream(binance_options_sandbox)
+    async with made:
+        assert isinstance(await anext(made), Live)
+    assert [item async for item in made] == []
+    assert made.health().status == "ENDED"
+    await made.aclose()
+    assert "DELETE" not in str(binance_options_sandbox.meters()["requests"])
+
+
+async def test_the_key_is_closed_when_told_so(binance_options_sandbox: LocalSandbox) -> None:
+    async with stream(binance_options_sandbox, close_key_on_exit=True) as made:
+        await anext(made)
+    assert "DELETE" in str(binance_options_sandbox.meters()["requests"])
+
+
+async def test_a_stream_that_is_left_in_the_middle_of_opening_leaves_no_task(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    binance_options_sandbox.fault("hang_http")
+    before = asyncio.all_tasks()
+    async with stream(binance_options_sandbox):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("form", ["subscribe", "path", "query", "streams"])
+async def test_every_form_of_address_brings_events(binance_options_sandbox: LocalSandbox, form: str) -> None:
+    from dataclasses import replace
+
+    from listenkey import Attach
+
+    venue = replace(binance_options_sandbox.venue, attach=Attach(form))
+    async with stream(binance_options_sandbox, venue=venue) as made:
+        await anext(made)
+        await asyncio.to_thread(binance_options_sandbox.burst, 3)
+        for _ in range(12):
+            item = await anext(made)
+        assert item.seq == 13
+
+
+async def test_the_legacy_generation_is_read_and_so_is_the_change_in_mid_life(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with stream(binance_options_sandbox) as made:
+        await anext(made)
+        generations = set()
+        for generation in ("current", "legacy"):
+            binance_options_sandbox.set_switches(generation=generation)
+            await asyncio.to_thread(binance_options_sandbox.burst, 3)
+            while generation not in generations:
+                item = await anext(made)
+                generations.add(item.event.generation)  # type: ignore[union-attr]
+        assert made.health().gaps == 0
+
+
+async def test_nothing_that_is_logged_shows_a_key(
+    binance_options_sandbox: LocalSandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with stream(binance_options_sandbox, timing=Timing(renew_after_s=0.2)) as made:
+        await anext(made)
+        binance_options_sandbox.fault("expire_key")
+        while made.health().reconnects + made.health().gaps == 0:
+            await anext(made)
+        keys = [key["listen_key"] for key in binance_options_sandbox.ledger()["keys"] if "listen_key" in key]
+    assert caplog.text, "the driver tells what it does"
+    for secret in (binance_options_sandbox.api_key, binance_options_sandbox.api_secret, *keys):
+        assert secret not in caplog.text
