@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections import defaultdict
 from decimal import Decimal
@@ -68,10 +69,8 @@ class Watcher:
 
     def act(self, move: tuple[Any, ...]) -> None:
         kind, *rest = move
-        try:
+        with contextlib.suppress(Rejected):
             getattr(self, f"do_{kind}")(*rest)
-        except Rejected:
-            pass
         for emission in self.exchange.take_events():
             self.read(emission.account, emission.payload)
         self.check_world()

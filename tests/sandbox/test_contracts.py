@@ -39,6 +39,6 @@ def test_symbols_are_spelled_as_documented() -> None:
 
 def test_a_call_pays_above_its_strike_and_a_put_below() -> None:
     call, put = contracts_for(UNDERLYINGS[0], expiries_at(NOW_MS)[0], 0, Decimal(90_000))[4:6]
-    assert (call.strike, call.option_side, put.option_side) == (90_000, "CALL", "PUT")
+    assert (int(call.strike), call.option_side, put.option_side) == (90_000, "CALL", "PUT")
     assert [call.payoff(Decimal(index)) for index in (89_000, 91_000)] == [0, 1_000]
     assert [put.payoff(Decimal(index)) for index in (89_000, 91_000)] == [1_000, 0]

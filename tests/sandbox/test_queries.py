@@ -42,7 +42,7 @@ def test_windows_that_make_no_sense_or_reach_too_far_are_refused() -> None:
         ({"limit": 0}, -6008),
     ):
         with pytest.raises(Rejected) as caught:
-            pit.exchange.user_trades("alice", pit.symbol, now_ms=pit.now_ms, **more)  # type: ignore[arg-type]
+            pit.exchange.user_trades("alice", pit.symbol, now_ms=pit.now_ms, **more)
         assert caught.value.code == code
     for symbol in ("NO-SUCH-1-C", ""):
         with pytest.raises(Rejected) as caught:
@@ -84,7 +84,7 @@ def test_finished_orders_are_kept_five_days_and_unfilled_cancels_are_found_for_t
     now_ms = pit.now_ms
 
     def history(later_ms: int, **more: int) -> list[int]:
-        rows = exchange.history_orders("alice", symbol, now_ms=now_ms + later_ms, **more)  # type: ignore[arg-type]
+        rows = exchange.history_orders("alice", symbol, now_ms=now_ms + later_ms, **more)
         return [each["orderId"] for each in rows]
 
     both = history(0)

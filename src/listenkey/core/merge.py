@@ -56,14 +56,15 @@ def identity(event: Event, raw: bytes) -> object:
     What makes two events the same one.
 
     A fill is known by symbol and trade id, another change of an order by order id, status, filled quantity and time.
-    Anything else is a snapshot of totals, and the same bytes (event time included) say the same thing.
+    Anything else is a snapshot of totals, and the same bytes (event time included) say the same thing; of those only
+    the 64-bit hash is kept, since half a kilobyte each would be the largest thing a stream remembers.
     """
     if isinstance(event, OrderTradeUpdate):
         if event.is_fill:
             return (event.symbol, event.trade_id)
         order = event.order
         return (order.order_id, order.execution_type, order.status, order.filled_quantity_text, event.transaction_ms)
-    return raw
+    return (event.event_ms, hash(raw))
 
 
 class Merge:
