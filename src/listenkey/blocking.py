@@ -5,16 +5,34 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Protocol, Self
 
 from listenkey.errors import UsageError
 from listenkey.health import Health
 from listenkey.items import Item
 from listenkey.portal import Portal
-from listenkey.stream import UserStream
 
 BATCH_MAX: Final = 512
 """Items fetched at once: changing threads costs as much as dozens of items."""
+
+
+class Stream(Protocol):
+    """What is wrapped; a `UserStream`."""
+
+    async def __aenter__(self) -> object:
+        """Open it."""
+
+    async def aclose(self) -> None:
+        """End it."""
+
+    async def __anext__(self) -> Item:
+        """The next item."""
+
+    def take_ready(self, most: int) -> list[Item]:
+        """Items that wait already."""
+
+    def health(self) -> Health:
+        """How it is."""
 
 
 class BlockingUserStream:
@@ -25,12 +43,12 @@ class BlockingUserStream:
             for item in stream:
                 ...
 
-    Takes the arguments of `UserStream` and gives the same items. The key is renewed and sockets are replaced in a
-    background thread, so a loop body that takes long costs a lag and no event.
+    Made by `UserStream.blocking`, which takes the arguments of `UserStream`; gives the same items. The key is renewed
+    and sockets are replaced in a background thread, so a loop body that takes long costs a lag and no event.
     """
 
-    def __init__(self, **arguments: Any) -> None:
-        self._stream = UserStream(**arguments)
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
         self._portal = Portal()
         self._ready: deque[Item] = deque()
         self._open = False

@@ -79,14 +79,15 @@ class ListenKeys:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._grant: Grant | None = None
-        self._proven_s = 0.0  # when the answer that last showed the key alive was asked for
+        self._granted_s = 0.0  # when POST last answered
+        self._proven_s = 0.0  # when what last showed the key alive was asked
 
     async def create(self, stale: Secret | None) -> Grant:
         """POST, unless another stream has just got a key that is not the dead one."""
         asked_s = self._clock.now_s()
         async with self._lock:
-            if self._grant is not None and self._grant.key != stale and self._proven_s >= asked_s:
-                return self._grant
+            if self._grant is not None and self._grant.key != stale and self._granted_s >= asked_s:
+                return self._grant  # it came while we waited for our turn
             asked_s = self._clock.now_s()
             answer = await self.api.options_create_listen_key_v1()
             valid_for_s = None
@@ -94,6 +95,7 @@ class ListenKeys:
                 valid_for_s = (answer.expiration - self._clock.wall_ms()) / 1000 / self._venue.time_scale
             self._grant = Grant(Secret(answer.listen_key), valid_for_s)
             self._proven_s = asked_s
+            self._granted_s = self._clock.now_s()
             return self._grant
 
     async def renew(self, key: Secret, since_s: float) -> float:

@@ -8,10 +8,11 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from listenkey import opener as openers
 from listenkey import venue as venues
+from listenkey.blocking import BlockingUserStream
 from listenkey.clock import Clock, SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
@@ -24,15 +25,13 @@ from listenkey.errors import Disconnected, ListenKeyError, UsageError
 from listenkey.events import Event, ListenKeyExpired, OrderTradeUpdate, UnknownEvent
 from listenkey.health import Health, Status
 from listenkey.items import Item
+from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
 from listenkey.link import Link
 from listenkey.transport import address
 from listenkey.transport.websocket import connect
 from listenkey.venue import Venue
 from listenkey.wire.frames import Unreadable, read_payload
-
-if TYPE_CHECKING:
-    from listenkey.blocking import BlockingUserStream
 
 log = logging.getLogger("listenkey")
 
@@ -94,7 +93,7 @@ class UserStream:
         self._random = random.Random()
         self._life = Lifecycle((timing or Timing()).scaled(self.venue.time_scale))
         self._merge = Merge()
-        self._journal = MemoryJournal(self.account, _stored_event, self._clock.wall_ms)
+        self._journal: Journal = MemoryJournal(self.account, _stored_event, self._clock.wall_ms)
         self._links: dict[int, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbox: deque[on.Input] = deque()
@@ -122,17 +121,17 @@ class UserStream:
         close_key_on_exit: bool = False,
     ) -> BlockingUserStream:
         """The same for scripts and notebooks: `with UserStream.blocking(...) as stream: for item in stream: ...`."""
-        from listenkey.blocking import BlockingUserStream  # noqa: PLC0415 - it imports this module
-
         return BlockingUserStream(
-            api_key=api_key,
-            api_secret=api_secret,
-            private_key=private_key,
-            venue=venue,
-            journal=journal,
-            account=account,
-            timing=timing,
-            close_key_on_exit=close_key_on_exit,
+            cls(
+                api_key=api_key,
+                api_secret=api_secret,
+                private_key=private_key,
+                venue=venue,
+                journal=journal,
+                account=account,
+                timing=timing,
+                close_key_on_exit=close_key_on_exit,
+            )
         )
 
     # --- for the reader ------------------------------------------------------------------------------------------

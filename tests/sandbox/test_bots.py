@@ -3,56 +3,10 @@
 from __future__ import annotations
 
 import random
-from decimal import Decimal
-
-import pytest
 
 from listenkey.sandbox.bots import Market, burst
-from listenkey.sandbox.exchange import Exchange, Rejected
+from listenkey.sandbox.exchange import Exchange
 from tests.sandbox.trading_kit import NOW_MS, Pit
-
-
-@pytest.mark.parametrize("fills", [1, 2, 3, 500])
-def test_a_burst_makes_exactly_so_many_fills(fills: int) -> None:
-    pit = Pit()
-    assert burst(pit.exchange, "alice", fills, pit.now_ms) == fills
-    assert len(pit.exchange.ledger("alice")["fills"]) == fills
-    told = [each["o"] for each in pit.events("alice") if each["e"] == "ORDER_TRADE_UPDATE"]
-    assert sum(each["x"] == "TRADE" for each in told) == fills
-    assert pit.exchange.open_orders("alice") == []
-
-
-def test_a_burst_in_portions_among_other_orders_is_exact_varied_and_affordable() -> None:
-    pit = Pit()
-    market = Market(pit.exchange, random.Random(1))
-    for _ in range(100):
-        pit.now_ms += 300
-        market.step(pit.now_ms)
-    mine = pit.buy("alice", "1", "1")["orderId"]
-    made = len(pit.exchange.ledger("alice")["fills"])
-    for _ in range(30):
-        pit.now_ms += 100
-        assert burst(pit.exchange, "alice", 50, pit.now_ms) == 50
-    fills = pit.exchange.ledger("alice")["fills"][made:]
-    assert len(fills) == 1_500
-    assert len({(each["symbol"], each["trade_id"]) for each in fills}) == 1_500
-    assert len({each["symbol"] for each in fills}) > 30
-    for key in ("maker", "side"):
-        counts = [sum(each[key] == value for each in fills) for value in {each[key] for each in fills}]
-        assert len(counts) == 2
-        assert min(counts) > 300
-    positions = pit.exchange.position("alice", now_ms=pit.now_ms)
-    assert max(abs(Decimal(each["quantity"])) for each in positions) < Decimal("0.5")
-    assert mine in [each["orderId"] for each in pit.exchange.open_orders("alice")]
-
-
-def test_a_burst_of_the_poor_ends_and_says_so() -> None:
-    pit = Pit()
-    pit.exchange.add_account("poor", pit.now_ms, deposit=Decimal("0.001"))
-    assert burst(pit.exchange, "poor", 10, pit.now_ms) == 0
-    assert pit.exchange.depth(pit.symbol)["asks"] == []
-    with pytest.raises(Rejected):
-        burst(pit.exchange, "nobody", 1, pit.now_ms)
 
 
 def test_the_market_fills_orders_near_the_mark_and_leaves_far_ones_alone() -> None:

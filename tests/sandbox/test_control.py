@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
+import json
+import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
+from listenkey.sandbox.faults import KINDS
 from listenkey.sandbox.server import Sandbox
+from listenkey.sandbox.switches import Switches
 from tests.sandbox.test_signatures import pem_of
 from tests.sandbox.visitor import DEADLINE_S, Visitor, receive_trades
 
@@ -154,3 +160,20 @@ async def test_bursts_of_two_accounts_at_once() -> None:
             for ws, name in ((ours, "alice"), (theirs, "bob")):
                 told = [(fill["symbol"], fill["trade_id"]) for fill in sandbox.ledger(name)["fills"]]
                 assert await receive_trades(ws, 100) == told
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
+
+
+async def test_every_fault_of_the_page_can_be_put_in_and_every_kind_is_on_it() -> None:
+    bodies = [json.loads(found) for found in re.findall(r"^curl \S+ -d '(.*?)'", PAGE.read_text(), re.MULTILINE)]
+    assert {body["kind"] for body in bodies} == set(KINDS)
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        for body in bodies:
+            status, answer = await visitor.owner("POST", "faults", body)
+            assert status == 200, (body, answer)
+
+
+def test_every_switch_is_on_the_page() -> None:
+    told = set(re.findall(r"`(\w+)`", PAGE.read_text()))
+    assert set(dataclasses.asdict(Switches())) <= told

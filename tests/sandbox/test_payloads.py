@@ -68,21 +68,6 @@ def test_a_fill_looks_like_the_one_of_a_third_party() -> None:
     assert shape(fill) == shape(fixture("thirdparty_order_trade_update_trade")["data"])
 
 
-def test_legacy_events() -> None:
-    told = traded("legacy")[1]
-    assert set(told) == {"ACCOUNT_UPDATE", "ORDER_TRADE_UPDATE", "RISK_LEVEL_CHANGE"}
-    filled, beat = told["ACCOUNT_UPDATE"]
-    sample = fixture("legacy_account_update")
-    assert keys(filled) == keys(sample)
-    del sample["P"]
-    assert keys(beat) == keys(sample)
-    new, fill = told["ORDER_TRADE_UPDATE"]
-    assert shape(fill) == shape(fixture("legacy_order_trade_update"))
-    assert new["o"][0]["fi"] == []
-    assert (new["o"][0]["S"], new["o"][0]["q"], fill["o"][0]["fi"][0]["f"]) == ("ACCEPTED", "-1.00", "5.00000000")
-    assert shape(told["RISK_LEVEL_CHANGE"][0]) == shape(fixture("legacy_risk_level_change"))
-
-
 @pytest.mark.parametrize("generation", ["current", "legacy"])
 def test_amounts_are_texts_without_exponent_and_numbers_only_where_they_were(generation: str) -> None:
     def look(value: Any, key: str = "") -> None:

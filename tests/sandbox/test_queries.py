@@ -101,6 +101,9 @@ def test_finished_orders_are_kept_five_days_and_unfilled_cancels_are_found_for_t
 
     assert find(cancelled, 2 * DAY_MS) == "CANCELED"
     assert (find(both[0], 4 * DAY_MS), find(resting, 4 * DAY_MS)) == ("FILLED", "NEW")
+    pit.sell("bob", "0.5", "1")
+    pit.cancel("alice", resting)
+    assert find(resting, 4 * DAY_MS) == "CANCELED"
     with pytest.raises(Rejected) as caught:
         find(cancelled, 3 * DAY_MS + 1)
     assert caught.value.code == -2013

@@ -40,14 +40,6 @@ def test_a_fill_is_told_to_both_sides_after_the_taker_was_new() -> None:
     assert [each.trade_id for each in events if each.trade_id] == [1, 1]
 
 
-def test_what_a_fill_pushes_is_a_switch() -> None:
-    pit = Pit(fill_events=("ACCOUNT_UPDATE", "no such event", "ORDER_TRADE_UPDATE"))
-    pit.sell("bob", "1", "100")
-    pit.events()
-    pit.buy("alice", "1", "100")
-    assert pit.story("alice") == ["NEW/NEW", "ACCOUNT_UPDATE", "TRADE/FILLED"]
-
-
 def test_one_order_sweeps_prices_in_order_and_rests_with_what_is_left() -> None:
     pit = Pit()
     for price in ("102", "100", "101"):
@@ -223,25 +215,3 @@ def test_bill_rows_by_fill_or_by_order(per_fill: bool) -> None:
     assert [each["type"] for each in rows] == kinds
     assert sum(Decimal(each["amount"]) for each in rows if each["type"] == "CONTRACT") == -201
     assert {each["symbol"] for each in rows} == {pit.symbol}
-
-
-def test_a_market_maker_is_told_when_it_may_only_reduce_and_when_no_more() -> None:
-    pit = Pit()
-    pit.exchange.add_account("mm", pit.now_ms, deposit=Decimal(20_000), market_maker=True)
-    symbol = pit.btc
-    pit.buy("bob", "1", "100", symbol=symbol)
-    pit.sell("mm", "1", "100", symbol=symbol)
-    pit.events()
-    pit.exchange.state.prices.set_index("BTCUSDT", 110_000)
-    pit.exchange.advance(pit.now_ms + 10_000)
-    pit.now_ms += 10_000
-    event = pit.events("mm")[-1]
-    assert (event["e"], event["s"]) == ("RISK_LEVEL_CHANGE", "REDUCE_ONLY")
-    assert Decimal(event["mb"]) < Decimal(event["mm"])
-    assert pit.exchange.margin_account("mm", pit.now_ms)["reduceOnly"] is True
-    with pytest.raises(Rejected) as caught:
-        pit.buy("mm", "0.01", "1", symbol=pit.symbol)
-    assert caught.value.code == -2027
-    pit.buy("mm", "0.5", "1", symbol=symbol)
-    pit.exchange.transfer("mm", Decimal(100_000), pit.now_ms)
-    assert [each["s"] for each in pit.events("mm") if each["e"] == "RISK_LEVEL_CHANGE"] == ["NORMAL"]

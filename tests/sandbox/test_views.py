@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.sandbox.test_payloads import shape, traded
@@ -20,17 +18,6 @@ def test_snapshots(generation: str, prefix: str) -> None:
     assert shape(exchange.position("bob", now_ms=now_ms)) == shape(fixture(f"{prefix}position"))
     assert shape(exchange.legacy_account("bob", now_ms)) == shape(fixture("legacy_account"))
     assert shape(exchange.commission("bob")) == shape(fixture("commission"))
-
-
-@GENERATIONS
-def test_exchange_info(generation: str, prefix: str) -> None:
-    info, sample = Pit(generation=generation).exchange.exchange_info(5), fixture(f"{prefix}exchange_info")
-    assert shape(info) == shape(sample)
-    assert [sorted(each) for each in info["optionSymbols"][0]["filters"]] == [
-        sorted(each) for each in sample["optionSymbols"][0]["filters"]
-    ]
-    assert info["rateLimits"] == sample["rateLimits"]
-    assert len(info["optionSymbols"]) == 60
 
 
 @GENERATIONS
@@ -83,16 +70,6 @@ def test_the_sign_of_a_sell_in_the_history_is_a_switch(negative: bool, quantity:
     assert (row["quantity"], row["executedQty"]) == (quantity, quantity)
     (row,) = pit.exchange.history_orders("bob", pit.symbol, now_ms=pit.now_ms)
     assert row["quantity"] == "1.00"
-
-
-def test_equity_is_the_streams_and_the_samples_sums_hold() -> None:
-    pit, told = traded("current")
-    asset: dict[str, Any] = pit.exchange.margin_account("bob", pit.now_ms)["asset"][0]
-    event = told["ACCOUNT_UPDATE"][-1]
-    assert (asset["equity"], asset["unrealizedPNL"], asset["adjustedEquity"]) == (event["eq"], event["u"], event["aeq"])
-    assert (asset["initialMargin"], asset["maintMargin"]) == (event["i"], event["M"])
-    total = float(asset["marginBalance"]) + float(asset["unrealizedPNL"])
-    assert float(asset["equity"]) == pytest.approx(total)
 
 
 def test_fills_read_the_same_in_the_stream_in_the_answers_and_in_the_ledger() -> None:

@@ -230,20 +230,6 @@ def test_handshakes_may_be_refused() -> None:
     assert limited.status == 429
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"nope": 1}, {"generation": "next"}, {"weight_per_minute": "400"}, {"weight_per_minute": -1}, {"retry_after": 1}],
-)
-def test_switches_take_only_what_they_are(changes: Any) -> None:
-    stage = Stage()
-    before = repr(stage.world.switches)
-    with pytest.raises(ValueError, match=next(iter(changes))):
-        stage.world.set_switches({"ping_every_s": 300, **changes}, T0)
-    assert repr(stage.world.switches) == before
-    stage.world.set_switches({"address_forms": ["path"], "rate_limit_code": -1003}, T0)
-    assert stage.world.switches.address_forms == ("path",)
-
-
 def test_wrong_accounts_and_frames_are_told() -> None:
     stage = Stage()
     with pytest.raises(ValueError, match="no such account"):

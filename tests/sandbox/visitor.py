@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEADLINE_S = 10.0
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def signed(account: SandboxAccount, now_ms: int, **params: Any) -> str:
@@ -49,6 +51,28 @@ def ask_signed(
 ) -> ApiResponse:
     """The same, signed in the query."""
     return ask(world, account, method, path, now_ms, query=signed(account, now_ms, **params))
+
+
+def value(response: ApiResponse) -> Any:
+    """The JSON of an answer."""
+    return json.loads(response.body)
+
+
+def refusal(response: ApiResponse) -> tuple[int, int]:
+    """Status and code of a refusal."""
+    return response.status, value(response)["code"]
+
+
+def fixture(name: str) -> Any:
+    """A documented sample."""
+    return json.loads((FIXTURES / f"{name}.json").read_text())
+
+
+def resting_order(world: World, **changes: Any) -> dict[str, Any]:
+    """A buy far below the market."""
+    symbol = world.exchange.symbols()[0]
+    asked = {"symbol": symbol, "side": "BUY", "type": "LIMIT", "quantity": "0.1", "price": "1", "timeInForce": "GTC"}
+    return asked | changes
 
 
 class Visitor:

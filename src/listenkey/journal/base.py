@@ -28,6 +28,13 @@ class Journal(Protocol):
     async def next(self) -> Item:
         """The next item; StopAsyncIteration at the end, or the error that ended the stream."""
 
+    def take_ready(self, most: int) -> list[Item]:
+        """What can be read without waiting, at most so many."""
+
     @property
     def backlog(self) -> int:
         """Items appended and not read yet."""
+
+    @property
+    def dropped(self) -> int:
+        """Events that found no room; each lies in a gap that is told."""

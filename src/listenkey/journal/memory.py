@@ -59,12 +59,17 @@ class MemoryJournal:
         self._error: BaseException | None = None
         self._dropping_from_ms: int | None = None
         self._dropped = 0
-        self.dropped = 0
+        self._dropped_before = 0
 
     @property
     def backlog(self) -> int:
         """Items appended and not read yet."""
         return len(self._items)
+
+    @property
+    def dropped(self) -> int:
+        """Events that found no room; each lies in a gap that is told."""
+        return self._dropped_before + self._dropped
 
     def append_event(self, event: Event, raw: bytes, received_ms: int) -> None:
         """Number an event and keep it; where there is no room, drop it and remember that a gap must be told."""
@@ -138,11 +143,11 @@ class MemoryJournal:
 
     def _drop(self) -> None:
         self._dropped += 1
-        self.dropped += 1
 
     def _close_gap(self, to_ms: int) -> None:
         assert self._dropping_from_ms is not None
         from_ms, self._dropping_from_ms = self._dropping_from_ms, None
         what = f"{self._dropped} events did not fit into the buffer of a slow reader"
+        self._dropped_before += self._dropped
         self._dropped = 0
         self.append_told([GapClosed(0, "", from_ms, max(from_ms, to_ms), 0, (what,))])

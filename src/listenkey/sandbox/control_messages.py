@@ -24,7 +24,7 @@ class Message:
     id: int
 
 
-class Refused(Exception):  # noqa: N818  an answer, not a failure of ours
+class Refused(Exception):
     """The message is answered with an error."""
 
     def __init__(self, code: int, message: str, request_id: int | None = None) -> None:

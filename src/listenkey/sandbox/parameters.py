@@ -13,8 +13,8 @@ from listenkey.sandbox.refusals import malformed, missing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DECIMAL: Final = re.compile(r"-?\d{1,20}(\.\d{1,18})?")
-_INTEGER: Final = re.compile(r"\d{1,19}")
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,18})?")
+_INTEGER: Final = re.compile(r"[0-9]{1,19}")
 _TRUE_FALSE: Final = {"true": True, "false": False}
 
 

@@ -43,6 +43,9 @@ TURN_MAX_S: Final = 0.05
 BURST_PORTION: Final = 50
 """Fills made at once before sockets get their turn."""
 
+STEP_MS: Final = 300_000
+"""The most that is passed over at once by `pass_time`; some ten milliseconds of work for an account with positions."""
+
 PACE_S: Final = 0.01
 IDLE_CONNECTION_S: Final = 60.0
 STOP_S: Final = 1.0
@@ -115,7 +118,7 @@ class Sandbox:
             world=self.world,
             clock=self._clock,
             sockets=self._sockets,
-            owner=Control(self.world, self._clock, self.burst, self._in_background),
+            owner=Control(self.world, self._clock, self.burst, self._in_background, self.pass_time),
             token=self.control_token,
             loopback=self._loopback,
             flush=self._flush,
@@ -276,6 +279,16 @@ class Sandbox:
         self.world.jump(now_ms, ms)
         self._flush()
         return now_ms
+
+    async def pass_time(self, ms: int) -> None:
+        """The same for long times: in steps, between which clients get their turn. Raises ValueError."""
+        if ms < 0:
+            raise ValueError("time goes forward: advance_ms must not be negative")
+        while ms > 0:
+            step_ms = min(ms, STEP_MS)
+            self.advance(step_ms)
+            ms -= step_ms
+            await asyncio.sleep(0)
 
     def set_switches(self, **changes: Any) -> None:
         """Changes manners while it runs. Raises ValueError."""

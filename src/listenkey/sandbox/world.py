@@ -107,8 +107,12 @@ class World:
             address = addresses.parse(path, query)
             if address is not None and self.hub.admits(address):
                 return address
-            status = 404 if address is None else 401
-            answer = ApiResponse(status, b'{"code":-1020,"msg":"This operation is not supported."}')
+            if address is None:
+                answer = ApiResponse(404, b'{"code":-1020,"msg":"This operation is not supported."}')
+            else:
+                answer = ApiResponse(
+                    self.switches.status_key_unknown, b'{"code":-1125,"msg":"This listenKey does not exist."}'
+                )
         self.sockets_refused += 1
         return answer
 

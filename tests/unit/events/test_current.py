@@ -30,7 +30,8 @@ def fill(**changes: Any) -> OrderTradeUpdate:
 
 
 def test_an_order_is_read_in_words() -> None:
-    event = fill()
+    # No two amounts, words or times of it are the same, so that none can stand in for another.
+    event = fill(ap="3659.5", L="3658.000", z="0.1500", a="0.3000", b="0.0500", ot="MARKET", T=1762917544205, R=False)
     told = {
         "event_ms": 1762917544216,
         "transaction_ms": 1762917544206,
@@ -41,22 +42,22 @@ def test_an_order_is_read_in_words() -> None:
         "time_in_force": "GTC",
         "quantity": "0.2000",
         "price": "3660.000",
-        "average_price": "3660.000",
+        "average_price": "3659.5",
         "execution_type": "TRADE",
         "status": "PARTIALLY_FILLED",
         "order_id": 4611869636869226548,
         "last_quantity": "0.1000",
-        "filled_quantity": "0.1000",
-        "last_price": "3660.000",
+        "filled_quantity": "0.1500",
+        "last_price": "3658.000",
         "commission_asset": "USDT",
         "commission": "-0.07320000",
-        "trade_time_ms": 1762917544206,
+        "trade_time_ms": 1762917544205,
         "trade_id": 467,
-        "bid_quantity": "0.1000",
+        "bid_quantity": "0.0500",
         "ask_quantity": "0.3000",
         "maker": True,
-        "reduce_only": True,
-        "original_order_type": "LIMIT",
+        "reduce_only": False,
+        "original_order_type": "MARKET",
         "realized_profit": "1.5",
         "self_trade_prevention": "EXPIRE_BOTH",
     }
@@ -69,6 +70,8 @@ def test_an_order_is_read_in_words() -> None:
             assert value == text, word
     assert event.commission.as_tuple() == Decimal("-0.07320000").as_tuple()
     assert event.is_fill
+    distinct = [value for value in told.values() if not isinstance(value, bool)]
+    assert len(set(distinct)) == len(distinct)
 
 
 def test_words_of_a_list_are_plain_and_compare_equal() -> None:

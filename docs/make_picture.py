@@ -1,0 +1,81 @@
+"""
+Draws docs/picture.svg: one frame of the live view, from a recorded stream. The same picture every time.
+
+    python docs/make_picture.py             draw it
+    python docs/make_picture.py --record    record docs/picture.jsonl anew from a sandbox, then draw it
+"""
+
+# ruff: noqa: INP001 - a script beside pages, in no package
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+
+from listenkey import Health, Item, UserStream, Venue
+from listenkey.cli.board import Board
+from listenkey.cli.view import frame
+from listenkey.items import Update
+from listenkey.sandbox.server import Sandbox
+from listenkey.wire.lines import from_line, to_line
+
+HERE: Final = Path(__file__).parent
+RECORDED: Final = HERE / "picture.jsonl"
+PICTURE: Final = HERE / "picture.svg"
+SIZE: Final = (112, 30)
+FILLS: Final = 40
+WEB_FONT: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+
+
+async def record() -> tuple[Health, list[Item]]:
+    """A sandbox's account, and a socket that is dropped on the way; ends after some fills."""
+    items: list[Item] = []
+    fills = 0
+    sandbox = Sandbox(seed=7)
+    async with sandbox:
+        account = sandbox.accounts[0]
+        venue = Venue(sandbox.rest_url, sandbox.ws_url, "sandbox")
+        async with UserStream(api_key=account.api_key, venue=venue, account=account.name) as stream:
+            async for item in stream:
+                items.append(msgspec.structs.replace(item, raw=b"{}") if isinstance(item, Update) else item)
+                if isinstance(item, Update) and getattr(item.event, "is_fill", False):
+                    fills += 1
+                    if fills == FILLS - 6:
+                        sandbox.fault("drop_sockets", count=1)
+                if fills >= FILLS:
+                    return stream.health(), items
+    raise AssertionError("the stream does not end by itself")
+
+
+def draw(health: Health, items: list[Item]) -> str:
+    """The last frame as SVG."""
+    board = Board()
+    for item in items:
+        board.add(item)
+    now_ms = (board.last_received_ms or 0) + 100
+    console = Console(width=SIZE[0], record=True, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    for line in frame(board, health, "sandbox", SIZE, now_ms):
+        console.print(line, no_wrap=True, overflow="crop", crop=True, highlight=False)
+    # Without the web font: a picture must not ask another server, and any monospace font will do.
+    return WEB_FONT.sub("", console.export_svg(title="listenkey demo", unique_id="listenkey"))
+
+
+def main() -> None:
+    """Record if asked, then draw."""
+    if "--record" in sys.argv[1:]:
+        health, items = asyncio.run(record())
+        lines = [msgspec.json.encode(health), *(to_line(item) for item in items)]
+        RECORDED.write_bytes(b"\n".join(lines) + b"\n")
+    first, *rest = RECORDED.read_bytes().splitlines()
+    picture = draw(msgspec.json.decode(first, type=Health), [from_line(line) for line in rest])
+    PICTURE.write_text(picture, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

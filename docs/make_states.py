@@ -1,0 +1,189 @@
+"""
+Draws what a stream's life can do, from the transition table itself: `python docs/make_states.py`.
+
+The table names a handler for each pair of state and input; where a handler leads depends on what it finds. So every
+input that can occur is played to every situation that can be reached, and what happens is written down. The result
+stands in docs/stream.md between two markers; a test compares.
+"""
+
+# ruff: noqa: INP001 - a script beside pages, in no package
+from __future__ import annotations
+
+import copy
+import sys
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from listenkey.core import inputs as on
+from listenkey.core.lifecycle import TRANSITIONS, Lifecycle, State
+from listenkey.core.verdict import Do, Verdict
+from listenkey.credentials import Secret
+from listenkey.errors import KeyUnknown, Refused, Retired, Unreachable
+
+PAGE: Final = Path(__file__).parent / "stream.md"
+BEGIN: Final = "<!-- states: made by docs/make_states.py -->"
+END: Final = "<!-- end of states -->"
+
+WORDS: Final[dict[type[on.Input], str]] = {
+    on.Started: "you open it",
+    on.StopAsked: "you close it",
+    on.TimerDue: "a deadline comes",
+    on.KeyReady: "POST gives a key",
+    on.KeyNotReady: "POST fails",
+    on.KeyRenewed: "PUT renews the key",
+    on.KeyNotRenewed: "PUT fails",
+    on.KeyEnded: "listenKeyExpired",
+    on.SocketAttached: "a socket has the key",
+    on.SocketNotOpened: "a socket does not open",
+    on.SocketLost: "a socket is lost",
+    on.PongCame: "a pong comes",
+    on.EventCame: "the first event comes",
+    on.VenueLeaving: "serverShutdown",
+    on.FrameUnreadable: "an unreadable frame comes",
+}
+IGNORED: Final = "–"
+STAYS: Final = "stays"
+
+Edges: TypeAlias = dict[tuple[State, type[on.Input]], set[State]]
+Step: TypeAlias = tuple[on.Input, float, bool]  # what happens, when, and whether sockets were heard just before
+PINGS_MAX: Final = 8
+
+
+def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
+    """Everything that can happen to this life next."""
+    later = Verdict(Do.WAIT, 0.0, Unreachable("venue", "down"))
+    refused = Verdict(Do.STOP, 0.0, Refused(401, -2015))
+    retired = Verdict(Do.WAIT, 60.0, Retired(410))
+    key = life.key or Secret("none yet")
+    plain: list[on.Input] = [on.Started(), on.StopAsked(), on.KeyEnded(key), on.KeyEnded(Secret("an old one"))]
+    plain += [on.KeyReady(Secret(f"key {round(now_s)}")), on.KeyReady(Secret("the same"))]
+    plain += [on.KeyNotReady(verdict) for verdict in (later, refused, retired)]
+    plain += [on.KeyRenewed(key, now_s), on.KeyRenewed(key, 0.0)]
+    dead = Verdict(Do.NEW_KEY, 0.0, KeyUnknown(400, -1125))
+    plain += [on.KeyNotRenewed(key, verdict) for verdict in (later, refused, dead)]
+    for number, socket in life.sockets.items():
+        plain += [on.SocketLost(number, "lost"), on.FrameUnreadable(number, "not JSON")]
+        if not socket.attached:
+            plain += [on.SocketAttached(number)]
+            plain += [on.SocketNotOpened(number, verdict) for verdict in (later, retired)]
+        if number == life.followed:
+            plain += [on.EventCame(number), on.VenueLeaving(number), on.PongCame(number, life._ping)]  # noqa: SLF001
+            if life._overlap_until_s is not None:  # noqa: SLF001
+                yield on.PongCame(number, life._ping), life._overlap_until_s, True  # noqa: SLF001
+    plain += [on.SocketAttached(999), on.SocketNotOpened(999, later), on.PongCame(999, 0)]
+    for happened in plain:
+        yield happened, now_s + 0.01, False
+    moments = [life._retry_at_s, life._renew_at_s, life._overlap_until_s]  # noqa: SLF001
+    moments += [life.key_until_s if life.key else None, life.wake_at_s()]
+    moments += [socket.rotate_at_s for socket in life.sockets.values() if socket.attached]
+    for at_s in {at_s for at_s in moments if at_s is not None}:
+        for heard in (True, False):
+            yield on.TimerDue(), max(at_s, now_s), heard
+
+
+def situation(life: Lifecycle) -> object:
+    """What tells two situations apart: numbers and times are left out."""
+    sockets = sorted(
+        (socket.attached, number == life.followed, number == life._successor, socket.key == life.key)  # noqa: SLF001
+        for number, socket in life.sockets.items()
+    )
+    flags = (life._retry_at_s, life._renew_at_s, life._overlap_until_s, life.gaps.open_from_ms, life.key)  # noqa: SLF001
+    more = (life._renewing, life._pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
+    return (life.state, *sockets, *(flag is not None for flag in flags), *more)
+
+
+def explore() -> Edges:
+    """Every step that can be taken, from every situation that can be reached."""
+    edges: Edges = defaultdict(set)
+    first = Lifecycle()
+    seen = {situation(first)}
+    waiting: deque[tuple[Lifecycle, float]] = deque([(first, 1000.0)])
+    while waiting:
+        life, now_s = waiting.popleft()
+        for happened, at_s, heard in inputs(life, now_s):
+            after = copy.deepcopy(life)
+            moment = on.Moment(at_s, round(at_s * 1000), 0.5)
+            for number in list(after.sockets) if heard else []:
+                after.heard(number, moment)
+            after.handle(happened, moment)
+            edges[life.state, type(happened)].add(after.state)
+            if not heard and isinstance(happened, on.TimerDue):
+                at_s = be_silent(after, at_s, edges)
+            after.take_actions(), after.take_items()
+            if situation(after) not in seen:
+                seen.add(situation(after))
+                waiting.append((after, at_s))
+    return edges
+
+
+def be_silent(life: Lifecycle, now_s: float, edges: Edges) -> float:
+    """Let deadline after deadline come and nothing else, until that leads somewhere; when that was."""
+    before = life.state
+    for _ in range(PINGS_MAX):
+        wake_at_s = life.wake_at_s()
+        if life.state is not before or wake_at_s is None:
+            break
+        now_s = max(now_s, wake_at_s)
+        life.handle(on.TimerDue(), on.Moment(now_s, round(now_s * 1000), 0.5))
+        edges[before, on.TimerDue].add(life.state)
+    return now_s
+
+
+def is_ignored(state: State, kind: type[on.Input]) -> bool:
+    """Whether the table says that nothing is done."""
+    return TRANSITIONS[state, kind] is Lifecycle._ignore  # noqa: SLF001
+
+
+def diagram(edges: Edges) -> list[str]:
+    """A Mermaid picture: one arrow between two states, with all that leads along it."""
+    arrows: dict[tuple[State, State], list[str]] = defaultdict(list)
+    for (state, kind), reached in edges.items():
+        for after in reached - {state}:
+            if after is not State.ENDED or state is State.NEW:  # ENDED is reached from everywhere; the table says so
+                arrows[state, after].append(WORDS[kind])
+    order = list(WORDS.values())
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> new"]
+    for (state, after), words in sorted(arrows.items(), key=lambda one: [list(State).index(s) for s in one[0]]):
+        lines.append(f"    {state.value} --> {after.value}: {', '.join(sorted(words, key=order.index))}")
+    return [*lines, "```"]
+
+
+def table(edges: Edges) -> list[str]:
+    """Every pair of input and state: where it leads."""
+    states = [state for state in State if state not in (State.NEW, State.ENDED)]
+    lines = ["| what happens | " + " | ".join(state.value for state in states) + " |", "|---" * (len(states) + 1) + "|"]
+    for kind, words in WORDS.items():
+        cells = [cell(edges, state, kind) for state in states]
+        if any(one != IGNORED for one in cells):
+            lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def cell(edges: Edges, state: State, kind: type[on.Input]) -> str:
+    """Where one input leads from one state."""
+    if is_ignored(state, kind):
+        return IGNORED
+    reached = edges[state, kind]
+    words = [after.value for after in State if after in reached and after is not state]
+    return ", ".join([STAYS] * (state in reached) + words)
+
+
+def render() -> str:
+    """What stands between the markers."""
+    edges = explore()
+    return "\n".join([BEGIN, *diagram(edges), "", *table(edges), END])
+
+
+def main() -> int:
+    """Write the page."""
+    text = PAGE.read_text("utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(before + render() + after, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

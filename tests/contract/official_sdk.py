@@ -1,0 +1,156 @@
+"""
+A customer of the official Python SDK, unmodified, as a process of its own: its loop and its warnings are not ours.
+
+It streams one account, trades with another, asks every endpoint of the account, and says what it saw as JSON lines on
+stdout. A line on stdin (`trade`, `ask`) starts each part; the end of stdin ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from binance_common.configuration import ConfigurationRestAPI, ConfigurationWebSocketStreams
+from binance_common.errors import BadRequestError
+from binance_sdk_derivatives_trading_options.derivatives_trading_options import DerivativesTradingOptions
+from pydantic import BaseModel
+
+PRICE = 25.0
+
+
+def say(**what: Any) -> None:
+    print(json.dumps(what), flush=True)
+
+
+def unlike(value: object, at: str = "") -> Iterator[str]:
+    """Where an answer is not what the SDK's models declare: `-a.b` is missing, `+a.b` is not declared."""
+    if isinstance(value, list):
+        for each in value:
+            yield from unlike(each, f"{at}[]")
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            inner, key = getattr(value, name), f"{at}.{field.alias or name}"
+            if name == "additional_properties":
+                yield from (f"+{at}.{extra}" for extra in inner)
+            elif inner is None:
+                yield f"-{key}"
+            else:
+                yield from unlike(inner, key)
+
+
+class Stream:
+    """What the callback of the SDK's stream got."""
+
+    def __init__(self) -> None:
+        self.events: Counter[str] = Counter()
+        self.unlike: set[str] = set()
+
+    def message(self, got: Any) -> None:
+        event = got.actual_instance
+        self.events[event.e] += 1
+        self.unlike.update(f"{where[0]}{event.e}{where[1:]}" for where in unlike(event))
+        if event.e == "ORDER_TRADE_UPDATE" and event.o.x == "TRADE":
+            say(fill=[event.o.s, event.o.t])
+
+
+def client(name: str) -> Any:
+    """The SDK for one account, pointed to the sandbox and otherwise as it comes."""
+    keys = {"api_key": os.environ[f"{name}_API_KEY"], "api_secret": os.environ[f"{name}_API_SECRET"]}
+    return DerivativesTradingOptions(
+        config_rest_api=ConfigurationRestAPI(**keys, base_path=os.environ["REST_URL"], timeout=10_000),
+        config_ws_streams=ConfigurationWebSocketStreams(stream_url=os.environ["WS_URL"]),
+    )
+
+
+def far_call(api: Any) -> str:
+    """A BTC call among those that expire last."""
+    listed = api.exchange_information().data().option_symbols
+    calls = [each for each in listed if each.underlying == "BTCUSDT" and each.side == "CALL"]
+    return str(max(calls, key=lambda call: call.expiry_date).symbol)
+
+
+def trade(ours: Any, theirs: Any) -> None:
+    """15 fills: ten as the taker of one order, five as the maker of one."""
+    symbol = far_call(ours)
+    quote = {"symbol": symbol, "side": "SELL", "type": "LIMIT", "quantity": "0.01", "price": str(PRICE)}
+    theirs.place_multiple_orders([quote] * 10)
+    ours.new_order(symbol, "BUY", "LIMIT", 0.1, PRICE, "IOC", new_order_resp_type="RESULT")
+    ours.new_order(symbol, "SELL", "LIMIT", 0.05, PRICE + 1, "GTC")
+    for _ in range(5):
+        theirs.new_order(symbol, "BUY", "LIMIT", 0.01, PRICE + 1, "IOC")
+
+
+def questions(api: Any) -> dict[str, Callable[[], Any]]:
+    """Every endpoint of an account, in an order that leaves no order behind."""
+    symbol = far_call(api)
+    low = {"symbol": symbol, "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "1.0"}
+    batch = [low | {"client_order_id": f"batch-{number}"} for number in range(3)]
+    rest = (symbol, "BUY", "LIMIT", 0.01, 1.0, "GTC")
+    return {
+        "ping": api.test_connectivity,
+        "time": api.check_server_time,
+        "exchangeInfo": api.exchange_information,
+        "index": lambda: api.index_price("BTCUSDT"),
+        "depth": lambda: api.order_book(symbol),
+        "marginAccount": api.option_margin_account_information,
+        "position": api.option_position_information,
+        "userTrades": lambda: api.account_trade_list(symbol),
+        "historyOrders": lambda: api.query_option_order_history(symbol),
+        "bill": lambda: api.account_funding_flow("USDT"),
+        "exerciseRecord": api.user_exercise_record,
+        "commission": api.user_commission,
+        "POST order": lambda: api.new_order(*rest, client_order_id="single"),
+        "GET order": lambda: api.query_single_order(symbol, client_order_id="single"),
+        "openOrders": api.query_current_open_option_orders,
+        "DELETE order": lambda: api.cancel_option_order(symbol, client_order_id="single"),
+        "POST batchOrders": lambda: api.place_multiple_orders(batch),
+        "DELETE batchOrders": lambda: api.cancel_multiple_option_orders(symbol, client_order_ids=["batch-0"]),
+        "allOpenOrders": lambda: api.cancel_all_option_orders_on_specific_symbol(symbol),
+        "allOpenOrdersByUnderlying": lambda: api.cancel_all_option_orders_by_underlying("BTCUSDT"),
+        "POST countdownCancelAll": lambda: api.set_auto_cancel_all_open_orders("BTCUSDT", 60_000),
+        "GET countdownCancelAll": lambda: api.get_auto_cancel_all_open_orders(underlying="BTCUSDT"),
+        "countdownCancelAllHeartBeat": lambda: api.auto_cancel_all_open_orders("BTCUSDT"),
+        "POST listenKey": api.start_user_data_stream,
+        "PUT listenKey": api.keepalive_user_data_stream,
+    }
+
+
+def rows(data: Any) -> int:
+    """How much an answer holds, so that an empty list does not pass for a good one."""
+    return len(data) if isinstance(data, list | dict) else 1
+
+
+def ask(api: Any) -> None:
+    """Ask everything; then something that must be refused."""
+    for name, question in questions(api).items():
+        data = question().data()
+        say(answer=name, rows=rows(data), unlike=sorted(set(unlike(data))))
+    try:
+        api.new_order("BTC-200101-1-C", "BUY", "LIMIT", 0.01, 1.0)
+    except BadRequestError as refused:
+        say(refused=refused.status_code, message=refused.error_message)
+    say(asked=True)
+
+
+async def main() -> None:
+    ours, theirs = client("ALICE"), client("BOB")
+    api, streams, seen = ours.rest_api, ours.websocket_streams, Stream()
+    listen_key = (await asyncio.to_thread(api.start_user_data_stream)).data().listen_key
+    connection = await streams.create_connection()
+    handle = await streams.user_data(listen_key)
+    handle.on("message", seen.message)
+    say(streaming=True)
+    parts: dict[str, Callable[[], None]] = {"trade": lambda: trade(api, theirs.rest_api), "ask": lambda: ask(api)}
+    while part := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        await asyncio.to_thread(parts[part])
+    await streams.close_connection(connection)
+    say(events=seen.events, unlike=sorted(seen.unlike))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import pickle
+import traceback
+
+import pytest
+
+from listenkey.credentials import Credentials, Secret, fingerprint
+from listenkey.errors import UsageError
+
+TEXT = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
+
+
+def test_no_way_of_printing_shows_a_secret() -> None:
+    secret = Secret(TEXT)
+    credentials = Credentials.of(TEXT, TEXT)
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>80}", repr(credentials)]
+    shown += [repr([secret]), repr({"key": secret}), str(dataclasses.asdict(credentials)), repr(copy.deepcopy(secret))]
+    for text in shown:
+        assert TEXT not in text
+        assert secret.fingerprint() in text
+    assert secret.reveal() == TEXT
+
+
+def test_a_traceback_with_locals_does_not_show_it() -> None:
+    def fails(secret: Secret) -> None:
+        raise ValueError(secret)
+
+    try:
+        fails(Secret(TEXT))
+    except ValueError as error:
+        shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    assert "fails" in shown
+    assert TEXT not in shown
+
+
+def test_it_is_not_pickled_or_written_as_json() -> None:
+    with pytest.raises(TypeError):
+        pickle.dumps(Secret(TEXT))
+    with pytest.raises(TypeError):
+        json.dumps(Secret(TEXT))
+
+
+def test_equal_texts_are_equal_secrets() -> None:
+    assert Secret(TEXT) == Secret(TEXT) != Secret("other")
+    assert Secret(TEXT) != TEXT
+    assert hash(Secret(TEXT)) == hash(Secret(TEXT))
+    assert not Secret("")
+    assert fingerprint(TEXT) == Secret(TEXT).fingerprint()
+    assert len(fingerprint(TEXT)) == 8
+
+
+@pytest.mark.parametrize("api_key", ["", "with space", "line\nbreak", "kéy"])
+def test_an_api_key_that_cant_be_right_is_refused_without_showing_it(api_key: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Credentials.of(api_key)
+    assert not api_key or api_key not in str(caught.value)
+
+
+def test_what_can_sign() -> None:
+    assert not Credentials.of("k").can_sign
+    assert Credentials.of("k", api_secret="s").can_sign
+    assert Credentials.of("k", private_key="pem").can_sign
+    with pytest.raises(UsageError):
+        Credentials.of("k", "s", "pem")

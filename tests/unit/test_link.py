@@ -1,0 +1,158 @@
+"""One socket with a key on it, over a socket of thirty lines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from listenkey.clock import SystemClock
+from listenkey.credentials import Secret
+from listenkey.errors import Disconnected, ProtocolError, TimedOut, Unreachable
+from listenkey.link import Link
+from listenkey.opener import Attachment
+
+KEY = Secret("k" * 64)
+BY_REQUEST = Attachment("ws://127.0.0.1/private/stream", b'{"method":"SUBSCRIBE"}', 7)
+BY_URL = Attachment("ws://127.0.0.1/private/ws/" + "k" * 64, None, 7)
+
+
+class FakeSocket:
+    """Answers a request as it is told to."""
+
+    def __init__(self, answer: bytes | None = b'{"result":null,"id":7}') -> None:
+        self.answer = answer
+        self.did: list[Any] = []
+        self.asked = asyncio.Event()
+        self.on_message: Callable[[bytes], None]
+        self.on_lost: Callable[[Disconnected], None]
+        self.on_pong: Callable[[int], None]
+        self.on_heard: Callable[[], None]
+
+    async def connect(
+        self, url: str, on_message: Any, on_heard: Any, on_pong: Any, on_lost: Any, *, timeout_s: float
+    ) -> FakeSocket:
+        del url, timeout_s
+        self.on_message, self.on_heard, self.on_pong, self.on_lost = on_message, on_heard, on_pong, on_lost
+        return self
+
+    def send_text(self, text: bytes) -> None:
+        self.did.append(text)
+        self.asked.set()
+        if self.answer is not None:
+            asyncio.get_running_loop().call_soon(self.on_message, self.answer)
+
+    def ping(self, number: int) -> None:
+        self.did.append(number)
+
+    def abort(self) -> None:
+        self.did.append("abort")
+
+    def close(self) -> None:
+        self.did.append("close")
+
+
+class Owner:
+    """Notes what comes."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *what: self.got.append((name, *what))
+
+    def names(self) -> list[str]:
+        return [got[0] for got in self.got]
+
+
+def link() -> tuple[Link, Owner]:
+    owner = Owner()
+    return Link(3, KEY, owner, SystemClock()), owner
+
+
+async def opened(attachment: Attachment = BY_REQUEST) -> tuple[Link, Owner, FakeSocket]:
+    made, owner = link()
+    socket = FakeSocket()
+    await made.open(socket.connect, attachment, 5.0)
+    return made, owner, socket
+
+
+async def test_it_is_open_when_the_request_is_acknowledged() -> None:
+    _, _, socket = await opened()
+    assert socket.did == [BY_REQUEST.request]
+    _, _, socket = await opened(BY_URL)
+    assert socket.did == []
+
+
+async def test_a_refused_request_is_an_error_and_leaves_nothing_open() -> None:
+    made, _ = link()
+    socket = FakeSocket(b'{"error":{"code":2,"msg":"Invalid request: invalid stream"},"id":7}')
+    with pytest.raises(ProtocolError, match="refused: code 2"):
+        await made.open(socket.connect, BY_REQUEST, 5.0)
+    assert socket.did[-1] == "abort"
+
+
+@pytest.mark.parametrize("answer", [None, b'{"result":null,"id":8}', b"nonsense"])
+async def test_no_answer_to_our_request_times_out(answer: bytes | None) -> None:
+    made, _ = link()
+    socket = FakeSocket(answer)
+    with pytest.raises(TimedOut):
+        await made.open(socket.connect, BY_REQUEST, 0.05)
+    assert socket.did[-1] == "abort"
+
+
+async def test_a_socket_that_ends_before_the_answer_is_told_as_that() -> None:
+    made, owner = link()
+    socket = FakeSocket(None)
+    opening = asyncio.ensure_future(made.open(socket.connect, BY_REQUEST, 5.0))
+    await asyncio.wait_for(socket.asked.wait(), 5)
+    socket.on_lost(Disconnected(1008, "no"))
+    with pytest.raises(Disconnected):
+        await opening
+    assert owner.names() == []
+
+
+async def test_what_connecting_raises_is_passed_on() -> None:
+    async def fails(*_: Any, **__: Any) -> FakeSocket:
+        raise Unreachable("host", "refused")
+
+    made, _ = link()
+    with pytest.raises(Unreachable):
+        await made.open(fails, BY_URL, 5.0)
+
+
+async def test_frames_become_events_without_the_key() -> None:
+    _, owner, socket = await opened()
+    payload = b'{"e":"GREEK_UPDATE","E":1,"T":1,"G":[]}'
+    socket.on_message(b'{"stream":"' + b"k" * 64 + b'","data":' + payload + b"}")
+    socket.on_message(b"not json")
+    socket.on_message(b'{"result":null,"id":99}')
+    assert owner.names() == ["event_came", "unreadable_came"]
+    _, number, event, raw = owner.got[0]
+    assert (number, event.event_ms, raw) == (3, 1, payload)
+    assert b"k" * 64 not in repr(owner.got).encode()
+
+
+async def test_a_pong_of_the_last_ping_gives_the_round_trip() -> None:
+    made, owner, socket = await opened()
+    made.ping(41)
+    socket.on_pong(40)
+    socket.on_pong(41)
+    assert owner.names() == ["pong_came"]
+    assert owner.got[0][2] == 41
+    assert owner.got[0][3] >= 0
+
+
+async def test_the_end_is_told_once_and_not_when_it_was_ours() -> None:
+    made, owner, socket = await opened()
+    socket.on_lost(Disconnected(None, "reset"))
+    socket.on_lost(Disconnected(None, "reset"))
+    assert owner.names() == ["lost"]
+    for end in (made.abort, made.close):
+        other, owner, socket = await opened()
+        getattr(other, end.__name__)()
+        socket.on_lost(Disconnected(None, "reset"))
+        socket.on_heard()
+        assert owner.names() == []

@@ -1,0 +1,89 @@
+"""One account, one key: whoever asks for it in this process gets the same, and one renewal serves all."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from listenkey import opener
+from listenkey.clock import SystemClock
+from listenkey.credentials import Secret
+from listenkey.opener import ListenKeys
+from listenkey.testing import LocalSandbox
+from listenkey.venue import PRODUCTION, Attach
+
+KEY = Secret("a/b=" * 16)
+CLOCK = SystemClock()
+
+
+def keys_of(sandbox: LocalSandbox) -> ListenKeys:
+    return opener.share(sandbox.venue, Secret(sandbox.api_key), CLOCK)
+
+
+def count(sandbox: LocalSandbox, method: str) -> int:
+    requests = sandbox.meters()["requests"]
+    return int(requests.get(f"{method} /eapi/v1/listenKey", 0))
+
+
+async def test_those_who_ask_at_once_share_one_post(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grants = await asyncio.gather(*(keys.create(None) for _ in range(10)))
+    assert len({grant.key for grant in grants}) == 1
+    assert count(binance_options_sandbox, "POST") == 1
+    assert grants[0].valid_for_s == pytest.approx(3600, abs=5)
+    await keys.release()
+
+
+async def test_one_renewal_serves_all_who_need_it(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    since_s = CLOCK.now_s()
+    proofs = await asyncio.gather(*(keys.renew(grant.key, since_s) for _ in range(10)))
+    assert count(binance_options_sandbox, "PUT") == 1
+    assert all(proof_s >= since_s for proof_s in proofs)
+    await keys.renew(grant.key, CLOCK.now_s())
+    assert count(binance_options_sandbox, "PUT") == 2, "a later need is not served by an earlier renewal"
+    await keys.release()
+
+
+async def test_streams_of_one_account_share_and_others_do_not(binance_options_sandbox: LocalSandbox) -> None:
+    one, same = keys_of(binance_options_sandbox), keys_of(binance_options_sandbox)
+    other = opener.share(binance_options_sandbox.venue, Secret("other"), CLOCK)
+    assert one is same
+    assert one is not other
+    await one.create(None)
+    await one.close(KEY)
+    assert count(binance_options_sandbox, "DELETE") == 0, "not while another stream uses it"
+    await same.release()
+    await one.close(KEY)
+    assert count(binance_options_sandbox, "DELETE") == 1
+    await one.release()
+    await other.release()
+    again = keys_of(binance_options_sandbox)
+    assert again is not one
+    await again.release()
+
+
+@pytest.mark.parametrize(
+    ("form", "url"),
+    [
+        (Attach.SUBSCRIBE, "wss://fstream.binance.com/private/stream"),
+        (Attach.PATH, "wss://fstream.binance.com/private/ws/"),
+        (Attach.QUERY, "wss://fstream.binance.com/private/ws?listenKey="),
+        (Attach.STREAMS, "wss://fstream.binance.com/private/stream?streams="),
+        (Attach.LEGACY_PATH, "wss://fstream.binance.com/ws/"),
+    ],
+)
+async def test_how_a_key_is_put_on_a_socket(form: Attach, url: str) -> None:
+    keys = opener.share(replace(PRODUCTION, attach=form), KEY, CLOCK)
+    attachment = keys.attachment(KEY, 7)
+    assert attachment.url.startswith(url)
+    if form is Attach.SUBSCRIBE:
+        assert attachment.url == url, "the key is in no URL"
+        assert attachment.request == b'{"method":"SUBSCRIBE","params":["' + KEY.reveal().encode() + b'"],"id":7}'
+    else:
+        assert attachment.request is None
+        assert attachment.url.endswith("a%2Fb%3D" * 16), "and where it is, it is encoded"
+    await keys.release()
