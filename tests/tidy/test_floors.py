@@ -31,7 +31,6 @@ ROOMS: Final = {
     "portal": HANDS,
     "rest": ONE,
     "opener": ONE,
-    "keys": ONE,
     "link": ONE,
     "stream": ONE,
     "blocking": ONE,

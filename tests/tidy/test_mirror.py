@@ -19,6 +19,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.sandbox.exchange": "tests/sandbox/test_trading.py: the front of the world; trading is how it is reached",
     "listenkey.sandbox.identities": "tests/sandbox/test_api.py: who asks, as a request shows it",
     "listenkey.sandbox.orders": "tests/sandbox/test_book.py: values, and what a book does with them",
+    "listenkey.sandbox.records": "tests/sandbox/test_trading.py: values only; what is written down in them is read there",
     "listenkey.sandbox.refusals": "tests/sandbox/test_signatures.py: values only",
     "listenkey.sandbox.rejections": "tests/sandbox/test_entry_checks.py: values only",
 }
