@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-Status: TypeAlias = Literal["CONNECTING", "LIVE", "GAP", "FAILED", "ENDED"]
+Status: TypeAlias = Literal["CONNECTING", "LIVE", "GAP", "RECOVERING", "SETTLING", "SUSPECT", "FAILED", "ENDED"]
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -14,7 +14,9 @@ class Health(Struct, frozen=True, kw_only=True):
     How a stream is.
 
     Attributes:
-        status: LIVE only while every event is in the stream.
+        status: LIVE only while every event is in the stream. GAP: no socket brings events. RECOVERING: one does, and
+            REST is asked for what came before. SUSPECT: something was lost on a living socket, and REST is asked.
+            SETTLING: all that REST showed is delivered, and it is asked again in case it lags.
         why: What it waits for or what happened last, for people.
         key_fingerprint: Eight hex digits that tell the listen key from another.
         key_age_s: Since the venue first gave this key.
@@ -37,6 +39,7 @@ class Health(Struct, frozen=True, kw_only=True):
         backlog: Items that wait for the reader.
         reconnects: Sockets lost.
         rotations: Sockets replaced before the venue's 24 hours were over.
+        recovered: Updates brought back over REST.
         used_weight: Request weight of this IP in the minute, by the last answer.
     """
 
@@ -63,4 +66,5 @@ class Health(Struct, frozen=True, kw_only=True):
     backlog: int = 0
     reconnects: int = 0
     rotations: int = 0
+    recovered: int = 0
     used_weight: int | None = None

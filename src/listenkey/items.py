@@ -29,10 +29,11 @@ class Update(Struct, frozen=True, gc=False):
         seq: Counts the items of this stream from 1, without holes.
         account: The account's alias; never its API key.
         event: The typed event; match on its class.
-        received_ms: When it was read from the socket, wall clock, epoch ms.
+        received_ms: When it was read from the socket, or from the answer over REST; wall clock, epoch ms.
         provenance: Where it was seen: on the WebSocket, over REST, or both.
-        late: Delivered after a newer event of the same symbol.
-        raw: The venue's own JSON of this event, without the envelope and with a listen key replaced.
+        late: A fill delivered after a newer one of its symbol, or of the account.
+        raw: The venue's own JSON of this event: a message without its envelope and with a listen key replaced, or one
+            row of a REST answer.
     """
 
     seq: int

@@ -13,8 +13,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from listenkey import governor as governors
 from listenkey.clock import Clock
+from listenkey.core.budget import Share
 from listenkey.credentials import Secret
+from listenkey.governor import Governor
 from listenkey.rest import AsyncUserDataStreamsApi
 from listenkey.venue import Attach, Venue
 
@@ -72,8 +75,11 @@ class ListenKeys:
     `release`.
     """
 
-    def __init__(self, api: AsyncUserDataStreamsApi, venue: Venue, clock: Clock) -> None:
+    def __init__(
+        self, api: AsyncUserDataStreamsApi, venue: Venue, clock: Clock, governor: Governor | None = None
+    ) -> None:
         self.api = api
+        self._governor = governor
         self.users = 0
         self._venue = venue
         self._clock = clock
@@ -124,6 +130,8 @@ class ListenKeys:
             for place in [place for place, keys in _shared.items() if keys is self]:
                 del _shared[place]
             await self.api.close()
+            if self._governor is not None:
+                await governors.release(self._governor)
 
     def attachment(self, key: Secret, request_id: int) -> Attachment:
         """By the form the venue's description names; see `venue.Attach`."""
@@ -155,7 +163,8 @@ def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
     place = (id(asyncio.get_running_loop()), venue.rest_url, api_key)
     keys = _shared.get(place)
     if keys is None:
-        api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url)
-        keys = _shared[place] = ListenKeys(api, venue, clock)
+        governor = governors.share(venue, clock)
+        api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=governor.lane(Share.KEYS))
+        keys = _shared[place] = ListenKeys(api, venue, clock, governor)
     keys.users += 1
     return keys

@@ -17,17 +17,19 @@ from listenkey.clock import Clock, SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle, State
-from listenkey.core.merge import Merge
+from listenkey.core.merge import Held, Merge
+from listenkey.core.reconcile import Delivery, Findings, combined
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
-from listenkey.events import Event, ListenKeyExpired, OrderTradeUpdate, UnknownEvent
+from listenkey.events import Event, ListenKeyExpired, OrderTradeUpdate, RecoveredFill, UnknownEvent
 from listenkey.health import Health, Status
-from listenkey.items import Item
+from listenkey.items import Item, Provenance
 from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
 from listenkey.link import Link
+from listenkey.recovery import Recovery
 from listenkey.transport import address
 from listenkey.transport.websocket import connect
 from listenkey.venue import Venue
@@ -55,7 +57,7 @@ class UserStream:
 
     Args:
         api_key: The account's API key. It needs no permission to trade.
-        api_secret: For signed requests; may be left out.
+        api_secret: For signed requests: with it, what a gap missed is asked for over REST. May be left out.
         private_key: The same by Ed25519 or RSA, PEM text; may be left out.
         venue: `"production"`, `"legacy"`, `"testnet"`, or a `Venue`.
         journal: Where items are kept. Left out: in memory, the only place in this release.
@@ -91,8 +93,12 @@ class UserStream:
         self._close_key_on_exit = close_key_on_exit
         self._clock: Clock = SystemClock()
         self._random = random.Random()
-        self._life = Lifecycle((timing or Timing()).scaled(self.venue.time_scale))
+        recovers = self._credentials.can_sign
+        self._life = Lifecycle((timing or Timing()).scaled(self.venue.time_scale), recovers=recovers)
         self._merge = Merge()
+        self._recovery: Recovery | None = None
+        self._recovering: asyncio.Task[None] | None = None
+        self._findings: Findings | None = None
         self._journal: Journal = MemoryJournal(self.account, _stored_event, self._clock.wall_ms)
         self._links: dict[int, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -140,6 +146,9 @@ class UserStream:
         if self._keys is not None or self._life.state is not State.NEW:
             raise UsageError("a stream is opened once; make another one")
         self._keys = openers.share(self.venue, self._credentials.api_key, self._clock)
+        if self._life.repair.active:
+            timing, fills = self._life.timing, self._merge.fills
+            self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
         self._feed(on.Started())
         return self
 
@@ -163,6 +172,8 @@ class UserStream:
                 await keys.close(key)
         finally:
             await keys.release()
+            if self._recovery is not None:
+                await self._recovery.aclose()
 
     def __aiter__(self) -> AsyncIterator[Item]:
         return self
@@ -203,6 +214,7 @@ class UserStream:
             unknown_events=self._unknown_events,
             dropped=self._journal.dropped,
             backlog=self._journal.backlog,
+            recovered=life.gaps.recovered,
             reconnects=life.reconnects,
             rotations=life.rotations,
             used_weight=self._keys.api.used_weight_1m if self._keys else None,
@@ -212,8 +224,10 @@ class UserStream:
         state = self._life.state
         if state is State.ENDED:
             return "ENDED" if self._life.error is None else "FAILED"
-        if state in (State.LIVE, State.ROTATING):
-            return "LIVE"
+        if state in (State.RECOVERING, State.LIVE, State.ROTATING):
+            if self._life.gaps.open_from_ms is not None:
+                return "RECOVERING" if self._life.repair.blind else "SUSPECT"
+            return "SETTLING" if self._life.repair.settling else "LIVE"
         return "GAP" if self._life.gaps.ever_live else "CONNECTING"
 
     # --- the driver ----------------------------------------------------------------------------------------------
@@ -244,10 +258,15 @@ class UserStream:
             self._timer = None
         wake_at_s = self._life.wake_at_s()
         if wake_at_s is not None:
+            if self._recovery is not None:
+                wake_at_s = min(wake_at_s, *self._recovery.deadlines())
             delay_s = max(0.0, wake_at_s - self._clock.now_s())
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
 
     def _on_timer(self) -> None:
+        if self._recovery is not None:
+            for happened in self._recovery.doubts():
+                self._feed(happened)
         wake_at_s = self._life.wake_at_s()
         if wake_at_s is not None and wake_at_s <= self._clock.now_s():
             self._feed(on.TimerDue())
@@ -274,8 +293,17 @@ class UserStream:
             case do.CloseSocket(number):
                 self._drop_link(number, politely=True)
             case do.Follow(number):
-                for held in self._merge.follow(number):
-                    self._deliver(held.event, held.raw, held.received_ms)
+                if self._recovery is not None:
+                    self._recovery.follows()
+                self._release(self._merge.follow(number))
+            case do.DeliverFound():
+                self._release([])
+            case do.Recover():
+                if self._recovering is not None:
+                    self._recovering.cancel()
+                self._recovering = self._spawn(self._recover(action))
+            case do.Audit():
+                self._spawn(self._audit(action))
 
     def _drop_link(self, number: int, *, politely: bool) -> None:
         self._merge.forget(number)
@@ -283,10 +311,11 @@ class UserStream:
         if link is not None:
             (link.close if politely else link.abort)()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
+        return task
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -326,6 +355,50 @@ class UserStream:
         else:
             self._feed(on.SocketAttached(action.socket))
 
+    async def _recover(self, action: do.Recover) -> None:
+        assert self._recovery is not None
+        try:
+            findings = await self._recovery.run(action, self._held)
+        except ListenKeyError as error:
+            log.warning("stream %s: what was missed could not be asked for: %s", self.account, error)
+            self._feed(on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms())))
+            return
+        self._findings = findings
+        count = sum(one.provenance == "rest" for one in self._combined(self._held()))
+        self._feed(on.Recovered(action.attempt, count, findings.unrecoverable, findings.complete))
+        self._findings = None
+        if self._life.gaps.open_from_ms is None:
+            self._recovery.recovered()
+
+    async def _audit(self, action: do.Audit) -> None:
+        assert self._recovery is not None
+        try:
+            missed = await self._recovery.audit(action)
+        except ListenKeyError as error:
+            log.warning("stream %s: the bill could not be looked at: %s", self.account, error)
+            self._feed(on.NotAudited(action.number, judge(error, self._clock.wall_ms())))
+            return
+        self._feed(on.Audited(action.number))
+        if missed is not None:
+            self._feed(missed)
+
+    def _held(self) -> list[Held]:
+        """What waits until the socket at hand is followed."""
+        return self._merge.held(self._life.followed or 0)
+
+    def _combined(self, held: list[Held]) -> list[Delivery]:
+        assert self._recovery is not None
+        return combined(self._findings or Findings(), held, self._recovery.known, self._clock.wall_ms())
+
+    def _release(self, held: list[Held]) -> None:
+        """Deliver what was held, and what a recovery has found beside it, each in its place."""
+        if self._findings is None:
+            for one in held:
+                self._deliver(one.event, one.raw, one.received_ms)
+            return
+        for delivery in self._combined(held):
+            self._deliver(*delivery)
+
     # --- what links bring ----------------------------------------------------------------------------------------
 
     def event_came(self, link: int, event: Event, raw: bytes) -> None:
@@ -333,11 +406,13 @@ class UserStream:
         received_ms = self._clock.wall_ms()
         if self._merge.admit(link, event, raw, received_ms):
             self._deliver(event, raw, received_ms)
-            if self._life.needs_proof and not isinstance(event, ListenKeyExpired):
-                self._feed(on.EventCame(link))
         elif self._merge.overfull(link):
             self._drop_link(link, politely=False)
             self._feed(on.SocketLost(link, "too much came before this socket's turn"))
+        elif self._merge.half_full(link):
+            self._feed(on.HeldTooMuch(link))
+        if self._life.needs_proof and not isinstance(event, ListenKeyExpired):
+            self._feed(on.EventCame(link))  # Delivered or held, it proves the key.
         if isinstance(event, ListenKeyExpired):
             self._feed(on.KeyEnded(event.listen_key))
         elif isinstance(event, UnknownEvent):
@@ -345,13 +420,19 @@ class UserStream:
             if event.type in LEAVING_EVENTS:
                 self._feed(on.VenueLeaving(link))
 
-    def _deliver(self, event: Event, raw: bytes, received_ms: int) -> None:
+    def _deliver(self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws") -> None:
         self._events += 1
-        if isinstance(event, OrderTradeUpdate) and event.is_fill:
+        if isinstance(event, OrderTradeUpdate | RecoveredFill) and event.is_fill:
             self._fills += 1
-        self._last_event_ms = received_ms
-        self._life.event_came(received_ms)
-        self._journal.append_event(event, raw, received_ms)
+        late = False
+        if self._recovery is not None:
+            late, nearer = self._recovery.delivering(event)
+            if nearer:
+                self._set_timer()
+        if provenance != "rest":
+            self._last_event_ms = received_ms
+            self._life.event_came(received_ms)
+        self._journal.append_event(event, raw, received_ms, provenance, late)
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
         """A frame that can't be read ends nothing: it is counted and told."""

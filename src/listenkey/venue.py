@@ -84,6 +84,35 @@ CONNECTIONS_PER_5_MIN: Final = 300
 LISTEN_KEY_WEIGHT: Final = 1
 """Of POST, PUT and DELETE alike, counted per IP. [O user-data-streams]"""
 
+WEIGHTS: Final = {
+    LISTEN_KEY_PATH: LISTEN_KEY_WEIGHT,
+    TIME_PATH: 1,
+    EXCHANGE_INFO_PATH: 1,
+    MARGIN_ACCOUNT_PATH: 3,
+    ACCOUNT_PATH: 3,
+    POSITION_PATH: 5,
+    OPEN_ORDERS_PATH: 1,
+    HISTORY_ORDERS_PATH: 3,
+    ORDER_PATH: 1,
+    USER_TRADES_PATH: 5,
+    BILL_PATH: 1,
+    EXERCISE_RECORD_PATH: 5,
+    COMMISSION_PATH: 5,
+}
+"""Request weight by path, counted per IP and minute. The pages of the paths above; `openOrders` is with a symbol."""
+
+OPEN_ORDERS_ALL_WEIGHT: Final = 40
+"""`openOrders` without a symbol. [O trade/Query-Current-Open-Option-Orders]"""
+
+ROWS_MAX: Final = 1_000
+"""The largest `limit` of the lists, and so of one page. [O trade/Account-Trade-List]"""
+
+TRADES_KEPT_S: Final = 90 * 24 * 3600
+"""How far back `userTrades` and `bill` go: three months; beyond is -6073. [SDK]"""
+
+ORDERS_KEPT_S: Final = 5 * 24 * 3600
+"""How far back `historyOrders` goes. [O trade/Query-Option-Order-History]"""
+
 # --- Codes -----------------------------------------------------------------------------------------------------------
 
 
@@ -110,6 +139,10 @@ class Code:
     BAD_API_KEY_FMT: Final = -2014
     INVALID_API_KEY: Final = -2015
     USER_NOT_ACCESS: Final = -5002
+    SEARCH_WINDOW: Final = -6073
+    """Asked for more than three months back. [SDK 8.4.0]"""
+    SPAN_TOO_LONG: Final = frozenset({-1127, -6030, -6031})
+    """startTime and endTime too far apart; no page says how far is too far. [O error-code]"""
 
 
 # --- Event names -----------------------------------------------------------------------------------------------------

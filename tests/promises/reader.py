@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from listenkey import GapClosed, GapOpened, Item, Live, OrderTradeUpdate, Update, UserStream
 from listenkey.core.timing import Timing
+from listenkey.events import RecoveredFill
 from listenkey.testing import LocalSandbox
 
 
@@ -49,16 +50,21 @@ class Reader:
         return [
             (item.event.symbol, item.event.trade_id)
             for item in self.items
-            if isinstance(item, Update) and isinstance(item.event, OrderTradeUpdate) and item.event.is_fill
+            if isinstance(item, Update) and isinstance(item.event, OrderTradeUpdate | RecoveredFill)
+            if item.event.is_fill
         ]
+
+    def updates(self) -> list[Update]:
+        return [item for item in self.items if isinstance(item, Update)]
 
 
 @asynccontextmanager
 async def reading(
-    sandbox: LocalSandbox, timing: Timing | None = None, api_key: str | None = None
+    sandbox: LocalSandbox, timing: Timing | None = None, api_key: str | None = None, api_secret: str | None = None
 ) -> AsyncIterator[Reader]:
     """A live stream of the sandbox's first account, and its reader."""
-    stream = UserStream(api_key=api_key or sandbox.api_key, venue=sandbox.venue, timing=timing)
+    key = api_key or sandbox.api_key
+    stream = UserStream(api_key=key, api_secret=api_secret, venue=sandbox.venue, timing=timing)
     async with stream:
         reader = Reader(stream)
         task = asyncio.create_task(reader.run())

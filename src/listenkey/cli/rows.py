@@ -7,7 +7,14 @@ from typing import Final
 
 from listenkey.cli.figures import amount, fee, is_zero
 from listenkey.cli.redact import plain
-from listenkey.events import Event, LegacyOrder, LegacyOrderTradeUpdate, OrderTradeUpdate
+from listenkey.events import (
+    Event,
+    LegacyOrder,
+    LegacyOrderTradeUpdate,
+    OrderTradeUpdate,
+    RecoveredFill,
+    RecoveredOrder,
+)
 
 SHORT_STATUS: Final = {"PARTIALLY_FILLED": "PARTIAL", "EXPIRED_IN_MATCH": "EXP-MATCH", "CANCELLED": "CANCELED"}
 
@@ -36,7 +43,7 @@ class Row:
 
 def fills_of(event: Event) -> list[tuple[str, int]]:
     """Symbol and trade id of each fill in an event; most events have none, current ones at most one."""
-    if isinstance(event, OrderTradeUpdate):
+    if isinstance(event, OrderTradeUpdate | RecoveredFill):
         return [(event.symbol, event.trade_id)] if event.is_fill else []
     if isinstance(event, LegacyOrderTradeUpdate):
         return [(order.symbol, fill.trade_id) for order in event.orders for fill in order.fills]
@@ -49,7 +56,38 @@ def rows_of(event: Event) -> list[Row]:
         return [current_row(event)]
     if isinstance(event, LegacyOrderTradeUpdate):
         return [row for order in event.orders for row in legacy_rows(order, event.event_ms)]
+    if isinstance(event, RecoveredFill | RecoveredOrder):
+        return [recovered_row(event)]
     return []
+
+
+def recovered_row(event: RecoveredFill | RecoveredOrder) -> Row:
+    """Of what only REST told; the status of a fill's order is not in its row."""
+    if isinstance(event, RecoveredFill):
+        return Row(
+            at_ms=event.event_ms,
+            symbol=plain(event.symbol, 32),
+            side=plain(event.side, 5),
+            status="REST",
+            is_fill=True,
+            last=f"{amount(event.last_quantity_text)} @ {amount(event.last_price_text)}",
+            filled="" if event.filled_quantity_text is None else amount(event.filled_quantity_text),
+            fee=opposite(event.commission_text),
+            realized=amount(event.realized_profit_text, 4),
+            role="maker" if event.maker else "taker",
+        )
+    return Row(
+        at_ms=event.event_ms,
+        symbol=plain(event.symbol, 32),
+        side=plain(event.side, 5),
+        status=short_status(event.status),
+        is_fill=False,
+        last=f"{amount(event.quantity_text)} @ {amount(event.price_text)}",
+        filled=f"{amount(event.filled_quantity_text)}/{amount(event.quantity_text)}",
+        fee="",
+        realized="",
+        role="",
+    )
 
 
 def current_row(event: OrderTradeUpdate) -> Row:

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from listenkey.cli.board import Board
     from listenkey.health import Health
 
-STATUS_STYLE: Final = {"LIVE": "bold green", "GAP": "bold red", "CONNECTING": "bold yellow", "FAILED": "bold red"}
+STATUS_STYLE: Final = {
+    "LIVE": "bold green",
+    "SETTLING": "bold green",
+    "RECOVERING": "bold yellow",
+    "SUSPECT": "bold yellow",
+    "CONNECTING": "bold yellow",
+    "GAP": "bold red",
+    "FAILED": "bold red",
+}
 SIDE_STYLE: Final = {"BUY": "green", "SELL": "magenta"}
 LABEL: Final = "dim"
 HEADING: Final = "bold cyan"

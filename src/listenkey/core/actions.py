@@ -60,9 +60,53 @@ class CloseSocket:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Deliver this socket's events: first those that came already and no other socket brought, then each as it comes."""
+    """
+    Deliver this socket's events: first those that came already and no other socket brought, then each as it comes.
+
+    What a recovery has found is delivered with them, each in its place.
+    """
 
     socket: int
 
 
-Action: TypeAlias = CreateKey | RenewKey | OpenSocket | SendPing | AbortSocket | CloseSocket | Follow
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """
+    Ask REST for what was missed. Answers: Recovered, NotRecovered. An earlier one that still runs is given up.
+
+    Attributes:
+        attempt: Its number; the answer repeats it.
+        from_ms: The last moment that was surely covered, wall clock.
+        to_ms: Since when the socket at hand covers everything, wall clock.
+        not_before_ms: When the stream was first live, wall clock; what lies before is nobody's loss.
+        blind: Whether no socket brought anything in this span; else single messages were lost.
+    """
+
+    attempt: int
+    from_ms: int
+    to_ms: int
+    not_before_ms: int
+    blind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverFound:
+    """Deliver what a recovery has found, at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """
+    Hold the bill against the fills that were delivered. Answers: Audited, NotAudited.
+
+    `from_ms`: since when, wall clock; None goes on where the last one ended.
+    """
+
+    number: int
+    from_ms: int | None
+    not_before_ms: int
+
+
+Action: TypeAlias = (
+    CreateKey | RenewKey | OpenSocket | SendPing | AbortSocket | CloseSocket | Follow | Recover | DeliverFound | Audit
+)

@@ -15,13 +15,18 @@ class Gaps:
         ever_live: Whether the stream has been live; before that there is nothing to miss.
         count: Gaps so far.
         seconds: What the closed ones add up to.
+        recovered: Updates that were brought back.
+        began_ms: When the stream was first live, wall clock; what lies before is nobody's loss.
     """
 
     def __init__(self) -> None:
         self.ever_live = False
         self.count = 0
         self.seconds = 0.0
+        self.recovered = 0
+        self.began_ms = 0
         self.open_from_ms: int | None = None
+        self._recovered_here = 0
         self._notes: list[str] = []
         self._items: list[Live | GapOpened | GapClosed] = []
 
@@ -29,21 +34,35 @@ class Gaps:
         """From `from_ms` on, events may be missing. Within an open gap this changes nothing."""
         if not self.ever_live or self.open_from_ms is not None:
             return
+        self._recovered_here = 0
         self.count += 1
         self.open_from_ms = from_ms
         self._items.append(GapOpened(0, "", from_ms, why))
 
-    def live(self, covered_from_ms: int, now_ms: int) -> None:
-        """Every event since `covered_from_ms` is in the stream, or will be."""
+    def found(self, count: int) -> None:
+        """So many missing updates of the open gap are being delivered."""
+        self._recovered_here += count
+        self.recovered += count
+
+    def live(self, covered_from_ms: int, now_ms: int, unrecoverable: tuple[str, ...] = (NOT_RECOVERED,)) -> None:
+        """Every event since `covered_from_ms` is in the stream, or will be; before it all but `unrecoverable`."""
         if self.open_from_ms is not None:
             from_ms, self.open_from_ms = self.open_from_ms, None
             # The wall clock may have been set back meanwhile; a span is never negative.
             to_ms = max(from_ms, covered_from_ms)
             self.seconds += (to_ms - from_ms) / 1000
-            self._items.append(GapClosed(0, "", from_ms, to_ms, 0, (NOT_RECOVERED, *self._notes)))
+            left = (*unrecoverable, *self._notes)
+            self._items.append(GapClosed(0, "", from_ms, to_ms, self._recovered_here, left))
             self._notes.clear()
+        if not self.ever_live:
+            self.began_ms = covered_from_ms
         self.ever_live = True
         self._items.append(Live(0, "", min(covered_from_ms, now_ms)))
+
+    def note(self, what: str) -> None:
+        """One thing more that the open gap can't bring back."""
+        if self.open_from_ms is not None and what not in self._notes:
+            self._notes.append(what)
 
     def moment(self, at_ms: int, what: str) -> None:
         """Something was lost at one moment, and the stream goes on."""

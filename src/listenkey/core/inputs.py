@@ -130,6 +130,70 @@ class FrameUnreadable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """
+    REST answered what was missed.
+
+    Attributes:
+        attempt: Of which `Recover`.
+        count: How many updates it brought back.
+        unrecoverable: What it can't bring back, in words.
+        complete: False where REST was seen to lag: there may be more.
+    """
+
+    attempt: int
+    count: int
+    unrecoverable: tuple[str, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NotRecovered:
+    """REST did not answer, or refused."""
+
+    attempt: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """Something was lost on a socket that is alive, not before `from_ms` (wall clock)."""
+
+    from_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSilent:
+    """The socket lives and brings nothing, and something happened after `from_ms` (wall clock)."""
+
+    from_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTooMuch:
+    """So many events are held for this socket that it has to be followed now."""
+
+    socket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """The bill was held against the fills, and agrees."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotAudited:
+    """It could not be looked at."""
+
+    number: int
+    verdict: Verdict
+
+
 Input: TypeAlias = (
     Started
     | StopAsked
@@ -146,4 +210,11 @@ Input: TypeAlias = (
     | EventCame
     | VenueLeaving
     | FrameUnreadable
+    | Recovered
+    | NotRecovered
+    | Doubted
+    | StreamSilent
+    | HeldTooMuch
+    | Audited
+    | NotAudited
 )

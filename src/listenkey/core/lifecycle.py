@@ -4,9 +4,11 @@ One stream's life: its key, its sockets, its gaps. Pure: no clock, no random num
 The owner feeds facts (`handle`), starts what is asked for (`take_actions`), writes what is to be told (`take_items`)
 and comes back at `wake_at_s` with `TimerDue`. `heard` is called for every batch of bytes that came in.
 
-    NEW ──► KEYING ──► CONNECTING ──► PROVING ──► LIVE ◄──► ROTATING
-               ▲            ▲            │          │           │
-               └────────────┴────────────┴──────────┴───────────┘      every state ──► ENDED
+    NEW ──► KEYING ──► CONNECTING ──► PROVING ──► [RECOVERING] ──► LIVE ◄──► ROTATING
+               ▲            ▲            │             │             │           │
+               └────────────┴────────────┴─────────────┴─────────────┴───────────┘      every state ──► ENDED
+
+RECOVERING is passed only where there is a gap and something to sign requests with; see `mending`.
 
 Rules of the venue that are obeyed here, cited by number below:
     1. A key dies 60 minutes after its last POST or PUT, whatever the socket does. [O user-data-streams]
@@ -20,7 +22,6 @@ Rules of the venue that are obeyed here, cited by number below:
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, Final
 
 from listenkey.core import actions as do
@@ -28,32 +29,29 @@ from listenkey.core import inputs as on
 from listenkey.core.backoff import Repeats, backoff_s
 from listenkey.core.gap import Gaps
 from listenkey.core.inputs import Input, Moment
+from listenkey.core.mending import Mending
+from listenkey.core.repair import Repair
 from listenkey.core.sockets import SocketView
+from listenkey.core.states import State
 from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
 from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
 from listenkey.errors import ListenKeyError, Retired, UsageError, VenueError
 from listenkey.items import GapClosed, GapOpened, Live
 
+__all__ = ["TRANSITIONS", "Lifecycle", "State"]
+
 FAILURES_UNTIL_NEW_POST: Final = 3
 """After so many failed sockets the key is asked for again: one that reconnects for ever with a dead key is blind."""
 
 
-class State(Enum):
-    """Where a stream's life stands."""
-
-    NEW = "new"
-    KEYING = "keying"  # no key that can be used: POST is under way, or waits
-    CONNECTING = "connecting"  # a key, no socket
-    PROVING = "proving"  # the key is on a socket; that it lived when it got there is not shown yet (rule 4)
-    LIVE = "live"
-    ROTATING = "rotating"  # live, and the successor of the socket is being opened or compared
-    ENDED = "ended"
-
-
-class Lifecycle:
+class Lifecycle(Mending):
     """
     One stream's life.
+
+    Args:
+        timing: How long what takes.
+        recovers: Whether REST can be asked for what was missed: there is something to sign with.
 
     Attributes:
         state: Where it stands.
@@ -61,8 +59,10 @@ class Lifecycle:
         why: What it is waiting for or what happened last, in a few words, for people.
     """
 
-    def __init__(self, timing: Timing | None = None) -> None:
+    def __init__(self, timing: Timing | None = None, *, recovers: bool = False) -> None:
         self.timing = timing or Timing()
+        self.repair = Repair(self.timing)
+        self.repair.active = recovers
         self.state = State.NEW
         self.error: ListenKeyError | None = None
         self.why = "not started"
@@ -120,6 +120,7 @@ class Lifecycle:
         times.extend(min(socket.dead_at_s, socket.ping_at_s(self.timing)) for socket in attached)
         if self.state is State.LIVE:
             times.append(self._rotate_at_s())
+        times.extend(self.repair.deadlines(may_look=self._may_look))
         return min(times, default=None)
 
     def heard(self, number: int, now: Moment) -> None:
@@ -222,6 +223,8 @@ class Lifecycle:
         """A new key, then a new socket; what is open stays until the new one is there."""
         self._key_ends.happened(now.s)
         self.gaps.open(self._proof_ms or now.wall_ms, why)
+        self.repair.blind = True
+        self.repair.interrupted()
         for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
             self._abort(number)
         self._end_rotation()
@@ -262,7 +265,8 @@ class Lifecycle:
             del self.sockets[number]
             self._actions.append(do.CloseSocket(number))
         self.followed = socket.number
-        self._actions.append(do.Follow(socket.number))
+        if not self.must_recover:  # Else what it brings waits until what came before has been asked for.
+            self._actions.append(do.Follow(socket.number))
         self.state = State.PROVING
         self.why = "attached; proving that the key lives"
         self._prove(now)
@@ -282,9 +286,13 @@ class Lifecycle:
         assert self.followed is not None
         socket = self.sockets[self.followed]
         self._failures = 0
+        if self.must_recover:
+            self._recover_and_hold(now)
+            return
         self.state = State.LIVE
         self.why = "live"
         self.gaps.live(socket.attached_ms, now.wall_ms)
+        self.repair.went_live(now)
 
     def _not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
         if self.sockets.pop(happened.socket, None) is None:
@@ -320,6 +328,8 @@ class Lifecycle:
         self._losses.happened(now.s)
         self.reconnects += 1
         self.gaps.open(socket.heard_ms, happened.why)
+        self.repair.blind = True
+        self.repair.interrupted()
         self.state = State.CONNECTING
         self.why = happened.why
         self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
@@ -426,11 +436,16 @@ class Lifecycle:
             return
         self._end_rotation()
         del self.sockets[happened.socket]
-        if not was_complete:
-            self.gaps.open(old.heard_ms, happened.why)
-            self.gaps.live(new.attached_ms, now.wall_ms)
-        self._follow(new.number)
         self.rotations += 1
+        if was_complete:
+            self._follow(new.number)
+            return
+        self.followed = new.number
+        self.gaps.open(old.heard_ms, happened.why)
+        self.repair.blind = True
+        if not self.must_recover:
+            self._follow(new.number)
+        self._go_live(now)
 
     def _successor_not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
         if self.sockets.pop(happened.socket, None) is not None and happened.socket == self._successor:
@@ -463,6 +478,7 @@ class Lifecycle:
             self._finish_rotation_if_due(now)
         elif self.state is State.LIVE and now.s >= self._rotate_at_s():
             self._rotate(now)
+        self._tend_repair(now)
 
     def _tend_key(self, now: Moment) -> None:
         assert self.key is not None
@@ -497,7 +513,12 @@ class Lifecycle:
     # --- ends ----------------------------------------------------------------------------------------------------
 
     def _unreadable(self, happened: on.FrameUnreadable, now: Moment) -> None:
-        self.gaps.moment(now.wall_ms, f"a frame could not be read: {happened.reason}")
+        why = f"a frame could not be read: {happened.reason}"
+        if self.repair.active and self.state in (State.RECOVERING, State.LIVE, State.ROTATING):
+            self._doubted(on.Doubted(now.wall_ms, why), now)
+            self.gaps.note(why)
+        else:
+            self.gaps.moment(now.wall_ms, why)
 
     def _fail(self, error: ListenKeyError) -> None:
         self.error = error
@@ -535,13 +556,26 @@ def _table() -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]
         on.SocketLost: life._forget_socket,
     }
     proving = connecting | {on.SocketLost: life._lost_unproven, on.EventCame: life._proved_by_event}
-    live = connecting | {
-        on.SocketAttached: life._abort_stray,
-        on.SocketNotOpened: life._ignore,
-        on.SocketLost: life._lost,
-        on.VenueLeaving: life._venue_leaves,
-        on.EventCame: life._ignore,
+    mending: dict[type[Any], Callable[..., None]] = {
+        on.Recovered: life._recovered,
+        on.NotRecovered: life._not_recovered,
+        on.Doubted: life._doubted,
+        on.StreamSilent: life._silent,
+        on.Audited: life._audited,
+        on.NotAudited: life._not_audited,
     }
+    live = (
+        connecting
+        | mending
+        | {
+            on.SocketAttached: life._abort_stray,
+            on.SocketNotOpened: life._ignore,
+            on.SocketLost: life._lost,
+            on.VenueLeaving: life._venue_leaves,
+            on.EventCame: life._ignore,
+        }
+    )
+    recovering = live | {on.HeldTooMuch: life._held_too_much, on.VenueLeaving: life._ignore}
     rotating = live | {
         on.SocketAttached: life._successor_attached,
         on.SocketNotOpened: life._successor_not_opened,
@@ -559,6 +593,7 @@ def _table() -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]
         State.KEYING: everywhere | keying,
         State.CONNECTING: everywhere | connecting,
         State.PROVING: everywhere | proving,
+        State.RECOVERING: everywhere | recovering,
         State.LIVE: everywhere | live,
         State.ROTATING: everywhere | rotating,
         State.ENDED: {on.SocketAttached: life._abort_stray},

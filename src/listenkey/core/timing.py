@@ -73,6 +73,24 @@ class Timing:
 
     key_fight_window_s: float = 600.0
 
+    recover_hold_max_s: float = 30.0
+    """How long a new socket's events are held back for the sake of order while REST is asked for what came before."""
+
+    lag_hold_s: float = 2.0
+    """How long they are held when REST is seen to lag: when it does not show the newest fill we know of."""
+
+    lag_max_s: float = 35.0
+    """REST is taken to show everything after so long; observers of the venue report lags of seconds, and L is 30 s."""
+
+    settle_after_s: tuple[float, ...] = (2.0, 5.0, 15.0, 35.0)
+    """When the bill is looked at again after a recovery, for rows that REST did not show yet."""
+
+    audit_every_s: float = 60.0
+    """How often the bill is held against the fills that were seen; ± 10 %."""
+
+    doubt_after_s: float = 1.0
+    """How long orders and positions may not add up before something is taken to be lost: messages change places."""
+
     def scaled(self, time_scale: float) -> Timing:
         """The same where the venue's hours run `time_scale` times as fast; what is the network's stays."""
         if time_scale == 1:

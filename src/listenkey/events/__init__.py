@@ -44,6 +44,11 @@ from listenkey.events.legacy import (
     LegacyOrderTradeUpdate,
     LegacyPosition,
 )
+from listenkey.events.recovered import (
+    RecoveredEvent,
+    RecoveredFill,
+    RecoveredOrder,
+)
 from listenkey.events.unknown import (
     UnknownEvent,
 )
@@ -71,7 +76,7 @@ CurrentEvent: TypeAlias = (
 LegacyEvent: TypeAlias = LegacyAccountUpdate | LegacyOrderTradeUpdate
 """What it sent before; `RISK_LEVEL_CHANGE` is the same in both."""
 
-Event: TypeAlias = CurrentEvent | LegacyEvent | UnknownEvent
+Event: TypeAlias = CurrentEvent | LegacyEvent | RecoveredEvent | UnknownEvent
 """Every event has `type`, `event_ms`, `generation` and `to_dict()`; match on its class for the rest."""
 
 __all__ = [
@@ -100,6 +105,9 @@ __all__ = [
     "OrderTradeUpdate",
     "OrderType",
     "Position",
+    "RecoveredEvent",
+    "RecoveredFill",
+    "RecoveredOrder",
     "RiskLevel",
     "RiskLevelChange",
     "SelfTradePrevention",

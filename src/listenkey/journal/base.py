@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from listenkey.events import Event
-from listenkey.items import GapClosed, GapOpened, Item, Live
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
 
 
 class Journal(Protocol):
@@ -16,7 +16,9 @@ class Journal(Protocol):
     `append_event` is on the way of every frame and never waits.
     """
 
-    def append_event(self, event: Event, raw: bytes, received_ms: int) -> None:
+    def append_event(
+        self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", late: bool = False
+    ) -> None:
         """Number an event and keep it."""
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from listenkey.events import Event
-from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 
 BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Others: python-binance 100 events and then dies; ccxt 1,000 and overwrites; most have no limit at all."""
@@ -71,7 +71,9 @@ class MemoryJournal:
         """Events that found no room; each lies in a gap that is told."""
         return self._dropped_before + self._dropped
 
-    def append_event(self, event: Event, raw: bytes, received_ms: int) -> None:
+    def append_event(
+        self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", late: bool = False
+    ) -> None:
         """Number an event and keep it; where there is no room, drop it and remember that a gap must be told."""
         if self._dropping_from_ms is not None:
             if self._bytes > self._bytes_max // 2:
@@ -84,8 +86,9 @@ class MemoryJournal:
             return
         self._seq += 1
         self._bytes += len(raw) + ITEM_OVERHEAD_BYTES
-        if len(self._items) < DECODED_MAX:
-            self._items.append(Update(self._seq, self._account, event, received_ms, raw))
+        if late or provenance != "ws" or len(self._items) < DECODED_MAX:
+            # What came over REST is rare, and its row alone would not give all of its event again.
+            self._items.append(Update(self._seq, self._account, event, received_ms, raw, provenance, late))
         else:
             self._items.append((self._seq, raw, received_ms))
         if self._waiting is not None:

@@ -16,7 +16,14 @@ import msgspec
 
 from listenkey import venue
 from listenkey.errors import UsageError
-from listenkey.events import Event, LegacyAccountUpdate, LegacyOrderTradeUpdate, UnknownEvent
+from listenkey.events import (
+    Event,
+    LegacyAccountUpdate,
+    LegacyOrderTradeUpdate,
+    RecoveredFill,
+    RecoveredOrder,
+    UnknownEvent,
+)
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.wire.frames import Unreadable, read_payload
 from listenkey.wire.shapes import CURRENT, Misfit, build
@@ -140,13 +147,17 @@ def _event(line: _UpdateLine, raw: bytes) -> Event:
     try:
         return build(kind, line.event, line.type, "word")
     except Misfit:
+        if line.provenance == "rest":
+            raise UsageError(f"this line's {line.type} lacks what makes one") from None
         event = read_payload(raw)
         if isinstance(event, Unreadable):
             raise UsageError(f"this line's {line.type} lacks what makes one") from None
         return event
 
 
-def _kind(line: _UpdateLine) -> type[KnownEvent] | None:
+def _kind(line: _UpdateLine) -> type[KnownEvent | RecoveredFill | RecoveredOrder] | None:
+    if line.provenance == "rest":  # What only REST told has REST's words, and is of a class of its own.
+        return RecoveredFill if line.event.get("execution_type") == "TRADE" else RecoveredOrder
     if line.type == venue.ORDER_TRADE_UPDATE and "orders" in line.event:
         return LegacyOrderTradeUpdate
     if line.type == venue.ACCOUNT_UPDATE and "user_id" in line.event:

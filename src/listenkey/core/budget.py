@@ -1,0 +1,106 @@
+"""
+Request weight: what may be sent now, and when the rest may. One for all streams of an IP.
+
+The venue counts weight per IP and minute, and bans an IP that goes on after it was told to stop: first for two minutes,
+in the end for three days. [O general-info] So we count ourselves, over every 60 seconds and not only its minutes, take
+the answers' header for what other programs of this IP use, and keep far enough below the limit.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import Final
+
+from listenkey import venue
+
+WINDOW_S: Final = 60.0
+"""Longer than any of the venue's minutes can be: whichever way they lie, no 60 seconds hold more than our share."""
+
+
+class Share(Enum):
+    """How much of the limit a kind of request may fill, all other kinds included."""
+
+    STEADY = 0.5
+    """What can wait: audits, clocks."""
+
+    RECOVERY = 0.75
+    """What closes a gap. What lies above it is left to keys, so that a recovery never costs the stream."""
+
+    KEYS = 0.8
+    """POST, PUT, DELETE of the listen key: weight 1 each, and a stream's life."""
+
+
+class Budget:
+    """
+    Counts weight; no clock of its own.
+
+    Attributes:
+        limit: Weight a minute, as `exchangeInfo` says; before that the lowest that was seen.
+        blocked_until_s: Nothing at all is sent before: the venue said 429 or 418.
+    """
+
+    def __init__(self, limit: int = venue.WEIGHT_PER_MINUTE_ASSUMED, window_s: float = WINDOW_S) -> None:
+        self.limit = limit
+        self.blocked_until_s = float("-inf")
+        self._window_s = window_s
+        self._spent: deque[tuple[float, int]] = deque()
+        self._sum = 0
+        self._others = 0
+        self._others_until_s = float("-inf")
+
+    def wait_s(self, weight: int, share: Share, now_s: float) -> float:
+        """
+        How long until so much may be sent; 0 is now.
+
+        A weight beyond the whole share waits for a window with nothing else in it, for else it would wait for ever.
+        """
+        self._forget(now_s)
+        blocked_s = self.blocked_until_s - now_s
+        if blocked_s > 0:
+            return blocked_s
+        room = int(self.limit * share.value)
+        # Other programs of this IP are their owner's business; keys step back only where the venue itself would refuse.
+        others_s = self._others_until_s - now_s if self._others and now_s < self._others_until_s else 0.0
+        room_beside_others = (self.limit if share is Share.KEYS else room) - self._others
+        if others_s > 0 and self._sum + weight > room_beside_others:
+            return max(others_s, self._own_wait_s(weight, room, now_s))
+        return self._own_wait_s(weight, room, now_s)
+
+    def _own_wait_s(self, weight: int, room: int, now_s: float) -> float:
+        left = self._sum
+        if left == 0 or left + weight <= room:
+            return 0.0
+        for sent_s, spent in self._spent:
+            left -= spent
+            if left == 0 or left + weight <= room:
+                return sent_s + self._window_s - now_s
+        return 0.0
+
+    def spend(self, weight: int, now_s: float) -> None:
+        """It is being sent now."""
+        self._spent.append((now_s, weight))
+        self._sum += weight
+
+    def note_used(self, used: int, now_s: float, minute_left_s: float) -> None:
+        """
+        What the venue has counted in its running minute, for this IP.
+
+        Args:
+            used: The header's number.
+            now_s: When the answer came.
+            minute_left_s: How long its minute still runs; what others used is forgotten then.
+        """
+        self._forget(now_s)
+        began_s = now_s - (self._window_s - minute_left_s)
+        own = sum(weight for sent_s, weight in self._spent if sent_s >= began_s)
+        self._others = max(0, used - own)
+        self._others_until_s = now_s + minute_left_s
+
+    def block(self, until_s: float) -> None:
+        """Nothing before then; a block that lasts longer stays."""
+        self.blocked_until_s = max(self.blocked_until_s, until_s)
+
+    def _forget(self, now_s: float) -> None:
+        while self._spent and self._spent[0][0] <= now_s - self._window_s:
+            self._sum -= self._spent.popleft()[1]

@@ -1,0 +1,194 @@
+"""What is known of an account from what was delivered: which fills, which orders live, which positions."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from listenkey.events import (
+    BalancePositionUpdate,
+    Event,
+    LegacyOrderTradeUpdate,
+    OrderTradeUpdate,
+    RecoveredFill,
+    RecoveredOrder,
+    UnknownEvent,
+)
+from listenkey.events.words import AMOUNT
+
+FILLS_MAX: Final = 65_536
+"""Fills remembered at most, in two halves."""
+
+SYMBOLS_MAX: Final = 4_096
+"""Symbols whose last activity is kept; an account trades a few dozen."""
+
+ENDED_MAX: Final = 16_384
+"""Ended orders remembered, so that a stale answer never opens one again."""
+
+ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "CANCELLED"})
+ZERO: Final = Decimal(0)
+NOT_DATED: Final = (RecoveredFill, RecoveredOrder, UnknownEvent)
+"""No socket brought the first two; what the last one means by its time, nobody knows."""
+
+
+class Fills:
+    """
+    The fills that were delivered: a set that forgets, and says since when it has forgotten nothing.
+
+    Attributes:
+        since_ms: Every fill delivered with this time or a later one is remembered.
+    """
+
+    __slots__ = ("_half", "_new", "_old", "since_ms")
+
+    def __init__(self, size_max: int = FILLS_MAX) -> None:
+        self.since_ms = 0
+        self._half = size_max // 2
+        self._new: dict[tuple[str, int], int] = {}
+        self._old: dict[tuple[str, int], int] = {}
+
+    def add(self, symbol: str, trade_id: int, time_ms: int) -> bool:
+        """Remember; True where it was not remembered already."""
+        key = (symbol, trade_id)
+        if key in self._new or key in self._old:
+            return False
+        self._new[key] = time_ms
+        if len(self._new) >= self._half:
+            if self._old:
+                self.since_ms = max(self.since_ms, max(self._old.values()) + 1)
+            self._old, self._new = self._new, {}
+        return True
+
+    def __contains__(self, key: tuple[str, int]) -> bool:
+        return key in self._new or key in self._old
+
+    def count(self, from_ms: int, to_ms: int) -> Counter[str]:
+        """How many fills of each symbol have a time in this span, both ends included."""
+        return Counter(
+            symbol
+            for half in (self._old, self._new)
+            for (symbol, _), time_ms in half.items()
+            if from_ms <= time_ms <= to_ms
+        )
+
+
+class OrderFacts(NamedTuple):
+    """The last that is known of an order that lives."""
+
+    symbol: str
+    status: str
+    filled: Decimal
+    at_ms: int
+
+
+class NewestFill(NamedTuple):
+    """The newest fill by its time."""
+
+    symbol: str
+    trade_id: int
+    time_ms: int
+
+
+class Known:
+    """
+    Folded from every event that is delivered; the stream's life long.
+
+    Attributes:
+        orders: Orders that live, by id.
+        positions: Quantity by symbol, negative is short; what is zero is not in it.
+        active_ms: When each symbol last moved, by the venue's clock; the least recent first.
+        newest: The newest fill.
+        last_event_ms: When the newest event that a socket brought was made, by the venue's clock.
+    """
+
+    def __init__(self, fills: Fills) -> None:
+        self.fills = fills
+        self.orders: dict[int, OrderFacts] = {}
+        self.positions: dict[str, Decimal] = {}
+        self.active_ms: OrderedDict[str, int] = OrderedDict()
+        self.newest: NewestFill | None = None
+        self.last_event_ms = 0
+        self._ended: OrderedDict[int, None] = OrderedDict()
+        self._newest_id: dict[str, int] = {}
+
+    def is_late(self, event: Event) -> bool:
+        """Whether a fill comes after a newer one: of its symbol by trade id, of the account by time."""
+        if not (isinstance(event, OrderTradeUpdate | RecoveredFill) and event.is_fill):
+            return False
+        newest = self.newest
+        if newest is not None and event.trade_time_ms < newest.time_ms:
+            return True
+        return event.trade_id < self._newest_id.get(event.symbol, event.trade_id)
+
+    def note(self, event: Event) -> None:
+        """An event is being delivered."""
+        if not isinstance(event, NOT_DATED) and event.event_ms > self.last_event_ms:
+            self.last_event_ms = event.event_ms
+        if isinstance(event, OrderTradeUpdate):
+            self._order(event.order_id, event.symbol, event.status, event.order.filled_quantity_text, event.event_ms)
+            if event.is_fill:
+                self._fill(event.symbol, event.trade_id, event.trade_time_ms)
+        elif isinstance(event, BalancePositionUpdate):
+            for position in event.positions:
+                self._position(position.symbol, position.quantity_text)
+        elif isinstance(event, RecoveredFill):
+            self.fills.add(event.symbol, event.trade_id, event.trade_time_ms)
+            self._fill(event.symbol, event.trade_id, event.trade_time_ms)
+        elif isinstance(event, RecoveredOrder):
+            self._order(event.order_id, event.symbol, event.status, event.filled_quantity_text, event.updated_ms)
+        elif isinstance(event, LegacyOrderTradeUpdate):
+            for order in event.orders:
+                filled = order.filled_quantity_text.removeprefix("-")
+                self._order(order.order_id, order.symbol, order.status, filled, order.updated_ms)
+                for fill in order.fills:
+                    self.fills.add(order.symbol, fill.trade_id, fill.trade_time_ms)
+                    self._fill(order.symbol, fill.trade_id, fill.trade_time_ms)
+
+    def has_ended(self, order_id: int) -> bool:
+        """Whether the end of this order was delivered."""
+        return order_id in self._ended
+
+    @property
+    def risk(self) -> tuple[int, int]:
+        """Who is recovered first, the larger the sooner: open positions and live orders, then the last activity."""
+        newest_ms = self.newest.time_ms if self.newest else 0
+        return (bool(self.positions) + bool(self.orders), newest_ms)
+
+    def _fill(self, symbol: str, trade_id: int, time_ms: int) -> None:
+        if trade_id > self._newest_id.get(symbol, -1):
+            self._newest_id[symbol] = trade_id
+        if self.newest is None or time_ms >= self.newest.time_ms:
+            self.newest = NewestFill(symbol, trade_id, time_ms)
+        self.touch(symbol, time_ms)
+
+    def touch(self, symbol: str, time_ms: int) -> None:
+        """A symbol moved."""
+        self.active_ms[symbol] = max(time_ms, self.active_ms.get(symbol, 0))
+        self.active_ms.move_to_end(symbol)
+        if len(self.active_ms) > SYMBOLS_MAX:
+            self.active_ms.popitem(last=False)
+
+    def _order(self, order_id: int, symbol: str, status: str, filled: str, at_ms: int) -> None:
+        if status in ENDED:
+            self.orders.pop(order_id, None)
+            self._ended[order_id] = None
+            if len(self._ended) > ENDED_MAX:
+                self._ended.popitem(last=False)
+        elif order_id not in self._ended:
+            before = self.orders.get(order_id)
+            now = amount(filled)
+            if before is None or now >= before.filled:
+                self.orders[order_id] = OrderFacts(symbol, status, now, at_ms)
+
+    def _position(self, symbol: str, quantity: str) -> None:
+        held = amount(quantity)
+        if held:
+            self.positions[symbol] = held
+        else:
+            self.positions.pop(symbol, None)
+
+
+def amount(text: str) -> Decimal:
+    """An amount, or zero where the text is none: what can't be read can't be reckoned with, and ends no stream."""
+    return Decimal(text) if AMOUNT.fullmatch(text) else ZERO

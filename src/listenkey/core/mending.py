@@ -1,0 +1,161 @@
+"""
+How a life goes on when something was missed: the transitions that lead through REST.
+
+A part of `Lifecycle`, in a file of its own. What is due when is kept by `Repair`; here it is brought together with the
+socket, the gap and the state.
+"""
+
+from __future__ import annotations
+
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core.backoff import Repeats, backoff_s
+from listenkey.core.gap import Gaps
+from listenkey.core.inputs import Moment
+from listenkey.core.repair import Repair
+from listenkey.core.sockets import SocketView
+from listenkey.core.states import State
+from listenkey.core.timing import Timing
+
+
+class Mending:
+    """The attributes are `Lifecycle`'s own, named here for what uses them."""
+
+    state: State
+    why: str
+    timing: Timing
+    gaps: Gaps
+    repair: Repair
+    sockets: dict[int, SocketView]
+    followed: int | None
+    reconnects: int
+    _retry_at_s: float | None
+    _losses: Repeats
+    _actions: list[do.Action]
+
+    @property
+    def must_recover(self) -> bool:
+        """Whether REST is to be asked before this gap can be closed."""
+        return self.repair.active and self.gaps.open_from_ms is not None
+
+    def _end_rotation(self) -> None:
+        raise NotImplementedError
+
+    # --- a gap between two sockets ---------------------------------------------------------------------------------
+
+    def _recover_and_hold(self, now: Moment) -> None:
+        """The new socket is proven: ask for what came before it, and let its events wait."""
+        self.state = State.RECOVERING
+        self.repair.hold(now)
+        self._ask_rest()
+
+    def _ask_rest(self) -> None:
+        assert self.followed is not None
+        assert self.gaps.open_from_ms is not None
+        to_ms = self.sockets[self.followed].attached_ms
+        self.why = "asking REST for what was missed"
+        self._actions.append(self.repair.begin(self.gaps.open_from_ms, to_ms, self.gaps.began_ms))
+
+    def _stop_holding(self) -> None:
+        assert self.followed is not None
+        if self.state is State.RECOVERING:
+            self.repair.hold_until_s = None
+            self._actions.append(do.Follow(self.followed))
+            self.state = State.LIVE
+
+    def _recovered(self, happened: on.Recovered, now: Moment) -> None:
+        if happened.attempt != self.repair.attempt or not self.repair.running:
+            return
+        again = self.repair.again
+        enough = self.repair.answered(happened, now)
+        if again and self.state is State.RECOVERING:
+            self._ask_rest()  # What was found will be found again, and more with it.
+            return
+        self.gaps.found(happened.count)
+        if self.state is State.RECOVERING:
+            self._stop_holding()
+        else:
+            self._actions.append(do.DeliverFound())
+        if again:
+            self._ask_rest()
+        elif enough:
+            self._close_gap(now, happened.unrecoverable)
+        else:
+            self.why = "live; REST lags behind, and will be asked again"
+
+    def _close_gap(self, now: Moment, unrecoverable: tuple[str, ...]) -> None:
+        assert self.followed is not None
+        assert self.gaps.open_from_ms is not None
+        from_ms = self.gaps.open_from_ms
+        # A gap of single messages ends now; one between two sockets ended when the second had the key.
+        to_ms = self.sockets[self.followed].attached_ms if self.repair.blind else now.wall_ms
+        self.repair.closed(from_ms, now)
+        self.repair.went_live(now)
+        self.gaps.live(to_ms, now.wall_ms, unrecoverable)
+        self.why = "live"
+
+    def _not_recovered(self, happened: on.NotRecovered, now: Moment) -> None:
+        if happened.attempt != self.repair.attempt or not self.repair.running:
+            return
+        self.repair.failed(happened, now)
+        self.why = f"what was missed could not be asked for: {happened.verdict.error}"
+        retry_at_s, hold_until_s = self.repair.retry_at_s, self.repair.hold_until_s
+        # Nobody is served by holding events back for longer than the wait that is certain already.
+        if retry_at_s is not None and hold_until_s is not None and retry_at_s >= hold_until_s:
+            self._stop_holding()
+
+    def _held_too_much(self, happened: on.HeldTooMuch, _: Moment) -> None:
+        if happened.socket == self.followed:
+            self._stop_holding()
+
+    # --- a loss on a living socket ---------------------------------------------------------------------------------
+
+    def _doubted(self, happened: on.Doubted, now: Moment) -> None:
+        """Messages were lost, and the socket lives: ask, and hold nothing."""
+        if not self.repair.active:
+            self.gaps.moment(now.wall_ms, happened.why)
+        elif self.gaps.open_from_ms is not None:
+            self.repair.again = True
+        else:
+            self.repair.blind = False
+            self.gaps.open(min(happened.from_ms, now.wall_ms), happened.why)
+            self._ask_rest()
+
+    def _silent(self, happened: on.StreamSilent, now: Moment) -> None:
+        """The socket is alive and dead: drop it, and count as missed what came since its last event."""
+        self._end_rotation()
+        for number in list(self.sockets):
+            self._actions.append(do.AbortSocket(number))
+        self.sockets.clear()
+        self.followed = None
+        self.reconnects += 1
+        self._losses.happened(now.s)
+        self.gaps.open(min(happened.from_ms, now.wall_ms), happened.why)
+        self.repair.blind = True
+        self.repair.interrupted()
+        self.state = State.CONNECTING
+        self.why = happened.why
+        self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
+
+    # --- looks at the bill -----------------------------------------------------------------------------------------
+
+    def _audited(self, happened: on.Audited, now: Moment) -> None:
+        self.repair.looked(happened.number, now)
+
+    def _not_audited(self, happened: on.NotAudited, now: Moment) -> None:
+        self.repair.could_not_look(happened, now)
+
+    @property
+    def _may_look(self) -> bool:
+        quiet = self.gaps.open_from_ms is None and self.repair.active
+        return quiet and self.state in (State.LIVE, State.ROTATING)
+
+    def _tend_repair(self, now: Moment) -> None:
+        repair = self.repair
+        if self.state is State.RECOVERING and repair.hold_until_s is not None and now.s >= repair.hold_until_s:
+            self._stop_holding()
+        in_hand = self.state in (State.RECOVERING, State.LIVE, State.ROTATING)
+        if in_hand and repair.retry_at_s is not None and now.s >= repair.retry_at_s:
+            self._ask_rest()
+        if self._may_look and (look := repair.look_if_due(now, self.gaps.began_ms)) is not None:
+            self._actions.append(look)

@@ -1,0 +1,266 @@
+"""
+Last known + what REST answers -> what is missing. Pure, and nothing is made up: every fill and every state of an order
+that leaves here is a row the venue gave.
+
+In the order of the plan: which symbols moved, which fills of them nobody brought, which orders changed, and how all of
+it lies between the events a new socket has brought meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from listenkey.core.known import ENDED, ZERO, Known, amount
+from listenkey.core.merge import Held
+from listenkey.events import Event, OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.items import Provenance
+from listenkey.wire.rows import CONTRACT, BillRow, OrderRow, PositionRow, TradeRow
+
+OPEN_ORDERS_ONE_BY_ONE_MAX: Final = 40
+"""`openOrders` costs 1 with a symbol and 40 without. [O trade/Query-Current-Open-Option-Orders]"""
+
+SNAPSHOTS_LOST: Final = (
+    "ACCOUNT_UPDATE, GREEK_UPDATE and BALANCE_POSITION_UPDATE of this span: REST keeps totals, not their history",
+    "the steps of orders: REST tells what an order became, not each change",
+)
+"""What no gap between two sockets gets back."""
+
+ORDERS_TOO_OLD: Final = "orders that ended more than five days ago: REST has forgotten them"
+TRADES_TOO_OLD: Final = "fills of more than three months ago: REST has forgotten them"
+NOTHING_FOUND: Final = "REST shows nothing that was missing"
+
+FillKey: TypeAlias = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Findings:
+    """
+    What REST answered, as far as it matters.
+
+    Attributes:
+        fills: Fills that were not delivered when they were asked for.
+        over_rest: Every fill that was in an answer.
+        orders: The newest row of each order that was in an answer.
+        positions: The answer of `position`.
+        unrecoverable: What can't be brought back, in words.
+        complete: False where REST was seen to lag.
+    """
+
+    fills: list[TradeRow] = field(default_factory=list)
+    over_rest: set[FillKey] = field(default_factory=set)
+    orders: dict[int, OrderRow] = field(default_factory=dict)
+    positions: list[PositionRow] = field(default_factory=list)
+    unrecoverable: tuple[str, ...] = ()
+    complete: bool = True
+
+
+class Delivery(NamedTuple):
+    """One event on its way to the reader."""
+
+    event: Event
+    raw: bytes
+    received_ms: int
+    provenance: Provenance
+
+
+# --- Which symbols --------------------------------------------------------------------------------------------------
+
+
+def contracts(rows: Iterable[BillRow], from_ms: int, to_ms: int) -> Counter[str]:
+    """How many rows of a trade each symbol has in a span; rows that name no symbol count under the empty text."""
+    return Counter(row.symbol for row in rows if row.type == CONTRACT and from_ms <= row.time_ms <= to_ms)
+
+
+def unexplained(billed: Counter[str], seen: Counter[str]) -> list[str]:
+    """
+    Symbols of which the bill has more trades than were seen.
+
+    Rows without a symbol may be anybody's, so they put a doubt on all symbols when the totals disagree.
+    """
+    more = [symbol for symbol, count in billed.items() if symbol and count > seen[symbol]]
+    if billed[""] and billed.total() > seen.total():
+        more.extend(symbol for symbol in seen if symbol not in more)
+        more.append("")
+    return more
+
+
+def moved(
+    known: Known, billed: Collection[str], positions: Iterable[PositionRow], trusted: bool, recent_ms: int
+) -> list[str]:
+    """
+    The symbols whose trades are to be asked for, the likeliest first.
+
+    Args:
+        known: What was delivered.
+        billed: Symbols of the bill's rows.
+        positions: The answer of `position`.
+        trusted: Whether the bill is known to have a row for each fill, and its symbol; else symbols with live orders,
+            and those that moved of late, are asked as well.
+        recent_ms: What "of late" means, by the venue's clock.
+    """
+    now = {row.symbol: amount(row.quantity) for row in positions}
+    differ = [s for s in {**known.positions, **now} if known.positions.get(s, ZERO) != now.get(s, ZERO)]
+    wanted = dict.fromkeys([*(symbol for symbol in billed if symbol), *differ])
+    if not trusted:
+        wanted.update(dict.fromkeys(order.symbol for order in known.orders.values()))
+        wanted.update(dict.fromkeys(s for s, at_ms in reversed(known.active_ms.items()) if at_ms >= recent_ms))
+    return list(wanted)
+
+
+def is_trusted(billed: Counter[str], seen: Counter[str]) -> bool:
+    """Whether the bill shows a row, with a symbol, for each fill we know of in the same span; and there is one."""
+    return seen.total() > 0 and not billed[""] and all(billed[symbol] >= count for symbol, count in seen.items())
+
+
+# --- What is missing ------------------------------------------------------------------------------------------------
+
+
+def missing(rows: Iterable[TradeRow], known: Known, until_ms: int) -> list[TradeRow]:
+    """
+    The rows that were not delivered and are not newer than `until_ms`, in order, each once.
+
+    Newer ones are on their way over the socket; it brings more words than REST has.
+    """
+    found: dict[FillKey, TradeRow] = {}
+    for row in rows:
+        key = (row.fill.symbol, row.fill.trade_id)
+        if key not in known.fills and row.fill.trade_time_ms <= until_ms:
+            found[key] = row
+    return sorted(found.values(), key=lambda row: (row.fill.trade_time_ms, row.id))
+
+
+def newest_orders(rows: Iterable[OrderRow]) -> dict[int, OrderRow]:
+    """Of several rows of one order the most advanced: an end beats a life, then more filled, then later."""
+    best: dict[int, OrderRow] = {}
+    for row in rows:
+        before = best.get(row.order.order_id)
+        if before is None or _advance(row.order) > _advance(before.order):
+            best[row.order.order_id] = row
+    return best
+
+
+def _advance(order: RecoveredOrder) -> tuple[bool, Decimal, int]:
+    return (order.status in ENDED, amount(order.filled_quantity_text), order.updated_ms)
+
+
+def is_news(order: RecoveredOrder, known: Known) -> bool:
+    """Whether a row says more of an order than was delivered. A snapshot that is older than the stream says nothing."""
+    if known.has_ended(order.order_id):
+        return False
+    before = known.orders.get(order.order_id)
+    if before is None:
+        return True
+    filled = amount(order.filled_quantity_text)
+    if filled < before.filled or (order.updated_ms < before.at_ms and order.status not in ENDED):
+        return False
+    return (order.status, filled) != (before.status, before.filled)
+
+
+# --- Between what the socket brought --------------------------------------------------------------------------------
+
+
+def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int) -> list[Delivery]:
+    """
+    What was found and what is held, in one order: by time, of one symbol by trade id.
+
+    A fill that is in both is delivered once, from the stream's event, which has more words. The socket's own order is
+    kept. To be called when what is held is being released: what was delivered since the answers came is left out.
+    """
+    held_fills = {(e.symbol, e.trade_id) for e in map(_order_event, held) if e is not None and e.is_fill}
+    fills = [row for row in findings.fills if not _has(row, held_fills) and not _has(row, known.fills)]
+    found = [
+        Delivery(fill, row.raw, now_ms, "rest")
+        for row, fill in zip(fills, _proven(fills, findings.orders, held, known), strict=True)
+    ]
+    told = {e.order_id: e.event_ms for e in map(_order_event, held) if e is not None}
+    orders = [
+        Delivery(row.order, row.raw, now_ms, "rest")
+        for row in findings.orders.values()
+        if is_news(row.order, known) and told.get(row.order.order_id, -1) < row.order.updated_ms
+    ]
+    # An order's state comes after the fills that led to it, and those of one moment keep the venue's own order.
+    found.extend(orders)
+    found.sort(key=lambda one: (one.event.event_ms or 0, not getattr(one.event, "is_fill", False)))
+    return _interleaved(found, held, findings.over_rest)
+
+
+def _has(row: TradeRow, fills: Collection[FillKey] | object) -> bool:
+    return (row.fill.symbol, row.fill.trade_id) in fills  # type: ignore[operator]  # Fills has `in` and no length
+
+
+def _order_event(one: Held) -> OrderTradeUpdate | None:
+    return one.event if isinstance(one.event, OrderTradeUpdate) else None
+
+
+def _interleaved(found: list[Delivery], held: Sequence[Held], over_rest: Collection[FillKey]) -> list[Delivery]:
+    out: list[Delivery] = []
+    place = 0
+    for one in held:
+        while place < len(found) and _comes_first(found[place].event, one.event):
+            out.append(found[place])
+            place += 1
+        event = _order_event(one)
+        both = event is not None and event.is_fill and (event.symbol, event.trade_id) in over_rest
+        out.append(Delivery(one.event, one.raw, one.received_ms, "ws+rest" if both else "ws"))
+    return out + found[place:]
+
+
+def _comes_first(found: Event, held: Event) -> bool:
+    at_ms = found.event_ms or 0
+    if isinstance(held, OrderTradeUpdate):
+        if isinstance(found, RecoveredFill) and held.is_fill and found.symbol == held.symbol:
+            return found.trade_id < held.trade_id
+        return at_ms <= held.trade_time_ms
+    return at_ms <= (held.event_ms or 0)
+
+
+def _proven(
+    rows: Sequence[TradeRow], orders: Mapping[int, OrderRow], held: Sequence[Held], known: Known
+) -> list[RecoveredFill]:
+    """
+    The fills, with `filled_quantity` where it is proven: from what was filled before, over each fill, to what a later
+    event or the order itself says, the chain has no hole.
+    """
+    by_order: dict[int, list[RecoveredFill]] = {}
+    for row in rows:
+        by_order.setdefault(row.fill.order_id, []).append(row.fill)
+    begun = {order_id: _before(order_id, known) for order_id in by_order}
+    proven = {
+        order_id
+        for order_id, fills in by_order.items()
+        if begun[order_id] + _total(fills) == _reached(order_id, orders, held)
+    }
+    out = []
+    for row in rows:
+        fill = row.fill
+        if fill.order_id in proven:
+            begun[fill.order_id] += amount(fill.last_quantity_text)
+            fill = msgspec.structs.replace(fill, filled_quantity_text=f"{begun[fill.order_id]:f}")
+        out.append(fill)
+    return out
+
+
+def _before(order_id: int, known: Known) -> Decimal:
+    """What had been filled when we last heard of it; nothing of an order we never heard of, which the end must prove."""
+    facts = known.orders.get(order_id)
+    return ZERO if facts is None else facts.filled
+
+
+def _total(fills: Iterable[RecoveredFill]) -> Decimal:
+    return sum((amount(fill.last_quantity_text) for fill in fills), ZERO)
+
+
+def _reached(order_id: int, orders: Mapping[int, OrderRow], held: Sequence[Held]) -> Decimal | None:
+    """What it had filled after the missing fills: before the first event that is held, or else by its row."""
+    for event in map(_order_event, held):
+        if event is not None and event.order_id == order_id:
+            own = amount(event.order.last_quantity_text) if event.is_fill else ZERO
+            return amount(event.order.filled_quantity_text) - own
+    row = orders.get(order_id)
+    return None if row is None else amount(row.order.filled_quantity_text)

@@ -1,0 +1,159 @@
+"""
+What is done about what was missed: the part of a stream's life that asks REST. Pure, like the rest of it.
+
+A gap is closed by asking REST while the new socket's events are held, so that all come out in order; holding is
+bounded. Afterwards the bill is looked at again a few times, since REST may lag behind the stream, and once a minute for
+as long as the stream lives, since the stream has no sequence numbers and a lost message is seen nowhere else. Whatever
+such a look finds goes the same way: a gap is told, REST is asked, the gap is closed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core.backoff import backoff_s
+from listenkey.core.inputs import Moment
+from listenkey.core.timing import Timing
+from listenkey.core.verdict import Do
+
+AUDIT_JITTER: Final = 0.1
+
+
+class Repair:
+    """
+    Recoveries, settling and audits of one stream: what is under way, and when what is due.
+
+    Attributes:
+        active: Whether REST can be asked at all: there is something to sign with.
+        attempt: Number of the latest recovery.
+        running: Whether its answer is still to come.
+        blind: Whether the open gap is one in which no socket brought anything.
+        again: Something more was lost while it ran.
+        hold_until_s: Until when the new socket's events may be held; None where none are.
+        retry_at_s: When to try again.
+    """
+
+    def __init__(self, timing: Timing) -> None:
+        self.active = False
+        self.attempt = 0
+        self.running = False
+        self.blind = True
+        self.again = False
+        self.hold_until_s: float | None = None
+        self.retry_at_s: float | None = None
+        self._timing = timing
+        self._failures = 0
+        self._lagging_since_s: float | None = None
+        self._settle_at_s: list[float] = []
+        self._settle_from_ms = 0
+        self._audit = 0
+        self._auditing = False
+        self._audit_at_s: float | None = None
+
+    @property
+    def settling(self) -> bool:
+        """Whether REST may still show more of the last gap."""
+        return bool(self._settle_at_s)
+
+    def deadlines(self, *, may_look: bool) -> list[float]:
+        """When `TimerDue` is wanted. `may_look`: whether a look at the bill would be made then."""
+        times = [at_s for at_s in (self.hold_until_s, self.retry_at_s) if at_s is not None]
+        if may_look and not self._auditing:
+            times.extend(self._settle_at_s[:1])
+            times.extend([self._audit_at_s] if self._audit_at_s is not None else [])
+        return times
+
+    # --- recovering ----------------------------------------------------------------------------------------------
+
+    def begin(self, from_ms: int, to_ms: int, not_before_ms: int) -> do.Recover:
+        """Ask for this span."""
+        self.attempt += 1
+        self.running, self.again, self.retry_at_s = True, False, None
+        return do.Recover(self.attempt, from_ms, to_ms, not_before_ms, self.blind)
+
+    def hold(self, now: Moment) -> None:
+        """From here on the new socket's events wait."""
+        if self.hold_until_s is None:
+            self.hold_until_s = now.s + self._timing.recover_hold_max_s
+
+    def answered(self, happened: on.Recovered, now: Moment) -> bool:
+        """An answer to the recovery that runs came; whether the gap can be closed with it."""
+        self.running = False
+        self._failures = 0
+        if happened.complete or self._lag_is_over(now):
+            self._lagging_since_s = None
+            return True
+        self.retry_at_s = now.s + self._timing.lag_hold_s
+        return False
+
+    def _lag_is_over(self, now: Moment) -> bool:
+        if self._lagging_since_s is None:
+            self._lagging_since_s = now.s
+        return now.s - self._lagging_since_s >= self._timing.lag_max_s
+
+    def failed(self, happened: on.NotRecovered, now: Moment) -> None:
+        """It is tried again: after a ban or what the venue says, with jitter, so that not all come at once."""
+        self.running = False
+        self._failures += 1
+        # At least half of the first wait: a refusal that comes at once must not be answered at once.
+        wait_s = max(self._timing.backoff_first_s / 2, backoff_s(self._failures, self._timing, now.draw))
+        if happened.verdict.do is Do.STOP:
+            wait_s = self._timing.refused_retry_s
+        elif happened.verdict.wait_s > 0:
+            wait_s = happened.verdict.wait_s + now.draw * min(2.0, wait_s)
+        self.retry_at_s = now.s + wait_s
+
+    def closed(self, from_ms: int, now: Moment) -> None:
+        """The gap that began at `from_ms` is closed; REST may show more of it for a while."""
+        self.hold_until_s = None
+        self._settle_from_ms = min(from_ms, self._settle_from_ms) if self._settle_at_s else from_ms
+        self._settle_at_s = [now.s + after_s for after_s in self._timing.settle_after_s]
+
+    def interrupted(self) -> None:
+        """The socket is gone: what runs would be answered for nobody, and the next socket asks anew."""
+        self.running, self.again = False, False
+        self.hold_until_s = self.retry_at_s = None
+        self._auditing = False
+
+    # --- settling and auditing -----------------------------------------------------------------------------------
+
+    def went_live(self, now: Moment) -> None:
+        """All is covered: the next look at the bill is a minute from now."""
+        self.blind = True
+        jitter = 1 + AUDIT_JITTER * (2 * now.draw - 1)
+        self._audit_at_s = now.s + self._timing.audit_every_s * jitter
+
+    def look_if_due(self, now: Moment, not_before_ms: int) -> do.Audit | None:
+        """The look at the bill that is due, if one is."""
+        if self._auditing:
+            return None
+        from_ms: int | None = None
+        if self._settle_at_s and now.s >= self._settle_at_s[0]:
+            from_ms = self._settle_from_ms
+        elif self._audit_at_s is None or now.s < self._audit_at_s:
+            return None
+        self._auditing = True
+        self._audit += 1
+        return do.Audit(self._audit, from_ms, not_before_ms)
+
+    def looked(self, number: int, now: Moment) -> None:
+        """The bill agrees with the fills."""
+        if number != self._audit or not self._auditing:
+            return
+        self._auditing = False
+        if self._settle_at_s and now.s >= self._settle_at_s[0]:
+            self._settle_at_s = [at_s for at_s in self._settle_at_s if at_s > now.s]
+        else:
+            self.went_live(now)
+
+    def could_not_look(self, happened: on.NotAudited, now: Moment) -> None:
+        """Later, then: settling waits, for it proves nothing until it has looked."""
+        if happened.number != self._audit or not self._auditing:
+            return
+        self._auditing = False
+        later_s = now.s + max(self._timing.settle_after_s[0], happened.verdict.wait_s) + now.draw
+        self._settle_at_s = sorted(max(at_s, later_s) for at_s in self._settle_at_s)
+        if self._audit_at_s is not None:
+            self._audit_at_s = max(self._audit_at_s, later_s)

@@ -1,0 +1,49 @@
+"""The venue's clock, as far as it is known: signed requests carry its time, and gaps are asked for in it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FRESH_S: Final = 600.0
+"""How long one reading is good for. A cheap clock drifts 500 ppm at worst: 0.3 s in ten minutes, of 5 s allowed."""
+
+
+class VenueTime:
+    """
+    Reads `/time` against a clock that never goes back, so that a wall clock that is set changes nothing.
+
+    Args:
+        time_scale: How many of the venue's seconds pass in one of ours; 1 but on a scaled sandbox.
+    """
+
+    def __init__(self, time_scale: float = 1.0) -> None:
+        self._time_scale = time_scale
+        self._server_ms: float | None = None
+        self._at_s = 0.0
+
+    def note(self, server_ms: int, asked_s: float, answered_s: float) -> None:
+        """One answer: the venue looked at its clock somewhere between asking and answering, so take the middle."""
+        self._server_ms = float(server_ms)
+        self._at_s = (asked_s + answered_s) / 2
+
+    def stale(self, now_s: float) -> bool:
+        """Whether it is time to ask again."""
+        return self._server_ms is None or now_s - self._at_s > FRESH_S
+
+    def forget(self) -> None:
+        """The venue has refused a timestamp: what we know is wrong."""
+        self._server_ms = None
+
+    def now_ms(self, now_s: float, wall_ms: int) -> int:
+        """The venue's time, epoch ms; where it was never asked, the machine's own."""
+        if self._server_ms is None:
+            return wall_ms
+        return round(self._server_ms + (now_s - self._at_s) * 1000 * self._time_scale)
+
+    def of_wall(self, at_ms: int, now_s: float, wall_ms: int) -> int:
+        """The venue's time at a moment of our wall clock, not long ago."""
+        return self.now_ms(now_s, wall_ms) - round((wall_ms - at_ms) * self._time_scale)
+
+    def to_wall(self, venue_ms: int, now_s: float, wall_ms: int) -> int:
+        """The other way round."""
+        return wall_ms - round((self.now_ms(now_s, wall_ms) - venue_ms) / self._time_scale)

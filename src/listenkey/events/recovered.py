@@ -1,0 +1,174 @@
+"""
+What REST tells of orders and fills the stream did not bring.
+
+They stand where the venue's own message would have stood and carry the words REST knows, each from its own field; a
+word REST does not know is None or is not there, and never guessed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, ClassVar, TypeAlias
+
+from listenkey import venue
+from listenkey.events.words import Amount, Generation, Id, Millis, Words
+
+
+class RecoveredFill(
+    Words,
+    frozen=True,
+    gc=False,
+    rename={
+        "symbol": "symbol",
+        "trade_id": "tradeId",
+        "order_id": "orderId",
+        "side": "side",
+        "last_quantity_text": "quantity",
+        "last_price_text": "price",
+        "commission_text": "fee",
+        "commission_asset": "quoteAsset",
+        "trade_time_ms": "time",
+        "realized_profit_text": "realizedProfit",
+    },
+):
+    """
+    A fill that `userTrades` told of and no socket brought. [O trade/Account-Trade-List]
+
+    Attributes:
+        symbol: `symbol`, option symbol.
+        trade_id: `tradeId`, unique in its symbol; taken to be what the stream calls `t`.
+        order_id: `orderId`, the venue's id of the order.
+        side: `side`, see `Side`.
+        last_quantity: `quantity`, of this fill; positive for SELL too.
+        last_price: `price`, of this fill.
+        commission: `fee`, negative is charged.
+        commission_asset: `quoteAsset`; REST has no field of its own for the fee's asset.
+        trade_time_ms: `time`, of the trade.
+        maker: Whether `liquidity` is MAKER.
+        realized_profit: `realizedProfit` of this trade.
+        filled_quantity: Of the order, this fill included: only where the fills before and after it prove it, else None.
+    """
+
+    symbol: str
+    trade_id: Id
+    order_id: Id
+    side: str
+    last_quantity_text: str
+    last_price_text: str
+    commission_text: str
+    commission_asset: str
+    trade_time_ms: Millis
+    maker: bool
+    realized_profit_text: str
+    filled_quantity_text: str | None = None
+
+    type: ClassVar[str] = venue.ORDER_TRADE_UPDATE
+    generation: ClassVar[Generation] = "current"
+    execution_type: ClassVar[str] = "TRADE"
+    is_fill: ClassVar[bool] = True
+    last_quantity: ClassVar[Amount] = Amount()
+    last_price: ClassVar[Amount] = Amount()
+    commission: ClassVar[Amount] = Amount()
+    realized_profit: ClassVar[Amount] = Amount()
+
+    @property
+    def event_ms(self) -> int:
+        """The trade's time: REST does not say when a message would have been made."""
+        return self.trade_time_ms
+
+    @property
+    def filled_quantity(self) -> Decimal | None:
+        """Filled so far, or None where it is not proven."""
+        return None if self.filled_quantity_text is None else Decimal(self.filled_quantity_text)
+
+    @property
+    def identity(self) -> tuple[str | int, ...]:
+        """Equal to that of the stream's own event of this fill."""
+        return ("fill", self.symbol, self.trade_id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As everywhere, with the words that hold for every fill."""
+        return {"event_ms": self.event_ms, "execution_type": self.execution_type, **super().to_dict()}
+
+
+class RecoveredOrder(
+    Words,
+    frozen=True,
+    gc=False,
+    rename={
+        "symbol": "symbol",
+        "order_id": "orderId",
+        "client_order_id": "clientOrderId",
+        "side": "side",
+        "order_type": "type",
+        "time_in_force": "timeInForce",
+        "quantity_text": "quantity",
+        "price_text": "price",
+        "average_price_text": "avgPrice",
+        "status": "status",
+        "filled_quantity_text": "executedQty",
+        "reduce_only": "reduceOnly",
+        "created_ms": "createTime",
+        "updated_ms": "updateTime",
+        "self_trade_prevention": "selfTradePreventionMode",
+    },
+):
+    """
+    What an order has become, where no socket told it: a row of `openOrders`, `historyOrders` or `order`.
+
+    It says what the order is now, not by which steps; its fills are `RecoveredFill`s of their own. [O trade]
+
+    Attributes:
+        symbol: `symbol`, option symbol.
+        order_id: `orderId`, the venue's id.
+        client_order_id: `clientOrderId`, the client's own id.
+        side: `side`, see `Side`.
+        order_type: `type`, see `OrderType`.
+        time_in_force: `timeInForce`, see `TimeInForce`.
+        quantity: `quantity` ordered; positive for SELL too.
+        price: `price` ordered.
+        average_price: `avgPrice` of the fills so far.
+        status: `status`, see `OrderStatus`.
+        filled_quantity: `executedQty`, filled so far; positive for SELL too.
+        reduce_only: `reduceOnly`.
+        created_ms: `createTime`.
+        updated_ms: `updateTime`, of the last change.
+        self_trade_prevention: `selfTradePreventionMode`; None where the answer has none, as in `historyOrders`.
+    """
+
+    symbol: str
+    order_id: Id
+    client_order_id: str
+    side: str
+    order_type: str
+    time_in_force: str
+    quantity_text: str
+    price_text: str
+    average_price_text: str
+    status: str
+    filled_quantity_text: str
+    reduce_only: bool
+    created_ms: Millis
+    updated_ms: Millis
+    self_trade_prevention: str | None = None
+
+    type: ClassVar[str] = venue.ORDER_TRADE_UPDATE
+    generation: ClassVar[Generation] = "current"
+    is_fill: ClassVar[bool] = False
+    quantity: ClassVar[Amount] = Amount()
+    price: ClassVar[Amount] = Amount()
+    average_price: ClassVar[Amount] = Amount()
+    filled_quantity: ClassVar[Amount] = Amount()
+
+    @property
+    def event_ms(self) -> int:
+        """The time of the order's last change."""
+        return self.updated_ms
+
+    def to_dict(self) -> dict[str, Any]:
+        """As everywhere. `execution_type` is None: REST tells what an order is, not what happened to it last."""
+        return {"event_ms": self.event_ms, "execution_type": None, **super().to_dict()}
+
+
+RecoveredEvent: TypeAlias = RecoveredFill | RecoveredOrder
+"""What came over REST alone."""

@@ -1,0 +1,228 @@
+"""
+Who may send to the REST API, and when: one `Governor` for all that goes to one venue from one event loop.
+
+The venue counts weight per IP and not per key, and bans the IP. So keys, recoveries and audits of all accounts ask here
+first: keys go before recoveries, recoveries before audits, and among recoveries the riskier account first. After a 429
+or 418 nothing at all leaves until the venue allows it; whoever asks meanwhile gets that same error at once, and knows
+by it when to come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import Callable
+from typing import Final, NamedTuple
+from urllib.parse import parse_qs
+
+from listenkey import venue
+from listenkey.clock import Clock
+from listenkey.core.budget import WINDOW_S, Budget, Share
+from listenkey.core.venue_time import VenueTime
+from listenkey.core.verdict import judge
+from listenkey.errors import Banned, RateLimited
+from listenkey.transport.base import Http, Request, Response
+from listenkey.transport.http import AiohttpClient
+from listenkey.venue import Venue
+from listenkey.wire import responses
+
+log = logging.getLogger("listenkey")
+
+BLOCK_MARGIN_S: Final = 0.1
+"""Our clock and the venue's tick differently; a request that comes a moment too early would prolong a ban."""
+
+LIMIT_FRESH_S: Final = 6 * 3600.0
+"""How long the limit read from `exchangeInfo` is taken for true."""
+
+_RANKS: Final = {Share.KEYS: 0, Share.RECOVERY: 1, Share.STEADY: 2}
+
+
+class _Waiter(NamedTuple):
+    rank: tuple[int, ...]
+    order: int
+    weight: int
+    share: Share
+    admitted: asyncio.Future[None]
+
+
+class Governor:
+    """
+    Lets requests out, one venue's.
+
+    Args:
+        clock: For the windows of the limit.
+        place: Which venue.
+        http: What sends; made here where none is given, and closed with the last `release`.
+
+    Attributes:
+        budget: What was spent.
+        time: The venue's clock.
+        limit_at_s: When the weight limit was read, or None.
+    """
+
+    def __init__(self, clock: Clock, place: Venue, http: Http | None = None) -> None:
+        self._clock = clock
+        self._scale = place.time_scale
+        self._window_s = WINDOW_S / place.time_scale
+        self._http: Http = AiohttpClient() if http is None else http
+        self._owns_http = http is None
+        self._waiters: list[_Waiter] = []
+        self._count = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._blocked_by: RateLimited | None = None
+        self.users = 0
+        self.budget = Budget(window_s=self._window_s)
+        self.time = VenueTime(place.time_scale)
+        self.limit_at_s: float | None = None
+
+    def lane(self, share: Share, risk: Callable[[], tuple[int, ...]] = tuple) -> Lane:
+        """An `Http` whose requests are of this kind; `risk` is asked at each, the larger goes first."""
+        return Lane(self, share, risk)
+
+    async def send(self, request: Request, base_url: str, share: Share, risk: tuple[int, ...]) -> Response:
+        """
+        Wait for room, then send.
+
+        Raises:
+            RateLimited, Banned: The venue has told this IP to stop; nothing was sent.
+            TransportError, ProtocolError: As the transport's.
+        """
+        await self._admit(weight_of(request), share, risk)
+        response = await self._http.send(request, base_url)
+        self._note(response)
+        return response
+
+    def note_limit(self, limit: int | None) -> None:
+        """What `exchangeInfo` said, or None where it did not say."""
+        self.limit_at_s = self._clock.now_s()
+        if limit is not None:
+            self.budget.limit = limit
+
+    def limit_is_stale(self) -> bool:
+        """Whether the limit should be read (again)."""
+        return self.limit_at_s is None or self._clock.now_s() - self.limit_at_s > LIMIT_FRESH_S
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._owns_http:
+            await self._http.aclose()
+
+    # --- admission -----------------------------------------------------------------------------------------------
+
+    async def _admit(self, weight: int, share: Share, risk: tuple[int, ...]) -> None:
+        self._raise_if_blocked()
+        rank = (_RANKS[share], *(-each for each in risk))
+        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(rank, next(self._count), weight, share, admitted)
+        heapq.heappush(self._waiters, waiter)
+        self._let_go()
+        await admitted
+
+    def _let_go(self) -> None:
+        """Whoever is first in rank goes as soon as there is room for it; nobody behind it goes before."""
+        now_s = self._clock.now_s()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._waiters:
+            first = self._waiters[0]
+            if not first.admitted.done():
+                wait_s = self.budget.wait_s(first.weight, first.share, now_s)
+                if wait_s > 0:
+                    self._timer = asyncio.get_running_loop().call_later(wait_s + 0.001, self._let_go)
+                    return
+                self.budget.spend(first.weight, now_s)
+                first.admitted.set_result(None)
+            heapq.heappop(self._waiters)
+
+    def _raise_if_blocked(self) -> None:
+        error = self._still_blocked()
+        if error is not None:
+            raise error
+
+    def _still_blocked(self) -> RateLimited | None:
+        left_s = self.budget.blocked_until_s - self._clock.now_s()
+        if left_s <= 0 or self._blocked_by is None:
+            return None
+        by = self._blocked_by
+        told = f"not sent, because of an earlier answer: {by.message}"
+        return type(by)(by.http_status, by.code, told, left_s)
+
+    # --- what answers say ----------------------------------------------------------------------------------------
+
+    def _note(self, response: Response) -> None:
+        now_s = self._clock.now_s()
+        used = responses.used_weight_1m(response)
+        if used is not None:
+            venue_ms = self.time.now_ms(now_s, self._clock.wall_ms())
+            self.budget.note_used(used, now_s, (60 - venue_ms / 1000 % 60) / self._scale)
+        if response.status not in (403, 418, 429):  # 403 is the firewall, which never says how long.
+            return
+        error = responses.refusal(response)
+        if isinstance(error, RateLimited):
+            self._block(error, now_s)
+
+    def _block(self, error: RateLimited, now_s: float) -> None:
+        wait_s = error.retry_after_s or 0.0
+        if isinstance(error, Banned) and error.until_ms is not None:
+            # By the venue's clock, since its words are in it.
+            venue_ms = self.time.now_ms(now_s, self._clock.wall_ms())
+            wait_s = max(wait_s, (error.until_ms - venue_ms) / 1000)
+        wait_s = wait_s or judge(error, self._clock.wall_ms()).wait_s
+        log.warning("the venue told this address to send nothing for %.0f s: HTTP %d", wait_s, error.http_status)
+        self._blocked_by = error
+        self.budget.block(now_s + wait_s + BLOCK_MARGIN_S)
+        refusal = self._still_blocked()
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.admitted.done() and refusal is not None:
+                waiter.admitted.set_exception(refusal)
+
+
+class Lane:
+    """An `Http` that asks a governor first. Closing it closes nothing: the governor is shared."""
+
+    def __init__(self, governor: Governor, share: Share, risk: Callable[[], tuple[int, ...]]) -> None:
+        self._governor = governor
+        self._share = share
+        self._risk = risk
+
+    async def send(self, request: Request, base_url: str) -> Response:
+        """As `Governor.send`."""
+        return await self._governor.send(request, base_url, self._share, self._risk())
+
+    async def aclose(self) -> None:
+        """Nothing of its own is open."""
+
+
+def weight_of(request: Request) -> int:
+    """What the venue will count for it."""
+    if request.path == venue.OPEN_ORDERS_PATH and "symbol" not in parse_qs(request.query):
+        return venue.OPEN_ORDERS_ALL_WEIGHT
+    return venue.WEIGHTS[request.path]
+
+
+_shared: dict[tuple[int, str], Governor] = {}
+
+
+def share(place: Venue, clock: Clock) -> Governor:
+    """The governor of this venue on this event loop. Give it back with `release`."""
+    where = (id(asyncio.get_running_loop()), place.rest_url)
+    governor = _shared.get(where)
+    if governor is None:
+        governor = _shared[where] = Governor(clock, place)
+    governor.users += 1
+    return governor
+
+
+async def release(governor: Governor) -> None:
+    """One user less; the last one closes the connections."""
+    governor.users -= 1
+    if governor.users == 0:
+        for where in [where for where, held in _shared.items() if held is governor]:
+            del _shared[where]
+        await governor.aclose()

@@ -1,0 +1,416 @@
+"""
+Asks REST for what one account's stream missed. The decisions are in `core.reconcile`; here they meet the answers.
+
+Fill first: the bill says which symbols traded (one row a trade, weight 1 for the whole account), `userTrades` says
+what, symbol by symbol; orders come after. Every list is asked from a little before the gap, so that what was delivered
+already shows whether REST is up to date.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Final, TypeVar
+
+from listenkey import governor as governors
+from listenkey import venue
+from listenkey.clock import Clock
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core import reconcile
+from listenkey.core.budget import Share
+from listenkey.core.known import Fills, Known, NewestFill
+from listenkey.core.merge import Held
+from listenkey.core.reconcile import Findings
+from listenkey.core.timing import Timing
+from listenkey.core.watch import Watch
+from listenkey.credentials import Credentials
+from listenkey.errors import VenueError
+from listenkey.events import Event, OrderTradeUpdate
+from listenkey.snapshots import Snapshots
+from listenkey.venue import Venue
+from listenkey.wire.rows import BillRow, OrderRow, PositionRow, TradeRow
+
+A = TypeVar("A")
+B = TypeVar("B")
+R = TypeVar("R")
+
+OVERLAP_S: Final = 30.0
+"""How much of what was surely covered is asked for again: clocks differ, and lists may be a little behind."""
+
+ATTACHED_MARGIN_S: Final = 0.25
+"""How far our idea of when a socket took over may be off, by the way the clocks were compared."""
+
+IN_FLIGHT_S: Final = 0.5
+"""A fill so young may still be on its way over the socket, whose event has more words than REST."""
+
+AUDIT_IN_FLIGHT_S: Final = 2.0
+"""The same for an audit, which comes by itself and should raise no alarm over a slow second."""
+
+LAG_POLL_S: Final = 0.4
+"""Between two looks at whether REST has caught up."""
+
+AT_ONCE: Final = 4
+"""Requests under way at the same time: enough to hide the way to the venue, few enough when it says stop."""
+
+PAGES_MAX: Final = 1_000
+"""Of one list: a million rows. Beyond that something is wrong with the paging."""
+
+SINGLE_ORDERS_MAX: Final = 20
+"""Orders asked for one by one in one recovery, when neither list has them."""
+
+DAY_S: Final = 24 * 3600
+
+
+@dataclass(slots=True)
+class _Lists:
+    """One recovery's way through the lists."""
+
+    since_ms: int
+    until_ms: int
+    refused: list[str]
+
+
+class Recovery:
+    """
+    What REST can do for one stream, from its opening to its end.
+
+    Args:
+        credentials: With something to sign with.
+        place: The venue.
+        clock: For all times.
+        timing: `lag_hold_s`, `lag_max_s`, `doubt_after_s`.
+        fills: The fills that were delivered; shared with what removes duplicates.
+
+    Attributes:
+        known: What was delivered.
+        watch: What does not add up.
+    """
+
+    def __init__(self, credentials: Credentials, place: Venue, clock: Clock, timing: Timing, fills: Fills) -> None:
+        self.known = Known(fills)
+        self.watch = Watch(timing.doubt_after_s, place.time_scale)
+        self._clock = clock
+        self._timing = timing
+        self._scale = place.time_scale
+        self._governor = governors.share(place, clock)
+        self._time = self._governor.time
+        self._urgent = self._snapshots(credentials, place, Share.RECOVERY)
+        self._steady = self._snapshots(credentials, place, Share.STEADY)
+        self._began_ms: int | None = None
+        self._audited_to_ms: int | None = None
+        self._suspects: set[str] = set()
+
+    def _snapshots(self, credentials: Credentials, place: Venue, share: Share) -> Snapshots:
+        lane = self._governor.lane(share, lambda: self.known.risk)
+        return Snapshots(credentials, place.rest_url, lane, self._clock, self._time)
+
+    async def aclose(self) -> None:
+        """Give the governor back."""
+        await governors.release(self._governor)
+
+    def suspect(self, symbol: str) -> None:
+        """Ask for this symbol in the next recovery, whatever else is known."""
+        self._suspects.add(symbol)
+
+    # --- watching ------------------------------------------------------------------------------------------------
+
+    def delivering(self, event: Event) -> tuple[bool, bool]:
+        """An event is on its way to the reader: whether it is late, and whether a deadline has come nearer."""
+        late = self.known.is_late(event)
+        self.known.note(event)
+        return late, self.watch.note(event, self._clock.now_s())
+
+    def follows(self) -> None:
+        """Another socket is followed."""
+        self.watch.reconnected(self._clock.now_s())
+
+    def deadlines(self) -> list[float]:
+        """When `doubts` has something to say; at least one moment, which may never come."""
+        return [at_s for at_s in (self.watch.due_at_s(), self.watch.silent_at_s()) if at_s is not None] or [inf]
+
+    def doubts(self) -> list[on.Doubted | on.StreamSilent]:
+        """What does not add up by now, as facts for the lifecycle; the symbols are suspects."""
+        now_s = self._clock.now_s()
+        told: list[on.Doubted | on.StreamSilent] = []
+        for doubt in self.watch.take_doubts(now_s):
+            self.suspect(doubt.symbol)
+            told.append(on.Doubted(self._wall(doubt.from_ms), doubt.why))
+        silent_at_s = self.watch.silent_at_s()
+        if silent_at_s is not None and now_s >= silent_at_s:
+            self.watch.reconnected(now_s)
+            told.append(
+                on.StreamSilent(self._wall(self.known.last_event_ms), "a position is open and its beat stopped")
+            )
+        return told
+
+    # --- recovering ----------------------------------------------------------------------------------------------
+
+    async def run(self, action: do.Recover, held: Callable[[], Sequence[Held]]) -> Findings:
+        """
+        Ask for what was missed.
+
+        Args:
+            action: The span.
+            held: What waits for the new socket to be followed; looked at when it is needed.
+
+        Raises:
+            ListenKeyError: What REST raised; nothing is half done, and the whole is asked again later.
+        """
+        await self._read_time()
+        complete = await self._has_caught_up(held)
+        since_ms = self._since(action)
+        lists = _Lists(since_ms, self._until(action), [])
+        bill, positions = await _both(self._bill(self._urgent, since_ms), self._urgent.positions())
+        symbols = self._moved(bill, positions, since_ms)
+        trades = await self._trades_of(self._urgent, symbols, lists)
+        fills = reconcile.missing(trades, self.known, lists.until_ms)
+        orders = await self._orders(symbols, fills, lists)
+        return Findings(
+            fills=fills,
+            over_rest={(row.fill.symbol, row.fill.trade_id) for row in trades},
+            orders=orders,
+            positions=positions,
+            unrecoverable=self._unrecoverable(action, fills, lists),
+            complete=complete,
+        )
+
+    def recovered(self) -> None:
+        """The findings were delivered."""
+        self._suspects.clear()
+        self.watch.mended()
+
+    async def _has_caught_up(self, held: Callable[[], Sequence[Held]]) -> bool:
+        """Whether REST shows the newest fill we know of; waits a little for it."""
+        target = self._newest(held())
+        give_up_s = self._clock.now_s() + self._timing.lag_hold_s
+        while target is not None:
+            page = await self._urgent.user_trades(target.symbol, from_ms=target.time_ms)
+            if any(row.fill.trade_id >= target.trade_id for row in page):
+                break
+            if self._clock.now_s() >= give_up_s:
+                return False
+            await asyncio.sleep(LAG_POLL_S)
+        return True
+
+    def _newest(self, held: Iterable[Held]) -> NewestFill | None:
+        """The newest fill the stream brought, unless it is so old that REST must show it."""
+        newest = self.known.newest
+        for one in held:
+            event = one.event
+            if isinstance(event, OrderTradeUpdate) and event.is_fill:
+                fill = NewestFill(event.symbol, event.trade_id, event.trade_time_ms)
+                newest = fill if newest is None or fill.time_ms >= newest.time_ms else newest
+        oldest_ms = self._now_ms() - self._venue_ms(self._timing.lag_max_s)
+        return newest if newest is not None and newest.time_ms >= oldest_ms else None
+
+    def _moved(self, bill: Sequence[BillRow], positions: Sequence[PositionRow], since_ms: int) -> list[str]:
+        covered_ms = since_ms + self._venue_ms(OVERLAP_S)
+        seen = self.known.fills.count(since_ms, covered_ms)
+        trusted = reconcile.is_trusted(reconcile.contracts(bill, since_ms, covered_ms), seen)
+        billed = reconcile.contracts(bill, since_ms, self._now_ms() + self._venue_ms(DAY_S))
+        found = reconcile.moved(self.known, billed, positions, trusted or bool(self._suspects), since_ms)
+        return list(dict.fromkeys([*(symbol for symbol in self._suspects if symbol), *found]))
+
+    async def _orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: _Lists) -> dict[int, OrderRow]:
+        """What became of orders: those that live, and of those that do not any more the row that says how they ended."""
+        wanted = list(dict.fromkeys([*(facts.symbol for facts in self.known.orders.values()), *symbols]))
+        if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
+            rows = await self._urgent.open_orders(None)
+        else:
+            pages = await _together([self._of_symbol(self._urgent.open_orders, symbol, lists) for symbol in wanted])
+            rows = [row for page in pages for row in page]
+        live = {row.order.order_id for row in rows}
+        gone = {order_id: facts.symbol for order_id, facts in self.known.orders.items() if order_id not in live}
+        gone |= {row.fill.order_id: row.fill.symbol for row in fills if row.fill.order_id not in live}
+        ended_in = list(dict.fromkeys(gone.values()))
+        pages = await _together([self._of_symbol(self._urgent.history_orders, symbol, lists) for symbol in ended_in])
+        ended = {row.order.order_id: row for page in pages for row in page}
+        rows += [ended[order_id] for order_id in gone if order_id in ended]
+        lost = [(symbol, order_id) for order_id, symbol in gone.items() if order_id not in ended]
+        singles = await _together([self._one_order(*which) for which in lost[:SINGLE_ORDERS_MAX]])
+        rows += [row for row in singles if row is not None]
+        # What changed so lately is on its way over the socket, and must not seem to go back when it comes.
+        return reconcile.newest_orders(row for row in rows if row.order.updated_ms <= lists.until_ms)
+
+    async def _one_order(self, symbol: str, order_id: int) -> OrderRow | None:
+        """An order that is in neither list; None where REST does not know it any more, or not yet."""
+        try:
+            return await self._urgent.order(symbol, order_id)
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+            return None
+
+    async def _of_symbol(
+        self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: _Lists
+    ) -> list[R]:
+        """One symbol's list; a symbol the venue does not serve any more must not keep the others from theirs."""
+        try:
+            return await ask(symbol)
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+            lists.refused.append(f"{symbol}: REST refuses, code {error.code}")
+            return []
+
+    def _unrecoverable(self, action: do.Recover, fills: Sequence[TradeRow], lists: _Lists) -> tuple[str, ...]:
+        left: list[str] = list(dict.fromkeys(lists.refused))
+        age_s = (self._clock.wall_ms() - action.from_ms) / 1000 * self._scale
+        if action.blind:
+            left.extend(reconcile.SNAPSHOTS_LOST)
+        elif not fills:
+            left.append(reconcile.NOTHING_FOUND)
+        if age_s > venue.ORDERS_KEPT_S:
+            left.append(reconcile.ORDERS_TOO_OLD)
+        if age_s > venue.TRADES_KEPT_S:
+            left.append(reconcile.TRADES_TOO_OLD)
+        return tuple(left)
+
+    # --- auditing ------------------------------------------------------------------------------------------------
+
+    async def audit(self, action: do.Audit) -> on.Doubted | on.StreamSilent | None:
+        """
+        Hold the bill against the fills that were delivered, and look closer where it has more of them.
+
+        Returns:
+            What to make of it: None where all agrees. Where nothing at all was delivered since the first fill that is
+            missing, it is the socket that is dead.
+        """
+        await self._read_time()
+        if self._governor.limit_is_stale():
+            self._governor.note_limit(await self._steady.weight_limit())
+        until_ms = self._now_ms() - self._venue_ms(AUDIT_IN_FLIGHT_S)
+        since_ms = self._audit_since(action)
+        bill = await self._bill(self._steady, since_ms)
+        seen = self.known.fills.count(since_ms, until_ms)
+        suspects = reconcile.unexplained(reconcile.contracts(bill, since_ms, until_ms), seen)
+        lists = _Lists(since_ms, until_ms, [])
+        trades = await self._trades_of(self._steady, [symbol for symbol in suspects if symbol], lists)
+        fills = reconcile.missing(trades, self.known, until_ms)
+        self._audited_to_ms = until_ms
+        if not fills:
+            return None
+        for row in fills:
+            self.suspect(row.fill.symbol)
+        first_ms = fills[0].fill.trade_time_ms
+        why = f"the bill has {len(fills)} fills that no socket brought"
+        if self.known.last_event_ms < first_ms:
+            return on.StreamSilent(self._wall(self.known.last_event_ms or first_ms - 1), why)
+        return on.Doubted(self._wall(first_ms - 1), why)
+
+    def _audit_since(self, action: do.Audit) -> int:
+        if action.from_ms is not None:
+            return self._asked_from(action.from_ms, action.not_before_ms)
+        floor_ms = self._floor(action.not_before_ms)
+        if self._audited_to_ms is None:
+            return floor_ms
+        return max(floor_ms, self._audited_to_ms - self._venue_ms(self._timing.lag_max_s))
+
+    # --- lists ---------------------------------------------------------------------------------------------------
+
+    async def _bill(self, snapshots: Snapshots, since_ms: int) -> list[BillRow]:
+        page = await snapshots.bill(from_ms=since_ms)
+        rows = {row.id: row for row in page}
+        for _ in range(PAGES_MAX):
+            if len(page) < venue.ROWS_MAX:
+                break
+            before = len(rows)
+            page = await snapshots.bill(record_id=page[-1].id)  # Inclusive: the pages overlap by one.
+            rows |= {row.id: row for row in page}
+            if len(rows) == before:
+                break
+        return list(rows.values())
+
+    async def _trades_of(self, snapshots: Snapshots, symbols: Iterable[str], lists: _Lists) -> list[TradeRow]:
+        async def ask(symbol: str) -> list[TradeRow]:
+            return await self._trades(snapshots, symbol, lists.since_ms)
+
+        pages = await _together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
+        return [row for page in pages for row in page]
+
+    async def _trades(self, snapshots: Snapshots, symbol: str, since_ms: int) -> list[TradeRow]:
+        page = await snapshots.user_trades(symbol, from_ms=since_ms)
+        rows = {row.id: row for row in page}
+        for _ in range(PAGES_MAX):
+            if len(page) < venue.ROWS_MAX:
+                break
+            before, last = len(rows), page[-1]
+            page = await snapshots.user_trades(symbol, from_id=last.id)  # Inclusive: the pages overlap by one.
+            rows |= {row.id: row for row in page}
+            if len(rows) > before:
+                continue
+            # Then `fromId` is not what we take it for, and time has to do.
+            page = await snapshots.user_trades(symbol, from_ms=last.fill.trade_time_ms)
+            rows |= {row.id: row for row in page}
+            if len(rows) == before:
+                break
+        return list(rows.values())
+
+    # --- times, all by the venue's clock -------------------------------------------------------------------------
+
+    async def _read_time(self) -> None:
+        if self._time.stale(self._clock.now_s()):
+            await self._urgent.read_time()
+
+    def _now_ms(self) -> int:
+        return self._urgent.now_ms()
+
+    def _venue_ms(self, seconds: float) -> int:
+        """So many of our seconds, in the venue's milliseconds."""
+        return round(seconds * 1000 * self._scale)
+
+    def _wall(self, venue_ms: int) -> int:
+        return self._time.to_wall(venue_ms, self._clock.now_s(), self._clock.wall_ms())
+
+    def _of_wall(self, at_ms: int) -> int:
+        return self._time.of_wall(at_ms, self._clock.now_s(), self._clock.wall_ms())
+
+    def _since(self, action: do.Recover) -> int:
+        return self._asked_from(action.from_ms, action.not_before_ms)
+
+    def _asked_from(self, from_ms: int, not_before_ms: int) -> int:
+        """A little before the gap; and before the last event, should the venue's clock have been moved meanwhile."""
+        covered_ms = self._of_wall(from_ms)
+        if self.known.last_event_ms:
+            covered_ms = min(covered_ms, self.known.last_event_ms)
+        return max(covered_ms - self._venue_ms(OVERLAP_S), self._floor(not_before_ms))
+
+    def _floor(self, not_before_ms: int) -> int:
+        """Nothing is asked for that happened before the stream was first live, is forgotten here, or forgotten there."""
+        if self._began_ms is None:
+            self._began_ms = self._of_wall(not_before_ms)
+        kept_ms = self._now_ms() - (venue.TRADES_KEPT_S - DAY_S) * 1000
+        return max(self._began_ms, self.known.fills.since_ms, kept_ms)
+
+    def _until(self, action: do.Recover) -> int:
+        """Fills up to then are missing if nobody brought them; younger ones may be on their way over the socket."""
+        attached_ms = self._of_wall(action.to_ms) + self._venue_ms(ATTACHED_MARGIN_S) if action.blind else 0
+        return max(attached_ms, self._now_ms() - self._venue_ms(IN_FLIGHT_S))
+
+
+async def _together(works: Sequence[Coroutine[Any, Any, R]]) -> list[R]:
+    """A few at a time; the first failure ends the others."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(work: Coroutine[Any, Any, R]) -> R:
+        async with turns:
+            return await work
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(in_turn(work)) for work in works]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    finally:
+        for work in works:
+            work.close()  # What had not begun when another failed would complain about it.
+    return [task.result() for task in tasks]
+
+
+async def _both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
+    works: list[Coroutine[Any, Any, Any]] = [one, other]
+    first, second = await _together(works)
+    return first, second

@@ -1,0 +1,112 @@
+"""What an account's REST answers hold, by hand: signed GETs, each a page, each row with its own JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from listenkey import venue
+from listenkey.clock import Clock
+from listenkey.core.venue_time import VenueTime
+from listenkey.credentials import Credentials
+from listenkey.errors import OutOfWindow, ProtocolError
+from listenkey.transport.base import Http, Response
+from listenkey.wire import requests, responses, rows
+from listenkey.wire.rows import BillRow, OrderRow, PositionRow, TradeRow
+from listenkey.wire.signing import Params, Signer
+
+R = TypeVar("R")
+QUOTE_ASSET = "USDT"
+
+
+class Snapshots:
+    """
+    Reads what REST knows of one account.
+
+    Args:
+        credentials: With something to sign with.
+        base_url: Scheme and host.
+        http: What sends; not closed here.
+        clock: For timestamps, where the venue's time is not known.
+        time: The venue's clock; read when it is stale, and once more when a timestamp is refused (-1021).
+
+    Every call raises what `wire.responses.read` and the transport raise.
+    """
+
+    def __init__(self, credentials: Credentials, base_url: str, http: Http, clock: Clock, time: VenueTime) -> None:
+        self._credentials = credentials
+        self._base_url = base_url
+        self._http = http
+        self._clock = clock
+        self._time = time
+        self._signer: Signer | None = None  # made at the first call: a private key takes a while to open
+
+    async def bill(self, from_ms: int | None = None, record_id: int | None = None) -> list[BillRow]:
+        """A page of the account's bill: from a time on, or from a record on, that one included. Weight 1."""
+        asked: Params = {"currency": QUOTE_ASSET, "recordId": record_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
+        return await self._list(venue.BILL_PATH, asked, lambda row, _: rows.bill(row))
+
+    async def user_trades(self, symbol: str, from_ms: int | None = None, from_id: int | None = None) -> list[TradeRow]:
+        """A page of a symbol's fills: from a time on, or from an id on, that one included. Weight 5."""
+        asked: Params = {"symbol": symbol, "fromId": from_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
+        return await self._list(venue.USER_TRADES_PATH, asked, rows.trade)
+
+    async def positions(self) -> list[PositionRow]:
+        """All positions. Weight 5."""
+        return await self._list(venue.POSITION_PATH, {}, lambda row, _: rows.position(row))
+
+    async def open_orders(self, symbol: str | None) -> list[OrderRow]:
+        """Orders that live, of a symbol (weight 1) or all (weight 40)."""
+        return await self._list(venue.OPEN_ORDERS_PATH, {"symbol": symbol}, rows.order)
+
+    async def history_orders(self, symbol: str) -> list[OrderRow]:
+        """The newest of a symbol's orders that ended, of the last five days. Weight 3."""
+        # Without startTime: no page says whether it means when an order was made or when it changed last.
+        return await self._list(venue.HISTORY_ORDERS_PATH, {"symbol": symbol, "limit": venue.ROWS_MAX}, rows.order)
+
+    async def order(self, symbol: str, order_id: int) -> OrderRow:
+        """One order. Weight 1. VenueError with -2013 where REST does not know it."""
+        response = await self._signed(venue.ORDER_PATH, {"symbol": symbol, "orderId": order_id})
+        return rows.order(responses.read(response, (self._credentials.api_key,)), response.body)
+
+    async def weight_limit(self) -> int | None:
+        """REQUEST_WEIGHT a minute. Weight 1, and the largest answer there is."""
+        response = await self._http.send(requests.exchange_info(), self._base_url)
+        return rows.weight_limit(responses.read(response))
+
+    async def read_time(self) -> None:
+        """Compare clocks. Weight 1."""
+        asked_s = self._clock.now_s()
+        response = await self._http.send(requests.server_time(), self._base_url)
+        self._time.note(responses.server_time_answer(response), asked_s, self._clock.now_s())
+
+    def now_ms(self) -> int:
+        """The venue's time."""
+        return self._time.now_ms(self._clock.now_s(), self._clock.wall_ms())
+
+    async def _list(self, path: str, asked: Params, read_row: Callable[[dict[str, Any], bytes], R]) -> list[R]:
+        response = await self._signed(path, asked)
+        values = responses.read(response, (self._credentials.api_key,))
+        raws = rows.split(response.body)
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            raise ProtocolError(f"the answer to GET {path} is no list of objects")
+        return [read_row(value, raw) for value, raw in zip(values, raws, strict=True)]
+
+    async def _signed(self, path: str, asked: Params) -> Response:
+        if self._time.stale(self._clock.now_s()):
+            await self.read_time()
+        response = await self._send(path, asked)
+        if response.status < 400:
+            return response
+        error = responses.refusal(response, (self._credentials.api_key,))
+        if not isinstance(error, OutOfWindow):
+            raise error
+        # Once, and not again: when the clocks agree and the venue still says no, asking on would cost weight for nothing.
+        self._time.forget()
+        await self.read_time()
+        return await self._send(path, asked)
+
+    async def _send(self, path: str, asked: Params) -> Response:
+        self._signer = self._signer or Signer.of(self._credentials)
+        request = requests.signed_get(path, asked, self._credentials, self.now_ms(), signer=self._signer)
+        return await self._http.send(request, self._base_url)
