@@ -9,6 +9,7 @@ already shows whether REST is up to date.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -27,11 +28,13 @@ from listenkey.core.reconcile import Findings
 from listenkey.core.timing import Timing
 from listenkey.core.watch import Watch
 from listenkey.credentials import Credentials
-from listenkey.errors import VenueError
+from listenkey.errors import ListenKeyError, VenueError
 from listenkey.events import Event, OrderTradeUpdate
 from listenkey.snapshots import Snapshots
 from listenkey.venue import Venue
 from listenkey.wire.rows import BillRow, OrderRow, PositionRow, TradeRow
+
+log = logging.getLogger("listenkey")
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -48,6 +51,9 @@ IN_FLIGHT_S: Final = 0.5
 
 AUDIT_IN_FLIGHT_S: Final = 2.0
 """The same for an audit, which comes by itself and should raise no alarm over a slow second."""
+
+CLOCKS_DIFFER_S: Final = 1.0
+"""A trade so far in the future shows that our idea of the venue's time is wrong."""
 
 LAG_POLL_S: Final = 0.4
 """Between two looks at whether REST has caught up."""
@@ -111,6 +117,15 @@ class Recovery:
         """Give the governor back."""
         await governors.release(self._governor)
 
+    async def prepare(self) -> None:
+        """Compare clocks and read the weight limit, so that neither has to be asked for when it matters."""
+        try:
+            await self._read_time()
+            await self._read_limit()
+        except ListenKeyError as error:
+            # It can wait: the clock is read again when it is needed, the limit by the next audit.
+            log.info("the clock or the weight limit could not be read yet: %s", error)
+
     def suspect(self, symbol: str) -> None:
         """Ask for this symbol in the next recovery, whatever else is known."""
         self._suspects.add(symbol)
@@ -125,7 +140,10 @@ class Recovery:
 
     def follows(self) -> None:
         """Another socket is followed."""
-        self.watch.reconnected(self._clock.now_s())
+        now_s = self._clock.now_s()
+        self.watch.reconnected(now_s)
+        if self._began_ms is None and not self._time.stale(now_s):
+            self._began_ms = self._now_ms()
 
     def deadlines(self) -> list[float]:
         """When `doubts` has something to say; at least one moment, which may never come."""
@@ -166,6 +184,9 @@ class Recovery:
         bill, positions = await _both(self._bill(self._urgent, since_ms), self._urgent.positions())
         symbols = self._moved(bill, positions, since_ms)
         trades = await self._trades_of(self._urgent, symbols, lists)
+        newest_ms = max((row.fill.trade_time_ms for row in trades), default=0)
+        if newest_ms > self._now_ms() + self._venue_ms(CLOCKS_DIFFER_S):
+            lists.until_ms = newest_ms  # Its trades and its `/time` go by different clocks, so no age can be told.
         fills = reconcile.missing(trades, self.known, lists.until_ms)
         orders = await self._orders(symbols, fills, lists)
         return Findings(
@@ -280,15 +301,17 @@ class Recovery:
             missing, it is the socket that is dead.
         """
         await self._read_time()
-        if self._governor.limit_is_stale():
-            self._governor.note_limit(await self._steady.weight_limit())
-        until_ms = self._now_ms() - self._venue_ms(AUDIT_IN_FLIGHT_S)
+        await self._read_limit()
+        # What settles a gap belongs to its recovery; what only looks can wait.
+        snapshots = self._steady if action.from_ms is None else self._urgent
         since_ms = self._audit_since(action)
-        bill = await self._bill(self._steady, since_ms)
+        bill = await self._bill(snapshots, since_ms)
+        newest_ms = max((row.time_ms for row in bill), default=0)
+        until_ms = max(newest_ms, self._now_ms()) - self._venue_ms(AUDIT_IN_FLIGHT_S)
         seen = self.known.fills.count(since_ms, until_ms)
         suspects = reconcile.unexplained(reconcile.contracts(bill, since_ms, until_ms), seen)
         lists = _Lists(since_ms, until_ms, [])
-        trades = await self._trades_of(self._steady, [symbol for symbol in suspects if symbol], lists)
+        trades = await self._trades_of(snapshots, [symbol for symbol in suspects if symbol], lists)
         fills = reconcile.missing(trades, self.known, until_ms)
         self._audited_to_ms = until_ms
         if not fills:
@@ -354,6 +377,10 @@ class Recovery:
     async def _read_time(self) -> None:
         if self._time.stale(self._clock.now_s()):
             await self._urgent.read_time()
+
+    async def _read_limit(self) -> None:
+        if self._governor.limit_is_stale():
+            self._governor.note_limit(await self._steady.weight_limit())
 
     def _now_ms(self) -> int:
         return self._urgent.now_ms()

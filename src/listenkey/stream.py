@@ -149,6 +149,7 @@ class UserStream:
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
             self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
+            self._spawn(self._recovery.prepare())
         self._feed(on.Started())
         return self
 

@@ -117,9 +117,9 @@ class LocalSandbox:
         """Put a fault in, for example `fault("drop_sockets")`; docs/sandbox.md lists them. Returns its number."""
         return self._there(self.sandbox.fault, kind, **parameters)
 
-    def clear_faults(self) -> int:
-        """Take all faults out."""
-        return self._there(self.sandbox.clear_faults)
+    def clear_faults(self, fault_id: int | None = None) -> int:
+        """Take one fault out by its number, or all; how many."""
+        return self._there(self.sandbox.clear_faults, fault_id)
 
     def advance(self, ms: int) -> int:
         """Move the exchange's time forward; all that lies between happens."""

@@ -88,6 +88,11 @@ class PicowsSocket(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
         self._on_lost(self._closed_by or Disconnected(None, "the connection ended without a close frame"))
 
+    @property
+    def connected(self) -> bool:
+        """Whether the handshake was answered."""
+        return self._transport is not None
+
     # --- what its owner calls ------------------------------------------------------------------------------------
 
     def send_text(self, text: bytes) -> None:
@@ -177,6 +182,9 @@ async def connect(
         raise Unreachable(host, f"TLS: {error.reason or type(error).__name__}") from None
     except OSError as error:
         raise Unreachable(host, error.strerror or type(error).__name__) from None
+    if not socket.connected:
+        # picows 2.3 returns as if all were well when the other side hangs up during the handshake.
+        raise Unreachable(host, "the connection ended during the WebSocket handshake")
     return socket
 
 

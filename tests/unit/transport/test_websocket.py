@@ -207,6 +207,19 @@ async def test_nobody_there_is_unreachable() -> None:
         await opened("ws://127.0.0.1:1/private/stream", Heard())
 
 
+@pytest.mark.parametrize("reads", [0, 10])
+async def test_a_server_that_hangs_up_during_the_handshake_is_unreachable(reads: int) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(reads)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Unreachable):
+            await connect(f"ws://127.0.0.1:{port}/", *[lambda *_: None] * 4, timeout_s=5)  # type: ignore[arg-type]
+
+
 async def test_a_server_that_never_answers_times_out() -> None:
     with closing(create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]

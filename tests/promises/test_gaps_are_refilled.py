@@ -1,0 +1,403 @@
+"""Whatever was missed comes back: the reader's fills are the ledger's, each once, in order, in gaps that are told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from listenkey import GapClosed, GapOpened, Live, UserStream
+from listenkey.core.timing import Timing
+from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.testing import LocalSandbox
+from listenkey.wire.lines import from_line, to_line
+from tests.promises.reader import Reader, reading
+
+QUICK = Timing(settle_after_s=(0.3, 0.7, 1.5, 4.0), audit_every_s=1.0, lag_hold_s=0.5, lag_max_s=6.0, doubt_after_s=0.3)
+"""Seconds where there are minutes, so that a lag of 3 s stands for one of 30."""
+
+
+@pytest.fixture(autouse=True)
+def all_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+
+@asynccontextmanager
+async def recovering(sandbox: LocalSandbox, timing: Timing = QUICK) -> AsyncIterator[Reader]:
+    async with reading(sandbox, timing, api_secret=sandbox.api_secret) as reader:
+        yield reader
+
+
+async def burst(sandbox: LocalSandbox, fills: int) -> None:
+    await asyncio.to_thread(sandbox.burst, fills)
+
+
+@asynccontextmanager
+async def no_socket(sandbox: LocalSandbox, reader: Reader) -> AsyncIterator[None]:
+    """No socket is there in this block, and none can be opened; the door is open again at its end."""
+    fault = sandbox.fault("refuse_connections", scope="ws")
+    await dropped(sandbox, reader)
+    yield
+    await asyncio.to_thread(sandbox.clear_faults, fault)
+
+
+async def dropped(sandbox: LocalSandbox, reader: Reader) -> None:
+    """The socket is gone, and the stream has noticed."""
+    reconnects = reader.stream.health().reconnects
+    sandbox.fault("drop_sockets")
+    await until(lambda: reader.stream.health().reconnects > reconnects)
+
+
+async def cut_off(sandbox: LocalSandbox, reader: Reader, fills: int) -> None:
+    """So many fills happen while no socket is there."""
+    async with no_socket(sandbox, reader):
+        await burst(sandbox, fills)
+
+
+async def until(what: Callable[[], bool], within_s: float = 20.0) -> None:
+    """A condition of which nobody tells; looked at often."""
+    async with asyncio.timeout(within_s):
+        while not what():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def until_status(stream: UserStream, *status: str) -> None:
+    await until(lambda: stream.health().status in status)
+
+
+def check_whole(sandbox: LocalSandbox, reader: Reader) -> None:
+    """The ledger, each fill once and true to the digit; per symbol in order but for what is flagged; gaps told."""
+    fills = reader.fills()
+    assert len(fills) == len(set(fills)), "a fill came twice"
+    assert sorted(fills) == sorted(sandbox.fills()), "the ledger has other fills"
+    check_truth(sandbox, reader)
+    check_order(reader)
+    check_gaps(reader)
+
+
+def check_truth(sandbox: LocalSandbox, reader: Reader) -> None:
+    truth = {(row["symbol"], row["trade_id"]): row for row in sandbox.ledger()["fills"]}
+    for update in reader.updates():
+        event = update.event
+        if not isinstance(event, OrderTradeUpdate | RecoveredFill) or not event.is_fill:
+            continue
+        row, words = truth[event.symbol, event.trade_id], event.to_dict()
+        told = {
+            "order_id": words["order_id"], "side": words["side"], "quantity": words["last_quantity"],
+            "price": words["last_price"], "commission": words["commission"], "maker": words["maker"],
+            "commission_asset": words["commission_asset"], "realized_profit": words["realized_profit"],
+            "time_ms": words["trade_time_ms"],
+        }  # fmt: skip
+        assert told == {name: row[name] for name in told}
+        assert words["filled_quantity"] in (None, row["filled_quantity"])
+        assert isinstance(event, RecoveredFill) == (update.provenance == "rest")
+        line = to_line(update)
+        assert to_line(from_line(line)) == line
+
+
+def check_order(reader: Reader) -> None:
+    newest: dict[str, int] = {}
+    newest_ms = 0
+    for update in reader.updates():
+        event = update.event
+        if isinstance(event, OrderTradeUpdate | RecoveredFill) and event.is_fill:
+            in_order = event.trade_id > newest.get(event.symbol, -1) and event.trade_time_ms >= newest_ms
+            assert update.late == (not in_order)
+            newest[event.symbol] = max(event.trade_id, newest.get(event.symbol, -1))
+            newest_ms = max(newest_ms, event.trade_time_ms)
+
+
+def check_gaps(reader: Reader) -> None:
+    """Opened and closed in turns; what came over REST alone lies inside one, and is counted by its end."""
+    inside: GapOpened | None = None
+    recovered = 0
+    for item in reader.items:
+        match item:
+            case GapOpened():
+                assert inside is None
+                inside, recovered = item, 0
+            case GapClosed():
+                assert inside is not None
+                assert (item.from_ms, item.recovered) == (inside.from_ms, recovered)
+                inside = None
+            case Live():
+                assert inside is None
+            case _ if item.provenance == "rest":
+                assert inside is not None
+                recovered += 1
+    assert inside is None
+
+
+def check_secrets(sandbox: LocalSandbox, reader: Reader, log: str) -> None:
+    said = log + repr(reader.items) + repr([to_line(item) for item in reader.items])
+    assert sandbox.api_key not in said
+    assert sandbox.api_secret not in said
+    assert "signature=" not in said
+
+
+async def test_fills_of_a_gap_come_back_in_order(
+    binance_options_sandbox: LocalSandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 30)
+        await cut_off(sandbox, reader, 40)
+        await reader.until_live(2)
+        await burst(sandbox, 30)
+        await reader.until_fills(100)
+        assert reader.fills() == sandbox.fills()
+        assert len(reader.gaps()) == 1
+        found = [update for update in reader.updates() if update.provenance == "rest"]
+        assert sum(isinstance(update.event, RecoveredFill) for update in found) == 40
+        assert not any(update.late for update in found)
+        check_whole(sandbox, reader)
+        check_secrets(sandbox, reader, caplog.text)
+        await until_status(reader.stream, "LIVE")
+        assert len(reader.gaps()) == 1, "settling found nothing more"
+        assert reader.stream.health().recovered == len(found)
+
+
+async def test_fills_made_while_rest_is_asked_take_their_place_behind(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 5)
+        sandbox.fault("slow_http", ms=30, bytes=4_000)
+        await cut_off(sandbox, reader, 60)
+        await until_status(reader.stream, "RECOVERING")
+        await burst(sandbox, 60)
+        await reader.until_fills(125)
+        assert reader.fills() == sandbox.fills()
+        assert not any(update.late for update in reader.updates())
+        check_whole(sandbox, reader)
+
+
+@pytest.mark.parametrize("lag_ms", [400, 3000])
+async def test_rest_that_lags_is_waited_for(binance_options_sandbox: LocalSandbox, lag_ms: int) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        sandbox.fault("rest_lag", ms=lag_ms)
+        await burst(sandbox, 10)
+        await cut_off(sandbox, reader, 25)
+        await until_status(reader.stream, "RECOVERING", "SETTLING")
+        await burst(sandbox, 10)
+        await reader.until_fills(45)
+        await until_status(reader.stream, "LIVE")
+        check_whole(sandbox, reader)
+        if lag_ms < 1000 * QUICK.lag_hold_s:
+            assert not any(update.late for update in reader.updates())
+
+
+async def test_a_straggler_after_the_gap_is_found_before_live(binance_options_sandbox: LocalSandbox) -> None:
+    """Nothing had happened for a while before the gap, so nothing shows that REST lags."""
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox, Timing(settle_after_s=(0.5, 1.5, 3.0), lag_max_s=0.0)) as reader:
+        sandbox.fault("rest_lag", ms=1000)
+        await cut_off(sandbox, reader, 12)
+        await until_status(reader.stream, "SETTLING")
+        await until_status(reader.stream, "LIVE")
+        check_whole(sandbox, reader)
+        assert len(reader.gaps()) >= 2, "the stragglers have a gap of their own"
+
+
+async def test_a_dropped_event_on_a_healthy_socket_is_found_at_the_next_one(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    slow_audit = Timing(doubt_after_s=0.3, audit_every_s=1000.0)
+    async with recovering(sandbox, slow_audit) as reader:
+        await burst(sandbox, 200)
+        await reader.until_fills(200)
+        sandbox.fault("drop_event", event="ORDER_TRADE_UPDATE", execution_type="TRADE", count=3)
+        await burst(sandbox, 60)
+        await reader.until_fills(260, within_s=5)
+        check_whole(sandbox, reader)
+        health = reader.stream.health()
+        assert health.reconnects == 0
+        assert health.gaps >= 1
+
+
+async def test_a_fill_of_which_every_event_was_lost_is_found_by_the_audit(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 10)
+        sandbox.fault("mute", duration_ms=200)
+        await burst(sandbox, 3)
+        await reader.until_fills(13, within_s=10)
+        await until_status(reader.stream, "LIVE")
+        check_whole(sandbox, reader)
+
+
+async def test_a_socket_that_was_acknowledged_dead_is_found_and_replaced(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 10)
+        sandbox.fault("ack_dead", count=1)
+        await dropped(sandbox, reader)
+        await reader.until_live(2)
+        await burst(sandbox, 10)
+        await reader.until_fills(20, within_s=10)
+        await reader.until_live(3)
+        await burst(sandbox, 10)
+        await reader.until_fills(30)
+        check_whole(sandbox, reader)
+
+
+async def test_a_key_that_died_silently_loses_nothing(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    timing = Timing(renew_after_s=1.0, audit_every_s=1000.0)
+    async with recovering(sandbox, timing) as reader:
+        await burst(sandbox, 10)
+        await reader.until_fills(10)
+        sandbox.fault("expire_key_silently")
+        await burst(sandbox, 15)
+        await reader.until_live(2, within_s=1.0 * 1.1 + 2)
+        await burst(sandbox, 10)
+        await reader.until_fills(35)
+        assert reader.fills() == sandbox.fills()
+        check_whole(sandbox, reader)
+
+
+async def test_nothing_is_sent_during_a_ban_and_all_comes_back_after(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 10)
+        await reader.until_fills(10)
+        async with no_socket(sandbox, reader):
+            await burst(sandbox, 15)
+            sandbox.fault("http_status", status=418, path="/eapi/v1/bill", count=1, retry_after=3)
+        await until(lambda: "GET /eapi/v1/bill" in sandbox.meters()["requests"])
+        await asyncio.sleep(0.2)  # what was on its way when the ban began has arrived
+        before = sandbox.meters()["requests"]
+        assert reader.stream.health().status == "RECOVERING"
+        await burst(sandbox, 5)
+        await asyncio.sleep(2.0)
+        assert sandbox.meters()["requests"] == before
+        await reader.until_live(2, within_s=5)
+        await burst(sandbox, 5)
+        await reader.until_fills(35)
+        check_whole(sandbox, reader)
+
+
+async def test_more_than_a_page_of_one_symbol(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 10)
+        await cut_off(sandbox, reader, 2500)
+        await reader.until_live(2)
+        await burst(sandbox, 10)
+        await reader.until_fills(2520)
+        assert reader.fills() == sandbox.fills()
+        check_whole(sandbox, reader)
+
+
+async def test_symbols_never_seen_before(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await cut_off(sandbox, reader, 40)
+        await reader.until_live(2)
+        assert reader.fills() == sandbox.fills()
+        assert len({symbol for symbol, _ in reader.fills()}) > 5
+        check_whole(sandbox, reader)
+
+
+async def test_a_bill_without_a_row_for_each_fill_is_not_relied_on(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    sandbox.set_switches(bill_row_per_fill=False)
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 30)
+        await cut_off(sandbox, reader, 30)
+        await reader.until_live(2)
+        await reader.until_fills(60)
+        check_whole(sandbox, reader)
+
+
+async def test_an_older_snapshot_moves_nothing_back(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        sandbox.fault("stale_snapshot")
+        await burst(sandbox, 40)
+        await reader.until_fills(40)
+        await dropped(sandbox, reader)
+        await reader.until_live(2)
+        await burst(sandbox, 10)
+        await reader.until_fills(50)
+        check_whole(sandbox, reader)
+        state: dict[int, bool] = {}
+        for update in reader.updates():
+            event = update.event
+            if isinstance(event, OrderTradeUpdate | RecoveredOrder):
+                ended = event.status in ("FILLED", "CANCELED", "EXPIRED")
+                assert not (state.get(event.order_id) and not ended), "an order that had ended lives again"
+                state[event.order_id] = ended
+
+
+async def test_a_frame_that_cant_be_read_is_asked_for(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        sandbox.fault("malformed_frame", frames=["not_json"])
+        await burst(sandbox, 5)
+        await reader.until(lambda: len(reader.gaps()) >= 1)
+        assert "could not be read" in reader.gaps()[0][0].why
+        assert any("could not be read" in what for what in reader.gaps()[0][1].unrecoverable)
+        await until_status(reader.stream, "LIVE")
+        check_whole(sandbox, reader)
+
+
+async def test_a_wrong_clock_costs_one_refusal(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 5)
+        await cut_off(sandbox, reader, 5)
+        await reader.until_live(2)
+        sandbox.fault("clock_skew", ms=-20_000)
+        await dropped(sandbox, reader)
+        await burst(sandbox, 5)
+        await reader.until_live(3)
+        await reader.until_fills(15)
+        assert sandbox.meters()["requests"]["GET /eapi/v1/time"] <= 3
+        check_whole(sandbox, reader)
+
+
+async def test_flapping_loses_nothing(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        sandbox.fault("drop_sockets", count=8, every_ms=250)
+        for _ in range(20):
+            await burst(sandbox, 10)
+            await asyncio.sleep(0.1)
+        await until_status(reader.stream, "SETTLING", "LIVE")
+        await reader.until_fills(200)
+        await until_status(reader.stream, "LIVE")
+        check_whole(sandbox, reader)
+
+
+async def test_duplicates_and_changed_places_make_no_gap_worse(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        sandbox.fault("duplicate_event", count=1000, probability=0.2)
+        sandbox.fault("reorder", window=5, hold_ms=100)
+        await burst(sandbox, 100)
+        await reader.until_fills(100)
+        await cut_off(sandbox, reader, 20)
+        await reader.until_live(2)
+        await reader.until_fills(120)
+        await until_status(reader.stream, "LIVE")
+        check_whole(sandbox, reader)
+
+
+async def test_the_lines_of_a_gap_read_back(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await cut_off(sandbox, reader, 5)
+        await reader.until_live(2)
+        lines: list[dict[str, Any]] = [json.loads(to_line(item)) for item in reader.items]
+        fill = next(line for line in lines if line.get("provenance") == "rest" and line["event"]["execution_type"])
+        assert fill["type"] == "ORDER_TRADE_UPDATE"
+        assert fill["raw"]["tradeId"] == fill["event"]["trade_id"]
