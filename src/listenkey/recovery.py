@@ -43,6 +43,9 @@ R = TypeVar("R")
 OVERLAP_S: Final = 30.0
 """How much of what was surely covered is asked for again: clocks differ, and lists may be a little behind."""
 
+COVERED_MARGIN_S: Final = 2.0
+"""The last of it is asked for in any case: where a gap begins is known as well as clocks agree."""
+
 ATTACHED_MARGIN_S: Final = 0.25
 """How far our idea of when a socket took over may be off, by the way the clocks were compared."""
 
@@ -182,7 +185,7 @@ class Recovery:
         since_ms = self._since(action)
         lists = _Lists(since_ms, self._until(action), [])
         bill, positions = await _both(self._bill(self._urgent, since_ms), self._urgent.positions())
-        symbols = self._moved(bill, positions, since_ms)
+        symbols = self._moved(bill, positions, since_ms, max(since_ms, self._covered(action.from_ms)))
         trades = await self._trades_of(self._urgent, symbols, lists)
         newest_ms = max((row.fill.trade_time_ms for row in trades), default=0)
         if newest_ms > self._now_ms() + self._venue_ms(CLOCKS_DIFFER_S):
@@ -227,13 +230,21 @@ class Recovery:
         oldest_ms = self._now_ms() - self._venue_ms(self._timing.lag_max_s)
         return newest if newest is not None and newest.time_ms >= oldest_ms else None
 
-    def _moved(self, bill: Sequence[BillRow], positions: Sequence[PositionRow], since_ms: int) -> list[str]:
-        covered_ms = since_ms + self._venue_ms(OVERLAP_S)
+    def _moved(
+        self, bill: Sequence[BillRow], positions: Sequence[PositionRow], since_ms: int, covered_ms: int
+    ) -> list[str]:
+        """
+        The symbols to be asked for: what the bill has since coverage ended, and before that only what is not explained.
+
+        That the overlap is explained row by row is also what shows that the bill can be relied on.
+        """
         seen = self.known.fills.count(since_ms, covered_ms)
-        trusted = reconcile.is_trusted(reconcile.contracts(bill, since_ms, covered_ms), seen)
-        billed = reconcile.contracts(bill, since_ms, self._now_ms() + self._venue_ms(DAY_S))
-        found = reconcile.moved(self.known, billed, positions, trusted or bool(self._suspects), since_ms)
-        return list(dict.fromkeys([*(symbol for symbol in self._suspects if symbol), *found]))
+        before = reconcile.contracts(bill, since_ms, covered_ms)
+        ever_ms = self._now_ms() + self._venue_ms(DAY_S)
+        near_ms = max(since_ms, covered_ms - self._venue_ms(COVERED_MARGIN_S))
+        billed = [*self._suspects, *reconcile.contracts(bill, near_ms, ever_ms), *reconcile.unexplained(before, seen)]
+        trusted = reconcile.is_trusted(before, seen) or bool(self._suspects)
+        return reconcile.moved(self.known, billed, positions, trusted=trusted, recent_ms=since_ms)
 
     async def _orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: _Lists) -> dict[int, OrderRow]:
         """What became of orders: those that live, and of those that do not any more the row that says how they ended."""
@@ -399,11 +410,13 @@ class Recovery:
         return self._asked_from(action.from_ms, action.not_before_ms)
 
     def _asked_from(self, from_ms: int, not_before_ms: int) -> int:
-        """A little before the gap; and before the last event, should the venue's clock have been moved meanwhile."""
+        """A little before the gap."""
+        return max(self._covered(from_ms) - self._venue_ms(OVERLAP_S), self._floor(not_before_ms))
+
+    def _covered(self, from_ms: int) -> int:
+        """When coverage ended; not after the last event, should the venue's clock have been moved meanwhile."""
         covered_ms = self._of_wall(from_ms)
-        if self.known.last_event_ms:
-            covered_ms = min(covered_ms, self.known.last_event_ms)
-        return max(covered_ms - self._venue_ms(OVERLAP_S), self._floor(not_before_ms))
+        return min(covered_ms, self.known.last_event_ms) if self.known.last_event_ms else covered_ms
 
     def _floor(self, not_before_ms: int) -> int:
         """Nothing is asked for that happened before the stream was first live, is forgotten here, or forgotten there."""

@@ -8,7 +8,7 @@ and comes back at `wake_at_s` with `TimerDue`. `heard` is called for every batch
                ▲            ▲            │             │             │           │
                └────────────┴────────────┴─────────────┴─────────────┴───────────┘      every state ──► ENDED
 
-RECOVERING is passed only where there is a gap and something to sign requests with; see `mending`.
+RECOVERING is passed only where there is a gap and something to sign with; see `mending`.
 
 Rules of the venue that are obeyed here, cited by number below:
     1. A key dies 60 minutes after its last POST or PUT, whatever the socket does. [O user-data-streams]
@@ -513,12 +513,7 @@ class Lifecycle(Mending):
     # --- ends ----------------------------------------------------------------------------------------------------
 
     def _unreadable(self, happened: on.FrameUnreadable, now: Moment) -> None:
-        why = f"a frame could not be read: {happened.reason}"
-        if self.repair.active and self.state in (State.RECOVERING, State.LIVE, State.ROTATING):
-            self._doubted(on.Doubted(now.wall_ms, why), now)
-            self.gaps.note(why)
-        else:
-            self.gaps.moment(now.wall_ms, why)
+        self._lost_a_frame(f"a frame could not be read: {happened.reason}", now)
 
     def _fail(self, error: ListenKeyError) -> None:
         self.error = error

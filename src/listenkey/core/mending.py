@@ -121,6 +121,14 @@ class Mending:
             self.gaps.open(min(happened.from_ms, now.wall_ms), happened.why)
             self._ask_rest()
 
+    def _lost_a_frame(self, why: str, now: Moment) -> None:
+        """One message is lost for good, whatever it was; REST may know what it told."""
+        if self.repair.active and self.state in (State.RECOVERING, State.LIVE, State.ROTATING):
+            self._doubted(on.Doubted(now.wall_ms, why), now)
+            self.gaps.note(why)
+        else:
+            self.gaps.moment(now.wall_ms, why)
+
     def _silent(self, happened: on.StreamSilent, now: Moment) -> None:
         """The socket is alive and dead: drop it, and count as missed what came since its last event."""
         self._end_rotation()

@@ -91,7 +91,7 @@ def unexplained(billed: Counter[str], seen: Counter[str]) -> list[str]:
 
 
 def moved(
-    known: Known, billed: Collection[str], positions: Iterable[PositionRow], trusted: bool, recent_ms: int
+    known: Known, billed: Collection[str], positions: Iterable[PositionRow], *, trusted: bool, recent_ms: int
 ) -> list[str]:
     """
     The symbols whose trades are to be asked for, the likeliest first.

@@ -61,8 +61,8 @@ class Repair:
         """When `TimerDue` is wanted. `may_look`: whether a look at the bill would be made then."""
         times = [at_s for at_s in (self.hold_until_s, self.retry_at_s) if at_s is not None]
         if may_look and not self._auditing:
-            times.extend(self._settle_at_s[:1])
-            times.extend([self._audit_at_s] if self._audit_at_s is not None else [])
+            audit_at_s = [] if self._audit_at_s is None else [self._audit_at_s]
+            times.extend(self._settle_at_s[:1] or audit_at_s)
         return times
 
     # --- recovering ----------------------------------------------------------------------------------------------
@@ -126,17 +126,13 @@ class Repair:
         self._audit_at_s = now.s + self._timing.audit_every_s * jitter
 
     def look_if_due(self, now: Moment, not_before_ms: int) -> do.Audit | None:
-        """The look at the bill that is due, if one is."""
-        if self._auditing:
-            return None
-        from_ms: int | None = None
-        if self._settle_at_s and now.s >= self._settle_at_s[0]:
-            from_ms = self._settle_from_ms
-        elif self._audit_at_s is None or now.s < self._audit_at_s:
+        """The look at the bill that is due, if one is. While a gap settles, looking at that is audit enough."""
+        due_s = self._settle_at_s[0] if self._settle_at_s else self._audit_at_s
+        if self._auditing or due_s is None or now.s < due_s:
             return None
         self._auditing = True
         self._audit += 1
-        return do.Audit(self._audit, from_ms, not_before_ms)
+        return do.Audit(self._audit, self._settle_from_ms if self._settle_at_s else None, not_before_ms)
 
     def looked(self, number: int, now: Moment) -> None:
         """The bill agrees with the fills."""

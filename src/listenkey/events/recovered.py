@@ -28,7 +28,9 @@ class RecoveredFill(
         "commission_text": "fee",
         "commission_asset": "quoteAsset",
         "trade_time_ms": "time",
+        "maker": "liquidity",
         "realized_profit_text": "realizedProfit",
+        "filled_quantity_text": "derived",
     },
 ):
     """
@@ -44,9 +46,10 @@ class RecoveredFill(
         commission: `fee`, negative is charged.
         commission_asset: `quoteAsset`; REST has no field of its own for the fee's asset.
         trade_time_ms: `time`, of the trade.
-        maker: Whether `liquidity` is MAKER.
+        maker: `liquidity`, whether it is MAKER.
         realized_profit: `realizedProfit` of this trade.
-        filled_quantity: Of the order, this fill included: only where the fills before and after it prove it, else None.
+        filled_quantity: `derived`, no field of the row: filled of the order so far, this fill included. Only where the
+            fills before and after it prove it, else None.
     """
 
     symbol: str

@@ -147,7 +147,7 @@ def _event(line: _UpdateLine, raw: bytes) -> Event:
     try:
         return build(kind, line.event, line.type, "word")
     except Misfit:
-        if line.provenance == "rest":
+        if kind in (RecoveredFill, RecoveredOrder):
             raise UsageError(f"this line's {line.type} lacks what makes one") from None
         event = read_payload(raw)
         if isinstance(event, Unreadable):
@@ -156,7 +156,12 @@ def _event(line: _UpdateLine, raw: bytes) -> Event:
 
 
 def _kind(line: _UpdateLine) -> type[KnownEvent | RecoveredFill | RecoveredOrder] | None:
-    if line.provenance == "rest":  # What only REST told has REST's words, and is of a class of its own.
+    if (
+        line.provenance == "rest"
+        and line.type == venue.ORDER_TRADE_UPDATE
+        and not {"transaction_ms", "orders"} & set(line.event)
+    ):
+        # What only REST told has REST's words, and is of a class of its own.
         return RecoveredFill if line.event.get("execution_type") == "TRADE" else RecoveredOrder
     if line.type == venue.ORDER_TRADE_UPDATE and "orders" in line.event:
         return LegacyOrderTradeUpdate

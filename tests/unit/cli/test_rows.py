@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from listenkey.cli.rows import fills_of, rows_of
 from tests.unit.cli.making import account_event, legacy_order, order_event, resting_event
+from tests.unit.core.making import order_row, trade_row
 
 
 def test_a_fill_shows_what_was_traded_and_what_it_cost() -> None:
@@ -37,3 +38,13 @@ def test_fills_are_told_by_symbol_and_trade_id() -> None:
     assert fills_of(legacy_order()) == [("BTC-220930-18000-C", 20)]
     assert fills_of(resting_event()) == fills_of(account_event()) == []
     assert rows_of(account_event()) == []
+
+
+def test_what_rest_brought_back_is_a_row_like_any_other() -> None:
+    fill, order = trade_row(5, 1000).fill, order_row(1, "CANCELED", "1", 2000).order
+    assert fills_of(fill) == [(fill.symbol, 5)]
+    assert fills_of(order) == []
+    (row,) = rows_of(fill)
+    assert (row.is_fill, row.last, row.filled, row.fee, row.role) == (True, "1 @ 5", "", "0.1", "maker")
+    (row,) = rows_of(order)
+    assert (row.is_fill, row.status, row.filled) == (False, "CANCELED", "1/10")

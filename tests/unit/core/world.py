@@ -30,8 +30,12 @@ class World:
         deaf: Sockets that swallow pings and deliver nothing.
     """
 
-    def __init__(self, timing: Timing | None = None, seed: int = 1, latency_s: float = 0.02) -> None:
-        self.life = Lifecycle(timing)
+    def __init__(
+        self, timing: Timing | None = None, seed: int = 1, latency_s: float = 0.02, *, recovers: bool = False
+    ) -> None:
+        self.life = Lifecycle(timing, recovers=recovers)
+        self.recoveries: list[on.Recovered | Verdict] = []
+        self.audits: list[on.Doubted | on.StreamSilent | Verdict] = []
         self.random = random.Random(seed)
         self.latency_s = latency_s
         self.now_s = 1000.0
@@ -135,6 +139,27 @@ class World:
                 self.at(self.latency_s, lambda: self._pong(number, ping))
             case do.AbortSocket(number) | do.CloseSocket(number):
                 self.sockets.pop(number, None)
+            case do.Recover(attempt):
+                self.at(self.latency_s, lambda: self._recover(attempt))
+            case do.Audit(number):
+                self.at(self.latency_s, lambda: self._audit(number))
+
+    def _recover(self, attempt: int) -> None:
+        """The next answer that was prepared, or nothing missing."""
+        answer = self.recoveries.pop(0) if self.recoveries else on.Recovered(attempt, 0, ())
+        if isinstance(answer, Verdict):
+            self.feed(on.NotRecovered(attempt, answer))
+        else:
+            self.feed(on.Recovered(attempt, answer.count, answer.unrecoverable, answer.complete))
+
+    def _audit(self, number: int) -> None:
+        answer = self.audits.pop(0) if self.audits else None
+        if isinstance(answer, Verdict):
+            self.feed(on.NotAudited(number, answer))
+            return
+        self.feed(on.Audited(number))
+        if answer is not None:
+            self.feed(answer)
 
     def _post(self) -> None:
         if self.post_answers:

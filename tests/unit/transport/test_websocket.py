@@ -217,7 +217,7 @@ async def test_a_server_that_hangs_up_during_the_handshake_is_unreachable(reads:
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(Unreachable):
-            await connect(f"ws://127.0.0.1:{port}/", *[lambda *_: None] * 4, timeout_s=5)  # type: ignore[arg-type]
+            await connect(f"ws://127.0.0.1:{port}/", *[lambda *_: None] * 4, timeout_s=5)
 
 
 async def test_a_server_that_never_answers_times_out() -> None:

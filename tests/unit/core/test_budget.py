@@ -1,0 +1,91 @@
+"""No 60 seconds hold more than our share, whatever is asked for and whenever."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listenkey.core.budget import WINDOW_S, Budget, Share
+
+ASKED = st.lists(st.tuples(st.floats(0, 20), st.integers(1, 40), st.sampled_from(Share)), min_size=1, max_size=60)
+
+
+def most_in_any_window(sent: list[tuple[float, int]]) -> int:
+    return max(
+        sum(weight for at_s, weight in sent if begin_s <= at_s < begin_s + WINDOW_S - 1e-6) for begin_s, _ in sent
+    )
+
+
+@given(ASKED, st.sampled_from([100, 400, 2400]))
+def test_no_schedule_exceeds_the_share_over_any_60_seconds(asked: list[tuple[float, int, Share]], limit: int) -> None:
+    budget = Budget(limit)
+    now_s, sent = 0.0, []
+    for pause_s, weight, share in asked:
+        now_s += pause_s
+        for _ in range(100):
+            wait_s = budget.wait_s(weight, share, now_s)
+            if wait_s <= 0:
+                break
+            now_s += wait_s + 1e-6
+        budget.spend(weight, now_s)
+        sent.append((now_s, weight))
+        alone = now_s - WINDOW_S
+        before = sum(w for at_s, w in sent if alone < at_s <= now_s)
+        assert before <= limit * share.value or before == weight
+    assert most_in_any_window(sent) <= limit * Share.KEYS.value
+
+
+@given(ASKED)
+def test_what_must_wait_is_told_when_it_may_go(asked: list[tuple[float, int, Share]]) -> None:
+    budget = Budget(100)
+    now_s = 0.0
+    for pause_s, weight, share in asked:
+        now_s += pause_s
+        wait_s = budget.wait_s(weight, share, now_s)
+        if wait_s == 0:
+            budget.spend(weight, now_s)
+        else:
+            assert 0 < wait_s <= WINDOW_S
+            assert budget.wait_s(weight, share, now_s + wait_s + 1e-6) == 0, "the first answer was the right one"
+
+
+def test_a_recovery_leaves_room_for_keys_and_an_audit_for_a_recovery() -> None:
+    budget = Budget(400)
+    budget.spend(200, 0.0)
+    assert budget.wait_s(1, Share.STEADY, 1.0) == pytest.approx(59.0)
+    budget.spend(100, 1.0)
+    assert budget.wait_s(1, Share.RECOVERY, 2.0) == pytest.approx(58.0)
+    assert budget.wait_s(1, Share.KEYS, 2.0) == 0
+
+
+def test_what_is_larger_than_the_share_goes_alone() -> None:
+    budget = Budget(20)
+    assert budget.wait_s(40, Share.RECOVERY, 0.0) == 0
+    budget.spend(40, 0.0)
+    assert budget.wait_s(40, Share.RECOVERY, 1.0) == pytest.approx(59.0)
+
+
+def test_a_block_stops_everything_until_its_end_and_never_shrinks() -> None:
+    budget = Budget()
+    budget.block(100.0)
+    budget.block(50.0)
+    for share in Share:
+        assert budget.wait_s(1, share, 40.0) == 60.0
+    assert budget.wait_s(1, Share.STEADY, 100.0) == 0
+
+
+def test_what_others_of_this_address_use_is_counted_until_the_minute_is_over() -> None:
+    budget = Budget(400)
+    budget.spend(10, 0.0)
+    budget.note_used(310, 1.0, minute_left_s=20.0)  # 300 of them are somebody else's
+    assert budget.wait_s(5, Share.RECOVERY, 1.0) == pytest.approx(20.0)
+    assert budget.wait_s(1, Share.KEYS, 1.0) == 0, "a key needs only what the venue itself still gives"
+    assert budget.wait_s(5, Share.RECOVERY, 21.0) == 0
+
+
+def test_what_we_used_ourselves_is_not_counted_twice() -> None:
+    budget = Budget(400)
+    budget.spend(150, 10.0)
+    budget.note_used(150, 11.0, minute_left_s=30.0)
+    assert budget.wait_s(50, Share.STEADY, 11.0) == 0

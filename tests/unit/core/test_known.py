@@ -1,0 +1,85 @@
+"""What is known of an account is what was delivered, and a stale word never moves it back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from listenkey.core.known import Fills, Known, NewestFill, amount
+from listenkey.credentials import Secret
+from listenkey.events import ListenKeyExpired, UnknownEvent
+from tests.unit.core.making import OTHER, SYMBOL, fill, order, order_row, position, trade_row
+
+
+def known_of(*events: object) -> Known:
+    known = Known(Fills())
+    for event in events:
+        known.note(event)  # type: ignore[arg-type]
+    return known
+
+
+def test_a_fill_is_remembered_once_and_for_as_long_as_is_told() -> None:
+    fills = Fills(size_max=4)
+    assert fills.add("a", 1, 10)
+    assert not fills.add("a", 1, 10)
+    assert fills.add("b", 1, 11)
+    assert fills.since_ms == 0
+    for number in range(2, 6):
+        fills.add("a", number, 10 + number)
+    assert fills.since_ms == 14, "those up to 13 may be forgotten"
+    assert all(("a", number) in fills for number in (4, 5))
+
+
+def test_fills_are_counted_by_symbol_within_a_span_with_both_ends() -> None:
+    fills = Fills()
+    for number, time_ms in enumerate((9, 10, 15, 20, 21)):
+        fills.add("a", number, time_ms)
+    fills.add("b", 1, 12)
+    assert fills.count(10, 20) == {"a": 3, "b": 1}
+
+
+def test_orders_live_until_their_end_and_never_again() -> None:
+    known = known_of(order(1, "NEW"), fill(5, "1"))
+    assert known.orders[1].filled == 1
+    known.note(order(1, "CANCELED", "1", 2000))
+    assert (known.orders, known.has_ended(1)) == ({}, True)
+    known.note(order_row(1, "NEW", "1").order)
+    assert known.orders == {}
+
+
+def test_a_row_with_less_filled_moves_nothing_back() -> None:
+    known = known_of(fill(5, "3"))
+    known.note(order_row(1, "NEW", "1").order)
+    assert known.orders[1].filled == 3
+
+
+def test_late_is_behind_its_symbol_or_behind_the_account() -> None:
+    known = known_of(fill(5, "1", at_ms=2000))
+    assert not known.is_late(fill(6, "2", at_ms=2000))
+    assert known.is_late(fill(4, "1", at_ms=2000)), "an older trade of the symbol"
+    assert known.is_late(trade_row(9, at_ms=1999, symbol=OTHER).fill), "an older time of the account"
+    assert not known.is_late(order(2, "NEW", at_ms=1))
+
+
+def test_positions_risk_and_activity() -> None:
+    known = known_of()
+    assert known.risk == (0, 0)
+    known.note(position("-0.5", 1000))
+    known.note(fill(5, "1", at_ms=2000))
+    assert known.positions == {SYMBOL: Decimal("-0.5")}
+    assert known.risk == (2, 2000)
+    assert known.newest == NewestFill(SYMBOL, 5, 2000)
+    known.note(position("0", 3000))
+    assert known.positions == {}
+
+
+def test_what_rest_told_is_no_sign_of_life_of_a_socket() -> None:
+    known = known_of(trade_row(1, at_ms=5000).fill, UnknownEvent("x", 9_000, b"{}"))
+    assert known.last_event_ms == 0
+    assert (SYMBOL, 1) in known.fills
+    known.note(ListenKeyExpired(7, Secret("k")))
+    assert known.last_event_ms == 7
+
+
+def test_what_is_no_amount_is_nothing() -> None:
+    assert amount("NaN") == amount("1e5") == amount("") == 0
+    assert amount("-1.50") == Decimal("-1.5")

@@ -1,0 +1,270 @@
+"""A life that can ask REST, in virtual time: what is held, for how long, and what is told when."""
+
+from __future__ import annotations
+
+import pytest
+
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core.lifecycle import State
+from listenkey.core.timing import Timing
+from listenkey.core.verdict import Do, Verdict, judge
+from listenkey.errors import Banned, Refused, Unreachable
+from listenkey.items import GapClosed, GapOpened, Live
+from tests.unit.core.world import World
+
+LATER = Verdict(Do.WAIT, 0.0, Unreachable("venue", "down"))
+
+
+def live(**timing: float) -> World:
+    world = World(Timing(**timing), recovers=True).start()  # type: ignore[arg-type]
+    world.run_until_live()
+    world.run(10)
+    return world
+
+
+def kinds(world: World) -> list[type]:
+    return [type(item) for item in world.items]
+
+
+def state(world: World) -> State:
+    """Asked anew each time, so that a checker of types does not take it for unchanged."""
+    return world.life.state
+
+
+def settling(world: World) -> bool:
+    return world.life.repair.settling
+
+
+def since_drop(world: World) -> list[type]:
+    return [type(action) for at_s, action in world.log if at_s >= world.actions(do.OpenSocket)[-1]]
+
+
+def test_the_first_life_asks_for_nothing_that_was_before_it() -> None:
+    assert live().actions(do.Recover) == []
+
+
+def test_a_new_socket_waits_until_rest_has_answered_and_then_all_is_told_in_order() -> None:
+    world = live()
+    world.recoveries = [on.Recovered(0, 3, ("totals",))]
+    world.drop(1)
+    world.run_until_live()
+    assert since_drop(world) == [do.OpenSocket, do.RenewKey, do.Recover, do.Follow]
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    opened, closed = world.items[1:3]
+    (recover,) = (action for _, action in world.log if isinstance(action, do.Recover))
+    assert (recover.from_ms, recover.to_ms, recover.blind) == (opened.from_ms, closed.to_ms, True)
+    assert recover.not_before_ms == world.items[0].since_ms
+    assert (closed.recovered, closed.unrecoverable) == (3, ("totals",))
+    assert world.life.gaps.recovered == 3
+
+
+def test_a_rest_that_is_down_is_asked_again_and_holding_has_an_end() -> None:
+    world = live()
+    world.recoveries = [LATER] * 1000
+    world.drop(1)
+    world.run(1.0)
+    assert state(world) is State.RECOVERING
+    assert not [at_s for at_s in world.actions(do.Follow) if at_s > 1010]
+    world.run(31)
+    assert state(world) is State.LIVE
+    assert kinds(world) == [Live, GapOpened], "followed, and the gap stays open"
+    asked = len(world.actions(do.Recover))
+    assert 3 <= asked <= 40
+    world.recoveries = [on.Recovered(0, 2, ())]
+    world.run(60)
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert world.actions(do.DeliverFound)
+
+
+def test_nothing_is_held_for_a_ban_and_recovery_comes_right_after_it() -> None:
+    world = live()
+    world.recoveries = [judge(Banned(418, None, "", 600.0), 0)]
+    world.drop(1)
+    world.run(1.0)
+    assert state(world) is State.LIVE
+    (asked_s,) = world.actions(do.Recover)
+    world.run(700)
+    again_s = world.actions(do.Recover)[1]
+    assert 600 <= again_s - asked_s <= 602.1
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+
+
+def test_a_key_that_may_not_read_is_tried_once_in_five_minutes() -> None:
+    world = live()
+    world.recoveries = [judge(Refused(401, -2015), 0)] * 100
+    world.drop(1)
+    world.run(1800)
+    assert len(world.actions(do.Recover)) <= 7
+    assert state(world) is State.LIVE
+    assert kinds(world) == [Live, GapOpened]
+
+
+def test_rest_that_lags_keeps_the_gap_open_and_has_an_end_as_well() -> None:
+    world = live()
+    world.recoveries = [on.Recovered(0, 1, (), complete=False)] * 100
+    world.drop(1)
+    world.run(5)
+    assert kinds(world) == [Live, GapOpened]
+    world.run(40)
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert world.items[2].recovered == len(world.actions(do.Recover))
+
+
+def test_a_socket_lost_while_rest_is_asked_keeps_the_gap_and_the_next_asks_anew() -> None:
+    world = live()
+    world.latency_s = 0.05
+    world.drop(1)
+    while state(world) is not State.RECOVERING:
+        world.run(0.01)
+    world.drop(2)
+    world.run_until_live()
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    first, second = (action for _, action in world.log if isinstance(action, do.Recover))
+    assert first.from_ms == second.from_ms
+    assert len(world.actions(do.Follow)) == 2, "the first socket's and the third's"
+
+
+def test_too_much_held_is_let_go() -> None:
+    world = live()
+    world.recoveries = [LATER] * 100
+    world.drop(1)
+    while state(world) is not State.RECOVERING:
+        world.run(0.01)
+    world.feed(on.HeldTooMuch(2))
+    assert state(world) is State.LIVE
+    assert isinstance(world.log[-1][1], do.Follow)
+
+
+def test_a_doubt_is_a_gap_that_holds_nothing() -> None:
+    world = live()
+    world.recoveries = [on.Recovered(0, 1, ())]
+    world.feed(on.Doubted(5, "a fill is missing"))
+    assert state(world) is State.LIVE
+    world.run(1)
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert (world.items[1].from_ms, world.items[2].recovered) == (5, 1)
+    assert world.life.reconnects == 0
+
+
+def test_a_doubt_while_rest_is_asked_makes_it_ask_again() -> None:
+    world = live()
+    world.recoveries = [on.Recovered(0, 1, ()), on.Recovered(0, 2, ())]
+    world.feed(on.Doubted(5, "one"))
+    world.feed(on.Doubted(9, "another"))
+    world.run(1)
+    assert len(world.actions(do.Recover)) == 2
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert world.items[2].recovered == 3
+
+
+def test_an_unreadable_frame_among_what_is_held_makes_it_ask_again_and_counts_nothing_twice() -> None:
+    world = live()
+    world.recoveries = [on.Recovered(0, 1, ()), on.Recovered(0, 2, ())]
+    world.drop(1)
+    while state(world) is not State.RECOVERING:
+        world.run(0.01)
+    world.feed(on.FrameUnreadable(2, "not JSON"))
+    world.run_until_live()
+    assert len(world.actions(do.Recover)) == 2
+    assert world.items[2].recovered == 2
+    assert "not JSON" in str(world.items[2].unrecoverable)
+
+
+def test_a_silent_socket_is_dropped_and_the_gap_begins_where_silence_did() -> None:
+    world = live()
+    world.feed(on.StreamSilent(123, "the beat stopped"))
+    assert state(world) is State.CONNECTING
+    world.run_until_live()
+    assert world.items[1].from_ms == 123
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert world.actions(do.AbortSocket)
+
+
+def test_the_bill_is_looked_at_after_a_gap_and_once_a_minute() -> None:
+    world = live()
+    assert world.actions(do.Audit) == []
+    world.drop(1)
+    world.run_until_live()
+    closed_s = world.now_s
+    assert settling(world)
+    world.run(40)
+    looks = [at_s - closed_s for at_s in world.actions(do.Audit)]
+    assert looks == pytest.approx([2, 5, 15, 35], abs=0.1)
+    assert not settling(world)
+    world.run(600)
+    assert 8 <= len(world.actions(do.Audit)) - 4 <= 11
+
+
+def test_what_a_look_finds_is_a_gap_of_its_own_and_settles_again() -> None:
+    world = live()
+    world.audits = [on.Doubted(7, "late rows")]
+    world.recoveries = [on.Recovered(0, 0, ()), on.Recovered(0, 2, ())]
+    world.drop(1)
+    world.run(4)
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live, GapOpened, GapClosed, Live]
+    world.run(30)
+    assert settling(world)
+    world.run(10)
+    assert not settling(world)
+
+
+def test_a_look_that_fails_is_made_later_and_settles_nothing() -> None:
+    world = live()
+    world.audits = [judge(Banned(418, None, "", 300.0), 0)]
+    world.drop(1)
+    world.run(100)
+    assert len(world.actions(do.Audit)) == 1
+    assert settling(world)
+    world.run(250)
+    assert not settling(world)
+
+
+def test_an_answer_for_nobody_changes_nothing() -> None:
+    world = live()
+    world.feed(on.Recovered(99, 5, ()))
+    world.feed(on.NotRecovered(99, LATER))
+    world.feed(on.Audited(99))
+    world.feed(on.NotAudited(99, LATER))
+    assert kinds(world) == [Live]
+
+
+def test_without_a_secret_a_gap_is_told_and_closed_as_ever() -> None:
+    world = World().start()
+    world.run_until_live()
+    world.drop(1)
+    world.run_until_live()
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    world.run(600)
+    assert world.actions(do.Recover) == world.actions(do.Audit) == []
+    world.feed(on.Doubted(5, "lost"))
+    assert kinds(world)[-2:] == [GapOpened, GapClosed]
+
+
+def test_any_order_of_losses_ends_live_once_all_is_well() -> None:
+    for seed in range(30):
+        world = World(Timing(), seed, recovers=True).start()
+        world.run_until_live()
+        for _ in range(20):
+            what = world.random.randrange(6)
+            number = world.life.followed or 0
+            if what == 0:
+                world.drop(number)
+            elif what == 1:
+                world.expire_key(told=world.random.random() < 0.5)
+            elif what == 2:
+                world.recoveries.append(LATER)
+            elif what == 3:
+                world.feed(on.Doubted(5, "doubt"))
+            elif what == 4:
+                world.feed(on.FrameUnreadable(number, "x"))
+            else:
+                world.recoveries.append(on.Recovered(0, 1, (), complete=False))
+            world.run(world.random.random() * 3)
+        world.recoveries.clear()
+        world.run(1500)
+        life = world.life
+        assert life.state is State.LIVE, (seed, life.why)
+        assert life.gaps.open_from_ms is None, (seed, life.why)
+        told = [kind for kind in kinds(world) if kind is not Live]
+        assert told == [GapOpened, GapClosed] * (len(told) // 2)

@@ -1,0 +1,136 @@
+"""What is missing, and its place; every word of it from a row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listenkey.core import reconcile
+from listenkey.core.known import Fills, Known
+from listenkey.core.reconcile import Delivery, Findings, combined
+from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.wire.rows import PositionRow
+from tests.unit.core.making import OTHER, SYMBOL, contract, fill, held, order, order_row, position, trade_row
+
+
+def known_of(*events: object) -> Known:
+    known = Known(Fills())
+    for event in events:
+        if isinstance(event, OrderTradeUpdate) and event.is_fill:
+            known.fills.add(event.symbol, event.trade_id, event.trade_time_ms)
+        known.note(event)  # type: ignore[arg-type]
+    return known
+
+
+def order_of(deliveries: list[Delivery]) -> list[object]:
+    return [getattr(one.event, "trade_id", None) or type(one.event).__name__ for one in deliveries]
+
+
+def test_the_bill_is_counted_by_symbol_within_a_span() -> None:
+    bill = [contract(at_ms=5), contract(at_ms=6), contract(OTHER, 6), contract(at_ms=9)]
+    fee = contract(at_ms=6)._replace(type="FEE")
+    assert reconcile.contracts([*bill, fee], 5, 6) == {SYMBOL: 2, OTHER: 1}
+
+
+def test_more_rows_than_fills_are_unexplained_and_fewer_are_not() -> None:
+    assert reconcile.unexplained(Counter({"a": 2, "b": 1}), Counter({"a": 1, "b": 3})) == ["a"]
+    assert reconcile.unexplained(Counter({"": 1, "b": 1}), Counter({"b": 1, "c": 0})) == ["b", "c", ""]
+    assert reconcile.unexplained(Counter({"": 1}), Counter({"b": 1})) == []
+
+
+def test_a_bill_is_trusted_when_it_shows_a_named_row_for_each_fill() -> None:
+    assert reconcile.is_trusted(Counter({"a": 2}), Counter({"a": 2}))
+    assert not reconcile.is_trusted(Counter({"a": 1}), Counter({"a": 2})), "lagging, or not a row a fill"
+    assert not reconcile.is_trusted(Counter({"a": 1}), Counter()), "nothing to compare"
+    assert not reconcile.is_trusted(Counter({"a": 2, "": 1}), Counter({"a": 2}))
+
+
+def test_symbols_moved_by_bill_by_position_and_without_trust_by_what_lives() -> None:
+    known = known_of(position("1", 900, "held"), position("1", 900, "gone"), order(1, symbol="live"))
+    known.touch("recent", 1000)
+    known.touch("old", 10)
+    now = [PositionRow("held", "1"), PositionRow("new", "-1")]
+    trusted = reconcile.moved(known, ["billed"], now, trusted=True, recent_ms=500)
+    assert trusted == ["billed", "gone", "new"]
+    assert reconcile.moved(known, ["billed"], now, trusted=False, recent_ms=500) == [*trusted, "live", "recent"]
+
+
+def test_what_is_missing_is_what_was_not_delivered_once_each_in_order() -> None:
+    known = known_of(fill(2, "1"))
+    found = [trade_row(3, 2000), trade_row(2), trade_row(1, 500), trade_row(3, 2000), trade_row(4, 9000)]
+    assert [row.fill.trade_id for row in reconcile.missing(found, known, until_ms=8000)] == [1, 3]
+
+
+def test_the_most_advanced_row_of_an_order_wins() -> None:
+    ended, less, more = order_row(1, "CANCELED", "1", 5), order_row(1, "NEW", "1", 9), order_row(1, "NEW", "2", 1)
+    assert reconcile.newest_orders([less, ended, more])[1] is ended
+    assert reconcile.newest_orders([less, more])[1] is more
+
+
+def test_a_stale_row_is_no_news() -> None:
+    known = known_of(fill(1, "2", at_ms=1000), order(9, "FILLED", "1"))
+    assert not reconcile.is_news(order_row(9, "NEW", "0", 9999).order, known), "it has ended"
+    assert not reconcile.is_news(order_row(1, "NEW", "1", 2000).order, known), "less filled than known"
+    assert not reconcile.is_news(order_row(1, "PARTIALLY_FILLED", "2", 2000).order, known), "the same"
+    assert not reconcile.is_news(order_row(1, "NEW", "3", 500).order, known), "older than known"
+    assert reconcile.is_news(order_row(1, "PARTIALLY_FILLED", "3", 2000).order, known)
+    assert reconcile.is_news(order_row(1, "CANCELED", "2", 900).order, known), "an end, whatever the clocks say"
+    assert reconcile.is_news(order_row(5, "ACCEPTED", "0", 1).order, known), "never heard of"
+
+
+def test_found_fills_take_their_place_between_what_the_socket_brought() -> None:
+    waiting = held(fill(3, "3", 3000), position("3", 3000), fill(6, "6", 6000))
+    findings = Findings(fills=[trade_row(2, 2000), trade_row(4, 3000), trade_row(5, 5000), trade_row(7, 7000)])
+    out = combined(findings, waiting, known_of(), 77)
+    assert order_of(out) == [2, 3, 4, "BalancePositionUpdate", 5, 6, 7]
+    assert [one.provenance for one in out] == ["rest", "ws", "rest", "ws", "rest", "ws", "rest"]
+
+
+def test_a_fill_in_both_is_the_streams_own_and_says_so() -> None:
+    findings = Findings(fills=[trade_row(3, 3000)], over_rest={(SYMBOL, 3)})
+    (only,) = combined(findings, held(fill(3, "3", 3000)), known_of(), 77)
+    assert isinstance(only.event, OrderTradeUpdate)
+    assert only.provenance == "ws+rest"
+
+
+def test_what_was_delivered_while_rest_was_asked_is_left_out() -> None:
+    findings = Findings(fills=[trade_row(3, 3000)], orders={1: order_row(1, "NEW", "1", 900)})
+    assert combined(findings, [], known_of(fill(3, "1", 3000)), 77) == []
+
+
+def test_an_order_comes_after_its_fills_and_not_where_the_socket_says_more() -> None:
+    findings = Findings(fills=[trade_row(1, 2000)], orders={1: order_row(1, "FILLED", "1", 2000)})
+    out = combined(findings, [], known_of(), 77)
+    assert [type(one.event) for one in out] == [RecoveredFill, RecoveredOrder]
+    later = held(order(1, "CANCELED", "1", 3000))
+    assert [type(one.event) for one in combined(findings, later, known_of(), 77)] == [RecoveredFill, OrderTradeUpdate]
+
+
+def filled(deliveries: list[Delivery]) -> list[str | None]:
+    return [one.event.filled_quantity_text for one in deliveries if isinstance(one.event, RecoveredFill)]
+
+
+def test_filled_so_far_is_told_only_where_the_chain_has_no_hole() -> None:
+    known = known_of(fill(1, "1.00", 1000))
+    two = [trade_row(2, 2000, quantity="0.50"), trade_row(3, 3000, quantity="0.50")]
+    assert filled(combined(Findings(fills=two), held(fill(4, "3.00", 4000)), known, 7)) == ["1.50", "2.00"]
+    assert filled(combined(Findings(fills=two), held(fill(4, "4.00", 4000)), known, 7)) == [None, None]
+    assert filled(combined(Findings(fills=two), [], known, 7)) == [None, None], "no end to prove it"
+    proof = Findings(fills=two, orders={1: order_row(1, "PARTIALLY_FILLED", "2.00", 3000)})
+    assert filled(combined(proof, [], known, 7)) == ["1.50", "2.00"]
+    assert filled(combined(proof, [], known_of(), 7)) == [None, None], "an order that began before we knew of it"
+
+
+@given(st.sets(st.integers(1, 30)), st.sets(st.integers(1, 30)), st.sets(st.integers(1, 30)))
+def test_each_fill_once_and_in_order_whatever_came_which_way(before: set[int], rest: set[int], ws: set[int]) -> None:
+    known = known_of(*(fill(number, str(number), 1000 + number // 3) for number in sorted(before)))
+    rows = [trade_row(number, 1000 + number // 3) for number in sorted(rest)]
+    missing = reconcile.missing(rows, known, until_ms=10**9)
+    findings = Findings(fills=missing, over_rest={(SYMBOL, number) for number in rest})
+    waiting = held(*(fill(number, str(number), 1000 + number // 3) for number in sorted(ws - before)))
+    out = [one.event.trade_id for one in combined(findings, waiting, known, 7)]  # type: ignore[union-attr]
+    assert sorted(out) == sorted((rest | ws) - before)
+    assert all(one < after for one, after in pairwise(out))

@@ -1,0 +1,56 @@
+"""What is due when; the whole of it is shown in test_mending.py."""
+
+from __future__ import annotations
+
+from listenkey.core.inputs import Audited, Moment, NotRecovered, Recovered
+from listenkey.core.repair import Repair
+from listenkey.core.timing import Timing
+from listenkey.core.verdict import Do, Verdict
+from listenkey.errors import Unreachable
+
+
+def at(s: float, draw: float = 0.5) -> Moment:
+    return Moment(s, round(s * 1000), draw)
+
+
+def test_no_look_is_due_while_one_may_not_be_made() -> None:
+    repair = Repair(Timing())
+    repair.closed(5, at(0.0))
+    repair.went_live(at(0.0))
+    assert repair.deadlines(may_look=False) == []
+    assert repair.deadlines(may_look=True) == [2.0]
+
+
+def test_one_look_at_a_time_and_of_several_that_are_due_one_does() -> None:
+    repair = Repair(Timing())
+    repair.closed(5, at(0.0))
+    look = repair.look_if_due(at(6.0), 1)
+    assert look is not None
+    assert (look.number, look.from_ms, look.not_before_ms) == (1, 5, 1)
+    assert repair.look_if_due(at(6.0), 1) is None
+    repair.looked(Audited(1).number, at(6.0))
+    assert repair.deadlines(may_look=True) == [15.0]
+
+
+def test_a_gap_within_one_that_settles_is_settled_from_the_earlier_one_on() -> None:
+    repair = Repair(Timing())
+    repair.closed(5, at(0.0))
+    repair.closed(900, at(1.0))
+    look = repair.look_if_due(at(3.0), 0)
+    assert look is not None
+    assert look.from_ms == 5
+
+
+def test_waits_grow_with_failures_and_end_with_an_answer() -> None:
+    repair = Repair(Timing())
+    waits = []
+    for number in range(1, 12):
+        repair.begin(0, 0, 0)
+        repair.failed(NotRecovered(number, Verdict(Do.WAIT, 0.0, Unreachable("x", "y"))), at(0.0, 1.0))
+        waits.append(repair.retry_at_s or 0.0)
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (0.5, 30.0)
+    repair.begin(0, 0, 0)
+    assert repair.answered(Recovered(12, 0, ()), at(0.0))
+    repair.failed(NotRecovered(12, Verdict(Do.WAIT, 0.0, Unreachable("x", "y"))), at(0.0, 1.0))
+    assert repair.retry_at_s == 0.5

@@ -1,0 +1,115 @@
+"""A lost message shows in what does not add up; messages that change places do not."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from listenkey.core.watch import BARREN_MAX, Watch
+from tests.unit.core.making import OTHER, SYMBOL, beat, fill, order, order_row, position, trade_row
+
+GRACE_S = 1.0
+
+
+def told(*events: object, now_s: float = 0.0) -> Watch:
+    watch = Watch(GRACE_S)
+    for event in events:
+        watch.note(event, now_s)  # type: ignore[arg-type]
+    return watch
+
+
+def test_an_order_that_adds_up_is_not_doubted() -> None:
+    watch = told(order(1, "NEW"), fill(1, "1"), fill(2, "2"), order(1, "CANCELED", "2"))
+    assert watch.due_at_s() is None
+
+
+@pytest.mark.parametrize("last", [fill(3, "3", at_ms=3000), order(1, "CANCELED", "3", 3000)])
+def test_a_fill_that_was_lost_shows_at_the_next_event_of_its_order(last: object) -> None:
+    watch = told(order(1, "NEW", at_ms=1000), fill(1, "1", at_ms=2000), last, now_s=5.0)
+    assert watch.due_at_s() == 6.0
+    assert watch.take_doubts(5.9) == []
+    (doubt,) = watch.take_doubts(6.0)
+    assert (doubt.from_ms, doubt.symbol) == (2000, SYMBOL)
+    assert (watch.take_doubts(7.0), watch.due_at_s()) == ([], None), "told once"
+
+
+@pytest.mark.parametrize("places", list(itertools.permutations(range(3))))
+def test_fills_of_an_order_that_change_places_are_no_loss(places: tuple[int, ...]) -> None:
+    fills = [fill(number + 2, str(number + 2), at_ms=2000 + number) for number in range(3)]
+    watch = told(order(1, "NEW"), fill(1, "1"), *(fills[place] for place in places))
+    assert watch.due_at_s() is None
+
+
+def test_an_order_first_heard_of_in_mid_life_is_counted_from_there() -> None:
+    watch = told(fill(7, "5"))
+    assert watch.due_at_s() is None
+    watch.note(fill(9, "7"), 0.0)
+    assert watch.due_at_s() is not None
+
+
+def test_a_position_that_moves_without_a_fill_is_doubted() -> None:
+    watch = told(position("1", 1000), fill(1, "1", at_ms=2000), position("2", 2000), position("3", 3000))
+    (doubt,) = watch.take_doubts(GRACE_S)
+    assert (doubt.symbol, doubt.from_ms) == (SYMBOL, 2000)
+
+
+def test_the_word_of_a_position_may_come_before_its_fill() -> None:
+    watch = told(position("1", 1000), position("2", 2000), fill(1, "1", at_ms=2000))
+    assert watch.due_at_s() is None
+    watch.note(fill(2, "2", at_ms=3000), 0.0)
+    watch.note(fill(3, "3", at_ms=3000), 0.0)
+    watch.note(position("3", 3000), 0.0)
+    watch.note(position("4", 3000), 0.0)
+    assert watch.due_at_s() is None, "two fills of one moment"
+
+
+def test_selling_makes_it_smaller_and_other_symbols_are_others() -> None:
+    watch = told(position("1", 1000), fill(1, "1", at_ms=2000, side="SELL"), position("0", 2000))
+    watch.note(fill(1, "1", at_ms=3000, symbol=OTHER, order_id=2), 0.0)
+    assert watch.due_at_s() is None
+
+
+def test_an_exercise_needs_no_fill() -> None:
+    watch = told(position("1", 1000), position("2", 2000, reason="EXERCISE"), position("0", 3000, reason="EXERCISE"))
+    assert watch.due_at_s() is None
+
+
+def test_what_rest_brings_back_mends_both_chains() -> None:
+    watch = told(position("1", 1000), order(1, "NEW"), position("2", 2000), order(1, "CANCELED", "1", 2500))
+    assert len(watch.take_doubts(GRACE_S)) == 2
+    watch.note(trade_row(1, at_ms=2000).fill, 2.0)
+    watch.mended()
+    watch.note(fill(2, "1", at_ms=4000, order_id=2), 3.0)
+    watch.note(position("3", 4000), 3.0)
+    assert watch.due_at_s() is None
+
+
+def test_what_stays_broken_is_taken_as_it_is_and_not_asked_for_ever() -> None:
+    watch = told(position("1", 1000))
+    for number in range(BARREN_MAX):
+        watch.note(position(str(number + 5), 2000 + number), float(number * 10))
+        assert len(watch.take_doubts(number * 10 + GRACE_S)) == 1
+        watch.mended()
+    watch.note(position("50", 3000), 99.0)
+    assert watch.due_at_s() is None, "so many alarms that came to nothing are the rule's fault"
+
+
+def test_a_row_of_an_order_that_says_more_than_its_fills_is_a_doubt() -> None:
+    watch = told(order(1, "NEW"), fill(1, "1"))
+    watch.note(order_row(1, "FILLED", "3").order, 0.0)
+    assert watch.due_at_s() == GRACE_S
+
+
+def test_the_beat_is_missed_only_where_it_came_and_a_position_is_open() -> None:
+    watch = told(position("1", 1000))
+    assert watch.silent_at_s() is None
+    watch.note(beat(1000), 10.0)
+    watch.note(beat(1001), 20.0)
+    assert watch.silent_at_s() == 45.0
+    watch.reconnected(30.0)
+    assert watch.silent_at_s() is None
+    watch.note(beat(1000), 31.0)
+    watch.note(beat(1001), 41.0)
+    watch.note(position("0", 9000, reason="EXERCISE"), 42.0)
+    assert watch.silent_at_s() is None

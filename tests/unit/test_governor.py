@@ -1,0 +1,153 @@
+"""Who may send, and when: shown with a venue of ten lines and the machine's own clock."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from listenkey import governor as governors
+from listenkey.clock import SystemClock
+from listenkey.core.budget import Share
+from listenkey.core.verdict import judge
+from listenkey.credentials import Credentials
+from listenkey.errors import Banned, RateLimited
+from listenkey.governor import Governor, weight_of
+from listenkey.transport.base import Request, Response
+from listenkey.venue import Venue
+from listenkey.wire import requests
+
+PLACE = Venue("http://127.0.0.1:1", "ws://127.0.0.1:1")
+CREDENTIALS = Credentials.of("key", "secret")
+TIME = requests.server_time()
+
+
+@dataclass
+class FakeHttp:
+    answers: list[Response] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+
+    async def send(self, request: Request, base_url: str) -> Response:
+        self.sent.append(f"{request.path}?{request.query.partition('&recvWindow')[0]}")
+        return self.answers.pop(0) if self.answers else Response(200, (), b"{}")
+
+    async def aclose(self) -> None:
+        pass
+
+
+def signed(path: str, **params: str) -> Request:
+    return requests.signed_get(path, params, CREDENTIALS, 1)
+
+
+async def send(governor: Governor, share: Share, *risk: int, request: Request = TIME) -> None:
+    await governor.lane(share, lambda: risk).send(request, PLACE.rest_url)
+
+
+def test_every_request_has_its_weight() -> None:
+    assert weight_of(TIME) == 1
+    assert weight_of(signed("/eapi/v1/userTrades", symbol="x")) == 5
+    assert weight_of(signed("/eapi/v1/openOrders", symbol="x")) == 1
+    assert weight_of(signed("/eapi/v1/openOrders")) == 40
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wait_s"),
+    [(429, (("Retry-After", "7"),), 7.0), (429, (), 60.0), (418, (("Retry-After", "600"),), 600.0), (418, (), 120.0),
+     (403, (), 60.0)],
+)  # fmt: skip
+async def test_after_a_refusal_nothing_leaves_and_everybody_is_told_until_when(
+    status: int, headers: tuple[tuple[str, str], ...], wait_s: float
+) -> None:
+    http = FakeHttp([Response(status, headers, b'{"code":-1008,"msg":"too much"}' if status != 403 else b"<html>")])
+    governor = Governor(SystemClock(), PLACE, http)
+    await send(governor, Share.RECOVERY)
+    for share in Share:
+        with pytest.raises(Banned if status == 418 else RateLimited) as caught:
+            await send(governor, share)
+        assert judge(caught.value, 0).wait_s == pytest.approx(wait_s, abs=0.5)
+    assert len(http.sent) == 1
+
+
+async def test_a_ban_ends_by_the_venues_clock() -> None:
+    http = FakeHttp([Response(418, (), b'{"code":-1003,"msg":"IP banned until 1700000030000."}')])
+    governor = Governor(SystemClock(), PLACE, http)
+    now_s = SystemClock().now_s()
+    governor.time.note(1_700_000_000_000, now_s, now_s)
+    await send(governor, Share.KEYS)
+    with pytest.raises(Banned) as caught:
+        await send(governor, Share.KEYS)
+    assert caught.value.retry_after_s == pytest.approx(30, abs=0.5)
+
+
+async def test_those_who_wait_go_by_rank_and_risk_and_a_ban_ends_their_waiting() -> None:
+    http = FakeHttp()
+    governor = Governor(SystemClock(), Venue(PLACE.rest_url, PLACE.ws_url, time_scale=200.0), http)  # 0.3 s a minute
+    governor.budget.limit = 10
+    await send(governor, Share.KEYS, request=signed("/eapi/v1/userTrades", symbol="first"))
+    works = [
+        send(governor, Share.STEADY, request=signed("/eapi/v1/bill", currency="audit")),
+        send(governor, Share.RECOVERY, 1, request=signed("/eapi/v1/userTrades", symbol="flat")),
+        send(governor, Share.RECOVERY, 2, request=signed("/eapi/v1/userTrades", symbol="risky")),
+        send(governor, Share.KEYS, request=requests.create_listen_key(CREDENTIALS)),
+    ]
+    await asyncio.wait_for(asyncio.gather(*works), 10)
+    assert [line.partition("=")[2] for line in http.sent] == ["first", "", "risky", "flat", "audit"]
+
+    http.answers = [Response(429)]
+    await send(governor, Share.KEYS)
+    with pytest.raises(RateLimited):
+        await send(governor, Share.STEADY)
+    await governor.aclose()
+
+
+async def test_those_who_wait_when_the_ban_comes_are_told_at_once() -> None:
+    http = FakeHttp()
+    governor = Governor(SystemClock(), PLACE, http)
+    governor.budget.limit = 2
+    await send(governor, Share.KEYS)
+    waiting = asyncio.create_task(send(governor, Share.STEADY))
+    await asyncio.sleep(0)
+    http.answers = [Response(418)]
+    governor.budget.limit = 4
+    await send(governor, Share.KEYS)
+    with pytest.raises(Banned):
+        await asyncio.wait_for(waiting, 2)
+    assert len(http.sent) == 2
+    await governor.aclose()
+
+
+async def test_who_gives_up_waiting_keeps_nobody_else_from_going() -> None:
+    http = FakeHttp()
+    governor = Governor(SystemClock(), Venue(PLACE.rest_url, PLACE.ws_url, time_scale=300.0), http)
+    governor.budget.limit = 2
+    await send(governor, Share.KEYS)
+    gone = asyncio.create_task(send(governor, Share.RECOVERY, 9))
+    other = asyncio.create_task(send(governor, Share.RECOVERY, 1))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait_for(other, 5)
+    assert len(http.sent) == 2
+    await governor.aclose()
+
+
+async def test_used_weight_of_an_answer_is_taken_in() -> None:
+    http = FakeHttp([Response(200, (("x-mbx-used-weight-1m", "390"),), b"{}")])
+    governor = Governor(SystemClock(), PLACE, http)
+    await send(governor, Share.KEYS)
+    assert governor.budget.wait_s(5, Share.RECOVERY, SystemClock().now_s()) > 0
+
+
+async def test_one_for_all_of_a_venue_and_closed_with_the_last() -> None:
+    one = governors.share(PLACE, SystemClock())
+    assert governors.share(PLACE, SystemClock()) is one
+    other = governors.share(Venue("http://127.0.0.1:2", "ws://127.0.0.1:2"), SystemClock())
+    assert other is not one
+    await governors.release(one)
+    assert governors.share(PLACE, SystemClock()) is one
+    for governor in (one, one, other):
+        await governors.release(governor)
+    again = governors.share(PLACE, SystemClock())
+    assert again is not one
+    await governors.release(again)
+    assert governors._shared == {}, "nothing is left behind for the next test"

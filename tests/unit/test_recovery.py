@@ -1,0 +1,108 @@
+"""The way through the lists, where a whole stream would hide it: paging, refused symbols, what an audit makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from listenkey import venue
+from listenkey.clock import SystemClock
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core import reconcile
+from listenkey.core.known import Fills
+from listenkey.core.timing import Timing
+from listenkey.credentials import Credentials
+from listenkey.recovery import Recovery
+from listenkey.testing import LocalSandbox
+from tests.unit.core.making import beat, fill, order
+
+DAY_MS = 24 * 3600 * 1000
+
+
+@asynccontextmanager
+async def recovery_of(sandbox: LocalSandbox, **timing: float) -> AsyncIterator[Recovery]:
+    credentials = Credentials.of(sandbox.api_key, sandbox.api_secret)
+    made = Recovery(credentials, sandbox.venue, SystemClock(), Timing(**timing), Fills())  # type: ignore[arg-type]
+    await made.prepare()
+    made.follows()
+    yield made
+    await made.aclose()
+
+
+def recover(back_ms: int = 1000, *, blind: bool = True) -> do.Recover:
+    now_ms = SystemClock().wall_ms()
+    return do.Recover(1, now_ms - back_ms, now_ms, now_ms - back_ms, blind)
+
+
+async def test_pages_of_one_symbol_and_of_the_bill_are_followed_to_the_end(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    monkeypatch.setattr(venue, "ROWS_MAX", 7)
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 300)
+        found = await recovery.run(recover(), list)
+        assert [(row.fill.symbol, row.fill.trade_id) for row in found.fills] == sandbox.fills()
+        assert found.complete
+
+
+async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        recovery.known.note(order(1, symbol="BTC-200101-1-C"))
+        await asyncio.to_thread(sandbox.burst, 10)
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 10
+        assert any("BTC-200101-1-C" in left for left in found.unrecoverable)
+
+
+async def test_what_rest_has_forgotten_is_said(binance_options_sandbox: LocalSandbox) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        assert set(reconcile.SNAPSHOTS_LOST) == set((await recovery.run(recover(), list)).unrecoverable)
+        assert reconcile.ORDERS_TOO_OLD in (await recovery.run(recover(6 * DAY_MS), list)).unrecoverable
+        assert reconcile.TRADES_TOO_OLD in (await recovery.run(recover(100 * DAY_MS), list)).unrecoverable
+        assert (await recovery.run(recover(blind=False), list)).unrecoverable == (reconcile.NOTHING_FOUND,)
+
+
+async def test_rest_that_does_not_show_what_the_stream_brought_is_said_to_lag(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox, lag_hold_s=0.1) as recovery:
+        await asyncio.to_thread(sandbox.burst, 1)
+        symbol = sandbox.fills()[0][0]
+        recovery.delivering(fill(999, "1", at_ms=SystemClock().wall_ms(), symbol=symbol))
+        assert not (await recovery.run(recover(), list)).complete
+
+
+async def test_an_audit_tells_one_loss_from_a_dead_socket(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        assert await recovery.audit(do.Audit(1, None, SystemClock().wall_ms())) is None
+        await asyncio.to_thread(sandbox.burst, 5)
+        assert await recovery.audit(do.Audit(2, None, 0)) is None, "too young to be missed"
+        sandbox.fault("clock_skew", ms=5000)
+        recovery._time.forget()
+        recovery._audited_to_ms = None
+        dead = await recovery.audit(do.Audit(3, None, 0))
+        assert isinstance(dead, on.StreamSilent)
+        assert "5 fills" in dead.why
+        recovery.delivering(beat(SystemClock().wall_ms() + 1000))
+        recovery._audited_to_ms = None
+        assert isinstance(await recovery.audit(do.Audit(4, None, 0)), on.Doubted)
+
+
+async def test_a_first_failure_ends_the_others(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 50)
+        sandbox.fault("ban", seconds=60)
+        before = asyncio.all_tasks()
+        with pytest.raises(Exception, match="418"):
+            await recovery.run(recover(), list)
+        assert asyncio.all_tasks() == before
+        assert sandbox.meters()["requests"].get("GET /eapi/v1/userTrades", 0) == 0

@@ -1,0 +1,85 @@
+"""Rows of REST answers: exact, normalised where documents disagree, refused where they are none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from listenkey.errors import ProtocolError
+from listenkey.wire import rows
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+def fixture(name: str) -> Any:
+    return json.loads((FIXTURES / f"{name}.json").read_text())
+
+
+def test_a_trade() -> None:
+    row = rows.trade(fixture("user_trades")[0], b"{}")
+    assert (row.id, row.fill.trade_id, row.fill.order_id) == (4611875134427365377, 239, 4611875134427365377)
+    assert (row.fill.last_quantity_text, row.fill.last_price_text, row.fill.maker) == ("1", "100", False)
+    assert (row.fill.commission_asset, row.fill.event_ms) == ("USDT", 1592465880683)
+    assert (row.fill.execution_type, row.fill.is_fill, row.fill.filled_quantity) == ("TRADE", True, None)
+
+
+def test_a_sell_is_positive_in_quantity_and_negative_in_position() -> None:
+    row = rows.order(fixture("history_orders")[0], b"{}").order
+    assert (row.side, row.quantity_text, row.filled_quantity_text) == ("SELL", "0.50000000", "0.50000000")
+    assert (row.client_order_id, row.self_trade_prevention) == ("", None)
+    assert rows.position(fixture("position")[0]) == ("BTC-200730-9000-C", "-0.1")
+    assert rows.position({"symbol": "s", "side": "SHORT", "quantity": "0.1"}).quantity == "-0.1"
+
+
+@pytest.mark.parametrize("name", ["open_orders", "history_orders", "legacy_open_orders", "legacy_history_orders"])
+def test_every_published_order_is_read(name: str) -> None:
+    for row in fixture(name):
+        assert rows.order(row, b"{}").order.order_id == row["orderId"]
+
+
+def test_old_words_for_a_status_are_todays() -> None:
+    row = fixture("open_orders")[0]
+    assert rows.order(row | {"status": "ACCEPTED"}, b"").order.status == "NEW"
+    assert rows.order(row | {"status": "CANCELLED"}, b"").order.status == "CANCELED"
+
+
+def test_a_bill_row_may_have_no_symbol() -> None:
+    assert rows.bill(fixture("bill")[0]).symbol == ""
+    assert rows.bill({"id": 1, "type": "CONTRACT", "createDate": 2, "symbol": "s"}) == (1, "CONTRACT", 2, "s")
+
+
+def test_rows_are_split_to_the_byte() -> None:
+    assert rows.split(b'[{"a": 1 },\n {"b":4611875134427365377}]') == [b'{"a": 1 }', b'{"b":4611875134427365377}']
+    for body in (b"{}", b"[", b"null", b"\xff"):
+        with pytest.raises(ProtocolError):
+            rows.split(body)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tradeId", None), ("tradeId", 1.5), ("tradeId", 2**63), ("price", "1e5"), ("price", None), ("symbol", ""),
+     ("time", True), ("quantity", "NaN"), ("liquidity", 3)],
+)  # fmt: skip
+def test_a_row_that_lacks_what_makes_it_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ProtocolError, match=name):
+        rows.trade(fixture("user_trades")[0] | {name: value}, b"{}")
+
+
+def test_the_weight_limit_is_the_lowest_a_minute() -> None:
+    recorded = {"rateLimits": fixture("exchange_info_rate_limits_recorded")}
+    assert rows.weight_limit(recorded) == 400
+    two = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 5, "limit": 500}]
+    assert rows.weight_limit({"rateLimits": [*recorded["rateLimits"], *two]}) == 100
+    odd_ones: list[Any] = [None, [], {}, {"rateLimits": None}, {"rateLimits": [{"limit": "400"}, 3]}]
+    for odd in odd_ones:
+        assert rows.weight_limit(odd) is None
+
+
+def test_a_row_kept_as_its_json_gives_its_event_again() -> None:
+    for name, read in (("user_trades", rows.trade), ("history_orders", rows.order)):
+        raw = json.dumps(fixture(name)[0]).encode()
+        row = read(fixture(name)[0], raw)
+        assert rows.read_recovered(raw) == row[-2]
