@@ -7,6 +7,8 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ import pytest
 from listenkey import GapClosed, GapOpened, Live, UserStream
 from listenkey.core.timing import Timing
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.sandbox.exchange import Exchange
+from listenkey.sandbox.orders import OrderRequest
 from listenkey.testing import LocalSandbox
 from listenkey.wire.lines import from_line, to_line
 from tests.promises.reader import Reader, reading
@@ -244,6 +248,7 @@ async def test_a_socket_that_was_acknowledged_dead_is_found_and_replaced(binance
         await burst(sandbox, 10)
         await reader.until_fills(20, within_s=10)
         await reader.until_live(3)
+        assert reader.stream.health().reconnects == 2, "the dead socket was replaced, not only asked around"
         await burst(sandbox, 10)
         await reader.until_fills(30)
         check_whole(sandbox, reader)
@@ -266,7 +271,7 @@ async def test_a_key_that_died_silently_loses_nothing(binance_options_sandbox: L
 
 async def test_nothing_is_sent_during_a_ban_and_all_comes_back_after(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
-    async with recovering(sandbox) as reader:
+    async with recovering(sandbox, replace(QUICK, renew_after_s=1.0)) as reader:
         await burst(sandbox, 10)
         await reader.until_fills(10)
         async with no_socket(sandbox, reader):
@@ -321,21 +326,48 @@ async def test_a_bill_without_a_row_for_each_fill_is_not_relied_on(binance_optio
 async def test_an_older_snapshot_moves_nothing_back(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovering(sandbox) as reader:
+        symbol = await asyncio.to_thread(rest_an_order, sandbox)
+        await reader.until(lambda: bool(orders_of(reader)))
         sandbox.fault("stale_snapshot")
-        await burst(sandbox, 40)
-        await reader.until_fills(40)
-        await dropped(sandbox, reader)
+        await asyncio.to_thread(cancel_all, sandbox, symbol)
+        await reader.until(lambda: [state.status for state in orders_of(reader)] == ["NEW", "CANCELED"])
+        await cut_off(sandbox, reader, 60)
         await reader.until_live(2)
         await burst(sandbox, 10)
-        await reader.until_fills(50)
+        await reader.until_fills(70)
         check_whole(sandbox, reader)
-        state: dict[int, bool] = {}
-        for update in reader.updates():
-            event = update.event
-            if isinstance(event, OrderTradeUpdate | RecoveredOrder):
-                ended = event.status in ("FILLED", "CANCELED", "EXPIRED")
-                assert not (state.get(event.order_id) and not ended), "an order that had ended lives again"
-                state[event.order_id] = ended
+        assert symbol in {symbol for symbol, _ in reader.fills()}, "its open orders were asked for"
+        ended: set[int] = set()
+        for order in orders_of(reader):
+            assert order.order_id not in ended, "an order that had ended lives again"
+            ended |= {order.order_id} if order.status in ("FILLED", "CANCELED", "EXPIRED") else set()
+
+
+def orders_of(reader: Reader) -> list[OrderTradeUpdate | RecoveredOrder]:
+    events = [update.event for update in reader.updates()]
+    return [event for event in events if isinstance(event, OrderTradeUpdate | RecoveredOrder)]
+
+
+def rest_an_order(sandbox: LocalSandbox) -> str:
+    """An order of the account that nobody meets; its symbol."""
+    symbol = sandbox.sandbox.world.exchange.symbols()[0]
+    request = OrderRequest(symbol=symbol, side="BUY", quantity=Decimal("0.01"), price=Decimal(5), time_in_force="GTC")
+    there(sandbox, lambda exchange, name, now_ms: exchange.place_order(name, request, now_ms))
+    return symbol
+
+
+def cancel_all(sandbox: LocalSandbox, symbol: str) -> None:
+    there(sandbox, lambda exchange, name, now_ms: exchange.cancel_symbol(name, symbol, now_ms))
+
+
+def there(sandbox: LocalSandbox, what: Callable[[Exchange, str, int], object]) -> None:
+    """Do something for the account on the exchange, in its own thread, and send what comes of it."""
+
+    def do() -> None:
+        what(sandbox.sandbox.world.exchange, sandbox.accounts[0].name, sandbox.sandbox.now_ms)
+        sandbox.sandbox._flush()
+
+    sandbox._there(do)
 
 
 async def test_a_frame_that_cant_be_read_is_asked_for(binance_options_sandbox: LocalSandbox) -> None:
