@@ -65,7 +65,7 @@ class VenueError(ListenKeyError):
 
     def __str__(self) -> str:
         code = "" if self.code is None else f", code {self.code}"
-        text = f": {self.message}" if self.message else ""
+        text = f": {self.message.rstrip('.')}" if self.message else ""
         wait = "" if self.retry_after_s is None else f" (wait {self.retry_after_s:.0f} s)"
         return f"HTTP {self.http_status}{code}{text}{wait}; {self.advice}"
 

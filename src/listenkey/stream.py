@@ -82,12 +82,12 @@ class UserStream:
         close_key_on_exit: bool = False,
     ) -> None:
         self._credentials = Credentials.of(api_key, api_secret, private_key)
-        self.venue = _venue(venue)
+        self.venue: Venue = _venue(venue)
         for url in (self.venue.rest_url, self.venue.ws_url):
             address.check(url)
         if journal is not None:
             raise UsageError("this release keeps items in memory only: leave journal out")
-        self.account = account or fingerprint(api_key)
+        self.account: str = account or fingerprint(api_key)
         self._close_key_on_exit = close_key_on_exit
         self._clock: Clock = SystemClock()
         self._random = random.Random()
