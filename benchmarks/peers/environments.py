@@ -47,4 +47,7 @@ class Environment:
 
 
 def _run(line: list[str]) -> None:
-    subprocess.run(line, check=True, timeout=INSTALL_TIMEOUT_S, stdout=subprocess.DEVNULL)
+    done = subprocess.run(line, timeout=INSTALL_TIMEOUT_S, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stderr, file=sys.stderr)
+        done.check_returncode()

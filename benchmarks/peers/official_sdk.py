@@ -21,7 +21,7 @@ def tell_fill(got: Any) -> None:
 async def main() -> None:
     logging.disable()  # It logs listen keys.
     here = place()
-    client = DerivativesTradingOptions(
+    client: Any = DerivativesTradingOptions(
         config_rest_api=ConfigurationRestAPI(
             api_key=here.api_key, api_secret=here.api_secret, base_path=here.rest_url, timeout=10_000
         ),

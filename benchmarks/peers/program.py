@@ -37,7 +37,7 @@ class Program:
         """Whether it came true, before so many seconds passed without a word and before the process ended."""
         while not what(self):
             self._changed.clear()
-            if self._reading.done():
+            if self.ended:
                 return False
             try:
                 async with asyncio.timeout(quiet_s):
@@ -46,11 +46,16 @@ class Program:
                 return what(self)
         return True
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has said its last word."""
+        return self._reading.done()
+
     async def stop(self) -> int:
         """Close its stdin, or send SIGTERM to what does not read it; its exit code."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        if not self._reads_stdin and not self._reading.done():
+        if not self._reads_stdin and not self.ended:
             self.process.terminate()
         try:
             async with asyncio.timeout(END_TIMEOUT_S):

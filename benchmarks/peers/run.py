@@ -23,45 +23,13 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # A script's own folder is on the path, and not the one it was started in.
 
-from benchmarks.peers.environments import DEFAULT, Environment  # noqa: E402
-from benchmarks.peers.program import Program  # noqa: E402
+from benchmarks.peers.clients import PEERS, Peer, all_attached, start_peer, start_tail  # noqa: E402
+from benchmarks.peers.environments import DEFAULT  # noqa: E402
 from listenkey import __version__  # noqa: E402
 from listenkey.testing import LocalSandbox  # noqa: E402
 
-READY_S = 60.0
 QUIET_S = 10.0
 """How long a client may say nothing before what it has counts as all it got."""
-
-
-@dataclass(frozen=True)
-class Peer:
-    """
-    A client to run.
-
-    Args:
-        title: As shown.
-        script: A module beside this one.
-        streams: Whether it receives fills; otherwise it makes calls and says how they went.
-    """
-
-    title: str
-    script: str
-    environment: Environment
-    streams: bool = True
-
-
-PEERS = (
-    Peer(
-        "official Python SDK",
-        "official_sdk",
-        Environment(
-            "binance-sdk-derivatives-trading-options",
-            ("binance-sdk-derivatives-trading-options==8.6.0", "binance-common==4.6.0"),
-        ),
-    ),
-    Peer("ccxt.pro", "ccxt_pro", Environment("ccxt", ("ccxt==4.5.90",))),
-    Peer("openxapi", "openxapi", Environment("openxapi-binance", ("openxapi-binance==0.3.0",)), streams=False),
-)
 
 
 @dataclass(frozen=True)
@@ -109,18 +77,18 @@ def compared(peer: str, version: str, what: str, got: list[Any], truth: list[Any
 async def receive(peer: Peer, python: Path, fills: int, per_second: float | None) -> list[Row]:
     """A streaming peer and `listenkey tail` beside it."""
     with LocalSandbox() as sandbox:
-        theirs = await start(peer, python, sandbox)
-        line = (sys.executable, "-m", "listenkey", "tail", "--json")
-        keys = {"BINANCE_API_KEY": sandbox.api_key}
-        urls = {"LISTENKEY_REST_URL": sandbox.rest_url, "LISTENKEY_WS_URL": sandbox.ws_url}
-        ours = await Program.start(*line, env=keys | urls, reads_stdin=False)
+        theirs = await start_peer(peer, python, sandbox)
+        ours = await start_tail(sandbox)
         programs = (theirs, ours)
-        problem = await all_attached(programs, sandbox)
-        began_s = asyncio.get_running_loop().time()
-        if not problem:
-            await asyncio.to_thread(sandbox.burst, fills, per_second=per_second)
-            await asyncio.gather(*(one.until(lambda one: len(one.fills) >= fills, QUIET_S) for one in programs))
-        codes = [await one.stop() for one in programs]
+        try:
+            problem = await all_attached(programs, sandbox)
+            began_s = asyncio.get_running_loop().time()
+            if not problem:
+                await asyncio.to_thread(sandbox.burst, fills, per_second=per_second)
+                await asyncio.gather(*(one.until(lambda one: len(one.fills) >= fills, QUIET_S) for one in programs))
+        finally:
+            early = [one.ended for one in programs]
+            codes = [await one.stop() for one in programs]
         ledger, truth = sandbox.ledger(), sandbox.fills()
     names = ((peer.title, peer.environment.version), ("listenkey tail beside it", __version__))
     rows = [
@@ -130,32 +98,12 @@ async def receive(peer: Peer, python: Path, fills: int, per_second: float | None
             one.fills,
             truth,
             seconds=round(one.last_fill_s - began_s, 2) if one.fills else None,
-            note=problem or (f"ended with {code}" if code else ""),
+            note=problem or (f"ended with {code}" if code else "ended by itself" if too_soon else ""),
         )
-        for name, one, code in zip(names, programs, codes, strict=True)
+        for name, one, code, too_soon in zip(names, programs, codes, early, strict=True)
     ]
     orders = [said["order"] for said in theirs.said if "order" in said]
     return [rows[0], *ended_orders(peer, orders, ledger), rows[1]]
-
-
-async def start(peer: Peer, python: Path, sandbox: LocalSandbox) -> Program:
-    env = {"REST_URL": sandbox.rest_url, "WS_URL": sandbox.ws_url}
-    env |= {"API_KEY": sandbox.api_key, "API_SECRET": sandbox.api_secret}
-    return await Program.start(str(python), "-m", f"benchmarks.peers.{peer.script}", env=env)
-
-
-async def all_attached(programs: tuple[Program, ...], sandbox: LocalSandbox) -> str:
-    """Until each has said something and the exchange delivers to each; what is wrong, or nothing."""
-    if not all(await asyncio.gather(*(one.until(lambda one: bool(one.said), READY_S) for one in programs))):
-        return "it did not start"
-    name = sandbox.accounts[0].name
-    try:
-        async with asyncio.timeout(READY_S):
-            while sum(name in socket["accounts"] for socket in sandbox.meters()["sockets"]) < len(programs):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)  # Peers don't tell when SUBSCRIBE is answered; only the exchange knows.
-    except TimeoutError:
-        return "it never subscribed"
-    return ""
 
 
 def ended_orders(peer: Peer, orders: list[Any], ledger: dict[str, Any]) -> list[Row]:
@@ -163,7 +111,7 @@ def ended_orders(peer: Peer, orders: list[Any], ledger: dict[str, Any]) -> list[
     if not orders:
         return []
     truth = {entry["order_id"]: entry["status"] for entry in ledger["orders"]}
-    last = {order_id: status for order_id, status in orders}
+    last = dict(orders)
     # The order of the ends is that of the fills; what is compared here is the set.
     got = sorted(last.items())
     return [compared(peer.title, peer.environment.version, "orders, as they ended", got, sorted(truth.items()))]
@@ -172,7 +120,7 @@ def ended_orders(peer: Peer, orders: list[Any], ledger: dict[str, Any]) -> list[
 async def call(peer: Peer, python: Path) -> list[Row]:
     """A peer that only makes the calls."""
     with LocalSandbox() as sandbox:
-        program = await start(peer, python, sandbox)
+        program = await start_peer(peer, python, sandbox)
         await program.until(lambda _: False, QUIET_S)
         code = await program.stop()
     good = [said["call"] for said in program.said if said.get("good")]
@@ -214,7 +162,7 @@ def table(rows: list[Row]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Unmodified peers against the sandbox.")
-    parser.add_argument("peers", nargs="*", choices=[[], *(peer.script for peer in PEERS)], help="all by default")
+    parser.add_argument("--only", nargs="+", choices=[peer.script for peer in PEERS], help="all by default")
     parser.add_argument("--envs", type=Path, default=DEFAULT, help=f"where their environments are ({DEFAULT})")
     parser.add_argument("--fills", type=int, default=1000)
     parser.add_argument("--per-second", type=float, help="pace of the fills; as fast as it goes by default")
@@ -222,7 +170,7 @@ def main() -> int:
     asked = parser.parse_args()
     rows: list[Row] = []
     for peer in PEERS:
-        if not asked.peers or peer.script in asked.peers:
+        if not asked.only or peer.script in asked.only:
             print(f"{peer.title} {peer.environment.version} ...", file=sys.stderr)
             rows += measure(peer, asked.envs, asked.fills, asked.per_second)
     print(table(rows))

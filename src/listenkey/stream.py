@@ -298,8 +298,9 @@ class UserStream:
         try:
             grant = await self._keys.create(action.stale)
         except ListenKeyError as error:
-            log.warning("stream %s: no listen key: %s", self.account, error)
             self._feed(on.KeyNotReady(judge(error, self._clock.wall_ms())))
+            if self._life.state is not State.ENDED:  # else the reader gets the error itself
+                log.warning("stream %s: no listen key: %s", self.account, error)
         else:
             self._feed(on.KeyReady(grant.key, grant.valid_for_s))
 
@@ -320,9 +321,10 @@ class UserStream:
         try:
             await link.open(connect, attachment, self._life.timing.open_timeout_s)
         except ListenKeyError as error:
-            log.warning("stream %s: no socket: %s", self.account, error)
             self._drop_link(action.socket, politely=False)
             self._feed(on.SocketNotOpened(action.socket, judge(error, self._clock.wall_ms())))
+            if self._life.state is not State.ENDED:
+                log.warning("stream %s: no socket: %s", self.account, error)
         else:
             self._feed(on.SocketAttached(action.socket))
 
