@@ -31,6 +31,7 @@ async def main() -> None:
     await client.websocket_streams.create_connection()
     stream = await client.websocket_streams.user_data(listen_key)
     stream.on("message", tell_fill)
+    client.websocket_streams.on_connection("close", lambda: say(closed=True))
     say(ready=True)
     await told_to_stop()
     await client.websocket_streams.close_connection()
