@@ -17,7 +17,7 @@ from listenkey.clock import Clock, SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle, State
-from listenkey.core.merge import Merge
+from listenkey.core.merge import Held, Merge
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, fingerprint
@@ -275,7 +275,7 @@ class UserStream:
                 self._drop_link(number, politely=True)
             case do.Follow(number):
                 for held in self._merge.follow(number):
-                    self._deliver(held.event, held.raw, held.received_ms)
+                    self._deliver(number, held)
 
     def _drop_link(self, number: int, *, politely: bool) -> None:
         self._merge.forget(number)
@@ -334,9 +334,7 @@ class UserStream:
         """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
         received_ms = self._clock.wall_ms()
         if self._merge.admit(link, event, raw, received_ms):
-            self._deliver(event, raw, received_ms)
-            if self._life.needs_proof and not isinstance(event, ListenKeyExpired):
-                self._feed(on.EventCame(link))
+            self._deliver(link, Held(event, raw, received_ms))
         elif self._merge.overfull(link):
             self._drop_link(link, politely=False)
             self._feed(on.SocketLost(link, "too much came before this socket's turn"))
@@ -347,7 +345,12 @@ class UserStream:
             if event.type in LEAVING_EVENTS:
                 self._feed(on.VenueLeaving(link))
 
-    def _deliver(self, event: Event, raw: bytes, received_ms: int) -> None:
+    def _deliver(self, link: int, came: Held) -> None:
+        event, raw, received_ms = came
+        if self._life.needs_proof and not isinstance(event, ListenKeyExpired):
+            # The event proves the key, so "live since" is told before it.
+            self._life.handle(on.EventCame(link), self._moment())
+            self._journal.append_told(self._life.take_items())
         self._events += 1
         if isinstance(event, OrderTradeUpdate) and event.is_fill:
             self._fills += 1
