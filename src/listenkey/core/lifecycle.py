@@ -32,7 +32,7 @@ from listenkey.core.sockets import SocketView
 from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
 from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
-from listenkey.errors import ListenKeyError, Retired, UsageError, VenueError
+from listenkey.errors import ListenKeyError, RateLimited, Retired, UsageError, VenueError
 from listenkey.items import GapClosed, GapOpened, Live
 
 FAILURES_UNTIL_NEW_POST: Final = 3
@@ -86,6 +86,7 @@ class Lifecycle:
         self._retry_at_s: float | None = None
         self._renew_at_s: float | None = None
         self._renewing = False
+        self._quiet_until_s = 0.0  # no request before this: the venue said so
         self._failed_renewals = 0
         self._stale: Secret | None = None
         self._last_key: Secret | None = None
@@ -148,6 +149,7 @@ class Lifecycle:
         self._renew_at_s = None
         self._renewing = False
         self._stale = stale
+        wait_s = max(wait_s, self._quiet_until_s - now.s)
         self._retry_at_s = now.s + wait_s if wait_s > 0 else None
         if self._retry_at_s is None:
             self.why = "asking for a listen key"
@@ -178,6 +180,7 @@ class Lifecycle:
             self._fail(verdict.error)
             return
         self._failures += 1
+        self._keep_quiet(verdict, now)
         wait_s = max(verdict.wait_s, backoff_s(self._failures, self.timing, now.draw))
         self.why = f"no listen key yet: {verdict.error}"
         self._retry_at_s = now.s + wait_s
@@ -207,12 +210,18 @@ class Lifecycle:
             self._key_died(now, "the listen key had ended without a word")
             return
         self._failed_renewals += 1
+        self._keep_quiet(verdict, now)
         wait_s = self.timing.refused_retry_s
         if verdict.do is Do.WAIT:
             # Quick tries first, for a hiccup; then one in `renew_retry_s`, for an outage.
             wait_s = min(backoff_s(self._failed_renewals, self.timing, 1.0), self.timing.renew_retry_s)
         self.why = f"renewing the key failed: {verdict.error}"
         self._renew_at_s = now.s + max(wait_s, verdict.wait_s)
+
+    def _keep_quiet(self, verdict: Verdict, now: Moment) -> None:
+        """A limit or a ban holds for every request, also for those that a lost socket would bring about."""
+        if isinstance(verdict.error, RateLimited):
+            self._quiet_until_s = max(self._quiet_until_s, now.s + verdict.wait_s)
 
     def _key_ended(self, happened: on.KeyEnded, now: Moment) -> None:
         if happened.key == self.key:  # Rule 3: any other key's end is old news.
@@ -270,6 +279,9 @@ class Lifecycle:
     def _prove(self, now: Moment) -> None:
         # Rule 4: a key that is renewed after it was put on the socket was alive when it got there.
         assert self.key is not None
+        if now.s < self._quiet_until_s:
+            self._renew_at_s = self._quiet_until_s  # an event may prove it sooner
+            return
         self._renewing = True
         self._renew_at_s = None
         self._actions.append(do.RenewKey(self.key, now.s))

@@ -275,6 +275,35 @@ def test_nothing_is_sent_during_a_ban() -> None:
     world.run_until_live()
 
 
+def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_next() -> None:
+    world = live()
+    ban = judge(Banned(418, -1008, retry_after_s=600), 0)
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, ban))
+    began_s = world.now_s
+    world.drop(1)
+    while not world.sockets:
+        world.run(0.01)
+    world.event()
+    assert world.life.state is State.LIVE
+    world.run(590)
+    requests = [at_s for at_s in world.actions(do.RenewKey) + world.actions(do.CreateKey) if at_s >= began_s]
+    assert requests == []
+    world.run(60)
+    assert world.life.last_renewal_ok
+
+
+def test_a_key_lost_during_a_ban_is_asked_for_when_it_ends() -> None:
+    world = live()
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, judge(Banned(418, -1008, retry_after_s=600), 0)))
+    began_s = world.now_s
+    world.expire_key(told=True)
+    world.run(599)
+    assert [at_s for at_s in world.actions(do.CreateKey) if at_s >= began_s] == []
+    assert world.run_until_live() <= 4
+
+
 @pytest.mark.parametrize("error", [RateLimited(429, retry_after_s=20.0), VenueDown(503, retry_after_s=20.0)])
 def test_the_venues_own_wait_is_kept(error: RateLimited) -> None:
     world = World()
