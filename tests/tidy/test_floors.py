@@ -57,6 +57,7 @@ THIRD_PARTIES: Final = {
     "aiohttp": {"transport", NEIGHBOUR},
     "click": {"cli"},
     "cryptography": {"wire", NEIGHBOUR},
+    "keyring": {"cli"},
     "msgspec": {"events", "items", "health", "journal", "wire", "core", "opener", "cli", NEIGHBOUR},
     "picows": {"transport"},
     "pytest": {"testing"},
