@@ -78,6 +78,8 @@ class Link:
                     self._request_id = attachment.request_id
                     self._socket.send_text(attachment.request)
                     await self._acknowledged
+                elif self._acknowledged.done():
+                    await self._acknowledged  # It ended while we were connecting; nobody would say so again.
                 self._attached = True
         except TimeoutError:
             self.abort()

@@ -114,6 +114,22 @@ async def test_a_socket_that_ends_before_the_answer_is_told_as_that() -> None:
     assert owner.names() == []
 
 
+@pytest.mark.parametrize("attachment", [BY_REQUEST, BY_URL])
+async def test_a_socket_that_ends_with_its_handshake_is_not_taken_for_an_open_one(attachment: Attachment) -> None:
+    made, owner = link()
+    socket = FakeSocket()
+
+    async def connect(*args: Any, **settings: Any) -> FakeSocket:
+        await socket.connect(*args, **settings)
+        socket.on_lost(Disconnected(1001, "going away"))
+        return socket
+
+    with pytest.raises(Disconnected):
+        await made.open(connect, attachment, 5.0)
+    assert socket.did[-1] == "abort"
+    assert owner.names() == []
+
+
 async def test_what_connecting_raises_is_passed_on() -> None:
     async def fails(*_: Any, **__: Any) -> FakeSocket:
         raise Unreachable("host", "refused")
