@@ -59,6 +59,7 @@ class Link:
         self._attached = False
         self._request_id: int | None = None
         self._acknowledged: asyncio.Future[None] | None = None
+        self._ended: Disconnected | None = None
 
     async def open(self, connect: Connect, attachment: Attachment, timeout_s: float) -> None:
         """
@@ -74,12 +75,12 @@ class Link:
                 self._socket = await connect(
                     attachment.url, self._on_message, self._on_heard, self._on_pong, self._on_lost, timeout_s=timeout_s
                 )
-                if attachment.request is not None:
+                if attachment.request is not None and self._ended is None:
                     self._request_id = attachment.request_id
                     self._socket.send_text(attachment.request)
                     await self._acknowledged
-                elif self._acknowledged.done():
-                    await self._acknowledged  # It ended while we were connecting; nobody would say so again.
+                if self._ended is not None:
+                    raise self._ended  # while we connected, or right behind the answer; nobody would say so again
                 self._attached = True
         except TimeoutError:
             self.abort()
@@ -138,8 +139,9 @@ class Link:
             self._owner.pong_came(self.number, number, self._clock.now_s() - sent.sent_s)
 
     def _on_lost(self, reason: Disconnected) -> None:
+        self._ended = reason
         waiting = self._acknowledged
-        if waiting is not None and not waiting.done():
+        if waiting is not None and not waiting.done() and self._request_id is not None:
             waiting.set_exception(reason)
         elif self._attached:
             self._attached = False

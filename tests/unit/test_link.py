@@ -117,7 +117,7 @@ async def test_a_socket_that_ends_before_the_answer_is_told_as_that() -> None:
 @pytest.mark.parametrize("attachment", [BY_REQUEST, BY_URL])
 async def test_a_socket_that_ends_with_its_handshake_is_not_taken_for_an_open_one(attachment: Attachment) -> None:
     made, owner = link()
-    socket = FakeSocket()
+    socket = FakeSocket(None)
 
     async def connect(*args: Any, **settings: Any) -> FakeSocket:
         await socket.connect(*args, **settings)
@@ -172,3 +172,15 @@ async def test_the_end_is_told_once_and_not_when_it_was_ours() -> None:
         socket.on_lost(Disconnected(None, "reset"))
         socket.on_heard()
         assert owner.names() == []
+
+
+async def test_a_socket_that_ends_right_behind_the_answer_is_not_taken_for_an_open_one() -> None:
+    made, owner = link()
+    socket = FakeSocket(None)
+    opening = asyncio.ensure_future(made.open(socket.connect, BY_REQUEST, 5.0))
+    await asyncio.wait_for(socket.asked.wait(), 5)
+    socket.on_message(b'{"result":null,"id":7}')
+    socket.on_lost(Disconnected(None, "reset"))
+    with pytest.raises(Disconnected):
+        await opening
+    assert owner.names() == []
