@@ -60,6 +60,7 @@ class Link:
         self._request_id: int | None = None
         self._acknowledged: asyncio.Future[None] | None = None
         self._ended: Disconnected | None = None
+        self._unwanted = False
 
     async def open(self, connect: Connect, attachment: Attachment, timeout_s: float) -> None:
         """
@@ -75,6 +76,8 @@ class Link:
                 self._socket = await connect(
                     attachment.url, self._on_message, self._on_heard, self._on_pong, self._on_lost, timeout_s=timeout_s
                 )
+                if self._unwanted:
+                    self._ended = Disconnected(None, "given up while it was opening")
                 if attachment.request is not None and self._ended is None:
                     self._request_id = attachment.request_id
                     self._socket.send_text(attachment.request)
@@ -100,12 +103,14 @@ class Link:
     def abort(self) -> None:
         """Drop the socket at once."""
         self._attached = False  # what is heard of it from now on is no news
+        self._unwanted = True
         if self._socket is not None:
             self._socket.abort()
 
     def close(self) -> None:
         """Say goodbye and hang up."""
         self._attached = False
+        self._unwanted = True
         if self._socket is not None:
             self._socket.close()
 

@@ -231,7 +231,7 @@ class UserStream:
                     self._perform(action)
                 self._journal.append_told(self._life.take_items())
         except Exception as error:  # noqa: BLE001 - the top of everything: a bug must reach the reader, not a log
-            self._journal.end(error)
+            self._crash(error)
         finally:
             self._feeding = False
         if self._life.state is State.ENDED:
@@ -291,7 +291,15 @@ class UserStream:
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._journal.end(error)  # a bug: the reader must see it
+            self._crash(error)
+
+    def _crash(self, error: BaseException) -> None:
+        """A bug of ours: the reader gets it, and nothing goes on behind its back."""
+        self._journal.end(error)
+        self._life.handle(on.StopAsked(), self._moment())
+        for link in self._links.values():
+            link.abort()
+        self._links.clear()
 
     async def _create_key(self, action: do.CreateKey) -> None:
         assert self._keys is not None

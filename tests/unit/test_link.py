@@ -184,3 +184,21 @@ async def test_a_socket_that_ends_right_behind_the_answer_is_not_taken_for_an_op
     with pytest.raises(Disconnected):
         await opening
     assert owner.names() == []
+
+
+async def test_a_socket_that_is_given_up_while_it_opens_is_not_left_behind() -> None:
+    made, owner = link()
+    socket, may_connect = FakeSocket(), asyncio.Event()
+
+    async def connect(*args: Any, **settings: Any) -> FakeSocket:
+        await may_connect.wait()
+        return await socket.connect(*args, **settings)
+
+    opening = asyncio.ensure_future(made.open(connect, BY_REQUEST, 5.0))
+    await asyncio.sleep(0)
+    made.abort()
+    may_connect.set()
+    with pytest.raises(Disconnected):
+        await opening
+    assert socket.did == ["abort"]
+    assert owner.names() == []

@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from listenkey import Live, UserStream, Venue
+from listenkey.core import inputs as on
 from listenkey.core.timing import Timing
 from listenkey.errors import Refused, Retired, UsageError
 from listenkey.testing import LocalSandbox
@@ -137,3 +138,22 @@ async def test_nothing_that_is_logged_shows_a_key(
     assert caplog.text, "the driver tells what it does"
     for secret in (binance_options_sandbox.api_key, binance_options_sandbox.api_secret, *keys):
         assert secret not in caplog.text
+
+
+async def test_a_bug_reaches_the_reader_and_ends_everything(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stream(binance_options_sandbox) as made:
+        assert isinstance(await anext(made), Live)
+        handle = made._life.handle
+
+        def broken(happened: on.Input, now: on.Moment) -> None:
+            if isinstance(happened, on.SocketLost):
+                raise RuntimeError("a bug")  # noqa: TRY004 - any will do
+            handle(happened, now)
+
+        monkeypatch.setattr(made._life, "handle", broken)
+        binance_options_sandbox.fault("drop_sockets")
+        with pytest.raises(RuntimeError, match="a bug"):
+            await anext(made)
+        assert made.health().status == "ENDED"

@@ -99,7 +99,9 @@ class MemoryJournal:
         self._wake()
 
     def end(self, error: BaseException | None) -> None:
-        """Nothing more will come."""
+        """Nothing more will come; the first word on why counts."""
+        if self._ended:
+            return
         if self._dropping_from_ms is not None:
             self._close_gap(self._wall_ms())
         self._ended = True
