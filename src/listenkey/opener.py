@@ -15,8 +15,9 @@ import msgspec
 
 from listenkey.clock import Clock
 from listenkey.credentials import Secret
+from listenkey.errors import KeyUnknown
 from listenkey.rest import AsyncUserDataStreamsApi
-from listenkey.venue import Attach, Venue
+from listenkey.venue import Attach, Code, Venue
 
 
 class Grant(NamedTuple):
@@ -88,26 +89,41 @@ class ListenKeys:
         async with self._lock:
             if self._grant is not None and self._grant.key != stale and self._granted_s >= asked_s:
                 return self._grant  # it came while we waited for our turn
-            asked_s = self._clock.now_s()
-            answer = await self.api.options_create_listen_key_v1()
-            valid_for_s = None
-            if answer.expiration is not None:
-                valid_for_s = (answer.expiration - self._clock.wall_ms()) / 1000 / self._venue.time_scale
-            self._grant = Grant(Secret(answer.listen_key), valid_for_s)
-            self._proven_s = asked_s
-            self._granted_s = self._clock.now_s()
-            return self._grant
+            return await self._post()
 
     async def renew(self, key: Secret, since_s: float) -> float:
-        """PUT, unless another stream's renewal has shown the same already."""
+        """
+        PUT, and POST to see which key that was; unless another stream's renewal has shown the same already.
+
+        PUT names no key: it prolongs the one the account has, and succeeds when ours is dead and another program of
+        the account has got a new one. POST answers with that key, and costs the same.
+
+        Raises:
+            KeyUnknown: The account's key is another one; `key` is dead.
+        """
         async with self._lock:
             if self._grant is not None and self._grant.key == key and self._proven_s >= since_s:
                 return self._proven_s
             asked_s = self._clock.now_s()
-            await self.api.options_update_listen_key_v1()
-            if self._grant is not None and self._grant.key == key:
-                self._proven_s = asked_s
+            if self._grant is None or self._grant.key == key:
+                await self.api.options_update_listen_key_v1()
+                await self._post()
+            if self._grant is None or self._grant.key != key:
+                raise KeyUnknown(400, Code.INVALID_LISTEN_KEY, "the account has another listen key")
+            self._proven_s = asked_s
             return asked_s
+
+    async def _post(self) -> Grant:
+        """POST: the account's key, whoever got it first."""
+        asked_s = self._clock.now_s()
+        answer = await self.api.options_create_listen_key_v1()
+        valid_for_s = None
+        if answer.expiration is not None:
+            valid_for_s = (answer.expiration - self._clock.wall_ms()) / 1000 / self._venue.time_scale
+        self._grant = Grant(Secret(answer.listen_key), valid_for_s)
+        self._proven_s = asked_s
+        self._granted_s = self._clock.now_s()
+        return self._grant
 
     async def close(self, key: Secret) -> None:  # noqa: ARG002 - DELETE names no key
         """DELETE: the key ends for everybody who uses it. Nothing is sent while another stream here uses it."""

@@ -10,7 +10,9 @@ import pytest
 from listenkey import opener
 from listenkey.clock import SystemClock
 from listenkey.credentials import Secret
+from listenkey.errors import KeyUnknown
 from listenkey.opener import ListenKeys
+from listenkey.rest import AsyncUserDataStreamsApi
 from listenkey.testing import LocalSandbox
 from listenkey.venue import PRODUCTION, Attach
 
@@ -45,6 +47,28 @@ async def test_one_renewal_serves_all_who_need_it(binance_options_sandbox: Local
     assert all(proof_s >= since_s for proof_s in proofs)
     await keys.renew(grant.key, CLOCK.now_s())
     assert count(binance_options_sandbox, "PUT") == 2, "a later need is not served by an earlier renewal"
+    await keys.release()
+
+
+async def test_a_renewal_of_another_program_s_key_is_none_of_ours(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault("expire_key_silently")
+    async with AsyncUserDataStreamsApi(binance_options_sandbox.api_key, binance_options_sandbox.rest_url) as stranger:
+        theirs = await stranger.options_create_listen_key_v1()
+    with pytest.raises(KeyUnknown):  # PUT alone succeeds: it prolongs theirs
+        await keys.renew(grant.key, CLOCK.now_s())
+    assert (await keys.create(grant.key)).key == Secret(theirs.listen_key)
+    await keys.release()
+
+
+async def test_a_stream_that_still_has_the_key_before_is_told(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault("expire_key_silently")
+    assert (await keys.create(grant.key)).key != grant.key
+    with pytest.raises(KeyUnknown):
+        await keys.renew(grant.key, CLOCK.now_s())
     await keys.release()
 
 
