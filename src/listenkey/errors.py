@@ -93,6 +93,10 @@ class RateLimited(VenueError):
 
     advice = "wait, and send less"
 
+    def with_wait(self, wait_s: float) -> RateLimited:
+        """The same, told again later: what is left to wait."""
+        return type(self)(self.http_status, self.code, self.message, wait_s)
+
 
 class Banned(RateLimited):
     """

@@ -9,8 +9,9 @@ import pytest
 
 from listenkey import opener
 from listenkey.clock import SystemClock
+from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
-from listenkey.errors import KeyUnknown
+from listenkey.errors import KeyUnknown, RateLimited
 from listenkey.opener import ListenKeys
 from listenkey.rest import AsyncUserDataStreamsApi
 from listenkey.testing import LocalSandbox
@@ -69,6 +70,24 @@ async def test_a_stream_that_still_has_the_key_before_is_told(binance_options_sa
     assert (await keys.create(grant.key)).key != grant.key
     with pytest.raises(KeyUnknown):
         await keys.renew(grant.key, CLOCK.now_s())
+    await keys.release()
+
+
+@pytest.mark.parametrize(("kind", "params"), [("ban", {"seconds": 600}), ("rate_limit", {"retry_after": 600})])
+async def test_nothing_is_asked_while_the_venue_wants_silence(
+    binance_options_sandbox: LocalSandbox, kind: str, params: dict[str, int]
+) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault(kind, **params)
+    with pytest.raises(RateLimited):
+        await keys.renew(grant.key, CLOCK.now_s())
+    before = binance_options_sandbox.meters()["requests"]
+    for ask in (lambda: keys.create(None), lambda: keys.renew(grant.key, CLOCK.now_s())):
+        with pytest.raises(RateLimited) as refused:
+            await ask()
+        assert 590 < judge(refused.value, CLOCK.wall_ms()).wait_s <= 600
+    assert binance_options_sandbox.meters()["requests"] == before
     await keys.release()
 
 
