@@ -74,11 +74,8 @@ def judge(error: errors.ListenKeyError, wall_ms: int) -> Verdict:
 
 def _ban_s(ban: errors.Banned, wall_ms: int) -> float:
     """
-    How long a ban lasts: the longest of what the answer says.
-
-    Its end is a time of day, and a clock of ours that runs ahead would make it shorter, so `Retry-After` counts too.
+    How long a ban lasts: as long as the answer says, else until its end by our own clock, which may be wrong.
     """
-    told_s = [] if ban.until_ms is None else [max(1.0, (ban.until_ms - wall_ms) / 1000)]
     if ban.retry_after_s is not None:
-        told_s.append(ban.retry_after_s)
-    return max(told_s, default=BAN_WAIT_S)
+        return ban.retry_after_s
+    return BAN_WAIT_S if ban.until_ms is None else max(1.0, (ban.until_ms - wall_ms) / 1000)
