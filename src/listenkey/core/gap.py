@@ -26,10 +26,15 @@ class Gaps:
         self._items: list[Live | GapOpened | GapClosed] = []
 
     def open(self, from_ms: int, why: str) -> None:
-        """From `from_ms` on, events may be missing. Within an open gap this changes nothing."""
-        if not self.ever_live or self.open_from_ms is not None:
+        """
+        From `from_ms` on, events may be missing.
+
+        Within an open gap this changes nothing, unless the gap turns out to have begun earlier: then that is told. A
+        socket was lost, and only afterwards it is found that the key on it had been dead for a while.
+        """
+        if not self.ever_live or (self.open_from_ms is not None and self.open_from_ms <= from_ms):
             return
-        self.count += 1
+        self.count += self.open_from_ms is None
         self.open_from_ms = from_ms
         self._items.append(GapOpened(0, "", from_ms, why))
 

@@ -159,6 +159,8 @@ class Lifecycle:
         timing = self.timing
         if happened.key != self._last_key:  # POST gives the same key again while it lives
             self.key_since_s = now.s
+            # So the one before had ended, and nobody said when.
+            self.gaps.open(self._proof_ms or now.wall_ms, "the listen key had ended without a word")
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s

@@ -29,6 +29,19 @@ def test_a_gap_opens_once_and_closes_with_what_is_missing() -> None:
     assert gaps.take() == []
 
 
+def test_a_gap_that_turns_out_to_have_begun_earlier_is_told_again() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1)
+    gaps.open(10, "dropped")
+    gaps.open(4, "the listen key had ended without a word")
+    gaps.live(20, 21)
+    assert gaps.take()[1:-2] == [
+        GapOpened(0, "", 10, "dropped"),
+        GapOpened(0, "", 4, "the listen key had ended without a word"),
+    ]
+    assert (gaps.count, gaps.seconds) == (1, 0.016)
+
+
 def test_a_clock_that_was_set_back_makes_no_negative_span() -> None:
     gaps = Gaps()
     gaps.live(1, 1)

@@ -124,6 +124,26 @@ def test_a_dead_key_is_replaced_within_two_seconds_after_it_can_be_known(told: b
     assert len(world.sockets) == 1, "the old socket is closed when the new one is there"
 
 
+@pytest.mark.parametrize("finds_out", ["PUT", "POST"])
+def test_a_key_that_had_died_before_the_socket_was_lost_makes_the_gap_longer(finds_out: str) -> None:
+    world = live()
+    proof_ms = world.moment().wall_ms
+    world.run(60.0)
+    world.expire_key(told=False)
+    world.run(60.0)
+    if finds_out == "POST":
+        world.down.add("ws")
+    world.drop(world.life.followed or 0)
+    world.run(5.0)
+    world.down.clear()
+    world.run_until_live()
+    opened = [item for item in world.items if isinstance(item, GapOpened)]
+    closed = [item for item in world.items if isinstance(item, GapClosed)]
+    assert opened[0].from_ms > proof_ms + 100_000
+    assert [opened[-1].from_ms, closed[0].from_ms] == [pytest.approx(proof_ms, abs=100)] * 2
+    assert (len(opened), len(closed)) == (2, 1)
+
+
 def test_the_end_of_another_key_is_old_news() -> None:
     world = live()
     world.feed(on.KeyEnded(Secret("an older key")))
