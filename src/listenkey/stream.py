@@ -363,7 +363,7 @@ class UserStream:
         if isinstance(event, OrderTradeUpdate) and event.is_fill:
             self._fills += 1
         self._last_event_ms = received_ms
-        self._life.event_came(received_ms)
+        self._life.event_came(received_ms, self._clock.now_s())
         self._journal.append_event(event, raw, received_ms)
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:

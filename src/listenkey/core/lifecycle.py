@@ -91,6 +91,7 @@ class Lifecycle:
         self._stale: Secret | None = None
         self._last_key: Secret | None = None
         self._proof_ms = 0  # when the key was last shown to be alive, wall clock
+        self._proof_s = 0.0  # the same, by the clock that is never set
         self._losses = Repeats(self.timing.quick_reconnects, self.timing.flap_window_s)
         self._key_ends = Repeats(self.timing.quick_new_keys, self.timing.key_fight_window_s)
         self._actions: list[do.Action] = []
@@ -129,9 +130,9 @@ class Lifecycle:
         if socket is not None:
             socket.hear(now.s, now.wall_ms, self.timing)
 
-    def event_came(self, wall_ms: int) -> None:
+    def event_came(self, wall_ms: int, now_s: float) -> None:
         """An event of the account came: until here nothing is missing, and the key lives."""
-        self._proof_ms = wall_ms
+        self._proof_ms, self._proof_s = wall_ms, now_s
 
     @property
     def needs_proof(self) -> bool:
@@ -160,7 +161,7 @@ class Lifecycle:
         if happened.key != self._last_key:  # POST gives the same key again while it lives
             self.key_since_s = now.s
             # So the one before had ended, and nobody said when.
-            self.gaps.open(self._proof_ms or now.wall_ms, "the listen key had ended without a word")
+            self._open_gap_since_proof(now, "the listen key had ended without a word")
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s
@@ -174,7 +175,15 @@ class Lifecycle:
         """POST or PUT, asked at `at_s`, showed that the key lives: it is good for another hour from then."""
         self.key_until_s = at_s + self.timing.key_valid_s
         self._renew_at_s = at_s + renew_after_s(self.timing, now.draw)
-        self._proof_ms = max(self._proof_ms, now.wall_ms - round((now.s - at_s) * 1000))
+        if at_s > self._proof_s:
+            self._proof_ms, self._proof_s = now.wall_ms - round((now.s - at_s) * 1000), at_s
+
+    def _open_gap_since_proof(self, now: Moment, why: str) -> None:
+        """The key is dead, and since when is not known: from when it was last shown to be alive."""
+        if self._proof_ms:
+            self.gaps.open(self._proof_ms, why, self._proof_s)
+        else:
+            self.gaps.open(now.wall_ms, why, now.s)
 
     def _key_not_ready(self, happened: on.KeyNotReady, now: Moment) -> None:
         verdict = happened.verdict
@@ -232,7 +241,7 @@ class Lifecycle:
     def _key_died(self, now: Moment, why: str) -> None:
         """A new key, then a new socket; what is open stays until the new one is there."""
         self._key_ends.happened(now.s)
-        self.gaps.open(self._proof_ms or now.wall_ms, why)
+        self._open_gap_since_proof(now, why)
         for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
             self._abort(number)
         self._end_rotation()
@@ -298,7 +307,7 @@ class Lifecycle:
         self._failures = 0
         self.state = State.LIVE
         self.why = "live"
-        self.gaps.live(socket.attached_ms, now.wall_ms)
+        self.gaps.live(socket.attached_ms, now.wall_ms, socket.attached_s)
 
     def _not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
         if self.sockets.pop(happened.socket, None) is None:
@@ -333,7 +342,7 @@ class Lifecycle:
         self.followed = None
         self._losses.happened(now.s)
         self.reconnects += 1
-        self.gaps.open(socket.heard_ms, happened.why)
+        self.gaps.open(socket.heard_ms, happened.why, socket.heard_s)
         self.state = State.CONNECTING
         self.why = happened.why
         self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
@@ -441,8 +450,8 @@ class Lifecycle:
         self._end_rotation()
         del self.sockets[happened.socket]
         if not was_complete:
-            self.gaps.open(old.heard_ms, happened.why)
-            self.gaps.live(new.attached_ms, now.wall_ms)
+            self.gaps.open(old.heard_ms, happened.why, old.heard_s)
+            self.gaps.live(new.attached_ms, now.wall_ms, new.attached_s)
         self._follow(new.number)
         self.rotations += 1
 
@@ -486,8 +495,13 @@ class Lifecycle:
             self._renew_at_s = None
             if not self._renewing:
                 self._renewing = True
-                # What another stream of the account renewed in the last third of the interval will do for us, too.
-                self._actions.append(do.RenewKey(self.key, now.s - self.timing.renew_after_s / 3))
+                self._actions.append(do.RenewKey(self.key, self._renewal_since_s(now)))
+
+    def _renewal_since_s(self, now: Moment) -> float:
+        """How old another stream's renewal may be to do for us, too."""
+        if self.state is State.PROVING and self.followed is not None:
+            return self.sockets[self.followed].attached_s  # an older one proves nothing, and asking goes on at once
+        return now.s - self.timing.renew_after_s / 3
 
     def _tend_sockets(self, now: Moment, *, stalled: bool) -> None:
         for socket in list(self.sockets.values()):

@@ -53,6 +53,17 @@ def test_a_clock_that_was_set_back_makes_no_negative_span() -> None:
     assert gaps.seconds == 0
 
 
+def test_a_clock_that_was_set_back_makes_no_gap_shorter() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1, 0.0)
+    gaps.open(10_000, "dropped", 50.0)
+    gaps.live(4_000, 4_100, 57.5)
+    closed = gaps.take()[2]
+    assert isinstance(closed, GapClosed)
+    assert (closed.from_ms, closed.to_ms) == (10_000, 17_500)
+    assert gaps.seconds == 7.5
+
+
 def test_a_moment_outside_a_gap_opens_and_closes_one() -> None:
     gaps = Gaps()
     gaps.live(1, 1)

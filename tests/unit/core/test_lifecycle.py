@@ -144,6 +144,18 @@ def test_a_key_that_had_died_before_the_socket_was_lost_makes_the_gap_longer(fin
     assert (len(opened), len(closed)) == (2, 1)
 
 
+def test_a_renewal_that_fails_is_not_hurried_by_the_proof_of_another_socket() -> None:
+    world = live()
+    world.down.add("rest")
+    world.drop(world.life.followed or 0)
+    before = len(world.actions(do.RenewKey))
+    world.run(60.0)
+    asked = [action for _, action in world.log if isinstance(action, do.RenewKey)][before:]
+    assert 5 <= len(asked) <= 12
+    # None of them is content with what was proven before this socket was attached.
+    assert min(action.since_s for action in asked) >= world.life.sockets[world.life.followed or 0].attached_s
+
+
 def test_the_end_of_another_key_is_old_news() -> None:
     world = live()
     world.feed(on.KeyEnded(Secret("an older key")))
