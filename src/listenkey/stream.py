@@ -355,7 +355,9 @@ class UserStream:
 
     def _deliver(self, link: int, came: Held) -> None:
         event, raw, received_ms = came
-        if self._life.needs_proof and not isinstance(event, ListenKeyExpired):
+        # That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows.
+        proves = not isinstance(event, ListenKeyExpired | UnknownEvent)
+        if proves and self._life.needs_proof:
             # The event proves the key, so "live since" is told before it.
             self._life.handle(on.EventCame(link), self._moment())
             self._journal.append_told(self._life.take_items())
@@ -363,7 +365,8 @@ class UserStream:
         if isinstance(event, OrderTradeUpdate) and event.is_fill:
             self._fills += 1
         self._last_event_ms = received_ms
-        self._life.event_came(received_ms, self._clock.now_s())
+        if proves:
+            self._life.event_came(received_ms, self._clock.now_s())
         self._journal.append_event(event, raw, received_ms)
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:

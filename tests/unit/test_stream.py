@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from listenkey import Live, UserStream, Venue
+from listenkey import Live, Update, UserStream, Venue
 from listenkey.core import inputs as on
 from listenkey.core.timing import Timing
 from listenkey.errors import Refused, Retired, UsageError
@@ -77,6 +77,18 @@ async def test_closing_ends_the_iteration_and_keeps_the_key(binance_options_sand
     assert made.health().status == "ENDED"
     await made.aclose()
     assert "DELETE" not in str(binance_options_sandbox.meters()["requests"])
+
+
+async def test_a_server_that_says_it_leaves_proves_no_key(binance_options_sandbox: LocalSandbox) -> None:
+    async with stream(binance_options_sandbox) as opened:
+        proven_ms = 0
+        async for item in opened:
+            if isinstance(item, Live):
+                proven_ms = opened._life._proof_ms
+                binance_options_sandbox.fault("server_shutdown")
+            elif isinstance(item, Update) and item.event.type == "serverShutdown":
+                break
+        assert opened._life._proof_ms == proven_ms > 0
 
 
 async def test_the_key_is_closed_when_told_so(binance_options_sandbox: LocalSandbox) -> None:

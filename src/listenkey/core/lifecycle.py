@@ -236,6 +236,7 @@ class Lifecycle:
 
     def _key_ended(self, happened: on.KeyEnded, now: Moment) -> None:
         if happened.key == self.key:  # Rule 3: any other key's end is old news.
+            self.event_came(now.wall_ms, now.s)  # until now it lived
             self._key_died(now, "the listen key expired or was closed")
 
     def _key_died(self, now: Moment, why: str) -> None:
