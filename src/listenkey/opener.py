@@ -21,7 +21,6 @@ from listenkey.errors import KeyUnknown, RateLimited
 from listenkey.rest import AsyncUserDataStreamsApi
 from listenkey.venue import Attach, Code, Venue
 
-
 T = TypeVar("T")
 
 

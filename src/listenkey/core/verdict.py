@@ -73,9 +73,7 @@ def judge(error: errors.ListenKeyError, wall_ms: int) -> Verdict:
 
 
 def _ban_s(ban: errors.Banned, wall_ms: int) -> float:
-    """
-    How long a ban lasts: as long as the answer says, else until its end by our own clock, which may be wrong.
-    """
+    """How long a ban lasts: as long as the answer says, else until its end by our own clock, which may be wrong."""
     if ban.retry_after_s is not None:
         return ban.retry_after_s
     return BAN_WAIT_S if ban.until_ms is None else max(1.0, (ban.until_ms - wall_ms) / 1000)
