@@ -83,6 +83,9 @@ class Switches:
     exercise_reason: str = "EXERCISE"
     """`m` of the BALANCE_POSITION_UPDATE at option expiry; no value is documented."""
 
+    liquidation_reason: str = "ORDER"
+    """`m` of the BALANCE_POSITION_UPDATE of a liquidation's fill; no value is documented."""
+
     ioc_remainder: Literal["EXPIRED", "CANCELED"] = "EXPIRED"
     """How the unfilled rest of an IOC order ends."""
 

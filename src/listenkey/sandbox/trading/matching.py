@@ -47,9 +47,24 @@ def place(state: State, account: Account, request: OrderRequest, now_ms: int) ->
     entry_checks.check_account(account, holding, order)
     entry_checks.check_book(book, order)
     entry_checks.check_margin(account, holding, order, state.prices)
+    _accept(state, account, book, order, "auto-", now_ms)
+    return order
 
+
+def force(state: State, account: Account, request: OrderRequest, prefix: str, now_ms: int) -> Order:
+    """Places an order in an account's name that nothing can refuse; its client order id begins with `prefix`."""
+    book = state.book(request.symbol)
+    order = _order_of(account, book, request, now_ms)
+    order.forced = True
+    _accept(state, account, book, order, prefix, now_ms)
+    return order
+
+
+def _accept(state: State, account: Account, book: Book, order: Order, prefix: str, now_ms: int) -> None:
+    """Gives an order its ids, tells of it, matches it, and lets rest what may rest."""
+    holding = account.holding(book.contract)
     order.id = state.next_order_id()
-    order.client_id = order.client_id or f"auto-{order.id}"
+    order.client_id = order.client_id or f"{prefix}{order.id}"
     if state.keep_history and not account.quiet:
         order.past = Timeline()
     account.open(order, holding)
@@ -61,7 +76,6 @@ def place(state: State, account: Account, request: OrderRequest, now_ms: int) ->
             end(state, order, ending, ending, now_ms)
         else:
             book.add(order)
-    return order
 
 
 def _order_of(account: Account, book: Book, request: OrderRequest, now_ms: int) -> Order:

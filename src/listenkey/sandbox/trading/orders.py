@@ -89,6 +89,8 @@ class Order:
     remaining: Decimal = field(init=False)
     resting: bool = False
     """Whether the book holds it."""
+    forced: bool = False
+    """Whether the venue placed it in the account's name: a liquidation."""
     past: Timeline[OrderState] | None = None
 
     def __post_init__(self) -> None:

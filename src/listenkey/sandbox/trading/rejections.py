@@ -40,6 +40,7 @@ ORDERS_ON_SYMBOL: Final = -6050
 ORDERS_ON_UNDERLYING: Final = -6051
 SHORT_ON_SYMBOL: Final = -6052
 SHORT_ON_UNDERLYING: Final = -6053
+LIQUIDATING: Final = -6055
 SEARCH_WINDOW: Final = -6073
 
 MESSAGES: Final = {
@@ -81,6 +82,7 @@ MESSAGES: Final = {
     "Please cancel existing orders and try again.",
     SHORT_ON_SYMBOL: "Maximum short position size reached for this symbol",
     SHORT_ON_UNDERLYING: "Maximum short position size reached for this underlying",
+    LIQUIDATING: "User is in liquidation process",
     # The list names this code without a text.
     SEARCH_WINDOW: "The search window is restricted to the last 3 months.",
 }
