@@ -9,7 +9,7 @@ import pytest
 from listenkey.sandbox.api import ApiRequest
 from listenkey.sandbox.identities import SandboxAccount
 from listenkey.sandbox.switches import Switches
-from listenkey.sandbox.world import World
+from listenkey.sandbox.world import Opening, World
 from tests.sandbox.visitor import ask, ask_signed, fixture, refusal, resting_order, signed, value
 
 T0 = 1_795_330_020_000
@@ -66,6 +66,20 @@ def test_switches_of_the_listen_key(world: World, alice: SandboxAccount) -> None
 
 
 # --- Endpoints ---
+
+
+def test_market_maker_protection_over_rest(world: World, alice: SandboxAccount) -> None:
+    rule = {"underlying": "BTCUSDT", "windowTimeInMilliseconds": 3000, "frozenTimeInMilliseconds": 0}
+    limits = {"qtyLimit": "2", "deltaLimit": "2.3"}
+    assert refusal(ask_signed(world, alice, "POST", "mmpSet", T0, **rule, **limits)) == (400, -6005)
+    maker = world.add_account("mm", T0, opening=Opening(market_maker=True))
+    for name in {**rule, **limits}:
+        missing = {each: text for each, text in {**rule, **limits}.items() if each != name}
+        assert refusal(ask_signed(world, maker, "POST", "mmpSet", T0, **missing)) == (400, -1102)
+    made = value(ask_signed(world, maker, "POST", "mmpSet", T0, **rule, **limits))
+    assert made == {"underlyingId": 2, **rule, **limits, "lastTriggerTime": 0}
+    assert value(ask_signed(world, maker, "GET", "mmp", T0, underlying="BTCUSDT")) == made
+    assert value(ask_signed(world, maker, "POST", "mmpReset", T0, underlying="BTCUSDT")) == made
 
 
 def test_orders_in_all_forms(world: World, alice: SandboxAccount) -> None:

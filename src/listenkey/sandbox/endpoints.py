@@ -302,6 +302,28 @@ def heartbeat(call: Call) -> Any:
     return call.place.exchange.heartbeat(call.account, underlyings, call.now_ms)
 
 
+def set_protection(call: Call) -> Any:
+    """Market maker protection. [O market-maker-endpoints/Set-Market-Maker-Protection-Config]"""
+    asked = call.parameters
+    return call.place.exchange.set_protection(
+        call.account,
+        asked.needed("underlying"),
+        window_ms=asked.needed_integer("windowTimeInMilliseconds"),
+        frozen_ms=asked.needed_integer("frozenTimeInMilliseconds"),
+        quantity_limit=asked.needed_decimal("qtyLimit"),
+        delta_limit=asked.needed_decimal("deltaLimit"),
+        now_ms=call.now_ms,
+    )
+
+
+def protection(call: Call) -> Any:
+    return call.place.exchange.protection(call.account, call.parameters.needed("underlying"), call.now_ms)
+
+
+def reset_protection(call: Call) -> Any:
+    return call.place.exchange.protection(call.account, call.parameters.needed("underlying"), call.now_ms, reset=True)
+
+
 def _which_order(asked: Parameters) -> tuple[int | None, str | None]:
     order_id, client_order_id = asked.integer("orderId"), asked.text("clientOrderId")
     if order_id is None and client_order_id is None:
@@ -390,6 +412,9 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = {
     ("GET", f"{_V1}/countdownCancelAll"): Endpoint(kill_switches, _ONE, "signed"),
     ("POST", f"{_V1}/countdownCancelAll"): Endpoint(set_kill_switch, _ONE, "signed"),
     ("POST", f"{_V1}/countdownCancelAllHeartBeat"): Endpoint(heartbeat, _costs(10), "signed"),
+    ("POST", f"{_V1}/mmpSet"): Endpoint(set_protection, _ONE, "signed"),
+    ("GET", f"{_V1}/mmp"): Endpoint(protection, _ONE, "signed"),
+    ("POST", f"{_V1}/mmpReset"): Endpoint(reset_protection, _ONE, "signed"),
 }
 
 ALIASES: Final = {"/fapi/v1/listenKey": venue.LISTEN_KEY_PATH, "/fapi/v1/time": venue.TIME_PATH}

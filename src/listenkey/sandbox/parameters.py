@@ -65,6 +65,13 @@ class Parameters:
             raise malformed(name)
         return Decimal(value)
 
+    def needed_decimal(self, name: str) -> Decimal:
+        """A mandatory amount."""
+        value = self.decimal(name)
+        if value is None:
+            raise missing(name)
+        return value
+
     def flag(self, name: str) -> bool:
         """True or false, in any case; false when absent."""
         value = self.text(name)
@@ -94,9 +101,7 @@ class Parameters:
 
     def order(self) -> OrderRequest:
         """The order of `POST /eapi/v1/order`, or of one entry of `batchOrders`. [O trade/New-Order]"""
-        quantity = self.decimal("quantity")
-        if quantity is None:
-            raise missing("quantity")
+        quantity = self.needed_decimal("quantity")
         kind = self.needed("type")
         price = self.decimal("price")
         if price is None and kind == "LIMIT":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from listenkey.sandbox.trading.contracts import Contract
     from listenkey.sandbox.trading.orders import Order
     from listenkey.sandbox.trading.pricing import Prices
+    from listenkey.sandbox.trading.protection import Protection
     from listenkey.sandbox.trading.records import Bill, Exercise, Trade, Transfer, Transition
 
 
@@ -73,6 +74,8 @@ class Account:
         self.transfers: list[Transfer] = []
         self.transitions: list[Transition] = []
         self.kill_switches: dict[str, KillSwitch] = {}
+        self.protections: dict[str, Protection] = {}
+        """Market maker protection by underlying."""
         self.balance_past: Timeline[Decimal] | None = None
 
         self._totals = Totals()

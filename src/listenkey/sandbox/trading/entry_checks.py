@@ -94,6 +94,9 @@ def check_account(account: Account, holding: Holding, order: Order) -> None:
     if same is not None and same.is_open:
         raise rejected(rejections.DUPLICATE_CLIENT_ID)
     name = order.contract.underlying.name
+    protection = account.protections.get(name)
+    if order.mmp and protection is not None and protection.is_frozen(order.created_ms):
+        raise rejected(rejections.MMP_TRIGGERED)
     if not account.quiet:
         if holding.open_count >= ORDERS_PER_SYMBOL_MAX:
             raise rejected(rejections.ORDERS_ON_SYMBOL)

@@ -23,7 +23,7 @@ class OrderRequest:
         side: `BUY` or `SELL`.
         time_in_force: `GTC`, `IOC`, `FOK` or `GTX`.
         post_only: The same as `GTX`.
-        mmp: Belongs to market maker protection; kept and told, without effect.
+        mmp: Belongs to market maker protection; without effect where none is configured.
         stp: Self-trade prevention: `EXPIRE_TAKER`, `EXPIRE_MAKER`, `EXPIRE_BOTH` or `NONE`.
     """
 
