@@ -113,7 +113,12 @@ def test_orders_are_counted_an_account(world: World, alice: SandboxAccount) -> N
     assert first.headers["X-MBX-ORDER-COUNT-10S"] == "1"
     assert first.headers["X-MBX-ORDER-COUNT-1M"] == "1"
     ask_signed(world, alice, "POST", "order", T0, **resting_order(world))
-    assert refusal(ask_signed(world, alice, "POST", "order", T0, **resting_order(world))) == (429, -1015)
+    limited = ask_signed(world, alice, "POST", "order", T0 + 3_000, **resting_order(world))
+    assert refusal(limited) == (429, -1015)
+    assert limited.headers["Retry-After"] == "7"
+    world.set_switches({"orders_per_minute": 3}, T0)
+    limited = ask_signed(world, alice, "POST", "order", T0 + 11_000, **resting_order(world))
+    assert (refusal(limited), limited.headers["Retry-After"]) == ((429, -1015), "49")
     assert "X-MBX-ORDER-COUNT-10S" not in ask(world, alice, "POST", KEY, T0).headers
 
 

@@ -190,11 +190,12 @@ class Api:
         return identity.name
 
     def _count_orders(self, account: str, count: int, headers: dict[str, str], now_ms: int) -> None:
-        in_10_s, in_1_m, exceeded = self._limits.order(account, count, now_ms)
-        headers[ORDER_COUNT_10S_HEADER] = str(in_10_s)
-        headers[ORDER_COUNT_1M_HEADER] = str(in_1_m)
-        if exceeded is not None:
-            raise Refusal(-1015, f"Too many new orders; current limit is {exceeded}.", 429, self._retry_after(10))
+        ordered = self._limits.order(account, count, now_ms)
+        headers[ORDER_COUNT_10S_HEADER] = str(ordered.in_10_s)
+        headers[ORDER_COUNT_1M_HEADER] = str(ordered.in_1_m)
+        if ordered.exceeded is not None:
+            message = f"Too many new orders; current limit is {ordered.exceeded}."
+            raise Refusal(-1015, message, 429, self._retry_after(-(-(ordered.until_ms - now_ms) // 1000)))
 
     def _call(self, account: str, asked: Parameters, path: str, now_ms: int, api_now_ms: int) -> Call:
         as_of_ms = None
