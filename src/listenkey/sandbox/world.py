@@ -327,7 +327,8 @@ class World:
     def _refuse_handshake(self, path: str, ip: str, now_ms: int) -> ApiResponse | None:
         spent = self.limits.connect(ip, now_ms)
         if spent.http_status != 200:
-            return ApiResponse(spent.http_status, b'{"code":-1008,"msg":"Too many connections."}')
+            body = f'{{"code":{self.switches.rate_limit_code},"msg":"Too many requests queued."}}'
+            return ApiResponse(spent.http_status, body.encode())
         refused = self.faults.strike("refuse_connections", now_ms, scope="ws")
         if refused is not None:
             return ApiResponse(503, b"", manner="abort", fault=refused)
