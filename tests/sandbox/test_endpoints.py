@@ -109,6 +109,17 @@ def test_orders_in_all_forms(world: World, alice: SandboxAccount) -> None:
     assert refusal(ask_signed(world, alice, "POST", "batchOrders", T0, orders="{}")) == (400, -1130)
 
 
+@pytest.mark.parametrize(
+    ("number", "code"), [("0.1", None), ("1E-1", None), ("1e9999999999", -1130), ("1e-99999", -1130)]
+)
+def test_numbers_of_a_batch_may_have_exponents_but_not_fill_the_memory(
+    world: World, alice: SandboxAccount, number: str, code: int | None
+) -> None:
+    orders = json.dumps([resting_order(world, quantity="*")]).replace('"*"', number)
+    (answer,) = value(ask_signed(world, alice, "POST", "batchOrders", T0, orders=orders))
+    assert answer.get("code") == code
+
+
 def test_cancel_all(world: World, alice: SandboxAccount) -> None:
     symbol = world.exchange.symbols()[0]
     ask_signed(world, alice, "POST", "order", T0, **resting_order(world))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BATCH_MAX: Final = 10
 BATCH_MAX_LEGACY: Final = 5
+DIGITS_MAX: Final = 40
 
 Security: TypeAlias = Literal["none", "key", "signed"]
 
@@ -342,7 +343,8 @@ def _plain(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        # Beyond any amount that passes, plain digits could fill the memory: 1e9999999999 is twelve characters.
+        return f"{value:f}" if abs(value.adjusted()) <= DIGITS_MAX else str(value)
     return None if value is None else str(value)
 
 
