@@ -82,7 +82,7 @@ def _symbol(contract: Contract, *, legacy: bool) -> dict[str, Any]:
         row |= {
             "contractType": "CRYPTO_OPTIONS",
             "underlyingType": "CRYPTO",
-            "nakedSell": False,
+            "nakedSell": True,
             "status": "TRADING",
         }
     return row
