@@ -178,6 +178,31 @@ def test_what_is_missing_is_named(world: World, alice: SandboxAccount) -> None:
     assert ask_signed(world, alice, "GET", "userTrades", T0).status == 200
 
 
+@pytest.mark.parametrize("path", ["historyOrders", "userTrades", "bill", "exerciseRecord"])
+def test_a_limit_is_at_least_one(world: World, alice: SandboxAccount, path: str) -> None:
+    asked = {"symbol": world.exchange.symbols()[0], "currency": "USDT"}
+    assert refusal(ask_signed(world, alice, "GET", path, T0, **asked, limit=0)) == (400, -6008)
+    assert ask_signed(world, alice, "GET", path, T0, **asked, limit=1001).status == 200
+
+
+def test_open_orders_had_a_limit_before_january_2026(world: World, alice: SandboxAccount) -> None:
+    ids = [value(ask_signed(world, alice, "POST", "order", T0, **resting_order(world)))["orderId"] for _ in range(3)]
+
+    def found(**asked: Any) -> list[int]:
+        return [each["orderId"] for each in value(ask_signed(world, alice, "GET", "openOrders", T0, **asked))]
+
+    assert found(limit=2) == ids
+    world.set_switches({"generation": "legacy"}, T0)
+    assert found() == ids
+    assert found(limit=2) == ids[1:]
+    assert found(limit=2, orderId=ids[0]) == ids[:2]
+
+
+def test_what_may_be_sold_short_says_so(world: World) -> None:
+    symbols = value(ask(world, None, "GET", "exchangeInfo", T0))["optionSymbols"]
+    assert all(each["nakedSell"] is True for each in symbols)
+
+
 def test_public_paths_need_no_key(world: World) -> None:
     assert value(ask(world, None, "GET", "time", T0)) == {"serverTime": T0}
     assert value(ask(world, None, "GET", "ping", T0)) == {}

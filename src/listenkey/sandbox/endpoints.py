@@ -145,6 +145,7 @@ def position(call: Call) -> Any:
 
 
 def open_orders(call: Call) -> Any:
+    """All that fit; before January 2026 at most `limit` of them. [L Query-Current-Open-Option-Orders]"""
     asked = call.parameters
     return call.place.exchange.open_orders(
         call.account,
@@ -152,6 +153,7 @@ def open_orders(call: Call) -> Any:
         order_id=asked.integer("orderId"),
         start_ms=asked.integer("startTime"),
         end_ms=asked.integer("endTime"),
+        limit=asked.limit(100, 1000) if call.place.switches.generation == "legacy" else None,
         as_of_ms=call.snapshot_as_of_ms,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from listenkey.sandbox.refusals import malformed, missing
 from listenkey.sandbox.trading.orders import OrderRequest
+from listenkey.sandbox.trading.rejections import INVALID_LIMIT, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,9 +83,13 @@ class Parameters:
         return _TRUE_FALSE[value.lower()]
 
     def limit(self, default: int, most: int) -> int:
-        """How many rows: the default when absent, never more than the documented maximum."""
+        """How many rows: the default when absent, never more than the documented maximum; none is -6008."""
         value = self.integer("limit")
-        return default if value is None else max(1, min(value, most))
+        if value is None:
+            return default
+        if value < 1:
+            raise rejected(INVALID_LIMIT)
+        return min(value, most)
 
     def json_list(self, name: str) -> list[Any] | None:
         """A list in JSON. Its decimals stay exact."""

@@ -247,9 +247,10 @@ class Exchange:
         order_id: int | None = None,
         start_ms: int | None = None,
         end_ms: int | None = None,
+        limit: int | None = None,
         as_of_ms: int | None = None,
     ) -> list[dict[str, Any]]:
-        """`GET /eapi/v1/openOrders`. `order_id` is inclusive."""
+        """`GET /eapi/v1/openOrders`. `order_id` is inclusive; no `limit` is all."""
         return queries.open_orders(
             self.state,
             self.state.account(account),
@@ -257,6 +258,7 @@ class Exchange:
             order_id=order_id,
             start_ms=start_ms,
             end_ms=end_ms,
+            limit=limit,
             as_of_ms=as_of_ms,
         )
 
