@@ -201,6 +201,21 @@ def test_more_than_ten_messages_a_second_end_the_connection() -> None:
     assert scene.limits.connect("127.0.0.1", T0 + 2_000).http_status == 418
 
 
+def test_answering_the_pings_of_hours_at_once_is_no_flood() -> None:
+    scene = Scene()
+    socket = scene.open("/private/stream")
+    for passed in range(1, 13):
+        scene.hub.forgive(180_000)
+        scene.hub.advance(T0 + passed * 180_000)
+    now_ms = T0 + 12 * 180_000
+    assert [type(action) for action in scene.actions(socket)] == [Ping] * 12
+    for _ in range(12 + 10):
+        scene.hub.receive_pong(socket, now_ms)
+    assert scene.actions(socket) == []
+    scene.hub.receive_pong(socket, now_ms)
+    assert scene.actions(socket) == [Close(1008, "Too many requests")]
+
+
 def test_pings_and_the_pong_that_must_come() -> None:
     scene = Scene()
     sid = scene.open("/private/stream")
