@@ -154,6 +154,13 @@ def test_header_names_come_in_either_case(world: World, alice: SandboxAccount, l
     assert names == ({name.lower() for name in upper} if lower else upper)
 
 
+def test_timestamps_are_judged_unless_a_switch_says_otherwise(world: World, alice: SandboxAccount) -> None:
+    old = signed(alice, T0 - 3_600_000)
+    assert refusal(ask(world, alice, "GET", "marginAccount", T0, query=old)) == (400, -1021)
+    world.set_switches({"lenient_timestamps": True}, T0)
+    assert ask(world, alice, "GET", "marginAccount", T0, query=old).status == 200
+
+
 def test_orders_are_counted_an_account(world: World, alice: SandboxAccount) -> None:
     world.set_switches({"orders_per_10_s": 2}, T0)
     first = ask_signed(world, alice, "POST", "order", T0, **resting_order(world))
