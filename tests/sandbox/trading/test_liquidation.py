@@ -106,3 +106,18 @@ def test_legacy_tells_it_in_its_own_shape() -> None:
         ("autoclose-", "ACCEPTED"),
         ("autoclose-", "FILLED"),
     ]
+
+
+def test_the_short_that_needs_most_margin_goes_first_and_no_more_than_it_takes() -> None:
+    pit = Pit()
+    pit.exchange.add_account("thin", pit.now_ms, deposit=Decimal(30_000))
+    calls = [each for each in reversed(pit.exchange.symbols()) if each[:3] == "BTC" and each[-1] == "C"]
+    for symbol, quantity in ((calls[1], "0.05"), (calls[0], "1")):
+        pit.buy("bob", quantity, "100", symbol=symbol)
+        pit.sell("thin", quantity, "100", symbol=symbol)
+    pit.events()
+    pit.exchange.state.prices.set_index("BTCUSDT", 110_000)
+    pit.now_ms += 10_000
+    pit.exchange.advance(pit.now_ms)
+    assert [each["s"] for each in fills(pit.events("thin"))] == [calls[0]]
+    assert [each["symbol"] for each in pit.exchange.position("thin", now_ms=pit.now_ms)] == [calls[1]]
