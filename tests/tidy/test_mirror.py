@@ -20,6 +20,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.sandbox.identities": "tests/sandbox/test_api.py: who asks, as a request shows it",
     "listenkey.sandbox.trading.orders": "tests/sandbox/trading/test_book.py: values, and what a book does with them",
     "listenkey.sandbox.trading.records": "tests/sandbox/trading/test_matching.py: values only; what is written down in them is read there",
+    "listenkey.sandbox.trading.protection_calls": "tests/sandbox/trading/test_protection.py: what is set is what protects",
     "listenkey.sandbox.refusals": "tests/sandbox/test_signatures.py: values only",
     "listenkey.sandbox.trading.rejections": "tests/sandbox/trading/test_entry_checks.py: values only",
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from listenkey.sandbox.trading.contracts import Contract
     from listenkey.sandbox.trading.orders import Order
     from listenkey.sandbox.trading.pricing import Prices
+    from listenkey.sandbox.trading.protection import Protection
     from listenkey.sandbox.trading.records import Bill, Exercise, Trade, Transfer, Transition
 
 
@@ -52,6 +53,8 @@ class Account:
         self.stp_key = name if trade_group_id == -1 else f"group:{trade_group_id}"
         self.reduce_only = False
         """Whether it may only reduce its positions; market makers only."""
+        self.liquidating = False
+        """Whether it is about to be liquidated: it takes no orders."""
         self.next_beat_ms: int | None = None
 
         self.holdings: dict[str, Holding] = {}
@@ -71,6 +74,8 @@ class Account:
         self.transfers: list[Transfer] = []
         self.transitions: list[Transition] = []
         self.kill_switches: dict[str, KillSwitch] = {}
+        self.protections: dict[str, Protection] = {}
+        """Market maker protection by underlying."""
         self.balance_past: Timeline[Decimal] | None = None
 
         self._totals = Totals()
@@ -143,6 +148,11 @@ class Account:
     def available(self, prices: Prices) -> Decimal:
         """What is free for new orders or to be taken out, USDT; less than nothing when margin is short."""
         return self.balance - self.totals(prices).initial_margin - self.locked(prices)
+
+    def is_too_thin(self, prices: Prices) -> bool:
+        """Whether its equity can't meet its maintenance margin."""
+        totals = self.totals(prices)
+        return self.balance + totals.value < totals.maintenance_margin
 
     # --- The past ----------------------------------------------------------------------------------------------------
 

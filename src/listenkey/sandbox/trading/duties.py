@@ -1,4 +1,4 @@
-"""What time alone brings: expiries, the ten-second beat, kill switches that run out."""
+"""What time alone brings: expiries, the ten-second beat, kill switches that run out, liquidations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from listenkey.sandbox.trading import rejections, risk
 from listenkey.sandbox.trading.accounts import KillSwitch
+from listenkey.sandbox.trading.liquidation import liquidate
 from listenkey.sandbox.trading.matching import cancel_all
 from listenkey.sandbox.trading.rejections import rejected
 from listenkey.sandbox.trading.settlement import expire
@@ -31,6 +32,8 @@ def advance(state: State, now_ms: int) -> None:
             expire(state, due_ms, state.now_ms)
         elif kind == "beat":
             _beat(state, state.accounts[str(key[0])], due_ms)
+        elif kind == "liquidation":
+            liquidate(state, state.accounts[str(key[0])], state.now_ms)
         else:
             _fire(state, state.accounts[str(key[0])], str(key[1]), due_ms)
     state.now_ms = max(state.now_ms, now_ms)

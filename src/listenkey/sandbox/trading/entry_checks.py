@@ -88,10 +88,15 @@ def checked_price(contract: Contract, price: Decimal | None) -> Decimal:
 
 def check_account(account: Account, holding: Holding, order: Order) -> None:
     """Client order id, caps and reduce-only: what the account's other orders and its position say."""
+    if account.liquidating:
+        raise rejected(rejections.LIQUIDATING)
     same = account.by_client_id.get(order.client_id)
     if same is not None and same.is_open:
         raise rejected(rejections.DUPLICATE_CLIENT_ID)
     name = order.contract.underlying.name
+    protection = account.protections.get(name)
+    if order.mmp and protection is not None and protection.is_frozen(order.created_ms):
+        raise rejected(rejections.MMP_TRIGGERED)
     if not account.quiet:
         if holding.open_count >= ORDERS_PER_SYMBOL_MAX:
             raise rejected(rejections.ORDERS_ON_SYMBOL)

@@ -18,6 +18,7 @@ from listenkey.sandbox.trading import (
     duties,
     info_views,
     matching,
+    protection_calls,
     queries,
     rejections,
     settlement,
@@ -179,6 +180,36 @@ class Exchange:
         self.advance(now_ms)
         return duties.heartbeat(self.state, self.state.account(account), underlyings, self.state.now_ms)
 
+    # --- Market maker protection -------------------------------------------------------------------------------------
+
+    def set_protection(
+        self,
+        account: str,
+        underlying: str,
+        *,
+        window_ms: int,
+        frozen_ms: int,
+        quantity_limit: Decimal,
+        delta_limit: Decimal,
+        now_ms: int,
+    ) -> dict[str, Any]:
+        """`POST /eapi/v1/mmpSet`. Raises Rejected."""
+        self.advance(now_ms)
+        return protection_calls.configure(
+            self.state,
+            self.state.account(account),
+            underlying,
+            window_ms=window_ms,
+            frozen_ms=frozen_ms,
+            quantity_limit=quantity_limit,
+            delta_limit=delta_limit,
+        )
+
+    def protection(self, account: str, underlying: str, now_ms: int, *, reset: bool = False) -> dict[str, Any]:
+        """`GET /eapi/v1/mmp`, and `POST /eapi/v1/mmpReset` with `reset`. Raises Rejected."""
+        self.advance(now_ms)
+        return protection_calls.ask(self.state, self.state.account(account), underlying, reset=reset)
+
     # --- Time and events ---------------------------------------------------------------------------------------------
 
     def due_ms(self) -> int | None:
@@ -216,9 +247,10 @@ class Exchange:
         order_id: int | None = None,
         start_ms: int | None = None,
         end_ms: int | None = None,
+        limit: int | None = None,
         as_of_ms: int | None = None,
     ) -> list[dict[str, Any]]:
-        """`GET /eapi/v1/openOrders`. `order_id` is inclusive."""
+        """`GET /eapi/v1/openOrders`. `order_id` is inclusive; no `limit` is all."""
         return queries.open_orders(
             self.state,
             self.state.account(account),
@@ -226,6 +258,7 @@ class Exchange:
             order_id=order_id,
             start_ms=start_ms,
             end_ms=end_ms,
+            limit=limit,
             as_of_ms=as_of_ms,
         )
 

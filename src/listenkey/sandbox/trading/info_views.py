@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from listenkey.sandbox.trading.contracts import Contract, Underlying
 
 LIQUIDATION_FEE_RATE: Final = "0.0019000"
-"""As the sample prints it; nothing is liquidated here."""
+"""As the sample prints it; a liquidation costs the ordinary fee here."""
 
 
 def exchange_info(
@@ -82,7 +82,7 @@ def _symbol(contract: Contract, *, legacy: bool) -> dict[str, Any]:
         row |= {
             "contractType": "CRYPTO_OPTIONS",
             "underlyingType": "CRYPTO",
-            "nakedSell": False,
+            "nakedSell": True,
             "status": "TRADING",
         }
     return row

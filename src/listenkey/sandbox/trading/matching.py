@@ -47,9 +47,24 @@ def place(state: State, account: Account, request: OrderRequest, now_ms: int) ->
     entry_checks.check_account(account, holding, order)
     entry_checks.check_book(book, order)
     entry_checks.check_margin(account, holding, order, state.prices)
+    _accept(state, account, book, order, "auto-", now_ms)
+    return order
 
+
+def force(state: State, account: Account, request: OrderRequest, prefix: str, now_ms: int) -> Order:
+    """Places an order in an account's name that nothing can refuse; its client order id begins with `prefix`."""
+    book = state.book(request.symbol)
+    order = _order_of(account, book, request, now_ms)
+    order.forced = True
+    _accept(state, account, book, order, prefix, now_ms)
+    return order
+
+
+def _accept(state: State, account: Account, book: Book, order: Order, prefix: str, now_ms: int) -> None:
+    """Gives an order its ids, tells of it, matches it, and lets rest what may rest."""
+    holding = account.holding(book.contract)
     order.id = state.next_order_id()
-    order.client_id = order.client_id or f"auto-{order.id}"
+    order.client_id = order.client_id or f"{prefix}{order.id}"
     if state.keep_history and not account.quiet:
         order.past = Timeline()
     account.open(order, holding)
@@ -61,7 +76,6 @@ def place(state: State, account: Account, request: OrderRequest, now_ms: int) ->
             end(state, order, ending, ending, now_ms)
         else:
             book.add(order)
-    return order
 
 
 def _order_of(account: Account, book: Book, request: OrderRequest, now_ms: int) -> Order:
@@ -125,7 +139,13 @@ def cancel(
 
 
 def cancel_all(
-    state: State, account: Account, now_ms: int, *, symbol: str | None = None, underlying: str | None = None
+    state: State,
+    account: Account,
+    now_ms: int,
+    *,
+    symbol: str | None = None,
+    underlying: str | None = None,
+    protected: bool = False,
 ) -> int:
     """Cancels an account's open orders of a symbol or of an underlying, oldest first; how many."""
     chosen = [
@@ -133,6 +153,7 @@ def cancel_all(
         for order in account.open_orders.values()
         if (symbol is None or order.contract.symbol == symbol)
         and (underlying is None or order.contract.underlying.name == underlying)
+        and (order.mmp or not protected)
     ]
     for order in chosen:
         end(state, order, "CANCELED", "CANCELED", now_ms)
@@ -203,6 +224,19 @@ def _trade(state: State, book: Book, taker: Order, maker: Order, now_ms: int) ->
         _fill(state, order, quantity, maker, fee, book.last_trade_id, now_ms)
     for order in (maker, taker):
         _trim_reduce_only(state, state.accounts[order.account].holding(order.contract), now_ms)
+    for order in (maker, taker):
+        _protect(state, order, quantity, now_ms)
+
+
+def _protect(state: State, order: Order, quantity: Decimal, now_ms: int) -> None:
+    """Counts a fill of a market maker's protected order, and cancels the others when it was one too many."""
+    account, name = state.accounts[order.account], order.contract.underlying.name
+    rule = account.protections.get(name) if order.mmp else None
+    if rule is None:
+        return
+    delta = state.prices.quote(order.contract).delta * (quantity if order.is_buy else -quantity)
+    if rule.count(quantity, delta, now_ms):
+        cancel_all(state, account, now_ms, underlying=name, protected=True)
 
 
 def _fill(

@@ -23,7 +23,7 @@ class OrderRequest:
         side: `BUY` or `SELL`.
         time_in_force: `GTC`, `IOC`, `FOK` or `GTX`.
         post_only: The same as `GTX`.
-        mmp: Belongs to market maker protection; kept and told, without effect.
+        mmp: Belongs to market maker protection; without effect where none is configured.
         stp: Self-trade prevention: `EXPIRE_TAKER`, `EXPIRE_MAKER`, `EXPIRE_BOTH` or `NONE`.
     """
 
@@ -89,6 +89,8 @@ class Order:
     remaining: Decimal = field(init=False)
     resting: bool = False
     """Whether the book holds it."""
+    forced: bool = False
+    """Whether the venue placed it in the account's name: a liquidation."""
     past: Timeline[OrderState] | None = None
 
     def __post_init__(self) -> None:

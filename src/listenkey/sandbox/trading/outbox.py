@@ -67,11 +67,12 @@ class Outbox:
 
     def fill(self, account: Account, order: Order, trade: Trade, holding: Holding, now_ms: int) -> None:
         """A fill, with what it pushes in the order that the switches give."""
+        reason = self.switches.liquidation_reason if order.forced else "ORDER"
         for name in self.switches.fill_events:
             if name == ORDER_TRADE_UPDATE:
                 self.order(account, order, "TRADE", trade, holding, now_ms)
             else:
-                self._account_event(name, account, "ORDER", None, [holding], now_ms)
+                self._account_event(name, account, reason, None, [holding], now_ms)
 
     def changed(
         self, account: Account, reason: str, change: Decimal | None, holdings: list[Holding], now_ms: int

@@ -52,9 +52,10 @@ def open_orders(
     order_id: int | None,
     start_ms: int | None,
     end_ms: int | None,
+    limit: int | None,
     as_of_ms: int | None,
 ) -> list[dict[str, Any]]:
-    """`GET /eapi/v1/openOrders`."""
+    """`GET /eapi/v1/openOrders`. Without a start, a `limit` leaves the newest."""
     _check_window(start_ms, end_ms)
     if symbol is not None:
         state.contract(symbol)
@@ -67,7 +68,9 @@ def open_orders(
         then = order.state(as_of_ms)
         if then is not None and then.is_open and _fits(order, then, order_id, start_ms, end_ms):
             found.append(views.order_view(order, then, "open", state.switches.generation))
-    return found
+    if limit is None:
+        return found
+    return _limited(found, limit, forward=order_id is not None or start_ms is not None)
 
 
 def history_orders(

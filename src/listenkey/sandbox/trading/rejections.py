@@ -27,6 +27,11 @@ TICK_SIZE: Final = -4029
 STEP_SIZE: Final = -4030
 INVALID_AMOUNT: Final = -4056
 NO_ACCESS: Final = -5002
+MMP_WINDOW: Final = -6001
+MMP_FROZEN: Final = -6002
+INVALID_UNDERLYING: Final = -6003
+NO_MARKET_MAKER: Final = -6005
+MMP_NO_RULES: Final = -6006
 INVALID_LIMIT: Final = -6008
 COUNTDOWN: Final = -6009
 ORDER_IS_FINAL: Final = -6028
@@ -40,6 +45,8 @@ ORDERS_ON_SYMBOL: Final = -6050
 ORDERS_ON_UNDERLYING: Final = -6051
 SHORT_ON_SYMBOL: Final = -6052
 SHORT_ON_UNDERLYING: Final = -6053
+LIQUIDATING: Final = -6055
+MMP_TRIGGERED: Final = -6058
 SEARCH_WINDOW: Final = -6073
 
 MESSAGES: Final = {
@@ -66,6 +73,11 @@ MESSAGES: Final = {
     STEP_SIZE: "Step size precision is invalid.",
     INVALID_AMOUNT: "Amount is invalid.",
     NO_ACCESS: "Option user not access",
+    MMP_WINDOW: "Invalid mmp window time limit",
+    MMP_FROZEN: "Invalid mmp frozen time limit",
+    INVALID_UNDERLYING: "Invalid underlying",
+    NO_MARKET_MAKER: "It is not market maker",
+    MMP_NO_RULES: "Mmp rules are not existing",
     INVALID_LIMIT: "parameter 'limit' is invalid.",
     COUNTDOWN: "countdownTime must be no less than 5000 or equal to 0",
     ORDER_IS_FINAL: "Order is in final state",
@@ -81,6 +93,8 @@ MESSAGES: Final = {
     "Please cancel existing orders and try again.",
     SHORT_ON_SYMBOL: "Maximum short position size reached for this symbol",
     SHORT_ON_UNDERLYING: "Maximum short position size reached for this underlying",
+    LIQUIDATING: "User is in liquidation process",
+    MMP_TRIGGERED: "MMP triggered. Please reset MMP config",
     # The list names this code without a text.
     SEARCH_WINDOW: "The search window is restricted to the last 3 months.",
 }
