@@ -371,7 +371,7 @@ class UserStream:
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""
         self._round_trip_s = round_trip_s
-        self._feed(on.PongCame(link, ping))
+        self._feed(on.PongCame(link, ping, round_trip_s))
 
     def lost(self, link: int, reason: Disconnected) -> None:
         """A socket has ended."""

@@ -126,11 +126,13 @@ class Lifecycle:
         """Bytes came in on a socket: it lives. Called for each batch of frames, so it does little."""
         socket = self.sockets.get(number)
         if socket is not None:
-            socket.hear(now.s, now.wall_ms, self.timing)
+            socket.hear(now.s, self.timing)
 
     def event_came(self, wall_ms: int) -> None:
-        """An event of the account came: until here nothing is missing, and the key lives."""
-        self._proof_ms = wall_ms
+        """An event of the account came: the key lived when it was sent, which is after the last ping was answered."""
+        followed = self.sockets.get(self.followed or 0)
+        if followed is not None:
+            self._proof_ms = min(wall_ms, followed.heard_ms)
 
     @property
     def needs_proof(self) -> bool:
@@ -371,6 +373,12 @@ class Lifecycle:
         self._barrier_ping = self._send_ping(self.followed, now)
 
     def _pong(self, happened: on.PongCame, now: Moment) -> None:
+        socket = self.sockets.get(happened.socket)
+        if socket is not None:
+            socket.ponged(now.wall_ms, happened.round_trip_s)
+
+    def _pong_while_rotating(self, happened: on.PongCame, now: Moment) -> None:
+        self._pong(happened, now)
         if happened.socket == self.followed and happened.ping >= self._barrier_ping > 0:
             self._pong_seen = True
             self._finish_rotation_if_due(now)
@@ -546,13 +554,14 @@ def _table() -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]
         on.SocketAttached: life._successor_attached,
         on.SocketNotOpened: life._successor_not_opened,
         on.SocketLost: life._lost_while_rotating,
-        on.PongCame: life._pong,
+        on.PongCame: life._pong_while_rotating,
         on.VenueLeaving: life._ignore,
     }
     everywhere: dict[type[Any], Callable[..., None]] = {
         on.StopAsked: life._stop,
         on.TimerDue: life._timer,
         on.FrameUnreadable: life._unreadable,
+        on.PongCame: life._pong,
     }
     per_state: dict[State, dict[type[Any], Callable[..., None]]] = {
         State.NEW: {on.Started: life._start, on.StopAsked: life._stop},

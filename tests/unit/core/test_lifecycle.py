@@ -298,6 +298,28 @@ def test_a_stall_of_ours_does_not_kill_a_healthy_socket() -> None:
     assert world.life.reconnects == 0
 
 
+def test_a_gap_found_after_a_stall_begins_before_it() -> None:
+    world = live()
+    world.run(10)
+    before_ms = world.moment().wall_ms
+    world.now_s += 60  # The socket was cut meanwhile; what came before waited in the system's buffer and is read now.
+    world.event()
+    world.drop(1)
+    world.run_until_live()
+    assert before_ms - 1000 * world.life.timing.ping_after_s - 100 <= world.items[1].from_ms <= before_ms
+
+
+def test_a_key_s_end_read_after_a_stall_is_told_from_before_it() -> None:
+    world = live()
+    world.run(10)
+    before_ms = world.moment().wall_ms
+    world.now_s += 60
+    world.event()
+    world.expire_key(told=True)
+    world.run(1)
+    assert world.items[1].from_ms <= before_ms
+
+
 def test_after_a_long_sleep_a_dead_socket_is_replaced_and_the_key_renewed_at_once() -> None:
     world = live()
     world.run(10)
