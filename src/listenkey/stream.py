@@ -98,6 +98,7 @@ class UserStream:
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbox: deque[on.Input] = deque()
         self._feeding = False
+        self._reading = False
         self._timer: asyncio.TimerHandle | None = None
         self._keys: openers.ListenKeys | None = None
         self._events = 0
@@ -171,7 +172,14 @@ class UserStream:
         """The next item; raises what ended the stream."""
         if self._life.state is State.NEW:
             raise UsageError("open the stream first: async with UserStream(...) as stream")
-        return await self._journal.next()
+        if self._reading:
+            # Each would get what the other then misses, and none would know.
+            raise UsageError("another reader waits for the next item already: a stream is for one, open one for each")
+        self._reading = True
+        try:
+            return await self._journal.next()
+        finally:
+            self._reading = False
 
     def take_ready(self, most: int = 1024) -> list[Item]:
         """Items that wait already, at most so many; for readers that work in batches."""
