@@ -158,8 +158,8 @@ class UserStream:
         self._keys = None
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._close_key_on_exit and key is not None:
                 await keys.close(key)
         finally:
@@ -325,7 +325,7 @@ class UserStream:
     async def _open_socket(self, action: do.OpenSocket) -> None:
         assert self._keys is not None
         link = self._links[action.socket] = Link(action.socket, action.key, self, self._clock)
-        attachment = self._keys.attachment(action.key, action.socket)
+        attachment = self._keys.attachment(action.key, action.socket, self.venue)
         try:
             await link.open(connect, attachment, self._life.timing.open_timeout_s)
         except ListenKeyError as error:
