@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from listenkey.core import inputs as on
-from listenkey.core.lifecycle import TRANSITIONS, Lifecycle, State
+from listenkey.core.lifecycle import TRANSITIONS, Lifecycle
+from listenkey.core.states import State
 from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
 from listenkey.errors import KeyUnknown, Refused, Retired, Unreachable

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple, Protocol
+from collections import deque
+from typing import Final, NamedTuple, Protocol
 
 from listenkey.clock import Clock
 from listenkey.credentials import Secret
@@ -12,6 +13,9 @@ from listenkey.events import Event
 from listenkey.opener import Attachment
 from listenkey.transport.base import Connect, Socket
 from listenkey.wire.frames import Control, Received, Unreadable, Unwrapper
+
+PINGS_AWAITED_MAX: Final = 16
+"""Pings whose answers may be under way: on a slow line the next is sent before the last one's pong is back."""
 
 
 class LinkOwner(Protocol):
@@ -55,7 +59,7 @@ class Link:
         self._clock = clock
         self._read = Unwrapper(key).read
         self._socket: Socket | None = None
-        self._sent_ping: _SentPing | None = None
+        self._sent_pings: deque[_SentPing] = deque(maxlen=PINGS_AWAITED_MAX)
         self._attached = False
         self._request_id: int | None = None
         self._acknowledged: asyncio.Future[None] | None = None
@@ -97,7 +101,7 @@ class Link:
     def ping(self, number: int) -> None:
         """Send a ping; its number comes back with the pong."""
         if self._socket is not None:
-            self._sent_ping = _SentPing(number, self._clock.now_s())
+            self._sent_pings.append(_SentPing(number, self._clock.now_s()))
             self._socket.ping(number)
 
     def abort(self) -> None:
@@ -139,9 +143,12 @@ class Link:
             self._owner.heard(self.number)
 
     def _on_pong(self, number: int) -> None:
-        sent = self._sent_ping
-        if self._attached and sent is not None and number == sent.number:
-            self._owner.pong_came(self.number, number, self._clock.now_s() - sent.sent_s)
+        sent_s = next((sent.sent_s for sent in self._sent_pings if sent.number == number), None)
+        if not self._attached or sent_s is None:
+            return
+        while self._sent_pings and self._sent_pings[0].number <= number:
+            self._sent_pings.popleft()  # A peer may answer the newest of several pings only.
+        self._owner.pong_came(self.number, number, self._clock.now_s() - sent_s)
 
     def _on_lost(self, reason: Disconnected) -> None:
         self._ended = reason

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -64,8 +66,8 @@ class Opener(Protocol):
     async def close(self, key: Secret) -> None:
         """End it, for everybody."""
 
-    def attachment(self, key: Secret, request_id: int) -> Attachment:
-        """How to put it on a socket."""
+    def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
+        """How to put it on a socket there: streams that share a key need not share the way to attach it."""
 
 
 class ListenKeys:
@@ -154,20 +156,22 @@ class ListenKeys:
             return
         async with self._lock:
             self._grant = None
-            await self.api.options_delete_listen_key_v1()
+            with suppress(KeyUnknown):  # Somebody else was quicker.
+                await self.api.options_delete_listen_key_v1()
 
     async def release(self) -> None:
         """One stream less; the last one closes the connection to the REST API."""
         self.users -= 1
         if self.users == 0:
-            for place in [place for place, keys in _shared.items() if keys is self]:
-                del _shared[place]
+            for here in _shared.values():
+                for place in [place for place, keys in here.items() if keys is self]:
+                    del here[place]
             await self.api.close()
 
-    def attachment(self, key: Secret, request_id: int) -> Attachment:
+    def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
         """By the form the venue's description names; see `venue.Attach`."""
-        base, text = self._venue.ws_url, quote(key.reveal(), safe="")
-        match self._venue.attach:
+        base, text = venue.ws_url, quote(key.reveal(), safe="")
+        match venue.attach:
             case Attach.SUBSCRIBE:
                 request = {"method": "SUBSCRIBE", "params": [key.reveal()], "id": request_id}
                 return Attachment(f"{base}/private/stream", msgspec.json.encode(request), request_id)
@@ -182,7 +186,8 @@ class ListenKeys:
         return Attachment(url, None, request_id)
 
 
-_shared: dict[tuple[int, str, Secret], ListenKeys] = {}
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Secret], ListenKeys]] = WeakKeyDictionary()
+"""By the loop itself and not by its id: a loop that was ended with a stream open may have left its id to another."""
 
 
 def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
@@ -191,10 +196,11 @@ def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
 
     Give them back with `release`.
     """
-    place = (id(asyncio.get_running_loop()), venue.rest_url, api_key)
-    keys = _shared.get(place)
+    here = _shared.setdefault(asyncio.get_running_loop(), {})
+    place = (venue.rest_url, api_key)
+    keys = here.get(place)
     if keys is None:
         api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url)
-        keys = _shared[place] = ListenKeys(api, venue, clock)
+        keys = here[place] = ListenKeys(api, venue, clock)
     keys.users += 1
     return keys

@@ -16,8 +16,9 @@ from listenkey.blocking import BlockingUserStream
 from listenkey.clock import Clock, SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.lifecycle import Lifecycle, State
+from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.merge import Held, Merge
+from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, fingerprint
@@ -98,6 +99,7 @@ class UserStream:
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbox: deque[on.Input] = deque()
         self._feeding = False
+        self._reading = False
         self._timer: asyncio.TimerHandle | None = None
         self._keys: openers.ListenKeys | None = None
         self._events = 0
@@ -157,8 +159,8 @@ class UserStream:
         self._keys = None
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._close_key_on_exit and key is not None:
                 await keys.close(key)
         finally:
@@ -171,7 +173,14 @@ class UserStream:
         """The next item; raises what ended the stream."""
         if self._life.state is State.NEW:
             raise UsageError("open the stream first: async with UserStream(...) as stream")
-        return await self._journal.next()
+        if self._reading:
+            # Each would get what the other then misses, and none would know.
+            raise UsageError("another reader waits for the next item already: a stream is for one, open one for each")
+        self._reading = True
+        try:
+            return await self._journal.next()
+        finally:
+            self._reading = False
 
     def take_ready(self, most: int = 1024) -> list[Item]:
         """Items that wait already, at most so many; for readers that work in batches."""
@@ -325,7 +334,7 @@ class UserStream:
     async def _open_socket(self, action: do.OpenSocket) -> None:
         assert self._keys is not None
         link = self._links[action.socket] = Link(action.socket, action.key, self, self._clock)
-        attachment = self._keys.attachment(action.key, action.socket)
+        attachment = self._keys.attachment(action.key, action.socket, self.venue)
         try:
             await link.open(connect, attachment, self._life.timing.open_timeout_s)
         except ListenKeyError as error:
@@ -366,7 +375,7 @@ class UserStream:
             self._fills += 1
         self._last_event_ms = received_ms
         if proves:
-            self._life.event_came(received_ms, self._clock.now_s())
+            self._life.event_came()
         self._journal.append_event(event, raw, received_ms)
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
@@ -382,7 +391,7 @@ class UserStream:
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""
         self._round_trip_s = round_trip_s
-        self._feed(on.PongCame(link, ping))
+        self._feed(on.PongCame(link, ping, round_trip_s))
 
     def lost(self, link: int, reason: Disconnected) -> None:
         """A socket has ended."""

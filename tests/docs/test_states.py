@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from docs.make_states import BEGIN, END, PAGE, explore, is_ignored, render
-from listenkey.core.lifecycle import TRANSITIONS, State
+from listenkey.core.lifecycle import TRANSITIONS
+from listenkey.core.states import State
 
 
 def test_the_page_shows_the_table_as_it_is() -> None:

@@ -54,6 +54,23 @@ async def test_any_close_code_is_answered_by_a_new_socket(binance_options_sandbo
         assert str(code) in reader.gaps()[0][0].why
 
 
+async def test_a_gap_that_is_found_after_a_stall_holds_what_was_lost_in_it(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with reading(sandbox) as reader:
+        # All in one step of the event loop, which therefore reads nothing meanwhile.
+        sandbox.burst(3)
+        sandbox.fault("drop_sockets")
+        sandbox.burst(3)
+        time.sleep(0.3)  # noqa: ASYNC251 - this is the stall
+        await reader.until_live(2)
+        opened, closed = reader.gaps()[0]
+        lost = sandbox.ledger()["fills"][3:]
+        assert reader.fills() == sandbox.fills()[:3]
+        assert all(opened.from_ms <= fill["time_ms"] <= closed.to_ms for fill in lost)
+
+
 async def test_a_half_open_socket_is_noticed_and_replaced(binance_options_sandbox: LocalSandbox) -> None:
     quick = Timing(ping_after_s=0.2, dead_after_s=0.6)  # the ratio of the real ones
     async with reading(binance_options_sandbox, quick) as reader:

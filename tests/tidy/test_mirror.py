@@ -12,6 +12,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.__main__": "tests/promises/test_command_ends_at_once.py: one line; the command runs as a process",
     "listenkey.core.actions": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
+    "listenkey.core.states": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.health": "tests/unit/test_stream.py: values only",
     "listenkey.journal.base": "tests/unit/journal/test_memory.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",

@@ -161,6 +161,15 @@ async def test_a_pong_of_the_last_ping_gives_the_round_trip() -> None:
     assert owner.got[0][3] >= 0
 
 
+async def test_a_pong_that_comes_after_the_next_ping_counts() -> None:
+    made, owner, socket = await opened()
+    for ping in (1, 2, 3):
+        made.ping(ping)
+    for pong in (1, 3, 2, 3, 9):
+        socket.on_pong(pong)
+    assert [got[2] for got in owner.got] == [1, 3]
+
+
 async def test_the_end_is_told_once_and_not_when_it_was_ours() -> None:
     made, owner, socket = await opened()
     socket.on_lost(Disconnected(None, "reset"))

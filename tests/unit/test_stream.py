@@ -37,6 +37,34 @@ def test_the_alias_stands_for_the_key_and_does_not_hold_it() -> None:
     assert "A" * 4 not in repr(vars(one))
 
 
+async def test_a_second_reader_is_told_so_and_the_first_goes_on(binance_options_sandbox: LocalSandbox) -> None:
+    async with stream(binance_options_sandbox) as made:
+        first = asyncio.ensure_future(anext(made))
+        await asyncio.sleep(0)
+        with pytest.raises(UsageError, match="open one for each"):
+            await anext(made)
+        assert isinstance(await first, Live)
+        given_up = asyncio.ensure_future(anext(made))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        await asyncio.to_thread(binance_options_sandbox.burst, 1)
+        assert (await anext(made)).seq == 2
+
+
+async def test_closing_that_is_cancelled_lets_go_of_the_account_s_keys(binance_options_sandbox: LocalSandbox) -> None:
+    made = stream(binance_options_sandbox)
+    await made.__aenter__()
+    keys = made._keys
+    assert keys is not None
+    closing = asyncio.ensure_future(made.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    assert keys.users == 0
+
+
 async def test_reading_before_opening_and_opening_twice_are_mistakes(binance_options_sandbox: LocalSandbox) -> None:
     made = stream(binance_options_sandbox)
     with pytest.raises(UsageError, match="open the stream first"):

@@ -102,10 +102,11 @@ class SocketLost:
 
 @dataclass(frozen=True, slots=True)
 class PongCame:
-    """The answer to our ping number `ping` on this socket."""
+    """The answer to our ping number `ping` on this socket, so long after it was sent."""
 
     socket: int
     ping: int
+    round_trip_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

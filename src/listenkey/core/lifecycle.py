@@ -20,7 +20,6 @@ Rules of the venue that are obeyed here, cited by number below:
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, Final
 
 from listenkey.core import actions as do
@@ -29,6 +28,7 @@ from listenkey.core.backoff import Repeats, backoff_s
 from listenkey.core.gap import Gaps
 from listenkey.core.inputs import Input, Moment
 from listenkey.core.sockets import SocketView
+from listenkey.core.states import State
 from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
 from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
@@ -37,18 +37,6 @@ from listenkey.items import GapClosed, GapOpened, Live
 
 FAILURES_UNTIL_NEW_POST: Final = 3
 """After so many failed sockets the key is asked for again: one that reconnects for ever with a dead key is blind."""
-
-
-class State(Enum):
-    """Where a stream's life stands."""
-
-    NEW = "new"
-    KEYING = "keying"  # no key that can be used: POST is under way, or waits
-    CONNECTING = "connecting"  # a key, no socket
-    PROVING = "proving"  # the key is on a socket; that it lived when it got there is not shown yet (rule 4)
-    LIVE = "live"
-    ROTATING = "rotating"  # live, and the successor of the socket is being opened or compared
-    ENDED = "ended"
 
 
 class Lifecycle:
@@ -128,11 +116,13 @@ class Lifecycle:
         """Bytes came in on a socket: it lives. Called for each batch of frames, so it does little."""
         socket = self.sockets.get(number)
         if socket is not None:
-            socket.hear(now.s, now.wall_ms, self.timing)
+            socket.hear(now.s, self.timing)
 
-    def event_came(self, wall_ms: int, now_s: float) -> None:
-        """An event of the account came: until here nothing is missing, and the key lives."""
-        self._proof_ms, self._proof_s = wall_ms, now_s
+    def event_came(self) -> None:
+        """An event of the account came: the key lived when it was sent, which is after the last ping was answered."""
+        followed = self.sockets.get(self.followed or 0)
+        if followed is not None and followed.covered_s > self._proof_s:
+            self._proof_ms, self._proof_s = followed.covered_ms, followed.covered_s
 
     @property
     def needs_proof(self) -> bool:
@@ -236,7 +226,7 @@ class Lifecycle:
 
     def _key_ended(self, happened: on.KeyEnded, now: Moment) -> None:
         if happened.key == self.key:  # Rule 3: any other key's end is old news.
-            self.event_came(now.wall_ms, now.s)  # until now it lived
+            self.event_came()  # it lived until it was said to have ended
             self._key_died(now, "the listen key expired or was closed")
 
     def _key_died(self, now: Moment, why: str) -> None:
@@ -343,7 +333,7 @@ class Lifecycle:
         self.followed = None
         self._losses.happened(now.s)
         self.reconnects += 1
-        self.gaps.open(socket.heard_ms, happened.why, socket.heard_s)
+        self.gaps.open(socket.covered_ms, happened.why, socket.covered_s)
         self.state = State.CONNECTING
         self.why = happened.why
         self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
@@ -395,6 +385,12 @@ class Lifecycle:
         self._barrier_ping = self._send_ping(self.followed, now)
 
     def _pong(self, happened: on.PongCame, now: Moment) -> None:
+        socket = self.sockets.get(happened.socket)
+        if socket is not None:
+            socket.ponged(now.s, now.wall_ms, happened.round_trip_s)
+
+    def _pong_while_rotating(self, happened: on.PongCame, now: Moment) -> None:
+        self._pong(happened, now)
         if happened.socket == self.followed and happened.ping >= self._barrier_ping > 0:
             self._pong_seen = True
             self._finish_rotation_if_due(now)
@@ -451,7 +447,7 @@ class Lifecycle:
         self._end_rotation()
         del self.sockets[happened.socket]
         if not was_complete:
-            self.gaps.open(old.heard_ms, happened.why, old.heard_s)
+            self.gaps.open(old.covered_ms, happened.why, old.covered_s)
             self.gaps.live(new.attached_ms, now.wall_ms, new.attached_s)
         self._follow(new.number)
         self.rotations += 1
@@ -575,13 +571,14 @@ def _table() -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]
         on.SocketAttached: life._successor_attached,
         on.SocketNotOpened: life._successor_not_opened,
         on.SocketLost: life._lost_while_rotating,
-        on.PongCame: life._pong,
+        on.PongCame: life._pong_while_rotating,
         on.VenueLeaving: life._ignore,
     }
     everywhere: dict[type[Any], Callable[..., None]] = {
         on.StopAsked: life._stop,
         on.TimerDue: life._timer,
         on.FrameUnreadable: life._unreadable,
+        on.PongCame: life._pong,
     }
     per_state: dict[State, dict[type[Any], Callable[..., None]]] = {
         State.NEW: {on.Started: life._start, on.StopAsked: life._stop},

@@ -41,7 +41,11 @@ class Timing:
     """How long both sockets of a rotation stay open at least."""
 
     ping_after_s: float = 2.5
-    """Silence after which we ping. Ten messages a second are allowed; this is at most one in 2.5 s."""
+    """
+    Between our pings. Ten messages a second are allowed; this is one in 2.5 s.
+
+    On a busy socket, too: its frames prove that it lives, but not that nothing was lost before them.
+    """
 
     dead_after_s: float = 7.5
     """

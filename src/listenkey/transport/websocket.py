@@ -15,10 +15,11 @@ from typing import Final
 
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from listenkey.errors import Disconnected, ProtocolError, Refused, Retired, TimedOut, Unreachable, VenueDown, VenueError
+from listenkey.errors import Disconnected, ProtocolError, TimedOut, Unreachable, VenueError
 from listenkey.transport import address, tls
 from listenkey.transport.base import Socket
 from listenkey.wire.masking import clean
+from listenkey.wire.responses import Response, refusal
 
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """
@@ -184,15 +185,11 @@ def _handshake_error(error: WSError, host: str) -> VenueError | Unreachable | Pr
     response = getattr(error, "response", None)
     if response is None:
         return Unreachable(host, "the WebSocket handshake was not answered properly")
-    status = int(response.status)
-    what = "the WebSocket handshake was refused"
-    if status in (404, 410):
-        return Retired(status, None, what)
-    if status in (401, 403):
-        return Refused(status, None, what)
-    if status >= 500:
-        return VenueDown(status, None, what)
-    return VenueError(status, None, what)
+    # As any other answer: a 418 here forbids as much as one over REST, and says as well how long.
+    refused = refusal(Response(int(response.status), tuple(response.headers.items())))
+    if isinstance(refused, VenueError):
+        refused.message = "the WebSocket handshake was refused"
+    return refused
 
 
 def _close_reason(frame: WSFrame) -> Disconnected:

@@ -8,7 +8,8 @@ import pytest
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.lifecycle import TRANSITIONS, State
+from listenkey.core.lifecycle import TRANSITIONS
+from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
@@ -71,12 +72,12 @@ def test_a_dropped_socket_is_a_gap_and_is_replaced_within_half_a_second() -> Non
     for seed in range(20):
         world = live(seed)
         world.run(100)
-        heard_ms = world.life.sockets[1].heard_ms
+        covered_ms = world.life.sockets[1].covered_ms
         world.drop(1, "reset by peer")
         took.append(world.run_until_live())
         assert kinds(world) == [Live, GapOpened, GapClosed, Live]
         opened, closed = world.items[1:3]
-        assert opened.from_ms == closed.from_ms == heard_ms
+        assert opened.from_ms == closed.from_ms == covered_ms
         assert closed.to_ms == world.life.sockets[2].attached_ms
         assert closed.recovered == 0
         assert closed.unrecoverable
@@ -359,10 +360,32 @@ def test_a_stall_of_ours_does_not_kill_a_healthy_socket() -> None:
     assert world.life.reconnects == 0
 
 
+def test_a_gap_found_after_a_stall_begins_before_it() -> None:
+    world = live()
+    world.run(10)
+    before_ms = world.moment().wall_ms
+    world.now_s += 60  # The socket was cut meanwhile; what came before waited in the system's buffer and is read now.
+    world.event()
+    world.drop(1)
+    world.run_until_live()
+    assert before_ms - 1000 * world.life.timing.ping_after_s - 100 <= world.items[1].from_ms <= before_ms
+
+
+def test_a_key_s_end_read_after_a_stall_is_told_from_before_it() -> None:
+    world = live()
+    world.run(10)
+    before_ms = world.moment().wall_ms
+    world.now_s += 60
+    world.event()
+    world.expire_key(told=True)
+    world.run(1)
+    assert world.items[1].from_ms <= before_ms
+
+
 def test_after_a_long_sleep_a_dead_socket_is_replaced_and_the_key_renewed_at_once() -> None:
     world = live()
     world.run(10)
-    heard_ms = world.life.sockets[1].heard_ms
+    covered_ms = world.life.sockets[1].covered_ms
     world.sockets.clear()  # the other side forgot us
     world.now_s += 3 * HOUR_S
     world.key = None
@@ -372,7 +395,7 @@ def test_after_a_long_sleep_a_dead_socket_is_replaced_and_the_key_renewed_at_onc
     assert world.life.state is State.LIVE
     assert world.life.key == world.key
     assert isinstance(world.items[1], GapOpened)
-    assert world.items[1].from_ms <= heard_ms, "pongs don't prove the key: the gap begins at its last proof"
+    assert world.items[1].from_ms <= covered_ms, "pongs don't prove the key: the gap begins at its last proof"
     assert world.now_s - began_s <= 4
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.lifecycle import Lifecycle, State
+from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import Do, Verdict, judge
 from listenkey.credentials import Secret
@@ -118,7 +119,7 @@ class World:
             if key == self.key and number not in self.deaf:
                 self.life.heard(number, self.moment())
                 if number == self.life.followed:
-                    self.life.event_came(self.moment().wall_ms, self.now_s)
+                    self.life.event_came()
                     if self.life.needs_proof:
                         self.feed(on.EventCame(number))
 

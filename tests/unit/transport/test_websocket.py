@@ -13,7 +13,19 @@ from socket import create_server
 import pytest
 from aiohttp import WSMsgType, web
 
-from listenkey.errors import Disconnected, Refused, Retired, TimedOut, Unreachable, UsageError, VenueDown
+from listenkey.clock import SystemClock
+from listenkey.core.verdict import judge
+from listenkey.errors import (
+    Banned,
+    Disconnected,
+    RateLimited,
+    Refused,
+    Retired,
+    TimedOut,
+    Unreachable,
+    UsageError,
+    VenueDown,
+)
 from listenkey.transport.base import Socket
 from listenkey.transport.websocket import MESSAGE_BYTES_MAX, connect
 from tests.unit.transport.certificates import self_signed
@@ -62,7 +74,8 @@ async def served(
 ) -> AsyncIterator[str]:
     async def upgrade(request: web.Request) -> web.StreamResponse:
         if status != 101:
-            return web.Response(status=status, text="<html>no</html>", headers={"Location": "ws://elsewhere.test/"})
+            headers = {"Location": "ws://elsewhere.test/", "Retry-After": "77"}
+            return web.Response(status=status, text="<html>no</html>", headers=headers)
         socket = web.WebSocketResponse(max_msg_size=0, autoping=True)
         await socket.prepare(request)
         assert handler is not None
@@ -186,7 +199,16 @@ async def test_a_message_past_the_cap_ends_the_socket_and_not_the_memory() -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(404, Retired), (410, Retired), (401, Refused), (403, Refused), (503, VenueDown)]
+    ("status", "error"),
+    [
+        (404, Retired),
+        (410, Retired),
+        (401, Refused),
+        (403, RateLimited),
+        (418, Banned),
+        (429, RateLimited),
+        (503, VenueDown),
+    ],
 )
 async def test_a_handshake_that_is_answered_with_an_error_is_that_error(status: int, error: type[Exception]) -> None:
     async with served(status=status) as url:
@@ -194,6 +216,14 @@ async def test_a_handshake_that_is_answered_with_an_error_is_that_error(status: 
             await opened(f"{url}?listenKey={'k' * 64}", Heard())
         assert "k" * 64 not in str(caught.value)
         assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("status", [403, 418, 429])
+async def test_a_handshake_that_is_told_to_wait_says_how_long(status: int) -> None:
+    async with served(status=status) as url:
+        with pytest.raises(RateLimited) as caught:
+            await opened(url, Heard())
+        assert judge(caught.value, SystemClock().wall_ms()).wait_s == pytest.approx(77, abs=3)
 
 
 async def test_a_redirect_is_not_followed() -> None:
