@@ -29,10 +29,10 @@ from listenkey.core.gap import Gaps
 from listenkey.core.inputs import Input, Moment
 from listenkey.core.sockets import SocketView
 from listenkey.core.states import State
-from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
-from listenkey.core.verdict import Do, Verdict
+from listenkey.core.timing import CREDIBLE, Timing, renew_after_s, rotate_after_s
+from listenkey.core.verdict import Do, Verdict, says_no
 from listenkey.credentials import Secret
-from listenkey.errors import ListenKeyError, RateLimited, Retired, UsageError, VenueError
+from listenkey.errors import ListenKeyError, RateLimited, Retired, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
 
 FAILURES_UNTIL_NEW_POST: Final = 3
@@ -155,7 +155,7 @@ class Lifecycle:
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s
-        if valid_s is not None and 0 < valid_s < timing.key_valid_s:
+        if valid_s is not None and timing.key_valid_s * CREDIBLE < valid_s < timing.key_valid_s:
             # The answer promises less than the page: the earlier end wins, and renewing starts sooner.
             self.key_until_s = now.s + valid_s
             self._renew_at_s = now.s + min(renew_after_s(timing, now.draw), valid_s / 3)
@@ -316,8 +316,7 @@ class Lifecycle:
             wait_s = max(wait_s, verdict.wait_s)
             self.why = f"no socket yet: {verdict.error}"
         # A venue that says no to the socket, or says nothing again and again, may mean that the key is dead.
-        said_no = verdict is not None and isinstance(verdict.error, VenueError)
-        if said_no or self._failures % FAILURES_UNTIL_NEW_POST == 0:
+        if (verdict is not None and says_no(verdict.error)) or self._failures % FAILURES_UNTIL_NEW_POST == 0:
             why = self.why
             self._ask_for_key(now, None, max(wait_s, 0.001))
             self.why = why

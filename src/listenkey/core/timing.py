@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from listenkey import venue
+
+CREDIBLE: Final = 1 / 60
+"""
+Of a key's hour: an end nearer than this minute is our clock, not the venue's. One that shows local time in place of UTC
+is off by the very hour a key lives, and every key would be dead before its first renewal.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,18 @@ from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
-from listenkey.errors import Banned, RateLimited, Refused, Retired, UsageError, VenueDown
+from listenkey.errors import (
+    Banned,
+    Disconnected,
+    ListenKeyError,
+    ProtocolError,
+    RateLimited,
+    Refused,
+    Retired,
+    UsageError,
+    VenueDown,
+    VenueError,
+)
 from listenkey.items import GapClosed, GapOpened, Live
 from tests.unit.core.world import World
 
@@ -358,6 +369,35 @@ def test_a_stall_of_ours_does_not_kill_a_healthy_socket() -> None:
     world.now_s += 40  # nobody called us for 40 s; what came in waits in the system's buffer
     world.run(10)
     assert world.life.reconnects == 0
+
+
+@pytest.mark.parametrize("valid_for_s", [0.05, 1.0, -3600.0])
+def test_an_end_of_the_key_that_our_clock_makes_up_is_not_believed(valid_for_s: float) -> None:
+    world = World(latency_s=0.2)
+    world.valid_for_s = valid_for_s
+    world.start().run_until_live()
+    world.run(HOUR_S)
+    assert len(world.actions(do.CreateKey)) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [ProtocolError("the subscription was refused"), Disconnected(1008, "bad key"), VenueError(400)]
+)
+def test_a_venue_that_turns_a_dead_key_down_is_asked_for_another_at_once(error: ListenKeyError) -> None:
+    world = live()
+    opened = world._open
+
+    def refused(number: int, key: Secret) -> None:
+        if key == world.key:
+            opened(number, key)
+        else:
+            world.feed(on.SocketNotOpened(number, judge(error, 0)))
+
+    world._open = refused  # type: ignore[method-assign]
+    world.expire_key(told=False)
+    world.drop(1)
+    assert world.run_until_live() <= 2
+    assert len(world.actions(do.OpenSocket)) == 3, "the first, the one that is turned down, and the one of the new key"
 
 
 def test_a_gap_found_after_a_stall_begins_before_it() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from listenkey import errors
-from listenkey.core.verdict import BAN_WAIT_S, RATE_LIMIT_WAIT_S, RETIRED_WAIT_S, Do, judge
+from listenkey.core.verdict import BAN_WAIT_S, RATE_LIMIT_WAIT_S, RETIRED_WAIT_S, Do, judge, says_no
 
 NOW_MS = 1_795_000_000_000
 
@@ -35,3 +35,18 @@ NOW_MS = 1_795_000_000_000
 def test_each_error_asks_for_one_thing(error: errors.ListenKeyError, do: Do, wait_s: float) -> None:
     verdict = judge(error, NOW_MS)
     assert (verdict.do, verdict.wait_s, verdict.error) == (do, wait_s, error)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (errors.Refused(401), True),
+        (errors.ProtocolError("the subscription was refused: code 2"), True),
+        (errors.Disconnected(1008, "policy"), True),
+        (errors.Disconnected(None, "reset"), False),
+        (errors.TimedOut("opening", 5), False),
+        (errors.Unreachable("host", "refused"), False),
+    ],
+)
+def test_who_turned_a_socket_down(error: errors.ListenKeyError, said: bool) -> None:
+    assert says_no(error) is said

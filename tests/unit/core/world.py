@@ -29,6 +29,7 @@ class World:
     Attributes:
         down: Addresses that do not answer: "rest", "ws".
         deaf: Sockets that swallow pings and deliver nothing.
+        valid_for_s: What an answer to POST promises, by our own clock.
     """
 
     def __init__(self, timing: Timing | None = None, seed: int = 1, latency_s: float = 0.02) -> None:
@@ -39,6 +40,7 @@ class World:
         self.key: Secret | None = None
         self.key_until_s = 0.0
         self.keys = 0
+        self.valid_for_s = KEY_S
         self.sockets: dict[int, Secret] = {}
         self.cut_at_s: dict[int, float] = {}
         self.deaf: set[int] = set()
@@ -148,7 +150,7 @@ class World:
                 self.key = Secret(f"key {self.keys}")
             assert self.key is not None
             self.key_until_s = self.now_s + KEY_S
-            self.feed(on.KeyReady(self.key, KEY_S))
+            self.feed(on.KeyReady(self.key, self.valid_for_s))
 
     def _put(self, key: Secret) -> None:
         if "rest" in self.down:
