@@ -31,6 +31,9 @@ class Stream(Protocol):
     def take_ready(self, most: int) -> list[Item]:
         """Items that wait already."""
 
+    async def commit(self, seq: int) -> None:
+        """The reader is done with everything up to here."""
+
     def health(self) -> Health:
         """How it is."""
 
@@ -91,6 +94,12 @@ class BlockingUserStream:
         except StopAsyncIteration:
             return []
         return [first, *self._stream.take_ready(BATCH_MAX)]
+
+    def commit(self, seq: int) -> None:
+        """This reader is done with every item up to `seq`; see `UserStream.commit`."""
+        if not self._open:
+            raise UsageError("the stream is closed")
+        self._portal.call(self._stream.commit, seq)
 
     def health(self) -> Health:
         """How the stream is, now."""

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from listenkey.items import GapClosed, GapOpened, Live
 
 NOT_RECOVERED = "events in this span were not seen and were not asked for"
+NOT_RUNNING = "the process was not running"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """
+    What an earlier process left.
+
+    Attributes:
+        covered_until_ms: Until when the stream is known to be whole, or None where it has never been live.
+        open_from_ms: Where gaps begin that were told and not closed, oldest first.
+        why: What lies between then and now.
+    """
+
+    covered_until_ms: int | None = None
+    open_from_ms: tuple[int, ...] = ()
+    why: str = NOT_RUNNING
 
 
 class Gaps:
@@ -22,8 +41,24 @@ class Gaps:
         self.count = 0
         self.seconds = 0.0
         self.open_from_ms: int | None = None
+        self._inherited: tuple[int, ...] = ()
         self._notes: list[str] = []
         self._items: list[Live | GapOpened | GapClosed] = []
+
+    def resume(self, left: Resumed) -> None:
+        """
+        Go on from an earlier process: what happened since it last knew the stream to be whole was not seen.
+
+        A gap that it had told stays that gap; it is not told again.
+        """
+        if left.open_from_ms:
+            self.open_from_ms, *more = left.open_from_ms
+            self._inherited = tuple(more)
+            self._notes.append(left.why)
+        elif left.covered_until_ms is not None:
+            self.open_from_ms = left.covered_until_ms
+            self._items.append(GapOpened(0, "", left.covered_until_ms, left.why))
+        self.count += self.open_from_ms is not None
 
     def open(self, from_ms: int, why: str) -> None:
         """From `from_ms` on, events may be missing. Within an open gap this changes nothing."""
@@ -40,7 +75,9 @@ class Gaps:
             # The wall clock may have been set back meanwhile; a span is never negative.
             to_ms = max(from_ms, covered_from_ms)
             self.seconds += (to_ms - from_ms) / 1000
-            self._items.append(GapClosed(0, "", from_ms, to_ms, 0, (NOT_RECOVERED, *self._notes)))
+            for one_ms in (from_ms, *self._inherited):
+                self._items.append(GapClosed(0, "", one_ms, max(one_ms, to_ms), 0, (NOT_RECOVERED, *self._notes)))
+            self._inherited = ()
             self._notes.clear()
         self.ever_live = True
         self._items.append(Live(0, "", min(covered_from_ms, now_ms)))
