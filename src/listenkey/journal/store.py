@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from listenkey.core.gap import NOT_RUNNING, Resumed
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
@@ -26,16 +27,26 @@ from listenkey.journal.lock import Lock
 TAIL_ROWS: Final = 1000
 """So many rows at the end are compared with their seals whenever a journal is opened."""
 
-INSERTS: Final = (256, 64, 16, 4, 1)
-"""Rows an INSERT. One statement for many rows, because Python gives the GIL away and waits for it at each statement."""
+GROUP_ROWS_MAX: Final = 512
+"""Rows a commit. More make nothing faster and let each wait longer."""
+
+SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+"""Rows that a statement is prepared for; a group takes the next larger one and leaves places empty.
+
+One statement a group, because Python gives its lock away at each statement and may wait 5 ms to get it back while the
+event loop is busy. And a statement without BEGIN and COMMIT is a transaction of its own.
+"""
 
 _PLACES: Final = "(" + ",".join("?" * len(schema.COLUMNS)) + ")"
-_INSERT: Final = {count: "INSERT INTO items VALUES " + ",".join([_PLACES] * count) for count in INSERTS}  # noqa: S608 - places only
+_INSERT: Final = {
+    size: f"INSERT INTO items SELECT * FROM (VALUES {','.join([_PLACES] * size)}) WHERE column1 IS NOT NULL"  # noqa: S608 - places only
+    for size in SIZES
+}
 _KNOWN: Final = {
-    count: "WITH asked(symbol, trade_id) AS (VALUES " + ",".join(["(?,?)"] * count) + ") SELECT symbol, trade_id "  # noqa: S608 - places only
+    size: f"WITH asked(symbol, trade_id) AS (VALUES {','.join(['(?,?)'] * size)}) SELECT symbol, trade_id "  # noqa: S608 - places only
     "FROM asked WHERE EXISTS (SELECT 1 FROM items i WHERE i.symbol = asked.symbol AND i.trade_id = asked.trade_id) "
     "OR EXISTS (SELECT 1 FROM pruned_fills p WHERE p.symbol = asked.symbol AND p.trade_id = asked.trade_id)"
-    for count in INSERTS
+    for size in SIZES
 }
 _OPEN_GAPS: Final = (
     "SELECT from_ms FROM items o WHERE kind = 'gap_opened' AND NOT EXISTS "
@@ -44,7 +55,6 @@ _OPEN_GAPS: Final = (
 _TAIL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq DESC LIMIT {TAIL_ROWS}"  # noqa: S608 - our own names
 
 FillKey: TypeAlias = tuple[str, int]
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -64,6 +74,7 @@ class Store:
         last_seq: The newest item that is durable.
         chain: Its chain.
         skip: Items that were lost at the end before this process; the next row says so.
+        has_pruned: Whether retention has ever taken fills away, which the index on items then doesn't know.
     """
 
     def __init__(self, path: Path, account: str) -> None:
@@ -72,6 +83,7 @@ class Store:
         self.last_seq = 0
         self.chain = BEGINNING
         self.skip = 0
+        self.has_pruned = False
         self._lock: Lock | None = None
         self._connection: sqlite3.Connection | None = None
         self._may_hold_more = False
@@ -114,28 +126,41 @@ class Store:
 
     def known_fills(self, keys: Collection[FillKey]) -> set[FillKey]:
         """Which of these fills are in the journal, or were until retention took them away."""
-        known: set[FillKey] = set()
-        for count, some in _portions(list(keys)):
-            places = [value for key in some for value in key]
-            known.update(self._opened.execute(_KNOWN[count], places))
-        return known
+        statement, places = _filled(_KNOWN, list(keys), 2)
+        return set(self._opened.execute(statement, places))
 
     def write(self, group: Group) -> None:
-        """Commit a group. When this returns, it is on the disk."""
+        """
+        Commit a group. When this returns, it is on the disk.
+
+        Raises:
+            sqlite3.IntegrityError: A fill among the rows is in the journal already; nothing was written.
+            sqlite3.Error: It is not known what was written.
+        """
+        if group.rows and group.covered_ms is None and not group.cursors and not self._may_hold_more:
+            self._opened.execute(*_filled(_INSERT, group.rows, len(schema.COLUMNS)))
+        else:
+            self._write_all(group)
+        self._may_hold_more = False
+        if group.rows:
+            self.last_seq, self.chain, self.skip = group.rows[-1][0], group.rows[-1][-1], 0
+        if group.covered_ms is not None:
+            self._note_reached()
+
+    def _write_all(self, group: Group) -> None:
         with self._transaction() as connection:
             if self._may_hold_more:
                 # The commit that failed may have reached the file all the same; nobody was told of it.
                 connection.execute("DELETE FROM items WHERE seq > ?", (self.last_seq,))
-            for count, rows in _portions(group.rows):
-                connection.execute(_INSERT[count], [value for row in rows for value in row])
+            if group.rows:
+                connection.execute(*_filled(_INSERT, group.rows, len(schema.COLUMNS)))
             if group.covered_ms is not None:
                 facts.set_fact(connection, facts.COVERED_MS, group.covered_ms)
             for name, seq in group.cursors.items():
                 facts.set_cursor(connection, name, seq)
-        self._may_hold_more = False
-        if group.rows:
-            self.last_seq, self.chain, self.skip = group.rows[-1][0], group.rows[-1][-1], 0
-            assert self._lock is not None
+
+    def _note_reached(self) -> None:
+        if self._lock is not None and self.last_seq:
             self._lock.note_reached(self.last_seq)
 
     def prune(self, through_seq: int) -> None:
@@ -154,6 +179,7 @@ class Store:
             connection.execute("DELETE FROM items WHERE seq <= ?", (anchor_seq,))
             facts.set_fact(connection, facts.ANCHOR_SEQ, anchor_seq)
             facts.set_fact(connection, facts.ANCHOR_CHAIN, anchor_chain)
+        self.has_pruned = True
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -191,6 +217,7 @@ class Store:
 
     def close(self) -> None:
         """Move the log into the file, and let go of both; another process may write."""
+        self._note_reached()
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()  # the last connection checkpoints and takes the log away
@@ -206,10 +233,14 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it, or nothing and an error; after an error the owner gives the connection up."""
+        """All of it, or nothing and an error; after an error of the disk the owner gives the connection up."""
         connection = self._opened
         connection.execute("BEGIN IMMEDIATE")
-        yield connection
+        try:
+            yield connection
+        except sqlite3.IntegrityError:
+            connection.execute("ROLLBACK")
+            raise
         connection.execute("COMMIT")
 
     def _make_tables(self) -> None:
@@ -245,6 +276,7 @@ class Store:
         anchor_seq, anchor_chain = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
         assert isinstance(anchor_seq, int)
         assert isinstance(anchor_chain, bytes)
+        self.has_pruned = anchor_seq > 0
         self.last_seq, self.chain = (rows[-1][0], rows[-1][-1]) if rows else (anchor_seq, anchor_chain)
         # A number is never used twice: whoever has read the lost items would take the new ones for the old.
         self.skip = max(0, self._lock.reached() - self.last_seq)
@@ -260,10 +292,9 @@ class Store:
         return Resumed(max(covered_ms, row[0]) if row else covered_ms, open_from_ms, why)
 
 
-def _portions(values: Sequence[T]) -> Iterator[tuple[int, Sequence[T]]]:
-    """Cut into pieces of the sizes that statements are prepared for, largest first."""
-    at = 0
-    for count in INSERTS:
-        while len(values) - at >= count:
-            yield count, values[at : at + count]
-            at += count
+def _filled(statements: Mapping[int, str], values: Sequence[Sequence[object]], width: int) -> tuple[str, list[object]]:
+    """The statement of the next size, and its places: the values, and nothing for the rest."""
+    size = SIZES[(len(values) - 1).bit_length()]
+    places = list(chain.from_iterable(values))
+    places.extend([None] * ((size - len(values)) * width))
+    return statements[size], places

@@ -25,13 +25,10 @@ from listenkey.journal.chain import seal
 from listenkey.journal.database import as_ours
 from listenkey.journal.retention import Retention
 from listenkey.journal.rows import fill_key, told_values, update_values
-from listenkey.journal.store import FillKey, Group, Store
+from listenkey.journal.store import GROUP_ROWS_MAX, FillKey, Group, Store
 
 log = logging.getLogger("listenkey")
 T = TypeVar("T")
-
-GROUP_ROWS_MAX: Final = 512
-"""Rows a commit. More make nothing faster and let each wait longer: 10 rows a commit give 50,000 a second already."""
 
 NOTE_EVERY_S: Final = 1.0
 """How often it is written down until when the stream was whole, and how far a reader has come by itself."""
@@ -219,8 +216,7 @@ class Writer:
             group.cursors[self._consumer] = cursor
         if not entries and group.covered_ms is None and not group.cursors:
             return False
-        numbered = self._safely(lambda: self._number(entries, group))
-        self._safely(lambda: self._store.write(group))
+        numbered = self._safely(lambda: self._write(entries, group))
         self._noted(group, due=due)
         self._report(
             Committed(
@@ -249,15 +245,32 @@ class Writer:
         if due:
             self._note_at_s = time.monotonic() + NOTE_EVERY_S
 
-    def _number(self, entries: list[Entry], group: Group) -> _Numbered:
-        """Give each entry its number and its row; fills that the journal has get none."""
-        keys = [fill_key(entry.event) if isinstance(entry, Arrived) else None for entry in entries]
-        asked = {key for key in keys if key is not None}
-        known = self._store.known_fills(asked) if asked else set()
+    def _write(self, entries: list[Entry], group: Group) -> _Numbered:
+        """
+        Number the entries and commit them.
+
+        Fills that come twice are rare, so the index is asked by writing; only where it says no are they looked up.
+        """
+        if not self._store.has_pruned:
+            numbered = self._number(entries, group, set())
+            try:
+                self._store.write(group)
+            except sqlite3.IntegrityError:
+                pass
+            else:
+                return numbered
+        asked = {key for entry in entries if isinstance(entry, Arrived) and (key := fill_key(entry.event)) is not None}
+        numbered = self._number(entries, group, self._store.known_fills(asked) if asked else set())
+        self._store.write(group)
+        return numbered
+
+    def _number(self, entries: list[Entry], group: Group, known: set[FillKey]) -> _Numbered:
+        """Give each entry its number and its row; fills that are known, or double among them, get none."""
         numbered = _Numbered(group)
         group.rows.clear()
         seq, chain, skipped = self._store.last_seq, self._store.chain, self._store.skip or None
-        for entry, key in zip(entries, keys, strict=True):
+        for entry in entries:
+            key = fill_key(entry.event) if isinstance(entry, Arrived) else None
             if key is not None and self._is_double(key, known):
                 numbered.duplicates += 1
                 continue
