@@ -60,6 +60,7 @@ THIRD_PARTIES: Final = {
     "cryptography": {"wire", NEIGHBOUR},
     "msgspec": {"events", "items", "health", "journal", "wire", "core", "opener", "cli", NEIGHBOUR},
     "picows": {"transport"},
+    "pyarrow": {"cli"},
     "pytest": {"testing"},
     "pytest_asyncio": {"testing"},
     "rich": {"cli"},
