@@ -13,7 +13,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.core.actions": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.health": "tests/unit/test_stream.py: values only",
-    "listenkey.journal.base": "tests/unit/journal/test_memory.py: a protocol",
+    "listenkey.journal.base": "tests/contract/test_journals.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",
     "listenkey.sandbox.black_scholes": "tests/sandbox/test_pricing.py: the formula alone says little",
     "listenkey.sandbox.exchange": "tests/sandbox/test_trading.py: the front of the world; trading is how it is reached",

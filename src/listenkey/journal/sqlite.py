@@ -100,6 +100,7 @@ class SqliteJournal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._finished: asyncio.Future[None] | None = None
         self._ended = False
+        self._closed = False
         self._error: BaseException | None = None
 
     # --- life ----------------------------------------------------------------------------------------------------
@@ -164,6 +165,7 @@ class SqliteJournal:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        self._closed = True
         self._durable_seq = self._window_end  # what is only in the file is read from there
 
     async def _finishes(self, within_s: float) -> bool:
@@ -259,7 +261,7 @@ class SqliteJournal:
 
     @property
     def _has_finished(self) -> bool:
-        return self._finished is None or self._finished.done()
+        return self._closed or self._finished is None or self._finished.done()
 
     def _done_with_read(self) -> None:
         if self._auto_commit:

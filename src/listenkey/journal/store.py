@@ -44,7 +44,7 @@ _INSERT: Final = {
 }
 _KNOWN: Final = {
     size: f"WITH asked(symbol, trade_id) AS (VALUES {','.join(['(?,?)'] * size)}) SELECT symbol, trade_id "  # noqa: S608 - places only
-    "FROM asked WHERE EXISTS (SELECT 1 FROM items i WHERE i.symbol = asked.symbol AND i.trade_id = asked.trade_id) "
+    "FROM asked WHERE EXISTS (SELECT 1 FROM items i WHERE i.symbol = asked.symbol AND i.trade_id = asked.trade_id AND i.seq <= ?) "
     "OR EXISTS (SELECT 1 FROM pruned_fills p WHERE p.symbol = asked.symbol AND p.trade_id = asked.trade_id)"
     for size in SIZES
 }
@@ -125,9 +125,13 @@ class Store:
         return facts.cursors(self._opened).get(name)
 
     def known_fills(self, keys: Collection[FillKey]) -> set[FillKey]:
-        """Which of these fills are in the journal, or were until retention took them away."""
+        """
+        Which of these fills are in the journal, or were until retention took them away.
+
+        What a failed commit may have left does not count: it is written anew.
+        """
         statement, places = _filled(_KNOWN, list(keys), 2)
-        return set(self._opened.execute(statement, places))
+        return set(self._opened.execute(statement, [*places, self.last_seq]))
 
     def write(self, group: Group) -> None:
         """

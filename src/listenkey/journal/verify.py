@@ -138,7 +138,7 @@ def _rows(connection: sqlite3.Connection, look: _Look) -> None:
     try:
         for row in connection.execute(_ALL):
             if problem := _wrong(row, look):
-                look.found(problem, look.last_seq + 1 if "missing" in problem else row[0])
+                look.found(problem, look.last_seq + 1)
                 return
             look.items += 1
             look.first_seq = look.first_seq or row[0]

@@ -242,7 +242,7 @@ class Writer:
         for seq in group.cursors.values():
             self._cursor_written = seq
             self._cursor_urgent = self._cursor > seq and self._cursor_urgent
-        if due:
+        if due and (group.covered_ms is not None or group.cursors):
             self._note_at_s = time.monotonic() + NOTE_EVERY_S
 
     def _write(self, entries: list[Entry], group: Group) -> _Numbered:
