@@ -129,10 +129,9 @@ async def test_what_finds_no_room_is_told_as_a_gap_in_its_place(kind: str, tmp_p
     # Nothing was read and the loop has not run, so no journal can have made room.
     assert 0 < journal.dropped < count
     journal.end(None)
-    items: list[Item] = []
+    items = await take(journal, journal.backlog)
     with pytest.raises(StopAsyncIteration):
-        while True:
-            items.append(await journal.next())
+        await journal.next()
     kept = [item.event.trade_id for item in items if isinstance(item, Update)]  # type: ignore[union-attr]
     (opened,) = [item for item in items if isinstance(item, GapOpened)]
     (closed,) = [item for item in items if isinstance(item, GapClosed)]

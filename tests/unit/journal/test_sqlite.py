@@ -212,7 +212,7 @@ async def test_a_consumer_goes_on_after_what_it_committed(path: Path) -> None:
 async def test_a_new_consumer_reads_everything_and_a_reader_without_a_name_what_comes(path: Path) -> None:
     await written(path, [fill(1)])
     for options, first in (({"consumer": "new"}, 1), ({"after": 1}, 2), ({}, 3)):
-        made = journal(path, **options)  # type: ignore[arg-type]
+        made = journal(path, **options)
         await made.open()
         if first == 3:
             append(made, fill(2))
@@ -248,7 +248,7 @@ async def test_what_cant_be_committed_is_a_mistake(path: Path) -> None:
     await named.aclose()
     for options in ({"auto_commit": True}, {"consumer": ""}):
         with pytest.raises(UsageError, match="name"):
-            journal(path, **options)  # type: ignore[arg-type]
+            journal(path, **options)
 
 
 async def test_a_cursor_beyond_the_journal_is_told(path: Path) -> None:
@@ -332,10 +332,14 @@ async def test_what_is_old_goes_when_it_was_read(path: Path) -> None:
     wall.ms += 2 * 86_400_000
     append(made, greeks(9), at_ms=wall.ms)
     await take(made, 3)
-    made._writer._prune_at_s = 0.0
-    made._writer._wake.set()
     reader = JournalReader(path)
-    await until(lambda: [item.seq for item in reader.read(0)] == [4, 5, 6])
+
+    def gone() -> bool:
+        made._writer._prune_at_s = 0.0  # it would look again in half a minute
+        made._writer._wake.set()
+        return [item.seq for item in reader.read(0)] == [4, 5, 6]
+
+    await until(gone)
     reader.close()
     assert [item.seq for item in await take(made, 3)] == [4, 5, 6]
     await made.aclose()

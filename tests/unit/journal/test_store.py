@@ -74,8 +74,8 @@ def test_a_fill_is_not_written_twice_and_the_store_goes_on(store: Store, path: P
 
 
 def test_gaps_that_were_not_closed_are_left_to_the_next(store: Store, path: Path) -> None:
-    told = [GapOpened(1, ACCOUNT, 5, "a"), GapOpened(2, ACCOUNT, 3, "b"), GapClosed(3, ACCOUNT, 5, 6, 0)]
-    told += [GapOpened(4, ACCOUNT, 9, "c")]
+    told: list[GapOpened | GapClosed] = [GapOpened(1, ACCOUNT, 5, "a"), GapOpened(2, ACCOUNT, 3, "b")]
+    told += [GapClosed(3, ACCOUNT, 5, 6, 0), GapOpened(4, ACCOUNT, 9, "c")]
     chain, made = store.chain, []
     for item in told:
         made.append(seal(told_values(item, AT_MS), chain))
@@ -117,7 +117,7 @@ def test_a_damaged_end_is_not_written_on(damage: str, store: Store, path: Path) 
     store.write(group(*rows([fill(1), fill(2), fill(3)], store)))
     store.close()
     change(path, damage)
-    with pytest.raises(Corrupt, match="item [23]"):
+    with pytest.raises(Corrupt, match=r"item [23]"):
         Store(path, ACCOUNT).open()
 
 
