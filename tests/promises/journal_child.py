@@ -36,7 +36,7 @@ async def main(path: Path, first: int) -> None:
     number = max(1, first - AGAIN)
     given = 0
     while True:
-        for number in range(number, number + BATCH):  # noqa: B020, PLW2901 - goes on where it stopped
+        for number in range(number, number + BATCH):  # noqa: B020 - goes on where it stopped
             raw = FILL % (number, number)
             event = read_payload(raw)
             assert not isinstance(event, Unreadable)

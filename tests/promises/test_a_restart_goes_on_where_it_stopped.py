@@ -159,6 +159,6 @@ async def test_the_file_holds_no_key(binance_options_sandbox: LocalSandbox, tmp_
         await asyncio.to_thread(sandbox.burst, 1)
         await until(made, lambda items: len(fills(items)) == 1)
     assert len(set(secrets)) == 2
-    held = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    held = b"".join(await asyncio.to_thread(lambda: [one.read_bytes() for one in tmp_path.iterdir()]))
     for secret in (sandbox.api_key, sandbox.api_secret, *secrets):
         assert secret.encode() not in held
