@@ -1,1 +1,1 @@
-"""Measurements of this library and of its peers; run from the root of the repository."""
+"""Measurements. `make peers` and `make bench` run them; none of them is part of the tests."""

@@ -109,12 +109,11 @@ def explore() -> Edges:
                 after.heard(number, moment)
             after.handle(happened, moment)
             edges[life.state, type(happened)].add(after.state)
-            if not heard and isinstance(happened, on.TimerDue):
-                at_s = be_silent(after, at_s, edges)
+            after_s = be_silent(after, at_s, edges) if isinstance(happened, on.TimerDue) and not heard else at_s
             after.take_actions(), after.take_items()
             if situation(after) not in seen:
                 seen.add(situation(after))
-                waiting.append((after, at_s))
+                waiting.append((after, after_s))
     return edges
 
 

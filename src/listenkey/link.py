@@ -59,6 +59,8 @@ class Link:
         self._attached = False
         self._request_id: int | None = None
         self._acknowledged: asyncio.Future[None] | None = None
+        self._ended: Disconnected | None = None
+        self._unwanted = False
 
     async def open(self, connect: Connect, attachment: Attachment, timeout_s: float) -> None:
         """
@@ -74,10 +76,14 @@ class Link:
                 self._socket = await connect(
                     attachment.url, self._on_message, self._on_heard, self._on_pong, self._on_lost, timeout_s=timeout_s
                 )
-                if attachment.request is not None:
+                if self._unwanted:
+                    self._ended = Disconnected(None, "given up while it was opening")
+                if attachment.request is not None and self._ended is None:
                     self._request_id = attachment.request_id
                     self._socket.send_text(attachment.request)
                     await self._acknowledged
+                if self._ended is not None:
+                    raise self._ended  # while we connected, or right behind the answer; nobody would say so again
                 self._attached = True
         except TimeoutError:
             self.abort()
@@ -97,12 +103,14 @@ class Link:
     def abort(self) -> None:
         """Drop the socket at once."""
         self._attached = False  # what is heard of it from now on is no news
+        self._unwanted = True
         if self._socket is not None:
             self._socket.abort()
 
     def close(self) -> None:
         """Say goodbye and hang up."""
         self._attached = False
+        self._unwanted = True
         if self._socket is not None:
             self._socket.close()
 
@@ -136,8 +144,9 @@ class Link:
             self._owner.pong_came(self.number, number, self._clock.now_s() - sent.sent_s)
 
     def _on_lost(self, reason: Disconnected) -> None:
+        self._ended = reason
         waiting = self._acknowledged
-        if waiting is not None and not waiting.done():
+        if waiting is not None and not waiting.done() and self._request_id is not None:
             waiting.set_exception(reason)
         elif self._attached:
             self._attached = False

@@ -18,7 +18,7 @@ from listenkey.clock import Clock, SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle, State
-from listenkey.core.merge import Merge
+from listenkey.core.merge import Held, Merge
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, fingerprint
@@ -101,10 +101,10 @@ class UserStream:
         close_key_on_exit: bool = False,
     ) -> None:
         self._credentials = Credentials.of(api_key, api_secret, private_key)
-        self.venue = _venue(venue)
+        self.venue: Venue = _venue(venue)
         for url in (self.venue.rest_url, self.venue.ws_url):
             address.check(url)
-        self.account = account or fingerprint(api_key)
+        self.account: str = account or fingerprint(api_key)
         self._close_key_on_exit = close_key_on_exit
         self._clock: Clock = SystemClock()
         self._random = random.Random()
@@ -284,7 +284,7 @@ class UserStream:
                     self._perform(action)
                 self._tell(self._life.take_items())
         except Exception as error:  # noqa: BLE001 - the top of everything: a bug must reach the reader, not a log
-            self._journal.end(error)
+            self._crash(error)
         finally:
             self._feeding = False
         if self._life.state is State.ENDED:
@@ -334,7 +334,7 @@ class UserStream:
                 self._drop_link(number, politely=True)
             case do.Follow(number):
                 for held in self._merge.follow(number):
-                    self._deliver(held.event, held.raw, held.received_ms)
+                    self._deliver(number, held)
 
     def _drop_link(self, number: int, *, politely: bool) -> None:
         self._merge.forget(number)
@@ -350,15 +350,24 @@ class UserStream:
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._journal.end(error)  # a bug: the reader must see it
+            self._crash(error)
+
+    def _crash(self, error: BaseException) -> None:
+        """A bug of ours: the reader gets it, and nothing goes on behind its back."""
+        self._journal.end(error)
+        self._life.handle(on.StopAsked(), self._moment())
+        for link in self._links.values():
+            link.abort()
+        self._links.clear()
 
     async def _create_key(self, action: do.CreateKey) -> None:
         assert self._keys is not None
         try:
             grant = await self._keys.create(action.stale)
         except ListenKeyError as error:
-            log.warning("stream %s: no listen key: %s", self.account, error)
             self._feed(on.KeyNotReady(judge(error, self._clock.wall_ms())))
+            if self._life.state is not State.ENDED:  # else the reader gets the error itself
+                log.warning("stream %s: no listen key: %s", self.account, error)
         else:
             self._feed(on.KeyReady(grant.key, grant.valid_for_s))
 
@@ -379,9 +388,10 @@ class UserStream:
         try:
             await link.open(connect, attachment, self._life.timing.open_timeout_s)
         except ListenKeyError as error:
-            log.warning("stream %s: no socket: %s", self.account, error)
             self._drop_link(action.socket, politely=False)
             self._feed(on.SocketNotOpened(action.socket, judge(error, self._clock.wall_ms())))
+            if self._life.state is not State.ENDED:
+                log.warning("stream %s: no socket: %s", self.account, error)
         else:
             self._feed(on.SocketAttached(action.socket))
 
@@ -391,9 +401,7 @@ class UserStream:
         """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
         received_ms = self._clock.wall_ms()
         if self._merge.admit(link, event, raw, received_ms):
-            self._deliver(event, raw, received_ms)
-            if self._life.needs_proof and not isinstance(event, ListenKeyExpired):
-                self._feed(on.EventCame(link))
+            self._deliver(link, Held(event, raw, received_ms))
         elif self._merge.overfull(link):
             self._drop_link(link, politely=False)
             self._feed(on.SocketLost(link, "too much came before this socket's turn"))
@@ -404,12 +412,20 @@ class UserStream:
             if event.type in LEAVING_EVENTS:
                 self._feed(on.VenueLeaving(link))
 
-    def _deliver(self, event: Event, raw: bytes, received_ms: int) -> None:
+    def _deliver(self, link: int, came: Held) -> None:
+        event, raw, received_ms = came
+        # That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows.
+        proves = not isinstance(event, ListenKeyExpired | UnknownEvent)
+        if proves and self._life.needs_proof:
+            # The event proves the key, so "live since" is told before it.
+            self._life.handle(on.EventCame(link), self._moment())
+            self._journal.append_told(self._life.take_items())
         self._events += 1
         if isinstance(event, OrderTradeUpdate) and event.is_fill:
             self._fills += 1
         self._last_event_ms = received_ms
-        self._life.event_came(received_ms)
+        if proves:
+            self._life.event_came(received_ms, self._clock.now_s())
         self._journal.append_event(event, raw, received_ms)
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:

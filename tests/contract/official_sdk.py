@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections import Counter
@@ -24,11 +25,16 @@ PRICE = 25.0
 
 
 def say(**what: Any) -> None:
-    print(json.dumps(what), flush=True)
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def unlike(value: object, at: str = "") -> Iterator[str]:
-    """Where an answer is not what the SDK's models declare: `-a.b` is missing, `+a.b` is not declared."""
+    """
+    Where an answer is not what the SDK's models declare: `-a.b` is missing, `+a.b` is not declared.
+
+    Of rows in a list and of events the SDK drops what it does not declare, so there only the first can be seen.
+    """
     if isinstance(value, list):
         for each in value:
             yield from unlike(each, f"{at}[]")
@@ -51,18 +57,27 @@ class Stream:
         self.unlike: set[str] = set()
 
     def message(self, got: Any) -> None:
+        """Counts by the model the SDK chose; a `dict` is an event that it could not read."""
         event = got.actual_instance
-        self.events[event.e] += 1
-        self.unlike.update(f"{where[0]}{event.e}{where[1:]}" for where in unlike(event))
-        if event.e == "ORDER_TRADE_UPDATE" and event.o.x == "TRADE":
+        name = type(event).__name__
+        self.events[name] += 1
+        self.unlike.update(f"{where[0]}{name}{where[1:]}" for where in unlike(event))
+        if name == "OrderTradeUpdate" and event.o.x == "TRADE":
             say(fill=[event.o.s, event.o.t])
+
+    def error(self, error: object) -> None:
+        self.events[f"error {type(error).__name__}"] += 1
 
 
 def client(name: str) -> Any:
     """The SDK for one account, pointed to the sandbox and otherwise as it comes."""
-    keys = {"api_key": os.environ[f"{name}_API_KEY"], "api_secret": os.environ[f"{name}_API_SECRET"]}
     return DerivativesTradingOptions(
-        config_rest_api=ConfigurationRestAPI(**keys, base_path=os.environ["REST_URL"], timeout=10_000),
+        config_rest_api=ConfigurationRestAPI(
+            api_key=os.environ[f"{name}_API_KEY"],
+            api_secret=os.environ[f"{name}_API_SECRET"],
+            base_path=os.environ["REST_URL"],
+            timeout=10_000,
+        ),
         config_ws_streams=ConfigurationWebSocketStreams(stream_url=os.environ["WS_URL"]),
     )
 
@@ -138,17 +153,19 @@ def ask(api: Any) -> None:
 
 
 async def main() -> None:
+    logging.disable()  # It logs listen keys; what goes wrong comes to `Stream.error` as well.
     ours, theirs = client("ALICE"), client("BOB")
     api, streams, seen = ours.rest_api, ours.websocket_streams, Stream()
     listen_key = (await asyncio.to_thread(api.start_user_data_stream)).data().listen_key
-    connection = await streams.create_connection()
+    await streams.create_connection()
     handle = await streams.user_data(listen_key)
     handle.on("message", seen.message)
+    streams.on_connection("error", seen.error)
     say(streaming=True)
     parts: dict[str, Callable[[], None]] = {"trade": lambda: trade(api, theirs.rest_api), "ask": lambda: ask(api)}
     while part := (await asyncio.to_thread(sys.stdin.readline)).strip():
         await asyncio.to_thread(parts[part])
-    await streams.close_connection(connection)
+    await streams.close_connection()
     say(events=seen.events, unlike=sorted(seen.unlike))
 
 

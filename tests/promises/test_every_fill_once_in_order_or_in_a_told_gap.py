@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from listenkey import ListenKeyExpired, Live, Update, UserDataStreamsApi
+from listenkey import GapClosed, GapOpened, ListenKeyExpired, Live, Update, UserDataStreamsApi
 from listenkey.core.timing import Timing
 from listenkey.testing import LocalSandbox
 from tests.promises.reader import Reader, reading
@@ -208,3 +208,18 @@ async def test_the_socket_is_kept_while_rest_is_banned(binance_options_sandbox: 
         assert reader.fills() == binance_options_sandbox.fills()
         assert reader.gaps() == []
         assert reader.stream.health().last_renewal_ok is False
+
+
+async def test_an_event_that_proves_the_key_comes_after_the_live_it_proves(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with reading(binance_options_sandbox) as reader:
+        binance_options_sandbox.fault("hang_http")  # so that no PUT can prove it
+        binance_options_sandbox.fault("drop_sockets")
+        await reader.until(lambda: len(reader.of(GapOpened)) == 1)
+        while len(reader.of(Live)) < 2:
+            await burst(binance_options_sandbox, 1)
+        await reader.until_fills(1)
+        kinds = [type(item) for item in reader.items[1:4]]
+        assert kinds == [GapOpened, GapClosed, Live]
+        binance_options_sandbox.clear_faults()

@@ -52,6 +52,9 @@ def test_one_account_only() -> None:
     assert faults.peek("mute", T0, "alice")
     assert not faults.peek("mute", T0, "bob")
     assert not faults.peek("mute", T0, None)
+    faults.put("drop_event", {"account": "alice"}, T0)
+    assert not faults.strike("drop_event", T0, "bob")
+    assert faults.strike("drop_event", T0, "alice")
 
 
 def test_facts_narrow_it() -> None:

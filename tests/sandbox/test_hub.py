@@ -193,6 +193,12 @@ def test_more_than_ten_messages_a_second_end_the_connection() -> None:
     scene.hub.receive_pong(sid, T0 + 1_999)
     assert scene.actions(sid) == [Close(1008, "Too many requests")]
     assert scene.hub.sockets() == []
+    for _ in range(2):
+        assert scene.limits.connect("127.0.0.1", T0 + 2_000).http_status == 200
+        again = scene.open("/private/stream")
+        for _ in range(11):
+            scene.hub.receive_pong(again, T0 + 2_000)
+    assert scene.limits.connect("127.0.0.1", T0 + 2_000).http_status == 418
 
 
 def test_pings_and_the_pong_that_must_come() -> None:

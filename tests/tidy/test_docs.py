@@ -63,7 +63,14 @@ def unlisted_decisions(index: str, names: Collection[str]) -> list[str]:
 
 
 def undocumented_commands(commands: Collection[str], words: str) -> list[str]:
-    return sorted(command for command in commands if not re.search(rf"\blistenkey {re.escape(command)}\b", words))
+    """Commands that no page names, be it one by one or as `listenkey key start|close`."""
+
+    def named(command: str) -> bool:
+        *groups, last = command.split()
+        siblings = r"(?:[a-z-]+\\?\|)*"
+        return bool(re.search(rf"\blistenkey {' '.join([*groups, siblings])}{last}\b", words))
+
+    return sorted(command for command in commands if not named(command))
 
 
 def command_paths() -> list[str]:
@@ -138,3 +145,4 @@ def test_a_broken_link_is_found() -> None:
 def test_a_decision_or_command_left_out_is_found() -> None:
     assert unlisted_decisions("[x](0001-x.md)", ["0001-x.md", "0002-y.md"]) == ["0002-y.md"]
     assert undocumented_commands(["tail", "key start"], "run `listenkey tail`; listenkey keyboard") == ["key start"]
+    assert undocumented_commands(["key a", "key c", "key d"], r"listenkey key a\|b\|c") == ["key d"]

@@ -31,7 +31,6 @@ ROOMS: Final = {
     "portal": HANDS,
     "rest": ONE,
     "opener": ONE,
-    "keys": ONE,
     "link": ONE,
     "stream": ONE,
     "blocking": ONE,
@@ -58,6 +57,7 @@ THIRD_PARTIES: Final = {
     "aiohttp": {"transport", NEIGHBOUR},
     "click": {"cli"},
     "cryptography": {"wire", NEIGHBOUR},
+    "keyring": {"cli"},
     "msgspec": {"events", "items", "health", "journal", "wire", "core", "opener", "cli", NEIGHBOUR},
     "picows": {"transport"},
     "pyarrow": {"cli"},
@@ -226,7 +226,7 @@ def test_a_clock_in_the_core_is_found() -> None:
         {
             "listenkey.core.gap": "import asyncio.queues\nfrom datetime import datetime\nx = datetime.now()",
             "listenkey.wire.frames": "import urllib.parse\nfrom urllib.request import urlopen",
-            "listenkey.sandbox.book": "import random\nrng = random.Random(1)\nx = random.random()",
+            "listenkey.sandbox.trading.book": "import random\nrng = random.Random(1)\nx = random.random()",
             "listenkey.sandbox.server": "import asyncio",
             "listenkey.clock": "import time",
         }
@@ -235,7 +235,7 @@ def test_a_clock_in_the_core_is_found() -> None:
         "listenkey.core.gap imports asyncio.queues",
         "listenkey.core.gap asks datetime.now",
         "listenkey.wire.frames imports urllib.request",
-        "listenkey.sandbox.book asks random.random",
+        "listenkey.sandbox.trading.book asks random.random",
     }
 
 

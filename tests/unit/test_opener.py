@@ -9,8 +9,11 @@ import pytest
 
 from listenkey import opener
 from listenkey.clock import SystemClock
+from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
+from listenkey.errors import KeyUnknown, RateLimited
 from listenkey.opener import ListenKeys
+from listenkey.rest import AsyncUserDataStreamsApi
 from listenkey.testing import LocalSandbox
 from listenkey.venue import PRODUCTION, Attach
 
@@ -45,6 +48,46 @@ async def test_one_renewal_serves_all_who_need_it(binance_options_sandbox: Local
     assert all(proof_s >= since_s for proof_s in proofs)
     await keys.renew(grant.key, CLOCK.now_s())
     assert count(binance_options_sandbox, "PUT") == 2, "a later need is not served by an earlier renewal"
+    await keys.release()
+
+
+async def test_a_renewal_of_another_program_s_key_is_none_of_ours(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault("expire_key_silently")
+    async with AsyncUserDataStreamsApi(binance_options_sandbox.api_key, binance_options_sandbox.rest_url) as stranger:
+        theirs = await stranger.options_create_listen_key_v1()
+    with pytest.raises(KeyUnknown):  # PUT alone succeeds: it prolongs theirs
+        await keys.renew(grant.key, CLOCK.now_s())
+    assert (await keys.create(grant.key)).key == Secret(theirs.listen_key)
+    await keys.release()
+
+
+async def test_a_stream_that_still_has_the_key_before_is_told(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault("expire_key_silently")
+    assert (await keys.create(grant.key)).key != grant.key
+    with pytest.raises(KeyUnknown):
+        await keys.renew(grant.key, CLOCK.now_s())
+    await keys.release()
+
+
+@pytest.mark.parametrize(("kind", "params"), [("ban", {"seconds": 600}), ("rate_limit", {"retry_after": 600})])
+async def test_nothing_is_asked_while_the_venue_wants_silence(
+    binance_options_sandbox: LocalSandbox, kind: str, params: dict[str, int]
+) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault(kind, **params)
+    with pytest.raises(RateLimited):
+        await keys.renew(grant.key, CLOCK.now_s())
+    before = binance_options_sandbox.meters()["requests"]
+    for ask in (lambda: keys.create(None), lambda: keys.renew(grant.key, CLOCK.now_s())):
+        with pytest.raises(RateLimited) as refused:
+            await ask()
+        assert 590 < judge(refused.value, CLOCK.wall_ms()).wait_s <= 601  # the answer's Date has whole seconds
+    assert binance_options_sandbox.meters()["requests"] == before
     await keys.release()
 
 

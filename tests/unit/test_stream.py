@@ -7,7 +7,8 @@ import logging
 
 import pytest
 
-from listenkey import Live, UserStream, Venue
+from listenkey import Live, Update, UserStream, Venue
+from listenkey.core import inputs as on
 from listenkey.core.timing import Timing
 from listenkey.errors import Refused, Retired, UsageError
 from listenkey.testing import LocalSandbox
@@ -81,6 +82,18 @@ async def test_closing_ends_the_iteration_and_keeps_the_key(binance_options_sand
     assert "DELETE" not in str(binance_options_sandbox.meters()["requests"])
 
 
+async def test_a_server_that_says_it_leaves_proves_no_key(binance_options_sandbox: LocalSandbox) -> None:
+    async with stream(binance_options_sandbox) as opened:
+        proven_ms = 0
+        async for item in opened:
+            if isinstance(item, Live):
+                proven_ms = opened._life._proof_ms
+                binance_options_sandbox.fault("server_shutdown")
+            elif isinstance(item, Update) and item.event.type == "serverShutdown":
+                break
+        assert opened._life._proof_ms == proven_ms > 0
+
+
 async def test_the_key_is_closed_when_told_so(binance_options_sandbox: LocalSandbox) -> None:
     async with stream(binance_options_sandbox, close_key_on_exit=True) as made:
         await anext(made)
@@ -140,3 +153,22 @@ async def test_nothing_that_is_logged_shows_a_key(
     assert caplog.text, "the driver tells what it does"
     for secret in (binance_options_sandbox.api_key, binance_options_sandbox.api_secret, *keys):
         assert secret not in caplog.text
+
+
+async def test_a_bug_reaches_the_reader_and_ends_everything(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stream(binance_options_sandbox) as made:
+        assert isinstance(await anext(made), Live)
+        handle = made._life.handle
+
+        def broken(happened: on.Input, now: on.Moment) -> None:
+            if isinstance(happened, on.SocketLost):
+                raise RuntimeError("a bug")  # noqa: TRY004 - any will do
+            handle(happened, now)
+
+        monkeypatch.setattr(made._life, "handle", broken)
+        binance_options_sandbox.fault("drop_sockets")
+        with pytest.raises(RuntimeError, match="a bug"):
+            await anext(made)
+        assert made.health().status == "ENDED"

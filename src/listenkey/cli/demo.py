@@ -79,20 +79,18 @@ async def perform(stop: Stop, *, view: bool, as_json: bool, journal: str | None,
     tally = Tally(keep_trades=True)
     exchange = Sandbox(seed=seed, accounts=(ACCOUNT,))
     exchange.run_market(False)
-    async with (
-        exchange,
-        stream_of(exchange, journal) as stream,
-        show_for(stop, stream, view=view, as_json=as_json) as show,
-    ):
-        verdict = await watch(stop, exchange, stream, show, tally)
-        health = stream.health()
-    if stop.why == "closed":
-        return exits.DONE
-    if as_json:
-        click.echo(demo_line(tally, health, verdict), nl=False)
-    else:
-        click.echo(demo_sentence(tally, health, verdict))
-    return exits.DONE if verdict.equal else exits.FAILED
+    async with exchange, stream_of(exchange, journal) as stream:
+        async with show_for(stop, stream, view=view, as_json=as_json) as show:
+            verdict = await watch(stop, exchange, stream, show, tally)
+        # Said before connections are closed, and the exit code settled: closing may take longer than Ctrl-C waits.
+        stop.exit_code = exits.DONE if verdict.equal else exits.FAILED
+        if stop.why == "closed":
+            stop.exit_code = exits.DONE
+        elif as_json:
+            click.echo(demo_line(tally, stream.health(), verdict), nl=False)
+        else:
+            click.echo(demo_sentence(tally, stream.health(), verdict))
+    return stop.exit_code
 
 
 def stream_of(exchange: Sandbox, journal: str | None) -> UserStream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from listenkey.venue import CLOCK_AHEAD_MS, RECV_WINDOW_MS, WEIGHT_PER_MINUTE_AS
 
 if TYPE_CHECKING:
     from listenkey.rest import AsyncUserDataStreamsApi
+    from listenkey.stream import UserStream
 
 LIVE_WITHIN_S: Final = 15.0
 """A healthy stream is live within a second; after so long something is in its way."""
@@ -178,18 +180,12 @@ def weight_finding(used: int | None) -> Finding:
 async def check_stream(chosen: Settings) -> Finding:
     """Whether a stream becomes live."""
     from listenkey.cli.opening import open_stream
-    from listenkey.items import Live
 
     started_s = time.perf_counter()
     why = ""
     try:
         async with open_stream(chosen) as stream:
-            try:
-                async with asyncio.timeout(LIVE_WITHIN_S):
-                    async for item in stream:
-                        if isinstance(item, Live):
-                            break
-            except TimeoutError:
+            if not await is_live_in_time(stream):
                 why = exits.safe(stream.health().why) or "no answer"
     except ListenKeyError as error:
         return failed("socket", error)
@@ -199,6 +195,18 @@ async def check_stream(chosen: Settings) -> Finding:
         return Finding("socket", False, f"not live after {after_s:.0f} s: {why}", advice, {}, exits.NOT_REACHABLE)
     words = f"live after {after_s:.1f} s ({chosen.venue.attach.value} at {exits.safe(chosen.venue.ws_url)})"
     return Finding("socket", True, words, figures={"live_after_s": round(after_s, 3)})
+
+
+async def is_live_in_time(stream: UserStream) -> bool:
+    """Whether the stream says within `LIVE_WITHIN_S` that it is live."""
+    from listenkey.items import Live
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LIVE_WITHIN_S):
+            async for item in stream:
+                if isinstance(item, Live):
+                    return True
+    return False
 
 
 def failed(check: str, error: ListenKeyError) -> Finding:

@@ -17,6 +17,18 @@ class RedactingFormatter(logging.Formatter):
         return plain(redact(super().format(record)), 2_000)
 
 
+class WithoutRepeats(logging.Filter):
+    """Lets a record through that says something else than the one before: retries say the same for hours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = ""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        before, self._last = self._last, record.getMessage()
+        return self._last != before
+
+
 def configure(*, debug: bool, quiet: bool = False) -> None:
     """
     Send log records to stderr.
@@ -31,6 +43,8 @@ def configure(*, debug: bool, quiet: bool = False) -> None:
     handler.setFormatter(
         RedactingFormatter("%(asctime)s %(name)s %(levelname)s %(message)s" if debug else "listenkey: %(message)s")
     )
+    if not debug:
+        handler.addFilter(WithoutRepeats())
     root.addHandler(handler)
     root.setLevel(logging.DEBUG if debug else logging.WARNING)
     warnings.showwarning = log_warning

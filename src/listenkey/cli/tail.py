@@ -62,11 +62,12 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, v
             show = JsonShow(stop)
         async with show:
             await follow(stop, stream, show, tally)
+        # Said before connections are closed: closing may take longer than Ctrl-C waits.
         health = stream.health()
-    if stop.why == "closed":
-        return exits.DONE
-    exits.print_error(f"listenkey: {sentence(tally, health)}")
-    never_live = stop.why == "time" and not tally.went_live.is_set()
-    if never_live:
-        exits.print_error(f"  it was never live: {exits.safe(health.why)}")
-    return exits.NOT_REACHABLE if never_live else exits.DONE
+        if stop.why == "closed":
+            return exits.DONE
+        exits.print_error(f"listenkey: {sentence(tally, health)}")
+        if stop.why == "time" and not tally.went_live.is_set():
+            exits.print_error(f"  it was never live: {exits.safe(health.why)}")
+            return exits.NOT_REACHABLE
+    return exits.DONE

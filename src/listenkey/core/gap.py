@@ -17,12 +17,12 @@ class Resumed:
 
     Attributes:
         covered_until_ms: Until when the stream is known to be whole, or None where it has never been live.
-        open_from_ms: Where gaps begin that were told and not closed, oldest first.
+        open_from_ms: Where a gap begins that was told and not closed, the earliest if there are several, or None.
         why: What lies between then and now.
     """
 
     covered_until_ms: int | None = None
-    open_from_ms: tuple[int, ...] = ()
+    open_from_ms: int | None = None
     why: str = NOT_RUNNING
 
 
@@ -41,7 +41,7 @@ class Gaps:
         self.count = 0
         self.seconds = 0.0
         self.open_from_ms: int | None = None
-        self._inherited: tuple[int, ...] = ()
+        self._open_from_s: float | None = None
         self._notes: list[str] = []
         self._items: list[Live | GapOpened | GapClosed] = []
 
@@ -51,33 +51,48 @@ class Gaps:
 
         A gap that it had told stays that gap; it is not told again.
         """
-        if left.open_from_ms:
-            self.open_from_ms, *more = left.open_from_ms
-            self._inherited = tuple(more)
+        if left.open_from_ms is not None:
+            self.open_from_ms = left.open_from_ms
             self._notes.append(left.why)
         elif left.covered_until_ms is not None:
             self.open_from_ms = left.covered_until_ms
             self._items.append(GapOpened(0, "", left.covered_until_ms, left.why))
         self.count += self.open_from_ms is not None
 
-    def open(self, from_ms: int, why: str) -> None:
-        """From `from_ms` on, events may be missing. Within an open gap this changes nothing."""
-        if not self.ever_live or self.open_from_ms is not None:
+    def open(self, from_ms: int, why: str, from_s: float | None = None) -> None:
+        """
+        From `from_ms` on, events may be missing.
+
+        Within an open gap this changes nothing, unless the gap turns out to have begun earlier: then that is told. A
+        socket was lost, and only afterwards it is found that the key on it had been dead for a while.
+
+        `from_s` is the same moment on a clock that is never set: by it the gap's length is told.
+        """
+        if not self.ever_live or not self._is_earlier(from_ms, from_s):
             return
-        self.count += 1
+        self.count += self.open_from_ms is None
         self.open_from_ms = from_ms
+        self._open_from_s = from_s
         self._items.append(GapOpened(0, "", from_ms, why))
 
-    def live(self, covered_from_ms: int, now_ms: int) -> None:
+    def _is_earlier(self, from_ms: int, from_s: float | None) -> bool:
+        if self.open_from_ms is None:
+            return True
+        if self._open_from_s is None or from_s is None:
+            return from_ms < self.open_from_ms
+        return from_s < self._open_from_s
+
+    def live(self, covered_from_ms: int, now_ms: int, covered_from_s: float | None = None) -> None:
         """Every event since `covered_from_ms` is in the stream, or will be."""
         if self.open_from_ms is not None:
             from_ms, self.open_from_ms = self.open_from_ms, None
-            # The wall clock may have been set back meanwhile; a span is never negative.
-            to_ms = max(from_ms, covered_from_ms)
+            # The wall clock may have been set back meanwhile; the span must be as long as it took, all the same.
+            took_s = 0.0
+            if covered_from_s is not None and self._open_from_s is not None:
+                took_s = max(0.0, covered_from_s - self._open_from_s)
+            to_ms = max(from_ms + round(took_s * 1000), covered_from_ms)
             self.seconds += (to_ms - from_ms) / 1000
-            for one_ms in (from_ms, *self._inherited):
-                self._items.append(GapClosed(0, "", one_ms, max(one_ms, to_ms), 0, (NOT_RECOVERED, *self._notes)))
-            self._inherited = ()
+            self._items.append(GapClosed(0, "", from_ms, to_ms, 0, (NOT_RECOVERED, *self._notes)))
             self._notes.clear()
         self.ever_live = True
         self._items.append(Live(0, "", min(covered_from_ms, now_ms)))

@@ -32,7 +32,7 @@ from listenkey.core.sockets import SocketView
 from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
 from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
-from listenkey.errors import ListenKeyError, Retired, UsageError, VenueError
+from listenkey.errors import ListenKeyError, RateLimited, Retired, UsageError, VenueError
 from listenkey.items import GapClosed, GapOpened, Live
 
 FAILURES_UNTIL_NEW_POST: Final = 3
@@ -86,10 +86,12 @@ class Lifecycle:
         self._retry_at_s: float | None = None
         self._renew_at_s: float | None = None
         self._renewing = False
+        self._quiet_until_s = 0.0  # no request before this: the venue said so
         self._failed_renewals = 0
         self._stale: Secret | None = None
         self._last_key: Secret | None = None
         self._proof_ms = 0  # when the key was last shown to be alive, wall clock
+        self._proof_s = 0.0  # the same, by the clock that is never set
         self._losses = Repeats(self.timing.quick_reconnects, self.timing.flap_window_s)
         self._key_ends = Repeats(self.timing.quick_new_keys, self.timing.key_fight_window_s)
         self._actions: list[do.Action] = []
@@ -128,9 +130,9 @@ class Lifecycle:
         if socket is not None:
             socket.hear(now.s, now.wall_ms, self.timing)
 
-    def event_came(self, wall_ms: int) -> None:
+    def event_came(self, wall_ms: int, now_s: float) -> None:
         """An event of the account came: until here nothing is missing, and the key lives."""
-        self._proof_ms = wall_ms
+        self._proof_ms, self._proof_s = wall_ms, now_s
 
     @property
     def needs_proof(self) -> bool:
@@ -149,6 +151,7 @@ class Lifecycle:
         self._renew_at_s = None
         self._renewing = False
         self._stale = stale
+        wait_s = max(wait_s, self._quiet_until_s - now.s)
         self._retry_at_s = now.s + wait_s if wait_s > 0 else None
         if self._retry_at_s is None:
             self.why = "asking for a listen key"
@@ -158,6 +161,8 @@ class Lifecycle:
         timing = self.timing
         if happened.key != self._last_key:  # POST gives the same key again while it lives
             self.key_since_s = now.s
+            # So the one before had ended, and nobody said when.
+            self._open_gap_since_proof(now, "the listen key had ended without a word")
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s
@@ -171,7 +176,15 @@ class Lifecycle:
         """POST or PUT, asked at `at_s`, showed that the key lives: it is good for another hour from then."""
         self.key_until_s = at_s + self.timing.key_valid_s
         self._renew_at_s = at_s + renew_after_s(self.timing, now.draw)
-        self._proof_ms = max(self._proof_ms, now.wall_ms - round((now.s - at_s) * 1000))
+        if at_s > self._proof_s:
+            self._proof_ms, self._proof_s = now.wall_ms - round((now.s - at_s) * 1000), at_s
+
+    def _open_gap_since_proof(self, now: Moment, why: str) -> None:
+        """The key is dead, and since when is not known: from when it was last shown to be alive."""
+        if self._proof_ms:
+            self.gaps.open(self._proof_ms, why, self._proof_s)
+        else:
+            self.gaps.open(now.wall_ms, why, now.s)
 
     def _key_not_ready(self, happened: on.KeyNotReady, now: Moment) -> None:
         verdict = happened.verdict
@@ -179,6 +192,7 @@ class Lifecycle:
             self._fail(verdict.error)
             return
         self._failures += 1
+        self._keep_quiet(verdict, now)
         wait_s = max(verdict.wait_s, backoff_s(self._failures, self.timing, now.draw))
         self.why = f"no listen key yet: {verdict.error}"
         self._retry_at_s = now.s + wait_s
@@ -208,6 +222,7 @@ class Lifecycle:
             self._key_died(now, "the listen key had ended without a word")
             return
         self._failed_renewals += 1
+        self._keep_quiet(verdict, now)
         wait_s = self.timing.refused_retry_s
         if verdict.do is Do.WAIT:
             # Quick tries first, for a hiccup; then one in `renew_retry_s`, for an outage.
@@ -215,14 +230,20 @@ class Lifecycle:
         self.why = f"renewing the key failed: {verdict.error}"
         self._renew_at_s = now.s + max(wait_s, verdict.wait_s)
 
+    def _keep_quiet(self, verdict: Verdict, now: Moment) -> None:
+        """A limit or a ban holds for every request, also for those that a lost socket would bring about."""
+        if isinstance(verdict.error, RateLimited):
+            self._quiet_until_s = max(self._quiet_until_s, now.s + verdict.wait_s)
+
     def _key_ended(self, happened: on.KeyEnded, now: Moment) -> None:
         if happened.key == self.key:  # Rule 3: any other key's end is old news.
+            self.event_came(now.wall_ms, now.s)  # until now it lived
             self._key_died(now, "the listen key expired or was closed")
 
     def _key_died(self, now: Moment, why: str) -> None:
         """A new key, then a new socket; what is open stays until the new one is there."""
         self._key_ends.happened(now.s)
-        self.gaps.open(self._proof_ms or now.wall_ms, why)
+        self._open_gap_since_proof(now, why)
         for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
             self._abort(number)
         self._end_rotation()
@@ -271,6 +292,9 @@ class Lifecycle:
     def _prove(self, now: Moment) -> None:
         # Rule 4: a key that is renewed after it was put on the socket was alive when it got there.
         assert self.key is not None
+        if now.s < self._quiet_until_s:
+            self._renew_at_s = self._quiet_until_s  # an event may prove it sooner
+            return
         self._renewing = True
         self._renew_at_s = None
         self._actions.append(do.RenewKey(self.key, now.s))
@@ -285,7 +309,7 @@ class Lifecycle:
         self._failures = 0
         self.state = State.LIVE
         self.why = "live"
-        self.gaps.live(socket.attached_ms, now.wall_ms)
+        self.gaps.live(socket.attached_ms, now.wall_ms, socket.attached_s)
 
     def _not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
         if self.sockets.pop(happened.socket, None) is None:
@@ -320,7 +344,7 @@ class Lifecycle:
         self.followed = None
         self._losses.happened(now.s)
         self.reconnects += 1
-        self.gaps.open(socket.heard_ms, happened.why)
+        self.gaps.open(socket.heard_ms, happened.why, socket.heard_s)
         self.state = State.CONNECTING
         self.why = happened.why
         self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
@@ -428,8 +452,8 @@ class Lifecycle:
         self._end_rotation()
         del self.sockets[happened.socket]
         if not was_complete:
-            self.gaps.open(old.heard_ms, happened.why)
-            self.gaps.live(new.attached_ms, now.wall_ms)
+            self.gaps.open(old.heard_ms, happened.why, old.heard_s)
+            self.gaps.live(new.attached_ms, now.wall_ms, new.attached_s)
         self._follow(new.number)
         self.rotations += 1
 
@@ -473,8 +497,13 @@ class Lifecycle:
             self._renew_at_s = None
             if not self._renewing:
                 self._renewing = True
-                # What another stream of the account renewed in the last third of the interval will do for us, too.
-                self._actions.append(do.RenewKey(self.key, now.s - self.timing.renew_after_s / 3))
+                self._actions.append(do.RenewKey(self.key, self._renewal_since_s(now)))
+
+    def _renewal_since_s(self, now: Moment) -> float:
+        """How old another stream's renewal may be to do for us, too."""
+        if self.state is State.PROVING and self.followed is not None:
+            return self.sockets[self.followed].attached_s  # an older one proves nothing, and asking goes on at once
+        return now.s - self.timing.renew_after_s / 3
 
     def _tend_sockets(self, now: Moment, *, stalled: bool) -> None:
         for socket in list(self.sockets.values()):

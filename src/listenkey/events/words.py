@@ -38,7 +38,7 @@ class Amount:
     __slots__ = ("_field", "pattern")
 
     def __init__(self, pattern: re.Pattern[str] = AMOUNT) -> None:
-        self.pattern = pattern
+        self.pattern: re.Pattern[str] = pattern
         self._field = ""
 
     def __set_name__(self, owner: object, name: str) -> None:

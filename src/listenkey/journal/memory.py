@@ -122,7 +122,9 @@ class MemoryJournal:
         """Nobody goes on after this process."""
 
     def end(self, error: BaseException | None) -> None:
-        """Nothing more will come."""
+        """Nothing more will come; the first word on why counts."""
+        if self._ended:
+            return
         self.append_told(self._overflow.close(self._wall_ms()))
         self._ended = True
         self._error = error

@@ -28,6 +28,11 @@ class Overflow:
         self._from_ms: int | None = None
         self._dropped_before = 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a gap is open: events are being dropped."""
+        return self._from_ms is not None
+
     def admit(self, waiting_bytes: int, now_ms: int) -> tuple[bool, list[GapOpened | GapClosed]]:
         """Whether the next event may be kept, and what is to be told before it."""
         if self._from_ms is None:

@@ -89,7 +89,8 @@ FROM items WHERE order_id IS NOT NULL GROUP BY order_id""",  # noqa: S608
     "gaps": """CREATE VIEW gaps AS SELECT
   o.seq AS opened_seq, c.seq AS closed_seq, o.account, o.from_ms, c.to_ms, o.why, c.recovered, c.unrecoverable
 FROM items AS o LEFT JOIN items AS c ON c.seq =
-  (SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms = o.from_ms AND seq > o.seq)
+  coalesce((SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms = o.from_ms AND seq > o.seq),
+           (SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms < o.from_ms AND seq > o.seq))
 WHERE o.kind = 'gap_opened'""",
     "legacy_fills": f"""CREATE VIEW legacy_fills AS SELECT
   i.seq, i.account, i.received_ms, i.event_ms, json_extract(o.value, '$.symbol') AS symbol,

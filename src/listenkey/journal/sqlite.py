@@ -197,13 +197,16 @@ class SqliteJournal:
 
     def heard(self, wall_ms: int) -> None:
         """The stream was whole at this moment; the next process begins its gap there."""
-        self._writer.heard(wall_ms)
+        if not self._overflow.is_open:
+            self._writer.heard(wall_ms)
 
     def end(self, error: BaseException | None) -> None:
-        """Nothing more will come."""
+        """Nothing more will come; the first word on why counts."""
+        if self._ended:
+            return
         self.append_told(self._overflow.close(self._wall_ms()))
         self._ended = True
-        self._error = self._error or error
+        self._error = error
         self._wake()
 
     @property

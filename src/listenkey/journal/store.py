@@ -48,10 +48,12 @@ _KNOWN: Final = {
     "OR EXISTS (SELECT 1 FROM pruned_fills p WHERE p.symbol = asked.symbol AND p.trade_id = asked.trade_id)"
     for size in SIZES
 }
-_OPEN_GAPS: Final = (
-    "SELECT from_ms FROM items o WHERE kind = 'gap_opened' AND NOT EXISTS "
-    "(SELECT 1 FROM items c WHERE c.kind = 'gap_closed' AND c.from_ms = o.from_ms AND c.seq > o.seq) ORDER BY from_ms"
+_OPEN_GAP: Final = (
+    "SELECT min(from_ms) FROM items o WHERE kind = 'gap_opened' AND NOT EXISTS "
+    "(SELECT 1 FROM items c WHERE c.kind = 'gap_closed' AND c.from_ms <= o.from_ms AND c.seq > o.seq)"
 )
+"""A gap that turned out to have begun earlier is told twice, and closed once, from the earlier beginning."""
+
 _TAIL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq DESC LIMIT {TAIL_ROWS}"  # noqa: S608 - our own names
 
 FillKey: TypeAlias = tuple[str, int]
@@ -289,11 +291,9 @@ class Store:
         covered_ms = known.get(facts.COVERED_MS)
         if not isinstance(covered_ms, int):
             return Resumed()
-        newest = "SELECT received_ms FROM items WHERE kind = 'update' AND provenance = 'ws' ORDER BY seq DESC LIMIT 1"
-        row = self._opened.execute(newest).fetchone()
-        open_from_ms = tuple(from_ms for (from_ms,) in self._opened.execute(_OPEN_GAPS))
+        (open_from_ms,) = self._opened.execute(_OPEN_GAP).fetchone()
         why = f"the journal had lost its last {self.skip} items, and {NOT_RUNNING}" if self.skip else NOT_RUNNING
-        return Resumed(max(covered_ms, row[0]) if row else covered_ms, open_from_ms, why)
+        return Resumed(covered_ms, open_from_ms, why)
 
 
 def _filled(statements: Mapping[int, str], values: Sequence[Sequence[object]], width: int) -> tuple[str, list[object]]:

@@ -15,8 +15,8 @@ import msgspec
 from listenkey.sandbox.endpoints import ALIASES, ENDPOINTS, Call, Endpoint, Place
 from listenkey.sandbox.parameters import Parameters
 from listenkey.sandbox.refusals import Refusal
-from listenkey.sandbox.rejections import Rejected
 from listenkey.sandbox.signatures import check_fresh, parameters
+from listenkey.sandbox.trading.rejections import Rejected
 from listenkey.venue import API_KEY_HEADER, RETRY_AFTER_HEADER, USED_WEIGHT_HEADER
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qs
 
-from listenkey.sandbox.rejections import Rejected
+from listenkey.sandbox.trading.rejections import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

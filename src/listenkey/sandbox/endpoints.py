@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 from listenkey import venue
 from listenkey.sandbox.parameters import Parameters
 from listenkey.sandbox.refusals import Refusal, both_missing, malformed, missing
-from listenkey.sandbox.rejections import Rejected
+from listenkey.sandbox.trading.rejections import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from listenkey.sandbox.exchange import Exchange
     from listenkey.sandbox.keys import ListenKeys
     from listenkey.sandbox.switches import Switches
+    from listenkey.sandbox.trading.exchange import Exchange
 
 BATCH_MAX: Final = 10
 BATCH_MAX_LEGACY: Final = 5

@@ -7,8 +7,8 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from listenkey.sandbox.orders import OrderRequest
 from listenkey.sandbox.refusals import malformed, missing
+from listenkey.sandbox.trading.orders import OrderRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

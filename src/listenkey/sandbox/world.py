@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from listenkey.sandbox import addresses, malformed
 from listenkey.sandbox.api import Api, ApiRequest, ApiResponse, retired_page, status_answer
-from listenkey.sandbox.bots import Market, burst
 from listenkey.sandbox.delivery import Delivery
-from listenkey.sandbox.exchange import Exchange
 from listenkey.sandbox.faults import Fault, Faults
 from listenkey.sandbox.hub import Action, Hub
 from listenkey.sandbox.identities import Identities, SandboxAccount
 from listenkey.sandbox.keys import ListenKeys
 from listenkey.sandbox.limits import Limits
 from listenkey.sandbox.switches import Switches, changed
+from listenkey.sandbox.trading.bots import Market, burst
+from listenkey.sandbox.trading.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -56,7 +56,7 @@ CURRENT: Final[Mapping[str, type[KnownEvent]]] = {
 }
 
 
-class Misfit(Exception):  # noqa: N818
+class Misfit(Exception):
     """The value is not what its event needs. The sentence names the place and never what was found there."""
 
 

@@ -39,3 +39,10 @@ def test_nothing_scribbles_over_a_full_screen_view(capsys: pytest.CaptureFixture
     logs.configure(debug=False, quiet=True)
     logging.getLogger("listenkey").error("boo")
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_said_again_and_again_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(debug=False)
+    for text in ("not reachable", "not reachable", "back", "not reachable"):
+        logging.getLogger("listenkey").warning(text)
+    assert len(capsys.readouterr().err.splitlines()) == 3

@@ -124,6 +124,38 @@ def test_a_dead_key_is_replaced_within_two_seconds_after_it_can_be_known(told: b
     assert len(world.sockets) == 1, "the old socket is closed when the new one is there"
 
 
+@pytest.mark.parametrize("finds_out", ["PUT", "POST"])
+def test_a_key_that_had_died_before_the_socket_was_lost_makes_the_gap_longer(finds_out: str) -> None:
+    world = live()
+    proof_ms = world.moment().wall_ms
+    world.run(60.0)
+    world.expire_key(told=False)
+    world.run(60.0)
+    if finds_out == "POST":
+        world.down.add("ws")
+    world.drop(world.life.followed or 0)
+    world.run(5.0)
+    world.down.clear()
+    world.run_until_live()
+    opened = [item for item in world.items if isinstance(item, GapOpened)]
+    closed = [item for item in world.items if isinstance(item, GapClosed)]
+    assert opened[0].from_ms > proof_ms + 100_000
+    assert [opened[-1].from_ms, closed[0].from_ms] == [pytest.approx(proof_ms, abs=100)] * 2
+    assert (len(opened), len(closed)) == (2, 1)
+
+
+def test_a_renewal_that_fails_is_not_hurried_by_the_proof_of_another_socket() -> None:
+    world = live()
+    world.down.add("rest")
+    world.drop(world.life.followed or 0)
+    before = len(world.actions(do.RenewKey))
+    world.run(60.0)
+    asked = [action for _, action in world.log if isinstance(action, do.RenewKey)][before:]
+    assert 5 <= len(asked) <= 12
+    # None of them is content with what was proven before this socket was attached.
+    assert min(action.since_s for action in asked) >= world.life.sockets[world.life.followed or 0].attached_s
+
+
 def test_the_end_of_another_key_is_old_news() -> None:
     world = live()
     world.feed(on.KeyEnded(Secret("an older key")))
@@ -273,6 +305,35 @@ def test_nothing_is_sent_during_a_ban() -> None:
     world.start().run(599)
     assert len(world.log) == 1
     world.run_until_live()
+
+
+def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_next() -> None:
+    world = live()
+    ban = judge(Banned(418, -1008, retry_after_s=600), 0)
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, ban))
+    began_s = world.now_s
+    world.drop(1)
+    while not world.sockets:
+        world.run(0.01)
+    world.event()
+    assert world.life.state is State.LIVE
+    world.run(590)
+    requests = [at_s for at_s in world.actions(do.RenewKey) + world.actions(do.CreateKey) if at_s >= began_s]
+    assert requests == []
+    world.run(60)
+    assert world.life.last_renewal_ok
+
+
+def test_a_key_lost_during_a_ban_is_asked_for_when_it_ends() -> None:
+    world = live()
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, judge(Banned(418, -1008, retry_after_s=600), 0)))
+    began_s = world.now_s
+    world.expire_key(told=True)
+    world.run(599)
+    assert [at_s for at_s in world.actions(do.CreateKey) if at_s >= began_s] == []
+    assert world.run_until_live() <= 4
 
 
 @pytest.mark.parametrize("error", [RateLimited(429, retry_after_s=20.0), VenueDown(503, retry_after_s=20.0)])

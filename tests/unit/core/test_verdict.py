@@ -18,6 +18,9 @@ NOW_MS = 1_795_000_000_000
         (errors.RateLimited(429, -1003, retry_after_s=7), Do.WAIT, 7),
         (errors.Banned(418, -1008, until_ms=NOW_MS + 90_000), Do.WAIT, 90),
         (errors.Banned(418, -1008, until_ms=NOW_MS - 90_000), Do.WAIT, 1),
+        (errors.Banned(418, -1008, retry_after_s=120, until_ms=NOW_MS + 5), Do.WAIT, 120),
+        # Our clock is an hour behind: the answer's own words count.
+        (errors.Banned(418, -1008, retry_after_s=120, until_ms=NOW_MS + 3_720_000), Do.WAIT, 120),
         (errors.Banned(418, -1008), Do.WAIT, BAN_WAIT_S),
         (errors.Banned(418, -1008, retry_after_s=300), Do.WAIT, 300),
         (errors.Retired(410), Do.WAIT, RETIRED_WAIT_S),

@@ -118,7 +118,7 @@ class World:
             if key == self.key and number not in self.deaf:
                 self.life.heard(number, self.moment())
                 if number == self.life.followed:
-                    self.life.event_came(self.moment().wall_ms)
+                    self.life.event_came(self.moment().wall_ms, self.now_s)
                     if self.life.needs_proof:
                         self.feed(on.EventCame(number))
 

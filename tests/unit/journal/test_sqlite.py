@@ -284,7 +284,7 @@ async def test_the_next_process_knows_until_when_the_stream_was_whole(path: Path
     await take(again, 1)
     await again.aclose()
     third = journal(path)
-    assert await third.open() == Resumed(AT_MS + 40, (AT_MS + 40,))
+    assert await third.open() == Resumed(AT_MS + 40, AT_MS + 40)
     await third.aclose()
 
 

@@ -10,7 +10,7 @@ from listenkey.journal import schema
 from listenkey.journal.lock import lock_path
 from listenkey.journal.store import Store
 from listenkey.journal.verify import PROBLEMS_MAX, verify
-from tests.unit.journal.making import ACCOUNT, append, fill, greeks, group, journal, rows, take, written
+from tests.unit.journal.making import ACCOUNT, append, fill, greeks, group, journal, rows, take
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def contents(path: Path) -> list[object]:
     connection.text_factory = bytes
     try:
         return [
-            connection.execute(f"SELECT * FROM {name}").fetchall()  # noqa: S608
+            connection.execute(f"SELECT * FROM {name}").fetchall()
             for name in ("items", "meta", "consumers", "fills", "orders", "gaps", "pruned_fills")
         ]
     finally:
