@@ -1,4 +1,4 @@
-"""`python -m benchmarks [row ...]`: what is measured today is what the stream promises."""
+"""`python -m benchmarks [row ...]`: what the stream promises. The journal is measured by `python -m benchmarks.journal`."""
 
 from __future__ import annotations
 

@@ -32,6 +32,9 @@ class Stream(Protocol):
     def take_ready(self, most: int) -> list[Item]:
         """Items that wait already."""
 
+    async def commit(self, seq: int) -> None:
+        """The reader is done with everything up to here."""
+
     def health(self) -> Health:
         """How it is."""
 
@@ -107,6 +110,12 @@ class BlockingUserStream:
         except StopAsyncIteration:
             return
         self._ready.extend(self._stream.take_ready(BATCH_MAX))
+
+    def commit(self, seq: int) -> None:
+        """This reader is done with every item up to `seq`; see `UserStream.commit`."""
+        if not self._open:
+            raise UsageError("the stream is closed")
+        self._portal.call(self._stream.commit, seq)
 
     def health(self) -> Health:
         """How the stream is, now."""

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-Status: TypeAlias = Literal["CONNECTING", "LIVE", "GAP", "FAILED", "ENDED"]
+Status: TypeAlias = Literal["CONNECTING", "LIVE", "GAP", "DEGRADED", "FAILED", "ENDED"]
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -14,7 +14,8 @@ class Health(Struct, frozen=True, kw_only=True):
     How a stream is.
 
     Attributes:
-        status: LIVE only while every event is in the stream.
+        status: LIVE only while every event is in the stream; DEGRADED while they wait because the journal can't be
+            written.
         why: What it waits for or what happened last, for people.
         key_fingerprint: Eight hex digits that tell the listen key from another.
         key_age_s: Since the venue first gave this key.
@@ -35,6 +36,7 @@ class Health(Struct, frozen=True, kw_only=True):
         unknown_events: Events of a type this release has no class for; delivered as `UnknownEvent`.
         dropped: Events that did not fit into the buffer of a slow reader, told as a gap.
         backlog: Items that wait for the reader.
+        journal_problem: Why the journal can't be written at the moment, or None.
         reconnects: Sockets lost.
         rotations: Sockets replaced before the venue's 24 hours were over.
         used_weight: Request weight of this IP in the minute, by the last answer.
@@ -61,6 +63,7 @@ class Health(Struct, frozen=True, kw_only=True):
     unknown_events: int = 0
     dropped: int = 0
     backlog: int = 0
+    journal_problem: str | None = None
     reconnects: int = 0
     rotations: int = 0
     used_weight: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
@@ -25,9 +26,10 @@ from listenkey.credentials import Credentials, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
 from listenkey.events import Event, ListenKeyExpired, OrderTradeUpdate, UnknownEvent
 from listenkey.health import Health, Status
-from listenkey.items import Item
+from listenkey.items import GapClosed, GapOpened, Item, Live
 from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
+from listenkey.journal.place import journal_path
 from listenkey.link import Link
 from listenkey.transport import address
 from listenkey.transport.websocket import connect
@@ -38,6 +40,9 @@ log = logging.getLogger("listenkey")
 
 LEAVING_EVENTS = frozenset({"serverShutdown", "eventStreamTerminated"})
 """Spot's words for "this socket will be closed"; no options source has them, and they would mean the same."""
+
+
+LIVE_STATES = frozenset({State.LIVE, State.ROTATING})
 
 
 class UserStream:
@@ -51,15 +56,22 @@ class UserStream:
                     case GapOpened() | GapClosed() | Live(): ...
 
     Creates the listen key, renews it, notices what dies and replaces it, for as long as it is open. What may have been
-    missed lies between a `GapOpened` and its `GapClosed`. For one reader; a slow one lags and loses nothing until
-    64 MiB wait, and then is told what it lost.
+    missed lies between a `GapOpened` and its `GapClosed`. For one reader. With a journal in a file a slow one lags and
+    loses nothing; without, it loses nothing until 64 MiB wait, and then is told what it lost.
 
     Args:
         api_key: The account's API key. It needs no permission to trade.
         api_secret: For signed requests; may be left out.
         private_key: The same by Ed25519 or RSA, PEM text; may be left out.
         venue: `"production"`, `"legacy"`, `"testnet"`, or a `Venue`.
-        journal: Where items are kept. Left out: in memory, the only place in this release.
+        journal: Where items are kept: a path, or `sqlite:///path`. What is in the file is on the disk before it is an
+            item here. Left out: in memory.
+        consumer: A name for this reader of the journal: it goes on after what it has committed (`commit`), in this
+            process and the next. Left out: it begins with what happens from now on.
+        auto_commit: Commit each item when the next one is asked for.
+        after: Begin after this item of the journal; for a consumer that keeps its cursor itself (`journal.cursor`).
+        keep_days: Items that are older may be taken out of the journal.
+        keep_bytes: While the journal holds more than this, its oldest items may be taken out.
         account: The alias items carry; by default eight hex digits that stand for the API key.
         timing: Durations, for tests and scaled sandboxes.
         close_key_on_exit: DELETE the listen key at the end. It ends the streams of every other program that uses this
@@ -68,6 +80,8 @@ class UserStream:
     Raises:
         UsageError: Something in the arguments can't be right.
         Refused, Retired: While iterating, when the venue won't have us.
+        Fenced: On entering, when another process writes to the journal.
+        JournalError: On entering or while iterating, when the journal can't be used.
     """
 
     def __init__(
@@ -77,7 +91,12 @@ class UserStream:
         api_secret: str | None = None,
         private_key: str | None = None,
         venue: str | Venue = "production",
-        journal: str | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        consumer: str | None = None,
+        auto_commit: bool = False,
+        after: int | None = None,
+        keep_days: float | None = None,
+        keep_bytes: int | None = None,
         account: str | None = None,
         timing: Timing | None = None,
         close_key_on_exit: bool = False,
@@ -86,15 +105,16 @@ class UserStream:
         self.venue: Venue = _venue(venue)
         for url in (self.venue.rest_url, self.venue.ws_url):
             address.check(url)
-        if journal is not None:
-            raise UsageError("this release keeps items in memory only: leave journal out")
         self.account: str = account or fingerprint(api_key)
         self._close_key_on_exit = close_key_on_exit
         self._clock: Clock = SystemClock()
         self._random = random.Random()
         self._life = Lifecycle((timing or Timing()).scaled(self.venue.time_scale))
         self._merge = Merge()
-        self._journal: Journal = MemoryJournal(self.account, _stored_event, self._clock.wall_ms)
+        self._journal = _journal(
+            journal, self.account, self._clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit
+        )
+        self._entered = False
         self._links: dict[int, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbox: deque[on.Input] = deque()
@@ -117,7 +137,12 @@ class UserStream:
         api_secret: str | None = None,
         private_key: str | None = None,
         venue: str | Venue = "production",
-        journal: str | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        consumer: str | None = None,
+        auto_commit: bool = False,
+        after: int | None = None,
+        keep_days: float | None = None,
+        keep_bytes: int | None = None,
         account: str | None = None,
         timing: Timing | None = None,
         close_key_on_exit: bool = False,
@@ -130,6 +155,11 @@ class UserStream:
                 private_key=private_key,
                 venue=venue,
                 journal=journal,
+                consumer=consumer,
+                auto_commit=auto_commit,
+                after=after,
+                keep_days=keep_days,
+                keep_bytes=keep_bytes,
                 account=account,
                 timing=timing,
                 close_key_on_exit=close_key_on_exit,
@@ -139,10 +169,12 @@ class UserStream:
     # --- for the reader ------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        if self._keys is not None or self._life.state is not State.NEW:
+        if self._entered:
             raise UsageError("a stream is opened once; make another one")
+        self._entered = True
+        left = await self._journal.open()
         self._keys = openers.share(self.venue, self._credentials.api_key, self._clock)
-        self._feed(on.Started())
+        self._feed(on.Started(left))
         return self
 
     async def __aexit__(
@@ -151,7 +183,11 @@ class UserStream:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the stream. The listen key stays, unless `close_key_on_exit`; the venue lets it expire."""
+        """
+        End the stream, and write what waits into the journal.
+
+        The listen key stays, unless `close_key_on_exit`; the venue lets it expire.
+        """
         if self._keys is None:
             return
         key, keys = self._life.key, self._keys
@@ -161,6 +197,7 @@ class UserStream:
             task.cancel()
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._journal.aclose()
             if self._close_key_on_exit and key is not None:
                 await keys.close(key)
         finally:
@@ -186,13 +223,27 @@ class UserStream:
         """Items that wait already, at most so many; for readers that work in batches."""
         return self._journal.take_ready(most)
 
+    async def commit(self, seq: int) -> None:
+        """
+        This reader is done with every item up to `seq`; when this returns, that is on the disk.
+
+        A reader with the same `consumer` goes on after it, in this process or the next. An item whose effect was
+        written and whose commit was not comes again: let the effect and the cursor be one transaction
+        (`listenkey.journal.cursor`), or let the effect be one that may happen twice.
+
+        Raises:
+            UsageError: The stream has no `consumer`, or that item was not read yet.
+            JournalError: It could not be written.
+        """
+        await self._journal.commit(seq)
+
     def health(self) -> Health:
         """How the stream is, now."""
         life, now_s = self._life, self._clock.now_s()
         followed = life.sockets.get(life.followed or 0)
         return Health(
             status=self._status(),
-            why=life.why,
+            why=self._journal.problem or life.why,
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,
@@ -207,11 +258,12 @@ class UserStream:
             fills=self._fills,
             gaps=life.gaps.count,
             gap_s=life.gaps.seconds,
-            duplicates_removed=self._merge.duplicates,
+            duplicates_removed=self._merge.duplicates + self._journal.duplicates,
             unreadable=self._unreadable,
             unknown_events=self._unknown_events,
             dropped=self._journal.dropped,
             backlog=self._journal.backlog,
+            journal_problem=self._journal.problem,
             reconnects=life.reconnects,
             rotations=life.rotations,
             used_weight=self._keys.api.used_weight_1m if self._keys else None,
@@ -221,9 +273,10 @@ class UserStream:
         state = self._life.state
         if state is State.ENDED:
             return "ENDED" if self._life.error is None else "FAILED"
-        if state in (State.LIVE, State.ROTATING):
-            return "LIVE"
-        return "GAP" if self._life.gaps.ever_live else "CONNECTING"
+        if state in LIVE_STATES:
+            return "LIVE" if self._journal.problem is None else "DEGRADED"
+        missing = self._life.gaps.ever_live or self._life.gaps.open_from_ms is not None
+        return "GAP" if missing else "CONNECTING"
 
     # --- the driver ----------------------------------------------------------------------------------------------
 
@@ -238,7 +291,7 @@ class UserStream:
                 self._life.handle(self._inbox.popleft(), self._moment())
                 for action in self._life.take_actions():
                     self._perform(action)
-                self._journal.append_told(self._life.take_items())
+                self._tell(self._life.take_items())
         except Exception as error:  # noqa: BLE001 - the top of everything: a bug must reach the reader, not a log
             self._crash(error)
         finally:
@@ -246,6 +299,12 @@ class UserStream:
         if self._life.state is State.ENDED:
             self._journal.end(self._life.error)
         self._set_timer()
+
+    def _tell(self, items: list[Live | GapOpened | GapClosed]) -> None:
+        self._journal.append_told(items)
+        for item in items:
+            if isinstance(item, Live):
+                self._journal.heard(item.since_ms)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -386,7 +445,10 @@ class UserStream:
 
     def heard(self, link: int) -> None:
         """Any frame counts as life."""
-        self._life.heard(link, on.Moment(self._clock.now_s(), self._clock.wall_ms(), 0.0))
+        moment = on.Moment(self._clock.now_s(), self._clock.wall_ms(), 0.0)
+        self._life.heard(link, moment)
+        if link == self._life.followed and self._life.state in LIVE_STATES:
+            self._journal.heard(moment.wall_ms)
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""
@@ -415,3 +477,32 @@ def _venue(venue: str | Venue) -> Venue:
     except KeyError:
         known = ", ".join(venues.VENUES)
         raise UsageError(f"there is no venue {venue!r}: take one of {known}, or a Venue(...)") from None
+
+
+def _journal(
+    journal: str | os.PathLike[str] | None,
+    account: str,
+    clock: Clock,
+    consumer: str | None,
+    after: int | None,
+    keep_days: float | None,
+    keep_bytes: int | None,
+    *,
+    auto_commit: bool,
+) -> Journal:
+    if journal is None:
+        if auto_commit or any(option is not None for option in (consumer, after, keep_days, keep_bytes)):
+            raise UsageError("consumer, after, auto_commit, keep_days and keep_bytes need a journal in a file")
+        return MemoryJournal(account, _stored_event, clock.wall_ms)
+    from listenkey.journal.retention import Retention  # noqa: PLC0415 - who keeps nothing needs no SQLite
+    from listenkey.journal.sqlite import SqliteJournal  # noqa: PLC0415
+
+    return SqliteJournal(
+        journal_path(journal),
+        account,
+        clock.wall_ms,
+        consumer=consumer,
+        after=after,
+        auto_commit=auto_commit,
+        retention=Retention(keep_days, keep_bytes),
+    )

@@ -7,6 +7,7 @@ A mark is an HTML comment above a block:
     run until: PATTERN         prints a line with this pattern, and is then stopped
     file: NAME                 is put beside what is run with pytest on the same page
     run with pytest: NAME      is a test file whose tests pass
+    reads a journal: NAME      see test_journal_page.py
 
 The code is run as it stands, with a sandbox in the place of production; nothing in the text is changed.
 """
@@ -79,7 +80,7 @@ def test_python_compiles_and_imports_what_exists(block: Block) -> None:
 
 
 def test_every_mark_is_known() -> None:
-    kinds = {"", "run", "run until", "file", "run with pytest"}
+    kinds = {"", "run", "run until", "file", "run with pytest", "reads a journal"}
     assert [block.place for block in PYTHON if block.mark.partition(":")[0] not in kinds] == []
     assert of_kind("run")
     assert of_kind("run until")
@@ -99,6 +100,7 @@ def test_it_runs(block: Block, environment: dict[str, str], tmp_path: Path) -> N
     ended = subprocess.run(
         [sys.executable, "-W", "error", script(block, tmp_path)],
         env=environment,
+        cwd=tmp_path,
         timeout=WITHIN_S,
         capture_output=True,
         text=True,
@@ -112,6 +114,7 @@ def test_it_runs_until_it_prints(block: Block, environment: dict[str, str], tmp_
     with subprocess.Popen(
         [sys.executable, "-W", "error", script(block, tmp_path)],
         env=environment,
+        cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

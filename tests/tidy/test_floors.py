@@ -60,6 +60,7 @@ THIRD_PARTIES: Final = {
     "keyring": {"cli"},
     "msgspec": {"events", "items", "health", "journal", "wire", "core", "opener", "cli", NEIGHBOUR},
     "picows": {"transport"},
+    "pyarrow": {"cli"},
     "pytest": {"testing"},
     "pytest_asyncio": {"testing"},
     "rich": {"cli"},

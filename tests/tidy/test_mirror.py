@@ -14,7 +14,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.states": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.health": "tests/unit/test_stream.py: values only",
-    "listenkey.journal.base": "tests/unit/journal/test_memory.py: a protocol",
+    "listenkey.journal.base": "tests/contract/test_journals.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",
     "listenkey.sandbox.trading.black_scholes": "tests/sandbox/trading/test_pricing.py: the formula alone says little",
     "listenkey.sandbox.trading.exchange": "tests/sandbox/trading/test_matching.py: the front of the world; trading is how it is reached",
@@ -30,6 +30,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
 DOORS: Final = {
     "listenkey": "what users import",
     "listenkey.__main__": "python -m listenkey",
+    "listenkey.journal.cursor": "what consumers with an SQLite database of their own import; docs/journal.md",
     "listenkey.cli": "the command, named in pyproject.toml",
     "listenkey.testing": "the pytest plugin, named in pyproject.toml",
     "listenkey.sandbox.__main__": "python -m listenkey.sandbox",

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from listenkey.cli.board import Board
     from listenkey.health import Health
 
-STATUS_STYLE: Final = {"LIVE": "bold green", "GAP": "bold red", "CONNECTING": "bold yellow", "FAILED": "bold red"}
+STATUS_STYLE: Final = {
+    "LIVE": "bold green",
+    "GAP": "bold red",
+    "DEGRADED": "bold red",
+    "CONNECTING": "bold yellow",
+    "FAILED": "bold red",
+}
 SIDE_STYLE: Final = {"BUY": "green", "SELL": "magenta"}
 LABEL: Final = "dim"
 HEADING: Final = "bold cyan"

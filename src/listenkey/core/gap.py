@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from listenkey.items import GapClosed, GapOpened, Live
 
 NOT_RECOVERED = "events in this span were not seen and were not asked for"
+NOT_RUNNING = "the process was not running"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """
+    What an earlier process left.
+
+    Attributes:
+        covered_until_ms: Until when the stream is known to be whole, or None where it has never been live.
+        open_from_ms: Where a gap begins that was told and not closed, the earliest if there are several, or None.
+        why: What lies between then and now.
+    """
+
+    covered_until_ms: int | None = None
+    open_from_ms: int | None = None
+    why: str = NOT_RUNNING
 
 
 class Gaps:
@@ -25,6 +44,20 @@ class Gaps:
         self._open_from_s: float | None = None
         self._notes: list[str] = []
         self._items: list[Live | GapOpened | GapClosed] = []
+
+    def resume(self, left: Resumed) -> None:
+        """
+        Go on from an earlier process: what happened since it last knew the stream to be whole was not seen.
+
+        A gap that it had told stays that gap; it is not told again.
+        """
+        if left.open_from_ms is not None:
+            self.open_from_ms = left.open_from_ms
+            self._notes.append(left.why)
+        elif left.covered_until_ms is not None:
+            self.open_from_ms = left.covered_until_ms
+            self._items.append(GapOpened(0, "", left.covered_until_ms, left.why))
+        self.count += self.open_from_ms is not None
 
     def open(self, from_ms: int, why: str, from_s: float | None = None) -> None:
         """

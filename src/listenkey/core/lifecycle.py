@@ -131,7 +131,8 @@ class Lifecycle:
 
     # --- keys ----------------------------------------------------------------------------------------------------
 
-    def _start(self, _: on.Started, now: Moment) -> None:
+    def _start(self, happened: on.Started, now: Moment) -> None:
+        self.gaps.resume(happened.left)
         self._ask_for_key(now, None)
 
     def _ask_for_key(self, now: Moment, stale: Secret | None, wait_s: float = 0.0) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from listenkey.core.gap import Gaps
+from listenkey.core.gap import NOT_RECOVERED, NOT_RUNNING, Gaps, Resumed
 from listenkey.items import GapClosed, GapOpened, Live
 
 
@@ -69,3 +69,35 @@ def test_a_moment_outside_a_gap_opens_and_closes_one() -> None:
     gaps.live(1, 1)
     gaps.moment(7, "not JSON")
     assert gaps.take()[1:] == [GapOpened(0, "", 7, "not JSON"), GapClosed(0, "", 7, 7, 0, ("not JSON",))]
+
+
+def test_what_happened_while_nobody_ran_is_a_gap() -> None:
+    gaps = Gaps()
+    gaps.resume(Resumed(100))
+    gaps.open(110, "no socket")  # lies in it
+    assert gaps.take() == [GapOpened(0, "", 100, NOT_RUNNING)]
+    gaps.live(500, 500)
+    assert gaps.take() == [GapClosed(0, "", 100, 500, 0, (NOT_RECOVERED,)), Live(0, "", 500)]
+    assert (gaps.count, gaps.seconds) == (1, 0.4)
+
+
+def test_a_gap_that_an_earlier_process_told_is_closed_and_not_told_again() -> None:
+    gaps = Gaps()
+    gaps.resume(Resumed(300, 100))
+    assert gaps.take() == []
+    gaps.live(500, 500)
+    lost = (NOT_RECOVERED, NOT_RUNNING)
+    assert gaps.take() == [
+        GapClosed(0, "", 100, 500, 0, lost),
+        Live(0, "", 500),
+    ]
+    gaps.open(600, "dropped")
+    gaps.live(700, 700)
+    assert [type(item) for item in gaps.take()] == [GapOpened, GapClosed, Live]
+
+
+def test_a_first_start_leaves_nothing_to_tell() -> None:
+    gaps = Gaps()
+    gaps.resume(Resumed())
+    assert gaps.take() == []
+    assert gaps.open_from_ms is None
