@@ -59,10 +59,10 @@ def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int |
     return (item.seq, kind, item.account, told_ms, *_NO_UPDATE, *facts, skipped)
 
 
-def fill_key(event: Event) -> tuple[str, int] | None:
-    """What makes a fill itself, or None where the event is none."""
+def fill_key(event: Event) -> tuple[str, int, int] | None:
+    """What makes a fill itself, or None where the event is none; with its order, for an account may meet itself."""
     if isinstance(event, OrderTradeUpdate) and event.is_fill:
-        return event.order.symbol, event.order.trade_id
+        return event.order.symbol, event.order.trade_id, event.order.order_id
     return None
 
 

@@ -48,12 +48,12 @@ TABLES: Final = {
 )""",
     # A fill is its symbol and trade id, for as long as the journal lives: this index is what keeps it from being
     # written twice.
-    "items_fill": "CREATE UNIQUE INDEX items_fill ON items(symbol, trade_id) WHERE trade_id IS NOT NULL",
+    "items_fill": "CREATE UNIQUE INDEX items_fill ON items(symbol, trade_id, order_id) WHERE trade_id IS NOT NULL",
     "items_told": "CREATE INDEX items_told ON items(kind, from_ms) WHERE kind <> 'update'",
     # The fills that retention took away: they may come again, and are known then.
     "pruned_fills": (
-        "CREATE TABLE pruned_fills(symbol TEXT NOT NULL, trade_id INTEGER NOT NULL, "
-        "PRIMARY KEY(symbol, trade_id)) WITHOUT ROWID"
+        "CREATE TABLE pruned_fills(symbol TEXT NOT NULL, trade_id INTEGER NOT NULL, order_id INTEGER NOT NULL, "
+        "PRIMARY KEY(symbol, trade_id, order_id)) WITHOUT ROWID"
     ),
     "meta": "CREATE TABLE meta(name TEXT PRIMARY KEY, value, crc32 INTEGER NOT NULL) WITHOUT ROWID",
     "consumers": (

@@ -43,9 +43,9 @@ _INSERT: Final = {
     for size in SIZES
 }
 _KNOWN: Final = {
-    size: f"WITH asked(symbol, trade_id) AS (VALUES {','.join(['(?,?)'] * size)}) SELECT symbol, trade_id "  # noqa: S608 - places only
-    "FROM asked WHERE EXISTS (SELECT 1 FROM items i WHERE i.symbol = asked.symbol AND i.trade_id = asked.trade_id AND i.seq <= ?) "
-    "OR EXISTS (SELECT 1 FROM pruned_fills p WHERE p.symbol = asked.symbol AND p.trade_id = asked.trade_id)"
+    size: f"WITH asked(s, t, o) AS (VALUES {','.join(['(?,?,?)'] * size)}) SELECT s, t, o FROM asked "  # noqa: S608 - places only
+    "WHERE EXISTS (SELECT 1 FROM items WHERE symbol = s AND trade_id = t AND order_id = o AND seq <= ?) "
+    "OR EXISTS (SELECT 1 FROM pruned_fills WHERE symbol = s AND trade_id = t AND order_id = o)"
     for size in SIZES
 }
 _OPEN_GAP: Final = (
@@ -56,7 +56,7 @@ _OPEN_GAP: Final = (
 
 _TAIL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq DESC LIMIT {TAIL_ROWS}"  # noqa: S608 - our own names
 
-FillKey: TypeAlias = tuple[str, int]
+FillKey: TypeAlias = tuple[str, int, int]
 
 
 @dataclass(slots=True)
@@ -132,7 +132,7 @@ class Store:
 
         What a failed commit may have left does not count: it is written anew.
         """
-        statement, places = _filled(_KNOWN, list(keys), 2)
+        statement, places = _filled(_KNOWN, list(keys), 3)
         return set(self._opened.execute(statement, [*places, self.last_seq]))
 
     def write(self, group: Group) -> None:
@@ -178,7 +178,7 @@ class Store:
                 return
             anchor_seq, anchor_chain = row
             connection.execute(
-                "INSERT OR IGNORE INTO pruned_fills SELECT symbol, trade_id FROM items "
+                "INSERT OR IGNORE INTO pruned_fills SELECT symbol, trade_id, order_id FROM items "
                 "WHERE seq <= ? AND trade_id IS NOT NULL",
                 (anchor_seq,),
             )

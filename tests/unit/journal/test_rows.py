@@ -51,7 +51,7 @@ def test_the_columns_are_those_of_the_table() -> None:
 
 
 def test_only_a_fill_has_a_trade_id() -> None:
-    assert fill_key(event_of(fill(7))) == (SYMBOL, 7)
+    assert fill_key(event_of(fill(7))) == (SYMBOL, 7, ORDER_ID + 7)
     for raw in (resting(1), greeks(1)):
         assert fill_key(event_of(raw)) is None
         assert update_values(1, ACCOUNT, event_of(raw), raw, AT_MS)[COLUMNS.index("trade_id")] is None

@@ -15,7 +15,11 @@ from listenkey.journal.lock import lock_path, reached_line
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.rows import told_values
 from listenkey.journal.store import GROUP_ROWS_MAX, Group, Store
-from tests.unit.journal.making import ACCOUNT, AT_MS, SYMBOL, fill, greeks, group, rows
+from tests.unit.journal.making import ACCOUNT, AT_MS, ORDER_ID, SYMBOL, fill, greeks, group, rows
+
+
+def key(number: int) -> tuple[str, int, int]:
+    return SYMBOL, number, ORDER_ID + number
 
 
 @pytest.fixture
@@ -59,7 +63,7 @@ def test_what_was_written_is_where_the_next_goes_on(store: Store, path: Path) ->
     again = Store(path, ACCOUNT)
     assert again.open() == Resumed(AT_MS - 5)
     assert (again.last_seq, again.chain, again.skip, again.cursor("book"), again.cursor("x")) == (2, chain, 0, 2, None)
-    assert again.known_fills({(SYMBOL, 2), (SYMBOL, 3), ("x", 2)}) == {(SYMBOL, 2)}
+    assert again.known_fills({key(2), key(3), ("x", 2, ORDER_ID + 2), (SYMBOL, 2, 1)}) == {key(2)}
     again.close()
 
 
@@ -191,7 +195,7 @@ def test_pruned_fills_stay_known_and_the_chain_goes_on(store: Store, path: Path)
     store.write(group(*rows([fill(1), fill(2), fill(3)], store)))
     store.prune(2)
     store.prune(2)  # as after an error that was none
-    assert store.known_fills({(SYMBOL, 1), (SYMBOL, 3), (SYMBOL, 9)}) == {(SYMBOL, 1), (SYMBOL, 3)}
+    assert store.known_fills({key(1), key(3), key(9)}) == {key(1), key(3)}
     assert seqs(path) == [3]
     store.close()
     again = Store(path, ACCOUNT)
