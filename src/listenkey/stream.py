@@ -341,6 +341,8 @@ class UserStream:
     def event_came(self, link: int, event: Event, raw: bytes) -> None:
         """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
         received_ms = self._clock.wall_ms()
+        if self._life.compares:
+            self._life.brought(link)
         if self._merge.admit(link, event, raw, received_ms):
             self._deliver(link, Held(event, raw, received_ms))
         elif self._merge.overfull(link):

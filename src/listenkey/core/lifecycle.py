@@ -141,6 +141,18 @@ class Lifecycle:
             self._proof_ms = min(wall_ms, followed.heard_ms)
 
     @property
+    def compares(self) -> bool:
+        """Whether `brought` wants to know of each event, on whichever socket it came."""
+        return self.state is State.ROTATING
+
+    def brought(self, number: int) -> None:
+        """An event came on this socket while two are open."""
+        socket = self.sockets.get(number)
+        # Of the old one count those behind the pong: they were sent when the successor was attached, so it has them, too.
+        if socket is not None and socket.attached and (self._pong_seen or number == self._successor):
+            socket.brought += 1
+
+    @property
     def needs_proof(self) -> bool:
         """Whether the first event is to be told as `EventCame`."""
         return self.state is State.PROVING
@@ -374,6 +386,7 @@ class Lifecycle:
         socket.attach(now.s, now.wall_ms, self.timing)
         socket.rotate_at_s = socket.opened_s + rotate_after_s(self.timing, now.draw)
         self._overlap_until_s = now.s + self.timing.overlap_s
+        self.sockets[self.followed].brought = 0
         # A pong that answers a ping sent now comes behind everything the old socket was sent before.
         self._barrier_ping = self._send_ping(self.followed, now)
 
@@ -398,6 +411,11 @@ class Lifecycle:
             return
         old, new = self.followed, self._successor
         assert old is not None
+        if self.sockets[old].brought > 0 and self.sockets[new].brought == 0:
+            # Rule 4 again, and here it shows: acknowledged, and nothing comes. The old one is known to deliver.
+            self._abort(new)
+            self._postpone_rotation(now)
+            return
         self._end_rotation()
         self._follow(new)
         del self.sockets[old]
@@ -455,7 +473,7 @@ class Lifecycle:
         self._end_rotation()
         self._failures += 1
         self.state = State.LIVE
-        self.why = "live; the next socket did not open, will try again"
+        self.why = "live; the next socket did not open or brought nothing, will try again"
         wait_s = self.timing.backoff_max_s + backoff_s(self._failures, self.timing, now.draw)
         self.sockets[self.followed].rotate_at_s = now.s + wait_s
 
