@@ -30,19 +30,13 @@ from listenkey.core.gap import Gaps
 from listenkey.core.inputs import Input, Moment
 from listenkey.core.sockets import SocketView
 from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
-from listenkey.core.verdict import Do, Verdict
+from listenkey.core.verdict import Do, Verdict, says_no
 from listenkey.credentials import Secret
-from listenkey.errors import Disconnected, ListenKeyError, ProtocolError, Retired, UsageError, VenueError
+from listenkey.errors import ListenKeyError, Retired, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
 
 FAILURES_UNTIL_NEW_POST: Final = 3
 """After so many failed sockets the key is asked for again: one that reconnects for ever with a dead key is blind."""
-
-CREDIBLE: Final = 1 / 60
-"""
-Of a key's hour: an end nearer than this minute is our clock, not the venue's. One that shows local time in place of UTC
-is off by the very hour a key lives, and every key would be dead before its first renewal.
-"""
 
 
 class State(Enum):
@@ -180,7 +174,7 @@ class Lifecycle:
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s
-        if valid_s is not None and timing.key_valid_s * CREDIBLE < valid_s < timing.key_valid_s:
+        if valid_s is not None and timing.credible_s < valid_s < timing.key_valid_s:
             # The answer promises less than the page: the earlier end wins, and renewing starts sooner.
             self.key_until_s = now.s + valid_s
             self._renew_at_s = now.s + min(renew_after_s(timing, now.draw), valid_s / 3)
@@ -322,7 +316,7 @@ class Lifecycle:
             wait_s = max(wait_s, verdict.wait_s)
             self.why = f"no socket yet: {verdict.error}"
         # A venue that says no to the socket, or says nothing again and again, may mean that the key is dead.
-        if (verdict is not None and _says_no(verdict.error)) or self._failures % FAILURES_UNTIL_NEW_POST == 0:
+        if (verdict is not None and says_no(verdict.error)) or self._failures % FAILURES_UNTIL_NEW_POST == 0:
             why = self.why
             self._ask_for_key(now, None, max(wait_s, 0.001))
             self.why = why
@@ -546,13 +540,6 @@ class Lifecycle:
 
     def _ignore(self, happened: Any, now: Moment) -> None:
         """It came too late to matter."""
-
-
-def _says_no(error: ListenKeyError) -> bool:
-    """Whether the venue itself turned a socket down: by its handshake, its answer to SUBSCRIBE, or a close code."""
-    if isinstance(error, Disconnected):
-        return error.close_code is not None
-    return isinstance(error, VenueError | ProtocolError)
 
 
 def _table() -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]]:

@@ -72,6 +72,13 @@ def judge(error: errors.ListenKeyError, wall_ms: int) -> Verdict:
             return Verdict(Do.WAIT, 0.0, error)
 
 
+def says_no(error: errors.ListenKeyError) -> bool:
+    """Whether the venue itself turned a socket down: by its handshake, its answer to SUBSCRIBE, or a close code."""
+    if isinstance(error, errors.Disconnected):
+        return error.close_code is not None
+    return isinstance(error, errors.VenueError | errors.ProtocolError)
+
+
 def _ban_s(ban: errors.Banned, wall_ms: int) -> float:
     """
     How long a ban lasts: the longest of what the answer says.
