@@ -94,6 +94,11 @@ class PicowsSocket(WSListener):
             return
         self._on_lost(self._closed_by or Disconnected(None, "the connection ended without a close frame"))
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the handshake was answered."""
+        return self._transport is not None
+
     # --- what its owner calls ------------------------------------------------------------------------------------
 
     def send_text(self, text: bytes) -> None:
@@ -195,6 +200,9 @@ async def connect(
         raise Unreachable(host, f"TLS: {error.reason or type(error).__name__}") from None
     except OSError as error:
         raise Unreachable(host, error.strerror or type(error).__name__) from None
+    if not socket.is_connected:
+        # picows takes a connection that ends before the handshake is answered for one that came up, and tells no end.
+        raise Unreachable(host, "the connection ended before the WebSocket handshake was answered")
     return socket
 
 

@@ -237,6 +237,17 @@ async def test_nobody_there_is_unreachable() -> None:
         await opened("ws://127.0.0.1:1/private/stream", Heard())
 
 
+async def test_a_server_that_hangs_up_before_it_answers_is_unreachable() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        with pytest.raises(Unreachable, match="before the WebSocket handshake"):
+            await opened(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", Heard())
+
+
 async def test_a_server_that_never_answers_times_out() -> None:
     with closing(create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]
