@@ -22,7 +22,7 @@ from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
-from listenkey.events import Event, ListenKeyExpired, OrderTradeUpdate, UnknownEvent
+from listenkey.events import Event, LegacyOrderTradeUpdate, ListenKeyExpired, OrderTradeUpdate, UnknownEvent
 from listenkey.health import Health, Status
 from listenkey.items import Item
 from listenkey.journal.base import Journal
@@ -362,8 +362,10 @@ class UserStream:
             self._life.handle(on.EventCame(link), self._moment())
             self._journal.append_told(self._life.take_items())
         self._events += 1
-        if isinstance(event, OrderTradeUpdate) and event.is_fill:
-            self._fills += 1
+        if isinstance(event, OrderTradeUpdate):
+            self._fills += event.is_fill
+        elif isinstance(event, LegacyOrderTradeUpdate):
+            self._fills += sum(len(order.fills) for order in event.orders)
         self._last_event_ms = received_ms
         self._life.event_came(received_ms)
         self._journal.append_event(event, raw, received_ms)

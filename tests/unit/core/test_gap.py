@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from listenkey.core.gap import Gaps
+from listenkey.core.gap import NOT_RECOVERED, Gaps
 from listenkey.items import GapClosed, GapOpened, Live
 
 
@@ -27,6 +27,18 @@ def test_a_gap_opens_once_and_closes_with_what_is_missing() -> None:
     assert live == Live(0, "", 20)
     assert (gaps.count, gaps.seconds) == (1, 0.01)
     assert gaps.take() == []
+
+
+def test_the_same_loss_many_times_within_a_gap_is_noted_once() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1)
+    gaps.open(10, "dropped")
+    for _ in range(1000):
+        gaps.moment(13, "not JSON")
+    gaps.live(20, 21)
+    closed = gaps.take()[2]
+    assert isinstance(closed, GapClosed)
+    assert closed.unrecoverable == (NOT_RECOVERED, "not JSON")
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_span() -> None:
