@@ -24,7 +24,7 @@ from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
-from listenkey.events import Event, ListenKeyExpired, OrderTradeUpdate, UnknownEvent
+from listenkey.events import Event, LegacyOrderTradeUpdate, ListenKeyExpired, OrderTradeUpdate, UnknownEvent
 from listenkey.health import Health, Status
 from listenkey.items import GapClosed, GapOpened, Item, Live
 from listenkey.journal.base import Journal
@@ -409,6 +409,8 @@ class UserStream:
     def event_came(self, link: int, event: Event, raw: bytes) -> None:
         """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
         received_ms = self._clock.wall_ms()
+        if self._life.compares:
+            self._life.brought(link)
         if self._merge.admit(link, event, raw, received_ms):
             self._deliver(link, Held(event, raw, received_ms))
         elif self._merge.overfull(link):
@@ -430,8 +432,10 @@ class UserStream:
             self._life.handle(on.EventCame(link), self._moment())
             self._journal.append_told(self._life.take_items())
         self._events += 1
-        if isinstance(event, OrderTradeUpdate) and event.is_fill:
-            self._fills += 1
+        if isinstance(event, OrderTradeUpdate):
+            self._fills += event.is_fill
+        elif isinstance(event, LegacyOrderTradeUpdate):
+            self._fills += sum(len(order.fills) for order in event.orders)
         self._last_event_ms = received_ms
         if proves:
             self._life.event_came()

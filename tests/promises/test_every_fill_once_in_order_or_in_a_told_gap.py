@@ -138,6 +138,19 @@ async def test_a_rotation_under_traffic_loses_nothing_shows_nothing_twice_and_te
         assert len(set(raws)) == len(raws)
 
 
+async def test_a_socket_that_delivers_is_not_given_up_for_one_that_does_not(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with reading(sandbox, Timing(rotate_after_s=0.3, rotate_jitter_s=0.0, overlap_s=0.3)) as reader:
+        sandbox.fault("ack_dead")
+        await burst(sandbox, 40, per_second=40)
+        await reader.until_fills(40, within_s=5)
+        assert reader.fills() == sandbox.fills()
+        assert reader.gaps() == []
+        assert "brought nothing" in reader.stream.health().why
+
+
 async def test_frames_that_cant_be_read_end_nothing_and_are_told(binance_options_sandbox: LocalSandbox) -> None:
     presets = ["not_json", "array", "null", "number", "string", "wrong_types", "long_id", "big", "invalid_utf8"]
     async with reading(binance_options_sandbox) as reader:

@@ -68,6 +68,18 @@ async def test_closing_that_is_cancelled_lets_go_of_the_account_s_keys(binance_o
     assert keys.users == 0
 
 
+async def test_fills_of_both_generations_are_counted(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    for generation in ("current", "legacy"):
+        sandbox.set_switches(generation=generation)
+        async with stream(sandbox) as made:
+            assert isinstance(await anext(made), Live)
+            await asyncio.to_thread(sandbox.burst, 3)
+            async with asyncio.timeout(10):
+                while made.health().fills < 3:
+                    await anext(made)
+
+
 async def test_reading_before_opening_and_opening_twice_are_mistakes(binance_options_sandbox: LocalSandbox) -> None:
     made = stream(binance_options_sandbox)
     with pytest.raises(UsageError, match="open the stream first"):

@@ -100,7 +100,8 @@ class Gaps:
     def moment(self, at_ms: int, what: str) -> None:
         """Something was lost at one moment, and the stream goes on."""
         if self.open_from_ms is not None:
-            self._notes.append(what)
+            if what not in self._notes:  # A flood of such frames must not make the note as long as itself.
+                self._notes.append(what)
             return
         self.count += 1
         self._items.append(GapOpened(0, "", at_ms, what))

@@ -19,7 +19,6 @@ Rules of the venue that are obeyed here, cited by number below:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from listenkey.core import actions as do
@@ -29,7 +28,8 @@ from listenkey.core.gap import Gaps
 from listenkey.core.inputs import Input, Moment
 from listenkey.core.sockets import SocketView
 from listenkey.core.states import State
-from listenkey.core.timing import CREDIBLE, Timing, renew_after_s, rotate_after_s
+from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
+from listenkey.core.transitions import table
 from listenkey.core.verdict import Do, Verdict, says_no
 from listenkey.credentials import Secret
 from listenkey.errors import ListenKeyError, RateLimited, Retired, UsageError
@@ -125,6 +125,18 @@ class Lifecycle:
             self._proof_ms, self._proof_s = followed.covered_ms, followed.covered_s
 
     @property
+    def compares(self) -> bool:
+        """Whether `brought` wants to know of each event, on whichever socket it came."""
+        return self.state is State.ROTATING
+
+    def brought(self, number: int) -> None:
+        """An event came on this socket while two are open."""
+        socket = self.sockets.get(number)
+        # Of the old one count those behind the pong: they were sent when the successor was attached, so it has them, too.
+        if socket is not None and socket.attached and (self._pong_seen or number == self._successor):
+            socket.brought += 1
+
+    @property
     def needs_proof(self) -> bool:
         """Whether the first event is to be told as `EventCame`."""
         return self.state is State.PROVING
@@ -156,7 +168,7 @@ class Lifecycle:
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s
-        if valid_s is not None and timing.key_valid_s * CREDIBLE < valid_s < timing.key_valid_s:
+        if valid_s is not None and timing.credible_s < valid_s < timing.key_valid_s:
             # The answer promises less than the page: the earlier end wins, and renewing starts sooner.
             self.key_until_s = now.s + valid_s
             self._renew_at_s = now.s + min(renew_after_s(timing, now.draw), valid_s / 3)
@@ -381,6 +393,7 @@ class Lifecycle:
         socket.attach(now.s, now.wall_ms, self.timing)
         socket.rotate_at_s = socket.opened_s + rotate_after_s(self.timing, now.draw)
         self._overlap_until_s = now.s + self.timing.overlap_s
+        self.sockets[self.followed].brought = 0
         # A pong that answers a ping sent now comes behind everything the old socket was sent before.
         self._barrier_ping = self._send_ping(self.followed, now)
 
@@ -405,6 +418,11 @@ class Lifecycle:
             return
         old, new = self.followed, self._successor
         assert old is not None
+        if self.sockets[old].brought > 0 and self.sockets[new].brought == 0:
+            # Rule 4 again, and here it shows: acknowledged, and nothing comes. The old one is known to deliver.
+            self._abort(new)
+            self._postpone_rotation(now)
+            return
         self._end_rotation()
         self._follow(new)
         del self.sockets[old]
@@ -462,7 +480,7 @@ class Lifecycle:
         self._end_rotation()
         self._failures += 1
         self.state = State.LIVE
-        self.why = "live; the next socket did not open, will try again"
+        self.why = "live; the next socket did not open or brought nothing, will try again"
         wait_s = self.timing.backoff_max_s + backoff_s(self._failures, self.timing, now.draw)
         self.sockets[self.followed].rotate_at_s = now.s + wait_s
 
@@ -542,54 +560,4 @@ class Lifecycle:
         """It came too late to matter."""
 
 
-def _table() -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]]:
-    """Every pair of state and input; what is ignored is listed by being named in `ignored` and nowhere else."""
-    life = Lifecycle
-    keying: dict[type[Any], Callable[..., None]] = {
-        on.KeyReady: life._key_ready,
-        on.KeyNotReady: life._key_not_ready,
-        on.SocketAttached: life._abort_stray,
-        on.SocketLost: life._forget_socket,
-    }
-    connecting: dict[type[Any], Callable[..., None]] = {
-        on.KeyRenewed: life._key_renewed,
-        on.KeyNotRenewed: life._key_not_renewed,
-        on.KeyEnded: life._key_ended,
-        on.SocketAttached: life._attached,
-        on.SocketNotOpened: life._not_opened,
-        on.SocketLost: life._forget_socket,
-    }
-    proving = connecting | {on.SocketLost: life._lost_unproven, on.EventCame: life._proved_by_event}
-    live = connecting | {
-        on.SocketAttached: life._abort_stray,
-        on.SocketNotOpened: life._ignore,
-        on.SocketLost: life._lost,
-        on.VenueLeaving: life._venue_leaves,
-        on.EventCame: life._ignore,
-    }
-    rotating = live | {
-        on.SocketAttached: life._successor_attached,
-        on.SocketNotOpened: life._successor_not_opened,
-        on.SocketLost: life._lost_while_rotating,
-        on.PongCame: life._pong_while_rotating,
-        on.VenueLeaving: life._ignore,
-    }
-    everywhere: dict[type[Any], Callable[..., None]] = {
-        on.StopAsked: life._stop,
-        on.TimerDue: life._timer,
-        on.FrameUnreadable: life._unreadable,
-        on.PongCame: life._pong,
-    }
-    per_state: dict[State, dict[type[Any], Callable[..., None]]] = {
-        State.NEW: {on.Started: life._start, on.StopAsked: life._stop},
-        State.KEYING: everywhere | keying,
-        State.CONNECTING: everywhere | connecting,
-        State.PROVING: everywhere | proving,
-        State.LIVE: everywhere | live,
-        State.ROTATING: everywhere | rotating,
-        State.ENDED: {on.SocketAttached: life._abort_stray},
-    }
-    return {(state, kind): per_state[state].get(kind, life._ignore) for state in State for kind in on.Input.__args__}
-
-
-TRANSITIONS: Final = _table()
+TRANSITIONS: Final = table(Lifecycle)

@@ -27,6 +27,7 @@ class SocketView:
         pinged_s: When we last pinged.
         dead_at_s: When silence means death; moves with every frame.
         rotate_at_s: When its successor is to be opened.
+        brought: Events that came while it and another socket must bring the same.
     """
 
     number: int
@@ -41,6 +42,7 @@ class SocketView:
     pinged_s: float = 0.0
     dead_at_s: float = 0.0
     rotate_at_s: float = 0.0
+    brought: int = 0
 
     def attach(self, now_s: float, wall_ms: int, timing: Timing) -> None:
         """The key is on it now."""

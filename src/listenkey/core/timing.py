@@ -84,6 +84,16 @@ class Timing:
 
     key_fight_window_s: float = 600.0
 
+    @property
+    def credible_s(self) -> float:
+        """
+        A key's end that is told to be nearer than this is our clock's fault, not the venue's.
+
+        A machine that shows local time in place of UTC is off by the very hour a key lives; believed, every key would
+        be dead before its first renewal.
+        """
+        return self.key_valid_s / 60
+
     def scaled(self, time_scale: float) -> Timing:
         """The same where the venue's hours run `time_scale` times as fast; what is the network's stays."""
         if time_scale == 1:

@@ -64,11 +64,14 @@ class PicowsSocket(WSListener):
         self._parts: list[bytes] = []
         self._parts_bytes = 0
         self._closed_by: Disconnected | None = None
+        self._given_up = False
 
     # --- what picows calls ---------------------------------------------------------------------------------------
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        if self._given_up:
+            transport.disconnect(graceful=False)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
@@ -87,7 +90,14 @@ class PicowsSocket(WSListener):
             self._on_heard()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
+        if self._given_up:
+            return
         self._on_lost(self._closed_by or Disconnected(None, "the connection ended without a close frame"))
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the handshake was answered."""
+        return self._transport is not None
 
     # --- what its owner calls ------------------------------------------------------------------------------------
 
@@ -105,6 +115,14 @@ class PicowsSocket(WSListener):
         """Drop the connection at once. No closing handshake: nobody may be there to shake hands with."""
         if self._transport is not None:
             self._transport.disconnect(graceful=False)
+
+    def give_up(self) -> None:
+        """
+        Nobody waits for this connection any more. A handshake that is under way is not stopped by a cancellation, and
+        a connection that comes of it would stay open with nobody to close it.
+        """
+        self._given_up = True
+        self.abort()
 
     def close(self) -> None:
         """Say goodbye and hang up."""
@@ -171,13 +189,20 @@ async def connect(
                 use_aiofastnet=False,
             )
     except TimeoutError:
+        socket.give_up()
         raise TimedOut(f"opening a WebSocket to {host}", timeout_s) from None
+    except asyncio.CancelledError:
+        socket.give_up()
+        raise
     except WSError as error:
         raise _handshake_error(error, host) from None
     except ssl.SSLError as error:
         raise Unreachable(host, f"TLS: {error.reason or type(error).__name__}") from None
     except OSError as error:
         raise Unreachable(host, error.strerror or type(error).__name__) from None
+    if not socket.is_connected:
+        # picows takes a connection that ends before the handshake is answered for one that came up, and tells no end.
+        raise Unreachable(host, "the connection ended before the WebSocket handshake was answered")
     return socket
 
 

@@ -42,6 +42,18 @@ def test_a_gap_that_turns_out_to_have_begun_earlier_is_told_again() -> None:
     assert (gaps.count, gaps.seconds) == (1, 0.016)
 
 
+def test_the_same_loss_many_times_within_a_gap_is_noted_once() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1)
+    gaps.open(10, "dropped")
+    for _ in range(1000):
+        gaps.moment(13, "not JSON")
+    gaps.live(20, 21)
+    closed = gaps.take()[2]
+    assert isinstance(closed, GapClosed)
+    assert closed.unrecoverable == (NOT_RECOVERED, "not JSON")
+
+
 def test_a_clock_that_was_set_back_makes_no_negative_span() -> None:
     gaps = Gaps()
     gaps.live(1, 1)

@@ -237,11 +237,51 @@ async def test_nobody_there_is_unreachable() -> None:
         await opened("ws://127.0.0.1:1/private/stream", Heard())
 
 
+async def test_a_server_that_hangs_up_before_it_answers_is_unreachable() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        with pytest.raises(Unreachable, match="before the WebSocket handshake"):
+            await opened(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", Heard())
+
+
 async def test_a_server_that_never_answers_times_out() -> None:
     with closing(create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(TimedOut):
             await opened(f"ws://127.0.0.1:{port}/", Heard(), timeout_s=0.2)
+
+
+async def test_a_handshake_nobody_waits_for_leaves_no_connection_behind() -> None:
+    asked, answer, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def upgrade(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await answer.wait()
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive()  # until the other side has gone
+        ended.set()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", upgrade)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    heard = Heard()
+    opening = asyncio.ensure_future(opened(f"ws://127.0.0.1:{runner.addresses[0][1]}/", heard))
+    await asked.wait()
+    opening.cancel()
+    await asyncio.wait([opening])
+    assert opening.cancelled()
+    answer.set()
+    await asyncio.wait_for(ended.wait(), 2)
+    assert not heard.lost.done()
+    await runner.cleanup()
 
 
 async def test_plain_text_to_another_machine_is_refused_before_anything_is_sent() -> None:
