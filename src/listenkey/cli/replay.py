@@ -65,7 +65,7 @@ async def show_all(stop: Stop, reader: JournalReader, after: int, *, follow: boo
             await first_of(stop, reading)
         finally:
             await put_away(reading)
-        if stop.why is None:
+        if stop.why is None:  # A pipe may be slow, and the end is to arrive.
             await show.output.flushed(float("inf"))
     return exits.DONE
 

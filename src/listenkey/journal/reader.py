@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -57,12 +56,10 @@ class JournalReader:
         """The same as rows, compared with their checksums."""
         with told_as_ours(self.path):
             rows = self._chunk(after, most)
-            if rows and rows[0][0] - (rows[0][_SKIPPED] or 0) != after + 1:
-                # What retention took away is not missed.
-                after = max(after, int(facts(self._connection).get(ANCHOR_SEQ, 0)))
+            first = rows[0][0] - (rows[0][_SKIPPED] or 0) if rows else after + 1
+            if first > after + 1 and facts(self._connection).get(ANCHOR_SEQ, 0) >= first - 1:
+                after = first - 1  # what retention took away is not missed
         for row in rows:
-            if row[0] <= after:
-                continue
             if row[0] - (row[_SKIPPED] or 0) != after + 1 and not self._within_skip(row, after):
                 raise Corrupt(f"the journal {self.path} lacks the items {after + 1} to {row[0] - 1}")
             if not is_whole(row):
@@ -81,11 +78,6 @@ class JournalReader:
         with told_as_ours(self.path):
             (last,) = self._connection.execute("SELECT max(seq) FROM items").fetchone()
         return int(last or 0)
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """For questions of one's own; it can't write."""
-        return self._connection
 
     @staticmethod
     def _within_skip(row: Row, after: int) -> bool:

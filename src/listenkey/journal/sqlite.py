@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from listenkey.core.gap import Resumed
-from listenkey.errors import JournalError, UsageError
+from listenkey.errors import Corrupt, JournalError, UsageError
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.overflow import Overflow
@@ -287,14 +287,18 @@ class SqliteJournal:
         """The next items from the file. A reader that gives up waiting finds them here next time."""
         if self._refilling is None:
             self._refilling = asyncio.get_running_loop().run_in_executor(None, self._read_file, self._read_seq)
-        items = await asyncio.shield(self._refilling)
-        self._refilling = None
+        try:
+            items = await asyncio.shield(self._refilling)
+        finally:
+            if self._refilling.done():
+                self._refilling = None
+        if not items:
+            raise Corrupt(f"the journal {self.path} no longer holds the items from {self._read_seq + 1} on")
         self._window.extend(items)
         self._window_bytes += sum(map(_size, items))
-        if items:
-            # What was committed while the file was read may be among them, and then has not been announced yet.
-            self._window_end = items[-1].seq
-            self._durable_seq = max(self._durable_seq, self._window_end)
+        # What was committed while the file was read may be among them, and then has not been announced yet.
+        self._window_end = items[-1].seq
+        self._durable_seq = max(self._durable_seq, self._window_end)
 
     def _read_file(self, after: int) -> list[Item]:
         if self._reader is None:
@@ -343,8 +347,7 @@ class SqliteJournal:
             self.problem = str(error)
             self._error = self._error or error
             self._ended = True
-        if not self._finished.done():
-            self._finished.set_result(None)
+        self._finished.set_result(None)
         self._settle_commits(error or JournalError("the journal is closed"))
         self._wake()
 

@@ -81,7 +81,7 @@ async def test_what_retention_took_away_is_not_missed(tmp_path: Path) -> None:
     assert [item.seq for item in reader.read(3)] == [4, 5]
     store.close()
     change(tmp_path / "a.db", "DELETE FROM items WHERE seq = 3")
-    with pytest.raises(Corrupt, match="lacks the items 3 to 3"):
+    with pytest.raises(Corrupt, match="lacks the items 1 to 3"):
         reader.read(0)
     reader.close()
 

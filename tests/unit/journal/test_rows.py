@@ -79,3 +79,10 @@ def test_words_that_make_no_event_are_told_as_damage() -> None:
     row = dict(zip(COLUMNS, seal(update_values(4, ACCOUNT, event_of(fill(7)), fill(7), AT_MS), BEGINNING), strict=True))
     with pytest.raises(Corrupt, match="item 4"):
         item_of(tuple((row | {"raw": "{}", "event": "{}", "provenance": "rest"}).values()))
+
+
+def test_an_event_whose_raw_cant_be_read_comes_from_its_words() -> None:
+    row = dict(zip(COLUMNS, seal(update_values(4, ACCOUNT, event_of(fill(7)), fill(7), AT_MS), BEGINNING), strict=True))
+    item = item_of(tuple((row | {"raw": "{"}).values()))
+    assert isinstance(item, Update)
+    assert item.event == event_of(fill(7))

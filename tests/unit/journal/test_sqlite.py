@@ -356,3 +356,46 @@ def test_a_loop_that_is_gone_is_nobody_to_tell(path: Path) -> None:
     made[0]._writer.stop()
     made[0]._writer._thread.join(5)
     assert not made[0]._writer._thread.is_alive()
+
+
+async def test_commits_behind_one_that_is_on_its_way_wait_for_their_own(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = journal(path, consumer="book")
+    await made.open()
+    append(made, fill(1), fill(2))
+    await take(made, 2)
+    gate = Gate(monkeypatch)
+    first = asyncio.ensure_future(made.commit(1))
+    await asyncio.to_thread(gate.reached.wait, 5)
+    second = asyncio.ensure_future(made.commit(2))
+    await asyncio.sleep(0)
+    gate.opened.set()
+    await asyncio.gather(first, second)
+    assert made._store.cursor("book") == 2
+    await made.aclose()
+
+
+async def test_while_events_are_dropped_nothing_is_called_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    made = journal(path, queue_bytes_max=1)
+    await made.open()
+    made.heard(AT_MS)
+    append(made, fill(1))
+    append(made, fill(2))
+    assert made.dropped == 1
+    made.heard(AT_MS + 99)
+    assert made._writer._heard_ms == AT_MS
+    gate.opened.set()
+    await made.aclose()
+
+
+async def test_a_file_that_others_emptied_is_told(path: Path) -> None:
+    await written(path, [fill(1)])
+    made = journal(path, after=0)
+    await made.open()
+    made._store.connection.execute("DELETE FROM items")
+    for _ in range(2):
+        with pytest.raises(Corrupt, match="no longer holds the items from 1 on"):
+            await made.next()
+    await made.aclose()
