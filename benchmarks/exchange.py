@@ -17,7 +17,7 @@ class Exchange(AbstractContextManager["Exchange"]):
 
     def __init__(self, *options: str) -> None:
         command = [sys.executable, "-m", "listenkey", "sandbox", "--port", "0", "--json", "--no-market", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own command
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.told: dict[str, Any] = json.loads(self.process.stdout.readline())
         self.account = self.told["accounts"][0]
@@ -38,13 +38,13 @@ class Exchange(AbstractContextManager["Exchange"]):
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """One control call."""
-        request = urllib.request.Request(  # noqa: S310 - our own loopback address
+        request = urllib.request.Request(
             f"{self.told['control_url']}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"X-Sandbox-Token": self.told["control_token"], "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
     def fault(self, kind: str, **parameters: Any) -> None:

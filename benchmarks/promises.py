@@ -97,8 +97,7 @@ async def dropped_sockets() -> Shown:
     with Exchange() as exchange:
 
         async def work(reader: Reader) -> None:
-            for _ in range(20):
-                took.append(await back_after(reader, exchange, lambda: exchange.fault("drop_sockets")))
+            took.extend([await back_after(reader, exchange, lambda: exchange.fault("drop_sockets")) for _ in range(20)])
 
         await with_stream(exchange, work)
     median = statistics.median(took)

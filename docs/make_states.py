@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from listenkey.core import inputs as on
-from listenkey.core.lifecycle import TRANSITIONS, Lifecycle, State
+from listenkey.core.lifecycle import TRANSITIONS, Lifecycle
+from listenkey.core.states import State
 from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
 from listenkey.errors import KeyUnknown, Refused, Retired, Unreachable
@@ -109,12 +110,11 @@ def explore() -> Edges:
                 after.heard(number, moment)
             after.handle(happened, moment)
             edges[life.state, type(happened)].add(after.state)
-            if not heard and isinstance(happened, on.TimerDue):
-                at_s = be_silent(after, at_s, edges)
+            after_s = be_silent(after, at_s, edges) if isinstance(happened, on.TimerDue) and not heard else at_s
             after.take_actions(), after.take_items()
             if situation(after) not in seen:
                 seen.add(situation(after))
-                waiting.append((after, at_s))
+                waiting.append((after, after_s))
     return edges
 
 

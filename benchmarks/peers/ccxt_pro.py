@@ -48,8 +48,11 @@ def on_this_machine(addresses: Any, here: Place) -> Any:
 
 async def read(watch: Callable[[], Awaitable[list[Any]]], tell: Callable[[Any], None]) -> None:
     while True:
-        for one in await watch():
-            tell(one)
+        try:
+            for one in await watch():
+                tell(one)
+        except ccxt.NetworkError as error:
+            say(error=type(error).__name__)  # The connection is gone; the next call opens another one.
 
 
 def tell_fill(trade: Any) -> None:

@@ -21,7 +21,7 @@ def tell_fill(got: Any) -> None:
 async def main() -> None:
     logging.disable()  # It logs listen keys.
     here = place()
-    client = DerivativesTradingOptions(
+    client: Any = DerivativesTradingOptions(
         config_rest_api=ConfigurationRestAPI(
             api_key=here.api_key, api_secret=here.api_secret, base_path=here.rest_url, timeout=10_000
         ),
@@ -31,6 +31,7 @@ async def main() -> None:
     await client.websocket_streams.create_connection()
     stream = await client.websocket_streams.user_data(listen_key)
     stream.on("message", tell_fill)
+    client.websocket_streams.on_connection("close", lambda: say(closed=True))
     say(ready=True)
     await told_to_stop()
     await client.websocket_streams.close_connection()

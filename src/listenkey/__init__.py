@@ -7,36 +7,38 @@ and the words for what it brings. `listenkey.testing` has a local exchange for t
 
 from __future__ import annotations
 
+import importlib
 import logging as _logging
-from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
 
-from listenkey import errors, events
-from listenkey.blocking import BlockingUserStream
-from listenkey.core.timing import Timing
-from listenkey.errors import ListenKeyError
-from listenkey.events import (
-    AccountUpdate,
-    BalancePositionUpdate,
-    Event,
-    GreekUpdate,
-    LegacyAccountUpdate,
-    LegacyOrderTradeUpdate,
-    ListenKeyExpired,
-    OrderTradeUpdate,
-    RiskLevelChange,
-    UnknownEvent,
-)
-from listenkey.health import Health
-from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from listenkey.rest import AsyncUserDataStreamsApi, UserDataStreamsApi
-from listenkey.stream import UserStream
-from listenkey.venue import Attach, Venue
-from listenkey.wire.responses import OptionsCreateListenKeyV1Resp
+if TYPE_CHECKING:
+    from listenkey import errors, events
+    from listenkey.blocking import BlockingUserStream
+    from listenkey.core.timing import Timing
+    from listenkey.errors import ListenKeyError
+    from listenkey.events import (
+        AccountUpdate,
+        BalancePositionUpdate,
+        Event,
+        GreekUpdate,
+        LegacyAccountUpdate,
+        LegacyOrderTradeUpdate,
+        ListenKeyExpired,
+        OrderTradeUpdate,
+        RiskLevelChange,
+        UnknownEvent,
+    )
+    from listenkey.health import Health
+    from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+    from listenkey.rest import AsyncUserDataStreamsApi, UserDataStreamsApi
+    from listenkey.stream import UserStream
+    from listenkey.venue import Attach, Venue
+    from listenkey.wire.responses import OptionsCreateListenKeyV1Resp
+
+    __version__: str
 
 # What a stream does is logged under "listenkey"; an application that configures no logging hears nothing of it.
 _logging.getLogger("listenkey").addHandler(_logging.NullHandler())
-
-__version__ = _version("listenkey")
 
 __all__ = [
     "AccountUpdate",
@@ -68,3 +70,41 @@ __all__ = [
     "errors",
     "events",
 ]
+
+# Where each name lives. A name is imported when it is first asked for, so that the command's help and the three calls
+# don't pay for the stream.
+_HOMES = {
+    "BlockingUserStream": "blocking",
+    "Timing": "core.timing",
+    "ListenKeyError": "errors",
+    "Health": "health",
+    "GapClosed": "items",
+    "GapOpened": "items",
+    "Item": "items",
+    "Live": "items",
+    "Update": "items",
+    "AsyncUserDataStreamsApi": "rest",
+    "UserDataStreamsApi": "rest",
+    "UserStream": "stream",
+    "Attach": "venue",
+    "Venue": "venue",
+    "OptionsCreateListenKeyV1Resp": "wire.responses",
+}
+_MODULES = ("errors", "events")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = importlib.import_module("importlib.metadata").version("listenkey")
+    elif name in _MODULES:
+        return importlib.import_module(f"listenkey.{name}")
+    elif name in __all__:
+        value = getattr(importlib.import_module(f"listenkey.{_HOMES.get(name, 'events')}"), name)
+    else:
+        raise AttributeError(f"module 'listenkey' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
@@ -31,6 +32,9 @@ class Stream(Protocol):
     def take_ready(self, most: int) -> list[Item]:
         """Items that wait already."""
 
+    async def commit(self, seq: int) -> None:
+        """The reader is done with everything up to here."""
+
     def health(self) -> Health:
         """How it is."""
 
@@ -45,6 +49,9 @@ class BlockingUserStream:
 
     Made by `UserStream.blocking`, which takes the arguments of `UserStream`; gives the same items. The key is renewed
     and sockets are replaced in a background thread, so a loop body that takes long costs a lag and no event.
+
+    Threads that read one stream take turns: each item goes to one of them. An interrupt loses no item; one may go on
+    reading after it.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -52,6 +59,8 @@ class BlockingUserStream:
         self._portal = Portal()
         self._ready: deque[Item] = deque()
         self._open = False
+        self._closing = False
+        self._turn = threading.Lock()
 
     def __enter__(self) -> Self:
         self._portal.call(self._stream.__aenter__)
@@ -65,32 +74,48 @@ class BlockingUserStream:
 
     def close(self) -> None:
         """End the stream."""
-        if self._open:
-            self._open = False
+        if self._open and not self._closing:
+            self._closing = True
             try:
                 self._portal.call(self._stream.aclose)
             finally:
+                self._open = False
                 self._portal.close()
 
     def __iter__(self) -> Iterator[Item]:
         return self
 
     def __next__(self) -> Item:
-        """The next item; waits for it, and raises what ended the stream."""
-        if not self._ready:
-            if not self._open:
-                raise UsageError("open the stream first: with UserStream.blocking(...) as stream")
-            self._ready.extend(self._portal.call(self._next_batch))
-        if not self._ready:
-            raise StopIteration
-        return self._ready.popleft()
+        """The next item; waits for it, and raises what ended the stream. After `close`: what still waited, then the end."""
+        with self._turn:
+            if not self._ready:
+                if self._open:
+                    self._portal.call(self._fetch)
+                elif self._closing:
+                    self._ready.extend(self._stream.take_ready(BATCH_MAX))
+                else:
+                    raise UsageError("open the stream first: with UserStream.blocking(...) as stream")
+            if not self._ready:
+                raise StopIteration
+            return self._ready.popleft()
 
-    async def _next_batch(self) -> list[Item]:
+    async def _fetch(self) -> None:
+        """
+        A batch, into `_ready`; nothing at the end of the stream.
+
+        Not returned: a KeyboardInterrupt may come when the items have been taken and the caller has not got them yet.
+        """
         try:
-            first = await self._stream.__anext__()
+            self._ready.append(await self._stream.__anext__())
         except StopAsyncIteration:
-            return []
-        return [first, *self._stream.take_ready(BATCH_MAX)]
+            return
+        self._ready.extend(self._stream.take_ready(BATCH_MAX))
+
+    def commit(self, seq: int) -> None:
+        """This reader is done with every item up to `seq`; see `UserStream.commit`."""
+        if not self._open:
+            raise UsageError("the stream is closed")
+        self._portal.call(self._stream.commit, seq)
 
     def health(self) -> Health:
         """How the stream is, now."""

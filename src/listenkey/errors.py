@@ -65,7 +65,7 @@ class VenueError(ListenKeyError):
 
     def __str__(self) -> str:
         code = "" if self.code is None else f", code {self.code}"
-        text = f": {self.message}" if self.message else ""
+        text = f": {self.message.rstrip('.')}" if self.message else ""
         wait = "" if self.retry_after_s is None else f" (wait {self.retry_after_s:.0f} s)"
         return f"HTTP {self.http_status}{code}{text}{wait}; {self.advice}"
 
@@ -92,6 +92,10 @@ class RateLimited(VenueError):
     """Too many requests of this IP: wait. `retry_after_s` says how long, where the answer did."""
 
     advice = "wait, and send less"
+
+    def with_wait(self, wait_s: float) -> RateLimited:
+        """The same, told again later: what is left to wait."""
+        return type(self)(self.http_status, self.code, self.message, wait_s)
 
 
 class Banned(RateLimited):

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
+from weakref import WeakKeyDictionary
 
 from listenkey import venue
 from listenkey.clock import Clock
@@ -148,9 +149,7 @@ class Governor:
         left_s = self.budget.blocked_until_s - self._clock.now_s()
         if left_s <= 0 or self._blocked_by is None:
             return None
-        by = self._blocked_by
-        told = f"not sent, because of an earlier answer: {by.message}"
-        return type(by)(by.http_status, by.code, told, left_s)
+        return self._blocked_by.with_wait(left_s)
 
     # --- what answers say ----------------------------------------------------------------------------------------
 
@@ -206,15 +205,15 @@ def weight_of(request: Request) -> int:
     return venue.WEIGHTS[request.path]
 
 
-_shared: dict[tuple[int, str], Governor] = {}
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Governor]] = WeakKeyDictionary()
 
 
 def share(place: Venue, clock: Clock) -> Governor:
     """The governor of this venue on this event loop. Give it back with `release`."""
-    where = (id(asyncio.get_running_loop()), place.rest_url)
-    governor = _shared.get(where)
+    here = _shared.setdefault(asyncio.get_running_loop(), {})
+    governor = here.get(place.rest_url)
     if governor is None:
-        governor = _shared[where] = Governor(clock, place)
+        governor = here[place.rest_url] = Governor(clock, place)
     governor.users += 1
     return governor
 
@@ -223,6 +222,7 @@ async def release(governor: Governor) -> None:
     """One user less; the last one closes the connections."""
     governor.users -= 1
     if governor.users == 0:
-        for where in [where for where, held in _shared.items() if held is governor]:
-            del _shared[where]
+        for here in _shared.values():
+            for url in [url for url, held in here.items() if held is governor]:
+                del here[url]
         await governor.aclose()

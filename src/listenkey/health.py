@@ -6,7 +6,9 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-Status: TypeAlias = Literal["CONNECTING", "LIVE", "GAP", "RECOVERING", "SETTLING", "SUSPECT", "FAILED", "ENDED"]
+Status: TypeAlias = Literal[
+    "CONNECTING", "LIVE", "GAP", "RECOVERING", "SETTLING", "SUSPECT", "DEGRADED", "FAILED", "ENDED"
+]
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -17,6 +19,7 @@ class Health(Struct, frozen=True, kw_only=True):
         status: LIVE only while every event is in the stream. GAP: no socket brings events. RECOVERING: one does, and
             REST is asked for what came before. SUSPECT: something was lost on a living socket, and REST is asked.
             SETTLING: all that REST showed is delivered, and it is asked again in case it lags.
+            DEGRADED: they wait because the journal can't be written.
         why: What it waits for or what happened last, for people.
         key_fingerprint: Eight hex digits that tell the listen key from another.
         key_age_s: Since the venue first gave this key.
@@ -37,6 +40,7 @@ class Health(Struct, frozen=True, kw_only=True):
         unknown_events: Events of a type this release has no class for; delivered as `UnknownEvent`.
         dropped: Events that did not fit into the buffer of a slow reader, told as a gap.
         backlog: Items that wait for the reader.
+        journal_problem: Why the journal can't be written at the moment, or None.
         reconnects: Sockets lost.
         rotations: Sockets replaced before the venue's 24 hours were over.
         recovered: Updates brought back over REST.
@@ -64,6 +68,7 @@ class Health(Struct, frozen=True, kw_only=True):
     unknown_events: int = 0
     dropped: int = 0
     backlog: int = 0
+    journal_problem: str | None = None
     reconnects: int = 0
     rotations: int = 0
     recovered: int = 0

@@ -65,6 +65,8 @@ class GapOpened(Struct, frozen=True):
     """
     From `from_ms` on, events of the account may be missing.
 
+    Told again, with an earlier `from_ms`, when the gap turns out to have begun earlier; its `GapClosed` has the last.
+
     Attributes:
         from_ms: The last moment that was surely covered, wall clock, epoch ms.
         why: What happened, in a few words, for people.
@@ -81,7 +83,7 @@ class GapClosed(Struct, frozen=True):
     The gap that began at `from_ms` has ended.
 
     Attributes:
-        from_ms: As in its `GapOpened`.
+        from_ms: As in its `GapOpened`; in the last, if there were several.
         to_ms: When coverage began again, wall clock, epoch ms.
         recovered: How many missing updates were brought back, as items before this one.
         unrecoverable: What can't be brought back, in words; empty when nothing is missing.

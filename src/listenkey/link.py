@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple, Protocol
+from collections import deque
+from typing import Final, NamedTuple, Protocol
 
 from listenkey.clock import Clock
 from listenkey.credentials import Secret
@@ -12,6 +13,9 @@ from listenkey.events import Event
 from listenkey.opener import Attachment
 from listenkey.transport.base import Connect, Socket
 from listenkey.wire.frames import Control, Received, Unreadable, Unwrapper
+
+PINGS_AWAITED_MAX: Final = 16
+"""Pings whose answers may be under way: on a slow line the next is sent before the last one's pong is back."""
 
 
 class LinkOwner(Protocol):
@@ -55,10 +59,12 @@ class Link:
         self._clock = clock
         self._read = Unwrapper(key).read
         self._socket: Socket | None = None
-        self._sent_ping: _SentPing | None = None
+        self._sent_pings: deque[_SentPing] = deque(maxlen=PINGS_AWAITED_MAX)
         self._attached = False
         self._request_id: int | None = None
         self._acknowledged: asyncio.Future[None] | None = None
+        self._ended: Disconnected | None = None
+        self._unwanted = False
 
     async def open(self, connect: Connect, attachment: Attachment, timeout_s: float) -> None:
         """
@@ -74,10 +80,14 @@ class Link:
                 self._socket = await connect(
                     attachment.url, self._on_message, self._on_heard, self._on_pong, self._on_lost, timeout_s=timeout_s
                 )
-                if attachment.request is not None:
+                if self._unwanted:
+                    self._ended = Disconnected(None, "given up while it was opening")
+                if attachment.request is not None and self._ended is None:
                     self._request_id = attachment.request_id
                     self._socket.send_text(attachment.request)
                     await self._acknowledged
+                if self._ended is not None:
+                    raise self._ended  # while we connected, or right behind the answer; nobody would say so again
                 self._attached = True
         except TimeoutError:
             self.abort()
@@ -91,18 +101,20 @@ class Link:
     def ping(self, number: int) -> None:
         """Send a ping; its number comes back with the pong."""
         if self._socket is not None:
-            self._sent_ping = _SentPing(number, self._clock.now_s())
+            self._sent_pings.append(_SentPing(number, self._clock.now_s()))
             self._socket.ping(number)
 
     def abort(self) -> None:
         """Drop the socket at once."""
         self._attached = False  # what is heard of it from now on is no news
+        self._unwanted = True
         if self._socket is not None:
             self._socket.abort()
 
     def close(self) -> None:
         """Say goodbye and hang up."""
         self._attached = False
+        self._unwanted = True
         if self._socket is not None:
             self._socket.close()
 
@@ -131,13 +143,17 @@ class Link:
             self._owner.heard(self.number)
 
     def _on_pong(self, number: int) -> None:
-        sent = self._sent_ping
-        if self._attached and sent is not None and number == sent.number:
-            self._owner.pong_came(self.number, number, self._clock.now_s() - sent.sent_s)
+        sent_s = next((sent.sent_s for sent in self._sent_pings if sent.number == number), None)
+        if not self._attached or sent_s is None:
+            return
+        while self._sent_pings and self._sent_pings[0].number <= number:
+            self._sent_pings.popleft()  # A peer may answer the newest of several pings only.
+        self._owner.pong_came(self.number, number, self._clock.now_s() - sent_s)
 
     def _on_lost(self, reason: Disconnected) -> None:
+        self._ended = reason
         waiting = self._acknowledged
-        if waiting is not None and not waiting.done():
+        if waiting is not None and not waiting.done() and self._request_id is not None:
             waiting.set_exception(reason)
         elif self._attached:
             self._attached = False

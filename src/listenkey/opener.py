@@ -8,18 +8,25 @@ follow: then another `Opener` is written, and nothing else changes.
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from listenkey import governor as governors
 from listenkey.clock import Clock
 from listenkey.core.budget import Share
+from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
+from listenkey.errors import KeyUnknown, RateLimited
 from listenkey.governor import Governor
 from listenkey.rest import AsyncUserDataStreamsApi
-from listenkey.venue import Attach, Venue
+from listenkey.venue import Attach, Code, Venue
+
+T = TypeVar("T")
 
 
 class Grant(NamedTuple):
@@ -62,8 +69,8 @@ class Opener(Protocol):
     async def close(self, key: Secret) -> None:
         """End it, for everybody."""
 
-    def attachment(self, key: Secret, request_id: int) -> Attachment:
-        """How to put it on a socket."""
+    def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
+        """How to put it on a socket there: streams that share a key need not share the way to attach it."""
 
 
 class ListenKeys:
@@ -87,6 +94,8 @@ class ListenKeys:
         self._grant: Grant | None = None
         self._granted_s = 0.0  # when POST last answered
         self._proven_s = 0.0  # when what last showed the key alive was asked
+        self._silent_until_s = 0.0  # nothing is asked before
+        self._silenced_by: RateLimited | None = None
 
     async def create(self, stale: Secret | None) -> Grant:
         """POST, unless another stream has just got a key that is not the dead one."""
@@ -94,26 +103,58 @@ class ListenKeys:
         async with self._lock:
             if self._grant is not None and self._grant.key != stale and self._granted_s >= asked_s:
                 return self._grant  # it came while we waited for our turn
-            asked_s = self._clock.now_s()
-            answer = await self.api.options_create_listen_key_v1()
-            valid_for_s = None
-            if answer.expiration is not None:
-                valid_for_s = (answer.expiration - self._clock.wall_ms()) / 1000 / self._venue.time_scale
-            self._grant = Grant(Secret(answer.listen_key), valid_for_s)
-            self._proven_s = asked_s
-            self._granted_s = self._clock.now_s()
-            return self._grant
+            return await self._post()
 
     async def renew(self, key: Secret, since_s: float) -> float:
-        """PUT, unless another stream's renewal has shown the same already."""
+        """
+        PUT, and POST to see which key that was; unless another stream's renewal has shown the same already.
+
+        PUT names no key: it prolongs the one the account has, and succeeds when ours is dead and another program of
+        the account has got a new one. POST answers with that key, and costs the same.
+
+        Raises:
+            KeyUnknown: The account's key is another one; `key` is dead.
+        """
         async with self._lock:
             if self._grant is not None and self._grant.key == key and self._proven_s >= since_s:
                 return self._proven_s
             asked_s = self._clock.now_s()
-            await self.api.options_update_listen_key_v1()
-            if self._grant is not None and self._grant.key == key:
-                self._proven_s = asked_s
+            if self._grant is None or self._grant.key == key:
+                await self._ask(self.api.options_update_listen_key_v1)
+                await self._post()
+            if self._grant is None or self._grant.key != key:
+                raise KeyUnknown(400, Code.INVALID_LISTEN_KEY, "the account has another listen key")
+            self._proven_s = asked_s
             return asked_s
+
+    async def _post(self) -> Grant:
+        """POST: the account's key, whoever got it first."""
+        asked_s = self._clock.now_s()
+        answer = await self._ask(self.api.options_create_listen_key_v1)
+        valid_for_s = None
+        if answer.expiration is not None:
+            valid_for_s = (answer.expiration - self._clock.wall_ms()) / 1000 / self._venue.time_scale
+        self._grant = Grant(Secret(answer.listen_key), valid_for_s)
+        self._proven_s = asked_s
+        self._granted_s = self._clock.now_s()
+        return self._grant
+
+    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
+        """
+        One request, unless the venue has asked for silence and the time is not over: then the same error again.
+
+        Every stream of the account would otherwise find out for itself, with a request each, and a reconnect would
+        not know of the wait that a renewal was told. Going on after 429 leads to 418, and in it to longer bans.
+        """
+        left_s = self._silent_until_s - self._clock.now_s()
+        if left_s > 0 and self._silenced_by is not None:
+            raise self._silenced_by.with_wait(left_s)
+        try:
+            return await call()
+        except RateLimited as error:
+            self._silent_until_s = self._clock.now_s() + judge(error, self._clock.wall_ms()).wait_s
+            self._silenced_by = error
+            raise
 
     async def close(self, key: Secret) -> None:  # noqa: ARG002 - DELETE names no key
         """DELETE: the key ends for everybody who uses it. Nothing is sent while another stream here uses it."""
@@ -121,22 +162,24 @@ class ListenKeys:
             return
         async with self._lock:
             self._grant = None
-            await self.api.options_delete_listen_key_v1()
+            with suppress(KeyUnknown):  # Somebody else was quicker.
+                await self.api.options_delete_listen_key_v1()
 
     async def release(self) -> None:
         """One stream less; the last one closes the connection to the REST API."""
         self.users -= 1
         if self.users == 0:
-            for place in [place for place, keys in _shared.items() if keys is self]:
-                del _shared[place]
+            for here in _shared.values():
+                for place in [place for place, keys in here.items() if keys is self]:
+                    del here[place]
             await self.api.close()
             if self._governor is not None:
                 await governors.release(self._governor)
 
-    def attachment(self, key: Secret, request_id: int) -> Attachment:
+    def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
         """By the form the venue's description names; see `venue.Attach`."""
-        base, text = self._venue.ws_url, quote(key.reveal(), safe="")
-        match self._venue.attach:
+        base, text = venue.ws_url, quote(key.reveal(), safe="")
+        match venue.attach:
             case Attach.SUBSCRIBE:
                 request = {"method": "SUBSCRIBE", "params": [key.reveal()], "id": request_id}
                 return Attachment(f"{base}/private/stream", msgspec.json.encode(request), request_id)
@@ -151,7 +194,8 @@ class ListenKeys:
         return Attachment(url, None, request_id)
 
 
-_shared: dict[tuple[int, str, Secret], ListenKeys] = {}
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Secret], ListenKeys]] = WeakKeyDictionary()
+"""By the loop itself and not by its id: a loop that was ended with a stream open may have left its id to another."""
 
 
 def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
@@ -160,11 +204,13 @@ def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
 
     Give them back with `release`.
     """
-    place = (id(asyncio.get_running_loop()), venue.rest_url, api_key)
-    keys = _shared.get(place)
+    here = _shared.setdefault(asyncio.get_running_loop(), {})
+    place = (venue.rest_url, api_key)
+    keys = here.get(place)
     if keys is None:
         governor = governors.share(venue, clock)
-        api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=governor.lane(Share.KEYS))
-        keys = _shared[place] = ListenKeys(api, venue, clock, governor)
+        http = governor.lane(Share.KEYS)
+        api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=http)
+        keys = here[place] = ListenKeys(api, venue, clock, governor)
     keys.users += 1
     return keys

@@ -24,8 +24,9 @@ from listenkey.core import reconcile
 from listenkey.core.budget import Share
 from listenkey.core.known import Fills, Known, NewestFill
 from listenkey.core.merge import Held
-from listenkey.core.reconcile import Findings
+from listenkey.core.reconcile import Delivery, Findings
 from listenkey.core.timing import Timing
+from listenkey.core.verdict import judge
 from listenkey.core.watch import Watch
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, VenueError
@@ -96,11 +97,13 @@ class Recovery:
     Attributes:
         known: What was delivered.
         watch: What does not add up.
+        findings: What a recovery has found and nobody delivered yet.
     """
 
     def __init__(self, credentials: Credentials, place: Venue, clock: Clock, timing: Timing, fills: Fills) -> None:
         self.known = Known(fills)
         self.watch = Watch(timing.doubt_after_s, place.time_scale)
+        self.findings: Findings | None = None
         self._clock = clock
         self._timing = timing
         self._scale = place.time_scale
@@ -141,12 +144,14 @@ class Recovery:
         self.known.note(event)
         return late, self.watch.note(event, self._clock.now_s())
 
-    def follows(self) -> None:
-        """Another socket is followed."""
+    def follows(self, *, whole: bool) -> None:
+        """Another socket is followed; `whole`: there is no gap before it."""
         now_s = self._clock.now_s()
         self.watch.reconnected(now_s)
-        if self._began_ms is None and not self._time.stale(now_s):
-            self._began_ms = self._now_ms()
+        if not self._time.stale(now_s):
+            self._audited_to_ms = self._audited_to_ms or self._now_ms()
+            if self._began_ms is None and whole:
+                self._began_ms = self._now_ms()
 
     def deadlines(self) -> list[float]:
         """When `doubts` has something to say; at least one moment, which may never come."""
@@ -168,6 +173,27 @@ class Recovery:
         return told
 
     # --- recovering ----------------------------------------------------------------------------------------------
+
+    async def recover(self, action: do.Recover, held: Callable[[], Sequence[Held]]) -> on.Recovered | on.NotRecovered:
+        """`run`, told as a fact. What was found stays in `findings` until `delivered`."""
+        try:
+            findings = self.findings = await self.run(action, held)
+        except ListenKeyError as error:
+            log.warning("what was missed could not be asked for: %s", error)
+            return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
+        count = sum(one.provenance == "rest" for one in self.combined(held()))
+        return on.Recovered(action.attempt, count, findings.unrecoverable, findings.complete)
+
+    def combined(self, held: Sequence[Held]) -> list[Delivery]:
+        """What was found and what is held, in one order."""
+        return reconcile.combined(self.findings or Findings(), held, self.known, self._clock.wall_ms())
+
+    def delivered(self, *, closed: bool) -> None:
+        """The findings were dealt with; `closed`: and the gap is closed with them."""
+        self.findings = None
+        if closed:
+            self._suspects.clear()
+            self.watch.mended()
 
     async def run(self, action: do.Recover, held: Callable[[], Sequence[Held]]) -> Findings:
         """
@@ -194,17 +220,12 @@ class Recovery:
         orders = await self._orders(symbols, fills, lists)
         return Findings(
             fills=fills,
-            over_rest={(row.fill.symbol, row.fill.trade_id) for row in trades},
+            over_rest={reconcile.key_of(row) for row in trades},
             orders=orders,
             positions=positions,
             unrecoverable=self._unrecoverable(action, fills, lists),
             complete=complete,
         )
-
-    def recovered(self) -> None:
-        """The findings were delivered."""
-        self._suspects.clear()
-        self.watch.mended()
 
     async def _has_caught_up(self, held: Callable[[], Sequence[Held]]) -> bool:
         """Whether REST shows the newest fill we know of; waits a little for it."""
@@ -303,6 +324,16 @@ class Recovery:
 
     # --- auditing ------------------------------------------------------------------------------------------------
 
+    async def look(self, action: do.Audit) -> list[on.Audited | on.NotAudited | on.Doubted | on.StreamSilent]:
+        """`audit`, told as facts."""
+        try:
+            missed = await self.audit(action)
+        except ListenKeyError as error:
+            log.warning("the bill could not be looked at: %s", error)
+            return [on.NotAudited(action.number, judge(error, self._clock.wall_ms()))]
+        audited = on.Audited(action.number)
+        return [audited] if missed is None else [audited, missed]
+
     async def audit(self, action: do.Audit) -> on.Doubted | on.StreamSilent | None:
         """
         Hold the bill against the fills that were delivered, and look closer where it has more of them.
@@ -339,9 +370,10 @@ class Recovery:
         if action.from_ms is not None:
             return self._asked_from(action.from_ms, action.not_before_ms)
         floor_ms = self._floor(action.not_before_ms)
-        if self._audited_to_ms is None:
-            return floor_ms
-        return max(floor_ms, self._audited_to_ms - self._venue_ms(self._timing.lag_max_s))
+        since_ms = self._now_ms() - self._venue_ms(self._timing.audit_every_s)
+        if self._audited_to_ms is not None:
+            since_ms = self._audited_to_ms
+        return max(floor_ms, since_ms - self._venue_ms(self._timing.lag_max_s))
 
     # --- lists ---------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
@@ -16,18 +17,27 @@ from listenkey.blocking import BlockingUserStream
 from listenkey.clock import Clock, SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.lifecycle import Lifecycle, State
+from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.merge import Held, Merge
-from listenkey.core.reconcile import Delivery, Findings, combined
+from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
-from listenkey.events import Event, ListenKeyExpired, OrderTradeUpdate, RecoveredFill, UnknownEvent
+from listenkey.events import (
+    Event,
+    LegacyOrderTradeUpdate,
+    ListenKeyExpired,
+    OrderTradeUpdate,
+    RecoveredFill,
+    RecoveredOrder,
+    UnknownEvent,
+)
 from listenkey.health import Health, Status
-from listenkey.items import Item, Provenance
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
 from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
+from listenkey.journal.place import journal_path
 from listenkey.link import Link
 from listenkey.recovery import Recovery
 from listenkey.transport import address
@@ -39,6 +49,11 @@ log = logging.getLogger("listenkey")
 
 LEAVING_EVENTS = frozenset({"serverShutdown", "eventStreamTerminated"})
 """Spot's words for "this socket will be closed"; no options source has them, and they would mean the same."""
+
+PROVE_NOTHING = (ListenKeyExpired, UnknownEvent)
+"""That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows."""
+
+LIVE_STATES = frozenset({State.LIVE, State.ROTATING})
 
 
 class UserStream:
@@ -52,15 +67,22 @@ class UserStream:
                     case GapOpened() | GapClosed() | Live(): ...
 
     Creates the listen key, renews it, notices what dies and replaces it, for as long as it is open. What may have been
-    missed lies between a `GapOpened` and its `GapClosed`. For one reader; a slow one lags and loses nothing until
-    64 MiB wait, and then is told what it lost.
+    missed lies between a `GapOpened` and its `GapClosed`. For one reader. With a journal in a file a slow one lags and
+    loses nothing; without, it loses nothing until 64 MiB wait, and then is told what it lost.
 
     Args:
         api_key: The account's API key. It needs no permission to trade.
         api_secret: For signed requests: with it, what a gap missed is asked for over REST. May be left out.
         private_key: The same by Ed25519 or RSA, PEM text; may be left out.
         venue: `"production"`, `"legacy"`, `"testnet"`, or a `Venue`.
-        journal: Where items are kept. Left out: in memory, the only place in this release.
+        journal: Where items are kept: a path, or `sqlite:///path`. What is in the file is on the disk before it is an
+            item here. Left out: in memory.
+        consumer: A name for this reader of the journal: it goes on after what it has committed (`commit`), in this
+            process and the next. Left out: it begins with what happens from now on.
+        auto_commit: Commit each item when the next one is asked for.
+        after: Begin after this item of the journal; for a consumer that keeps its cursor itself (`journal.cursor`).
+        keep_days: Items that are older may be taken out of the journal.
+        keep_bytes: While the journal holds more than this, its oldest items may be taken out.
         account: The alias items carry; by default eight hex digits that stand for the API key.
         timing: Durations, for tests and scaled sandboxes.
         close_key_on_exit: DELETE the listen key at the end. It ends the streams of every other program that uses this
@@ -69,6 +91,8 @@ class UserStream:
     Raises:
         UsageError: Something in the arguments can't be right.
         Refused, Retired: While iterating, when the venue won't have us.
+        Fenced: On entering, when another process writes to the journal.
+        JournalError: On entering or while iterating, when the journal can't be used.
     """
 
     def __init__(
@@ -78,18 +102,21 @@ class UserStream:
         api_secret: str | None = None,
         private_key: str | None = None,
         venue: str | Venue = "production",
-        journal: str | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        consumer: str | None = None,
+        auto_commit: bool = False,
+        after: int | None = None,
+        keep_days: float | None = None,
+        keep_bytes: int | None = None,
         account: str | None = None,
         timing: Timing | None = None,
         close_key_on_exit: bool = False,
     ) -> None:
         self._credentials = Credentials.of(api_key, api_secret, private_key)
-        self.venue = _venue(venue)
+        self.venue: Venue = _venue(venue)
         for url in (self.venue.rest_url, self.venue.ws_url):
             address.check(url)
-        if journal is not None:
-            raise UsageError("this release keeps items in memory only: leave journal out")
-        self.account = account or fingerprint(api_key)
+        self.account: str = account or fingerprint(api_key)
         self._close_key_on_exit = close_key_on_exit
         self._clock: Clock = SystemClock()
         self._random = random.Random()
@@ -98,12 +125,15 @@ class UserStream:
         self._merge = Merge()
         self._recovery: Recovery | None = None
         self._recovering: asyncio.Task[None] | None = None
-        self._findings: Findings | None = None
-        self._journal: Journal = MemoryJournal(self.account, _stored_event, self._clock.wall_ms)
+        self._journal = _journal(
+            journal, self.account, self._clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit
+        )
+        self._entered = False
         self._links: dict[int, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbox: deque[on.Input] = deque()
         self._feeding = False
+        self._reading = False
         self._timer: asyncio.TimerHandle | None = None
         self._keys: openers.ListenKeys | None = None
         self._events = 0
@@ -121,7 +151,12 @@ class UserStream:
         api_secret: str | None = None,
         private_key: str | None = None,
         venue: str | Venue = "production",
-        journal: str | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        consumer: str | None = None,
+        auto_commit: bool = False,
+        after: int | None = None,
+        keep_days: float | None = None,
+        keep_bytes: int | None = None,
         account: str | None = None,
         timing: Timing | None = None,
         close_key_on_exit: bool = False,
@@ -134,6 +169,11 @@ class UserStream:
                 private_key=private_key,
                 venue=venue,
                 journal=journal,
+                consumer=consumer,
+                auto_commit=auto_commit,
+                after=after,
+                keep_days=keep_days,
+                keep_bytes=keep_bytes,
                 account=account,
                 timing=timing,
                 close_key_on_exit=close_key_on_exit,
@@ -143,14 +183,17 @@ class UserStream:
     # --- for the reader ------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        if self._keys is not None or self._life.state is not State.NEW:
+        if self._entered:
             raise UsageError("a stream is opened once; make another one")
+        self._entered = True
+        left = await self._journal.open()
         self._keys = openers.share(self.venue, self._credentials.api_key, self._clock)
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
             self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
+            self._recovery.known.resume(left.fills)
             self._spawn(self._recovery.prepare())
-        self._feed(on.Started())
+        self._feed(on.Started(left))
         return self
 
     async def __aexit__(
@@ -159,7 +202,11 @@ class UserStream:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the stream. The listen key stays, unless `close_key_on_exit`; the venue lets it expire."""
+        """
+        End the stream, and write what waits into the journal.
+
+        The listen key stays, unless `close_key_on_exit`; the venue lets it expire.
+        """
         if self._keys is None:
             return
         key, keys = self._life.key, self._keys
@@ -167,8 +214,9 @@ class UserStream:
         self._keys = None
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._journal.aclose()
             if self._close_key_on_exit and key is not None:
                 await keys.close(key)
         finally:
@@ -183,11 +231,32 @@ class UserStream:
         """The next item; raises what ended the stream."""
         if self._life.state is State.NEW:
             raise UsageError("open the stream first: async with UserStream(...) as stream")
-        return await self._journal.next()
+        if self._reading:
+            # Each would get what the other then misses, and none would know.
+            raise UsageError("another reader waits for the next item already: a stream is for one, open one for each")
+        self._reading = True
+        try:
+            return await self._journal.next()
+        finally:
+            self._reading = False
 
     def take_ready(self, most: int = 1024) -> list[Item]:
         """Items that wait already, at most so many; for readers that work in batches."""
         return self._journal.take_ready(most)
+
+    async def commit(self, seq: int) -> None:
+        """
+        This reader is done with every item up to `seq`; when this returns, that is on the disk.
+
+        A reader with the same `consumer` goes on after it, in this process or the next. An item whose effect was
+        written and whose commit was not comes again: let the effect and the cursor be one transaction
+        (`listenkey.journal.cursor`), or let the effect be one that may happen twice.
+
+        Raises:
+            UsageError: The stream has no `consumer`, or that item was not read yet.
+            JournalError: It could not be written.
+        """
+        await self._journal.commit(seq)
 
     def health(self) -> Health:
         """How the stream is, now."""
@@ -195,7 +264,7 @@ class UserStream:
         followed = life.sockets.get(life.followed or 0)
         return Health(
             status=self._status(),
-            why=life.why,
+            why=self._journal.problem or life.why,
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,
@@ -210,14 +279,15 @@ class UserStream:
             fills=self._fills,
             gaps=life.gaps.count,
             gap_s=life.gaps.seconds,
-            duplicates_removed=self._merge.duplicates,
+            duplicates_removed=self._merge.duplicates + self._journal.duplicates,
             unreadable=self._unreadable,
             unknown_events=self._unknown_events,
             dropped=self._journal.dropped,
             backlog=self._journal.backlog,
-            recovered=life.gaps.recovered,
+            journal_problem=self._journal.problem,
             reconnects=life.reconnects,
             rotations=life.rotations,
+            recovered=life.gaps.recovered,
             used_weight=self._keys.api.used_weight_1m if self._keys else None,
         )
 
@@ -225,11 +295,14 @@ class UserStream:
         state = self._life.state
         if state is State.ENDED:
             return "ENDED" if self._life.error is None else "FAILED"
-        if state in (State.RECOVERING, State.LIVE, State.ROTATING):
+        if state in LIVE_STATES or state is State.RECOVERING:
+            if self._journal.problem is not None:
+                return "DEGRADED"
             if self._life.gaps.open_from_ms is not None:
                 return "RECOVERING" if self._life.repair.blind else "SUSPECT"
             return "SETTLING" if self._life.repair.settling else "LIVE"
-        return "GAP" if self._life.gaps.ever_live else "CONNECTING"
+        missing = self._life.gaps.ever_live or self._life.gaps.open_from_ms is not None
+        return "GAP" if missing else "CONNECTING"
 
     # --- the driver ----------------------------------------------------------------------------------------------
 
@@ -244,14 +317,20 @@ class UserStream:
                 self._life.handle(self._inbox.popleft(), self._moment())
                 for action in self._life.take_actions():
                     self._perform(action)
-                self._journal.append_told(self._life.take_items())
+                self._tell(self._life.take_items())
         except Exception as error:  # noqa: BLE001 - the top of everything: a bug must reach the reader, not a log
-            self._journal.end(error)
+            self._crash(error)
         finally:
             self._feeding = False
         if self._life.state is State.ENDED:
             self._journal.end(self._life.error)
         self._set_timer()
+
+    def _tell(self, items: list[Live | GapOpened | GapClosed]) -> None:
+        self._journal.append_told(items)
+        for item in items:
+            if isinstance(item, Live):
+                self._journal.heard(item.since_ms)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -295,10 +374,10 @@ class UserStream:
                 self._drop_link(number, politely=True)
             case do.Follow(number):
                 if self._recovery is not None:
-                    self._recovery.follows()
-                self._release(self._merge.follow(number))
+                    self._recovery.follows(whole=not self._life.must_recover)
+                self._release(number, self._merge.follow(number))
             case do.DeliverFound():
-                self._release([])
+                self._release(self._life.followed or 0, [])
             case do.Recover():
                 if self._recovering is not None:
                     self._recovering.cancel()
@@ -321,15 +400,24 @@ class UserStream:
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._journal.end(error)  # a bug: the reader must see it
+            self._crash(error)
+
+    def _crash(self, error: BaseException) -> None:
+        """A bug of ours: the reader gets it, and nothing goes on behind its back."""
+        self._journal.end(error)
+        self._life.handle(on.StopAsked(), self._moment())
+        for link in self._links.values():
+            link.abort()
+        self._links.clear()
 
     async def _create_key(self, action: do.CreateKey) -> None:
         assert self._keys is not None
         try:
             grant = await self._keys.create(action.stale)
         except ListenKeyError as error:
-            log.warning("stream %s: no listen key: %s", self.account, error)
             self._feed(on.KeyNotReady(judge(error, self._clock.wall_ms())))
+            if self._life.state is not State.ENDED:  # else the reader gets the error itself
+                log.warning("stream %s: no listen key: %s", self.account, error)
         else:
             self._feed(on.KeyReady(grant.key, grant.valid_for_s))
 
@@ -346,74 +434,54 @@ class UserStream:
     async def _open_socket(self, action: do.OpenSocket) -> None:
         assert self._keys is not None
         link = self._links[action.socket] = Link(action.socket, action.key, self, self._clock)
-        attachment = self._keys.attachment(action.key, action.socket)
+        attachment = self._keys.attachment(action.key, action.socket, self.venue)
         try:
             await link.open(connect, attachment, self._life.timing.open_timeout_s)
         except ListenKeyError as error:
-            log.warning("stream %s: no socket: %s", self.account, error)
             self._drop_link(action.socket, politely=False)
             self._feed(on.SocketNotOpened(action.socket, judge(error, self._clock.wall_ms())))
+            if self._life.state is not State.ENDED:
+                log.warning("stream %s: no socket: %s", self.account, error)
         else:
             self._feed(on.SocketAttached(action.socket))
 
     async def _recover(self, action: do.Recover) -> None:
         assert self._recovery is not None
-        try:
-            findings = await self._recovery.run(action, self._held)
-        except ListenKeyError as error:
-            log.warning("stream %s: what was missed could not be asked for: %s", self.account, error)
-            self._feed(on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms())))
-            return
-        self._findings = findings
-        count = sum(one.provenance == "rest" for one in self._combined(self._held()))
-        self._feed(on.Recovered(action.attempt, count, findings.unrecoverable, findings.complete))
-        self._findings = None
-        if self._life.gaps.open_from_ms is None:
-            self._recovery.recovered()
+        self._feed(await self._recovery.recover(action, self._held))
+        self._recovery.delivered(closed=self._life.gaps.open_from_ms is None)
 
     async def _audit(self, action: do.Audit) -> None:
         assert self._recovery is not None
-        try:
-            missed = await self._recovery.audit(action)
-        except ListenKeyError as error:
-            log.warning("stream %s: the bill could not be looked at: %s", self.account, error)
-            self._feed(on.NotAudited(action.number, judge(error, self._clock.wall_ms())))
-            return
-        self._feed(on.Audited(action.number))
-        if missed is not None:
-            self._feed(missed)
+        for happened in await self._recovery.look(action):
+            self._feed(happened)
 
     def _held(self) -> list[Held]:
         """What waits until the socket at hand is followed."""
         return self._merge.held(self._life.followed or 0)
 
-    def _combined(self, held: list[Held]) -> list[Delivery]:
-        assert self._recovery is not None
-        return combined(self._findings or Findings(), held, self._recovery.known, self._clock.wall_ms())
-
-    def _release(self, held: list[Held]) -> None:
+    def _release(self, link: int, held: list[Held]) -> None:
         """Deliver what was held, and what a recovery has found beside it, each in its place."""
-        if self._findings is None:
+        if self._recovery is None or self._recovery.findings is None:
             for one in held:
-                self._deliver(one.event, one.raw, one.received_ms)
+                self._deliver(link, one)
             return
-        for delivery in self._combined(held):
-            self._deliver(*delivery)
+        for event, raw, received_ms, provenance in self._recovery.combined(held):
+            self._deliver(link, Held(event, raw, received_ms), provenance)
 
     # --- what links bring ----------------------------------------------------------------------------------------
 
     def event_came(self, link: int, event: Event, raw: bytes) -> None:
         """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
         received_ms = self._clock.wall_ms()
+        if self._life.compares:
+            self._life.brought(link)
         if self._merge.admit(link, event, raw, received_ms):
-            self._deliver(event, raw, received_ms)
+            self._deliver(link, Held(event, raw, received_ms))
         elif self._merge.overfull(link):
             self._drop_link(link, politely=False)
             self._feed(on.SocketLost(link, "too much came before this socket's turn"))
-        elif self._merge.half_full(link):
-            self._feed(on.HeldTooMuch(link))
-        if self._life.needs_proof and not isinstance(event, ListenKeyExpired):
-            self._feed(on.EventCame(link))  # Delivered or held, it proves the key.
+        elif self._life.must_recover and link == self._life.followed:
+            self._hold(link, event)
         if isinstance(event, ListenKeyExpired):
             self._feed(on.KeyEnded(event.listen_key))
         elif isinstance(event, UnknownEvent):
@@ -421,19 +489,37 @@ class UserStream:
             if event.type in LEAVING_EVENTS:
                 self._feed(on.VenueLeaving(link))
 
-    def _deliver(self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws") -> None:
+    def _hold(self, link: int, event: Event) -> None:
+        """An event waits for REST; it proves the key all the same."""
+        if not isinstance(event, PROVE_NOTHING):
+            if self._life.needs_proof:
+                self._feed(on.EventCame(link))
+            self._life.event_came()
+        if self._merge.half_full(link):
+            self._feed(on.HeldTooMuch(link))
+
+    def _deliver(self, link: int, came: Held, provenance: Provenance = "ws") -> None:
+        event, raw, received_ms = came
+        proves = provenance != "rest" and not isinstance(event, PROVE_NOTHING)
+        if proves and self._life.needs_proof:
+            # The event proves the key, so "live since" is told before it.
+            self._life.handle(on.EventCame(link), self._moment())
+            self._journal.append_told(self._life.take_items())
         self._events += 1
-        if isinstance(event, OrderTradeUpdate | RecoveredFill) and event.is_fill:
-            self._fills += 1
+        if isinstance(event, OrderTradeUpdate | RecoveredFill | RecoveredOrder):
+            self._fills += event.is_fill
+        elif isinstance(event, LegacyOrderTradeUpdate):
+            self._fills += sum(len(order.fills) for order in event.orders)
         late = False
         if self._recovery is not None:
-            late, nearer = self._recovery.delivering(event)
-            if nearer:
+            late, is_sooner = self._recovery.delivering(event)
+            if is_sooner:
                 self._set_timer()
         if provenance != "rest":
             self._last_event_ms = received_ms
-            self._life.event_came(received_ms)
-        self._journal.append_event(event, raw, received_ms, provenance, late)
+        if proves:
+            self._life.event_came()
+        self._journal.append_event(event, raw, received_ms, provenance, late=late)
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
         """A frame that can't be read ends nothing: it is counted and told."""
@@ -443,12 +529,16 @@ class UserStream:
 
     def heard(self, link: int) -> None:
         """Any frame counts as life."""
-        self._life.heard(link, on.Moment(self._clock.now_s(), self._clock.wall_ms(), 0.0))
+        moment = on.Moment(self._clock.now_s(), self._clock.wall_ms(), 0.0)
+        self._life.heard(link, moment)
+        is_whole = self._life.state in LIVE_STATES and self._life.gaps.open_from_ms is None
+        if link == self._life.followed and is_whole:
+            self._journal.heard(moment.wall_ms)
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""
         self._round_trip_s = round_trip_s
-        self._feed(on.PongCame(link, ping))
+        self._feed(on.PongCame(link, ping, round_trip_s))
 
     def lost(self, link: int, reason: Disconnected) -> None:
         """A socket has ended."""
@@ -472,3 +562,32 @@ def _venue(venue: str | Venue) -> Venue:
     except KeyError:
         known = ", ".join(venues.VENUES)
         raise UsageError(f"there is no venue {venue!r}: take one of {known}, or a Venue(...)") from None
+
+
+def _journal(
+    journal: str | os.PathLike[str] | None,
+    account: str,
+    clock: Clock,
+    consumer: str | None,
+    after: int | None,
+    keep_days: float | None,
+    keep_bytes: int | None,
+    *,
+    auto_commit: bool,
+) -> Journal:
+    if journal is None:
+        if auto_commit or any(option is not None for option in (consumer, after, keep_days, keep_bytes)):
+            raise UsageError("consumer, after, auto_commit, keep_days and keep_bytes need a journal in a file")
+        return MemoryJournal(account, _stored_event, clock.wall_ms)
+    from listenkey.journal.retention import Retention  # noqa: PLC0415 - who keeps nothing needs no SQLite
+    from listenkey.journal.sqlite import SqliteJournal  # noqa: PLC0415
+
+    return SqliteJournal(
+        journal_path(journal),
+        account,
+        clock.wall_ms,
+        consumer=consumer,
+        after=after,
+        auto_commit=auto_commit,
+        retention=Retention(keep_days, keep_bytes),
+    )

@@ -30,7 +30,11 @@ def say(**what: Any) -> None:
 
 
 def unlike(value: object, at: str = "") -> Iterator[str]:
-    """Where an answer is not what the SDK's models declare: `-a.b` is missing, `+a.b` is not declared."""
+    """
+    Where an answer is not what the SDK's models declare: `-a.b` is missing, `+a.b` is not declared.
+
+    Of rows in a list and of events the SDK drops what it does not declare, so there only the first can be seen.
+    """
     if isinstance(value, list):
         for each in value:
             yield from unlike(each, f"{at}[]")

@@ -69,7 +69,7 @@ def test_no_way_of_attaching_shows_the_listen_key(binance_options_sandbox: Local
         ["doctor", "--debug"],
         ["key", "keepalive", "--debug"],
         ["key", "close", "--debug"],
-        ["tail", "--journal", "x", "--debug"],
+        ["tail", "--journal", "nats://x", "--debug"],
     ],
 )
 def test_other_commands(binance_options_sandbox: LocalSandbox, arguments: list[str]) -> None:

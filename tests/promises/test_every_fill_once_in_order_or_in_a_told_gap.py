@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from listenkey import ListenKeyExpired, Live, Update, UserDataStreamsApi
+from listenkey import GapClosed, GapOpened, ListenKeyExpired, Live, Update, UserDataStreamsApi
 from listenkey.core.timing import Timing
 from listenkey.testing import LocalSandbox
 from tests.promises.reader import Reader, reading
@@ -52,6 +52,23 @@ async def test_any_close_code_is_answered_by_a_new_socket(binance_options_sandbo
         binance_options_sandbox.fault("drop_sockets", close_code=code)
         await reader.until_live(2)
         assert str(code) in reader.gaps()[0][0].why
+
+
+async def test_a_gap_that_is_found_after_a_stall_holds_what_was_lost_in_it(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with reading(sandbox) as reader:
+        # All in one step of the event loop, which therefore reads nothing meanwhile.
+        sandbox.burst(3)
+        sandbox.fault("drop_sockets")
+        sandbox.burst(3)
+        time.sleep(0.3)  # noqa: ASYNC251 - this is the stall
+        await reader.until_live(2)
+        opened, closed = reader.gaps()[0]
+        lost = sandbox.ledger()["fills"][3:]
+        assert reader.fills() == sandbox.fills()[:3]
+        assert all(opened.from_ms <= fill["time_ms"] <= closed.to_ms for fill in lost)
 
 
 async def test_a_half_open_socket_is_noticed_and_replaced(binance_options_sandbox: LocalSandbox) -> None:
@@ -119,6 +136,19 @@ async def test_a_rotation_under_traffic_loses_nothing_shows_nothing_twice_and_te
         assert health.duplicates_removed > 0, "the sockets did overlap"
         raws = [item.raw for item in reader.items if isinstance(item, Update)]
         assert len(set(raws)) == len(raws)
+
+
+async def test_a_socket_that_delivers_is_not_given_up_for_one_that_does_not(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with reading(sandbox, Timing(rotate_after_s=0.3, rotate_jitter_s=0.0, overlap_s=0.3)) as reader:
+        sandbox.fault("ack_dead")
+        await burst(sandbox, 40, per_second=40)
+        await reader.until_fills(40, within_s=5)
+        assert reader.fills() == sandbox.fills()
+        assert reader.gaps() == []
+        assert "brought nothing" in reader.stream.health().why
 
 
 async def test_frames_that_cant_be_read_end_nothing_and_are_told(binance_options_sandbox: LocalSandbox) -> None:
@@ -208,3 +238,18 @@ async def test_the_socket_is_kept_while_rest_is_banned(binance_options_sandbox: 
         assert reader.fills() == binance_options_sandbox.fills()
         assert reader.gaps() == []
         assert reader.stream.health().last_renewal_ok is False
+
+
+async def test_an_event_that_proves_the_key_comes_after_the_live_it_proves(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with reading(binance_options_sandbox) as reader:
+        binance_options_sandbox.fault("hang_http")  # so that no PUT can prove it
+        binance_options_sandbox.fault("drop_sockets")
+        await reader.until(lambda: len(reader.of(GapOpened)) == 1)
+        while len(reader.of(Live)) < 2:
+            await burst(binance_options_sandbox, 1)
+        await reader.until_fills(1)
+        kinds = [type(item) for item in reader.items[1:4]]
+        assert kinds == [GapOpened, GapClosed, Live]
+        binance_options_sandbox.clear_faults()

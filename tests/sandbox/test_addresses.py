@@ -15,6 +15,7 @@ from listenkey.sandbox.addresses import looks_like_socket, parse
         ("/private/ws/KEY", "", "private", False, [("KEY", "path", None)]),
         ("/private/ws", "listenKey=KEY", "private", False, [("KEY", "query", None)]),
         ("/private/ws", "listenKey=KEY&events=A/B", "private", False, [("KEY", "query", {"A", "B"})]),
+        ("/private/ws", "events=A%2FB&listenKey=KEY", "private", False, [("KEY", "query", {"A", "B"})]),
         (
             "/private/stream",
             "listenKey=K1&events=A&listenKey=K2&events=B/C",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -106,6 +107,60 @@ def test_429_then_418_with_and_without_retry_after(world: World, alice: SandboxA
     assert ask(world, alice, "GET", "time", T0 + 130_000).status == 200
 
 
+@pytest.mark.parametrize(
+    ("kind", "params", "status"),
+    [("rate_limit", {}, 429), ("ban", {"seconds": 5}, 418), ("http_status", {"status": 503}, 503)],
+)
+def test_a_failure_tells_the_used_weight_too(
+    world: World, alice: SandboxAccount, kind: str, params: dict[str, Any], status: int
+) -> None:
+    ask(world, alice, "POST", KEY, T0)
+    world.put_fault(kind, {"count": 1, **params}, T0)
+    failed = ask(world, alice, "PUT", KEY, T0)
+    assert (failed.status, failed.headers["X-MBX-USED-WEIGHT-1M"]) == (status, "1")
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, -1002), (408, -1007), (418, -1008), (429, -1008), (500, -1000)])
+def test_a_status_put_in_has_the_code_that_goes_with_it(
+    world: World, alice: SandboxAccount, status: int, code: int
+) -> None:
+    world.put_fault("http_status", {"status": status}, T0)
+    assert refusal(ask(world, alice, "PUT", KEY, T0)) == (status, code)
+
+
+def test_the_firewall_answers_with_a_page_unless_told_otherwise(world: World, alice: SandboxAccount) -> None:
+    world.put_fault("http_status", {"status": 403, "count": 1}, T0)
+    assert ask(world, alice, "PUT", KEY, T0).content_type == "text/html"
+    world.put_fault("http_status", {"status": 403, "count": 1, "body": {"code": -2015}}, T0)
+    assert refusal(ask(world, alice, "PUT", KEY, T0)) == (403, -2015)
+
+
+@pytest.mark.parametrize(("limited", "banned"), [(429, 418), (403, 403)])
+def test_statuses_of_too_many_requests_are_switches(
+    world: World, alice: SandboxAccount, limited: int, banned: int
+) -> None:
+    switches = {"weight_per_minute": 0, "status_rate_limited": limited, "status_banned": banned}
+    world.set_switches(switches, T0)
+    for _ in range(10):
+        assert refusal(ask(world, alice, "PUT", KEY, T0)) == (limited, -1008)
+    assert refusal(ask(world, alice, "PUT", KEY, T0)) == (banned, -1008)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_header_names_come_in_either_case(world: World, alice: SandboxAccount, lower: bool) -> None:
+    world.set_switches({"lower_case_headers": lower}, T0)
+    names = set(ask_signed(world, alice, "POST", "order", T0, **resting_order(world)).headers)
+    upper = {"X-MBX-USED-WEIGHT-1M", "X-MBX-ORDER-COUNT-10S", "X-MBX-ORDER-COUNT-1M"}
+    assert names == ({name.lower() for name in upper} if lower else upper)
+
+
+def test_timestamps_are_judged_unless_a_switch_says_otherwise(world: World, alice: SandboxAccount) -> None:
+    old = signed(alice, T0 - 3_600_000)
+    assert refusal(ask(world, alice, "GET", "marginAccount", T0, query=old)) == (400, -1021)
+    world.set_switches({"lenient_timestamps": True}, T0)
+    assert ask(world, alice, "GET", "marginAccount", T0, query=old).status == 200
+
+
 def test_orders_are_counted_an_account(world: World, alice: SandboxAccount) -> None:
     world.set_switches({"orders_per_10_s": 2}, T0)
     first = ask_signed(world, alice, "POST", "order", T0, **resting_order(world))
@@ -113,7 +168,12 @@ def test_orders_are_counted_an_account(world: World, alice: SandboxAccount) -> N
     assert first.headers["X-MBX-ORDER-COUNT-10S"] == "1"
     assert first.headers["X-MBX-ORDER-COUNT-1M"] == "1"
     ask_signed(world, alice, "POST", "order", T0, **resting_order(world))
-    assert refusal(ask_signed(world, alice, "POST", "order", T0, **resting_order(world))) == (429, -1015)
+    limited = ask_signed(world, alice, "POST", "order", T0 + 3_000, **resting_order(world))
+    assert refusal(limited) == (429, -1015)
+    assert limited.headers["Retry-After"] == "7"
+    world.set_switches({"orders_per_minute": 3}, T0)
+    limited = ask_signed(world, alice, "POST", "order", T0 + 11_000, **resting_order(world))
+    assert (refusal(limited), limited.headers["Retry-After"]) == ((429, -1015), "49")
     assert "X-MBX-ORDER-COUNT-10S" not in ask(world, alice, "POST", KEY, T0).headers
 
 

@@ -16,7 +16,7 @@ from listenkey.sandbox.faults import KINDS
 from listenkey.sandbox.server import Sandbox
 from listenkey.sandbox.switches import Switches
 from tests.sandbox.test_signatures import pem_of
-from tests.sandbox.visitor import DEADLINE_S, Visitor, receive_trades
+from tests.sandbox.visitor import DEADLINE_S, Visitor, receive, receive_trades
 
 
 async def test_the_ledger_equals_the_stream() -> None:
@@ -54,6 +54,62 @@ async def test_accounts_are_added_and_trade_by_themselves() -> None:
         assert sandbox.ledger("alice")["fills"] == []
         _, listed = await visitor.owner("GET", "accounts")
         assert [each["name"] for each in listed] == ["alice", "bob", "bob"]
+
+
+async def test_a_market_maker_is_told_of_its_risk_over_the_doors() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as owner:
+        asked = {"name": "mm", "market_maker": True, "deposit": "30000", "trade_group_id": 7}
+        assert (await owner.owner("POST", "accounts", asked))[0] == 200
+        status, refused = await owner.owner("POST", "accounts", asked | {"another_key": True})
+        assert (status, "can't be changed" in refused["error"]) == (400, True)
+        symbol = next(each for each in reversed(sandbox.world.exchange.symbols()) if each[-1] == "C" and "BTC" in each)
+        market_maker = sandbox.world.identities.all()[-1]
+        order = {"symbol": symbol, "type": "LIMIT", "quantity": "1", "price": "100"}
+        async with Visitor(sandbox, market_maker) as maker:
+            ws = await maker.listen()
+            assert (await owner.signed("POST", "/eapi/v1/order", side="BUY", **order))[0] == 200
+            assert (await maker.signed("POST", "/eapi/v1/order", side="SELL", **order))[0] == 200
+            asked = {"underlying": "BTCUSDT", "price": "150000"}
+            assert await owner.owner("POST", "index", asked) == (200, asked)
+            await owner.owner("POST", "clock", {"advance_ms": 10_000})
+            async with asyncio.timeout(DEADLINE_S):
+                while (event := await receive(ws))["e"] != "RISK_LEVEL_CHANGE":
+                    pass
+            assert event["s"] == "REDUCE_ONLY"
+            _, snapshot = await maker.signed("GET", "/eapi/v1/marginAccount")
+            assert (snapshot["reduceOnly"], snapshot["tradeGroupId"]) == (True, 7)
+
+
+async def test_accounts_of_a_group_do_not_trade_with_each_other() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as owner:
+        for name in ("one", "two"):
+            await owner.owner("POST", "accounts", {"name": name, "trade_group_id": 7})
+        order = {"symbol": sandbox.world.exchange.symbols()[-1], "type": "LIMIT", "quantity": "1", "price": "100"}
+        one, two = sandbox.world.identities.all()[-2:]
+        async with Visitor(sandbox, one) as first, Visitor(sandbox, two) as second:
+            await first.signed("POST", "/eapi/v1/order", side="BUY", **order)
+            _, placed = await second.signed("POST", "/eapi/v1/order", side="SELL", **order)
+        assert placed["status"] == "NEW"
+        assert [row["status"] for row in sandbox.ledger("one")["orders"]] == ["NEW", "EXPIRED_IN_MATCH"]
+
+
+@pytest.mark.parametrize(
+    ("call", "asked"),
+    [
+        ("accounts", {"name": "x", "deposit": "much"}),
+        ("accounts", {"name": "x", "deposit": "-1"}),
+        ("accounts", {"name": "x", "trade_group_id": "7"}),
+        ("accounts", {"name": "x", "market_maker": 1}),
+        ("index", {"underlying": "BTCUSDT", "price": "0"}),
+        ("index", {"underlying": "BTCUSDT", "price": "NaN"}),
+        ("index", {"underlying": "DOGEUSDT", "price": "5"}),
+        ("index", {"price": "5"}),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(call: str, asked: dict[str, Any]) -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as owner:
+        assert (await owner.owner("POST", call, asked))[0] == 400
+        assert len(sandbox.world.identities.all()) == 1
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])

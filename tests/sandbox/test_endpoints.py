@@ -9,7 +9,7 @@ import pytest
 from listenkey.sandbox.api import ApiRequest
 from listenkey.sandbox.identities import SandboxAccount
 from listenkey.sandbox.switches import Switches
-from listenkey.sandbox.world import World
+from listenkey.sandbox.world import Opening, World
 from tests.sandbox.visitor import ask, ask_signed, fixture, refusal, resting_order, signed, value
 
 T0 = 1_795_330_020_000
@@ -68,6 +68,20 @@ def test_switches_of_the_listen_key(world: World, alice: SandboxAccount) -> None
 # --- Endpoints ---
 
 
+def test_market_maker_protection_over_rest(world: World, alice: SandboxAccount) -> None:
+    rule = {"underlying": "BTCUSDT", "windowTimeInMilliseconds": 3000, "frozenTimeInMilliseconds": 0}
+    limits = {"qtyLimit": "2", "deltaLimit": "2.3"}
+    assert refusal(ask_signed(world, alice, "POST", "mmpSet", T0, **rule, **limits)) == (400, -6005)
+    maker = world.add_account("mm", T0, opening=Opening(market_maker=True))
+    for name in {**rule, **limits}:
+        missing = {each: text for each, text in {**rule, **limits}.items() if each != name}
+        assert refusal(ask_signed(world, maker, "POST", "mmpSet", T0, **missing)) == (400, -1102)
+    made = value(ask_signed(world, maker, "POST", "mmpSet", T0, **rule, **limits))
+    assert made == {"underlyingId": 2, **rule, **limits, "lastTriggerTime": 0}
+    assert value(ask_signed(world, maker, "GET", "mmp", T0, underlying="BTCUSDT")) == made
+    assert value(ask_signed(world, maker, "POST", "mmpReset", T0, underlying="BTCUSDT")) == made
+
+
 def test_orders_in_all_forms(world: World, alice: SandboxAccount) -> None:
     made = value(ask_signed(world, alice, "POST", "order", T0, **resting_order(world), clientOrderId="mine"))
     assert set(made) >= set(fixture("new_order"))
@@ -93,6 +107,17 @@ def test_orders_in_all_forms(world: World, alice: SandboxAccount) -> None:
     eleven = json.dumps([resting_order(world)] * 11)
     assert refusal(ask_signed(world, alice, "POST", "batchOrders", T0, orders=eleven)) == (400, -6011)
     assert refusal(ask_signed(world, alice, "POST", "batchOrders", T0, orders="{}")) == (400, -1130)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [("0.1", None), ("1E-1", None), ("1e9999999999", -1130), ("1e-99999", -1130)]
+)
+def test_numbers_of_a_batch_may_have_exponents_but_not_fill_the_memory(
+    world: World, alice: SandboxAccount, number: str, code: int | None
+) -> None:
+    orders = json.dumps([resting_order(world, quantity="*")]).replace('"*"', number)
+    (answer,) = value(ask_signed(world, alice, "POST", "batchOrders", T0, orders=orders))
+    assert answer.get("code") == code
 
 
 def test_cancel_all(world: World, alice: SandboxAccount) -> None:
@@ -151,6 +176,31 @@ def test_what_is_missing_is_named(world: World, alice: SandboxAccount) -> None:
         assert f"'{name}'" in value(answer)["msg"]
     world.set_switches({"generation": "legacy"}, T0)
     assert ask_signed(world, alice, "GET", "userTrades", T0).status == 200
+
+
+@pytest.mark.parametrize("path", ["historyOrders", "userTrades", "bill", "exerciseRecord"])
+def test_a_limit_is_at_least_one(world: World, alice: SandboxAccount, path: str) -> None:
+    asked = {"symbol": world.exchange.symbols()[0], "currency": "USDT"}
+    assert refusal(ask_signed(world, alice, "GET", path, T0, **asked, limit=0)) == (400, -6008)
+    assert ask_signed(world, alice, "GET", path, T0, **asked, limit=1001).status == 200
+
+
+def test_open_orders_had_a_limit_before_january_2026(world: World, alice: SandboxAccount) -> None:
+    ids = [value(ask_signed(world, alice, "POST", "order", T0, **resting_order(world)))["orderId"] for _ in range(3)]
+
+    def found(**asked: Any) -> list[int]:
+        return [each["orderId"] for each in value(ask_signed(world, alice, "GET", "openOrders", T0, **asked))]
+
+    assert found(limit=2) == ids
+    world.set_switches({"generation": "legacy"}, T0)
+    assert found() == ids
+    assert found(limit=2) == ids[1:]
+    assert found(limit=2, orderId=ids[0]) == ids[:2]
+
+
+def test_what_may_be_sold_short_says_so(world: World) -> None:
+    symbols = value(ask(world, None, "GET", "exchangeInfo", T0))["optionSymbols"]
+    assert all(each["nakedSell"] is True for each in symbols)
 
 
 def test_public_paths_need_no_key(world: World) -> None:

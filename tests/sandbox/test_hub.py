@@ -201,6 +201,42 @@ def test_more_than_ten_messages_a_second_end_the_connection() -> None:
     assert scene.limits.connect("127.0.0.1", T0 + 2_000).http_status == 418
 
 
+@pytest.mark.parametrize("most", [2, 10])
+def test_how_many_messages_a_second_is_a_switch(most: int) -> None:
+    scene = Scene(messages_per_s=most)
+    socket = scene.open("/private/stream")
+    for _ in range(most):
+        assert scene.say(socket, method="LIST_SUBSCRIPTIONS")
+    assert not scene.say(socket, method="LIST_SUBSCRIPTIONS")
+    assert scene.hub.sockets() == []
+
+
+@pytest.mark.parametrize("within_s", [600, 900])
+def test_how_long_a_pong_is_waited_for_is_a_switch(within_s: int) -> None:
+    scene = Scene(pong_within_s=within_s, ping_every_s=300)
+    socket = scene.open("/private/stream")
+    scene.hub.advance(T0 + 300_000)
+    scene.hub.advance(T0 + 300_000 + within_s * 1000 - 1)
+    assert Abort() not in scene.actions(socket)
+    scene.hub.advance(T0 + 300_000 + within_s * 1000)
+    assert scene.actions(socket)[-1] == Abort()
+
+
+def test_answering_the_pings_of_hours_at_once_is_no_flood() -> None:
+    scene = Scene()
+    socket = scene.open("/private/stream")
+    for passed in range(1, 13):
+        scene.hub.forgive(180_000)
+        scene.hub.advance(T0 + passed * 180_000)
+    now_ms = T0 + 12 * 180_000
+    assert [type(action) for action in scene.actions(socket)] == [Ping] * 12
+    for _ in range(12 + 10):
+        scene.hub.receive_pong(socket, now_ms)
+    assert scene.actions(socket) == []
+    scene.hub.receive_pong(socket, now_ms)
+    assert scene.actions(socket) == [Close(1008, "Too many requests")]
+
+
 def test_pings_and_the_pong_that_must_come() -> None:
     scene = Scene()
     sid = scene.open("/private/stream")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from listenkey.sandbox.limits import BAN_S, REFUSALS_BEFORE_BAN, Limits
+from listenkey.sandbox.limits import BAN_S, REFUSALS_BEFORE_BAN, Limits, Ordered
 from listenkey.sandbox.switches import Switches
 
 MINUTE_MS = 60_000
@@ -61,13 +61,14 @@ def test_a_ban_long_ago_is_forgotten() -> None:
 
 def test_orders_are_counted_an_account_in_both_windows() -> None:
     limits = make()
-    assert limits.order("alice", 1, T0) == (1, 1, None)
-    assert limits.order("alice", 2, T0) == (3, 3, None)
-    assert limits.order("bob", 1, T0) == (1, 1, None)
-    assert limits.order("alice", 1, T0)[2] == "3 orders per 10 SECOND"
-    assert limits.order("alice", 1, T0 + 10_000) == (1, 5, None)
-    assert limits.order("alice", 1, T0 + 20_000)[2] == "5 orders per MINUTE"
-    assert limits.order("alice", 1, T0 + MINUTE_MS) == (1, 1, None)
+    assert limits.order("alice", 1, T0) == Ordered(1, 1, None, 0)
+    assert limits.order("alice", 2, T0) == Ordered(3, 3, None, 0)
+    assert limits.order("bob", 1, T0) == Ordered(1, 1, None, 0)
+    assert limits.order("alice", 1, T0 + 1) == Ordered(4, 4, "3 orders per 10 SECOND", T0 + 10_000)
+    assert limits.order("alice", 1, T0 + 10_000) == Ordered(1, 5, None, 0)
+    assert limits.order("alice", 1, T0 + 20_000) == Ordered(1, 6, "5 orders per MINUTE", T0 + MINUTE_MS)
+    assert limits.order("alice", 4, T0 + 20_000) == Ordered(5, 10, "5 orders per MINUTE", T0 + MINUTE_MS)
+    assert limits.order("alice", 1, T0 + MINUTE_MS) == Ordered(1, 1, None, 0)
 
 
 def test_connection_attempts_in_a_sliding_five_minutes() -> None:

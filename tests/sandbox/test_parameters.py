@@ -7,6 +7,7 @@ import pytest
 
 from listenkey.sandbox.parameters import Parameters
 from listenkey.sandbox.refusals import Refusal
+from listenkey.sandbox.trading.rejections import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,10 @@ def test_what_makes_no_sense_is_refused(read: Callable[[Parameters], Any], value
 
 
 def test_limits_stay_within_the_documented_maximum() -> None:
-    assert [Parameters({"limit": text}).limit(100, 1000) for text in ("5", "0", "5000")] == [5, 1, 1000]
+    assert [Parameters({"limit": text}).limit(100, 1000) for text in ("5", "1", "5000")] == [5, 1, 1000]
+    with pytest.raises(Rejected) as caught:
+        Parameters({"limit": "0"}).limit(100, 1000)
+    assert caught.value.code == -6008
 
 
 def test_an_order_with_its_defaults() -> None:

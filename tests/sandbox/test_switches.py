@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -37,3 +38,9 @@ def test_every_switch_says_what_it_is() -> None:
     with pytest.raises(ValueError, match="after_key_end") as told:
         changed(Switches(), {"x": 1})
     assert "weight_per_minute" in str(told.value)
+
+
+def test_every_switch_is_shown_to_matter_by_a_test_of_what_it_changes() -> None:
+    here = Path(__file__)
+    texts = "".join(path.read_text() for path in here.parent.rglob("test_*.py") if path != here)
+    assert [name for name in get_type_hints(Switches) if name not in texts] == []

@@ -60,8 +60,10 @@ THIRD_PARTIES: Final = {
     "aiohttp": {"transport", NEIGHBOUR},
     "click": {"cli"},
     "cryptography": {"wire", NEIGHBOUR},
+    "keyring": {"cli"},
     "msgspec": {"events", "items", "health", "journal", "wire", "core", "opener", "cli", NEIGHBOUR},
     "picows": {"transport"},
+    "pyarrow": {"cli"},
     "pytest": {"testing"},
     "pytest_asyncio": {"testing"},
     "rich": {"cli"},
@@ -227,7 +229,7 @@ def test_a_clock_in_the_core_is_found() -> None:
         {
             "listenkey.core.gap": "import asyncio.queues\nfrom datetime import datetime\nx = datetime.now()",
             "listenkey.wire.frames": "import urllib.parse\nfrom urllib.request import urlopen",
-            "listenkey.sandbox.book": "import random\nrng = random.Random(1)\nx = random.random()",
+            "listenkey.sandbox.trading.book": "import random\nrng = random.Random(1)\nx = random.random()",
             "listenkey.sandbox.server": "import asyncio",
             "listenkey.clock": "import time",
         }
@@ -236,7 +238,7 @@ def test_a_clock_in_the_core_is_found() -> None:
         "listenkey.core.gap imports asyncio.queues",
         "listenkey.core.gap asks datetime.now",
         "listenkey.wire.frames imports urllib.request",
-        "listenkey.sandbox.book asks random.random",
+        "listenkey.sandbox.trading.book asks random.random",
     }
 
 

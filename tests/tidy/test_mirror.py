@@ -12,23 +12,26 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.__main__": "tests/promises/test_command_ends_at_once.py: one line; the command runs as a process",
     "listenkey.core.actions": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
-    "listenkey.core.states": "tests/unit/core/test_lifecycle.py: names only",
+    "listenkey.core.states": "tests/unit/core/test_lifecycle.py: values only",
+    "listenkey.core.transitions": "tests/unit/core/test_lifecycle.py: the table is complete, and each row is played",
     "listenkey.health": "tests/unit/test_stream.py: values only",
-    "listenkey.journal.base": "tests/unit/journal/test_memory.py: a protocol",
+    "listenkey.journal.base": "tests/contract/test_journals.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",
-    "listenkey.sandbox.black_scholes": "tests/sandbox/test_pricing.py: the formula alone says little",
-    "listenkey.sandbox.exchange": "tests/sandbox/test_trading.py: the front of the world; trading is how it is reached",
+    "listenkey.sandbox.trading.black_scholes": "tests/sandbox/trading/test_pricing.py: the formula alone says little",
+    "listenkey.sandbox.trading.exchange": "tests/sandbox/trading/test_matching.py: the front of the world; trading is how it is reached",
     "listenkey.sandbox.identities": "tests/sandbox/test_api.py: who asks, as a request shows it",
-    "listenkey.sandbox.orders": "tests/sandbox/test_book.py: values, and what a book does with them",
-    "listenkey.sandbox.records": "tests/sandbox/test_trading.py: values only; what is written down in them is read there",
+    "listenkey.sandbox.trading.orders": "tests/sandbox/trading/test_book.py: values, and what a book does with them",
+    "listenkey.sandbox.trading.records": "tests/sandbox/trading/test_matching.py: values only; what is written down in them is read there",
+    "listenkey.sandbox.trading.protection_calls": "tests/sandbox/trading/test_protection.py: what is set is what protects",
     "listenkey.sandbox.refusals": "tests/sandbox/test_signatures.py: values only",
-    "listenkey.sandbox.rejections": "tests/sandbox/test_entry_checks.py: values only",
+    "listenkey.sandbox.trading.rejections": "tests/sandbox/trading/test_entry_checks.py: values only",
 }
 """Module -> where it is proven instead, and why not in a file of its own."""
 
 DOORS: Final = {
     "listenkey": "what users import",
     "listenkey.__main__": "python -m listenkey",
+    "listenkey.journal.cursor": "what consumers with an SQLite database of their own import; docs/journal.md",
     "listenkey.cli": "the command, named in pyproject.toml",
     "listenkey.testing": "the pytest plugin, named in pyproject.toml",
     "listenkey.sandbox.__main__": "python -m listenkey.sandbox",
@@ -100,8 +103,8 @@ def test_no_module_lies_dead() -> None:
 
 
 def test_a_missing_test_is_found() -> None:
-    planted = House.planted({"listenkey.clock": "", "listenkey.core.gap": "", "listenkey.sandbox.book": ""})
-    paths = {"tests/unit/test_clock.py", "tests/sandbox/test_book.py", "tests/unit/core/test_gone.py"}
+    planted = House.planted({"listenkey.clock": "", "listenkey.core.gap": "", "listenkey.sandbox.trading.book": ""})
+    paths = {"tests/unit/test_clock.py", "tests/sandbox/trading/test_book.py", "tests/unit/core/test_gone.py"}
     assert list(unproven(planted, paths, {})) == ["listenkey.core.gap has no tests/unit/core/test_gap.py"]
     assert list(unproven(planted, paths, {"listenkey.core.gap": "tests/unit/test_clock.py: by hand"})) == []
     assert len(list(unproven(planted, paths, {"listenkey.core.gap": "tests/unit/no.py: by hand"}))) == 1

@@ -18,6 +18,7 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "src/listenkey/sandbox/http.py",
         "answer",
     ): "the top of a request's task; no traceback may reach a client or a log",
+    ("src/listenkey/journal/writer.py", "_run"): "the top of the thread; the reader must see it, and not a log alone",
     ("src/listenkey/stream.py", "_feed"): "the top of the driver; a bug must reach the reader, and end in no log",
 }
 """(path, function) -> why its task may catch whatever comes. Beyond these, the count is 0."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import assert_never, assert_type
 
 from listenkey import (
@@ -86,6 +87,15 @@ async def stream_elsewhere() -> None:
     UserStream(api_key="key", venue=Venue(rest_url="http://127.0.0.1:8700", ws_url="ws://127.0.0.1:8700"))
     UserStream("key")  # type: ignore[call-arg]
     UserStream(api_key="key", venue=5)  # type: ignore[arg-type]
+
+
+async def stream_with_a_journal() -> None:
+    stream = UserStream(api_key="key", journal=Path("fills.db"), consumer="book", auto_commit=True, keep_days=90.0)
+    assert_type(await stream.commit(5), None)
+    UserStream(api_key="key", journal="sqlite:///fills.db", after=5, keep_bytes=1_000_000)
+    UserStream(api_key="key", journal=5)  # type: ignore[arg-type]
+    with UserStream.blocking(api_key="key", journal="fills.db", consumer="book") as blocking:
+        assert_type(blocking.commit(5), None)
 
 
 async def iterator(stream: UserStream) -> AsyncIterator[Item]:

@@ -34,7 +34,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (errors.Refused(401, -2015, "Invalid API-key."), "HTTP 401, code -2015: Invalid API-key.; check the API key"),
+        (errors.Refused(401, -2015, "Invalid API-key."), "HTTP 401, code -2015: Invalid API-key; check the API key"),
         (errors.RateLimited(429, -1008, "Too many", 12.0), "HTTP 429, code -1008: Too many (wait 12 s); wait"),
         (errors.VenueDown(503), "HTTP 503; the outcome is unknown"),
         (errors.Unreachable("eapi.binance.com", "no route"), "eapi.binance.com is not reachable: no route"),

@@ -114,6 +114,22 @@ async def test_a_socket_that_ends_before_the_answer_is_told_as_that() -> None:
     assert owner.names() == []
 
 
+@pytest.mark.parametrize("attachment", [BY_REQUEST, BY_URL])
+async def test_a_socket_that_ends_with_its_handshake_is_not_taken_for_an_open_one(attachment: Attachment) -> None:
+    made, owner = link()
+    socket = FakeSocket(None)
+
+    async def connect(*args: Any, **settings: Any) -> FakeSocket:
+        await socket.connect(*args, **settings)
+        socket.on_lost(Disconnected(1001, "going away"))
+        return socket
+
+    with pytest.raises(Disconnected):
+        await made.open(connect, attachment, 5.0)
+    assert socket.did[-1] == "abort"
+    assert owner.names() == []
+
+
 async def test_what_connecting_raises_is_passed_on() -> None:
     async def fails(*_: Any, **__: Any) -> FakeSocket:
         raise Unreachable("host", "refused")
@@ -145,6 +161,15 @@ async def test_a_pong_of_the_last_ping_gives_the_round_trip() -> None:
     assert owner.got[0][3] >= 0
 
 
+async def test_a_pong_that_comes_after_the_next_ping_counts() -> None:
+    made, owner, socket = await opened()
+    for ping in (1, 2, 3):
+        made.ping(ping)
+    for pong in (1, 3, 2, 3, 9):
+        socket.on_pong(pong)
+    assert [got[2] for got in owner.got] == [1, 3]
+
+
 async def test_the_end_is_told_once_and_not_when_it_was_ours() -> None:
     made, owner, socket = await opened()
     socket.on_lost(Disconnected(None, "reset"))
@@ -156,3 +181,33 @@ async def test_the_end_is_told_once_and_not_when_it_was_ours() -> None:
         socket.on_lost(Disconnected(None, "reset"))
         socket.on_heard()
         assert owner.names() == []
+
+
+async def test_a_socket_that_ends_right_behind_the_answer_is_not_taken_for_an_open_one() -> None:
+    made, owner = link()
+    socket = FakeSocket(None)
+    opening = asyncio.ensure_future(made.open(socket.connect, BY_REQUEST, 5.0))
+    await asyncio.wait_for(socket.asked.wait(), 5)
+    socket.on_message(b'{"result":null,"id":7}')
+    socket.on_lost(Disconnected(None, "reset"))
+    with pytest.raises(Disconnected):
+        await opening
+    assert owner.names() == []
+
+
+async def test_a_socket_that_is_given_up_while_it_opens_is_not_left_behind() -> None:
+    made, owner = link()
+    socket, may_connect = FakeSocket(), asyncio.Event()
+
+    async def connect(*args: Any, **settings: Any) -> FakeSocket:
+        await may_connect.wait()
+        return await socket.connect(*args, **settings)
+
+    opening = asyncio.ensure_future(made.open(connect, BY_REQUEST, 5.0))
+    await asyncio.sleep(0)
+    made.abort()
+    may_connect.set()
+    with pytest.raises(Disconnected):
+        await opening
+    assert socket.did == ["abort"]
+    assert owner.names() == []

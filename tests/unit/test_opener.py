@@ -9,8 +9,11 @@ import pytest
 
 from listenkey import opener
 from listenkey.clock import SystemClock
+from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
+from listenkey.errors import KeyUnknown, RateLimited
 from listenkey.opener import ListenKeys
+from listenkey.rest import AsyncUserDataStreamsApi
 from listenkey.testing import LocalSandbox
 from listenkey.venue import PRODUCTION, Attach
 
@@ -48,6 +51,46 @@ async def test_one_renewal_serves_all_who_need_it(binance_options_sandbox: Local
     await keys.release()
 
 
+async def test_a_renewal_of_another_program_s_key_is_none_of_ours(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault("expire_key_silently")
+    async with AsyncUserDataStreamsApi(binance_options_sandbox.api_key, binance_options_sandbox.rest_url) as stranger:
+        theirs = await stranger.options_create_listen_key_v1()
+    with pytest.raises(KeyUnknown):  # PUT alone succeeds: it prolongs theirs
+        await keys.renew(grant.key, CLOCK.now_s())
+    assert (await keys.create(grant.key)).key == Secret(theirs.listen_key)
+    await keys.release()
+
+
+async def test_a_stream_that_still_has_the_key_before_is_told(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault("expire_key_silently")
+    assert (await keys.create(grant.key)).key != grant.key
+    with pytest.raises(KeyUnknown):
+        await keys.renew(grant.key, CLOCK.now_s())
+    await keys.release()
+
+
+@pytest.mark.parametrize(("kind", "params"), [("ban", {"seconds": 600}), ("rate_limit", {"retry_after": 600})])
+async def test_nothing_is_asked_while_the_venue_wants_silence(
+    binance_options_sandbox: LocalSandbox, kind: str, params: dict[str, int]
+) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault(kind, **params)
+    with pytest.raises(RateLimited):
+        await keys.renew(grant.key, CLOCK.now_s())
+    before = binance_options_sandbox.meters()["requests"]
+    for ask in (lambda: keys.create(None), lambda: keys.renew(grant.key, CLOCK.now_s())):
+        with pytest.raises(RateLimited) as refused:
+            await ask()
+        assert 590 < judge(refused.value, CLOCK.wall_ms()).wait_s <= 601  # the answer's Date has whole seconds
+    assert binance_options_sandbox.meters()["requests"] == before
+    await keys.release()
+
+
 async def test_streams_of_one_account_share_and_others_do_not(binance_options_sandbox: LocalSandbox) -> None:
     one, same = keys_of(binance_options_sandbox), keys_of(binance_options_sandbox)
     other = opener.share(binance_options_sandbox.venue, Secret("other"), CLOCK)
@@ -66,6 +109,15 @@ async def test_streams_of_one_account_share_and_others_do_not(binance_options_sa
     await again.release()
 
 
+async def test_a_key_that_somebody_else_closed_is_closed(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    grant = await keys.create(None)
+    binance_options_sandbox.fault("expire_key_silently")
+    await keys.close(grant.key)
+    assert count(binance_options_sandbox, "DELETE") == 1
+    await keys.release()
+
+
 @pytest.mark.parametrize(
     ("form", "url"),
     [
@@ -77,8 +129,8 @@ async def test_streams_of_one_account_share_and_others_do_not(binance_options_sa
     ],
 )
 async def test_how_a_key_is_put_on_a_socket(form: Attach, url: str) -> None:
-    keys = opener.share(replace(PRODUCTION, attach=form), KEY, CLOCK)
-    attachment = keys.attachment(KEY, 7)
+    keys = opener.share(PRODUCTION, KEY, CLOCK)  # as the first stream of the account has it; the next may differ
+    attachment = keys.attachment(KEY, 7, replace(PRODUCTION, attach=form))
     assert attachment.url.startswith(url)
     if form is Attach.SUBSCRIBE:
         assert attachment.url == url, "the key is in no URL"

@@ -28,7 +28,7 @@ async def recovery_of(sandbox: LocalSandbox, **timing: float) -> AsyncIterator[R
     credentials = Credentials.of(sandbox.api_key, sandbox.api_secret)
     made = Recovery(credentials, sandbox.venue, SystemClock(), Timing(**timing), Fills())  # type: ignore[arg-type]
     await made.prepare()
-    made.follows()
+    made.follows(whole=True)
     yield made
     await made.aclose()
 

@@ -7,7 +7,8 @@ import logging
 
 import pytest
 
-from listenkey import Live, UserStream, Venue
+from listenkey import Live, Update, UserStream, Venue
+from listenkey.core import inputs as on
 from listenkey.core.timing import Timing
 from listenkey.errors import Refused, Retired, UsageError
 from listenkey.testing import LocalSandbox
@@ -23,8 +24,11 @@ def test_arguments_that_cant_be_right_are_refused_before_any_io() -> None:
         UserStream(api_key="")
     with pytest.raises(UsageError, match="production, legacy, testnet"):
         UserStream(api_key="k", venue="moon")
-    with pytest.raises(UsageError, match="memory only"):
-        UserStream(api_key="k", journal="fills.db")
+    with pytest.raises(UsageError, match="not in this release"):
+        UserStream(api_key="k", journal="nats://localhost")
+    for option in ({"consumer": "x"}, {"after": 0}, {"auto_commit": True}, {"keep_days": 1}, {"keep_bytes": 1}):
+        with pytest.raises(UsageError, match="need a journal"):
+            UserStream(api_key="k", **option)
     with pytest.raises(UsageError, match="not both"):
         UserStream(api_key="k", api_secret="s", private_key="p")
 
@@ -34,6 +38,46 @@ def test_the_alias_stands_for_the_key_and_does_not_hold_it() -> None:
     assert one.account != other.account
     assert len(one.account) == 8
     assert "A" * 4 not in repr(vars(one))
+
+
+async def test_a_second_reader_is_told_so_and_the_first_goes_on(binance_options_sandbox: LocalSandbox) -> None:
+    async with stream(binance_options_sandbox) as made:
+        first = asyncio.ensure_future(anext(made))
+        await asyncio.sleep(0)
+        with pytest.raises(UsageError, match="open one for each"):
+            await anext(made)
+        assert isinstance(await first, Live)
+        given_up = asyncio.ensure_future(anext(made))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        await asyncio.to_thread(binance_options_sandbox.burst, 1)
+        assert (await anext(made)).seq == 2
+
+
+async def test_closing_that_is_cancelled_lets_go_of_the_account_s_keys(binance_options_sandbox: LocalSandbox) -> None:
+    made = stream(binance_options_sandbox)
+    await made.__aenter__()
+    keys = made._keys
+    assert keys is not None
+    closing = asyncio.ensure_future(made.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    assert keys.users == 0
+
+
+async def test_fills_of_both_generations_are_counted(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    for generation in ("current", "legacy"):
+        sandbox.set_switches(generation=generation)
+        async with stream(sandbox) as made:
+            assert isinstance(await anext(made), Live)
+            await asyncio.to_thread(sandbox.burst, 3)
+            async with asyncio.timeout(10):
+                while made.health().fills < 3:
+                    await anext(made)
 
 
 async def test_reading_before_opening_and_opening_twice_are_mistakes(binance_options_sandbox: LocalSandbox) -> None:
@@ -76,6 +120,18 @@ async def test_closing_ends_the_iteration_and_keeps_the_key(binance_options_sand
     assert made.health().status == "ENDED"
     await made.aclose()
     assert "DELETE" not in str(binance_options_sandbox.meters()["requests"])
+
+
+async def test_a_server_that_says_it_leaves_proves_no_key(binance_options_sandbox: LocalSandbox) -> None:
+    async with stream(binance_options_sandbox) as opened:
+        proven_ms = 0
+        async for item in opened:
+            if isinstance(item, Live):
+                proven_ms = opened._life._proof_ms
+                binance_options_sandbox.fault("server_shutdown")
+            elif isinstance(item, Update) and item.event.type == "serverShutdown":
+                break
+        assert opened._life._proof_ms == proven_ms > 0
 
 
 async def test_the_key_is_closed_when_told_so(binance_options_sandbox: LocalSandbox) -> None:
@@ -137,3 +193,22 @@ async def test_nothing_that_is_logged_shows_a_key(
     assert caplog.text, "the driver tells what it does"
     for secret in (binance_options_sandbox.api_key, binance_options_sandbox.api_secret, *keys):
         assert secret not in caplog.text
+
+
+async def test_a_bug_reaches_the_reader_and_ends_everything(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stream(binance_options_sandbox) as made:
+        assert isinstance(await anext(made), Live)
+        handle = made._life.handle
+
+        def broken(happened: on.Input, now: on.Moment) -> None:
+            if isinstance(happened, on.SocketLost):
+                raise RuntimeError("a bug")  # noqa: TRY004 - any will do
+            handle(happened, now)
+
+        monkeypatch.setattr(made._life, "handle", broken)
+        binance_options_sandbox.fault("drop_sockets")
+        with pytest.raises(RuntimeError, match="a bug"):
+            await anext(made)
+        assert made.health().status == "ENDED"

@@ -12,6 +12,7 @@ from listenkey.cli.lazy import Command
 from listenkey.cli.options import DURATION, debug_option, debug_wanted
 from listenkey.cli.running import Stop, first_of, put_away, run
 from listenkey.cli.terminal import stdout_is_terminal
+from listenkey.errors import UsageError
 
 if TYPE_CHECKING:
     from listenkey.cli.shows import Show
@@ -36,9 +37,10 @@ ACCOUNT: Final = "alice"
     help="End after so long; else at Ctrl-C, or after 20 s where stdout is no terminal.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the summary last.")
+@click.option("--journal", metavar="J", help="A file to keep the items in; in memory by default.")
 @click.option("--seed", type=int, default=1, hidden=True)
 @debug_option
-def demo(seconds: float | None, as_json: bool, seed: int) -> int:
+def demo(seconds: float | None, as_json: bool, journal: str | None, seed: int) -> int:
     """
     Watch fills arrive from an exchange on this machine; no account and no internet needed.
 
@@ -53,14 +55,23 @@ def demo(seconds: float | None, as_json: bool, seed: int) -> int:
     """
     from listenkey.cli import logs
 
+    check_new(journal)
     view = stdout_is_terminal() and not as_json
     logs.configure(debug=debug_wanted(), quiet=view)
     if seconds is None and not stdout_is_terminal():
         seconds = SECONDS_WITHOUT_TERMINAL
-    return run(lambda stop: perform(stop, view=view, as_json=as_json, seed=seed), seconds=seconds)
+    return run(lambda stop: perform(stop, view=view, as_json=as_json, journal=journal, seed=seed), seconds=seconds)
 
 
-async def perform(stop: Stop, *, view: bool, as_json: bool, seed: int) -> int:
+def check_new(journal: str | None) -> None:
+    """Each demo has an exchange of its own whose trade ids begin at 1; an older journal would take them for its own."""
+    from listenkey.journal.place import journal_path
+
+    if journal is not None and journal_path(journal).exists():
+        raise UsageError(f"{journal} exists, and the demo's exchange is a new one each time: name a new file")
+
+
+async def perform(stop: Stop, *, view: bool, as_json: bool, journal: str | None, seed: int) -> int:
     """The exchange, the stream and the show; then the truth about them, as the exit code."""
     from listenkey.cli.summary import Tally, demo_line, demo_sentence
     from listenkey.sandbox.server import Sandbox
@@ -68,19 +79,21 @@ async def perform(stop: Stop, *, view: bool, as_json: bool, seed: int) -> int:
     tally = Tally(keep_trades=True)
     exchange = Sandbox(seed=seed, accounts=(ACCOUNT,))
     exchange.run_market(False)
-    async with exchange, stream_of(exchange) as stream, show_for(stop, stream, view=view, as_json=as_json) as show:
-        verdict = await watch(stop, exchange, stream, show, tally)
-        health = stream.health()
-    if stop.why == "closed":
-        return exits.DONE
-    if as_json:
-        click.echo(demo_line(tally, health, verdict), nl=False)
-    else:
-        click.echo(demo_sentence(tally, health, verdict))
-    return exits.DONE if verdict.equal else exits.FAILED
+    async with exchange, stream_of(exchange, journal) as stream:
+        async with show_for(stop, stream, view=view, as_json=as_json) as show:
+            verdict = await watch(stop, exchange, stream, show, tally)
+        # Said before connections are closed, and the exit code settled: closing may take longer than Ctrl-C waits.
+        stop.exit_code = exits.DONE if verdict.equal else exits.FAILED
+        if stop.why == "closed":
+            stop.exit_code = exits.DONE
+        elif as_json:
+            click.echo(demo_line(tally, stream.health(), verdict), nl=False)
+        else:
+            click.echo(demo_sentence(tally, stream.health(), verdict))
+    return stop.exit_code
 
 
-def stream_of(exchange: Sandbox) -> UserStream:
+def stream_of(exchange: Sandbox, journal: str | None) -> UserStream:
     """The stream of the exchange's first account, opened as any account's."""
     from listenkey.cli.opening import open_stream
     from listenkey.cli.settings import Settings
@@ -90,7 +103,7 @@ def stream_of(exchange: Sandbox) -> UserStream:
     account = exchange.accounts[0]
     credentials = Credentials.of(account.api_key, account.api_secret)
     venue = Venue(exchange.rest_url, exchange.ws_url, "sandbox")
-    return open_stream(Settings(credentials, venue, "sandbox"), account=account.name)
+    return open_stream(Settings(credentials, venue, "sandbox"), journal=journal, account=account.name)
 
 
 def show_for(stop: Stop, stream: UserStream, *, view: bool, as_json: bool) -> Show:

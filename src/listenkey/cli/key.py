@@ -92,4 +92,4 @@ def open_api(key_file: Path | None, addresses: Addresses) -> UserDataStreamsApi:
 
 def show(answer: Any) -> None:
     """The answer as one line of JSON."""
-    click.echo(json.dumps(answer, separators=(", ", ": ")))
+    click.echo(json.dumps(answer, separators=(", ", ": "), default=str))

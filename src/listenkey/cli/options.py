@@ -49,7 +49,7 @@ def account_options(function: AnyCommand) -> AnyCommand:
         "--key-file",
         type=click.Path(path_type=Path, dir_okay=False),
         help="Lines NAME=VALUE with BINANCE_API_KEY and, if you like, BINANCE_API_SECRET or "
-        "BINANCE_PRIVATE_KEY_FILE. Must be yours alone (chmod 600).",
+        "BINANCE_PRIVATE_KEY_FILE. Must be yours alone (chmod 600). Or keyring:, for the system's keyring.",
     )
     @click.option("--venue", type=click.Choice(list(VENUES)), help="Where to; production by default.")
     @click.option("--rest-url", metavar="URL", help="Another REST address; or LISTENKEY_REST_URL.")

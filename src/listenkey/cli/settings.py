@@ -1,4 +1,4 @@
-"""Where keys and addresses come from: options that name places, the environment, files. Options beat the environment."""
+"""Where keys and addresses come from: options that name places, the environment, files, a keyring. Options beat the environment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from listenkey.cli.keyfile import NAMES, read_key_file, read_private
+from listenkey.cli.keyrings import PREFIX, read_keyring
 from listenkey.cli.redact import remember
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import UsageError
@@ -91,8 +92,12 @@ def load(
 
 def load_credentials(key_file: Path | None, environment: Mapping[str, str]) -> tuple[Credentials, str]:
     """The keys, and where they were found."""
-    if key_file is not None:
-        values: Mapping[str, str] = read_key_file(key_file)
+    values: Mapping[str, str]
+    if key_file is not None and str(key_file).startswith(PREFIX):
+        values = read_keyring(str(key_file))
+        key_from, folder = str(key_file), Path.cwd()
+    elif key_file is not None:
+        values = read_key_file(key_file)
         key_from, folder = str(key_file), key_file.absolute().parent
     else:
         values = {name: environment.get(name, "").strip() for name in NAMES}

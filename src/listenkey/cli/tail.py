@@ -20,7 +20,7 @@ from listenkey.cli.terminal import stdout_is_terminal
     "--json", "as_json", is_flag=True, help="One JSON object a line; the default where stdout is no terminal."
 )
 @click.option("--seconds", type=DURATION, metavar="N", help="End after so long; else at Ctrl-C.")
-@click.option("--journal", metavar="J", help="Where to keep the items; in memory by default.")
+@click.option("--journal", metavar="J", help="A file to keep the items in; in memory by default.")
 def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: float | None, journal: str | None) -> int:
     """
     Follow an account: every order, fill and balance as it happens, until Ctrl-C.
@@ -33,6 +33,7 @@ def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: fl
       listenkey tail
       listenkey tail --json | jq -c 'select(.event.execution_type == "TRADE") | .event'
       listenkey tail --json --seconds 3600 > hour.jsonl
+      listenkey tail --journal fills.db
       listenkey tail --key-file ~/.binance-options --venue testnet
     """
     from listenkey.cli import logs
@@ -61,11 +62,12 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, v
             show = JsonShow(stop)
         async with show:
             await follow(stop, stream, show, tally)
+        # Said before connections are closed: closing may take longer than Ctrl-C waits.
         health = stream.health()
-    if stop.why == "closed":
-        return exits.DONE
-    exits.print_error(f"listenkey: {sentence(tally, health)}")
-    never_live = stop.why == "time" and not tally.went_live.is_set()
-    if never_live:
-        exits.print_error(f"  it was never live: {exits.safe(health.why)}")
-    return exits.NOT_REACHABLE if never_live else exits.DONE
+        if stop.why == "closed":
+            return exits.DONE
+        exits.print_error(f"listenkey: {sentence(tally, health)}")
+        if stop.why == "time" and not tally.went_live.is_set():
+            exits.print_error(f"  it was never live: {exits.safe(health.why)}")
+            return exits.NOT_REACHABLE
+    return exits.DONE

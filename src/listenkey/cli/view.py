@@ -30,6 +30,7 @@ STATUS_STYLE: Final = {
     "SUSPECT": "bold yellow",
     "CONNECTING": "bold yellow",
     "GAP": "bold red",
+    "DEGRADED": "bold red",
     "FAILED": "bold red",
 }
 SIDE_STYLE: Final = {"BUY": "green", "SELL": "magenta"}

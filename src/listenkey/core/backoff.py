@@ -25,7 +25,7 @@ def backoff_s(attempt: int, timing: Timing, draw: float) -> float:
     Why full jitter: when a load balancer restarts, thousands of streams lose their sockets in one instant, and an
     equal wait would bring them all back in one instant, too.
     """
-    limit_s = timing.backoff_first_s * 2 ** min(attempt, _DOUBLINGS_MAX)
+    limit_s = timing.backoff_first_s * (1 << min(attempt, _DOUBLINGS_MAX))
     return draw * min(limit_s, timing.backoff_max_s)
 
 

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from listenkey.items import GapClosed, GapOpened, Live
 
 NOT_RECOVERED = "events in this span were not seen and were not asked for"
+NOT_RUNNING = "the process was not running"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """
+    What an earlier process left.
+
+    Attributes:
+        covered_until_ms: Until when the stream is known to be whole, or None where it has never been live.
+        open_from_ms: Where a gap begins that was told and not closed, the earliest if there are several, or None.
+        why: What lies between then and now.
+        fills: The newest fills it has delivered, each as symbol, trade id, order id and time, in any order.
+    """
+
+    covered_until_ms: int | None = None
+    open_from_ms: int | None = None
+    why: str = NOT_RUNNING
+    fills: tuple[tuple[str, int, int, int], ...] = field(default=(), compare=False)
 
 
 class Gaps:
@@ -16,7 +37,7 @@ class Gaps:
         count: Gaps so far.
         seconds: What the closed ones add up to.
         recovered: Updates that were brought back.
-        began_ms: When the stream was first live, wall clock; what lies before is nobody's loss.
+        began_ms: Since when the stream is to be whole, wall clock; what lies before is nobody's loss.
     """
 
     def __init__(self) -> None:
@@ -27,47 +48,91 @@ class Gaps:
         self.began_ms = 0
         self.open_from_ms: int | None = None
         self._recovered_here = 0
+        self._open_from_s: float | None = None
+        self._resumed_why: str | None = None
         self._notes: list[str] = []
         self._items: list[Live | GapOpened | GapClosed] = []
 
-    def open(self, from_ms: int, why: str) -> None:
-        """From `from_ms` on, events may be missing. Within an open gap this changes nothing."""
-        if not self.ever_live or self.open_from_ms is not None:
+    def resume(self, left: Resumed) -> None:
+        """
+        Go on from an earlier process: what happened since it last knew the stream to be whole was not seen.
+
+        A gap that it had told stays that gap; it is not told again.
+        """
+        if left.open_from_ms is not None:
+            self.open_from_ms = left.open_from_ms
+            self._resumed_why = left.why
+        elif left.covered_until_ms is not None:
+            self.open_from_ms = left.covered_until_ms
+            self._items.append(GapOpened(0, "", left.covered_until_ms, left.why))
+        self.count += self.open_from_ms is not None
+
+    def open(self, from_ms: int, why: str, from_s: float | None = None) -> None:
+        """
+        From `from_ms` on, events may be missing.
+
+        Within an open gap this changes nothing, unless the gap turns out to have begun earlier: then that is told. A
+        socket was lost, and only afterwards it is found that the key on it had been dead for a while.
+
+        `from_s` is the same moment on a clock that is never set: by it the gap's length is told.
+        """
+        if not self.ever_live or not self._is_earlier(from_ms, from_s):
             return
-        self._recovered_here = 0
-        self.count += 1
+        self.count += self.open_from_ms is None
+        self._recovered_here = self._recovered_here if self.open_from_ms is not None else 0
         self.open_from_ms = from_ms
+        self._open_from_s = from_s
         self._items.append(GapOpened(0, "", from_ms, why))
+
+    def _is_earlier(self, from_ms: int, from_s: float | None) -> bool:
+        if self.open_from_ms is None:
+            return True
+        if self._open_from_s is None or from_s is None:
+            return from_ms < self.open_from_ms
+        return from_s < self._open_from_s
 
     def found(self, count: int) -> None:
         """So many missing updates of the open gap are being delivered."""
         self._recovered_here += count
         self.recovered += count
 
-    def live(self, covered_from_ms: int, now_ms: int, unrecoverable: tuple[str, ...] = (NOT_RECOVERED,)) -> None:
+    def note(self, what: str) -> None:
+        """One thing more that the open gap can't bring back; once, or a flood would make the note as long as itself."""
+        if self.open_from_ms is not None and what not in self._notes:
+            self._notes.append(what)
+
+    def live(
+        self,
+        covered_from_ms: int,
+        now_ms: int,
+        covered_from_s: float | None = None,
+        unrecoverable: tuple[str, ...] = (NOT_RECOVERED,),
+    ) -> None:
         """Every event since `covered_from_ms` is in the stream, or will be; before it all but `unrecoverable`."""
         if self.open_from_ms is not None:
             from_ms, self.open_from_ms = self.open_from_ms, None
-            # The wall clock may have been set back meanwhile; a span is never negative.
-            to_ms = max(from_ms, covered_from_ms)
+            # The wall clock may have been set back meanwhile; the span must be as long as it took, all the same.
+            took_s = 0.0
+            if covered_from_s is not None and self._open_from_s is not None:
+                took_s = max(0.0, covered_from_s - self._open_from_s)
+            to_ms = max(from_ms + round(took_s * 1000), covered_from_ms)
             self.seconds += (to_ms - from_ms) / 1000
+            if self._resumed_why is not None and NOT_RECOVERED in unrecoverable:
+                unrecoverable = (*unrecoverable, self._resumed_why)
+            self._resumed_why = None
             left = (*unrecoverable, *self._notes)
             self._items.append(GapClosed(0, "", from_ms, to_ms, self._recovered_here, left))
             self._notes.clear()
-        if not self.ever_live:
+            self._recovered_here = 0
+        elif not self.ever_live:
             self.began_ms = covered_from_ms
         self.ever_live = True
         self._items.append(Live(0, "", min(covered_from_ms, now_ms)))
 
-    def note(self, what: str) -> None:
-        """One thing more that the open gap can't bring back."""
-        if self.open_from_ms is not None and what not in self._notes:
-            self._notes.append(what)
-
     def moment(self, at_ms: int, what: str) -> None:
         """Something was lost at one moment, and the stream goes on."""
         if self.open_from_ms is not None:
-            self._notes.append(what)
+            self.note(what)
             return
         self.count += 1
         self._items.append(GapOpened(0, "", at_ms, what))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from listenkey.core.gap import Resumed
 from listenkey.core.verdict import Verdict
 from listenkey.credentials import Secret
 
@@ -26,7 +27,9 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The owner wants a stream."""
+    """The owner wants a stream; `left` is what an earlier one has told."""
+
+    left: Resumed = field(default_factory=Resumed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,11 @@ class SocketLost:
 
 @dataclass(frozen=True, slots=True)
 class PongCame:
-    """The answer to our ping number `ping` on this socket."""
+    """The answer to our ping number `ping` on this socket, so long after it was sent."""
 
     socket: int
     ping: int
+    round_trip_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from listenkey.events import (
     BalancePositionUpdate,
@@ -32,9 +33,15 @@ NOT_DATED: Final = (RecoveredFill, RecoveredOrder, UnknownEvent)
 """No socket brought the first two; what the last one means by its time, nobody knows."""
 
 
+FillKey: TypeAlias = tuple[str, int, int]
+"""Symbol, trade id, order id."""
+
+
 class Fills:
     """
     The fills that were delivered: a set that forgets, and says since when it has forgotten nothing.
+
+    A fill is its symbol, trade id and order: an account may trade with itself.
 
     Attributes:
         since_ms: Every fill delivered with this time or a later one is remembered.
@@ -45,12 +52,12 @@ class Fills:
     def __init__(self, size_max: int = FILLS_MAX) -> None:
         self.since_ms = 0
         self._half = size_max // 2
-        self._new: dict[tuple[str, int], int] = {}
-        self._old: dict[tuple[str, int], int] = {}
+        self._new: dict[FillKey, int] = {}
+        self._old: dict[FillKey, int] = {}
 
-    def add(self, symbol: str, trade_id: int, time_ms: int) -> bool:
+    def add(self, symbol: str, trade_id: int, order_id: int, time_ms: int) -> bool:
         """Remember; True where it was not remembered already."""
-        key = (symbol, trade_id)
+        key = (symbol, trade_id, order_id)
         if key in self._new or key in self._old:
             return False
         self._new[key] = time_ms
@@ -60,7 +67,7 @@ class Fills:
             self._old, self._new = self._new, {}
         return True
 
-    def __contains__(self, key: tuple[str, int]) -> bool:
+    def __contains__(self, key: FillKey) -> bool:
         return key in self._new or key in self._old
 
     def count(self, from_ms: int, to_ms: int) -> Counter[str]:
@@ -68,7 +75,7 @@ class Fills:
         return Counter(
             symbol
             for half in (self._old, self._new)
-            for (symbol, _), time_ms in half.items()
+            for (symbol, _, _), time_ms in half.items()
             if from_ms <= time_ms <= to_ms
         )
 
@@ -133,7 +140,7 @@ class Known:
             for position in event.positions:
                 self._position(position.symbol, position.quantity_text)
         elif isinstance(event, RecoveredFill):
-            self.fills.add(event.symbol, event.trade_id, event.trade_time_ms)
+            self.fills.add(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
             self._fill(event.symbol, event.trade_id, event.trade_time_ms)
         elif isinstance(event, RecoveredOrder):
             self._order(event.order_id, event.symbol, event.status, event.filled_quantity_text, event.updated_ms)
@@ -142,8 +149,14 @@ class Known:
                 filled = order.filled_quantity_text.removeprefix("-")
                 self._order(order.order_id, order.symbol, order.status, filled, order.updated_ms)
                 for fill in order.fills:
-                    self.fills.add(order.symbol, fill.trade_id, fill.trade_time_ms)
+                    self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
                     self._fill(order.symbol, fill.trade_id, fill.trade_time_ms)
+
+    def resume(self, fills: Iterable[tuple[str, int, int, int]]) -> None:
+        """An earlier process has delivered these: symbol, trade id, order id, time."""
+        for symbol, trade_id, order_id, time_ms in fills:
+            self.fills.add(symbol, trade_id, order_id, time_ms)
+            self._fill(symbol, trade_id, time_ms)
 
     def has_ended(self, order_id: int) -> bool:
         """Whether the end of this order was delivered."""

@@ -21,7 +21,6 @@ Rules of the venue that are obeyed here, cited by number below:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from listenkey.core import actions as do
@@ -34,12 +33,11 @@ from listenkey.core.repair import Repair
 from listenkey.core.sockets import SocketView
 from listenkey.core.states import State
 from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
-from listenkey.core.verdict import Do, Verdict
+from listenkey.core.transitions import table
+from listenkey.core.verdict import Do, Verdict, says_no
 from listenkey.credentials import Secret
-from listenkey.errors import ListenKeyError, Retired, UsageError, VenueError
+from listenkey.errors import ListenKeyError, RateLimited, Retired, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
-
-__all__ = ["TRANSITIONS", "Lifecycle", "State"]
 
 FAILURES_UNTIL_NEW_POST: Final = 3
 """After so many failed sockets the key is asked for again: one that reconnects for ever with a dead key is blind."""
@@ -86,10 +84,12 @@ class Lifecycle(Mending):
         self._retry_at_s: float | None = None
         self._renew_at_s: float | None = None
         self._renewing = False
+        self._quiet_until_s = 0.0  # no request before this: the venue said so
         self._failed_renewals = 0
         self._stale: Secret | None = None
         self._last_key: Secret | None = None
         self._proof_ms = 0  # when the key was last shown to be alive, wall clock
+        self._proof_s = 0.0  # the same, by the clock that is never set
         self._losses = Repeats(self.timing.quick_reconnects, self.timing.flap_window_s)
         self._key_ends = Repeats(self.timing.quick_new_keys, self.timing.key_fight_window_s)
         self._actions: list[do.Action] = []
@@ -127,11 +127,25 @@ class Lifecycle(Mending):
         """Bytes came in on a socket: it lives. Called for each batch of frames, so it does little."""
         socket = self.sockets.get(number)
         if socket is not None:
-            socket.hear(now.s, now.wall_ms, self.timing)
+            socket.hear(now.s, self.timing)
 
-    def event_came(self, wall_ms: int) -> None:
-        """An event of the account came: until here nothing is missing, and the key lives."""
-        self._proof_ms = wall_ms
+    def event_came(self) -> None:
+        """An event of the account came: the key lived when it was sent, which is after the last ping was answered."""
+        followed = self.sockets.get(self.followed or 0)
+        if followed is not None and followed.covered_s > self._proof_s:
+            self._proof_ms, self._proof_s = followed.covered_ms, followed.covered_s
+
+    @property
+    def compares(self) -> bool:
+        """Whether `brought` wants to know of each event, on whichever socket it came."""
+        return self.state is State.ROTATING
+
+    def brought(self, number: int) -> None:
+        """An event came on this socket while two are open."""
+        socket = self.sockets.get(number)
+        # Of the old one count those behind the pong: they were sent when the successor was attached, so it has them, too.
+        if socket is not None and socket.attached and (self._pong_seen or number == self._successor):
+            socket.brought += 1
 
     @property
     def needs_proof(self) -> bool:
@@ -140,7 +154,8 @@ class Lifecycle(Mending):
 
     # --- keys ----------------------------------------------------------------------------------------------------
 
-    def _start(self, _: on.Started, now: Moment) -> None:
+    def _start(self, happened: on.Started, now: Moment) -> None:
+        self.gaps.resume(happened.left)
         self._ask_for_key(now, None)
 
     def _ask_for_key(self, now: Moment, stale: Secret | None, wait_s: float = 0.0) -> None:
@@ -149,6 +164,7 @@ class Lifecycle(Mending):
         self._renew_at_s = None
         self._renewing = False
         self._stale = stale
+        wait_s = max(wait_s, self._quiet_until_s - now.s)
         self._retry_at_s = now.s + wait_s if wait_s > 0 else None
         if self._retry_at_s is None:
             self.why = "asking for a listen key"
@@ -158,10 +174,12 @@ class Lifecycle(Mending):
         timing = self.timing
         if happened.key != self._last_key:  # POST gives the same key again while it lives
             self.key_since_s = now.s
+            # So the one before had ended, and nobody said when.
+            self._open_gap_since_proof(now, "the listen key had ended without a word")
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s
-        if valid_s is not None and 0 < valid_s < timing.key_valid_s:
+        if valid_s is not None and timing.credible_s < valid_s < timing.key_valid_s:
             # The answer promises less than the page: the earlier end wins, and renewing starts sooner.
             self.key_until_s = now.s + valid_s
             self._renew_at_s = now.s + min(renew_after_s(timing, now.draw), valid_s / 3)
@@ -171,7 +189,15 @@ class Lifecycle(Mending):
         """POST or PUT, asked at `at_s`, showed that the key lives: it is good for another hour from then."""
         self.key_until_s = at_s + self.timing.key_valid_s
         self._renew_at_s = at_s + renew_after_s(self.timing, now.draw)
-        self._proof_ms = max(self._proof_ms, now.wall_ms - round((now.s - at_s) * 1000))
+        if at_s > self._proof_s:
+            self._proof_ms, self._proof_s = now.wall_ms - round((now.s - at_s) * 1000), at_s
+
+    def _open_gap_since_proof(self, now: Moment, why: str) -> None:
+        """The key is dead, and since when is not known: from when it was last shown to be alive."""
+        if self._proof_ms:
+            self.gaps.open(self._proof_ms, why, self._proof_s)
+        else:
+            self.gaps.open(now.wall_ms, why, now.s)
 
     def _key_not_ready(self, happened: on.KeyNotReady, now: Moment) -> None:
         verdict = happened.verdict
@@ -179,6 +205,7 @@ class Lifecycle(Mending):
             self._fail(verdict.error)
             return
         self._failures += 1
+        self._keep_quiet(verdict, now)
         wait_s = max(verdict.wait_s, backoff_s(self._failures, self.timing, now.draw))
         self.why = f"no listen key yet: {verdict.error}"
         self._retry_at_s = now.s + wait_s
@@ -208,6 +235,7 @@ class Lifecycle(Mending):
             self._key_died(now, "the listen key had ended without a word")
             return
         self._failed_renewals += 1
+        self._keep_quiet(verdict, now)
         wait_s = self.timing.refused_retry_s
         if verdict.do is Do.WAIT:
             # Quick tries first, for a hiccup; then one in `renew_retry_s`, for an outage.
@@ -215,15 +243,20 @@ class Lifecycle(Mending):
         self.why = f"renewing the key failed: {verdict.error}"
         self._renew_at_s = now.s + max(wait_s, verdict.wait_s)
 
+    def _keep_quiet(self, verdict: Verdict, now: Moment) -> None:
+        """A limit or a ban holds for every request, also for those that a lost socket would bring about."""
+        if isinstance(verdict.error, RateLimited):
+            self._quiet_until_s = max(self._quiet_until_s, now.s + verdict.wait_s)
+
     def _key_ended(self, happened: on.KeyEnded, now: Moment) -> None:
         if happened.key == self.key:  # Rule 3: any other key's end is old news.
+            self.event_came()  # it lived until it was said to have ended
             self._key_died(now, "the listen key expired or was closed")
 
     def _key_died(self, now: Moment, why: str) -> None:
         """A new key, then a new socket; what is open stays until the new one is there."""
         self._key_ends.happened(now.s)
-        self.gaps.open(self._proof_ms or now.wall_ms, why)
-        self.repair.blind = True
+        self._open_gap_since_proof(now, why)
         self.repair.interrupted()
         for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
             self._abort(number)
@@ -274,6 +307,9 @@ class Lifecycle(Mending):
     def _prove(self, now: Moment) -> None:
         # Rule 4: a key that is renewed after it was put on the socket was alive when it got there.
         assert self.key is not None
+        if now.s < self._quiet_until_s:
+            self._renew_at_s = self._quiet_until_s  # an event may prove it sooner
+            return
         self._renewing = True
         self._renew_at_s = None
         self._actions.append(do.RenewKey(self.key, now.s))
@@ -291,7 +327,7 @@ class Lifecycle(Mending):
             return
         self.state = State.LIVE
         self.why = "live"
-        self.gaps.live(socket.attached_ms, now.wall_ms)
+        self.gaps.live(socket.attached_ms, now.wall_ms, socket.attached_s)
         self.repair.went_live(now)
 
     def _not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
@@ -310,8 +346,7 @@ class Lifecycle(Mending):
             wait_s = max(wait_s, verdict.wait_s)
             self.why = f"no socket yet: {verdict.error}"
         # A venue that says no to the socket, or says nothing again and again, may mean that the key is dead.
-        said_no = verdict is not None and isinstance(verdict.error, VenueError)
-        if said_no or self._failures % FAILURES_UNTIL_NEW_POST == 0:
+        if (verdict is not None and says_no(verdict.error)) or self._failures % FAILURES_UNTIL_NEW_POST == 0:
             why = self.why
             self._ask_for_key(now, None, max(wait_s, 0.001))
             self.why = why
@@ -327,8 +362,7 @@ class Lifecycle(Mending):
         self.followed = None
         self._losses.happened(now.s)
         self.reconnects += 1
-        self.gaps.open(socket.heard_ms, happened.why)
-        self.repair.blind = True
+        self.gaps.open(socket.covered_ms, happened.why, socket.covered_s)
         self.repair.interrupted()
         self.state = State.CONNECTING
         self.why = happened.why
@@ -377,10 +411,17 @@ class Lifecycle(Mending):
         socket.attach(now.s, now.wall_ms, self.timing)
         socket.rotate_at_s = socket.opened_s + rotate_after_s(self.timing, now.draw)
         self._overlap_until_s = now.s + self.timing.overlap_s
+        self.sockets[self.followed].brought = 0
         # A pong that answers a ping sent now comes behind everything the old socket was sent before.
         self._barrier_ping = self._send_ping(self.followed, now)
 
     def _pong(self, happened: on.PongCame, now: Moment) -> None:
+        socket = self.sockets.get(happened.socket)
+        if socket is not None:
+            socket.ponged(now.s, now.wall_ms, happened.round_trip_s)
+
+    def _pong_while_rotating(self, happened: on.PongCame, now: Moment) -> None:
+        self._pong(happened, now)
         if happened.socket == self.followed and happened.ping >= self._barrier_ping > 0:
             self._pong_seen = True
             self._finish_rotation_if_due(now)
@@ -395,6 +436,11 @@ class Lifecycle(Mending):
             return
         old, new = self.followed, self._successor
         assert old is not None
+        if self.sockets[old].brought > 0 and self.sockets[new].brought == 0:
+            # Rule 4 again, and here it shows: acknowledged, and nothing comes. The old one is known to deliver.
+            self._abort(new)
+            self._postpone_rotation(now)
+            return
         self._end_rotation()
         self._follow(new)
         del self.sockets[old]
@@ -441,8 +487,8 @@ class Lifecycle(Mending):
             self._follow(new.number)
             return
         self.followed = new.number
-        self.gaps.open(old.heard_ms, happened.why)
-        self.repair.blind = True
+        self.gaps.open(old.covered_ms, happened.why, old.covered_s)
+        self.repair.interrupted()
         if not self.must_recover:
             self._follow(new.number)
         self._go_live(now)
@@ -457,7 +503,7 @@ class Lifecycle(Mending):
         self._end_rotation()
         self._failures += 1
         self.state = State.LIVE
-        self.why = "live; the next socket did not open, will try again"
+        self.why = "live; the next socket did not open or brought nothing, will try again"
         wait_s = self.timing.backoff_max_s + backoff_s(self._failures, self.timing, now.draw)
         self.sockets[self.followed].rotate_at_s = now.s + wait_s
 
@@ -488,8 +534,13 @@ class Lifecycle(Mending):
             self._renew_at_s = None
             if not self._renewing:
                 self._renewing = True
-                # What another stream of the account renewed in the last third of the interval will do for us, too.
-                self._actions.append(do.RenewKey(self.key, now.s - self.timing.renew_after_s / 3))
+                self._actions.append(do.RenewKey(self.key, self._renewal_since_s(now)))
+
+    def _renewal_since_s(self, now: Moment) -> float:
+        """How old another stream's renewal may be to do for us, too."""
+        if self.state is State.PROVING and self.followed is not None:
+            return self.sockets[self.followed].attached_s  # an older one proves nothing, and asking goes on at once
+        return now.s - self.timing.renew_after_s / 3
 
     def _tend_sockets(self, now: Moment, *, stalled: bool) -> None:
         for socket in list(self.sockets.values()):
@@ -533,67 +584,4 @@ class Lifecycle(Mending):
         """It came too late to matter."""
 
 
-def _table() -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]]:
-    """Every pair of state and input; what is ignored is listed by being named in `ignored` and nowhere else."""
-    life = Lifecycle
-    keying: dict[type[Any], Callable[..., None]] = {
-        on.KeyReady: life._key_ready,
-        on.KeyNotReady: life._key_not_ready,
-        on.SocketAttached: life._abort_stray,
-        on.SocketLost: life._forget_socket,
-    }
-    connecting: dict[type[Any], Callable[..., None]] = {
-        on.KeyRenewed: life._key_renewed,
-        on.KeyNotRenewed: life._key_not_renewed,
-        on.KeyEnded: life._key_ended,
-        on.SocketAttached: life._attached,
-        on.SocketNotOpened: life._not_opened,
-        on.SocketLost: life._forget_socket,
-    }
-    proving = connecting | {on.SocketLost: life._lost_unproven, on.EventCame: life._proved_by_event}
-    mending: dict[type[Any], Callable[..., None]] = {
-        on.Recovered: life._recovered,
-        on.NotRecovered: life._not_recovered,
-        on.Doubted: life._doubted,
-        on.StreamSilent: life._silent,
-        on.Audited: life._audited,
-        on.NotAudited: life._not_audited,
-    }
-    live = (
-        connecting
-        | mending
-        | {
-            on.SocketAttached: life._abort_stray,
-            on.SocketNotOpened: life._ignore,
-            on.SocketLost: life._lost,
-            on.VenueLeaving: life._venue_leaves,
-            on.EventCame: life._ignore,
-        }
-    )
-    recovering = live | {on.HeldTooMuch: life._held_too_much, on.VenueLeaving: life._ignore}
-    rotating = live | {
-        on.SocketAttached: life._successor_attached,
-        on.SocketNotOpened: life._successor_not_opened,
-        on.SocketLost: life._lost_while_rotating,
-        on.PongCame: life._pong,
-        on.VenueLeaving: life._ignore,
-    }
-    everywhere: dict[type[Any], Callable[..., None]] = {
-        on.StopAsked: life._stop,
-        on.TimerDue: life._timer,
-        on.FrameUnreadable: life._unreadable,
-    }
-    per_state: dict[State, dict[type[Any], Callable[..., None]]] = {
-        State.NEW: {on.Started: life._start, on.StopAsked: life._stop},
-        State.KEYING: everywhere | keying,
-        State.CONNECTING: everywhere | connecting,
-        State.PROVING: everywhere | proving,
-        State.RECOVERING: everywhere | recovering,
-        State.LIVE: everywhere | live,
-        State.ROTATING: everywhere | rotating,
-        State.ENDED: {on.SocketAttached: life._abort_stray},
-    }
-    return {(state, kind): per_state[state].get(kind, life._ignore) for state in State for kind in on.Input.__args__}
-
-
-TRANSITIONS: Final = _table()
+TRANSITIONS: Final = table(Lifecycle)

@@ -88,10 +88,11 @@ class Mending:
         assert self.gaps.open_from_ms is not None
         from_ms = self.gaps.open_from_ms
         # A gap of single messages ends now; one between two sockets ended when the second had the key.
-        to_ms = self.sockets[self.followed].attached_ms if self.repair.blind else now.wall_ms
+        socket, blind = self.sockets[self.followed], self.repair.blind
+        to_ms, to_s = (socket.attached_ms, socket.attached_s) if blind else (now.wall_ms, now.s)
         self.repair.closed(from_ms, now)
         self.repair.went_live(now)
-        self.gaps.live(to_ms, now.wall_ms, unrecoverable)
+        self.gaps.live(to_ms, now.wall_ms, to_s, unrecoverable)
         self.why = "live"
 
     def _not_recovered(self, happened: on.NotRecovered, now: Moment) -> None:
@@ -114,12 +115,14 @@ class Mending:
         """Messages were lost, and the socket lives: ask, and hold nothing."""
         if not self.repair.active:
             self.gaps.moment(now.wall_ms, happened.why)
-        elif self.gaps.open_from_ms is not None:
-            self.repair.again = True
-        else:
+            return
+        is_first = self.gaps.open_from_ms is None
+        self.gaps.open(min(happened.from_ms, now.wall_ms), happened.why)
+        if is_first:
             self.repair.blind = False
-            self.gaps.open(min(happened.from_ms, now.wall_ms), happened.why)
             self._ask_rest()
+        else:
+            self.repair.again = True
 
     def _lost_a_frame(self, why: str, now: Moment) -> None:
         """One message is lost for good, whatever it was; REST may know what it told."""
@@ -139,7 +142,6 @@ class Mending:
         self.reconnects += 1
         self._losses.happened(now.s)
         self.gaps.open(min(happened.from_ms, now.wall_ms), happened.why)
-        self.repair.blind = True
         self.repair.interrupted()
         self.state = State.CONNECTING
         self.why = happened.why

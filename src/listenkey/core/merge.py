@@ -8,6 +8,7 @@ first. So the order is always the order of one socket.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final, NamedTuple
 
 from listenkey.core.known import Fills
@@ -17,7 +18,7 @@ REMEMBERED_MAX: Final = 65_536
 """Identities kept at most, in two halves. A duplicate was seen days late once, but never that many events late."""
 
 HELD_MAX: Final = 65_536
-"""Half of it is where a recovery must let go of what it holds back. Events held for one socket at most: five seconds of overlap at more than ten thousand events a second."""
+"""Half of it is where a recovery lets go of what it holds back. Events held for one socket at most: five seconds of overlap at more than ten thousand events a second."""
 
 
 class Held(NamedTuple):
@@ -52,25 +53,49 @@ class Recent:
         return True
 
 
-def identity(event: Event, raw: bytes) -> object:
+class Snapshots:
     """
-    What makes two events the same one.
+    Snapshots that the followed socket brought, so that its successor's copies can be taken out.
 
-    A fill is known by symbol and trade id, another change of an order by order id, status, filled quantity and time.
-    Anything else is a snapshot of totals, and the same bytes (event time included) say the same thing; of those only
-    the 64-bit hash is kept, since half a kilobyte each would be the largest thing a stream remembers.
+    A snapshot has no id. Two with the same bytes are the same one only if two sockets brought them: on one socket the
+    totals may go from A to B and back to A within a millisecond, and the second A is news. So copies are matched one
+    to one against what the predecessor brought. Of each only the 64-bit hash is kept, with its event time.
     """
-    if isinstance(event, OrderTradeUpdate):
-        order = event.order
-        if event.is_fill:
-            return (order.symbol, order.trade_id)
-        return (order.order_id, order.execution_type, order.status, order.filled_quantity_text, event.transaction_ms)
-    return (event.event_ms, hash(raw))
+
+    __slots__ = ("_before", "_half", "_last", "_new", "_old")
+
+    def __init__(self, size_max: int = REMEMBERED_MAX) -> None:
+        self._half = size_max // 2
+        self._new: Counter[object] = Counter()
+        self._old: Counter[object] = Counter()
+        self._before: Counter[object] = Counter()
+        self._last: dict[str, object] = {}
+
+    def add(self, kind: str, identity: object) -> bool:
+        """One from the followed socket; True where it is to be delivered."""
+        if self._before and self._before[identity] > 0:
+            self._before[identity] -= 1
+            return False
+        if self._last.get(kind) == identity:
+            return False  # twice in a row says nothing new, whoever doubled it
+        self._last[kind] = identity
+        self._new[identity] += 1
+        if len(self._new) >= self._half:
+            self._old, self._new = self._new, Counter()
+        return True
+
+    def hand_over(self) -> None:
+        """Another socket is followed from here on; it may bring again what its predecessor brought."""
+        self._before = self._old + self._new
+        self._old, self._new = Counter(), Counter()
 
 
 class Merge:
     """
     Several sockets in, one order of events out.
+
+    A fill is known by symbol, trade id and order (an account may trade with itself), another change of an order by
+    order id, status, filled quantity and time; the same one is never delivered twice. Anything else is a snapshot.
 
     Attributes:
         duplicates: Events that were taken out because they had been delivered.
@@ -83,22 +108,16 @@ class Merge:
         self._followed = 0
         self._held: dict[int, list[Held]] = {}
         self._recent = Recent()
+        self._snapshots = Snapshots()
 
     def admit(self, socket: int, event: Event, raw: bytes, received_ms: int) -> bool:
         """Whether to deliver this event now. What is held is given back by `follow`."""
         if socket == self._followed:
-            if self._is_new(event, raw):
-                return True
-            self.duplicates += 1
-        elif socket > self._followed:
+            return self._is_new(event, raw)
+        if socket > self._followed:
             self._held.setdefault(socket, []).append(Held(event, raw, received_ms))
         # Else it is an older socket that is being closed: its successor brings the same events.
         return False
-
-    def _is_new(self, event: Event, raw: bytes) -> bool:
-        if isinstance(event, OrderTradeUpdate) and event.is_fill:
-            return self.fills.add(event.symbol, event.trade_id, event.trade_time_ms)
-        return self._recent.add(identity(event, raw))
 
     def held(self, socket: int) -> list[Held]:
         """What waits for this socket to be followed; to be looked at, not taken."""
@@ -115,12 +134,26 @@ class Merge:
     def follow(self, socket: int) -> list[Held]:
         """Follow this socket from here on; what it brought before and nobody delivered comes back, in order."""
         self._followed = socket
-        held = self._held.pop(socket, [])
-        new = [one for one in held if self._is_new(one.event, one.raw)]
-        self.duplicates += len(held) - len(new)
+        self._snapshots.hand_over()
+        new = [held for held in self._held.pop(socket, ()) if self._is_new(held.event, held.raw)]
         self._held = {number: kept for number, kept in self._held.items() if number > socket}
         return new
 
     def forget(self, socket: int) -> None:
         """This socket is gone; what is held for it was never vouched for."""
         self._held.pop(socket, None)
+
+    def _is_new(self, event: Event, raw: bytes) -> bool:
+        if isinstance(event, OrderTradeUpdate):
+            is_new = self._is_new_order(event)
+        else:
+            is_new = self._snapshots.add(event.type, (event.event_ms, hash(raw)))
+        self.duplicates += not is_new
+        return is_new
+
+    def _is_new_order(self, event: OrderTradeUpdate) -> bool:
+        order = event.order
+        if event.is_fill:
+            return self.fills.add(order.symbol, order.trade_id, order.order_id, order.trade_time_ms)
+        status = (order.execution_type, order.status, order.filled_quantity_text)
+        return self._recent.add((order.order_id, *status, event.transaction_ms))

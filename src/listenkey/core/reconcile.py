@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import msgspec
 
-from listenkey.core.known import ENDED, ZERO, Known, amount
+from listenkey.core.known import ENDED, ZERO, FillKey, Known, amount
 from listenkey.core.merge import Held
 from listenkey.events import Event, OrderTradeUpdate, RecoveredFill, RecoveredOrder
 from listenkey.items import Provenance
@@ -34,8 +34,6 @@ SNAPSHOTS_LOST: Final = (
 ORDERS_TOO_OLD: Final = "orders that ended more than five days ago: REST has forgotten them"
 TRADES_TOO_OLD: Final = "fills of more than three months ago: REST has forgotten them"
 NOTHING_FOUND: Final = "REST shows nothing that was missing"
-
-FillKey: TypeAlias = tuple[str, int]
 
 
 @dataclass(slots=True)
@@ -129,7 +127,7 @@ def missing(rows: Iterable[TradeRow], known: Known, until_ms: int) -> list[Trade
     """
     found: dict[FillKey, TradeRow] = {}
     for row in rows:
-        key = (row.fill.symbol, row.fill.trade_id)
+        key = key_of(row)
         if key not in known.fills and row.fill.trade_time_ms <= until_ms:
             found[key] = row
     return sorted(found.values(), key=lambda row: (row.fill.trade_time_ms, row.id))
@@ -172,8 +170,8 @@ def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int
     A fill that is in both is delivered once, from the stream's event, which has more words. The socket's own order is
     kept. To be called when what is held is being released: what was delivered since the answers came is left out.
     """
-    held_fills = {(e.symbol, e.trade_id) for e in map(_order_event, held) if e is not None and e.is_fill}
-    fills = [row for row in findings.fills if not _has(row, held_fills) and not _has(row, known.fills)]
+    held_fills = {(e.symbol, e.trade_id, e.order_id) for e in map(_order_event, held) if e is not None and e.is_fill}
+    fills = [row for row in findings.fills if key_of(row) not in held_fills and key_of(row) not in known.fills]
     found = [
         Delivery(fill, row.raw, now_ms, "rest")
         for row, fill in zip(fills, _proven(fills, findings.orders, held, known), strict=True)
@@ -190,8 +188,9 @@ def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int
     return _interleaved(found, held, findings.over_rest)
 
 
-def _has(row: TradeRow, fills: Collection[FillKey] | object) -> bool:
-    return (row.fill.symbol, row.fill.trade_id) in fills  # type: ignore[operator]  # Fills has `in` and no length
+def key_of(row: TradeRow) -> FillKey:
+    """What makes a fill itself."""
+    return (row.fill.symbol, row.fill.trade_id, row.fill.order_id)
 
 
 def _order_event(one: Held) -> OrderTradeUpdate | None:
@@ -206,7 +205,7 @@ def _interleaved(found: list[Delivery], held: Sequence[Held], over_rest: Collect
             out.append(found[place])
             place += 1
         event = _order_event(one)
-        both = event is not None and event.is_fill and (event.symbol, event.trade_id) in over_rest
+        both = event is not None and event.is_fill and (event.symbol, event.trade_id, event.order_id) in over_rest
         out.append(Delivery(one.event, one.raw, one.received_ms, "ws+rest" if both else "ws"))
     return out + found[place:]
 

@@ -113,7 +113,7 @@ class Repair:
 
     def interrupted(self) -> None:
         """The socket is gone: what runs would be answered for nobody, and the next socket asks anew."""
-        self.running, self.again = False, False
+        self.running, self.again, self.blind = False, False, True
         self.hold_until_s = self.retry_at_s = None
         self._auditing = False
 

@@ -21,10 +21,13 @@ class SocketView:
         attached_s: When that was acknowledged.
         attached_ms: The same, wall clock.
         heard_s: When anything last came in.
-        heard_ms: The same, wall clock.
+        covered_ms: Until when all that it was sent has surely been read, wall clock. Not when something was last read:
+            after a stall that may have waited in the system's buffer for minutes, and what came behind it is lost.
+        covered_s: The same, by the clock that is never set.
         pinged_s: When we last pinged.
         dead_at_s: When silence means death; moves with every frame.
         rotate_at_s: When its successor is to be opened.
+        brought: Events that came while it and another socket must bring the same.
     """
 
     number: int
@@ -34,28 +37,36 @@ class SocketView:
     attached_s: float = 0.0
     attached_ms: int = 0
     heard_s: float = 0.0
-    heard_ms: int = 0
+    covered_ms: int = 0
+    covered_s: float = 0.0
     pinged_s: float = 0.0
     dead_at_s: float = 0.0
     rotate_at_s: float = 0.0
+    brought: int = 0
 
     def attach(self, now_s: float, wall_ms: int, timing: Timing) -> None:
         """The key is on it now."""
         self.attached = True
         self.attached_s = now_s
         self.attached_ms = wall_ms
+        self.covered_ms = wall_ms
+        self.covered_s = now_s
         self.pinged_s = now_s
-        self.hear(now_s, wall_ms, timing)
+        self.hear(now_s, timing)
 
-    def hear(self, now_s: float, wall_ms: int, timing: Timing) -> None:
+    def hear(self, now_s: float, timing: Timing) -> None:
         """Something came in: any frame counts as life."""
         self.heard_s = now_s
-        self.heard_ms = wall_ms
         self.dead_at_s = now_s + timing.dead_after_s
 
+    def ponged(self, now_s: float, wall_ms: int, round_trip_s: float) -> None:
+        """A ping was answered: all that the other side sent before it got the ping has been read."""
+        self.covered_ms = wall_ms - round(round_trip_s * 1000)
+        self.covered_s = now_s - round_trip_s
+
     def ping_at_s(self, timing: Timing) -> float:
-        """When to ping, if nothing comes in before."""
-        return max(self.heard_s, self.pinged_s) + timing.ping_after_s
+        """When to ping. Also while frames come in: they prove life, and only a pong proves until when nothing is lost."""
+        return self.pinged_s + timing.ping_after_s
 
     def give_grace(self, now_s: float, timing: Timing) -> None:
         """

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from listenkey import venue
+
+CREDIBLE: Final = 1 / 60
+"""
+Of a key's hour: an end nearer than this minute is our clock, not the venue's. One that shows local time in place of UTC
+is off by the very hour a key lives, and every key would be dead before its first renewal.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +48,11 @@ class Timing:
     """How long both sockets of a rotation stay open at least."""
 
     ping_after_s: float = 2.5
-    """Silence after which we ping. Ten messages a second are allowed; this is at most one in 2.5 s."""
+    """
+    Between our pings. Ten messages a second are allowed; this is one in 2.5 s.
+
+    On a busy socket, too: its frames prove that it lives, but not that nothing was lost before them.
+    """
 
     dead_after_s: float = 7.5
     """
@@ -90,6 +101,16 @@ class Timing:
 
     doubt_after_s: float = 1.0
     """How long orders and positions may not add up before something is taken to be lost: messages change places."""
+
+    @property
+    def credible_s(self) -> float:
+        """
+        A key's end that is told to be nearer than this is our clock's fault, not the venue's.
+
+        A machine that shows local time in place of UTC is off by the very hour a key lives; believed, every key would
+        be dead before its first renewal.
+        """
+        return self.key_valid_s / 60
 
     def scaled(self, time_scale: float) -> Timing:
         """The same where the venue's hours run `time_scale` times as fast; what is the network's stays."""

@@ -58,17 +58,29 @@ def judge(error: errors.ListenKeyError, wall_ms: int) -> Verdict:
     match error:
         case errors.KeyUnknown():
             return Verdict(Do.NEW_KEY, 0.0, error)
-        case errors.Banned(until_ms=int(until_ms)):
-            return Verdict(Do.WAIT, max(1.0, (until_ms - wall_ms) / 1000), error)
         case errors.Banned():
-            return Verdict(Do.WAIT, error.retry_after_s or BAN_WAIT_S, error)
+            return Verdict(Do.WAIT, _ban_s(error, wall_ms), error)
         case errors.RateLimited():
             return Verdict(Do.WAIT, error.retry_after_s or RATE_LIMIT_WAIT_S, error)
         case errors.Refused() | errors.UsageError():
             return Verdict(Do.STOP, 0.0, error)
         case errors.Retired():
             return Verdict(Do.WAIT, RETIRED_WAIT_S, error)
-        case errors.VenueError(retry_after_s=float(wait_s) | int(wait_s)):
-            return Verdict(Do.WAIT, wait_s, error)
+        case errors.VenueError():
+            return Verdict(Do.WAIT, error.retry_after_s or 0.0, error)
         case _:
             return Verdict(Do.WAIT, 0.0, error)
+
+
+def says_no(error: errors.ListenKeyError) -> bool:
+    """Whether the venue itself turned a socket down: by its handshake, its answer to SUBSCRIBE, or a close code."""
+    if isinstance(error, errors.Disconnected):
+        return error.close_code is not None
+    return isinstance(error, errors.VenueError | errors.ProtocolError)
+
+
+def _ban_s(ban: errors.Banned, wall_ms: int) -> float:
+    """How long a ban lasts: as long as the answer says, else until its end by our own clock, which may be wrong."""
+    if ban.retry_after_s is not None:
+        return ban.retry_after_s
+    return BAN_WAIT_S if ban.until_ms is None else max(1.0, (ban.until_ms - wall_ms) / 1000)

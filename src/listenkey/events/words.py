@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, overload
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_origin, overload
 
 import msgspec
 
@@ -37,7 +38,7 @@ class Amount:
     __slots__ = ("_field", "pattern")
 
     def __init__(self, pattern: re.Pattern[str] = AMOUNT) -> None:
-        self.pattern = pattern
+        self.pattern: re.Pattern[str] = pattern
         self._field = ""
 
     def __set_name__(self, owner: object, name: str) -> None:
@@ -63,14 +64,19 @@ class Words(msgspec.Struct, frozen=True, gc=False):
 
     def to_dict(self) -> dict[str, Any]:
         """Words to plain values, ready for JSON: amounts as the venue's text, ids and times as int."""
-        words: dict[str, Any] = {}
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if isinstance(value, tuple):
-                words[name] = [part.to_dict() for part in value]
-            else:
-                words[name.removesuffix("_text")] = value
+        names, lists = _shape(type(self))
+        words: dict[str, Any] = dict(zip(names, msgspec.structs.astuple(self), strict=True))
+        for name in lists:
+            words[name] = [part.to_dict() for part in words[name]]
         return words
+
+
+@cache
+def _shape(message: type[Words]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words of a message, and which of them are lists. Looked up once: a journal asks for the words of every event."""
+    fields = msgspec.structs.fields(message)
+    lists = tuple(one.name for one in fields if get_origin(one.type) is tuple)
+    return tuple(one.name.removesuffix("_text") for one in fields), lists
 
 
 def shown_fingerprint(key: Secret) -> str:

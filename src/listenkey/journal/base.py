@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from listenkey.core.gap import Resumed
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
 
@@ -13,16 +14,25 @@ class Journal(Protocol):
     """
     Append on one side, read on the other.
 
-    `append_event` is on the way of every frame and never waits.
+    `append_event` is on the way of every frame and never waits. Appending is no promise: what a reader is given is.
     """
 
+    async def open(self) -> Resumed:
+        """Get ready; answers what an earlier process left. Raises JournalError where there is nothing to write to."""
+
+    async def aclose(self) -> None:
+        """Write what waits, and let go. Nothing is appended afterwards."""
+
     def append_event(
-        self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", late: bool = False
+        self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
     ) -> None:
         """Number an event and keep it."""
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Number what the lifecycle tells, and keep it."""
+
+    def heard(self, wall_ms: int) -> None:
+        """The stream was live at this moment, and all that it brought until then has been appended."""
 
     def end(self, error: BaseException | None) -> None:
         """Nothing more will come; readers get what is there, then the error or the end."""
@@ -33,6 +43,9 @@ class Journal(Protocol):
     def take_ready(self, most: int) -> list[Item]:
         """What can be read without waiting, at most so many."""
 
+    async def commit(self, seq: int) -> None:
+        """The reader is done with everything up to `seq`; a reader of the same name goes on after it."""
+
     @property
     def backlog(self) -> int:
         """Items appended and not read yet."""
@@ -40,3 +53,11 @@ class Journal(Protocol):
     @property
     def dropped(self) -> int:
         """Events that found no room; each lies in a gap that is told."""
+
+    @property
+    def duplicates(self) -> int:
+        """Events that were not kept, because an equal one had been."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be written at the moment, for people; None while all is well."""

@@ -14,8 +14,10 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from listenkey.core.gap import Resumed
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.journal.overflow import Overflow
 
 BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Others: python-binance 100 events and then dies; ccxt 1,000 and overwrites; most have no limit at all."""
@@ -27,6 +29,8 @@ DECODED_MAX: Final = 512
 """So many items are kept decoded. Beyond that, a backlog of objects would double the memory and leave the cache."""
 
 _Stored: TypeAlias = tuple[int, bytes, int]  # seq, raw, received_ms
+
+TOO_SLOW: Final = "the reader is too slow and the buffer is full"
 
 
 class MemoryJournal:
@@ -50,16 +54,13 @@ class MemoryJournal:
         self._account = account
         self._read_event = read_event
         self._wall_ms = wall_ms
-        self._bytes_max = bytes_max
+        self._overflow = Overflow(bytes_max, TOO_SLOW, "did not fit into the buffer of a slow reader")
         self._bytes = 0
         self._seq = 0
         self._items: deque[Item | _Stored] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._ended = False
         self._error: BaseException | None = None
-        self._dropping_from_ms: int | None = None
-        self._dropped = 0
-        self._dropped_before = 0
 
     @property
     def backlog(self) -> int:
@@ -69,25 +70,38 @@ class MemoryJournal:
     @property
     def dropped(self) -> int:
         """Events that found no room; each lies in a gap that is told."""
-        return self._dropped_before + self._dropped
+        return self._overflow.dropped
+
+    @property
+    def duplicates(self) -> int:
+        """None: what is gone with the process has no past to compare with."""
+        return 0
+
+    @property
+    def problem(self) -> str | None:
+        """None: memory is there or the process isn't."""
+        return None
+
+    async def open(self) -> Resumed:
+        """There is no earlier process to go on from."""
+        return Resumed()
+
+    async def aclose(self) -> None:
+        """What waits can still be read."""
 
     def append_event(
-        self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", late: bool = False
+        self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
     ) -> None:
         """Number an event and keep it; where there is no room, drop it and remember that a gap must be told."""
-        if self._dropping_from_ms is not None:
-            if self._bytes > self._bytes_max // 2:
-                self._drop()
-                return
-            self._close_gap(received_ms)
-        elif self._bytes > self._bytes_max:
-            self._open_gap(received_ms)
-            self._drop()
+        admitted, told = self._overflow.admit(self._bytes, received_ms)
+        if told:
+            self.append_told(told)
+        if not admitted:
             return
         self._seq += 1
         self._bytes += len(raw) + ITEM_OVERHEAD_BYTES
-        if late or provenance != "ws" or len(self._items) < DECODED_MAX:
-            # What came over REST is rare, and its row alone would not give all of its event again.
+        # Only what came from the socket can be read again from its raw alone.
+        if len(self._items) < DECODED_MAX or provenance != "ws" or late:
             self._items.append(Update(self._seq, self._account, event, received_ms, raw, provenance, late))
         else:
             self._items.append((self._seq, raw, received_ms))
@@ -101,10 +115,17 @@ class MemoryJournal:
             self._items.append(msgspec.structs.replace(item, seq=self._seq, account=self._account))
         self._wake()
 
+    def heard(self, wall_ms: int) -> None:
+        """Nobody will ask."""
+
+    async def commit(self, seq: int) -> None:
+        """Nobody goes on after this process."""
+
     def end(self, error: BaseException | None) -> None:
-        """Nothing more will come."""
-        if self._dropping_from_ms is not None:
-            self._close_gap(self._wall_ms())
+        """Nothing more will come; the first word on why counts."""
+        if self._ended:
+            return
+        self.append_told(self._overflow.close(self._wall_ms()))
         self._ended = True
         self._error = error
         self._wake()
@@ -139,18 +160,3 @@ class MemoryJournal:
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-
-    def _open_gap(self, from_ms: int) -> None:
-        self._dropping_from_ms = from_ms
-        self.append_told([GapOpened(0, "", from_ms, "the reader is too slow and the buffer is full")])
-
-    def _drop(self) -> None:
-        self._dropped += 1
-
-    def _close_gap(self, to_ms: int) -> None:
-        assert self._dropping_from_ms is not None
-        from_ms, self._dropping_from_ms = self._dropping_from_ms, None
-        what = f"{self._dropped} events did not fit into the buffer of a slow reader"
-        self._dropped_before += self._dropped
-        self._dropped = 0
-        self.append_told([GapClosed(0, "", from_ms, max(from_ms, to_ms), 0, (what,))])

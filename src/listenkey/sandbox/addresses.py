@@ -91,11 +91,19 @@ def _from_stream_query(query: str) -> tuple[Attachment, ...]:
 
 
 def _from_listen_keys(query: str, form: AddressForm) -> tuple[Attachment, ...]:
-    """`listenKey=<key>[&events=A/B]`, repeated; `events` belongs to the key before it."""
+    """
+    `listenKey=<key>[&events=A/B]`, repeated; `events` belongs to the key before it.
+
+    Before the first key it belongs to that one: a client that builds its query from a table has no order.
+    """
     found: list[Attachment] = []
+    early: frozenset[str] | None = None
     for name, value in parse_qsl(query):
-        if name == "listenKey" and value:
-            found.append(Attachment(value, form))
-        elif name == "events" and found and value:
+        if name == "listenKey":
+            found.append(Attachment(value, form, early))
+            early = None
+        elif name == "events" and found:
             found[-1] = Attachment(found[-1].stream, form, frozenset(value.split("/")))
+        elif name == "events":
+            early = frozenset(value.split("/"))
     return tuple(found)

@@ -15,8 +15,8 @@ import msgspec
 from listenkey.sandbox.endpoints import ALIASES, ENDPOINTS, Call, Endpoint, Place
 from listenkey.sandbox.parameters import Parameters
 from listenkey.sandbox.refusals import Refusal
-from listenkey.sandbox.rejections import Rejected
 from listenkey.sandbox.signatures import check_fresh, parameters
+from listenkey.sandbox.trading.rejections import Rejected
 from listenkey.venue import API_KEY_HEADER, RETRY_AFTER_HEADER, USED_WEIGHT_HEADER
 
 if TYPE_CHECKING:
@@ -35,12 +35,19 @@ HTML: Final = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 )
 BODIES: Final[dict[int, dict[str, Any]]] = {
-    403: {"code": -1002, "msg": "You are not authorized to execute this request."},
+    401: {"code": -1002, "msg": "You are not authorized to execute this request."},
     408: {"code": -1007, "msg": "Timeout waiting for response from backend server. Send status unknown; "
           "execution status unknown."},
+    418: {"code": -1008, "msg": "Way too much request weight used; please use the websocket for live updates to avoid "
+          "bans."},
+    429: {"code": -1008, "msg": "Too much request weight used; please use the websocket for live updates to avoid "
+          "polling the API."},
     500: {"code": -1000, "msg": "An unknown error occurred while processing the request."},
     503: {"msg": "Unknown error, please check your request or try again later."},
 }  # fmt: skip
+
+FIREWALL: Final = 403
+"""The firewall's own answer: a page, unless a fault says otherwise. [O general-info]"""
 
 Manner: TypeAlias = Literal["whole", "drip", "hang", "abort"]
 
@@ -111,11 +118,16 @@ class Api:
         endpoint = self._endpoint(request.method, path)
         self._note(f"{request.method} {path if endpoint else 'unknown path'}")
         account = identity.name if identity else None
-        early = self._fail_before(request.method, path, account, now_ms)
-        if early is not None:
-            return early
-        response = self._answer(request, path, endpoint, identity, now_ms)
-        return self._fail_after(response, request.method, path, account, now_ms)
+        response = self._fail_before(request.method, path, account, now_ms)
+        if response is None:
+            response = self._answer(request, path, endpoint, identity, now_ms)
+            response = self._fail_after(response, request.method, path, account, now_ms)
+        if response.content_type == "application/json":
+            # On every answer, says [O general-info]; a gateway's page is not the API's.
+            response.headers.setdefault(USED_WEIGHT_HEADER, str(self._limits.used(request.ip, now_ms)))
+        if self._place.switches.lower_case_headers:
+            response.headers = {name.lower(): value for name, value in response.headers.items()}
+        return response
 
     # --- The venue's own questions ---
 
@@ -162,7 +174,7 @@ class Api:
             f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
             "Please use the websocket for live updates to avoid polling the API."
         )
-        raise Refusal(self._place.switches.rate_limit_code, message, 429, self._retry_after(wait_s))
+        raise self._too_many(message, self._place.switches.status_rate_limited, wait_s)
 
     def _authorize(
         self,
@@ -190,11 +202,12 @@ class Api:
         return identity.name
 
     def _count_orders(self, account: str, count: int, headers: dict[str, str], now_ms: int) -> None:
-        in_10_s, in_1_m, exceeded = self._limits.order(account, count, now_ms)
-        headers[ORDER_COUNT_10S_HEADER] = str(in_10_s)
-        headers[ORDER_COUNT_1M_HEADER] = str(in_1_m)
-        if exceeded is not None:
-            raise Refusal(-1015, f"Too many new orders; current limit is {exceeded}.", 429, self._retry_after(10))
+        ordered = self._limits.order(account, count, now_ms)
+        headers[ORDER_COUNT_10S_HEADER] = str(ordered.in_10_s)
+        headers[ORDER_COUNT_1M_HEADER] = str(ordered.in_1_m)
+        if ordered.exceeded is not None:
+            message = f"Too many new orders; current limit is {ordered.exceeded}."
+            raise Refusal(-1015, message, 429, self._retry_after(-(-(ordered.until_ms - now_ms) // 1000)))
 
     def _call(self, account: str, asked: Parameters, path: str, now_ms: int, api_now_ms: int) -> Call:
         as_of_ms = None
@@ -265,14 +278,17 @@ class Api:
     def _limited(self, fault: Fault) -> Refusal:
         wait_s = fault.params.get("retry_after", 60)
         message = "Too much request weight used; please use the websocket for live updates to avoid polling the API."
-        return Refusal(self._place.switches.rate_limit_code, message, 429, self._retry_after(wait_s))
+        return self._too_many(message, self._place.switches.status_rate_limited, wait_s)
 
     def _banned(self, until_ms: int, wait_s: int) -> Refusal:
         message = (
             f"Way too much request weight used; IP banned until {until_ms}. "
             "Please use the websocket for live updates to avoid bans."
         )
-        return Refusal(self._place.switches.rate_limit_code, message, 418, self._retry_after(wait_s))
+        return self._too_many(message, self._place.switches.status_banned, wait_s)
+
+    def _too_many(self, message: str, status: int, wait_s: int) -> Refusal:
+        return Refusal(self._place.switches.rate_limit_code, message, status, self._retry_after(wait_s))
 
     def _retry_after(self, wait_s: int) -> dict[str, str]:
         return {RETRY_AFTER_HEADER: str(max(1, wait_s))} if self._place.switches.retry_after else {}
@@ -302,7 +318,7 @@ def status_answer(fault: Fault) -> ApiResponse:
     status = fault.params["status"]
     headers = {RETRY_AFTER_HEADER: str(fault.params["retry_after"])} if "retry_after" in fault.params else {}
     body = fault.params.get("body", BODIES.get(status, {"code": -1000, "msg": "An error."}))
-    if fault.params.get("html", False):
+    if fault.params.get("html", status == FIREWALL and "body" not in fault.params):
         page = body if isinstance(body, str) else HTML.format(f"{status} Error")
         return ApiResponse(status, page.encode(), headers, content_type="text/html")
     if isinstance(body, str):

@@ -13,7 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qs
 
-from listenkey.sandbox.rejections import Rejected
+from listenkey.sandbox.trading.rejections import Rejected
+from listenkey.sandbox.world import Opening
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +27,8 @@ Answer: TypeAlias = tuple[int, Any]
 PREFIX: Final = "/sandbox/v1"
 SLOW_CALLS: Final = (("POST", "burst"), ("POST", "clock"))
 FILLS_MAX: Final = 1_000_000
+INDEX_MAX: Final = 10_000_000
+DEPOSIT_BELOW: Final = 10**12
 ADVANCE_MAX_MS: Final = 100 * 24 * 3_600_000
 
 
@@ -66,6 +69,7 @@ class Control:
             ("GET", "switches"): lambda _: (200, dataclasses.asdict(world.switches)),
             ("POST", "switches"): self._set_switches,
             ("POST", "transfer"): self._transfer,
+            ("POST", "index"): self._set_index,
             ("POST", "market"): self._market,
         }
 
@@ -117,7 +121,7 @@ class Control:
             raise ValueError("'public_key' is the PEM text of an RSA or Ed25519 key")
         if self._world.has_account(name) and public_key is None and not asked.get("another_key", False):
             return 409, {"error": f'account {name!r} is there; "another_key": true gives it one more API key'}
-        return 200, show(self._world.add_account(name, self._clock.now_ms(), public_key))
+        return 200, show(self._world.add_account(name, self._clock.now_ms(), public_key, _opening(asked)))
 
     def _list_faults(self, _: dict[str, Any]) -> Answer:
         self._world.advance(self._clock.now_ms())
@@ -144,14 +148,19 @@ class Control:
 
     def _transfer(self, asked: dict[str, Any]) -> Answer:
         account = self._account(asked)
-        try:
-            amount = Decimal(str(asked.get("amount")))
-        except InvalidOperation:
-            raise ValueError("'amount' is a decimal in quotes; negative withdraws") from None
-        if not amount.is_finite():
-            raise ValueError("'amount' is a decimal in quotes; negative withdraws")
+        amount = _amount(asked.get("amount"), "'amount' is a decimal in quotes; negative withdraws")
         self._world.transfer(account, amount, self._clock.now_ms())
         return 200, {"account": account, "amount": f"{amount:f}"}
+
+    def _set_index(self, asked: dict[str, Any]) -> Answer:
+        underlying, told = asked.get("underlying"), f"'price' is a decimal in quotes, from 1 to {INDEX_MAX}"
+        if not isinstance(underlying, str):
+            raise ValueError("'underlying' is a text like BTCUSDT")  # noqa: TRY004  it becomes a 400
+        price = _amount(asked.get("price"), told)
+        if not 1 <= price <= INDEX_MAX:
+            raise ValueError(told)
+        self._world.set_index(underlying, float(price), self._clock.now_ms())
+        return 200, {"underlying": underlying, "price": f"{price:f}"}
 
     def _market(self, asked: dict[str, Any]) -> Answer:
         running = asked.get("running")
@@ -185,6 +194,32 @@ def _read(query: str, body: bytes) -> dict[str, Any]:
             raise ValueError("the body is a JSON object")
         asked.update(value)
     return asked
+
+
+def _amount(value: Any, told: str) -> Decimal:
+    """A decimal. Raises ValueError with what should have been told."""
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(told) from None
+    if not amount.is_finite():
+        raise ValueError(told)
+    return amount
+
+
+def _opening(asked: dict[str, Any]) -> Opening | None:
+    """What a new account is to be; None when nothing is said about it."""
+    if not asked.keys() & {"deposit", "trade_group_id", "market_maker"}:
+        return None
+    deposit = _amount(asked.get("deposit", "1000000"), "'deposit' is a decimal in quotes")
+    group, market_maker = asked.get("trade_group_id", -1), asked.get("market_maker", False)
+    if not 0 <= deposit < DEPOSIT_BELOW or round(deposit, 8) != deposit:
+        raise ValueError(f"'deposit' is from 0 to below {DEPOSIT_BELOW}, with eight decimals at most")
+    if isinstance(group, bool) or not isinstance(group, int) or group < -1:
+        raise ValueError("'trade_group_id' is a whole number; -1 is none")
+    if not isinstance(market_maker, bool):
+        raise ValueError("'market_maker' is true or false")  # noqa: TRY004  it becomes a 400
+    return Opening(deposit=deposit, trade_group_id=group, market_maker=market_maker)
 
 
 def _whole(asked: dict[str, Any], name: str, most: int) -> int:

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 from listenkey import venue
 from listenkey.sandbox.parameters import Parameters
 from listenkey.sandbox.refusals import Refusal, both_missing, malformed, missing
-from listenkey.sandbox.rejections import Rejected
+from listenkey.sandbox.trading.rejections import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from listenkey.sandbox.exchange import Exchange
     from listenkey.sandbox.keys import ListenKeys
     from listenkey.sandbox.switches import Switches
+    from listenkey.sandbox.trading.exchange import Exchange
 
 BATCH_MAX: Final = 10
 BATCH_MAX_LEGACY: Final = 5
+DIGITS_MAX: Final = 40
 
 Security: TypeAlias = Literal["none", "key", "signed"]
 
@@ -144,6 +145,7 @@ def position(call: Call) -> Any:
 
 
 def open_orders(call: Call) -> Any:
+    """All that fit; before January 2026 at most `limit` of them. [L Query-Current-Open-Option-Orders]"""
     asked = call.parameters
     return call.place.exchange.open_orders(
         call.account,
@@ -151,6 +153,7 @@ def open_orders(call: Call) -> Any:
         order_id=asked.integer("orderId"),
         start_ms=asked.integer("startTime"),
         end_ms=asked.integer("endTime"),
+        limit=asked.limit(100, 1000) if call.place.switches.generation == "legacy" else None,
         as_of_ms=call.snapshot_as_of_ms,
     )
 
@@ -302,6 +305,28 @@ def heartbeat(call: Call) -> Any:
     return call.place.exchange.heartbeat(call.account, underlyings, call.now_ms)
 
 
+def set_protection(call: Call) -> Any:
+    """Market maker protection. [O market-maker-endpoints/Set-Market-Maker-Protection-Config]"""
+    asked = call.parameters
+    return call.place.exchange.set_protection(
+        call.account,
+        asked.needed("underlying"),
+        window_ms=asked.needed_integer("windowTimeInMilliseconds"),
+        frozen_ms=asked.needed_integer("frozenTimeInMilliseconds"),
+        quantity_limit=asked.needed_decimal("qtyLimit"),
+        delta_limit=asked.needed_decimal("deltaLimit"),
+        now_ms=call.now_ms,
+    )
+
+
+def protection(call: Call) -> Any:
+    return call.place.exchange.protection(call.account, call.parameters.needed("underlying"), call.now_ms)
+
+
+def reset_protection(call: Call) -> Any:
+    return call.place.exchange.protection(call.account, call.parameters.needed("underlying"), call.now_ms, reset=True)
+
+
 def _which_order(asked: Parameters) -> tuple[int | None, str | None]:
     order_id, client_order_id = asked.integer("orderId"), asked.text("clientOrderId")
     if order_id is None and client_order_id is None:
@@ -320,7 +345,8 @@ def _plain(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        # Beyond any amount that passes, plain digits could fill the memory: 1e9999999999 is twelve characters.
+        return f"{value:f}" if abs(value.adjusted()) <= DIGITS_MAX else str(value)
     return None if value is None else str(value)
 
 
@@ -390,6 +416,9 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = {
     ("GET", f"{_V1}/countdownCancelAll"): Endpoint(kill_switches, _ONE, "signed"),
     ("POST", f"{_V1}/countdownCancelAll"): Endpoint(set_kill_switch, _ONE, "signed"),
     ("POST", f"{_V1}/countdownCancelAllHeartBeat"): Endpoint(heartbeat, _costs(10), "signed"),
+    ("POST", f"{_V1}/mmpSet"): Endpoint(set_protection, _ONE, "signed"),
+    ("GET", f"{_V1}/mmp"): Endpoint(protection, _ONE, "signed"),
+    ("POST", f"{_V1}/mmpReset"): Endpoint(reset_protection, _ONE, "signed"),
 }
 
 ALIASES: Final = {"/fapi/v1/listenKey": venue.LISTEN_KEY_PATH, "/fapi/v1/time": venue.TIME_PATH}

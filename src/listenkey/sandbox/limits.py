@@ -66,6 +66,24 @@ class Spent:
     until_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """
+    What orders counted.
+
+    Args:
+        in_10_s: Orders of the account in these 10 seconds, these included.
+        in_1_m: The same in this minute.
+        exceeded: The limit that is broken ("300 orders per 10 SECOND"), or None.
+        until_ms: When a refused one may come back, epoch ms.
+    """
+
+    in_10_s: int
+    in_1_m: int
+    exceeded: str | None
+    until_ms: int
+
+
 class Limits:
     """All counters. Numbers come from the switches and may change while it runs."""
 
@@ -104,24 +122,21 @@ class Limits:
         address = self._address(ip)
         return address.used if address.minute_ms == now_ms - now_ms % MINUTE_MS else 0
 
-    def order(self, account: str, count: int, now_ms: int) -> tuple[int, int, str | None]:
-        """
-        Counts orders of an account.
-
-        Returns:
-            Those of these 10 seconds, those of this minute, and what is exceeded ("300 orders per 10 SECOND") or None.
-        """
+    def order(self, account: str, count: int, now_ms: int) -> Ordered:
+        """Counts orders of an account."""
         ten_ms, minute_ms = now_ms - now_ms % TEN_S_MS, now_ms - now_ms % MINUTE_MS
         last_ten_ms, in_ten, last_minute_ms, in_minute = self._orders.get(account, (ten_ms, 0, minute_ms, 0))
         in_ten = count + (in_ten if last_ten_ms == ten_ms else 0)
         in_minute = count + (in_minute if last_minute_ms == minute_ms else 0)
         self._orders[account] = (ten_ms, in_ten, minute_ms, in_minute)
-        exceeded = None
+        # Of both windows the longer one is named: whoever comes back after the shorter would be refused again.
+        if in_minute > self._switches.orders_per_minute:
+            exceeded = f"{self._switches.orders_per_minute} orders per MINUTE"
+            return Ordered(in_ten, in_minute, exceeded, minute_ms + MINUTE_MS)
         if in_ten > self._switches.orders_per_10_s:
             exceeded = f"{self._switches.orders_per_10_s} orders per 10 SECOND"
-        elif in_minute > self._switches.orders_per_minute:
-            exceeded = f"{self._switches.orders_per_minute} orders per MINUTE"
-        return in_ten, in_minute, exceeded
+            return Ordered(in_ten, in_minute, exceeded, ten_ms + TEN_S_MS)
+        return Ordered(in_ten, in_minute, None, 0)
 
     def connect(self, ip: str, now_ms: int) -> Spent:
         """Counts a connection attempt: 300 in 5 minutes, documented for spot, assumed for options."""

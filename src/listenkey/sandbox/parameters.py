@@ -7,8 +7,9 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from listenkey.sandbox.orders import OrderRequest
 from listenkey.sandbox.refusals import malformed, missing
+from listenkey.sandbox.trading.orders import OrderRequest
+from listenkey.sandbox.trading.rejections import INVALID_LIMIT, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +66,13 @@ class Parameters:
             raise malformed(name)
         return Decimal(value)
 
+    def needed_decimal(self, name: str) -> Decimal:
+        """A mandatory amount."""
+        value = self.decimal(name)
+        if value is None:
+            raise missing(name)
+        return value
+
     def flag(self, name: str) -> bool:
         """True or false, in any case; false when absent."""
         value = self.text(name)
@@ -75,9 +83,13 @@ class Parameters:
         return _TRUE_FALSE[value.lower()]
 
     def limit(self, default: int, most: int) -> int:
-        """How many rows: the default when absent, never more than the documented maximum."""
+        """How many rows: the default when absent, never more than the documented maximum; none is -6008."""
         value = self.integer("limit")
-        return default if value is None else max(1, min(value, most))
+        if value is None:
+            return default
+        if value < 1:
+            raise rejected(INVALID_LIMIT)
+        return min(value, most)
 
     def json_list(self, name: str) -> list[Any] | None:
         """A list in JSON. Its decimals stay exact."""
@@ -94,9 +106,7 @@ class Parameters:
 
     def order(self) -> OrderRequest:
         """The order of `POST /eapi/v1/order`, or of one entry of `batchOrders`. [O trade/New-Order]"""
-        quantity = self.decimal("quantity")
-        if quantity is None:
-            raise missing("quantity")
+        quantity = self.needed_decimal("quantity")
         kind = self.needed("type")
         price = self.decimal("price")
         if price is None and kind == "LIMIT":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from listenkey.sandbox.rejections import Rejected
+from listenkey.sandbox.trading.rejections import Rejected
 
 
 class Refusal(Rejected):

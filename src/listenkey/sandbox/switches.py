@@ -62,6 +62,13 @@ class Switches:
     rate_limit_code: int = -1008
     """-1008 by the options page, -1003 as on every other product."""
 
+    status_rate_limited: int = 429
+    status_banned: int = 418
+    """HTTP statuses of that code; they are documented, their pairing with it is not."""
+
+    lower_case_headers: bool = False
+    """Whether the API's own headers come in lower case. Names mean the same in any case, and often arrive so."""
+
     retry_after: bool = True
     """Whether 429 and 418 carry `Retry-After`."""
 
@@ -82,6 +89,9 @@ class Switches:
 
     exercise_reason: str = "EXERCISE"
     """`m` of the BALANCE_POSITION_UPDATE at option expiry; no value is documented."""
+
+    liquidation_reason: str = "ORDER"
+    """`m` of the BALANCE_POSITION_UPDATE of a liquidation's fill; no value is documented."""
 
     ioc_remainder: Literal["EXPIRED", "CANCELED"] = "EXPIRED"
     """How the unfilled rest of an IOC order ends."""

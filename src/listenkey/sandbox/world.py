@@ -8,25 +8,42 @@ Pure: time is an argument and randomness is given, so a simulation can run days 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from listenkey.sandbox import addresses, malformed
 from listenkey.sandbox.api import Api, ApiRequest, ApiResponse, retired_page, status_answer
-from listenkey.sandbox.bots import Market, burst
 from listenkey.sandbox.delivery import Delivery
-from listenkey.sandbox.exchange import Exchange
 from listenkey.sandbox.faults import Fault, Faults
 from listenkey.sandbox.hub import Action, Hub
 from listenkey.sandbox.identities import Identities, SandboxAccount
 from listenkey.sandbox.keys import ListenKeys
 from listenkey.sandbox.limits import Limits
 from listenkey.sandbox.switches import Switches, changed
+from listenkey.sandbox.trading.bots import Market, burst
+from listenkey.sandbox.trading.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
 ACCOUNTS_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """
+    What a new account is.
+
+    Args:
+        deposit: USDT.
+        trade_group_id: Accounts of the same one, other than -1, don't trade with each other. [O faq/stp-faq]
+        market_maker: Whether it is told of `RISK_LEVEL_CHANGE`. [O Event-Risk-level-change]
+    """
+
+    deposit: Decimal = Decimal(1_000_000)
+    trade_group_id: int = -1
+    market_maker: bool = False
 
 
 class World:
@@ -71,18 +88,31 @@ class World:
 
     # --- Accounts ---
 
-    def add_account(self, name: str, now_ms: int, public_key: str | None = None) -> SandboxAccount:
+    def add_account(
+        self, name: str, now_ms: int, public_key: str | None = None, opening: Opening | None = None
+    ) -> SandboxAccount:
         """
         An API key; of a new account, or one more of an account that is there.
 
-        Raises ValueError for a name or a public key that won't do, or when there are too many.
+        Raises ValueError for a name or a public key that won't do, for an `opening` of an account that is open, or
+        when there are too many.
         """
         now_ms = self.advance(now_ms)
         if len(self.identities.all()) >= ACCOUNTS_MAX:
             raise ValueError(f"there are {ACCOUNTS_MAX} API keys already")
+        is_open = name in self.exchange.account_names()
+        if is_open and opening is not None:
+            raise ValueError(f"account {name!r} is open: what it is can't be changed")
         identity = self.identities.issue(name, public_key)
-        if name not in self.exchange.account_names():
-            self.exchange.add_account(name, now_ms)
+        if not is_open:
+            opening = opening or Opening()
+            self.exchange.add_account(
+                name,
+                now_ms,
+                deposit=opening.deposit,
+                trade_group_id=opening.trade_group_id,
+                market_maker=opening.market_maker,
+            )
         self._drain(now_ms)
         return identity
 
@@ -161,6 +191,13 @@ class World:
         """A deposit, or with a negative amount a withdrawal. Raises Rejected."""
         now_ms = self.advance(now_ms)
         self.exchange.transfer(account, amount, now_ms)
+        self._drain(now_ms)
+
+    def set_index(self, underlying: str, price: float, now_ms: int) -> None:
+        """Puts the price of an underlying somewhere; it walks on from there. Raises Rejected for an unknown one."""
+        now_ms = self.advance(now_ms)
+        self.exchange.index_price(underlying)
+        self.exchange.state.prices.set_index(underlying, price)
         self._drain(now_ms)
 
     def jump(self, now_ms: int, by_ms: int) -> None:
@@ -290,7 +327,8 @@ class World:
     def _refuse_handshake(self, path: str, ip: str, now_ms: int) -> ApiResponse | None:
         spent = self.limits.connect(ip, now_ms)
         if spent.http_status != 200:
-            return ApiResponse(spent.http_status, b'{"code":-1008,"msg":"Too many connections."}')
+            body = f'{{"code":{self.switches.rate_limit_code},"msg":"Too many requests queued."}}'
+            return ApiResponse(spent.http_status, body.encode())
         refused = self.faults.strike("refuse_connections", now_ms, scope="ws")
         if refused is not None:
             return ApiResponse(503, b"", manner="abort", fault=refused)

@@ -15,10 +15,11 @@ from typing import Final
 
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from listenkey.errors import Disconnected, ProtocolError, Refused, Retired, TimedOut, Unreachable, VenueDown, VenueError
+from listenkey.errors import Disconnected, ProtocolError, TimedOut, Unreachable, VenueError
 from listenkey.transport import address, tls
 from listenkey.transport.base import Socket
 from listenkey.wire.masking import clean
+from listenkey.wire.responses import Response, refusal
 
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """
@@ -63,11 +64,14 @@ class PicowsSocket(WSListener):
         self._parts: list[bytes] = []
         self._parts_bytes = 0
         self._closed_by: Disconnected | None = None
+        self._given_up = False
 
     # --- what picows calls ---------------------------------------------------------------------------------------
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        if self._given_up:
+            transport.disconnect(graceful=False)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
@@ -86,10 +90,12 @@ class PicowsSocket(WSListener):
             self._on_heard()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
+        if self._given_up:
+            return
         self._on_lost(self._closed_by or Disconnected(None, "the connection ended without a close frame"))
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether the handshake was answered."""
         return self._transport is not None
 
@@ -109,6 +115,14 @@ class PicowsSocket(WSListener):
         """Drop the connection at once. No closing handshake: nobody may be there to shake hands with."""
         if self._transport is not None:
             self._transport.disconnect(graceful=False)
+
+    def give_up(self) -> None:
+        """
+        Nobody waits for this connection any more. A handshake that is under way is not stopped by a cancellation, and
+        a connection that comes of it would stay open with nobody to close it.
+        """
+        self._given_up = True
+        self.abort()
 
     def close(self) -> None:
         """Say goodbye and hang up."""
@@ -175,16 +189,20 @@ async def connect(
                 use_aiofastnet=False,
             )
     except TimeoutError:
+        socket.give_up()
         raise TimedOut(f"opening a WebSocket to {host}", timeout_s) from None
+    except asyncio.CancelledError:
+        socket.give_up()
+        raise
     except WSError as error:
         raise _handshake_error(error, host) from None
     except ssl.SSLError as error:
         raise Unreachable(host, f"TLS: {error.reason or type(error).__name__}") from None
     except OSError as error:
         raise Unreachable(host, error.strerror or type(error).__name__) from None
-    if not socket.connected:
-        # picows 2.3 returns as if all were well when the other side hangs up during the handshake.
-        raise Unreachable(host, "the connection ended during the WebSocket handshake")
+    if not socket.is_connected:
+        # picows takes a connection that ends before the handshake is answered for one that came up, and tells no end.
+        raise Unreachable(host, "the connection ended before the WebSocket handshake was answered")
     return socket
 
 
@@ -192,15 +210,11 @@ def _handshake_error(error: WSError, host: str) -> VenueError | Unreachable | Pr
     response = getattr(error, "response", None)
     if response is None:
         return Unreachable(host, "the WebSocket handshake was not answered properly")
-    status = int(response.status)
-    what = "the WebSocket handshake was refused"
-    if status in (404, 410):
-        return Retired(status, None, what)
-    if status in (401, 403):
-        return Refused(status, None, what)
-    if status >= 500:
-        return VenueDown(status, None, what)
-    return VenueError(status, None, what)
+    # As any other answer: a 418 here forbids as much as one over REST, and says as well how long.
+    refused = refusal(Response(int(response.status), tuple(response.headers.items())))
+    if isinstance(refused, VenueError):
+        refused.message = "the WebSocket handshake was refused"
+    return refused
 
 
 def _close_reason(frame: WSFrame) -> Disconnected:

@@ -130,7 +130,8 @@ def from_line(line: bytes) -> Item:
         case _UpdateLine():
             raw = bytes(read.raw)
             raw = b"" if raw == _NO_RAW else raw
-            return Update(read.seq, read.account, _event(read, raw), read.received_ms, raw, read.provenance, read.late)
+            event = event_of(read.type, read.event_ms, read.event, raw)
+            return Update(read.seq, read.account, event, read.received_ms, raw, read.provenance, read.late)
         case _LiveLine():
             return Live(read.seq, read.account, read.since_ms)
         case _GapOpenedLine():
@@ -139,32 +140,33 @@ def from_line(line: bytes) -> Item:
             return GapClosed(read.seq, read.account, read.from_ms, read.to_ms, read.recovered, read.unrecoverable)
 
 
-def _event(line: _UpdateLine, raw: bytes) -> Event:
-    """From our words, as what came over REST has another raw; from the raw where the words don't make the event."""
-    kind = _kind(line)
+def event_of(type_: str, event_ms: int | None, words: dict[str, Any], raw: bytes) -> Event:
+    """
+    The event from our words, as what came over REST has another raw; from the raw where the words don't make it.
+
+    Raises:
+        UsageError: Neither makes one.
+    """
+    kind = _kind(type_, words)
     if kind is None:
-        return UnknownEvent(line.type, line.event_ms, raw)
+        return UnknownEvent(type_, event_ms, raw)
     try:
-        return build(kind, line.event, line.type, "word")
+        return build(kind, words, type_, "word")
     except Misfit:
         if kind in (RecoveredFill, RecoveredOrder):
-            raise UsageError(f"this line's {line.type} lacks what makes one") from None
+            raise UsageError(f"this {type_} lacks what makes one") from None
         event = read_payload(raw)
         if isinstance(event, Unreadable):
-            raise UsageError(f"this line's {line.type} lacks what makes one") from None
+            raise UsageError(f"this {type_} lacks what makes one") from None
         return event
 
 
-def _kind(line: _UpdateLine) -> type[KnownEvent | RecoveredFill | RecoveredOrder] | None:
-    if (
-        line.provenance == "rest"
-        and line.type == venue.ORDER_TRADE_UPDATE
-        and not {"transaction_ms", "orders"} & set(line.event)
-    ):
+def _kind(type_: str, words: dict[str, Any]) -> type[KnownEvent | RecoveredFill | RecoveredOrder] | None:
+    if type_ == venue.ORDER_TRADE_UPDATE and not {"transaction_ms", "orders"} & words.keys():
         # What only REST told has REST's words, and is of a class of its own.
-        return RecoveredFill if line.event.get("execution_type") == "TRADE" else RecoveredOrder
-    if line.type == venue.ORDER_TRADE_UPDATE and "orders" in line.event:
+        return RecoveredFill if words.get("execution_type") == "TRADE" else RecoveredOrder
+    if type_ == venue.ORDER_TRADE_UPDATE and "orders" in words:
         return LegacyOrderTradeUpdate
-    if line.type == venue.ACCOUNT_UPDATE and "user_id" in line.event:
+    if type_ == venue.ACCOUNT_UPDATE and "user_id" in words:
         return LegacyAccountUpdate
-    return CURRENT.get(line.type)
+    return CURRENT.get(type_)

@@ -177,7 +177,8 @@ def refusal(response: Response, hide: Iterable[Secret] = ()) -> errors.VenueErro
     code, message = _said(response, hide)
     wait_s = _retry_after_s(response)
     if status == 418:
-        return errors.Banned(status, code, message, wait_s, _banned_until_ms(response, wait_s))
+        until_ms = _banned_until_ms(response, wait_s)
+        return errors.Banned(status, code, message, _ban_s(response, wait_s, until_ms), until_ms)
     if status == 429:
         return errors.RateLimited(status, code, message, wait_s)
     if status == 408 or 500 <= status <= 599:
@@ -283,6 +284,19 @@ def _banned_until_ms(response: Response, wait_s: float | None) -> int | None:
     if wait_s is None or now is None:
         return None
     return int(now.timestamp() + wait_s) * 1000
+
+
+def _ban_s(response: Response, wait_s: float | None, until_ms: int | None) -> float | None:
+    """
+    How long a ban lasts, seconds: the longest of what the answer says.
+
+    Its end is a time of day. Where the answer has its own Date, that is what it is compared with: our clock may be an
+    hour off, and then we would go on asking in the ban, or be silent long after it.
+    """
+    now = _date(response.header("Date"))
+    if until_ms is None or now is None:
+        return wait_s
+    return min(max(until_ms / 1000 - now.timestamp(), wait_s or 0.0, 0.0), RETRY_AFTER_MAX_S)
 
 
 def _date(text: str | None) -> datetime | None:

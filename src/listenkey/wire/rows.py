@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from listenkey.errors import ProtocolError
-from listenkey.events.recovered import RecoveredEvent, RecoveredFill, RecoveredOrder
+from listenkey.events.recovered import RecoveredFill, RecoveredOrder
 from listenkey.events.words import AMOUNT
 from listenkey.wire.shapes import Misfit, exact_int
 
@@ -22,7 +22,6 @@ CONTRACT: Final = "CONTRACT"
 
 _STATUS_NOW: Final = {"ACCEPTED": "NEW", "CANCELLED": "CANCELED"}
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 """Statuses that nothing follows."""
 
@@ -134,12 +133,6 @@ def weight_limit(info: Any) -> int | None:
         and limit["limit"] > 0
     ]
     return min(found, default=None)
-
-
-def read_recovered(raw: bytes) -> RecoveredEvent:
-    """The event of a row that was kept as its JSON; `filled_quantity` of a fill is not in it, and comes back None."""
-    row = _OBJECT.decode(raw)
-    return trade(row, raw).fill if "tradeId" in row else order(row, raw).order
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,13 @@ async def test_settling_waits_for_what_is_on_its_way() -> None:
         assert not waiting.done()
         tally.trades += [("x", 1), ("x", 2)]
         assert len(await asyncio.wait_for(waiting, 5)) == 2
+
+
+def test_a_demo_keeps_its_items_in_a_new_journal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "demo.db")
+    assert run(["demo", "--json", "--seconds", "1", "--journal", path]) == 0
+    shown = capfd.readouterr().out.splitlines()[:-1]
+    assert run(["replay", path]) == 0
+    assert capfd.readouterr().out.splitlines()[: len(shown)] == shown
+    assert run(["demo", "--seconds", "1", "--journal", path]) == 2
+    assert "name a new file" in capfd.readouterr().err

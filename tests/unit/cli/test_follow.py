@@ -22,6 +22,7 @@ async def test_all_items_are_shown_and_counted_until_asked_to_stop() -> None:
     stop.ask("signal")
     await asyncio.wait_for(following, 5)
     assert show.items == items
+    assert "listenkey reader" not in [task.get_name() for task in asyncio.all_tasks()]
     assert (tally.events, tally.fills, tally.went_live.is_set()) == (50, 50, True)
 
 

@@ -13,5 +13,5 @@ def test_the_settings_reach_the_stream() -> None:
     chosen = load(None, Addresses(venue="testnet"), {"BINANCE_API_KEY": "abc", "BINANCE_API_SECRET": "def"})
     stream = open_stream(chosen, account="alice")
     assert (stream.venue, stream.account) == (chosen.venue, "alice")
-    with pytest.raises(UsageError, match="journal"):
-        open_stream(chosen, journal="fills.db")
+    with pytest.raises(UsageError, match="NATS"):
+        open_stream(chosen, journal="nats://localhost")

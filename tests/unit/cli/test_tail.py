@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from listenkey.cli import run
 from listenkey.errors import Fenced, Refused
+from listenkey.journal.lock import Lock
 from listenkey.testing import LocalSandbox
 from tests.unit.cli.making import FakeStream, healthy, live, order_event, update
 
@@ -48,6 +50,26 @@ def test_without_a_key_it_is_wrong_use(capfd: pytest.CaptureFixture[str]) -> Non
     assert "set BINANCE_API_KEY" in capfd.readouterr().err
 
 
-def test_a_journal_is_not_in_this_release(exchange: LocalSandbox, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(["tail", "--journal", "fills.db"]) == 2
-    assert "memory" in capfd.readouterr().err
+def test_a_journal_keeps_what_was_shown(
+    exchange: LocalSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "fills.db"
+    assert run(["tail", "--journal", str(path), "--json", "--seconds", "0.5"]) == 0
+    shown = capfd.readouterr().out
+    assert run(["replay", str(path)]) == 0
+    assert capfd.readouterr().out == shown
+    assert json.loads(shown)["kind"] == "live"
+
+
+def test_a_journal_that_somebody_writes_is_held(
+    exchange: LocalSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    held = Lock(tmp_path / "fills.db")
+    assert run(["tail", "--journal", str(tmp_path / "fills.db")]) == 6
+    assert "another process writes" in capfd.readouterr().err
+    held.release()
+
+
+def test_a_journal_in_nats_is_not_in_this_release(exchange: LocalSandbox, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["tail", "--journal", "nats://localhost"]) == 2
+    assert "not in this release" in capfd.readouterr().err

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from listenkey.core.gap import Gaps
+from listenkey.core.gap import NOT_RECOVERED, NOT_RUNNING, Gaps, Resumed
 from listenkey.items import GapClosed, GapOpened, Live
 
 
@@ -29,6 +29,31 @@ def test_a_gap_opens_once_and_closes_with_what_is_missing() -> None:
     assert gaps.take() == []
 
 
+def test_a_gap_that_turns_out_to_have_begun_earlier_is_told_again() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1)
+    gaps.open(10, "dropped")
+    gaps.open(4, "the listen key had ended without a word")
+    gaps.live(20, 21)
+    assert gaps.take()[1:-2] == [
+        GapOpened(0, "", 10, "dropped"),
+        GapOpened(0, "", 4, "the listen key had ended without a word"),
+    ]
+    assert (gaps.count, gaps.seconds) == (1, 0.016)
+
+
+def test_the_same_loss_many_times_within_a_gap_is_noted_once() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1)
+    gaps.open(10, "dropped")
+    for _ in range(1000):
+        gaps.moment(13, "not JSON")
+    gaps.live(20, 21)
+    closed = gaps.take()[2]
+    assert isinstance(closed, GapClosed)
+    assert closed.unrecoverable == (NOT_RECOVERED, "not JSON")
+
+
 def test_a_clock_that_was_set_back_makes_no_negative_span() -> None:
     gaps = Gaps()
     gaps.live(1, 1)
@@ -40,8 +65,51 @@ def test_a_clock_that_was_set_back_makes_no_negative_span() -> None:
     assert gaps.seconds == 0
 
 
+def test_a_clock_that_was_set_back_makes_no_gap_shorter() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1, 0.0)
+    gaps.open(10_000, "dropped", 50.0)
+    gaps.live(4_000, 4_100, 57.5)
+    closed = gaps.take()[2]
+    assert isinstance(closed, GapClosed)
+    assert (closed.from_ms, closed.to_ms) == (10_000, 17_500)
+    assert gaps.seconds == 7.5
+
+
 def test_a_moment_outside_a_gap_opens_and_closes_one() -> None:
     gaps = Gaps()
     gaps.live(1, 1)
     gaps.moment(7, "not JSON")
     assert gaps.take()[1:] == [GapOpened(0, "", 7, "not JSON"), GapClosed(0, "", 7, 7, 0, ("not JSON",))]
+
+
+def test_what_happened_while_nobody_ran_is_a_gap() -> None:
+    gaps = Gaps()
+    gaps.resume(Resumed(100))
+    gaps.open(110, "no socket")  # lies in it
+    assert gaps.take() == [GapOpened(0, "", 100, NOT_RUNNING)]
+    gaps.live(500, 500)
+    assert gaps.take() == [GapClosed(0, "", 100, 500, 0, (NOT_RECOVERED,)), Live(0, "", 500)]
+    assert (gaps.count, gaps.seconds) == (1, 0.4)
+
+
+def test_a_gap_that_an_earlier_process_told_is_closed_and_not_told_again() -> None:
+    gaps = Gaps()
+    gaps.resume(Resumed(300, 100))
+    assert gaps.take() == []
+    gaps.live(500, 500)
+    lost = (NOT_RECOVERED, NOT_RUNNING)
+    assert gaps.take() == [
+        GapClosed(0, "", 100, 500, 0, lost),
+        Live(0, "", 500),
+    ]
+    gaps.open(600, "dropped")
+    gaps.live(700, 700)
+    assert [type(item) for item in gaps.take()] == [GapOpened, GapClosed, Live]
+
+
+def test_a_first_start_leaves_nothing_to_tell() -> None:
+    gaps = Gaps()
+    gaps.resume(Resumed())
+    assert gaps.take() == []
+    assert gaps.open_from_ms is None

@@ -19,21 +19,35 @@ def known_of(*events: object) -> Known:
 
 def test_a_fill_is_remembered_once_and_for_as_long_as_is_told() -> None:
     fills = Fills(size_max=4)
-    assert fills.add("a", 1, 10)
-    assert not fills.add("a", 1, 10)
-    assert fills.add("b", 1, 11)
+    assert fills.add("a", 1, 7, 10)
+    assert not fills.add("a", 1, 7, 10)
+    assert fills.add("b", 1, 7, 11)
     assert fills.since_ms == 0
     for number in range(2, 6):
-        fills.add("a", number, 10 + number)
+        fills.add("a", number, 7, 10 + number)
     assert fills.since_ms == 14, "those up to 13 may be forgotten"
-    assert all(("a", number) in fills for number in (4, 5))
+    assert all(("a", number, 7) in fills for number in (4, 5))
+
+
+def test_an_account_that_meets_itself_has_two_fills_of_one_trade() -> None:
+    fills = Fills()
+    assert fills.add("a", 1, 7, 10)
+    assert fills.add("a", 1, 8, 10)
+    assert fills.count(10, 10) == {"a": 2}
+
+
+def test_what_an_earlier_process_delivered_is_known() -> None:
+    known = known_of()
+    known.resume([(SYMBOL, 5, 1, 2000)])
+    assert (SYMBOL, 5, 1) in known.fills
+    assert known.newest == NewestFill(SYMBOL, 5, 2000)
 
 
 def test_fills_are_counted_by_symbol_within_a_span_with_both_ends() -> None:
     fills = Fills()
     for number, time_ms in enumerate((9, 10, 15, 20, 21)):
-        fills.add("a", number, time_ms)
-    fills.add("b", 1, 12)
+        fills.add("a", number, 7, time_ms)
+    fills.add("b", 1, 7, 12)
     assert fills.count(10, 20) == {"a": 3, "b": 1}
 
 
@@ -75,7 +89,7 @@ def test_positions_risk_and_activity() -> None:
 def test_what_rest_told_is_no_sign_of_life_of_a_socket() -> None:
     known = known_of(trade_row(1, at_ms=5000).fill, UnknownEvent("x", 9_000, b"{}"))
     assert known.last_event_ms == 0
-    assert (SYMBOL, 1) in known.fills
+    assert (SYMBOL, 1, 1) in known.fills
     known.note(ListenKeyExpired(7, Secret("k")))
     assert known.last_event_ms == 7
 

@@ -8,11 +8,23 @@ import pytest
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.lifecycle import TRANSITIONS, State
+from listenkey.core.lifecycle import TRANSITIONS
+from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
-from listenkey.errors import Banned, RateLimited, Refused, Retired, UsageError, VenueDown
+from listenkey.errors import (
+    Banned,
+    Disconnected,
+    ListenKeyError,
+    ProtocolError,
+    RateLimited,
+    Refused,
+    Retired,
+    UsageError,
+    VenueDown,
+    VenueError,
+)
 from listenkey.items import GapClosed, GapOpened, Live
 from tests.unit.core.world import World
 
@@ -71,12 +83,12 @@ def test_a_dropped_socket_is_a_gap_and_is_replaced_within_half_a_second() -> Non
     for seed in range(20):
         world = live(seed)
         world.run(100)
-        heard_ms = world.life.sockets[1].heard_ms
+        covered_ms = world.life.sockets[1].covered_ms
         world.drop(1, "reset by peer")
         took.append(world.run_until_live())
         assert kinds(world) == [Live, GapOpened, GapClosed, Live]
         opened, closed = world.items[1:3]
-        assert opened.from_ms == closed.from_ms == heard_ms
+        assert opened.from_ms == closed.from_ms == covered_ms
         assert closed.to_ms == world.life.sockets[2].attached_ms
         assert closed.recovered == 0
         assert closed.unrecoverable
@@ -122,6 +134,38 @@ def test_a_dead_key_is_replaced_within_two_seconds_after_it_can_be_known(told: b
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
     world.run(30)
     assert len(world.sockets) == 1, "the old socket is closed when the new one is there"
+
+
+@pytest.mark.parametrize("finds_out", ["PUT", "POST"])
+def test_a_key_that_had_died_before_the_socket_was_lost_makes_the_gap_longer(finds_out: str) -> None:
+    world = live()
+    proof_ms = world.moment().wall_ms
+    world.run(60.0)
+    world.expire_key(told=False)
+    world.run(60.0)
+    if finds_out == "POST":
+        world.down.add("ws")
+    world.drop(world.life.followed or 0)
+    world.run(5.0)
+    world.down.clear()
+    world.run_until_live()
+    opened = [item for item in world.items if isinstance(item, GapOpened)]
+    closed = [item for item in world.items if isinstance(item, GapClosed)]
+    assert opened[0].from_ms > proof_ms + 100_000
+    assert [opened[-1].from_ms, closed[0].from_ms] == [pytest.approx(proof_ms, abs=100)] * 2
+    assert (len(opened), len(closed)) == (2, 1)
+
+
+def test_a_renewal_that_fails_is_not_hurried_by_the_proof_of_another_socket() -> None:
+    world = live()
+    world.down.add("rest")
+    world.drop(world.life.followed or 0)
+    before = len(world.actions(do.RenewKey))
+    world.run(60.0)
+    asked = [action for _, action in world.log if isinstance(action, do.RenewKey)][before:]
+    assert 5 <= len(asked) <= 12
+    # None of them is content with what was proven before this socket was attached.
+    assert min(action.since_s for action in asked) >= world.life.sockets[world.life.followed or 0].attached_s
 
 
 def test_the_end_of_another_key_is_old_news() -> None:
@@ -275,6 +319,35 @@ def test_nothing_is_sent_during_a_ban() -> None:
     world.run_until_live()
 
 
+def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_next() -> None:
+    world = live()
+    ban = judge(Banned(418, -1008, retry_after_s=600), 0)
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, ban))
+    began_s = world.now_s
+    world.drop(1)
+    while not world.sockets:
+        world.run(0.01)
+    world.event()
+    assert world.life.state is State.LIVE
+    world.run(590)
+    requests = [at_s for at_s in world.actions(do.RenewKey) + world.actions(do.CreateKey) if at_s >= began_s]
+    assert requests == []
+    world.run(60)
+    assert world.life.last_renewal_ok
+
+
+def test_a_key_lost_during_a_ban_is_asked_for_when_it_ends() -> None:
+    world = live()
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, judge(Banned(418, -1008, retry_after_s=600), 0)))
+    began_s = world.now_s
+    world.expire_key(told=True)
+    world.run(599)
+    assert [at_s for at_s in world.actions(do.CreateKey) if at_s >= began_s] == []
+    assert world.run_until_live() <= 4
+
+
 @pytest.mark.parametrize("error", [RateLimited(429, retry_after_s=20.0), VenueDown(503, retry_after_s=20.0)])
 def test_the_venues_own_wait_is_kept(error: RateLimited) -> None:
     world = World()
@@ -298,10 +371,61 @@ def test_a_stall_of_ours_does_not_kill_a_healthy_socket() -> None:
     assert world.life.reconnects == 0
 
 
+@pytest.mark.parametrize("valid_for_s", [0.05, 1.0, -3600.0])
+def test_an_end_of_the_key_that_our_clock_makes_up_is_not_believed(valid_for_s: float) -> None:
+    world = World(latency_s=0.2)
+    world.valid_for_s = valid_for_s
+    world.start().run_until_live()
+    world.run(HOUR_S)
+    assert len(world.actions(do.CreateKey)) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [ProtocolError("the subscription was refused"), Disconnected(1008, "bad key"), VenueError(400)]
+)
+def test_a_venue_that_turns_a_dead_key_down_is_asked_for_another_at_once(error: ListenKeyError) -> None:
+    world = live()
+    opened = world._open
+
+    def refused(number: int, key: Secret) -> None:
+        if key == world.key:
+            opened(number, key)
+        else:
+            world.feed(on.SocketNotOpened(number, judge(error, 0)))
+
+    world._open = refused  # type: ignore[method-assign]
+    world.expire_key(told=False)
+    world.drop(1)
+    assert world.run_until_live() <= 2
+    assert len(world.actions(do.OpenSocket)) == 3, "the first, the one that is turned down, and the one of the new key"
+
+
+def test_a_gap_found_after_a_stall_begins_before_it() -> None:
+    world = live()
+    world.run(10)
+    before_ms = world.moment().wall_ms
+    world.now_s += 60  # The socket was cut meanwhile; what came before waited in the system's buffer and is read now.
+    world.event()
+    world.drop(1)
+    world.run_until_live()
+    assert before_ms - 1000 * world.life.timing.ping_after_s - 100 <= world.items[1].from_ms <= before_ms
+
+
+def test_a_key_s_end_read_after_a_stall_is_told_from_before_it() -> None:
+    world = live()
+    world.run(10)
+    before_ms = world.moment().wall_ms
+    world.now_s += 60
+    world.event()
+    world.expire_key(told=True)
+    world.run(1)
+    assert world.items[1].from_ms <= before_ms
+
+
 def test_after_a_long_sleep_a_dead_socket_is_replaced_and_the_key_renewed_at_once() -> None:
     world = live()
     world.run(10)
-    heard_ms = world.life.sockets[1].heard_ms
+    covered_ms = world.life.sockets[1].covered_ms
     world.sockets.clear()  # the other side forgot us
     world.now_s += 3 * HOUR_S
     world.key = None
@@ -311,7 +435,7 @@ def test_after_a_long_sleep_a_dead_socket_is_replaced_and_the_key_renewed_at_onc
     assert world.life.state is State.LIVE
     assert world.life.key == world.key
     assert isinstance(world.items[1], GapOpened)
-    assert world.items[1].from_ms <= heard_ms, "pongs don't prove the key: the gap begins at its last proof"
+    assert world.items[1].from_ms <= covered_ms, "pongs don't prove the key: the gap begins at its last proof"
     assert world.now_s - began_s <= 4
 
 

@@ -33,6 +33,44 @@ def test_the_followed_socket_delivers_and_the_same_fill_twice_does_not() -> None
     assert merge.duplicates == 2
 
 
+def snapshot(number: int, total: str) -> tuple[Event, bytes]:
+    raw = f'{{"e":"GREEK_UPDATE","E":{number},"T":{number},"G":[{{"u":"{total}","d":"0","g":"0","t":"0","v":"0"}}]}}'
+    event = read_payload(raw.encode())
+    assert not isinstance(event, Unreadable)
+    return event, raw.encode()
+
+
+def test_totals_that_come_back_within_a_millisecond_are_news() -> None:
+    merge = Merge()
+    merge.follow(1)
+    there_and_back = [snapshot(7, "A"), snapshot(7, "B"), snapshot(7, "A")]
+    assert all(merge.admit(1, *one, received_ms=7) for one in there_and_back)
+    assert not merge.admit(1, *snapshot(7, "A"), received_ms=7), "twice in a row is not"
+
+
+def test_a_successors_copies_of_snapshots_are_taken_out_also_when_they_come_late() -> None:
+    merge = Merge()
+    merge.follow(1)
+    there_and_back = [snapshot(7, "A"), snapshot(7, "B"), snapshot(7, "A")]
+    for one in there_and_back:
+        merge.admit(1, *one, received_ms=7)
+    merge.admit(2, *there_and_back[0], received_ms=7)
+    assert merge.follow(2) == []
+    assert not any(merge.admit(2, *one, received_ms=8) for one in there_and_back[1:])
+    assert merge.admit(2, *snapshot(8, "A"), received_ms=8)
+
+
+def test_an_account_that_trades_with_itself_gets_both_fills() -> None:
+    merge = Merge()
+    merge.follow(1)
+    buy, raw = fill(5)
+    sell_raw = raw.replace(b'"S":"BUY"', b'"S":"SELL"').replace(b'"i":7', b'"i":8')
+    sell = read_payload(sell_raw)
+    assert not isinstance(sell, Unreadable)
+    assert merge.admit(1, buy, raw, received_ms=0)
+    assert merge.admit(1, sell, sell_raw, received_ms=0)
+
+
 def test_one_trade_id_in_two_symbols_is_two_fills() -> None:
     merge = Merge()
     merge.follow(1)

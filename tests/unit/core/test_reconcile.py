@@ -20,7 +20,7 @@ def known_of(*events: object) -> Known:
     known = Known(Fills())
     for event in events:
         if isinstance(event, OrderTradeUpdate) and event.is_fill:
-            known.fills.add(event.symbol, event.trade_id, event.trade_time_ms)
+            known.fills.add(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
         known.note(event)  # type: ignore[arg-type]
     return known
 
@@ -90,7 +90,7 @@ def test_found_fills_take_their_place_between_what_the_socket_brought() -> None:
 
 
 def test_a_fill_in_both_is_the_streams_own_and_says_so() -> None:
-    findings = Findings(fills=[trade_row(3, 3000)], over_rest={(SYMBOL, 3)})
+    findings = Findings(fills=[trade_row(3, 3000)], over_rest={(SYMBOL, 3, 1)})
     (only,) = combined(findings, held(fill(3, "3", 3000)), known_of(), 77)
     assert isinstance(only.event, OrderTradeUpdate)
     assert only.provenance == "ws+rest"
@@ -129,7 +129,7 @@ def test_each_fill_once_and_in_order_whatever_came_which_way(before: set[int], r
     known = known_of(*(fill(number, str(number), 1000 + number // 3) for number in sorted(before)))
     rows = [trade_row(number, 1000 + number // 3) for number in sorted(rest)]
     missing = reconcile.missing(rows, known, until_ms=10**9)
-    findings = Findings(fills=missing, over_rest={(SYMBOL, number) for number in rest})
+    findings = Findings(fills=missing, over_rest={(SYMBOL, number, 1) for number in rest})
     waiting = held(*(fill(number, str(number), 1000 + number // 3) for number in sorted(ws - before)))
     out = [one.event.trade_id for one in combined(findings, waiting, known, 7)]  # type: ignore[union-attr]
     assert sorted(out) == sorted((rest | ws) - before)

@@ -13,7 +13,7 @@ def attached() -> SocketView:
     return socket
 
 
-def test_silence_is_answered_by_a_ping_and_then_is_death() -> None:
+def test_it_is_pinged_at_a_steady_pace_and_silence_is_death() -> None:
     socket = attached()
     assert socket.ping_at_s(TIMING) == 12.0
     assert socket.dead_at_s == 16.0
@@ -22,10 +22,12 @@ def test_silence_is_answered_by_a_ping_and_then_is_death() -> None:
     assert socket.dead_at_s == 16.0
 
 
-def test_anything_heard_moves_both() -> None:
+def test_anything_heard_is_life_and_only_a_pong_proves_that_nothing_is_missing() -> None:
     socket = attached()
-    socket.hear(15.0, 15_000, TIMING)
-    assert (socket.ping_at_s(TIMING), socket.dead_at_s, socket.heard_ms) == (17.0, 21.0, 15_000)
+    socket.hear(15.0, TIMING)
+    assert (socket.ping_at_s(TIMING), socket.dead_at_s, socket.covered_ms) == (12.0, 21.0, 10_000)
+    socket.ponged(15.0, 15_000, 0.5)
+    assert socket.covered_ms == 14_500
 
 
 def test_grace_gives_time_and_takes_none() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from listenkey import errors
-from listenkey.core.verdict import BAN_WAIT_S, RATE_LIMIT_WAIT_S, RETIRED_WAIT_S, Do, judge
+from listenkey.core.verdict import BAN_WAIT_S, RATE_LIMIT_WAIT_S, RETIRED_WAIT_S, Do, judge, says_no
 
 NOW_MS = 1_795_000_000_000
 
@@ -18,6 +18,9 @@ NOW_MS = 1_795_000_000_000
         (errors.RateLimited(429, -1003, retry_after_s=7), Do.WAIT, 7),
         (errors.Banned(418, -1008, until_ms=NOW_MS + 90_000), Do.WAIT, 90),
         (errors.Banned(418, -1008, until_ms=NOW_MS - 90_000), Do.WAIT, 1),
+        (errors.Banned(418, -1008, retry_after_s=120, until_ms=NOW_MS + 5), Do.WAIT, 120),
+        # Our clock is an hour behind: the answer's own words count.
+        (errors.Banned(418, -1008, retry_after_s=120, until_ms=NOW_MS + 3_720_000), Do.WAIT, 120),
         (errors.Banned(418, -1008), Do.WAIT, BAN_WAIT_S),
         (errors.Banned(418, -1008, retry_after_s=300), Do.WAIT, 300),
         (errors.Retired(410), Do.WAIT, RETIRED_WAIT_S),
@@ -32,3 +35,18 @@ NOW_MS = 1_795_000_000_000
 def test_each_error_asks_for_one_thing(error: errors.ListenKeyError, do: Do, wait_s: float) -> None:
     verdict = judge(error, NOW_MS)
     assert (verdict.do, verdict.wait_s, verdict.error) == (do, wait_s, error)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (errors.Refused(401), True),
+        (errors.ProtocolError("the subscription was refused: code 2"), True),
+        (errors.Disconnected(1008, "policy"), True),
+        (errors.Disconnected(None, "reset"), False),
+        (errors.TimedOut("opening", 5), False),
+        (errors.Unreachable("host", "refused"), False),
+    ],
+)
+def test_who_turned_a_socket_down(error: errors.ListenKeyError, said: bool) -> None:
+    assert says_no(error) is said

@@ -10,7 +10,8 @@ from typing import Any
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.lifecycle import Lifecycle, State
+from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import Do, Verdict, judge
 from listenkey.credentials import Secret
@@ -28,6 +29,7 @@ class World:
     Attributes:
         down: Addresses that do not answer: "rest", "ws".
         deaf: Sockets that swallow pings and deliver nothing.
+        valid_for_s: What an answer to POST promises, by our own clock.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class World:
         self.key: Secret | None = None
         self.key_until_s = 0.0
         self.keys = 0
+        self.valid_for_s = KEY_S
         self.sockets: dict[int, Secret] = {}
         self.cut_at_s: dict[int, float] = {}
         self.deaf: set[int] = set()
@@ -122,7 +125,7 @@ class World:
             if key == self.key and number not in self.deaf:
                 self.life.heard(number, self.moment())
                 if number == self.life.followed:
-                    self.life.event_came(self.moment().wall_ms)
+                    self.life.event_came()
                     if self.life.needs_proof:
                         self.feed(on.EventCame(number))
 
@@ -172,7 +175,7 @@ class World:
                 self.key = Secret(f"key {self.keys}")
             assert self.key is not None
             self.key_until_s = self.now_s + KEY_S
-            self.feed(on.KeyReady(self.key, KEY_S))
+            self.feed(on.KeyReady(self.key, self.valid_for_s))
 
     def _put(self, key: Secret) -> None:
         if "rest" in self.down:

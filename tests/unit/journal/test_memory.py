@@ -116,6 +116,14 @@ async def test_the_error_that_ended_a_stream_comes_after_what_is_there() -> None
         await kept.next()
 
 
+async def test_the_first_word_on_the_end_counts() -> None:
+    kept = journal()
+    kept.end(None)
+    kept.end(Refused(401, -2015))
+    with pytest.raises(StopAsyncIteration):
+        await kept.next()
+
+
 async def test_batches_take_what_is_ready_and_no_more() -> None:
     kept = journal()
     for number in range(5):

@@ -13,7 +13,19 @@ from socket import create_server
 import pytest
 from aiohttp import WSMsgType, web
 
-from listenkey.errors import Disconnected, Refused, Retired, TimedOut, Unreachable, UsageError, VenueDown
+from listenkey.clock import SystemClock
+from listenkey.core.verdict import judge
+from listenkey.errors import (
+    Banned,
+    Disconnected,
+    RateLimited,
+    Refused,
+    Retired,
+    TimedOut,
+    Unreachable,
+    UsageError,
+    VenueDown,
+)
 from listenkey.transport.base import Socket
 from listenkey.transport.websocket import MESSAGE_BYTES_MAX, connect
 from tests.unit.transport.certificates import self_signed
@@ -62,7 +74,8 @@ async def served(
 ) -> AsyncIterator[str]:
     async def upgrade(request: web.Request) -> web.StreamResponse:
         if status != 101:
-            return web.Response(status=status, text="<html>no</html>", headers={"Location": "ws://elsewhere.test/"})
+            headers = {"Location": "ws://elsewhere.test/", "Retry-After": "77"}
+            return web.Response(status=status, text="<html>no</html>", headers=headers)
         socket = web.WebSocketResponse(max_msg_size=0, autoping=True)
         await socket.prepare(request)
         assert handler is not None
@@ -186,7 +199,16 @@ async def test_a_message_past_the_cap_ends_the_socket_and_not_the_memory() -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(404, Retired), (410, Retired), (401, Refused), (403, Refused), (503, VenueDown)]
+    ("status", "error"),
+    [
+        (404, Retired),
+        (410, Retired),
+        (401, Refused),
+        (403, RateLimited),
+        (418, Banned),
+        (429, RateLimited),
+        (503, VenueDown),
+    ],
 )
 async def test_a_handshake_that_is_answered_with_an_error_is_that_error(status: int, error: type[Exception]) -> None:
     async with served(status=status) as url:
@@ -194,6 +216,14 @@ async def test_a_handshake_that_is_answered_with_an_error_is_that_error(status: 
             await opened(f"{url}?listenKey={'k' * 64}", Heard())
         assert "k" * 64 not in str(caught.value)
         assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("status", [403, 418, 429])
+async def test_a_handshake_that_is_told_to_wait_says_how_long(status: int) -> None:
+    async with served(status=status) as url:
+        with pytest.raises(RateLimited) as caught:
+            await opened(url, Heard())
+        assert judge(caught.value, SystemClock().wall_ms()).wait_s == pytest.approx(77, abs=3)
 
 
 async def test_a_redirect_is_not_followed() -> None:
@@ -207,17 +237,15 @@ async def test_nobody_there_is_unreachable() -> None:
         await opened("ws://127.0.0.1:1/private/stream", Heard())
 
 
-@pytest.mark.parametrize("reads", [0, 10])
-async def test_a_server_that_hangs_up_during_the_handshake_is_unreachable(reads: int) -> None:
+async def test_a_server_that_hangs_up_before_it_answers_is_unreachable() -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(reads)
-        writer.transport.abort()
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
 
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     async with server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(Unreachable):
-            await connect(f"ws://127.0.0.1:{port}/", *[lambda *_: None] * 4, timeout_s=5)
+        with pytest.raises(Unreachable, match="before the WebSocket handshake"):
+            await opened(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", Heard())
 
 
 async def test_a_server_that_never_answers_times_out() -> None:
@@ -225,6 +253,35 @@ async def test_a_server_that_never_answers_times_out() -> None:
         port = silent.getsockname()[1]
         with pytest.raises(TimedOut):
             await opened(f"ws://127.0.0.1:{port}/", Heard(), timeout_s=0.2)
+
+
+async def test_a_handshake_nobody_waits_for_leaves_no_connection_behind() -> None:
+    asked, answer, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def upgrade(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await answer.wait()
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive()  # until the other side has gone
+        ended.set()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", upgrade)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    heard = Heard()
+    opening = asyncio.ensure_future(opened(f"ws://127.0.0.1:{runner.addresses[0][1]}/", heard))
+    await asked.wait()
+    opening.cancel()
+    await asyncio.wait([opening])
+    assert opening.cancelled()
+    answer.set()
+    await asyncio.wait_for(ended.wait(), 2)
+    assert not heard.lost.done()
+    await runner.cleanup()
 
 
 async def test_plain_text_to_another_machine_is_refused_before_anything_is_sent() -> None:

@@ -187,6 +187,15 @@ def test_a_ban_says_until_when(message: str, headers: Any, until_ms: Any) -> Non
     assert error.until_ms == until_ms
 
 
+def test_a_ban_is_measured_by_the_answer_s_own_clock() -> None:
+    body, date = said(-1008, "IP banned until 1795362960000."), ("Date", "Sun, 22 Nov 2026 15:54:00 GMT")
+    until_ms, in_s = 1795362960000, 120
+    assert_ban = [(error_of(418, body, date), in_s), (error_of(418, body, date, ("Retry-After", "300")), 300)]
+    for error, wait_s in assert_ban:
+        assert isinstance(error, errors.Banned)
+        assert (error.retry_after_s, error.until_ms) == (wait_s, until_ms)
+
+
 def test_the_venues_words_are_cleaned() -> None:
     secret = Secret("my-odd-key")
     body = said(-2015, f"key my-odd-key or {KEY}\x1b[31m\r\nforged line")

@@ -76,10 +76,3 @@ def test_the_weight_limit_is_the_lowest_a_minute() -> None:
     odd_ones: list[Any] = [None, [], {}, {"rateLimits": None}, {"rateLimits": [{"limit": "400"}, 3]}]
     for odd in odd_ones:
         assert rows.weight_limit(odd) is None
-
-
-def test_a_row_kept_as_its_json_gives_its_event_again() -> None:
-    for name, read in (("user_trades", rows.trade), ("history_orders", rows.order)):
-        raw = json.dumps(fixture(name)[0]).encode()
-        row = read(fixture(name)[0], raw)
-        assert rows.read_recovered(raw) == row[-2]

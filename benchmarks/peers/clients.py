@@ -1,0 +1,73 @@
+"""The clients that are compared, how each is started, and when each one listens."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.peers.environments import Environment
+from benchmarks.peers.program import Program
+from listenkey.testing import LocalSandbox
+
+READY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Peer:
+    """
+    A client to run.
+
+    Args:
+        title: As shown.
+        script: A module beside this one.
+        streams: Whether it receives fills; otherwise it makes calls and says how they went.
+    """
+
+    title: str
+    script: str
+    environment: Environment
+    streams: bool = True
+
+
+PEERS = (
+    Peer(
+        "official Python SDK",
+        "official_sdk",
+        Environment(
+            "binance-sdk-derivatives-trading-options",
+            ("binance-sdk-derivatives-trading-options==8.6.0", "binance-common==4.6.0"),
+        ),
+    ),
+    Peer("ccxt.pro", "ccxt_pro", Environment("ccxt", ("ccxt==4.5.90",))),
+    Peer("openxapi", "openxapi", Environment("openxapi-binance", ("openxapi-binance==0.3.0",)), streams=False),
+)
+
+
+async def start_peer(peer: Peer, python: Path, sandbox: LocalSandbox) -> Program:
+    env = {"REST_URL": sandbox.rest_url, "WS_URL": sandbox.ws_url}
+    env |= {"API_KEY": sandbox.api_key, "API_SECRET": sandbox.api_secret}
+    return await Program.start(str(python), "-m", f"benchmarks.peers.{peer.script}", env=env)
+
+
+async def start_tail(sandbox: LocalSandbox) -> Program:
+    """`listenkey tail --json`, on the API key alone."""
+    env = {"BINANCE_API_KEY": sandbox.api_key}
+    env |= {"LISTENKEY_REST_URL": sandbox.rest_url, "LISTENKEY_WS_URL": sandbox.ws_url}
+    return await Program.start(sys.executable, "-m", "listenkey", "tail", "--json", env=env, reads_stdin=False)
+
+
+async def all_attached(programs: Sequence[Program], sandbox: LocalSandbox) -> str:
+    """Until each has said something and the exchange delivers to each; what is wrong, or nothing."""
+    if not all(await asyncio.gather(*(one.until(lambda one: bool(one.said), READY_S) for one in programs))):
+        return "it did not start"
+    name = sandbox.accounts[0].name
+    try:
+        async with asyncio.timeout(READY_S):
+            while sum(name in socket["accounts"] for socket in sandbox.meters()["sockets"]) < len(programs):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # Peers don't tell when SUBSCRIBE is answered; only the exchange knows.
+    except TimeoutError:
+        return "it never subscribed"
+    return ""

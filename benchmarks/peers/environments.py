@@ -1,0 +1,53 @@
+"""An environment of its own for each peer: two of them install a package called `binance`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "listenkey-peers"
+INSTALL_TIMEOUT_S = 600
+
+
+@dataclass(frozen=True)
+class Environment:
+    """
+    A virtual environment, made when it is first asked for and used again afterwards.
+
+    Args:
+        name: The peer's distribution.
+        requirements: What pip installs, versions pinned.
+    """
+
+    name: str
+    requirements: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        """Of the peer itself: the first requirement."""
+        return self.requirements[0].partition("==")[2]
+
+    def python(self, folder: Path) -> Path:
+        """Its interpreter. Raises subprocess.CalledProcessError when pip can't install the peer."""
+        release = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        place = folder / f"{self.name}-{self.version}-python{release}"
+        python, stamp = place / "bin" / "python", place / "installed"
+        wanted = "\n".join(self.requirements)
+        if stamp.exists() and stamp.read_text() == wanted:
+            return python
+        print(f"Installing {self.name} {self.version} into {place} (once) ...", file=sys.stderr)
+        _run([sys.executable, "-m", "venv", "--clear", str(place)])
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
+        _run([*pip, "install", *self.requirements])
+        stamp.write_text(wanted)
+        return python
+
+
+def _run(line: list[str]) -> None:
+    done = subprocess.run(line, timeout=INSTALL_TIMEOUT_S, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stderr, file=sys.stderr)
+        done.check_returncode()

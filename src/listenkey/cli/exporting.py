@@ -1,0 +1,134 @@
+"""A journal's tables as CSV, Parquet and Arrow."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any, Final, TypeAlias
+
+from listenkey.errors import JournalError, UsageError
+
+BATCH_ROWS: Final = 8192
+
+FORMULA: Final = frozenset("=+-@\t\r")
+NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+"""What begins like a formula and is none: `-0.02874` is a fee."""
+
+WHOLE_NUMBERS: Final = frozenset(
+    {
+        "seq", "received_ms", "late", "event_ms", "order_id", "trade_id", "from_ms", "to_ms", "recovered", "skipped",
+        "crc32", "maker", "reduce_only", "trade_time_ms", "transaction_ms", "opened_seq", "closed_seq",
+    }
+)  # fmt: skip
+BYTES: Final = frozenset({"chain"})
+
+Batch: TypeAlias = list[tuple[Any, ...]]
+
+
+def table_of(path: Path, table: str) -> Iterator[tuple[list[str], Batch]]:
+    """Column names and rows, some thousand at a time, all of one moment."""
+    from listenkey.journal.database import open_reader, told_as_ours
+
+    order = "opened_seq" if table == "gaps" else "seq"
+    with told_as_ours(path), closing(open_reader(path)) as connection:
+        cursor = connection.execute(f"SELECT * FROM {table} ORDER BY {order}")  # noqa: S608 - one of our own names
+        names = [column[0] for column in cursor.description]
+        yield names, []
+        while batch := cursor.fetchmany(BATCH_ROWS):
+            yield names, batch
+
+
+def cell(value: Any) -> Any:
+    """A value as CSV shows it; what a spreadsheet would run gets a ' in front."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, str) and value[:1] in FORMULA and not NUMBER.fullmatch(value):
+        return "'" + value
+    return value
+
+
+def to_csv(path: Path, table: str, out: IO[bytes]) -> int:
+    """Write CSV in UTF-8; how many rows."""
+    text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
+    try:
+        writer = csv.writer(text, lineterminator="\n")
+        count = 0
+        for names, batch in table_of(path, table):
+            if not batch:
+                writer.writerow(names)
+            writer.writerows([cell(value) for value in row] for row in batch)
+            count += len(batch)
+        return count
+    finally:
+        text.detach()
+
+
+def to_parquet(path: Path, table: str, out: IO[bytes]) -> int:
+    """Write Parquet, compressed with zstd; how many rows."""
+    arrow = pyarrow()
+    from pyarrow import parquet
+
+    return _batches(path, table, arrow, lambda schema: parquet.ParquetWriter(out, schema, compression="zstd"))
+
+
+def to_arrow(path: Path, table: str, out: IO[bytes]) -> int:
+    """Write an Arrow IPC file (Feather 2); how many rows."""
+    arrow = pyarrow()
+    return _batches(path, table, arrow, lambda schema: arrow.ipc.new_file(out, schema))
+
+
+def _batches(path: Path, table: str, arrow: Any, open_writer: Callable[[Any], Any]) -> int:
+    batches = table_of(path, table)
+    names, _ = next(batches)
+    schema = arrow.schema([(name, _type_of(name, arrow)) for name in names])
+    count = 0
+    with open_writer(schema) as writer:
+        for _, batch in batches:
+            columns = [
+                arrow.array(column, field.type) for column, field in zip(zip(*batch, strict=True), schema, strict=True)
+            ]
+            writer.write_batch(arrow.record_batch(columns, schema=schema))
+            count += len(batch)
+    return count
+
+
+def _type_of(name: str, arrow: Any) -> Any:
+    if name in WHOLE_NUMBERS:
+        return arrow.int64()
+    return arrow.binary() if name in BYTES else arrow.string()
+
+
+def pyarrow() -> Any:
+    """The package, or what to do to get it."""
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise UsageError("Parquet and Arrow need one more package: pip install 'listenkey[parquet]'") from None
+    return pa
+
+
+WRITERS: Final[Mapping[str, Callable[[Path, str, IO[bytes]], int]]] = {
+    "csv": to_csv,
+    "parquet": to_parquet,
+    "arrow": to_arrow,
+}
+
+
+def to_file(path: Path, table: str, kind: str, out: Path) -> int:
+    """Write a file, for its owner alone; one that is there is replaced when the new one is whole. How many rows."""
+    part = out.with_name(out.name + ".part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            count = WRITERS[kind](path, table, file)
+        part.replace(out)
+    except OSError as error:
+        raise JournalError(f"{out} can't be written: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return count

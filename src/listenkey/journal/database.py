@@ -1,0 +1,147 @@
+"""
+How a journal's file is opened, and what SQLite's errors mean.
+
+One connection writes and checkpoints; every other one is opened read-only. Releases of SQLite before 3.51.3 can corrupt
+a database in WAL mode when one connection checkpoints while another commits (the "WAL-reset" bug); with one connection
+doing both it can't happen. See decisions/0007.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from listenkey.errors import Corrupt, Full, JournalError, UsageError
+from listenkey.journal import schema
+
+CHECKPOINT_PAGES: Final = 1000
+"""SQLite's own default. A checkpoint holds up the writer: 1,000 pages take about 6 ms, 4,000 about 30."""
+
+BUSY_MS: Final = 2000
+"""So long the writer waits for somebody who writes to the file by hand, before it calls that a problem."""
+
+NO_ROOM: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
+DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"})
+
+
+def create(path: Path) -> None:
+    """Make the file, for its owner alone, where there is none. SQLite gives its own files the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+    # A file whose name was never written to the disk is gone after a power cut, whatever was synchronised into it.
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """
+    The one connection that writes. The file must exist: a writer that reopens must not make an empty journal.
+
+    Raises:
+        UsageError: It is a database of somebody else; nothing was changed in it.
+        sqlite3.Error: As SQLite says.
+    """
+    connection = sqlite3.connect(
+        _uri(path, "mode=rw"), uri=True, isolation_level=None, check_same_thread=False, cached_statements=64
+    )
+    try:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        if not is_new(connection):
+            check_kind(connection, path)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def is_new(connection: sqlite3.Connection) -> bool:
+    """Whether nothing has been made in this database."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return bool(pages <= 1 and tables == 0)
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """
+    A connection that only reads, and sees what is durable, as it comes.
+
+    Raises:
+        UsageError: There is no journal, or the file is none.
+        JournalError: It can't be opened.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no journal at {path}")
+    with told_as_ours(path):
+        try:
+            return _reading(path, "mode=ro")
+        except sqlite3.OperationalError:
+            if path.with_name(path.name + "-wal").exists():
+                raise
+            # Nobody writes, and the folder is read-only: then SQLite can't make the file it shares with a writer.
+            return _reading(path, "mode=ro&immutable=1")
+
+
+def _reading(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(_uri(path, mode), uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        connection.execute("PRAGMA query_only=1")
+        # A damaged text is to be found by its checksum, and not to raise in the middle of a row.
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        check_kind(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check_kind(connection: sqlite3.Connection, path: Path) -> None:
+    """
+    Whether the file is a journal that this release can read.
+
+    Raises:
+        UsageError: It is none, or one of a newer release.
+    """
+    (kind,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if kind != schema.APPLICATION_ID:
+        raise UsageError(f"{path} is a database, and not one of listenkey's journals")
+    if version > schema.VERSION:
+        raise UsageError(f"the journal {path} was written by a newer release of listenkey (schema {version})")
+
+
+def _uri(path: Path, query: str) -> str:
+    return f"file:{quote(os.fspath(path.absolute()))}?{query}"
+
+
+def as_ours(error: sqlite3.Error, path: Path) -> JournalError:
+    """SQLite's error as one of ours, by what to do."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    primary = "_".join(name.split("_")[:2])
+    if name in NO_ROOM or primary in NO_ROOM:
+        return Full(f"the journal {path} can't grow: the disk is full")
+    if primary in DAMAGED or (not name and isinstance(error, sqlite3.DatabaseError)):
+        return Corrupt(f"the journal {path} is damaged: {error}; `listenkey journal verify` tells more")
+    return JournalError(f"the journal {path}: {error}")
+
+
+@contextmanager
+def told_as_ours(path: Path) -> Iterator[None]:
+    """Raise SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise as_ours(error, path) from error

@@ -1,0 +1,40 @@
+"""Where a journal is, from what the user wrote: a path, `sqlite:///path`, or nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from listenkey.errors import UsageError
+
+SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+
+
+def journal_path(journal: str | os.PathLike[str]) -> Path:
+    """
+    The file of a journal.
+
+    `sqlite:///fills.db` is a path from here, `sqlite:////var/lib/fills.db` one from the root, as SQLAlchemy has them.
+
+    Raises:
+        UsageError: It names no file, or a kind of journal that this release does not have.
+    """
+    text = os.fspath(journal)
+    if match := SCHEME.fullmatch(text):
+        scheme, rest = match[1].lower(), match[2]
+        if scheme == "nats":
+            raise UsageError("a journal in NATS is not in this release; give a path, for example journal='fills.db'")
+        if scheme != "sqlite":
+            raise UsageError(f"there is no journal of the kind {scheme}://; give a path or sqlite:///path")
+        if not rest.startswith("/"):
+            raise UsageError("write three slashes, sqlite:///fills.db, or four for a path from the root")
+        text = unquote(rest[1:])
+    if not text or text == ":memory:" or "\0" in text:
+        raise UsageError("the journal needs the path of a file; leave it out to keep items in memory")
+    path = Path(text).expanduser()
+    if path.is_dir():
+        raise UsageError(f"the journal {path} is a folder; give the path of a file in it")
+    return path

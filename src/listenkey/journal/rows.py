@@ -1,0 +1,106 @@
+"""Item <-> row of the table `items`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from listenkey.errors import Corrupt, UsageError
+from listenkey.events import Event, OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.journal.chain import Row
+from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.lines import event_of
+
+_NO_UPDATE: Final = (None,) * 9
+_encode: Final = msgspec.json.Encoder().encode
+_decode_words: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_texts: Final = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def update_values(
+    seq: int,
+    account: str,
+    event: Event,
+    raw: bytes,
+    received_ms: int,
+    provenance: Provenance = "ws",
+    *,
+    late: bool = False,
+    skipped: int | None = None,
+) -> tuple[Any, ...]:
+    """The columns of an update, without the seal."""
+    symbol = order_id = trade_id = None
+    if isinstance(event, OrderTradeUpdate):
+        order = event.order
+        symbol, order_id = order.symbol, order.order_id
+        trade_id = order.trade_id if event.is_fill else None
+    elif isinstance(event, RecoveredFill):
+        symbol, order_id, trade_id = event.symbol, event.order_id, event.trade_id
+    elif isinstance(event, RecoveredOrder):
+        symbol, order_id = event.symbol, event.order_id
+    words = _encode(event.to_dict()).decode()
+    return (
+        seq, "update", account, received_ms,
+        event.type, provenance, int(late), event.event_ms, symbol, order_id, trade_id, words, raw.decode(),
+        None, None, None, None, None,
+        skipped,
+    )  # fmt: skip
+
+
+def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int | None = None) -> tuple[Any, ...]:
+    """The columns of what the lifecycle tells, without the seal."""
+    facts: tuple[Any, ...]
+    match item:
+        case Live():
+            kind, facts = "live", (item.since_ms, None, None, None, None)
+        case GapOpened():
+            kind, facts = "gap_opened", (item.from_ms, None, item.why, None, None)
+        case GapClosed():
+            lost = _encode(item.unrecoverable).decode()
+            kind, facts = "gap_closed", (item.from_ms, item.to_ms, None, item.recovered, lost)
+    return (item.seq, kind, item.account, told_ms, *_NO_UPDATE, *facts, skipped)
+
+
+def fill_key(event: Event) -> tuple[str, int, int] | None:
+    """What makes a fill itself, or None where the event is none; with its order, for an account may meet itself."""
+    if isinstance(event, OrderTradeUpdate) and event.is_fill:
+        return event.order.symbol, event.order.trade_id, event.order.order_id
+    if isinstance(event, RecoveredFill):
+        return event.symbol, event.trade_id, event.order_id
+    return None
+
+
+def item_of(row: Row) -> Item:
+    """
+    The item of a row, equal to the one it was made of.
+
+    Raises:
+        Corrupt: The columns don't make one.
+    """
+    seq, kind, account, received_ms = row[:4]
+    from_ms, to_ms, why, recovered, unrecoverable = row[13:18]
+    try:
+        match kind:
+            case "update":
+                raw = row[12].encode()
+                return Update(seq, account, _event(row, raw), received_ms, raw, row[5], bool(row[6]))
+            case "live":
+                return Live(seq, account, from_ms)
+            case "gap_opened":
+                return GapOpened(seq, account, from_ms, why)
+            case "gap_closed":
+                return GapClosed(seq, account, from_ms, to_ms, recovered, _decode_texts(unrecoverable))
+    except (UsageError, msgspec.DecodeError, AttributeError, TypeError) as error:
+        raise Corrupt(f"item {seq} can't be read: {type(error).__name__}") from None
+    raise Corrupt(f"item {seq} is of no known kind")
+
+
+def _event(row: Row, raw: bytes) -> Event:
+    type_, provenance, event_ms, words = row[4], row[5], row[7], row[11]
+    if provenance == "ws":
+        event = read_payload(raw)
+        if not isinstance(event, Unreadable):
+            return event
+    return event_of(type_, event_ms, _decode_words(words), raw)

@@ -1,0 +1,105 @@
+"""
+The tables and views of a journal, as SQLite is told and as docs/journal.md tells people.
+
+One row of `items` is one item. Nothing is ever changed in it: rows are added at the end, and retention takes whole
+rows away at the beginning. The views are for people; nothing of ours reads them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x6C6B6A31
+"""`lkj1`: what `file` and others see in the header, so that a journal is told from any other database."""
+
+VERSION: Final = 1
+"""Of the schema. A journal of a newer one is refused; an older one would be brought up here."""
+
+COLUMNS: Final = (
+    "seq", "kind", "account", "received_ms",
+    "type", "provenance", "late", "event_ms", "symbol", "order_id", "trade_id", "event", "raw",
+    "from_ms", "to_ms", "why", "recovered", "unrecoverable",
+    "skipped", "crc32", "chain",
+)  # fmt: skip
+
+TABLES: Final = {
+    "items": """CREATE TABLE items(
+  seq INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  account TEXT NOT NULL,
+  received_ms INTEGER NOT NULL,
+  type TEXT,
+  provenance TEXT,
+  late INTEGER,
+  event_ms INTEGER,
+  symbol TEXT,
+  order_id INTEGER,
+  trade_id INTEGER,
+  event TEXT,
+  raw TEXT,
+  from_ms INTEGER,
+  to_ms INTEGER,
+  why TEXT,
+  recovered INTEGER,
+  unrecoverable TEXT,
+  skipped INTEGER,
+  crc32 INTEGER NOT NULL,
+  chain BLOB NOT NULL
+)""",
+    # A fill is its symbol and trade id, for as long as the journal lives: this index is what keeps it from being
+    # written twice.
+    "items_fill": "CREATE UNIQUE INDEX items_fill ON items(symbol, trade_id, order_id) WHERE trade_id IS NOT NULL",
+    "items_told": "CREATE INDEX items_told ON items(kind, from_ms) WHERE kind <> 'update'",
+    # The fills that retention took away: they may come again, and are known then.
+    "pruned_fills": (
+        "CREATE TABLE pruned_fills(symbol TEXT NOT NULL, trade_id INTEGER NOT NULL, order_id INTEGER NOT NULL, "
+        "PRIMARY KEY(symbol, trade_id, order_id)) WITHOUT ROWID"
+    ),
+    "meta": "CREATE TABLE meta(name TEXT PRIMARY KEY, value, crc32 INTEGER NOT NULL) WITHOUT ROWID",
+    "consumers": (
+        "CREATE TABLE consumers(name TEXT PRIMARY KEY, seq INTEGER NOT NULL, crc32 INTEGER NOT NULL) WITHOUT ROWID"
+    ),
+}
+
+_FILL_WORDS: Final = (
+    "side", "last_quantity", "last_price", "filled_quantity", "quantity", "price", "average_price", "status",
+    "commission", "commission_asset", "realized_profit", "maker", "trade_time_ms", "client_order_id",
+)  # fmt: skip
+_ORDER_WORDS: Final = (
+    "side", "status", "quantity", "filled_quantity", "price", "average_price", "order_type", "time_in_force",
+    "reduce_only", "client_order_id", "transaction_ms",
+)  # fmt: skip
+_LEGACY: Final = "i.type = 'ORDER_TRADE_UPDATE' AND i.order_id IS NULL AND i.kind = 'update'"
+
+
+def _words(names: tuple[str, ...]) -> str:
+    return ",\n  ".join(f"json_extract(event, '$.{name}') AS {name}" for name in names)
+
+
+VIEWS: Final = {
+    "fills": f"""CREATE VIEW fills AS SELECT
+  seq, account, received_ms, event_ms, symbol, trade_id, order_id,
+  {_words(_FILL_WORDS)},
+  provenance, late
+FROM items WHERE trade_id IS NOT NULL""",  # noqa: S608 - our own names
+    "orders": f"""CREATE VIEW orders AS SELECT
+  max(seq) AS seq, account, received_ms, event_ms, symbol, order_id,
+  {_words(_ORDER_WORDS)}
+FROM items WHERE order_id IS NOT NULL GROUP BY order_id""",  # noqa: S608
+    "gaps": """CREATE VIEW gaps AS SELECT
+  o.seq AS opened_seq, c.seq AS closed_seq, o.account, o.from_ms, c.to_ms, o.why, c.recovered, c.unrecoverable
+FROM items AS o LEFT JOIN items AS c ON c.seq =
+  coalesce((SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms = o.from_ms AND seq > o.seq),
+           (SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms < o.from_ms AND seq > o.seq))
+WHERE o.kind = 'gap_opened'""",
+    "legacy_fills": f"""CREATE VIEW legacy_fills AS SELECT
+  i.seq, i.account, i.received_ms, i.event_ms, json_extract(o.value, '$.symbol') AS symbol,
+  json_extract(f.value, '$.trade_id') AS trade_id, json_extract(o.value, '$.order_id') AS order_id,
+  json_extract(f.value, '$.quantity') AS quantity, json_extract(f.value, '$.price') AS price,
+  json_extract(f.value, '$.commission') AS commission, json_extract(f.value, '$.maker') AS maker
+FROM items AS i, json_each(i.event, '$.orders') AS o, json_each(o.value, '$.fills') AS f
+WHERE {_LEGACY}""",  # noqa: S608
+}
+
+SQL: Final = TABLES | VIEWS
+"""Name to statement; SQLite keeps the text as it is here, and `verify` compares."""

@@ -1,0 +1,372 @@
+"""
+The journal in a file: durable before visible, one writer, any number of readers.
+
+What is appended waits in a queue; a thread commits it (`writer.py`), and only then does the reader get it. A reader
+that is near the end is served from memory. One that falls behind is served from the file, so its lag costs no memory.
+See decisions/0007.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from listenkey.core.gap import Resumed
+from listenkey.errors import Corrupt, JournalError, UsageError
+from listenkey.events import Event
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.journal.overflow import Overflow
+from listenkey.journal.reader import JournalReader
+from listenkey.journal.retention import Retention
+from listenkey.journal.store import Store
+from listenkey.journal.writer import Arrived, Committed, Finished, Report, Told, Troubled, Writer
+
+log = logging.getLogger("listenkey")
+
+QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What may wait for the disk: five seconds of a stalled one at twenty thousand events a second."""
+
+ENTRY_OVERHEAD_BYTES: Final = 700
+"""What a waiting event costs beside its JSON: the decoded event, mostly."""
+
+WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Durable items kept in memory for a reader that is near the end."""
+
+FINISH_WITHIN_S: Final = 1.2
+GIVE_UP_WITHIN_S: Final = 0.4
+"""A disk that does not answer must not keep a process from ending within two seconds."""
+
+
+class SqliteJournal:
+    """
+    A journal in an SQLite file, with one reader of its own.
+
+    Args:
+        path: The file; made where there is none.
+        account: The alias that items carry. A journal is one account's.
+        wall_ms: Epoch ms.
+        consumer: The reader's name: it goes on after what it committed, also in the next process. Without one it starts
+            with what comes now.
+        after: The reader starts after this number instead.
+        auto_commit: Take an item as done when the next one is asked for.
+        retention: What may be taken away at the beginning.
+        queue_bytes_max: What may wait for the disk.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        account: str,
+        wall_ms: Callable[[], int],
+        *,
+        consumer: str | None = None,
+        after: int | None = None,
+        auto_commit: bool = False,
+        retention: Retention | None = None,
+        queue_bytes_max: int = QUEUE_BYTES_MAX,
+    ) -> None:
+        if auto_commit and consumer is None:
+            raise UsageError("auto_commit needs the name of a consumer")
+        if consumer == "":
+            raise UsageError("a consumer needs a name")
+        self.path = path
+        self.duplicates = 0
+        self.problem: str | None = None
+        self._consumer = consumer
+        self._after = after
+        self._auto_commit = auto_commit
+        self._wall_ms = wall_ms
+        self._store = Store(path, account)
+        self._writer = Writer(self._store, self._on_thread_report, consumer, retention or Retention(), wall_ms)
+        full = "the journal is full or can't be written, and so is the buffer before it"
+        self._overflow = Overflow(queue_bytes_max, full, "found no room before the journal could be written again")
+        self._waiting_entries = 0
+        self._waiting_bytes = 0
+        self._durable_seq = 0
+        self._read_seq = 0
+        self._window: deque[Item] = deque()
+        self._window_bytes = 0
+        self._window_end = 0
+        self._reader: JournalReader | None = None
+        self._refilling: asyncio.Future[list[Item]] | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._commits: list[tuple[int, asyncio.Future[None]]] = []
+        self._committed = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._finished: asyncio.Future[None] | None = None
+        self._ended = False
+        self._closed = False
+        self._error: BaseException | None = None
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    async def open(self) -> Resumed:
+        """
+        Lock the file, look at its end, and begin to write.
+
+        Raises:
+            Fenced: Another process writes to it.
+            UsageError: It is no journal, another account's, or ends before `after`.
+            Corrupt: Its end is damaged.
+            Full, JournalError: It can't be made or read.
+        """
+        self._loop = asyncio.get_running_loop()
+        opening = self._loop.run_in_executor(None, self._store.open)
+        try:
+            left = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(lambda _: self._store.close())
+            raise
+        try:
+            self._read_seq = self._position()
+        except BaseException:
+            self._store.close()
+            raise
+        self._durable_seq = self._store.last_seq
+        self._window_end = self._writer.read_seq = self._read_seq
+        self._finished = self._loop.create_future()
+        self._writer.start()
+        return left
+
+    def _position(self) -> int:
+        """After which item the reader starts."""
+        last = self._store.last_seq
+        kept = None if self._consumer is None else self._store.cursor(self._consumer)
+        self._committed = kept or 0
+        position = self._after if self._after is not None else kept
+        if position is None:
+            # A consumer that is new reads everything; a reader without a name reads what comes.
+            position = last if self._consumer is None else 0
+        if not 0 <= position <= last + self._store.skip:
+            raise UsageError(f"the journal {self.path} ends at {last}, and the reader has had {position} already")
+        return position
+
+    async def aclose(self) -> None:
+        """
+        Write what waits, move it into the one file, let go of it; within two seconds, whatever the disk does.
+
+        What could not be written by then was shown to nobody, and the next process tells it as a gap.
+        """
+        if self._finished is None:
+            return
+        self._writer.stop()
+        if not await self._finishes(FINISH_WITHIN_S):
+            self._writer.give_up()
+            if not await self._finishes(GIVE_UP_WITHIN_S):
+                log.error("journal %s: the disk does not answer; %d items wait", self.path, self._waiting_entries)
+        self.end(self._error)
+        if self._refilling is not None:
+            await asyncio.gather(self._refilling, return_exceptions=True)
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._closed = True
+        self._durable_seq = self._window_end  # what is only in the file is read from there
+
+    async def _finishes(self, within_s: float) -> bool:
+        assert self._finished is not None
+        done, _ = await asyncio.wait({self._finished}, timeout=within_s)
+        return bool(done)
+
+    # --- appending -----------------------------------------------------------------------------------------------
+
+    def append_event(
+        self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
+    ) -> None:
+        """Put an event on its way to the disk; where too much waits, drop it and tell a gap."""
+        admitted, told = self._overflow.admit(self._waiting_bytes, received_ms)
+        if told:
+            self.append_told(told)
+        if not admitted:
+            return
+        self._waiting_entries += 1
+        self._waiting_bytes += len(raw) + ENTRY_OVERHEAD_BYTES
+        self._writer.put(Arrived(event, raw, received_ms, provenance, late))
+
+    def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
+        """Put on its way what the lifecycle tells. These are few, and always find room."""
+        for item in items:
+            self._waiting_entries += 1
+            self._waiting_bytes += ENTRY_OVERHEAD_BYTES
+            self._writer.put(Told(item, self._wall_ms()))
+
+    def heard(self, wall_ms: int) -> None:
+        """The stream was whole at this moment; the next process begins its gap there."""
+        if not self._overflow.is_open:
+            self._writer.heard(wall_ms)
+
+    def end(self, error: BaseException | None) -> None:
+        """Nothing more will come; the first word on why counts."""
+        if self._ended:
+            return
+        self.append_told(self._overflow.close(self._wall_ms()))
+        self._ended = True
+        self._error = error
+        self._wake()
+
+    @property
+    def backlog(self) -> int:
+        """Items on their way and items not read yet."""
+        return self._waiting_entries + max(0, self._durable_seq - self._read_seq)
+
+    @property
+    def dropped(self) -> int:
+        """Events that found no room; each lies in a gap that is told."""
+        return self._overflow.dropped
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    async def next(self) -> Item:
+        """The next item that is on the disk; raises what ended the stream, or StopAsyncIteration."""
+        self._done_with_read()
+        while not self._window:
+            if self._read_seq < self._durable_seq:
+                await self._refill()
+            elif self._ended and (self._waiting_entries == 0 or self._has_finished):
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            else:
+                await self._something()
+        return self._take()
+
+    def take_ready(self, most: int) -> list[Item]:
+        """What is in memory already, at most so many; a reader that is far behind gets the next part from `next`."""
+        if self._window:
+            self._done_with_read()
+        return [self._take() for _ in range(min(most, len(self._window)))]
+
+    async def commit(self, seq: int) -> None:
+        """
+        The consumer is done with everything up to `seq`: returns when that is on the disk.
+
+        Raises:
+            UsageError: There is no consumer, or it has not been given that item.
+            JournalError: It could not be written.
+        """
+        if self._consumer is None:
+            raise UsageError("name the reader to commit for: UserStream(..., consumer='book')")
+        if not 0 < seq <= self._read_seq:
+            raise UsageError(f"item {seq} was not read yet, so it can't be done")
+        if seq <= self._committed:
+            return
+        if self._finished is None or self._finished.done():
+            raise JournalError("the journal is closed")
+        future = self._finished.get_loop().create_future()
+        self._commits.append((seq, future))
+        self._writer.done(max(self._commits)[0], urgent=True)
+        await future
+
+    @property
+    def _has_finished(self) -> bool:
+        return self._closed or self._finished is None or self._finished.done()
+
+    def _done_with_read(self) -> None:
+        if self._auto_commit:
+            self._writer.done(self._read_seq, urgent=False)
+
+    def _take(self) -> Item:
+        item = self._window.popleft()
+        self._window_bytes -= _size(item)
+        self._read_seq = self._writer.read_seq = item.seq
+        return item
+
+    async def _something(self) -> None:
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    async def _refill(self) -> None:
+        """The next items from the file. A reader that gives up waiting finds them here next time."""
+        if self._refilling is None:
+            self._refilling = asyncio.get_running_loop().run_in_executor(None, self._read_file, self._read_seq)
+        try:
+            items = await asyncio.shield(self._refilling)
+        finally:
+            if self._refilling.done():
+                self._refilling = None
+        if not items:
+            raise Corrupt(f"the journal {self.path} no longer holds the items from {self._read_seq + 1} on")
+        self._window.extend(items)
+        self._window_bytes += sum(map(_size, items))
+        # What was committed while the file was read may be among them, and then has not been announced yet.
+        self._window_end = items[-1].seq
+        self._durable_seq = max(self._durable_seq, self._window_end)
+
+    def _read_file(self, after: int) -> list[Item]:
+        if self._reader is None:
+            self._reader = JournalReader(self.path)
+        return self._reader.read(after)
+
+    # --- what the thread reports ---------------------------------------------------------------------------------
+
+    def _on_thread_report(self, report: Report) -> None:
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):  # The loop has closed: nobody is left to tell.
+            self._loop.call_soon_threadsafe(self._on_report, report)
+
+    def _on_report(self, report: Report) -> None:
+        match report:
+            case Committed():
+                self._on_committed(report)
+            case Troubled(problem):
+                self.problem = problem
+            case Finished(error):
+                self._on_finished(error)
+
+    def _on_committed(self, report: Committed) -> None:
+        self._waiting_entries -= report.entries
+        self._waiting_bytes -= report.raw_bytes + report.entries * ENTRY_OVERHEAD_BYTES
+        self.duplicates += report.duplicates
+        self._show([item for item in report.items if item.seq > self._window_end], report.last_seq)
+        self.append_told(self._overflow.settle(self._waiting_bytes, self._wall_ms()))
+        if report.cursor is not None:
+            self._committed = report.cursor
+            self._settle_commits(None)
+        self._wake()
+
+    def _show(self, items: list[Item], last_seq: int) -> None:
+        """Into memory where they continue what is there and there is room; else the reader will find them in the file."""
+        if self._window_end >= self._durable_seq and self._window_bytes < WINDOW_BYTES_MAX and items:
+            self._window.extend(items)
+            self._window_bytes += sum(map(_size, items))
+            self._window_end = last_seq
+        self._durable_seq = max(self._durable_seq, last_seq)
+
+    def _on_finished(self, error: BaseException | None) -> None:
+        assert self._finished is not None
+        if error is not None:
+            log.error("journal %s: %s", self.path, error)
+            self.problem = str(error)
+            self._error = self._error or error
+            self._ended = True
+        self._finished.set_result(None)
+        self._settle_commits(error or JournalError("the journal is closed"))
+        self._wake()
+
+    def _settle_commits(self, error: BaseException | None) -> None:
+        waiting, self._commits = self._commits, []
+        for seq, future in waiting:
+            if future.done():
+                continue
+            if seq <= self._committed:
+                future.set_result(None)
+            elif error is not None:
+                future.set_exception(error)
+            else:
+                self._commits.append((seq, future))
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+def _size(item: Item) -> int:
+    return ENTRY_OVERHEAD_BYTES + (len(item.raw) if isinstance(item, Update) else 0)

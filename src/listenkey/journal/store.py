@@ -1,0 +1,310 @@
+"""
+The one connection that writes: groups of rows in, each group durable as a whole or not there at all.
+
+Raises SQLite's own errors; the writer's thread decides what they mean. After an error the connection is given up
+(`abandon`) and never used again: what the kernel answers to a second fsync of the same file after a failed one says
+nothing about the first. `reopen` starts from what is on the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from listenkey.core.gap import NOT_RUNNING, Resumed
+from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
+from listenkey.journal import facts, schema
+from listenkey.journal.chain import BEGINNING, Row, follows, is_whole
+from listenkey.journal.database import create, is_new, open_writer, told_as_ours
+from listenkey.journal.lock import Lock
+
+TAIL_ROWS: Final = 1000
+"""So many rows at the end are compared with their seals whenever a journal is opened."""
+
+GROUP_ROWS_MAX: Final = 512
+"""Rows a commit. More make nothing faster and let each wait longer."""
+
+SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+"""Rows that a statement is prepared for; a group takes the next larger one and leaves places empty.
+
+One statement a group, because Python gives its lock away at each statement and may wait 5 ms to get it back while the
+event loop is busy. And a statement without BEGIN and COMMIT is a transaction of its own.
+"""
+
+_PLACES: Final = "(" + ",".join("?" * len(schema.COLUMNS)) + ")"
+_INSERT: Final = {
+    size: f"INSERT INTO items SELECT * FROM (VALUES {','.join([_PLACES] * size)}) WHERE column1 IS NOT NULL"  # noqa: S608 - places only
+    for size in SIZES
+}
+_KNOWN: Final = {
+    size: f"WITH asked(s, t, o) AS (VALUES {','.join(['(?,?,?)'] * size)}) SELECT s, t, o FROM asked "  # noqa: S608 - places only
+    "WHERE EXISTS (SELECT 1 FROM items WHERE symbol = s AND trade_id = t AND order_id = o AND seq <= ?) "
+    "OR EXISTS (SELECT 1 FROM pruned_fills WHERE symbol = s AND trade_id = t AND order_id = o)"
+    for size in SIZES
+}
+_OPEN_GAP: Final = (
+    "SELECT min(from_ms) FROM items o WHERE kind = 'gap_opened' AND NOT EXISTS "
+    "(SELECT 1 FROM items c WHERE c.kind = 'gap_closed' AND c.from_ms <= o.from_ms AND c.seq > o.seq)"
+)
+"""A gap that turned out to have begun earlier is told twice, and closed once, from the earlier beginning."""
+
+_FILLS: Final = (
+    "SELECT symbol, trade_id, order_id, json_extract(event, '$.trade_time_ms') FROM items "
+    "WHERE trade_id IS NOT NULL ORDER BY seq DESC LIMIT 4096"
+)
+"""What the next process need not ask for again, of the time that its questions overlap. The index knows them all."""
+
+_TAIL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq DESC LIMIT {TAIL_ROWS}"  # noqa: S608 - our own names
+
+FillKey: TypeAlias = tuple[str, int, int]
+
+
+@dataclass(slots=True)
+class Group:
+    """What is committed together."""
+
+    rows: list[Row] = field(default_factory=list)
+    covered_ms: int | None = None
+    cursors: dict[str, int] = field(default_factory=dict)
+
+
+class Store:
+    """
+    A journal's file, held for writing.
+
+    Attributes:
+        last_seq: The newest item that is durable.
+        chain: Its chain.
+        skip: Items that were lost at the end before this process; the next row says so.
+        has_pruned: Whether retention has ever taken fills away, which the index on items then doesn't know.
+    """
+
+    def __init__(self, path: Path, account: str) -> None:
+        self.path = path
+        self.account = account
+        self.last_seq = 0
+        self.chain = BEGINNING
+        self.skip = 0
+        self.has_pruned = False
+        self._lock: Lock | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._may_hold_more = False
+
+    def open(self) -> Resumed:
+        """
+        Lock the journal, make it where there is none, and look at its end.
+
+        Raises:
+            Fenced: Another process writes to it.
+            UsageError: It is no journal, or another account's.
+            Corrupt: Its end is damaged.
+            Full, JournalError: It can't be made or read.
+        """
+        self._lock = Lock(self.path)
+        try:
+            with told_as_ours(self.path):
+                create(self.path)
+                self._connection = open_writer(self.path)
+                self._make_tables()
+                known = facts.facts(self._connection)
+                self._check_account(known.get(facts.ACCOUNT))
+                self._read_end(known)
+                return self._left(known)
+        except OSError as error:
+            self.close()
+            raise JournalError(f"the journal {self.path} can't be made: {error.strerror}") from None
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection to write with."""
+        return self._connection is not None
+
+    def cursor(self, name: str) -> int | None:
+        """The last item that a consumer is done with, or None where it is new."""
+        return facts.cursors(self._opened).get(name)
+
+    def known_fills(self, keys: Collection[FillKey]) -> set[FillKey]:
+        """
+        Which of these fills are in the journal, or were until retention took them away.
+
+        What a failed commit may have left does not count: it is written anew.
+        """
+        statement, places = _filled(_KNOWN, list(keys), 3)
+        return set(self._opened.execute(statement, [*places, self.last_seq]))
+
+    def write(self, group: Group) -> None:
+        """
+        Commit a group. When this returns, it is on the disk.
+
+        Raises:
+            sqlite3.IntegrityError: A fill among the rows is in the journal already; nothing was written.
+            sqlite3.Error: It is not known what was written.
+        """
+        if group.rows and group.covered_ms is None and not group.cursors and not self._may_hold_more:
+            self._opened.execute(*_filled(_INSERT, group.rows, len(schema.COLUMNS)))
+        else:
+            self._write_all(group)
+        self._may_hold_more = False
+        if group.rows:
+            self.last_seq, self.chain, self.skip = group.rows[-1][0], group.rows[-1][-1], 0
+        if group.covered_ms is not None:
+            self._note_reached()
+
+    def _write_all(self, group: Group) -> None:
+        with self._transaction() as connection:
+            if self._may_hold_more:
+                # The commit that failed may have reached the file all the same; nobody was told of it.
+                connection.execute("DELETE FROM items WHERE seq > ?", (self.last_seq,))
+            if group.rows:
+                connection.execute(*_filled(_INSERT, group.rows, len(schema.COLUMNS)))
+            if group.covered_ms is not None:
+                facts.set_fact(connection, facts.COVERED_MS, group.covered_ms)
+            for name, seq in group.cursors.items():
+                facts.set_cursor(connection, name, seq)
+
+    def _note_reached(self) -> None:
+        if self._lock is not None and self.last_seq:
+            self._lock.note_reached(self.last_seq)
+
+    def prune(self, through_seq: int) -> None:
+        """Take away everything up to a number. The chain stays checkable from there on, and fills stay known."""
+        with self._transaction() as connection:
+            newest = "SELECT seq, chain FROM items WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
+            row = connection.execute(newest, (through_seq,)).fetchone()
+            if row is None:  # A try that failed had reached the file all the same.
+                return
+            anchor_seq, anchor_chain = row
+            connection.execute(
+                "INSERT OR IGNORE INTO pruned_fills SELECT symbol, trade_id, order_id FROM items "
+                "WHERE seq <= ? AND trade_id IS NOT NULL",
+                (anchor_seq,),
+            )
+            connection.execute("DELETE FROM items WHERE seq <= ?", (anchor_seq,))
+            facts.set_fact(connection, facts.ANCHOR_SEQ, anchor_seq)
+            facts.set_fact(connection, facts.ANCHOR_CHAIN, anchor_chain)
+        self.has_pruned = True
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For questions about what is there."""
+        return self._opened
+
+    def abandon(self) -> None:
+        """Give the connection up after an error; the lock stays."""
+        self._may_hold_more = True
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def reopen(self) -> None:
+        """
+        A new connection, and the proof that what was committed is there.
+
+        Raises:
+            sqlite3.Error: Not yet; try again later.
+            Fenced: The file is another one now.
+            Corrupt: What was committed is gone.
+        """
+        assert self._lock is not None
+        if self._lock.path.exists() and not self._lock.is_held():
+            raise Fenced(f"another file stands where the lock of the journal {self.path} was")
+        connection = self._connection = open_writer(self.path)
+        # Everything that was committed into the table itself, synchronised anew; and the log starts from its beginning.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        rows = self._tail(connection)
+        if self.last_seq and self.chain not in [row[-1] for row in rows if row[0] == self.last_seq]:
+            known = facts.facts(connection)
+            if known.get(facts.ANCHOR_SEQ) != self.last_seq:
+                raise Corrupt(f"the journal {self.path} no longer holds item {self.last_seq}, which was committed")
+
+    def close(self) -> None:
+        """Move the log into the file, and let go of both; another process may write."""
+        self._note_reached()
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()  # the last connection checkpoints and takes the log away
+            self._connection = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    @property
+    def _opened(self) -> sqlite3.Connection:
+        assert self._connection is not None, "open the journal first"
+        return self._connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it, or nothing and an error; after an error of the disk the owner gives the connection up."""
+        connection = self._opened
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except sqlite3.IntegrityError:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def _make_tables(self) -> None:
+        if not is_new(self._opened):
+            return
+        with self._transaction() as connection:
+            for statement in schema.SQL.values():
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={schema.VERSION}")
+            facts.set_fact(connection, facts.ACCOUNT, self.account)
+
+    def _check_account(self, found: object) -> None:
+        if found != self.account:
+            raise UsageError(
+                f"the journal {self.path} belongs to the account {found!r}, and this is {self.account!r}; "
+                "give another journal, or, for the same account under a new key, account= with the journal's name for it"
+            )
+
+    def _tail(self, connection: sqlite3.Connection) -> list[Row]:
+        """The newest rows, oldest first, compared with their seals."""
+        rows: list[Row] = connection.execute(_TAIL).fetchall()[::-1]
+        before: bytes | None = None
+        for row in rows:
+            if not (is_whole(row) if before is None else follows(row, before)):
+                raise Corrupt(f"item {row[0]} of the journal {self.path} was changed; see `listenkey journal verify`")
+            before = row[-1]
+        return rows
+
+    def _read_end(self, known: dict[str, object]) -> None:
+        assert self._lock is not None
+        rows = self._tail(self._opened)
+        anchor_seq, anchor_chain = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
+        assert isinstance(anchor_seq, int)
+        assert isinstance(anchor_chain, bytes)
+        self.has_pruned = anchor_seq > 0
+        self.last_seq, self.chain = (rows[-1][0], rows[-1][-1]) if rows else (anchor_seq, anchor_chain)
+        # A number is never used twice: whoever has read the lost items would take the new ones for the old.
+        self.skip = max(0, self._lock.reached() - self.last_seq)
+
+    def _left(self, known: dict[str, object]) -> Resumed:
+        covered_ms = known.get(facts.COVERED_MS)
+        if not isinstance(covered_ms, int):
+            return Resumed()
+        (open_from_ms,) = self._opened.execute(_OPEN_GAP).fetchone()
+        why = f"the journal had lost its last {self.skip} items, and {NOT_RUNNING}" if self.skip else NOT_RUNNING
+        return Resumed(covered_ms, open_from_ms, why, tuple(self._opened.execute(_FILLS)))
+
+
+def _filled(statements: Mapping[int, str], values: Sequence[Sequence[object]], width: int) -> tuple[str, list[object]]:
+    """The statement of the next size, and its places: the values, and nothing for the rest."""
+    size = SIZES[(len(values) - 1).bit_length()]
+    places = list(chain.from_iterable(values))
+    places.extend([None] * ((size - len(values)) * width))
+    return statements[size], places

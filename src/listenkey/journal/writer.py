@@ -1,0 +1,345 @@
+"""
+The thread that writes: takes what waits, commits it as one group, and only then shows it.
+
+The event loop never waits for a disk. A disk that is slow makes groups larger; one that fails makes them wait, in
+order, while the thread tries again on a new connection. Nothing that was not committed is shown to anybody.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+
+from listenkey.errors import Corrupt, JournalError
+from listenkey.events import Event
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.journal.chain import seal
+from listenkey.journal.database import as_ours
+from listenkey.journal.retention import Retention
+from listenkey.journal.rows import fill_key, told_values, update_values
+from listenkey.journal.store import GROUP_ROWS_MAX, FillKey, Group, Store
+
+log = logging.getLogger("listenkey")
+T = TypeVar("T")
+
+NOTE_EVERY_S: Final = 1.0
+"""How often it is written down until when the stream was whole, and how far a reader has come by itself."""
+
+PRUNE_EVERY_S: Final = 30.0
+RETRY_FIRST_S: Final = 0.02
+RETRY_MAX_S: Final = 1.0
+
+
+class Arrived(NamedTuple):
+    """An event on its way into the journal."""
+
+    event: Event
+    raw: bytes
+    received_ms: int
+    provenance: Provenance
+    late: bool
+
+
+class Told(NamedTuple):
+    """An item of the lifecycle on its way into the journal."""
+
+    item: Live | GapOpened | GapClosed
+    told_ms: int
+
+
+Entry: TypeAlias = Arrived | Told
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """
+    A group is on the disk.
+
+    Attributes:
+        items: What it added, numbered.
+        last_seq: The newest item that is durable.
+        entries: How many entries of the queue that were; more than items where some were duplicates.
+        raw_bytes: What they held.
+        duplicates: Fills among them that the journal had.
+        cursor: How far the reader's own cursor is, if it was written.
+    """
+
+    items: list[Item]
+    last_seq: int
+    entries: int
+    raw_bytes: int
+    duplicates: int
+    cursor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Troubled:
+    """Nothing can be written, and why; or None, it can again."""
+
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The thread has ended: as asked, or because of an error."""
+
+    error: BaseException | None
+
+
+Report: TypeAlias = Committed | Troubled | Finished
+
+
+@dataclass(slots=True)
+class _Numbered:
+    group: Group
+    items: list[Item] = field(default_factory=list)
+    duplicates: int = 0
+
+
+class Writer:
+    """
+    Writes a store from a thread of its own.
+
+    Args:
+        store: Opened.
+        report: Called in the thread with what has happened.
+        consumer: Whose cursor `done` moves, or None.
+        retention: What may go.
+        wall_ms: Epoch ms.
+
+    Attributes:
+        read_seq: How far the reader of this process has come; what it has not had is not taken away.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        report: Callable[[Report], None],
+        consumer: str | None,
+        retention: Retention,
+        wall_ms: Callable[[], int],
+    ) -> None:
+        self.read_seq = 0
+        self._store = store
+        self._report = report
+        self._consumer = consumer
+        self._retention = retention
+        self._wall_ms = wall_ms
+        self._entries: deque[Entry] = deque()
+        self._wake = threading.Event()
+        self._give_up = threading.Event()
+        self._stopping = False
+        self._heard_ms: int | None = None
+        self._covered_ms: int | None = None
+        self._cursor = 0
+        self._cursor_urgent = False
+        self._cursor_written = 0
+        self._note_at_s = 0.0
+        self._prune_at_s = 0.0
+        self._problem: str | None = None
+        # A daemon: Python would wait for ever for one that is inside an fsync that never returns.
+        self._thread = threading.Thread(target=self._run, name="listenkey journal", daemon=True)
+
+    # --- called in the event loop ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def put(self, entry: Entry) -> None:
+        """Add to the queue. Never waits."""
+        self._entries.append(entry)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def heard(self, wall_ms: int) -> None:
+        """The stream was whole at this moment; noted once a second, behind everything that was put before."""
+        self._heard_ms = wall_ms
+
+    def done(self, seq: int, *, urgent: bool) -> None:
+        """The reader is done with everything up to `seq`; `urgent` where somebody waits for it to be durable."""
+        self._cursor = seq
+        if urgent:
+            self._cursor_urgent = True
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Write what waits, and end."""
+        self._stopping = True
+        self._wake.set()
+
+    def give_up(self) -> None:
+        """End also where something can't be written."""
+        self._give_up.set()
+        self.stop()
+
+    # --- the thread ----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._work()
+            error = None
+        except BaseException as failure:  # noqa: BLE001 - the top of the thread: the reader must see it, not a log
+            error = failure
+        self._store.close()
+        self._report(Finished(error))
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait(NOTE_EVERY_S)
+            self._wake.clear()
+            stopping = self._stopping  # asked before looking, so that nothing put before `stop` is left behind
+            while self._commit_some(final=stopping):
+                pass
+            if stopping:
+                return
+            self._prune()
+
+    def _commit_some(self, *, final: bool) -> bool:
+        """Commit what waits, at most one group; whether there was anything."""
+        heard_ms, cursor, urgent = self._heard_ms, self._cursor, self._cursor_urgent  # before the queue is looked at
+        entries = self._take()
+        due = final or time.monotonic() >= self._note_at_s
+        group = Group()
+        if due and not self._entries and heard_ms != self._covered_ms:
+            # All that came before that moment is in this group or in an earlier one: only now is it true on the disk.
+            group.covered_ms = heard_ms
+        if self._consumer is not None and cursor > self._cursor_written and (due or urgent):
+            group.cursors[self._consumer] = cursor
+        if not entries and group.covered_ms is None and not group.cursors:
+            return False
+        numbered = self._safely(lambda: self._write(entries, group))
+        self._noted(group, due=due)
+        self._report(
+            Committed(
+                numbered.items,
+                self._store.last_seq,
+                len(entries),
+                sum(len(entry.raw) for entry in entries if isinstance(entry, Arrived)),
+                numbered.duplicates,
+                cursor if group.cursors else None,
+            )
+        )
+        return True
+
+    def _take(self) -> list[Entry]:
+        entries: list[Entry] = []
+        while self._entries and len(entries) < GROUP_ROWS_MAX:
+            entries.append(self._entries.popleft())
+        return entries
+
+    def _noted(self, group: Group, *, due: bool) -> None:
+        if group.covered_ms is not None:
+            self._covered_ms = group.covered_ms
+        for seq in group.cursors.values():
+            self._cursor_written = seq
+            self._cursor_urgent = self._cursor > seq and self._cursor_urgent
+        if due and (group.covered_ms is not None or group.cursors):
+            self._note_at_s = time.monotonic() + NOTE_EVERY_S
+
+    def _write(self, entries: list[Entry], group: Group) -> _Numbered:
+        """
+        Number the entries and commit them.
+
+        Fills that come twice are rare, so the index is asked by writing; only where it says no are they looked up.
+        """
+        if not self._store.has_pruned:
+            numbered = self._number(entries, group, set())
+            try:
+                self._store.write(group)
+            except sqlite3.IntegrityError:
+                pass
+            else:
+                return numbered
+        asked = {key for entry in entries if isinstance(entry, Arrived) and (key := fill_key(entry.event)) is not None}
+        numbered = self._number(entries, group, self._store.known_fills(asked) if asked else set())
+        self._store.write(group)
+        return numbered
+
+    def _number(self, entries: list[Entry], group: Group, known: set[FillKey]) -> _Numbered:
+        """Give each entry its number and its row; fills that are known, or double among them, get none."""
+        numbered = _Numbered(group)
+        group.rows.clear()
+        seq, chain, skipped = self._store.last_seq, self._store.chain, self._store.skip or None
+        for entry in entries:
+            key = fill_key(entry.event) if isinstance(entry, Arrived) else None
+            if key is not None and self._is_double(key, known):
+                numbered.duplicates += 1
+                continue
+            seq += 1 + (skipped or 0)
+            item, values = self._item(entry, seq, skipped)
+            row = seal(values, chain)
+            chain, skipped = row[-1], None
+            group.rows.append(row)
+            numbered.items.append(item)
+        return numbered
+
+    @staticmethod
+    def _is_double(key: FillKey, known: set[FillKey]) -> bool:
+        if key in known:
+            return True
+        known.add(key)
+        return False
+
+    def _item(self, entry: Entry, seq: int, skipped: int | None) -> tuple[Item, tuple[object, ...]]:
+        account = self._store.account
+        if isinstance(entry, Told):
+            told = msgspec.structs.replace(entry.item, seq=seq, account=account)
+            return told, told_values(told, entry.told_ms, skipped)
+        event, raw, received_ms, provenance, late = entry
+        values = update_values(seq, account, event, raw, received_ms, provenance, late=late, skipped=skipped)
+        return Update(seq, account, event, received_ms, raw, provenance, late), values
+
+    def _safely(self, do: Callable[[], T]) -> T:
+        """
+        Do it; after a failure again, each time on a new connection, until it is done or nobody wants it any more.
+
+        Raises:
+            Corrupt, Fenced: Trying again would make it worse.
+            JournalError: It could not be done before the end.
+        """
+        wait_s = 0.0
+        while True:
+            try:
+                if not self._store.is_open:
+                    self._store.reopen()
+                done = do()
+            except sqlite3.Error as error:
+                self._store.abandon()
+                problem = as_ours(error, self._store.path)
+                if isinstance(problem, Corrupt):
+                    raise problem from error
+                self._trouble(problem)
+                if self._give_up.wait(wait_s):
+                    raise problem from error
+                wait_s = min(max(RETRY_FIRST_S, wait_s * 2), RETRY_MAX_S)
+            else:
+                self._trouble(None)
+                return done
+
+    def _trouble(self, problem: JournalError | None) -> None:
+        text = None if problem is None else str(problem)
+        if text == self._problem:
+            return
+        self._problem = text
+        log.warning("%s", text or f"the journal {self._store.path} can be written again")
+        self._report(Troubled(text))
+
+    def _prune(self) -> None:
+        """Take away a portion of what may go; the next one when new items have had their turn."""
+        if self._retention.keeps_all or time.monotonic() < self._prune_at_s:
+            return
+        through = self._safely(lambda: self._retention.cut(self._store.connection, self._wall_ms(), self.read_seq))
+        if through is None:
+            self._prune_at_s = time.monotonic() + PRUNE_EVERY_S
+            return
+        self._safely(lambda: self._store.prune(through))
+        self._wake.set()

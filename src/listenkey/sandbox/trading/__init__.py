@@ -1,0 +1,1 @@
+"""The exchange's trading world: contracts, books, accounts, matching, and what it tells of them. Pure."""

@@ -1,0 +1,323 @@
+"""
+Orders: accepted, matched, filled, ended. Price-time priority, self-trade prevention, reduce-only.
+
+Every change of an order is one `Transition` in the account's records and one event. A fill moves money and positions
+of both sides at once, and both are told the same trade id and time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from listenkey.sandbox.trading import entry_checks, rejections, risk
+from listenkey.sandbox.trading.margin import fee_of
+from listenkey.sandbox.trading.orders import Order, OrderRequest
+from listenkey.sandbox.trading.payloads import money
+from listenkey.sandbox.trading.records import Bill, Trade, Transition
+from listenkey.sandbox.trading.rejections import rejected
+from listenkey.sandbox.trading.timeline import Timeline
+from listenkey.venue import POSITION_BEAT_S
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from listenkey.sandbox.trading.accounts import Account
+    from listenkey.sandbox.trading.book import Book
+    from listenkey.sandbox.trading.holdings import Holding
+    from listenkey.sandbox.trading.state import State
+
+PREVENTED_TIMES_IN_FORCE: Final = frozenset(("GTC", "IOC"))
+"""Self-trade prevention looks at these takers only, not at FOK and GTX. [O faq/stp-faq]"""
+
+
+# --- From the customer -----------------------------------------------------------------------------------------------
+
+
+def place(state: State, account: Account, request: OrderRequest, now_ms: int) -> Order:
+    """
+    Accepts an order, matches it, and lets rest what may rest.
+
+    Raises:
+        Rejected: It was not accepted; nothing has changed then.
+    """
+    entry_checks.check_words(request)
+    book = state.book(request.symbol)
+    order = _order_of(account, book, request, now_ms)
+    holding = account.holding(book.contract)
+    entry_checks.check_account(account, holding, order)
+    entry_checks.check_book(book, order)
+    entry_checks.check_margin(account, holding, order, state.prices)
+    _accept(state, account, book, order, "auto-", now_ms)
+    return order
+
+
+def force(state: State, account: Account, request: OrderRequest, prefix: str, now_ms: int) -> Order:
+    """Places an order in an account's name that nothing can refuse; its client order id begins with `prefix`."""
+    book = state.book(request.symbol)
+    order = _order_of(account, book, request, now_ms)
+    order.forced = True
+    _accept(state, account, book, order, prefix, now_ms)
+    return order
+
+
+def _accept(state: State, account: Account, book: Book, order: Order, prefix: str, now_ms: int) -> None:
+    """Gives an order its ids, tells of it, matches it, and lets rest what may rest."""
+    holding = account.holding(book.contract)
+    order.id = state.next_order_id()
+    order.client_id = order.client_id or f"{prefix}{order.id}"
+    if state.keep_history and not account.quiet:
+        order.past = Timeline()
+    account.open(order, holding)
+    _changed(state, account, order, "NEW", holding, now_ms)
+    _match(state, book, order, now_ms)
+    if order.is_open:
+        if order.time_in_force in {"IOC", "FOK"}:
+            ending = state.switches.ioc_remainder
+            end(state, order, ending, ending, now_ms)
+        else:
+            book.add(order)
+
+
+def _order_of(account: Account, book: Book, request: OrderRequest, now_ms: int) -> Order:
+    """The request as an order that has no id yet: a refused one must not use an id up."""
+    contract = book.contract
+    quantity = entry_checks.checked_quantity(contract, request.quantity)
+    price = entry_checks.checked_price(contract, request.price)
+    time_in_force = "GTX" if request.post_only else request.time_in_force
+    return Order(
+        id=0,
+        account=account.name,
+        contract=contract,
+        client_id=request.client_order_id or "",
+        is_buy=request.side == "BUY",
+        price=price,
+        ticks=int(price / contract.underlying.tick),
+        quantity=quantity,
+        time_in_force=time_in_force,
+        reduce_only=request.reduce_only,
+        post_only=time_in_force == "GTX",
+        mmp=request.mmp,
+        stp=request.stp,
+        stp_key=account.stp_key,
+        created_ms=now_ms,
+    )
+
+
+def find(account: Account, symbol: str, order_id: int | None, client_order_id: str | None) -> Order:
+    """
+    An account's order by either of its ids; the exchange's id wins when both are given.
+
+    Raises:
+        Rejected: -1102 for neither, -2013 for none such.
+    """
+    if order_id is not None:
+        order = account.orders.get(order_id) or account.open_orders.get(order_id)
+    elif client_order_id:
+        order = account.by_client_id.get(client_order_id)
+    else:
+        raise rejected(rejections.MANDATORY_PARAM)
+    if order is None or order.contract.symbol != symbol:
+        raise rejected(rejections.NO_SUCH_ORDER)
+    return order
+
+
+def cancel(
+    state: State, account: Account, symbol: str, order_id: int | None, client_order_id: str | None, now_ms: int
+) -> Order:
+    """
+    Cancels one order.
+
+    Raises:
+        Rejected: -1121 unknown symbol, -2013 no such order, -6028 it is final already.
+    """
+    state.contract(symbol)
+    order = find(account, symbol, order_id, client_order_id)
+    if not order.is_open:
+        raise rejected(rejections.ORDER_IS_FINAL)
+    end(state, order, "CANCELED", "CANCELED", now_ms)
+    return order
+
+
+def cancel_all(
+    state: State,
+    account: Account,
+    now_ms: int,
+    *,
+    symbol: str | None = None,
+    underlying: str | None = None,
+    protected: bool = False,
+) -> int:
+    """Cancels an account's open orders of a symbol or of an underlying, oldest first; how many."""
+    chosen = [
+        order
+        for order in account.open_orders.values()
+        if (symbol is None or order.contract.symbol == symbol)
+        and (underlying is None or order.contract.underlying.name == underlying)
+        and (order.mmp or not protected)
+    ]
+    for order in chosen:
+        end(state, order, "CANCELED", "CANCELED", now_ms)
+    return len(chosen)
+
+
+def end(state: State, order: Order, status: str, execution_type: str, now_ms: int) -> None:
+    """Makes an open order final without a fill, wherever it is."""
+    book = state.books.get(order.contract.symbol)
+    if book is not None:
+        book.remove(order)
+    account = state.accounts[order.account]
+    holding = account.holding(order.contract)
+    order.status = status
+    order.updated_ms = now_ms
+    account.close(order, holding)
+    _changed(state, account, order, execution_type, holding, now_ms)
+
+
+def _changed(state: State, account: Account, order: Order, execution_type: str, holding: Holding, now_ms: int) -> None:
+    """Writes down a transition that is no fill, and tells of it."""
+    if not account.quiet:
+        _write_down(account, order, execution_type, now_ms)
+        state.outbox.order(account, order, execution_type, None, holding, now_ms)
+
+
+def _write_down(account: Account, order: Order, execution_type: str, now_ms: int) -> None:
+    filled = format(order.executed, order.contract.quantity_format)
+    account.transitions.append(Transition(order, order.status, execution_type, filled, now_ms))
+    if order.past is not None:
+        now = order.state()
+        assert now is not None
+        order.past.note(now_ms, now)
+
+
+# --- Matching --------------------------------------------------------------------------------------------------------
+
+
+def _match(state: State, book: Book, taker: Order, now_ms: int) -> None:
+    """Trades an order against the book, best price first, oldest first, at the resting order's price."""
+    while taker.is_open:
+        maker = book.match_for(taker.is_buy, taker.ticks)
+        if maker is None:
+            return
+        if maker.stp_key == taker.stp_key and taker.stp != "NONE" and taker.time_in_force in PREVENTED_TIMES_IN_FORCE:
+            _prevent(state, taker, maker, now_ms)
+        else:
+            _trade(state, book, taker, maker, now_ms)
+
+
+def _prevent(state: State, taker: Order, maker: Order, now_ms: int) -> None:
+    """One person's two orders met: the taker's mode says which of them ends. [O faq/stp-faq]"""
+    if taker.stp in {"EXPIRE_MAKER", "EXPIRE_BOTH"}:
+        end(state, maker, "EXPIRED_IN_MATCH", "EXPIRED", now_ms)
+    if taker.stp in {"EXPIRE_TAKER", "EXPIRE_BOTH"}:
+        end(state, taker, "EXPIRED_IN_MATCH", "EXPIRED", now_ms)
+
+
+def _trade(state: State, book: Book, taker: Order, maker: Order, now_ms: int) -> None:
+    """One fill: both sides, one trade id, one time."""
+    quantity = min(taker.remaining, maker.remaining)
+    index = state.prices.index(book.contract.underlying.name)
+    fee = fee_of(quantity, maker.price, index)
+    book.last_trade_id += 1
+    if maker.remaining == quantity:
+        book.remove(maker)
+    for order in (maker, taker):
+        _fill(state, order, quantity, maker, fee, book.last_trade_id, now_ms)
+    for order in (maker, taker):
+        _trim_reduce_only(state, state.accounts[order.account].holding(order.contract), now_ms)
+    for order in (maker, taker):
+        _protect(state, order, quantity, now_ms)
+
+
+def _protect(state: State, order: Order, quantity: Decimal, now_ms: int) -> None:
+    """Counts a fill of a market maker's protected order, and cancels the others when it was one too many."""
+    account, name = state.accounts[order.account], order.contract.underlying.name
+    rule = account.protections.get(name) if order.mmp else None
+    if rule is None:
+        return
+    delta = state.prices.quote(order.contract).delta * (quantity if order.is_buy else -quantity)
+    if rule.count(quantity, delta, now_ms):
+        cancel_all(state, account, now_ms, underlying=name, protected=True)
+
+
+def _fill(
+    state: State, order: Order, quantity: Decimal, maker: Order, fee: Decimal, trade_id: int, now_ms: int
+) -> None:
+    """One side of a fill: order, position, money, records, events; in that order."""
+    account = state.accounts[order.account]
+    holding = account.holding(order.contract)
+    price = maker.price
+    premium = price * quantity
+    order.executed += quantity
+    order.amount += premium
+    order.fee += fee
+    order.updated_ms = now_ms
+    holding.release(order, quantity)
+    if order.remaining:
+        order.status = "PARTIALLY_FILLED"
+    else:
+        order.status = "FILLED"
+        account.close(order, holding)
+
+    change, cash = (quantity, -premium) if order.is_buy else (-quantity, premium)
+    profit = account.trade(holding, change, price, state.prices, now_ms)
+    account.balance += cash - fee
+    state.fees_collected += fee
+    if account.quiet:
+        return
+
+    quantity_format = order.contract.quantity_format
+    trade = Trade(
+        state.next_fill_id(),
+        trade_id,
+        order,
+        format(quantity, quantity_format),
+        maker.price_text,
+        money(-fee),
+        money(profit),
+        order is maker,
+        now_ms,
+        format(order.executed, quantity_format),
+    )
+    account.trades.append(trade)
+    account.trades_of.setdefault(order.contract.symbol, []).append(trade)
+    _write_bills(state, account, order, cash, fee, now_ms)
+    _write_down(account, order, "TRADE", now_ms)
+    account.note_position(holding, now_ms)
+    state.outbox.fill(account, order, trade, holding, now_ms)
+    _after_fill(state, account, now_ms)
+
+
+def _write_bills(state: State, account: Account, order: Order, cash: Decimal, fee: Decimal, now_ms: int) -> None:
+    """The premium and the fee: a row each by fill, or by order if the switches say so."""
+    rows = (("CONTRACT", cash), ("FEE", -fee))
+    symbol = order.contract.symbol
+    kept = None if state.switches.bill_row_per_fill else account.bills_of_order.setdefault(order.id, {})
+    for kind, amount in rows:
+        if kept is not None and kind in kept:
+            kept[kind].amount += amount
+            continue
+        bill = Bill(state.next_bill_id(), amount, kind, now_ms, symbol)
+        account.bills.append(bill)
+        if kept is not None:
+            kept[kind] = bill
+
+
+def _after_fill(state: State, account: Account, now_ms: int) -> None:
+    """A position begins the ten-second beat, and a market maker's risk is looked at again."""
+    if account.next_beat_ms is None and account.totals(state.prices).positions:
+        account.next_beat_ms = now_ms + POSITION_BEAT_S * 1000
+        state.agenda.put(account.next_beat_ms, "beat", account.name)
+    risk.review(state, account, now_ms)
+
+
+def _trim_reduce_only(state: State, holding: Holding, now_ms: int) -> None:
+    """Cancels reduce-only orders, newest first, until they fit into what is left of the position."""
+    if not holding.reduce_only:
+        return
+    left = abs(holding.quantity)
+    for order in list(holding.reduce_only.values()):
+        reduces = order.is_buy == (holding.quantity < 0)
+        if holding.quantity and reduces and order.remaining <= left:
+            left -= order.remaining
+        else:
+            end(state, order, "CANCELED", "CANCELED", now_ms)

@@ -1,0 +1,122 @@
+"""
+What the exchange tells its customers: events, in order, waiting to be taken.
+
+Which events one cause produces is not documented as a sequence; the order here is what the event pages allow, and
+`switches.fill_events` changes it for fills. Nothing is rendered for the house's own accounts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from listenkey.sandbox.trading import legacy_payloads, payloads
+from listenkey.venue import ACCOUNT_UPDATE, BALANCE_POSITION_UPDATE, GREEK_UPDATE, ORDER_TRADE_UPDATE
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from listenkey.sandbox.switches import Switches
+    from listenkey.sandbox.trading.accounts import Account
+    from listenkey.sandbox.trading.holdings import Holding
+    from listenkey.sandbox.trading.orders import Order
+    from listenkey.sandbox.trading.pricing import Prices
+    from listenkey.sandbox.trading.records import Trade
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """
+    One event of one account.
+
+    Args:
+        payload: The JSON object, without an envelope.
+        at_ms: The exchange's time at which it was made; also its `E`.
+        trade_id: Of the fill that an `ORDER_TRADE_UPDATE` tells of; None on every other event.
+    """
+
+    account: str
+    payload: dict[str, Any]
+    at_ms: int
+    trade_id: int | None
+
+
+class Outbox:
+    """Events made and not yet taken."""
+
+    def __init__(self, switches: Switches, prices: Prices) -> None:
+        self.switches = switches
+        self._prices = prices
+        self._emissions: list[Emission] = []
+
+    def take(self) -> list[Emission]:
+        """All events since the last call, oldest first."""
+        taken, self._emissions = self._emissions, []
+        return taken
+
+    def order(
+        self, account: Account, order: Order, execution_type: str, trade: Trade | None, holding: Holding, now_ms: int
+    ) -> None:
+        """An order changed; `trade` is the fill that changed it, if one did."""
+        if self.switches.generation == "legacy":
+            payload = legacy_payloads.order_trade_update(order, trade, now_ms)
+        else:
+            payload = payloads.order_trade_update(order, execution_type, trade, holding, now_ms)
+        trade_id = None if trade is None else trade.trade_id
+        self._emissions.append(Emission(account.name, payload, now_ms, trade_id))
+
+    def fill(self, account: Account, order: Order, trade: Trade, holding: Holding, now_ms: int) -> None:
+        """A fill, with what it pushes in the order that the switches give."""
+        reason = self.switches.liquidation_reason if order.forced else "ORDER"
+        for name in self.switches.fill_events:
+            if name == ORDER_TRADE_UPDATE:
+                self.order(account, order, "TRADE", trade, holding, now_ms)
+            else:
+                self._account_event(name, account, reason, None, [holding], now_ms)
+
+    def changed(
+        self, account: Account, reason: str, change: Decimal | None, holdings: list[Holding], now_ms: int
+    ) -> None:
+        """A balance, or positions, changed by something else than an order."""
+        self._account_event(BALANCE_POSITION_UPDATE, account, reason, change, holdings, now_ms)
+        self._account_event(ACCOUNT_UPDATE, account, reason, change, holdings, now_ms)
+        if holdings:
+            self._account_event(GREEK_UPDATE, account, reason, change, holdings, now_ms)
+
+    def beat(self, account: Account, now_ms: int) -> None:
+        """What an account with a position is told every ten seconds. [O Event-Account-data]"""
+        self._account_event(ACCOUNT_UPDATE, account, "", None, [], now_ms)
+        self._account_event(GREEK_UPDATE, account, "", None, [], now_ms)
+
+    def risk(
+        self, account: Account, level: str, margin_balance: Decimal, maintenance_margin: Decimal, now_ms: int
+    ) -> None:
+        """A market maker's risk level changed."""
+        payload = payloads.risk_level_change(level, margin_balance, maintenance_margin, now_ms)
+        self._emissions.append(Emission(account.name, payload, now_ms, None))
+
+    def _account_event(
+        self,
+        name: str,
+        account: Account,
+        reason: str,
+        change: Decimal | None,
+        holdings: list[Holding],
+        now_ms: int,
+    ) -> None:
+        totals = account.totals(self._prices)
+        if self.switches.generation == "legacy":
+            # One event said what three say today.
+            if name != ACCOUNT_UPDATE:
+                return
+            payload = legacy_payloads.account_update(account, totals, self._prices, holdings, now_ms)
+        elif name == ACCOUNT_UPDATE:
+            payload = payloads.account_update(account.balance, totals, now_ms)
+        elif name == BALANCE_POSITION_UPDATE:
+            payload = payloads.balance_position_update(reason, account.balance, change, holdings, now_ms)
+        elif name == GREEK_UPDATE:
+            payload = payloads.greek_update(totals, now_ms)
+        else:
+            # A name in `switches.fill_events` that is no event pushes nothing.
+            return
+        self._emissions.append(Emission(account.name, payload, now_ms, None))

@@ -1,0 +1,80 @@
+"""
+What is written down once and never changes: fills, money that moved, exercises, transitions of orders.
+
+Amounts of a fill are kept as the texts that the stream, the REST answers and the ledger all print, so that the three
+can't differ by a digit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from listenkey.sandbox.trading.contracts import Contract
+    from listenkey.sandbox.trading.orders import Order
+
+
+class Trade(NamedTuple):
+    """One side of a fill."""
+
+    id: int
+    """Unique on the exchange, ascending."""
+    trade_id: int
+    """Of the symbol, shared by both sides."""
+    order: Order
+    quantity: str
+    price: str
+    fee: str
+    """Negative = charged. [O trade/Account-Trade-List]"""
+    realized_profit: str
+    maker: bool
+    time_ms: int
+    filled_quantity: str
+    """Of the order, this fill included."""
+
+
+@dataclass(slots=True)
+class Bill:
+    """A row of `GET /eapi/v1/bill`. Its amount grows only when rows are kept by order and not by fill."""
+
+    id: int
+    amount: Decimal
+    type: str
+    """`TRANSFER`, `CONTRACT`, `FEE`, `EXERCISE_PNL` or `EXERCISE_FEE`."""
+    time_ms: int
+    symbol: str | None = None
+
+
+class Exercise(NamedTuple):
+    """A position that ended with its contract."""
+
+    id: int
+    contract: Contract
+    quantity: Decimal
+    """Signed."""
+    amount: Decimal
+    fee: Decimal
+    """Negative = charged."""
+    index_price: Decimal
+    time_ms: int
+
+
+class Transition(NamedTuple):
+    """A change of an order's status, fills included."""
+
+    order: Order
+    status: str
+    execution_type: str
+    filled_quantity: str
+    time_ms: int
+
+
+class Transfer(NamedTuple):
+    """Money put in (positive) or taken out (negative)."""
+
+    amount: Decimal
+    balance: Decimal
+    time_ms: int

@@ -1,0 +1,129 @@
+"""All that the trading world consists of, and nothing of what it does: accounts, books, prices, counters."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+from listenkey.sandbox.trading import rejections
+from listenkey.sandbox.trading.accounts import Account
+from listenkey.sandbox.trading.agenda import Agenda
+from listenkey.sandbox.trading.book import Book
+from listenkey.sandbox.trading.contracts import UNDERLYINGS, Contract, contracts_for, expiries_at
+from listenkey.sandbox.trading.orders import ZERO
+from listenkey.sandbox.trading.outbox import Outbox
+from listenkey.sandbox.trading.pricing import Prices
+from listenkey.sandbox.trading.records import Bill, Transfer
+from listenkey.sandbox.trading.rejections import rejected
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from listenkey.sandbox.switches import Switches
+
+FIRST_ORDER_ID: Final = 4_611_875_134_427_365_377
+"""Beyond 2^53, so that a client that reads ids into a double is found out. [O general-info] prints this very one."""
+
+FIRST_FILL_ID: Final = 4_611_922_413_427_359_795
+FIRST_BILL_ID: Final = 1_125_899_906_842_624_000
+FIRST_USER_ID: Final = 1_000_006_559_949
+
+
+class State:
+    """
+    The trading world at one moment.
+
+    Args:
+        now_ms: Epoch milliseconds.
+        seed: Of prices and of the bots' choices.
+        switches: The exchange's manners.
+    """
+
+    def __init__(self, now_ms: int, seed: int, switches: Switches) -> None:
+        self.now_ms = now_ms
+        self.switches = switches
+        self.rng = random.Random(f"{seed}:bursts")
+        self.underlyings = {each.name: each for each in UNDERLYINGS}
+        self.prices = Prices(UNDERLYINGS, now_ms, seed)
+        self.agenda = Agenda()
+        self.outbox = Outbox(switches, self.prices)
+        self.accounts: dict[str, Account] = {}
+        self.contracts: dict[str, Contract] = {}
+        """All that were ever listed; those that trade have a book."""
+        self.books: dict[str, Book] = {}
+        self.fees_collected = ZERO
+        """What the house has taken: with it, money is neither made nor lost."""
+        self.keep_history = False
+        self._listed: set[int] = set()
+        self._last_order_id = FIRST_ORDER_ID - 1
+        self._last_fill_id = FIRST_FILL_ID - 1
+        self._last_bill_id = FIRST_BILL_ID - 1
+        self.list_contracts()
+
+    def list_contracts(self) -> None:
+        """Lists the expiries that should be alive and are not yet."""
+        for tenor, expiry_ms in enumerate(expiries_at(self.now_ms)):
+            if expiry_ms in self._listed:
+                continue
+            self._listed.add(expiry_ms)
+            self.agenda.put(expiry_ms, "expiry", expiry_ms)
+            for underlying in self.underlyings.values():
+                for contract in contracts_for(underlying, expiry_ms, tenor, self.prices.index(underlying.name)):
+                    self.contracts[contract.symbol] = contract
+                    self.books[contract.symbol] = Book(contract)
+
+    def add_account(
+        self, name: str, deposit: Decimal, *, trade_group_id: int, market_maker: bool, quiet: bool
+    ) -> Account:
+        """Opens an account with money in it. The opening deposit is in its records; no event tells of it."""
+        if name in self.accounts:
+            raise ValueError(f"account {name!r} exists")
+        account = Account(
+            name,
+            deposit,
+            trade_group_id=trade_group_id,
+            market_maker=market_maker,
+            quiet=quiet,
+            user_id=FIRST_USER_ID + len(self.accounts),
+        )
+        self.accounts[name] = account
+        if not quiet and deposit:
+            account.transfers.append(Transfer(deposit, deposit, self.now_ms))
+            account.bills.append(Bill(self.next_bill_id(), deposit, "TRANSFER", self.now_ms))
+        if self.keep_history and not quiet:
+            account.keep_past(self.now_ms)
+        return account
+
+    def account(self, name: str) -> Account:
+        """The account of that name; -5002 when there is none."""
+        account = self.accounts.get(name)
+        if account is None:
+            raise rejected(rejections.NO_ACCESS)
+        return account
+
+    def contract(self, symbol: str) -> Contract:
+        """The contract of that symbol, expired or not; -1121 when there never was one."""
+        contract = self.contracts.get(symbol)
+        if contract is None:
+            raise rejected(rejections.BAD_SYMBOL)
+        return contract
+
+    def book(self, symbol: str) -> Book:
+        """Where a symbol trades; -6049 when it has expired, -1121 when it never was."""
+        book = self.books.get(symbol)
+        if book is None:
+            self.contract(symbol)
+            raise rejected(rejections.NOT_TRADING)
+        return book
+
+    def next_order_id(self) -> int:
+        self._last_order_id += 1
+        return self._last_order_id
+
+    def next_fill_id(self) -> int:
+        self._last_fill_id += 1
+        return self._last_fill_id
+
+    def next_bill_id(self) -> int:
+        self._last_bill_id += 1
+        return self._last_bill_id

@@ -1,0 +1,142 @@
+"""What every journal does, whatever keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from listenkey.core.gap import Resumed
+from listenkey.errors import Refused
+from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+from listenkey.journal.base import Journal
+from listenkey.journal.memory import MemoryJournal
+from listenkey.journal.sqlite import ENTRY_OVERHEAD_BYTES, SqliteJournal
+from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, greeks, read
+
+Kind = str
+
+
+def make(kind: Kind, folder: Path, bytes_max: int) -> Journal:
+    if kind == "memory":
+        return MemoryJournal(ACCOUNT, read, Wall(), bytes_max)
+    return SqliteJournal(folder / "a.db", ACCOUNT, Wall(), queue_bytes_max=bytes_max)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def journal(kind: str, tmp_path: Path) -> AsyncIterator[Journal]:
+    made = make(kind, tmp_path, 64 << 20)
+    assert await made.open() == Resumed()
+    yield made
+    await made.aclose()
+
+
+def append(to: Journal, *raws: bytes) -> None:
+    for raw in raws:
+        to.append_event(read(raw), raw, AT_MS)
+
+
+async def take(of: Journal, count: int) -> list[Item]:
+    items: list[Item] = []
+    async with asyncio.timeout(20):
+        while len(items) < count:
+            items.append(await of.next())
+            items.extend(of.take_ready(count - len(items)))
+    return items
+
+
+async def test_items_come_back_in_order_numbered_without_holes(journal: Journal) -> None:
+    append(journal, *(fill(number) for number in range(1, 2001)))
+    journal.append_told([GapOpened(0, "", 5, "lost"), GapClosed(0, "", 5, 6, 0, ("all",)), Live(0, "", 7)])
+    append(journal, greeks(1))
+    items = await take(journal, 2004)
+    assert [item.seq for item in items] == list(range(1, 2005))
+    assert {item.account for item in items} == {ACCOUNT}
+    assert items[0] == Update(1, ACCOUNT, read(fill(1)), AT_MS, fill(1))
+    assert items[2000:2003] == [
+        GapOpened(2001, ACCOUNT, 5, "lost"),
+        GapClosed(2002, ACCOUNT, 5, 6, 0, ("all",)),
+        Live(2003, ACCOUNT, 7),
+    ]
+    assert (journal.backlog, journal.dropped, journal.duplicates, journal.problem) == (0, 0, 0, None)
+
+
+async def test_where_it_was_seen_and_that_it_is_late_come_back(journal: Journal) -> None:
+    journal.append_event(read(fill(1)), b'{"id":1}', AT_MS, "rest", late=True)
+    (item,) = await take(journal, 1)
+    assert item == Update(1, ACCOUNT, read(fill(1)), AT_MS, b'{"id":1}', "rest", late=True)
+
+
+async def test_snapshots_that_are_alike_are_all_kept(journal: Journal) -> None:
+    append(journal, greeks(1), greeks(1))
+    assert len(await take(journal, 2)) == 2
+
+
+async def test_a_reader_that_waits_is_woken(journal: Journal) -> None:
+    waiting = asyncio.ensure_future(journal.next())
+    await asyncio.sleep(0)
+    append(journal, fill(1))
+    assert (await asyncio.wait_for(waiting, 5)).seq == 1
+
+
+async def test_a_reader_that_gives_up_waiting_loses_nothing(journal: Journal) -> None:
+    waiting = asyncio.ensure_future(journal.next())
+    await asyncio.sleep(0)
+    append(journal, fill(1))
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert [item.seq for item in await take(journal, 1)] == [1]
+
+
+async def test_after_the_end_comes_what_is_there_and_then_the_end(journal: Journal) -> None:
+    append(journal, *(fill(number) for number in range(1, 100)))
+    journal.end(None)
+    assert len(await take(journal, 99)) == 99
+    for _ in range(2):
+        with pytest.raises(StopAsyncIteration):
+            await journal.next()
+
+
+async def test_after_the_end_comes_what_is_there_and_then_the_error(journal: Journal) -> None:
+    append(journal, fill(1))
+    journal.end(Refused(401, -2015))
+    assert len(await take(journal, 1)) == 1
+    with pytest.raises(Refused):
+        await journal.next()
+
+
+async def test_a_reader_that_waits_is_told_the_end(journal: Journal) -> None:
+    waiting = asyncio.ensure_future(journal.next())
+    await asyncio.sleep(0)
+    journal.end(Refused(401, -2015))
+    with pytest.raises(Refused):
+        await asyncio.wait_for(waiting, 5)
+
+
+async def test_what_finds_no_room_is_told_as_a_gap_in_its_place(kind: str, tmp_path: Path) -> None:
+    journal = make(kind, tmp_path, 20 * (len(fill(1)) + ENTRY_OVERHEAD_BYTES))
+    await journal.open()
+    count = 5000
+    append(journal, *(fill(number) for number in range(1, count + 1)))
+    # Nothing was read and the loop has not run, so no journal can have made room.
+    assert 0 < journal.dropped < count
+    journal.end(None)
+    items = await take(journal, journal.backlog)
+    with pytest.raises(StopAsyncIteration):
+        await journal.next()
+    kept = [item.event.trade_id for item in items if isinstance(item, Update)]  # type: ignore[union-attr]
+    (opened,) = [item for item in items if isinstance(item, GapOpened)]
+    (closed,) = [item for item in items if isinstance(item, GapClosed)]
+    assert kept == list(range(1, count - journal.dropped + 1))
+    assert opened.from_ms == AT_MS
+    assert closed.unrecoverable[0].startswith(f"{journal.dropped} events")
+    assert [item.seq for item in items] == list(range(1, len(items) + 1))
+    await journal.aclose()

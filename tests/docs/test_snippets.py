@@ -1,0 +1,227 @@
+"""
+What the pages show works: Python compiles and imports what exists, what is marked runs, commands are understood.
+
+A mark is an HTML comment above a block:
+
+    run                        runs to its end and exits with 0
+    run until: PATTERN         prints a line with this pattern, and is then stopped
+    file: NAME                 is put beside what is run with pytest on the same page
+    run with pytest: NAME      is a test file whose tests pass
+    reads a journal: NAME      see test_journal_page.py
+
+The code is run as it stands, with a sandbox in the place of production; nothing in the text is changed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from listenkey.cli import command
+from listenkey.testing import LocalSandbox
+from tests.docs.pages import ROOT, Block, blocks, blocks_in, commands_in, inline_commands, pages
+
+PYTHON = blocks("python")
+SHELLS = ("sh", "bash", "console", "shell")
+WITHIN_S = 30
+
+INSTEAD_OF_PRODUCTION = """
+import os
+from listenkey import AsyncUserDataStreamsApi, UserDataStreamsApi, venue
+here = venue.Venue(os.environ["LISTENKEY_REST_URL"], os.environ["LISTENKEY_WS_URL"], "production")
+venue.VENUES["production"] = here
+for api in (AsyncUserDataStreamsApi, UserDataStreamsApi):
+    assert api.__init__.__defaults__ == (venue.PRODUCTION.rest_url,)
+    api.__init__.__defaults__ = (here.rest_url,)
+"""
+
+
+PYTEST_INI = """
+[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+filterwarnings = error
+"""
+
+
+def of_kind(kind: str) -> list[Block]:
+    return [block for block in PYTHON if block.mark.partition(":")[0] == kind]
+
+
+def argument(block: Block) -> str:
+    return block.mark.partition(":")[2].strip()
+
+
+def missing_names(block: Block) -> Iterator[str]:
+    """What a block imports from listenkey that isn't there."""
+    tree = ast.parse(block.text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "listenkey":
+            module = importlib.import_module(node.module or "")
+            for name in node.names:
+                if not hasattr(module, name.name):
+                    yield f"{node.module}.{name.name}"
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.place)
+def test_python_compiles_and_imports_what_exists(block: Block) -> None:
+    compile(block.text, block.place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert list(missing_names(block)) == []
+
+
+def test_every_mark_is_known() -> None:
+    kinds = {"", "run", "run until", "file", "run with pytest", "reads a journal"}
+    assert [block.place for block in PYTHON if block.mark.partition(":")[0] not in kinds] == []
+    assert of_kind("run")
+    assert of_kind("run until")
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    """A process whose production is a sandbox where bots trade."""
+    with LocalSandbox(market=True) as sandbox:
+        addresses = {"LISTENKEY_REST_URL": sandbox.rest_url, "LISTENKEY_WS_URL": sandbox.ws_url}
+        keys = {"BINANCE_API_KEY": sandbox.api_key, "BINANCE_API_SECRET": sandbox.api_secret}
+        yield os.environ | addresses | keys | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT / "src")}
+
+
+@pytest.mark.parametrize("block", of_kind("run"), ids=lambda block: block.place)
+def test_it_runs(block: Block, environment: dict[str, str], tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", script(block, tmp_path)],
+        env=environment,
+        cwd=tmp_path,
+        timeout=WITHIN_S,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("block", of_kind("run until"), ids=lambda block: block.place)
+def test_it_runs_until_it_prints(block: Block, environment: dict[str, str], tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", script(block, tmp_path)],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        watchdog = threading.Timer(WITHIN_S, process.kill)
+        watchdog.start()
+        printed = []
+        try:
+            for line in process.stdout:
+                printed.append(line)
+                if re.search(argument(block), line):
+                    break
+            else:
+                pytest.fail("it never printed what was to come:\n" + "".join(printed))
+        finally:
+            watchdog.cancel()
+            process.kill()
+    assert "Traceback" not in "".join(printed)
+
+
+def script(block: Block, folder: Path) -> str:
+    path = folder / "snippet.py"
+    path.write_text(INSTEAD_OF_PRODUCTION + block.text, "utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in of_kind("run with pytest")}))
+def test_its_tests_pass(page: str, tmp_path: Path) -> None:
+    shown = [block for block in [*of_kind("file"), *of_kind("run with pytest")] if block.page == page]
+    for block in shown:
+        (tmp_path / argument(block)).write_text(block.text, "utf-8")
+    (tmp_path / "pytest.ini").write_text(PYTEST_INI, "utf-8")
+    tests = sum(block.text.count("def test_") for block in shown)
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT / 'src'}"},
+        timeout=2 * WITHIN_S,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert f"{tests} passed" in ended.stdout
+
+
+def misunderstood(arguments: list[str], *, named_only: bool = False) -> str:
+    """
+    Why the command would not take these arguments, or nothing. Nothing is carried out.
+
+    `named_only`: a sentence that names a command need not give its arguments.
+    """
+    found: click.Command = command
+    context: click.Context | None = None
+    name = "listenkey"
+    try:
+        while isinstance(found, click.Group):
+            context = found.make_context(name, list(arguments), parent=context)
+            if not (rest := [*context._protected_args, *context.args]):
+                return ""
+            typed, inner, arguments = found.resolve_command(context, rest)
+            assert inner is not None
+            name, found = typed or "", inner
+        found.make_context(name, list(arguments), parent=context)
+    except click.MissingParameter as error:
+        return "" if named_only else error.format_message()
+    except click.exceptions.Exit as ended:
+        return "" if ended.exit_code == 0 else f"exit {ended.exit_code}"
+    except click.ClickException as error:
+        return error.format_message()
+    return ""
+
+
+def test_every_command_line_is_understood() -> None:
+    shown = [
+        (block.place, words, misunderstood(words))
+        for page, text in pages().items()
+        for block in blocks_in(page, text)
+        if block.language in SHELLS
+        for words in commands_in(block.text)
+    ]
+    named = [
+        (page, words, misunderstood(words, named_only=True))
+        for page, text in pages().items()
+        for code in inline_commands(text)
+        for words in commands_in(code)
+    ]
+    assert shown
+    assert named
+    assert [f"{place}: listenkey {' '.join(words)}: {why}" for place, words, why in shown + named if why] == []
+
+
+def test_a_wrong_command_line_is_found() -> None:
+    shell = """
+        X=1 .venv/bin/listenkey tail --jsn | jq .  # listenkey no
+        pip install listenkey && listenkey key begin > x
+        listenkey completion
+        listenkey demo --seconds 5
+    """
+    commands = list(commands_in(shell))
+    assert [bool(misunderstood(words)) for words in commands] == [True, True, True, False]
+    assert [bool(misunderstood(words, named_only=True)) for words in commands] == [True, True, False, False]
+
+
+def test_a_wrong_import_is_found() -> None:
+    page = "<!-- run -->\n```python\nfrom listenkey import UserStream, UserSteam\n```\n"
+    (block,) = blocks_in("page", page)
+    assert block.mark == "run"
+    assert list(missing_names(block)) == ["listenkey.UserSteam"]

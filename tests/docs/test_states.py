@@ -1,0 +1,19 @@
+"""The picture of a stream's life is drawn from the table, and is the one on the page."""
+
+from __future__ import annotations
+
+from docs.make_states import BEGIN, END, PAGE, explore, is_ignored, render
+from listenkey.core.lifecycle import TRANSITIONS
+from listenkey.core.states import State
+
+
+def test_the_page_shows_the_table_as_it_is() -> None:
+    text = PAGE.read_text("utf-8")
+    shown = text[text.index(BEGIN) : text.index(END) + len(END)]
+    assert shown == render(), "run: python docs/make_states.py"
+
+
+def test_every_pair_that_does_something_was_played() -> None:
+    played = explore()
+    unplayed = [pair for pair in TRANSITIONS if not is_ignored(*pair) and pair not in played]
+    assert [pair for pair in unplayed if pair[0] is not State.NEW] == []

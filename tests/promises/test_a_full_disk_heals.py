@@ -1,0 +1,65 @@
+"""A real disk without room: the journal waits and tells, and is whole again when there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from listenkey.items import GapClosed, GapOpened, Update
+from listenkey.journal.verify import verify
+from tests.unit.journal.making import append, fill, journal
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A tmpfs of one mebibyte."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("2026-11-22: mounting a small disk needs root")
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], capture_output=True, check=False
+    )
+    if mount.returncode:
+        pytest.skip("2026-11-22: this machine lets not even root mount a disk")
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+async def test_it_waits_tells_and_goes_on(small_disk: Path) -> None:
+    path, filler = small_disk / "a.db", small_disk / "filler"
+    made = journal(path, queue_bytes_max=400_000)
+    await made.open()
+    append(made, fill(1))
+    assert (await made.next()).seq == 1
+    with contextlib.suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+    number = 1
+    async with asyncio.timeout(20):
+        while made.dropped < 100:
+            append(made, *(fill(number := number + 1) for _ in range(20)))
+            await asyncio.sleep(0.001)
+    assert "disk is full" in str(made.problem)
+    filler.unlink()
+    items = [await asyncio.wait_for(made.next(), 10)]
+    async with asyncio.timeout(20):
+        while not isinstance(items[-1], GapClosed):
+            items.append(await made.next())
+    assert made.problem is None
+    append(made, fill(number + 1))
+    items.append(await made.next())
+    kept = [item.event.trade_id for item in items if isinstance(item, Update)]  # type: ignore[union-attr]
+    lost = made.dropped
+    assert kept == [*range(2, number - lost + 1), number + 1]
+    assert sum(isinstance(item, GapOpened) for item in items) == 1
+    assert [item.seq for item in items] == list(range(2, len(items) + 2))
+    await made.aclose()
+    assert verify(path).whole

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from listenkey.sandbox.switches import Switches
+from listenkey.sandbox.trading.contracts import expiries_at
+from listenkey.sandbox.trading.rejections import Rejected
+from listenkey.sandbox.trading.state import State
+from tests.sandbox.trading.trading_kit import NOW_MS
+
+
+def test_a_world_begins_with_three_expiries_and_each_has_its_hour_in_the_agenda() -> None:
+    state = State(NOW_MS, 1, Switches())
+    assert len(state.books) == len(state.contracts) == 60
+    assert {book.contract.expiry_ms for book in state.books.values()} == set(expiries_at(NOW_MS))
+    assert state.agenda.due_ms() == expiries_at(NOW_MS)[0]
+    before = dict(state.books)
+    state.list_contracts()
+    assert state.books == before
+
+
+def test_a_name_is_given_once_and_unknown_ones_have_their_codes() -> None:
+    state = State(NOW_MS, 1, Switches())
+    state.add_account("alice", Decimal(1), trade_group_id=-1, market_maker=False, quiet=False)
+    with pytest.raises(ValueError, match="exists"):
+        state.add_account("alice", Decimal(1), trade_group_id=-1, market_maker=False, quiet=False)
+    for ask, code in ((state.account, -5002), (state.contract, -1121), (state.book, -1121)):
+        with pytest.raises(Rejected) as caught:
+            ask("nobody")
+        assert caught.value.code == code
+
+
+def test_ids_ascend_and_no_two_kinds_share_one() -> None:
+    state = State(NOW_MS, 1, Switches())
+    for draw in (state.next_order_id, state.next_fill_id, state.next_bill_id):
+        first = draw()
+        assert [draw(), draw()] == [first + 1, first + 2]
+    assert state.next_fill_id() - state.next_order_id() > 10**9

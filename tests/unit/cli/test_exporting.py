@@ -1,0 +1,97 @@
+"""Tables as other programs read them."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from listenkey.cli import exporting
+from listenkey.errors import JournalError, UsageError
+from listenkey.items import GapOpened
+from tests.unit.journal.making import AT_MS, append, fill, greeks, journal, take
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    async def make() -> None:
+        made = journal(tmp_path / "a.db")
+        await made.open()
+        append(made, *(fill(number) for number in range(1, 31)), greeks(1))
+        made.append_told([GapOpened(0, "", AT_MS, "=lost")])
+        await take(made, 32)
+        await made.aclose()
+
+    asyncio.run(make())
+    return tmp_path / "a.db"
+
+
+def as_csv(path: Path, table: str) -> list[dict[str, str]]:
+    out = io.BytesIO()
+    count = exporting.to_csv(path, table, out)
+    rows = list(csv.DictReader(io.StringIO(out.getvalue().decode())))
+    assert len(rows) == count
+    return rows
+
+
+def test_csv_has_every_row_and_the_venues_own_amounts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "BATCH_ROWS", 7)
+    fills = as_csv(path, "fills")
+    assert [row["trade_id"] for row in fills] == [str(number) for number in range(1, 31)]
+    assert fills[0]["commission"] == "-0.07320000"
+    assert len(as_csv(path, "items")) == 32
+
+
+def test_what_a_spreadsheet_would_run_is_a_text(path: Path) -> None:
+    assert as_csv(path, "fills")[0]["client_order_id"] == "'=1+1"
+    assert as_csv(path, "gaps")[0]["why"] == "'=lost"
+    for text in ("=1", "+x", "-2+3", "@a", "\tx", "\r=1"):
+        assert exporting.cell(text) == "'" + text
+    for value in ("-0.5", "+1", "plain", "", 5, None):
+        assert exporting.cell(value) == value
+    assert exporting.cell(b"\x01\xff") == "01ff"
+
+
+@pytest.mark.parametrize("table", ["items", "fills", "orders", "gaps"])
+def test_parquet_and_arrow_hold_the_same(table: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    from pyarrow import ipc
+
+    monkeypatch.setattr(exporting, "BATCH_ROWS", 7)
+    counts = [exporting.to_file(path, table, kind, path.with_name(f"t.{kind}")) for kind in ("parquet", "arrow")]
+    one = parquet.read_table(path.with_name("t.parquet"))
+    other = ipc.open_file(str(path.with_name("t.arrow"))).read_all()
+    assert one.equals(other)
+    assert counts == [one.num_rows] * 2 == [len(as_csv(path, table))] * 2
+    if table == "fills":
+        assert one.column("order_id").to_pylist()[0] == 4611875134427365378
+        assert one.column("commission").to_pylist()[0] == "-0.07320000"
+
+
+def test_without_the_package_it_says_how_to_get_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for kind in ("parquet", "arrow"):
+        with pytest.raises(UsageError, match=r"pip install 'listenkey\[parquet\]'"):
+            exporting.to_file(path, "fills", kind, path.with_name("t"))
+    assert list(path.parent.glob("t*")) == []
+
+
+def test_a_file_is_its_owners_alone_and_replaced_when_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = path.with_name("fills.csv")
+    out.write_text("old")
+    broken: Callable[..., int] = lambda *_: 1 // 0  # noqa: E731
+    with monkeypatch.context() as patched:
+        patched.setattr(exporting, "WRITERS", {"csv": broken})
+        with pytest.raises(ZeroDivisionError):
+            exporting.to_file(path, "fills", "csv", out)
+    assert out.read_text() == "old"
+    exporting.to_file(path, "fills", "csv", out)
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert sorted(one.name for one in path.parent.iterdir() if "csv" in one.name) == ["fills.csv"]
+    with pytest.raises(JournalError, match="can't be written"):
+        exporting.to_file(path, "fills", "csv", path.with_name("no") / "x.csv")

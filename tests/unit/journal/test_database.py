@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from listenkey.errors import Corrupt, Full, JournalError, UsageError
+from listenkey.journal.database import as_ours, create, open_reader, open_writer, told_as_ours
+from tests.unit.journal.making import broken, fill, written
+
+
+def test_a_new_file_is_its_owners_alone_and_so_is_what_sqlite_adds(tmp_path: Path) -> None:
+    path = tmp_path / "a b?#%.db"
+    before = os.umask(0)
+    try:
+        create(path)
+        create(path)
+        connection = open_writer(path)
+        connection.execute("CREATE TABLE x(y)")
+    finally:
+        os.umask(before)
+    assert {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {
+        path.name + end: 0o600 for end in ("", "-wal", "-shm")
+    }
+    connection.close()
+
+
+def test_the_writer_waits_for_the_disk_at_each_commit(tmp_path: Path) -> None:
+    create(tmp_path / "a.db")
+    connection = open_writer(tmp_path / "a.db")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    connection.close()
+
+
+def test_a_writer_makes_no_empty_journal(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        open_writer(tmp_path / "a.db")
+    assert not (tmp_path / "a.db").exists()
+
+
+def test_a_database_of_somebody_else_is_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    theirs = sqlite3.connect(path)
+    theirs.execute("CREATE TABLE x(y)")
+    theirs.close()
+    before = path.read_bytes()
+    for opening in (open_writer, open_reader):
+        with pytest.raises(UsageError, match="not one of listenkey's"):
+            opening(path)
+    assert path.read_bytes() == before
+
+
+async def test_a_journal_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    await written(tmp_path / "a.db", [fill(1)])
+    ours = sqlite3.connect(tmp_path / "a.db")
+    ours.execute("PRAGMA user_version=99")
+    ours.close()
+    with pytest.raises(UsageError, match="newer release"):
+        open_reader(tmp_path / "a.db")
+
+
+async def test_a_reader_cant_write(tmp_path: Path) -> None:
+    await written(tmp_path / "a.db", [fill(1)])
+    reader = open_reader(tmp_path / "a.db")
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader.execute("DELETE FROM items")
+    reader.close()
+
+
+async def test_a_reader_opens_where_it_cant_make_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await written(tmp_path / "a.db", [fill(1)])
+    real, asked = sqlite3.connect, []
+
+    def connect(name: str, **options: object) -> sqlite3.Connection:
+        asked.append(name.partition("?")[2])
+        if "immutable" not in name:
+            raise broken("SQLITE_CANTOPEN")
+        return real(name, **options)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    reader = open_reader(tmp_path / "a.db")
+    assert asked == ["mode=ro", "mode=ro&immutable=1"]
+    reader.close()
+    (tmp_path / "a.db-wal").touch()
+    with pytest.raises(JournalError):
+        open_reader(tmp_path / "a.db")
+
+
+def test_a_reader_needs_a_journal(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no journal at"):
+        open_reader(tmp_path / "a.db")
+    (tmp_path / "text").write_text("no database, and longer than a header would be " * 10)
+    with pytest.raises(Corrupt):
+        open_reader(tmp_path / "text")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("SQLITE_FULL", Full),
+        ("SQLITE_IOERR_SHMSIZE", Full),
+        ("SQLITE_CORRUPT_INDEX", Corrupt),
+        ("SQLITE_NOTADB", Corrupt),
+        ("SQLITE_IOERR_FSYNC", JournalError),
+        ("SQLITE_BUSY", JournalError),
+    ],
+)
+def test_errors_are_told_by_what_to_do(name: str, kind: type[JournalError], tmp_path: Path) -> None:
+    assert type(as_ours(broken(name), tmp_path)) is kind
+    with pytest.raises(kind), told_as_ours(tmp_path):
+        raise broken(name)

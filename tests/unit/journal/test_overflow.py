@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from listenkey.items import GapClosed, GapOpened
+from listenkey.journal.overflow import Overflow
+
+
+def test_while_there_is_room_nothing_is_told() -> None:
+    overflow = Overflow(100, "full", "lost")
+    assert overflow.admit(100, 1) == (True, [])
+    assert overflow.close(2) == []
+    assert overflow.dropped == 0
+
+
+def test_the_gap_ends_at_half_the_limit_and_says_how_many() -> None:
+    overflow = Overflow(100, "full", "lost")
+    assert overflow.admit(101, 5) == (False, [GapOpened(0, "", 5, "full")])
+    assert overflow.admit(51, 6) == (False, [])
+    assert overflow.settle(51, 7) == []
+    assert overflow.admit(50, 8) == (True, [GapClosed(0, "", 5, 8, 0, ("2 events lost",))])
+    assert overflow.dropped == 2
+
+
+def test_each_gap_counts_its_own_and_never_ends_before_it_began() -> None:
+    overflow = Overflow(100, "full", "lost")
+    overflow.admit(101, 5)
+    assert overflow.settle(0, 4) == [GapClosed(0, "", 5, 5, 0, ("1 events lost",))]
+    overflow.admit(101, 9)
+    assert overflow.close(10) == [GapClosed(0, "", 9, 10, 0, ("1 events lost",))]
+    assert overflow.dropped == 2

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from listenkey.errors import Corrupt
+from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+from listenkey.journal.chain import BEGINNING, seal
+from listenkey.journal.rows import fill_key, item_of, told_values, update_values
+from listenkey.journal.schema import COLUMNS
+from listenkey.wire.frames import Received, read
+from tests.unit.journal.making import ACCOUNT, AT_MS, ORDER_ID, SYMBOL, fill, greeks, resting
+from tests.unit.journal.making import read as event_of
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+INDEX = json.loads((FIXTURES / "index.json").read_text())
+
+
+def events() -> list[Received]:
+    found = (read(path.read_bytes()) for path in sorted(FIXTURES.glob("*.json")))
+    return [one for one in found if isinstance(one, Received)]
+
+
+def round_trip(item: Update) -> Item:
+    values = update_values(
+        item.seq, item.account, item.event, item.raw, item.received_ms, item.provenance, late=item.late
+    )
+    return item_of(seal(values, BEGINNING))
+
+
+def test_every_event_of_the_fixtures_comes_back_equal() -> None:
+    assert len(events()) >= 10
+    for received in events():
+        item = Update(1, ACCOUNT, received.event, AT_MS, received.raw)
+        assert round_trip(item) == item
+
+
+def test_what_came_over_rest_comes_back_from_its_words() -> None:
+    item = Update(3, ACCOUNT, event_of(fill(7)), AT_MS, b'{"id":1}', "rest", late=True)
+    assert round_trip(item) == item
+
+
+def test_the_columns_are_those_of_the_table() -> None:
+    values = update_values(9, ACCOUNT, event_of(fill(7)), fill(7), AT_MS, skipped=2)
+    row = dict(zip(COLUMNS, seal(values, BEGINNING), strict=True))
+    assert (row["seq"], row["symbol"], row["trade_id"], row["order_id"]) == (9, SYMBOL, 7, ORDER_ID + 7)
+    assert json.loads(row["event"])["last_price"] == "3660.000"
+    assert row["skipped"] == 2
+
+
+def test_only_a_fill_has_a_trade_id() -> None:
+    assert fill_key(event_of(fill(7))) == (SYMBOL, 7, ORDER_ID + 7)
+    for raw in (resting(1), greeks(1)):
+        assert fill_key(event_of(raw)) is None
+        assert update_values(1, ACCOUNT, event_of(raw), raw, AT_MS)[COLUMNS.index("trade_id")] is None
+
+
+@pytest.mark.parametrize(
+    "item",
+    [Live(1, ACCOUNT, 5), GapOpened(2, ACCOUNT, 5, 'a "why"'), GapClosed(3, ACCOUNT, 5, 9, 2, ("one", "two"))],
+)
+def test_what_the_lifecycle_tells_comes_back_equal(item: Live | GapOpened | GapClosed) -> None:
+    assert item_of(seal(told_values(item, AT_MS), BEGINNING)) == item
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kind": "x"}, {"raw": None}, {"event": "[", "provenance": "rest"}, {"kind": "gap_closed", "unrecoverable": 5}],
+)
+def test_columns_that_make_no_item_are_told_as_damage(change: dict[str, object]) -> None:
+    row = dict(zip(COLUMNS, seal(update_values(4, ACCOUNT, event_of(fill(7)), fill(7), AT_MS), BEGINNING), strict=True))
+    with pytest.raises(Corrupt, match="item 4"):
+        item_of(tuple((row | change).values()))
+
+
+def test_words_that_make_no_event_are_told_as_damage() -> None:
+    row = dict(zip(COLUMNS, seal(update_values(4, ACCOUNT, event_of(fill(7)), fill(7), AT_MS), BEGINNING), strict=True))
+    with pytest.raises(Corrupt, match="item 4"):
+        item_of(tuple((row | {"raw": "{}", "event": "{}", "provenance": "rest"}).values()))
+
+
+def test_an_event_whose_raw_cant_be_read_comes_from_its_words() -> None:
+    row = dict(zip(COLUMNS, seal(update_values(4, ACCOUNT, event_of(fill(7)), fill(7), AT_MS), BEGINNING), strict=True))
+    item = item_of(tuple((row | {"raw": "{"}).values()))
+    assert isinstance(item, Update)
+    assert item.event == event_of(fill(7))

@@ -1,0 +1,58 @@
+"""The views as people ask them; docs/journal.md explains the same columns."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.journal import schema
+from listenkey.journal.database import open_reader
+from tests.unit.journal.making import AT_MS, ORDER_ID, SYMBOL, append, fill, journal, read, resting, take
+
+LEGACY = (
+    b'{"e":"ORDER_TRADE_UPDATE","E":1657613775883,"o":[{"T":1657613342918,"t":1657613342918,"s":"BTC-220930-18000-C",'
+    b'"c":"","oid":"4611869636869226548","p":"1993","q":"1","stp":0,"r":false,"po":true,"S":"PARTIALLY_FILLED",'
+    b'"e":"0.1","ec":"199.3","f":"2","tif":"GTC","oty":"LIMIT","fi":[{"t":"20","p":"1993","q":"0.1",'
+    b'"T":1657613774336,"m":"TAKER","f":"0.0002"}]}]}'
+)
+
+
+@pytest.fixture
+async def connection(tmp_path: Path) -> sqlite3.Connection:
+    made = journal(tmp_path / "a.db")
+    await made.open()
+    append(made, resting(1), resting(2), fill(1), LEGACY)
+    made.append_told([GapOpened(0, "", AT_MS, "lost"), GapClosed(0, "", AT_MS, AT_MS + 5, 1, ("all",))])
+    made.append_told([Live(0, "", AT_MS), GapOpened(0, "", AT_MS + 9, "again")])
+    await take(made, 8)
+    await made.aclose()
+    return open_reader(tmp_path / "a.db")
+
+
+async def test_the_views_show_what_happened(connection: sqlite3.Connection) -> None:
+    fills = "SELECT seq, symbol, trade_id, order_id, side, last_quantity, last_price, commission, maker FROM fills"
+    assert connection.execute(fills).fetchall() == [
+        (3, SYMBOL, 1, ORDER_ID + 1, "BUY", "0.1000", "3660.000", "-0.07320000", 1)
+    ]
+    orders = "SELECT seq, order_id, status FROM orders ORDER BY order_id"
+    assert connection.execute(orders).fetchall() == [(3, ORDER_ID + 1, "FILLED"), (2, ORDER_ID + 2, "NEW")]
+    gaps = "SELECT opened_seq, closed_seq, from_ms, to_ms, why, recovered, unrecoverable FROM gaps"
+    assert connection.execute(gaps).fetchall() == [
+        (5, 6, AT_MS, AT_MS + 5, "lost", 1, '["all"]'),
+        (8, None, AT_MS + 9, None, "again", None, None),
+    ]
+    legacy = "SELECT seq, symbol, trade_id, order_id, quantity, price FROM legacy_fills"
+    assert connection.execute(legacy).fetchall() == [(4, "BTC-220930-18000-C", 20, 4611869636869226548, "0.1", "1993")]
+    connection.close()
+
+
+def test_the_table_has_the_columns_that_are_written() -> None:
+    made = sqlite3.connect(":memory:")
+    for statement in schema.SQL.values():
+        made.execute(statement)
+    assert tuple(column[1] for column in made.execute("PRAGMA table_info(items)")) == schema.COLUMNS
+    assert read(LEGACY).generation == "legacy"
+    made.close()

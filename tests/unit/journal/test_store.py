@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from listenkey.core.gap import NOT_RUNNING, Resumed
+from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
+from listenkey.items import GapClosed, GapOpened
+from listenkey.journal.chain import seal
+from listenkey.journal.lock import lock_path, reached_line
+from listenkey.journal.reader import JournalReader
+from listenkey.journal.rows import told_values
+from listenkey.journal.store import GROUP_ROWS_MAX, Group, Store
+from tests.unit.journal.making import ACCOUNT, AT_MS, ORDER_ID, SYMBOL, fill, greeks, group, rows
+
+
+def key(number: int) -> tuple[str, int, int]:
+    return SYMBOL, number, ORDER_ID + number
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    made = Store(path, ACCOUNT)
+    assert made.open() == Resumed()
+    yield made
+    made.close()
+
+
+def seqs(path: Path) -> list[int]:
+    reader = JournalReader(path)
+    try:
+        return [item.seq for item in reader.read(0, 10_000)]
+    finally:
+        reader.close()
+
+
+def change(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    assert connection.execute(statement).rowcount > 0
+    connection.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 64, 65, GROUP_ROWS_MAX])
+def test_groups_of_any_size_are_there_for_others_when_write_returns(count: int, store: Store, path: Path) -> None:
+    store.write(group(*rows([greeks(number) for number in range(count)], store)))
+    assert store.last_seq == count
+    assert seqs(path) == list(range(1, count + 1))
+
+
+def test_what_was_written_is_where_the_next_goes_on(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1), fill(2)], store), covered_ms=AT_MS - 5, cursors={"book": 2}))
+    chain = store.chain
+    store.close()
+    again = Store(path, ACCOUNT)
+    left = again.open()
+    assert left == Resumed(AT_MS - 5)
+    assert [one[:3] for one in left.fills] == [key(2), key(1)], "the newest first, for what asks REST"
+    assert (again.last_seq, again.chain, again.skip, again.cursor("book"), again.cursor("x")) == (2, chain, 0, 2, None)
+    assert again.known_fills({key(2), key(3), ("x", 2, ORDER_ID + 2), (SYMBOL, 2, 1)}) == {key(2)}
+    again.close()
+
+
+def test_a_fill_is_not_written_twice_and_the_store_goes_on(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    for more in ({}, {"covered_ms": 5}):
+        with pytest.raises(sqlite3.IntegrityError):
+            store.write(group(*rows([fill(2), fill(1)], store), **more))
+    store.write(group(*rows([fill(2)], store)))
+    assert seqs(path) == [1, 2]
+
+
+def test_gaps_that_were_not_closed_are_left_to_the_next(store: Store, path: Path) -> None:
+    told: list[GapOpened | GapClosed] = [GapOpened(1, ACCOUNT, 5, "a"), GapOpened(2, ACCOUNT, 3, "b")]
+    told += [GapClosed(3, ACCOUNT, 5, 6, 0), GapOpened(4, ACCOUNT, 9, "c")]  # a gap within a gap has closed
+    chain, made = store.chain, []
+    for item in told:
+        made.append(seal(told_values(item, AT_MS), chain))
+        chain = made[-1][-1]
+    store.write(group(*made, covered_ms=4))
+    store.close()
+    assert Store(path, ACCOUNT).open() == Resumed(4, 3)
+
+
+def test_a_gap_that_was_told_from_earlier_is_closed_as_one(store: Store, path: Path) -> None:
+    told: list[GapOpened | GapClosed] = [GapOpened(1, ACCOUNT, 9, "a"), GapOpened(2, ACCOUNT, 3, "earlier")]
+    told += [GapClosed(3, ACCOUNT, 3, 20, 0)]
+    chain, made = store.chain, []
+    for item in told:
+        made.append(seal(told_values(item, AT_MS), chain))
+        chain = made[-1][-1]
+    store.write(group(*made, covered_ms=20))
+    gaps = store.connection.execute("SELECT opened_seq, closed_seq FROM gaps ORDER BY 1").fetchall()
+    assert gaps == [(1, 3), (2, 3)]
+    store.close()
+    again = Store(path, ACCOUNT)
+    assert again.open() == Resumed(20)
+    again.close()
+
+
+def test_a_second_writer_is_refused(store: Store, path: Path) -> None:
+    with pytest.raises(Fenced):
+        Store(path, ACCOUNT).open()
+    store.write(group(*rows([fill(1)], store)))
+
+
+def test_another_account_is_refused_and_lets_go(store: Store, path: Path) -> None:
+    store.close()
+    with pytest.raises(UsageError, match="belongs to the account 'a3f1'"):
+        Store(path, "other").open()
+    Store(path, ACCOUNT).open()
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(JournalError):
+        Store(tmp_path / "no" / "a.db", ACCOUNT).open()
+
+
+def test_a_file_that_cant_be_made_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("listenkey.journal.store.create", full)
+    with pytest.raises(JournalError, match="No space left"):
+        Store(path, ACCOUNT).open()
+
+
+@pytest.mark.parametrize("damage", ["UPDATE items SET raw = '{}' WHERE seq = 2", "DELETE FROM items WHERE seq = 2"])
+def test_a_damaged_end_is_not_written_on(damage: str, store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1), fill(2), fill(3)], store)))
+    store.close()
+    change(path, damage)
+    with pytest.raises(Corrupt, match=r"item [23]"):
+        Store(path, ACCOUNT).open()
+
+
+def test_a_number_is_never_used_again_when_the_end_was_lost(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1), fill(2), fill(3)], store), covered_ms=5))
+    store.close()
+    change(path, "DELETE FROM items WHERE seq > 1")
+    again = Store(path, ACCOUNT)
+    assert again.open() == Resumed(5, None, f"the journal had lost its last 2 items, and {NOT_RUNNING}")
+    assert (again.last_seq, again.skip) == (1, 2)
+    again.close()
+
+
+def test_a_lock_file_that_says_nothing_is_believed_nothing(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    store.close()
+    lock_path(path).write_bytes(reached_line(99)[:-4])
+    again = Store(path, ACCOUNT)
+    again.open()
+    assert again.skip == 0
+    again.close()
+
+
+def test_a_reopened_store_rewrites_what_nobody_was_told_of(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    unsure = group(*rows([fill(2), fill(3)], store))
+    # The commit reached the file, and an error was reported all the same.
+    before = (store.last_seq, store.chain)
+    store.write(unsure)
+    store.last_seq, store.chain = before
+    store.abandon()
+    assert not store.is_open
+    store.reopen()
+    store.write(unsure)
+    assert seqs(path) == [1, 2, 3]
+    assert store.last_seq == 3
+
+
+def test_a_reopened_store_misses_what_was_committed(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1), fill(2)], store)))
+    store.abandon()
+    change(path, "DELETE FROM items WHERE seq = 2")
+    with pytest.raises(Corrupt, match="no longer holds item 2"):
+        store.reopen()
+
+
+def test_a_store_whose_lock_was_replaced_does_not_go_on(store: Store, path: Path) -> None:
+    store.abandon()
+    lock_path(path).unlink()
+    lock_path(path).touch()
+    with pytest.raises(Fenced, match="another file"):
+        store.reopen()
+
+
+def test_pruned_fills_stay_known_and_the_chain_goes_on(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1), fill(2), fill(3)], store)))
+    store.prune(2)
+    store.prune(2)  # as after an error that was none
+    assert store.known_fills({key(1), key(3), key(9)}) == {key(1), key(3)}
+    assert seqs(path) == [3]
+    store.close()
+    again = Store(path, ACCOUNT)
+    again.open()
+    assert (again.last_seq, again.has_pruned) == (3, True)
+    again.write(Group(rows([fill(4)], again)))
+    assert seqs(path) == [3, 4]
+    again.close()
+
+
+def test_a_journal_of_which_everything_was_pruned_goes_on(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1), fill(2)], store)))
+    chain = store.chain
+    store.prune(2)
+    store.abandon()
+    store.reopen()
+    store.close()
+    again = Store(path, ACCOUNT)
+    again.open()
+    assert (again.last_seq, again.chain) == (2, chain)
+    again.close()
