@@ -142,6 +142,8 @@ class Watch:
             known = self._orders.get(event.order_id)
             if known is not None:
                 known.added += filled
+                # Its row does not say how far the order had come; as far as its fills, at least.
+                known.reached = max(known.reached, known.base + known.added)
                 self._look(event.order_id, known, now_s)
             self._fill(event.symbol, event.trade_time_ms, event.side, filled, now_s)
         elif isinstance(event, RecoveredOrder):

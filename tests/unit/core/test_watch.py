@@ -85,6 +85,18 @@ def test_what_rest_brings_back_mends_both_chains() -> None:
     assert watch.due_at_s() is None
 
 
+def test_an_order_that_rest_alone_filled_adds_up_with_what_it_became() -> None:
+    watch = told(order(1, "NEW"))
+    for number in (1, 2):
+        watch.note(trade_row(number).fill, 0.0)
+    watch.note(order_row(1, "FILLED", "2").order, 0.0)
+    assert watch.due_at_s() is None
+    watch = told(order(1, "NEW"))
+    watch.note(trade_row(1).fill, 0.0)
+    watch.note(order_row(1, "FILLED", "2").order, 0.0)
+    assert watch.due_at_s() is not None, "one fill is still missing"
+
+
 def test_what_stays_broken_is_taken_as_it_is_and_not_asked_for_ever() -> None:
     watch = told(position("1", 1000))
     for number in range(BARREN_MAX):
