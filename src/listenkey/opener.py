@@ -56,6 +56,9 @@ class Attachment(NamedTuple):
     request: bytes | None
     request_id: int
 
+    def __repr__(self) -> str:
+        return f"Attachment(request_id={self.request_id})"  # a traceback with locals shows this, and no key
+
 
 class Opener(Protocol):
     """What opens, prolongs and closes the right to a stream."""

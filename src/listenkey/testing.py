@@ -137,7 +137,7 @@ class LocalSandbox:
         """Change what nobody knows about the venue; see `listenkey.sandbox.switches`."""
         self._there(self.sandbox.set_switches, **changes)
 
-    def _there(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _there(self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a method of the exchange in the thread where it lives."""
 
         async def call() -> T:

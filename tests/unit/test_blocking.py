@@ -66,6 +66,7 @@ def test_threads_take_turns_and_all_end_when_it_is_closed(binance_options_sandbo
                 enough.set()
 
     with UserStream.blocking(api_key=sandbox.api_key, venue=sandbox.venue) as stream:
+        seqs.append(next(stream).seq)  # live: what is made from here on comes
         threads = [threading.Thread(target=read) for _ in range(4)]
         for thread in threads:
             thread.start()

@@ -132,6 +132,8 @@ async def test_how_a_key_is_put_on_a_socket(form: Attach, url: str) -> None:
     keys = opener.share(PRODUCTION, KEY, CLOCK)  # as the first stream of the account has it; the next may differ
     attachment = keys.attachment(KEY, 7, replace(PRODUCTION, attach=form))
     assert attachment.url.startswith(url)
+    assert "a%2Fb" not in repr(attachment)
+    assert KEY.reveal() not in repr(attachment)
     if form is Attach.SUBSCRIBE:
         assert attachment.url == url, "the key is in no URL"
         assert attachment.request == b'{"method":"SUBSCRIBE","params":["' + KEY.reveal().encode() + b'"],"id":7}'

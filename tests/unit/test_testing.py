@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from listenkey import UserDataStreamsApi
+from listenkey.errors import VenueDown
 from listenkey.testing import LocalSandbox
 
 
@@ -19,6 +22,14 @@ def test_it_is_a_whole_exchange_for_plain_tests(binance_options_sandbox: LocalSa
     other = sandbox.add_account("bob")
     assert other.api_key != sandbox.api_key
     assert sandbox.fills("bob") == []
+
+
+def test_a_fault_may_name_a_method(binance_options_sandbox: LocalSandbox) -> None:
+    binance_options_sandbox.fault("http_status", status=503, method="PUT")
+    with UserDataStreamsApi(binance_options_sandbox.api_key, binance_options_sandbox.rest_url) as api:
+        api.options_create_listen_key_v1()
+        with pytest.raises(VenueDown):
+            api.options_update_listen_key_v1()
 
 
 async def test_and_for_async_ones(binance_options_sandbox: LocalSandbox) -> None:

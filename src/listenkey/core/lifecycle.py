@@ -217,6 +217,8 @@ class Lifecycle(Mending):
         self._failed_renewals = 0
         self._proven(happened.since_s, now)
         self.renewals += 1
+        if self.last_renewal_ok is False and self.state is State.LIVE:
+            self.why = "live"  # and no longer that it could not be renewed
         self.last_renewal_ok = True
         if self.state is not State.PROVING or self.followed is None:
             return

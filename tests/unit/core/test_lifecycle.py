@@ -400,6 +400,16 @@ def test_a_venue_that_turns_a_dead_key_down_is_asked_for_another_at_once(error: 
     assert len(world.actions(do.OpenSocket)) == 3, "the first, the one that is turned down, and the one of the new key"
 
 
+def test_health_says_no_more_that_a_renewal_failed_when_one_succeeded() -> None:
+    world = live()
+    world.down.add("rest")
+    world.run(1500)
+    assert "renewing the key failed" in world.life.why
+    world.down.clear()
+    world.run(60)
+    assert world.life.why == "live"
+
+
 def test_a_gap_found_after_a_stall_begins_before_it() -> None:
     world = live()
     world.run(10)
