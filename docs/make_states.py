@@ -10,6 +10,7 @@ stands in docs/stream.md between two markers; a test compares.
 from __future__ import annotations
 
 import copy
+import functools
 import sys
 from collections import defaultdict, deque
 from collections.abc import Iterator
@@ -43,6 +44,13 @@ WORDS: Final[dict[type[on.Input], str]] = {
     on.EventCame: "the first event comes",
     on.VenueLeaving: "serverShutdown",
     on.FrameUnreadable: "an unreadable frame comes",
+    on.Recovered: "REST gave what was missed",
+    on.NotRecovered: "REST did not give it",
+    on.HeldTooMuch: "too many events wait",
+    on.Doubted: "something does not add up",
+    on.StreamSilent: "the socket brings nothing",
+    on.Audited: "the bill agrees",
+    on.NotAudited: "the bill can't be read",
 }
 IGNORED: Final = "–"
 STAYS: Final = "stays"
@@ -74,14 +82,27 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
             if life._overlap_until_s is not None:  # noqa: SLF001
                 yield on.PongCame(number, life._ping), life._overlap_until_s, True  # noqa: SLF001
     plain += [on.SocketAttached(999), on.SocketNotOpened(999, later), on.PongCame(999, 0)]
+    plain += mending(life, later)
     for happened in plain:
         yield happened, now_s + 0.01, False
     moments = [life._retry_at_s, life._renew_at_s, life._overlap_until_s]  # noqa: SLF001
     moments += [life.key_until_s if life.key else None, life.wake_at_s()]
+    moments += [life.repair.hold_until_s, life.repair.retry_at_s]
     moments += [socket.rotate_at_s for socket in life.sockets.values() if socket.attached]
     for at_s in {at_s for at_s in moments if at_s is not None}:
         for heard in (True, False):
             yield on.TimerDue(), max(at_s, now_s), heard
+
+
+def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
+    """What REST can say, and what adds up or not, where there is something to sign with."""
+    if not life.repair.active:
+        return []
+    attempt, number = life.repair.attempt, life.repair._audit  # noqa: SLF001
+    told: list[on.Input] = [on.Doubted(1, "a chain"), on.StreamSilent(1, "no beat")]
+    told += [on.Recovered(attempt, 1, (), complete=complete) for complete in (True, False)]
+    told += [on.NotRecovered(attempt, later), on.Audited(number), on.NotAudited(number, later)]
+    return told + [on.HeldTooMuch(followed) for followed in [life.followed] if followed is not None]
 
 
 def situation(life: Lifecycle) -> object:
@@ -92,15 +113,19 @@ def situation(life: Lifecycle) -> object:
     )
     flags = (life._retry_at_s, life._renew_at_s, life._overlap_until_s, life.gaps.open_from_ms, life.key)  # noqa: SLF001
     more = (life._renewing, life._pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
-    return (life.state, *sockets, *(flag is not None for flag in flags), *more)
+    repair = life.repair
+    mends = (repair.active, repair.running, repair.again, repair.blind, repair._auditing, repair.settling)  # noqa: SLF001
+    held = (repair.hold_until_s is not None, repair.retry_at_s is not None)
+    return (life.state, *sockets, *(flag is not None for flag in flags), *more, *mends, *held)
 
 
+@functools.cache
 def explore() -> Edges:
     """Every step that can be taken, from every situation that can be reached."""
     edges: Edges = defaultdict(set)
-    first = Lifecycle()
-    seen = {situation(first)}
-    waiting: deque[tuple[Lifecycle, float]] = deque([(first, 1000.0)])
+    lives = [Lifecycle(), Lifecycle(recovers=True)]
+    seen = {situation(life) for life in lives}
+    waiting: deque[tuple[Lifecycle, float]] = deque((life, 1000.0) for life in lives)
     while waiting:
         life, now_s = waiting.popleft()
         for happened, at_s, heard in inputs(life, now_s):

@@ -27,13 +27,15 @@ DAY_MS = 24 * 3600 * 1000
 async def recovery_of(sandbox: LocalSandbox, **timing: float) -> AsyncIterator[Recovery]:
     credentials = Credentials.of(sandbox.api_key, sandbox.api_secret)
     made = Recovery(credentials, sandbox.venue, SystemClock(), Timing(**timing), Fills())  # type: ignore[arg-type]
-    await made.prepare()
-    made.follows(whole=True)
-    yield made
-    await made.aclose()
+    try:
+        await made.prepare()
+        made.follows(whole=True)
+        yield made
+    finally:
+        await made.aclose()
 
 
-def recover(back_ms: int = 1000, *, blind: bool = True) -> do.Recover:
+def recover(back_ms: int = 60_000, *, blind: bool = True) -> do.Recover:
     now_ms = SystemClock().wall_ms()
     return do.Recover(1, now_ms - back_ms, now_ms, now_ms - back_ms, blind)
 
