@@ -30,8 +30,6 @@ async def recovery_of(sandbox: LocalSandbox, **timing: float) -> AsyncIterator[R
     try:
         await made.prepare()
         made.follows(whole=True)
-        assert made._began_ms is not None
-        made._began_ms -= 250  # Clocks are compared as well as a busy machine can, and these tests trade at once.
         yield made
     finally:
         await made.aclose()
@@ -64,6 +62,19 @@ async def test_what_others_used_does_not_keep_us_from_asking_for_the_limit(
     async with asyncio.timeout(10), recovery_of(sandbox) as recovery:
         await asyncio.to_thread(sandbox.burst, 3)
         assert len((await recovery.run(recover(), list)).fills) == 3
+
+
+async def test_fills_of_the_first_moments_are_asked_for_although_clocks_are_compared_badly(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        now_s, now_ms = SystemClock().now_s(), SystemClock().wall_ms()
+        recovery._time.note(now_ms, now_s - 1.0, now_s)  # The answer took a second, so half of one is what we are off.
+        recovery._began_ms = None
+        recovery.follows(whole=True)
+        await asyncio.to_thread(sandbox.burst, 5)
+        assert len((await recovery.run(recover(0), list)).fills) == 5
 
 
 async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_options_sandbox: LocalSandbox) -> None:

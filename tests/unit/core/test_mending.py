@@ -272,3 +272,20 @@ def test_any_order_of_losses_ends_live_once_all_is_well() -> None:
         # One that turns out to have begun earlier is told twice, and closed once.
         turns = [kind for kind, after in pairwise([*told, None]) if kind is not after]
         assert turns == [GapOpened, GapClosed] * (len(turns) // 2)
+
+
+def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
+    world = live()
+    assert world.life.impaired(world.now_s) is None
+    world.audits = [judge(Banned(418, None, "", 300.0), 0)]
+    world.run(70)
+    assert "418" in str(world.life.impaired(world.now_s))
+    world.run(400)
+    assert world.life.impaired(world.now_s) is None
+    world.down = {"rest"}
+    world.run(1500)
+    assert "renewing" in str(world.life.impaired(world.now_s))
+    world.down = set()
+    world.run(120)
+    assert world.life.impaired(world.now_s) is None
+    assert kinds(world) == [Live]
