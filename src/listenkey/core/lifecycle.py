@@ -243,7 +243,7 @@ class Lifecycle(Mending):
             # Quick tries first, for a hiccup; then one in `renew_retry_s`, for an outage.
             wait_s = min(backoff_s(self._failed_renewals, self.timing, 1.0), self.timing.renew_retry_s)
         self.why = f"renewing the key failed: {verdict.error}"
-        self._renew_at_s = now.s + max(wait_s, verdict.wait_s)
+        self._renew_at_s = max(now.s + max(wait_s, verdict.wait_s), self._quiet_until_s)
 
     def _keep_quiet(self, verdict: Verdict, now: Moment) -> None:
         """A limit or a ban holds for every request, also for those that a lost socket would bring about."""

@@ -337,6 +337,19 @@ def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_ne
     assert world.life.last_renewal_ok
 
 
+def test_a_renewal_that_fails_during_a_ban_is_not_tried_again_before_its_end() -> None:
+    world = live()
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, judge(Banned(418, -1008, retry_after_s=600), 0)))
+    # Asked for before the ban was told, and answered only now.
+    world.feed(on.KeyNotRenewed(world.life.key, judge(VenueDown(503), 0)))
+    began_s = world.now_s
+    world.run(599)
+    assert [at_s for at_s in world.actions(do.RenewKey) if at_s > began_s] == []
+    world.run(10)
+    assert world.life.last_renewal_ok
+
+
 def test_a_key_lost_during_a_ban_is_asked_for_when_it_ends() -> None:
     world = live()
     assert world.life.key is not None
