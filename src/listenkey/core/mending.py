@@ -39,7 +39,7 @@ class Mending:
         return self.repair.active and self.gaps.open_from_ms is not None
 
     def _end_rotation(self) -> None:
-        raise NotImplementedError
+        """The lifecycle's own; see there."""
 
     # --- a gap between two sockets ---------------------------------------------------------------------------------
 
@@ -58,10 +58,10 @@ class Mending:
 
     def _stop_holding(self) -> None:
         assert self.followed is not None
-        if self.state is State.RECOVERING:
-            self.repair.hold_until_s = None
-            self._actions.append(do.Follow(self.followed))
-            self.state = State.LIVE
+        assert self.state is State.RECOVERING, "only a recovery holds"
+        self.repair.hold_until_s = None
+        self._actions.append(do.Follow(self.followed))
+        self.state = State.LIVE
 
     def _recovered(self, happened: on.Recovered, now: Moment) -> None:
         if happened.attempt != self.repair.attempt or not self.repair.running:

@@ -78,6 +78,13 @@ def test_seven_quiet_days_bring_rotations_and_renewals_and_nothing_else(seed: in
     assert min(waits) >= 18 * 60 - 1
 
 
+def test_a_stream_that_is_live_is_content_with_a_recent_renewal_of_another() -> None:
+    world = live()
+    world.run(25 * 60)
+    at_s, action = [(at_s, action) for at_s, action in world.log if isinstance(action, do.RenewKey)][1]
+    assert at_s - action.since_s == pytest.approx(20 * 60 / 3)
+
+
 def test_a_dropped_socket_is_a_gap_and_is_replaced_within_half_a_second() -> None:
     took = []
     for seed in range(20):
@@ -199,13 +206,66 @@ def test_rotation_opens_the_second_socket_first_and_tells_no_gap() -> None:
     assert followed_s - opened_s >= world.life.timing.overlap_s
 
 
-def test_a_rotation_waits_for_the_old_sockets_pong() -> None:
+def rotating(overlap_for_s: float) -> World:
+    """Both sockets are attached, for so long."""
     world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
-    world.run(99)
-    world.latency_s = 3.0  # the pong comes late, but it comes: nothing of the old socket is given up before
-    world.run(30)
-    assert world.life.rotations == 1
-    assert kinds(world) == [Live]
+    while world.life.state is not State.ROTATING:
+        world.run(0.01)
+    world.run(world.latency_s * 1.5)
+    assert set(world.sockets) == {1, 2}
+    world.run(overlap_for_s)
+    return world
+
+
+def test_a_rotation_waits_for_the_old_sockets_pong() -> None:
+    world = rotating(0.0)
+    world.deaf.add(1)
+    overlap_s = world.life.timing.overlap_s
+    world.run(overlap_s - 0.1)
+    world.deaf.clear()  # The next ping is answered, after the overlap: nothing of the old socket is given up before.
+    world.run(overlap_s)
+    assert (world.life.rotations, kinds(world)) == (1, [Live])
+    assert world.actions(do.Follow)[-1] - world.life.sockets[2].attached_s > overlap_s
+
+
+def test_a_successor_that_brings_nothing_of_what_the_old_socket_brings_is_not_followed() -> None:
+    world = rotating(1.0)
+    world.deaf.add(2)
+    world.event()
+    world.run(10)
+    assert (world.life.state, world.life.rotations, world.life.followed) == (State.LIVE, 0, 1)
+    assert (list(world.sockets), kinds(world)) == ([1], [Live])
+    world.run(60)
+    assert (world.life.rotations, kinds(world)) == (1, [Live]), "the next one is tried"
+
+
+def test_a_successor_that_brings_the_same_is_followed() -> None:
+    world = rotating(1.0)
+    world.event()
+    world.run(10)
+    assert (world.life.rotations, list(world.sockets), kinds(world)) == (1, [2], [Live])
+
+
+def test_a_successor_that_is_lost_leaves_the_old_socket_alone() -> None:
+    world = rotating(1.0)
+    world.drop(2)
+    assert (world.life.state, world.life.followed, kinds(world)) == (State.LIVE, 1, [Live])
+    world.run(100)
+    assert (world.life.rotations, kinds(world)) == (1, [Live])
+
+
+def test_an_old_socket_that_ends_after_its_last_word_leaves_no_gap() -> None:
+    world = rotating(1.0)  # its pong came: whatever it was sent before its successor was attached has been read
+    world.drop(1)
+    assert (world.life.state, world.life.followed, kinds(world)) == (State.LIVE, 2, [Live])
+
+
+def test_an_old_socket_that_ends_before_its_last_word_leaves_a_gap_that_its_successor_ends() -> None:
+    world = rotating(0.0)
+    world.drop(1)
+    assert (world.life.state, world.life.followed) == (State.LIVE, 2)
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert world.items[2].to_ms == world.life.sockets[2].attached_ms
 
 
 def test_a_successor_that_does_not_open_leaves_the_old_socket_alone() -> None:
@@ -218,6 +278,15 @@ def test_a_successor_that_does_not_open_leaves_the_old_socket_alone() -> None:
     world.run(120)
     assert world.life.rotations >= 1
     assert kinds(world) == [Live]
+
+
+def test_the_old_socket_is_looked_after_while_its_successor_takes_long_to_open() -> None:
+    world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
+    world._open = lambda number, key: None  # type: ignore[method-assign]
+    world.run(110)
+    assert set(world.life.sockets) == {1, 2}
+    assert [number for _, action in world.log[-3:] for number in [getattr(action, "socket", 0)]] == [1, 1, 1]
+    assert all(isinstance(action, do.SendPing) for _, action in world.log[-3:])
 
 
 def test_the_old_socket_lost_while_its_successor_opens_is_a_gap_that_ends_with_it() -> None:
@@ -348,6 +417,41 @@ def test_a_renewal_that_fails_during_a_ban_is_not_tried_again_before_its_end() -
     assert [at_s for at_s in world.actions(do.RenewKey) if at_s > began_s] == []
     world.run(10)
     assert world.life.last_renewal_ok
+
+
+def test_a_key_that_may_not_be_renewed_is_tried_once_in_five_minutes_while_it_lives() -> None:
+    world = live()
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, judge(Refused(401, -2015), 0)))
+    assert world.life.state is State.LIVE
+    began_s = world.now_s
+    world.run(301)
+    assert [at_s - began_s for at_s in world.actions(do.RenewKey) if at_s > began_s] == pytest.approx([300.0])
+
+
+def test_a_renewal_that_was_asked_for_before_the_socket_had_the_key_proves_nothing_for_it() -> None:
+    world = live()
+    world.drop(1)
+    while 2 not in world.sockets:
+        world.run(0.001)
+    assert world.life.key is not None
+    asked = len(world.actions(do.RenewKey))
+    world.feed(on.KeyRenewed(world.life.key, world.now_s - 1.0))
+    assert world.life.state is State.PROVING
+    assert len(world.actions(do.RenewKey)) == asked + 1, "so it is asked once more"
+    world.run_until_live()
+
+
+def test_an_event_is_a_newer_proof_than_a_renewal_asked_for_before_it() -> None:
+    world = live()
+    world.run(60)
+    world.event()
+    proof_ms = world.life.sockets[1].covered_ms
+    assert world.life.key is not None
+    world.feed(on.KeyRenewed(world.life.key, world.now_s - 30))
+    world.expire_key(told=True)
+    world.run(1)
+    assert world.items[1].from_ms >= proof_ms
 
 
 def test_a_key_lost_during_a_ban_is_asked_for_when_it_ends() -> None:
