@@ -151,7 +151,7 @@ class Recovery:
         if not self._time.stale(now_s):
             self._audited_to_ms = self._audited_to_ms or self._now_ms()
             if self._began_ms is None and whole:
-                self._began_ms = self._now_ms()
+                self._began_ms = self._now_ms() - self._time.uncertain_ms
 
     def deadlines(self) -> list[float]:
         """When `doubts` has something to say; at least one moment, which may never come."""
@@ -453,7 +453,8 @@ class Recovery:
     def _floor(self, not_before_ms: int) -> int:
         """Nothing is asked for that happened before the stream was first live, is forgotten here, or forgotten there."""
         if self._began_ms is None:
-            self._began_ms = self._of_wall(not_before_ms)
+            # Rather a fill from before than one lost of the first moments, should the clocks differ by that much.
+            self._began_ms = self._of_wall(not_before_ms) - self._time.uncertain_ms
         kept_ms = self._now_ms() - (venue.TRADES_KEPT_S - DAY_S) * 1000
         return max(self._began_ms, self.known.fills.since_ms, kept_ms)
 

@@ -10,6 +10,7 @@ from tests.tidy.source import PACKAGE, ROOT, House, Module, files, house, none_o
 
 PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.__main__": "tests/promises/test_command_ends_at_once.py: one line; the command runs as a process",
+    "listenkey.cli.note": "tests/unit/cli/test_shows.py: values only; what shows make of them",
     "listenkey.core.actions": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.states": "tests/unit/core/test_lifecycle.py: values only",

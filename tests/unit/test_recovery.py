@@ -52,6 +52,19 @@ async def test_pages_of_one_symbol_and_of_the_bill_are_followed_to_the_end(
         assert found.complete
 
 
+async def test_fills_of_the_first_moments_are_asked_for_although_clocks_are_compared_badly(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        now_s, now_ms = SystemClock().now_s(), SystemClock().wall_ms()
+        recovery._time.note(now_ms, now_s - 1.0, now_s)  # The answer took a second, so half of one is what we are off.
+        recovery._began_ms = None
+        recovery.follows(whole=True)
+        await asyncio.to_thread(sandbox.burst, 5)
+        assert len((await recovery.run(recover(0), list)).fills) == 5
+
+
 async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:

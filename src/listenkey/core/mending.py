@@ -29,6 +29,8 @@ class Mending:
     sockets: dict[int, SocketView]
     followed: int | None
     reconnects: int
+    last_renewal_ok: bool | None
+    _quiet_until_s: float
     _retry_at_s: float | None
     _losses: Repeats
     _actions: list[do.Action]
@@ -37,6 +39,14 @@ class Mending:
     def must_recover(self) -> bool:
         """Whether REST is to be asked before this gap can be closed."""
         return self.repair.active and self.gaps.open_from_ms is not None
+
+    def impaired(self, now_s: float) -> str | None:
+        """Why a stream that is live could not help itself now: the key can't be prolonged, or no loss be noticed."""
+        if now_s < self._quiet_until_s:
+            return f"the venue lets nothing be asked for {self._quiet_until_s - now_s:.0f} s more"
+        if self.last_renewal_ok is False:
+            return self.why
+        return self.repair.problem
 
     def _end_rotation(self) -> None:
         """The lifecycle's own; see there."""

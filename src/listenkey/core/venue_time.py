@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 FRESH_S: Final = 600.0
@@ -20,11 +21,13 @@ class VenueTime:
         self._time_scale = time_scale
         self._server_ms: float | None = None
         self._at_s = 0.0
+        self._off_s = 0.0
 
     def note(self, server_ms: int, asked_s: float, answered_s: float) -> None:
         """One answer: the venue looked at its clock somewhere between asking and answering, so take the middle."""
         self._server_ms = float(server_ms)
         self._at_s = (asked_s + answered_s) / 2
+        self._off_s = (answered_s - asked_s) / 2
 
     def stale(self, now_s: float) -> bool:
         """Whether it is time to ask again."""
@@ -33,6 +36,11 @@ class VenueTime:
     def forget(self) -> None:
         """The venue has refused a timestamp: what we know is wrong."""
         self._server_ms = None
+
+    @property
+    def uncertain_ms(self) -> int:
+        """How far off what we take for its time may be, in its milliseconds: half of what the question took."""
+        return math.ceil(self._off_s * 1000 * self._time_scale)
 
     def now_ms(self, now_s: float, wall_ms: int) -> int:
         """The venue's time, epoch ms; where it was never asked, the machine's own."""

@@ -302,3 +302,20 @@ def test_what_an_old_socket_left_behind_is_asked_for_while_its_successor_waits()
     assert len(world.actions(do.Follow)) == 2
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
     assert world.items[2].recovered == 2
+
+
+def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
+    world = live()
+    assert world.life.impaired(world.now_s) is None
+    world.audits = [judge(Banned(418, None, "", 300.0), 0)]
+    world.run(70)
+    assert "418" in str(world.life.impaired(world.now_s))
+    world.run(400)
+    assert world.life.impaired(world.now_s) is None
+    world.down = {"rest"}
+    world.run(1500)
+    assert "renewing" in str(world.life.impaired(world.now_s))
+    world.down = set()
+    world.run(120)
+    assert world.life.impaired(world.now_s) is None
+    assert kinds(world) == [Live]

@@ -16,6 +16,13 @@ def test_the_middle_of_asking_and_answering_is_when_the_venue_looked() -> None:
     assert time.now_ms(13.0, 0) == 52_000
 
 
+def test_it_may_have_looked_at_any_moment_between() -> None:
+    time = VenueTime(time_scale=10)
+    assert time.uncertain_ms == 0
+    time.note(50_000, 10.0, 10.5)
+    assert time.uncertain_ms == 2_500
+
+
 def test_a_wall_clock_that_is_set_changes_nothing() -> None:
     time = VenueTime()
     time.note(50_000, 10.0, 10.0)
