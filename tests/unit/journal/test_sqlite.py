@@ -164,6 +164,33 @@ async def test_a_reader_that_closes_while_the_file_is_read_leaves_nothing_open(
     assert (await waiting).seq == 1
 
 
+class LateReports:
+    """Stands where the loop is; keeps what the thread reports until it is let through."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[Callable[[Any], None], Any]] = []
+
+    def call_soon_threadsafe(self, what: Callable[[Any], None], report: Any) -> None:
+        self.kept.append((what, report))
+
+
+async def test_what_the_reader_found_in_the_file_before_it_was_announced_is_shown_once(path: Path) -> None:
+    await written(path, [fill(1)])
+    made = journal(path, after=0)
+    await made.open()
+    loop, late = made._loop, LateReports()
+    made._loop = late  # type: ignore[assignment]
+    append(made, fill(2))
+    await until(lambda: any(isinstance(report, writers.Committed) for _, report in late.kept))
+    assert [item.seq for item in await take(made, 3)] == [1, 2, 3], "it is durable, so it may be shown"
+    made._loop = loop
+    for what, report in late.kept:
+        what(report)
+    append(made, fill(3))
+    assert (await made.next()).seq == 4
+    await made.aclose()
+
+
 async def test_a_disk_that_is_full_waits_tells_and_heals(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writers, "RETRY_MAX_S", 0.02)
     disk, wall = BadDisk(monkeypatch, "SQLITE_FULL"), Wall()
