@@ -13,6 +13,7 @@ from listenkey.core.timing import Timing
 from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
 from listenkey.errors import Unreachable
+from listenkey.items import GapClosed, GapOpened, Live
 from tests.unit.core.world import World
 
 GONE = 99
@@ -111,3 +112,69 @@ def test_the_old_socket_may_end_while_a_new_key_is_asked_for() -> None:
     world.down.clear()
     world.run_until_live()
     assert len(world.sockets) == 1
+
+
+def kinds(world: World) -> list[type]:
+    return [type(item) for item in world.items]
+
+
+def rotating(overlap_for_s: float) -> World:
+    """Both sockets are attached, for so long."""
+    world = World(Timing(rotate_after_s=100.0, rotate_jitter_s=0.0)).start()
+    while state(world) is not State.ROTATING:
+        world.run(0.01)
+    world.run(world.latency_s * 1.5)
+    assert set(world.sockets) == {1, 2}
+    world.run(overlap_for_s)
+    return world
+
+
+def test_a_rotation_waits_for_the_old_sockets_pong() -> None:
+    world = rotating(0.0)
+    world.deaf.add(1)
+    overlap_s = world.life.timing.overlap_s
+    world.run(overlap_s - 0.1)
+    world.deaf.clear()  # The next ping is answered, after the overlap: nothing of the old socket is given up before.
+    world.run(overlap_s)
+    assert (world.life.rotations, kinds(world)) == (1, [Live])
+    assert world.actions(do.Follow)[-1] - world.life.sockets[2].attached_s > overlap_s
+
+
+def test_a_successor_that_brings_nothing_of_what_the_old_socket_brings_is_not_followed() -> None:
+    world = rotating(1.0)
+    world.deaf.add(2)
+    world.event()
+    world.run(10)
+    assert (state(world), world.life.rotations, world.life.followed) == (State.LIVE, 0, 1)
+    assert (list(world.sockets), kinds(world)) == ([1], [Live])
+    world.run(60)
+    assert (world.life.rotations, kinds(world)) == (1, [Live]), "the next one is tried"
+
+
+def test_a_successor_that_brings_the_same_is_followed() -> None:
+    world = rotating(1.0)
+    world.event()
+    world.run(10)
+    assert (world.life.rotations, list(world.sockets), kinds(world)) == (1, [2], [Live])
+
+
+def test_a_successor_that_is_lost_leaves_the_old_socket_alone() -> None:
+    world = rotating(1.0)
+    world.drop(2)
+    assert (state(world), world.life.followed, kinds(world)) == (State.LIVE, 1, [Live])
+    world.run(100)
+    assert (world.life.rotations, kinds(world)) == (1, [Live])
+
+
+def test_an_old_socket_that_ends_after_its_last_word_leaves_no_gap() -> None:
+    world = rotating(1.0)  # its pong came: whatever it was sent before its successor was attached has been read
+    world.drop(1)
+    assert (state(world), world.life.followed, kinds(world)) == (State.LIVE, 2, [Live])
+
+
+def test_an_old_socket_that_ends_before_its_last_word_leaves_a_gap_that_its_successor_ends() -> None:
+    world = rotating(0.0)
+    world.drop(1)
+    assert (state(world), world.life.followed) == (State.LIVE, 2)
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert world.items[2].to_ms == world.life.sockets[2].attached_ms
