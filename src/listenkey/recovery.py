@@ -111,6 +111,8 @@ class Recovery:
         self._time = self._governor.time
         self._urgent = self._snapshots(credentials, place, Share.RECOVERY)
         self._steady = self._snapshots(credentials, place, Share.STEADY)
+        # What time it is and how much may be asked is asked first: all the rest may have to wait for the answers.
+        self._rules = self._snapshots(credentials, place, Share.KEYS)
         self._began_ms: int | None = None
         self._audited_to_ms: int | None = None
         self._suspects: set[str] = set()
@@ -419,11 +421,11 @@ class Recovery:
 
     async def _read_time(self) -> None:
         if self._time.stale(self._clock.now_s()):
-            await self._urgent.read_time()
+            await self._rules.read_time()
 
     async def _read_limit(self) -> None:
         if self._governor.limit_is_stale():
-            self._governor.note_limit(await self._steady.weight_limit())
+            self._governor.note_limit(await self._rules.weight_limit())
 
     def _now_ms(self) -> int:
         return self._urgent.now_ms()

@@ -51,7 +51,7 @@ def wrongs(ledger: Mapping[str, Any], journal: Path, shown: Iterable[bytes] = ()
         *_numbers_wrong(items),
         *_gaps_wrong(items, settled=settled),
         *_seals_wrong(items),
-        *_shown_wrong(items, words, shown),
+        *_shown_wrong(items, shown),
     ]
     return found[:20]
 
@@ -174,7 +174,7 @@ def _seals_wrong(items: list[Row]) -> Iterator[str]:
         chain = sealed
 
 
-def _shown_wrong(items: list[Row], words: dict[Fill, Row], shown: Iterable[bytes]) -> Iterator[str]:
+def _shown_wrong(items: list[Row], shown: Iterable[bytes]) -> Iterator[str]:
     by_number = {item["seq"]: item for item in items}
     last = 0
     for line in shown:
@@ -185,21 +185,16 @@ def _shown_wrong(items: list[Row], words: dict[Fill, Row], shown: Iterable[bytes
         last = told["seq"]
         if item is None:
             yield f"item {told['seq']} was shown and is gone"
-        elif not _is_same(told, item, words.get(fill_of(item) or ("", 0, 0), {})):
+        elif not _is_same(told, item):
             yield f"item {told['seq']} was shown as something else"
 
 
-def _is_same(told: Mapping[str, Any], item: Row, words: Row) -> bool:
+def _is_same(told: Mapping[str, Any], item: Row) -> bool:
     if told["kind"] != item["kind"]:
         return False
     if told["kind"] != "update":
         return bool(told.get("from_ms", told.get("since_ms")) == item["from_ms"])
     same = all(told[name] == item[name] for name in ("type", "provenance", "event_ms", "received_ms"))
-    # Where the row has no words of its own, those of the view are held against what was shown.
-    ours = (
-        json.loads(item["event"])
-        if item["event"] is not None
-        else {name: words[name] for name in words.keys() & SAME_WORDS}
-    )
-    same = same and all(told["event"][name] == value for name, value in ours.items())
-    return same and told["raw"] == json.loads(item["raw"])
+    # Our words are kept beside the venue's only where those don't say them.
+    words = item["event"] is None or told["event"] == json.loads(item["event"])
+    return same and words and told["raw"] == json.loads(item["raw"])
