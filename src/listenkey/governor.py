@@ -110,6 +110,7 @@ class Governor:
         self.limit_at_s = self._clock.now_s()
         if limit is not None:
             self.budget.limit = limit
+            self._let_go()
 
     def limit_is_stale(self) -> bool:
         """Whether the limit should be read (again)."""
@@ -169,6 +170,9 @@ class Governor:
         if used is not None:
             venue_ms = self.time.now_ms(now_s, self._clock.wall_ms())
             self.budget.note_used(used, now_s, (60 - venue_ms / 1000 % 60) / self._scale)
+            if self.limit_at_s is None and response.status == 200 and used > self.budget.limit:
+                # Other programs of this address have used more than we took for the limit, and were not refused.
+                self.budget.limit = max(self.budget.limit, venue.WEIGHT_PER_MINUTE_DOCUMENTED)
         if response.status not in (403, 418, 429):  # 403 is the firewall, which never says how long.
             return
         error = responses.refusal(response)

@@ -121,6 +121,8 @@ class Recovery:
         self._time = self._governor.time
         self._urgent = self._snapshots(credentials, place, Share.RECOVERY)
         self._steady = self._snapshots(credentials, place, Share.STEADY)
+        # What time it is and how much may be asked is asked first: all the rest may have to wait for the answers.
+        self._rules = self._snapshots(credentials, place, Share.KEYS)
         self._began_ms: int | None = None
         self._audited_to_ms: int | None = None
         self._suspects: set[str] = set()
@@ -138,7 +140,7 @@ class Recovery:
         """Compare clocks and read the weight limit, so that neither has to be asked for when it matters."""
         try:
             await self._read_time()
-            await self._read_limit(self._steady)
+            await self._read_limit()
         except ListenKeyError as error:
             # It can wait: the clock is read again when it is needed, the limit by the next audit.
             log.info("the clock or the weight limit could not be read yet: %s", error)
@@ -276,7 +278,7 @@ class Recovery:
         weight = len(symbols) * venue.WEIGHTS[venue.USER_TRADES_PATH] + self._orders_weight(symbols)
         if self._governor.limit_is_stale() and not self._governor.has_room(weight, Share.RECOVERY):
             try:
-                await self._read_limit(self._urgent)
+                await self._read_limit()
             except ListenKeyError as error:
                 log.info("the weight limit could not be read yet: %s", error)
 
@@ -396,7 +398,7 @@ class Recovery:
             missing, it is the socket that is dead.
         """
         await self._read_time()
-        await self._read_limit(self._steady)
+        await self._read_limit()
         # What settles a gap belongs to its recovery; what only looks can wait.
         snapshots = self._steady if action.from_ms is None else self._urgent
         since_ms = self._audit_since(action)
@@ -472,11 +474,11 @@ class Recovery:
 
     async def _read_time(self) -> None:
         if self._time.stale(self._clock.now_s()):
-            await self._urgent.read_time()
+            await self._rules.read_time()
 
-    async def _read_limit(self, snapshots: Snapshots) -> None:
+    async def _read_limit(self) -> None:
         if self._governor.limit_is_stale():
-            self._governor.note_limit(await snapshots.weight_limit())
+            self._governor.note_limit(await self._rules.weight_limit())
 
     def _now_ms(self) -> int:
         return self._urgent.now_ms()

@@ -74,7 +74,7 @@ def test_what_is_right_is_left_alone(case: Case) -> None:
         ("DELETE FROM items WHERE kind = 'gap_closed'", "never closed"),
         ("DELETE FROM items WHERE kind = 'gap_opened'", "that nobody opened"),
         ("UPDATE items SET from_ms = from_ms + 1 WHERE kind = 'gap_closed'", "what was open from"),
-        ("UPDATE items SET event = replace(event, '\"0.0', '\"0.00') WHERE trade_id = 1", "differs from the ledger"),
+        ("UPDATE items SET raw = replace(raw, '\"0.0', '\"0.00') WHERE trade_id = 1", "differs from the ledger"),
         ("UPDATE items SET trade_id = NULL WHERE seq = (SELECT max(seq) FROM fills)", "its column says otherwise"),
         ("UPDATE items SET seq = seq + 1 WHERE seq = (SELECT max(seq) FROM items)", "comes item"),
         ("UPDATE items SET why = 'x' WHERE kind = 'gap_opened'", "what its checksum says"),

@@ -14,7 +14,6 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.core.actions": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.states": "tests/unit/core/test_lifecycle.py: values only",
-    "listenkey.core.transitions": "tests/unit/core/test_lifecycle.py: the table is complete, and each row is played",
     "listenkey.health": "tests/unit/test_stream.py: values only",
     "listenkey.journal.base": "tests/contract/test_journals.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",

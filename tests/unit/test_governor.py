@@ -117,6 +117,19 @@ async def test_those_who_wait_when_the_ban_comes_are_told_at_once() -> None:
     await governor.aclose()
 
 
+async def test_those_who_wait_go_when_the_limit_turns_out_to_be_higher() -> None:
+    http = FakeHttp()
+    governor = Governor(SystemClock(), PLACE, http)
+    governor.budget.limit = 2
+    await send(governor, Share.KEYS)
+    waiting = asyncio.create_task(send(governor, Share.RECOVERY))
+    await asyncio.sleep(0)
+    assert len(http.sent) == 1
+    governor.note_limit(2400)
+    await asyncio.wait_for(waiting, 2)
+    await governor.aclose()
+
+
 async def test_who_gives_up_waiting_keeps_nobody_else_from_going() -> None:
     http = FakeHttp()
     governor = Governor(SystemClock(), Venue(PLACE.rest_url, PLACE.ws_url, time_scale=300.0), http)

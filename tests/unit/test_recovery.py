@@ -52,6 +52,18 @@ async def test_pages_of_one_symbol_and_of_the_bill_are_followed_to_the_end(
         assert found.complete
 
 
+@pytest.mark.parametrize("used", [350, 900])
+async def test_what_others_used_does_not_keep_us_from_asking_for_the_limit(
+    binance_options_sandbox: LocalSandbox, used: int
+) -> None:
+    """The lowest limit is assumed until the venue has told its own; waiting for that would cost up to a minute."""
+    sandbox = binance_options_sandbox
+    sandbox.sandbox.world.limits.spend("127.0.0.1", used, SystemClock().wall_ms())
+    async with asyncio.timeout(10), recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 3)
+        assert len((await recovery.run(recover(), list)).fills) == 3
+
+
 async def test_fills_of_the_first_moments_are_asked_for_although_clocks_are_compared_badly(
     binance_options_sandbox: LocalSandbox,
 ) -> None:

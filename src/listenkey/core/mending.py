@@ -49,7 +49,7 @@ class Mending:
         return self.repair.problem
 
     def _end_rotation(self) -> None:
-        raise NotImplementedError
+        """The lifecycle's own; see there."""
 
     # --- a gap between two sockets ---------------------------------------------------------------------------------
 
@@ -68,10 +68,10 @@ class Mending:
 
     def _stop_holding(self) -> None:
         assert self.followed is not None
-        if self.state is State.RECOVERING:
-            self.repair.hold_until_s = None
-            self._actions.append(do.Follow(self.followed))
-            self.state = State.LIVE
+        assert self.state is State.RECOVERING, "only a recovery holds"
+        self.repair.hold_until_s = None
+        self._actions.append(do.Follow(self.followed))
+        self.state = State.LIVE
 
     def _recovered(self, happened: on.Recovered, now: Moment) -> None:
         if happened.attempt != self.repair.attempt or not self.repair.running:

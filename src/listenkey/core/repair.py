@@ -77,8 +77,8 @@ class Repair:
 
     def hold(self, now: Moment) -> None:
         """From here on the new socket's events wait."""
-        if self.hold_until_s is None:
-            self.hold_until_s = now.s + self._timing.recover_hold_max_s
+        assert self.hold_until_s is None, "a lost socket ends what is held for it"
+        self.hold_until_s = now.s + self._timing.recover_hold_max_s
 
     def answered(self, happened: on.Recovered, now: Moment) -> bool:
         """An answer to the recovery that runs came; whether the gap can be closed with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 
@@ -84,6 +84,8 @@ def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int |
         case GapClosed():
             lost = _encode(item.unrecoverable).decode()
             kind, facts = "gap_closed", (item.from_ms, item.to_ms, None, item.recovered, lost)
+        case _:
+            assert_never(item)
     return (item.seq, kind, item.account, told_ms, *_NO_UPDATE, *facts, skipped)
 
 

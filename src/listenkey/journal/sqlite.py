@@ -14,7 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from listenkey.core.gap import Resumed
 from listenkey.errors import Corrupt, JournalError, UsageError
@@ -292,11 +292,10 @@ class SqliteJournal:
         """The next items from the file. A reader that gives up waiting finds them here next time."""
         if self._refilling is None:
             self._refilling = asyncio.get_running_loop().run_in_executor(None, self._read_file, self._read_seq)
-        try:
-            items = await asyncio.shield(self._refilling)
-        finally:
-            if self._refilling.done():
-                self._refilling = None
+        refilling = self._refilling
+        await asyncio.wait({refilling})
+        self._refilling = None
+        items = refilling.result()
         if not items:
             raise Corrupt(f"the journal {self.path} no longer holds the items from {self._read_seq + 1} on")
         self._window.extend(items)
@@ -325,6 +324,8 @@ class SqliteJournal:
                 self.problem = problem
             case Finished(error):
                 self._on_finished(error)
+            case _:
+                assert_never(report)
 
     def _on_committed(self, report: Committed) -> None:
         self._waiting_entries -= report.entries

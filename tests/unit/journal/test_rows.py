@@ -11,6 +11,7 @@ from listenkey.journal.chain import BEGINNING, seal
 from listenkey.journal.rows import fill_key, item_of, told_values, update_values
 from listenkey.journal.schema import COLUMNS
 from listenkey.wire.frames import OddRaw, Received, read
+from tests.unit.core.making import order_row, trade_row
 from tests.unit.journal.making import ACCOUNT, AT_MS, ORDER_ID, SYMBOL, fill, greeks, resting
 from tests.unit.journal.making import read as event_of
 
@@ -109,3 +110,17 @@ def test_an_event_whose_raw_cant_be_read_comes_from_its_words() -> None:
     item = item_of(tuple((row | {"raw": "{"}).values()))
     assert isinstance(item, Update)
     assert item.event == event_of(fill(7))
+
+
+def test_what_rest_brought_is_found_by_its_order_and_only_a_fill_by_its_trade() -> None:
+    recovered, order = trade_row(7, order_id=3).fill, order_row(3, "CANCELED", "1").order
+    assert fill_key(recovered) == (recovered.symbol, 7, 3)
+    assert fill_key(order) is None
+    columns = [COLUMNS.index(name) for name in ("symbol", "order_id", "trade_id")]
+    found = update_values(1, ACCOUNT, recovered, b"{}", AT_MS, "rest")
+    assert [found[column] for column in columns] == [recovered.symbol, 3, 7]
+    found = update_values(2, ACCOUNT, order, b"{}", AT_MS, "rest")
+    assert [found[column] for column in columns] == [order.symbol, 3, None]
+    for event in (recovered, order):
+        item = Update(1, ACCOUNT, event, AT_MS, b"{}", "rest")
+        assert round_trip(item) == item
