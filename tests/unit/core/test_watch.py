@@ -125,3 +125,11 @@ def test_the_beat_is_missed_only_where_it_came_and_a_position_is_open() -> None:
     watch.note(beat(1001), 41.0)
     watch.note(position("0", 9000, reason="EXERCISE"), 42.0)
     assert watch.silent_at_s() is None
+
+
+def test_a_position_that_only_rest_saw_closed_has_no_beat_to_miss() -> None:
+    watch = told(position("1", 1000))
+    watch.note(trade_row(2, at_ms=2000, side="SELL").fill, 5.0)
+    watch.note(beat(3000), 10.0)
+    watch.note(beat(3001), 20.0)
+    assert watch.silent_at_s() is None
