@@ -194,4 +194,8 @@ def _mixed(before: bytes, after: bytes, rng: random.Random, unit: int, *, in_ord
         parts.append(new if is_new else old or bytes(len(new)))
     # A file that grew may have its new length or the old one, and what was never written in between is zeros.
     whole = b"".join(parts)
-    return whole if in_order or rng.random() < 0.5 else whole[: rng.randrange(len(before), len(whole) + 1) if len(whole) > len(before) else len(whole)]
+    return (
+        whole
+        if in_order or rng.random() < 0.5
+        else whole[: rng.randrange(len(before), len(whole) + 1) if len(whole) > len(before) else len(whole)]
+    )

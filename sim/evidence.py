@@ -72,7 +72,13 @@ class Stream:
     contradictions: list[tuple[int, str]] = field(default_factory=list)
     """Items that were told again by a later process, and were others then."""
     journal: Path | None = None
+    lives_us: list[int] = field(default_factory=list)
+    """When each later process began to read its journal."""
     _by_seq: dict[int, Item] = field(default_factory=dict)
+
+    def is_later_life(self, at_us: int) -> bool:
+        """Whether an earlier process had told of this stream, too."""
+        return any(since_us <= at_us for since_us in self.lives_us)
 
     def tell(self, at_us: int, item: Item) -> None:
         """The consumer reads an item; what a later process tells once more is compared and not kept twice."""

@@ -130,6 +130,11 @@ REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "
                                "syn_loss", "surge", "suspend", "stall"})  # fmt: skip
 """These keep a client from asking."""
 
+DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors"})
+"""While nothing can be written, nothing is shown."""
+
+UNSEEN: Final = frozenset({"mute", "drop_event"})
+"""Nothing on the connection shows these; only what REST says does."""
 
 COMPANION: Final = 0.3
 """How often a second fault comes at about the same time: what breaks a client is seldom one thing alone."""

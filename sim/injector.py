@@ -55,14 +55,11 @@ class Injector:
     def __init__(self, world: World, faults: list[Fault]) -> None:
         self._world = world
         self._faults = faults
-        self._active: dict[int, int] = dict.fromkeys(world.options.accounts, 0)
-        self._edges: dict[int, list[int]] = {
-            account: sorted(
-                (int(fault.at_s * 1e6) for fault in faults if self._account(fault) == account and _shakes(fault)),
-                reverse=True,
-            )
-            for account in world.options.accounts
-        }
+        self._shaking = _Calendar(world, _shakes)
+        self._any = _Calendar(world, lambda _: True)
+        for fault in faults:
+            self._shaking.expect(fault)
+            self._any.expect(fault)
         self.counts: dict[str, int] = {}
 
     def start(self) -> None:
@@ -73,19 +70,15 @@ class Injector:
 
     def quiet_us(self, account: int) -> int:
         """How long no fault will touch this account's open sockets; 0 while one does."""
-        if self._active[account]:
-            return 0
-        edges = self._edges[account]
-        now_us = self._world.now_us
-        while edges and edges[-1] <= now_us:
-            edges.pop()
-        return edges[-1] - now_us if edges else 1 << 62
+        return self._shaking.free_us(account)
 
-    def _account(self, fault: Fault) -> int:
-        return self._world.options.accounts[fault.client]
+    def calm_us(self, account: int) -> int:
+        """How long no fault of any kind will touch it."""
+        return self._any.free_us(account)
 
     def _begin(self, fault: Fault) -> None:
-        self._active[self._account(fault)] += _shakes(fault)
+        self._shaking.begin(fault)
+        self._any.begin(fault)
         self.counts[fault.kind] = self.counts.get(fault.kind, 0) + 1
         self._world.note(f"fault {fault.kind} {fault.client}")
         process = self._world.processes[fault.client]
@@ -96,7 +89,8 @@ class Injector:
         self._world.flush()
 
     def _end(self, fault: Fault) -> None:
-        self._active[self._account(fault)] -= _shakes(fault)
+        self._shaking.end(fault)
+        self._any.end(fault)
         end = END.get(fault.kind)
         if end is not None:
             end(self, fault, self._world.processes[fault.client])
@@ -169,7 +163,7 @@ class Injector:
     def clock_step(self, fault: Fault, process: Process) -> None:
         process.step_clock(fault.param("ms"))
 
-    def refuse_ws(self, fault: Fault, process: Process) -> None:
+    def refuse_ws(self, _: Fault, process: Process) -> None:
         # The exchange refuses handshakes of everybody; here only this process is to be refused.
         process.refused_handshakes += 1
 
@@ -214,6 +208,45 @@ class Injector:
             self._world.exchange.keys.advance(self._world.now_ms)
         request = ApiRequest(method, LISTEN_KEY_PATH, "", "", headers, "10.9.9.9")
         self._world.exchange.handle(request, self._world.now_ms)
+
+
+class _Calendar:
+    """When faults of some kind touch which account."""
+
+    def __init__(self, world: World, counts: Callable[[Fault], bool]) -> None:
+        self._world = world
+        self._counts = counts
+        self._active: dict[int, int] = {}
+        self._edges: dict[int, list[int]] = {}
+
+    def _account(self, fault: Fault) -> int:
+        return self._world.options.accounts[fault.client]
+
+    def expect(self, fault: Fault) -> None:
+        if self._counts(fault):
+            edges = self._edges.setdefault(self._account(fault), [])
+            edges.append(int(fault.at_s * 1e6))
+            edges.sort(reverse=True)
+
+    def begin(self, fault: Fault) -> None:
+        self._step(fault, 1)
+
+    def end(self, fault: Fault) -> None:
+        self._step(fault, -1)
+
+    def _step(self, fault: Fault, step: int) -> None:
+        if self._counts(fault):
+            self._active[self._account(fault)] = self._active.get(self._account(fault), 0) + step
+
+    def free_us(self, account: int) -> int:
+        """How long until the next; 0 while one is."""
+        if self._active.get(account):
+            return 0
+        edges = self._edges.get(account, [])
+        now_us = self._world.now_us
+        while edges and edges[-1] <= now_us:
+            edges.pop()
+        return edges[-1] - now_us if edges else 1 << 62
 
 
 def _shakes(fault: Fault) -> bool:

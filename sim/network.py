@@ -120,7 +120,9 @@ class Network:
             if self.partitioned[each]:
                 continue
             for connection in list(self.connections.values()):
-                held, send = (connection.held_in, self.to_client) if each == "in" else (connection.held_out, self.to_server)
+                held, send = (
+                    (connection.held_in, self.to_client) if each == "in" else (connection.held_out, self.to_server)
+                )
                 waiting = list(held)
                 held.clear()
                 for arrival in waiting:
@@ -128,7 +130,9 @@ class Network:
 
     # --- Connections ---------------------------------------------------------------------------------------------
 
-    def connect(self, path: str, query: str, socket: SimSocket, answer: Callable[[ListenKeyError | None], None]) -> Connection:
+    def connect(
+        self, path: str, query: str, socket: SimSocket, answer: Callable[[ListenKeyError | None], None]
+    ) -> Connection:
         """A handshake begins; `answer` is called with None when it succeeds, or never."""
         self._numbers += 1
         connection = Connection(self._numbers, slow=0.5 + 1.5 * self.rng.random(), socket=socket, answer=answer)
@@ -229,12 +233,13 @@ class Network:
 
     def reset_all(self, after_us: int = 0) -> None:
         """Every connection ends; what was under way is lost, and the client learns of it after a while."""
+        reset = Disconnected(None, "reset by peer")
         for connection in list(self.connections.values()):
             connection.lost_in = connection.lost_out = True
             self.forget_session(connection)
-            reset = Disconnected(None, "reset by peer")
             self.process.loop.deliver(
-                self.world.now_us + after_us + self.latency_us(), lambda gone=connection: self.end(gone, reset)  # type: ignore[misc]
+                self.world.now_us + after_us + self.latency_us(),
+                lambda gone=connection: self.end(gone, reset),  # type: ignore[misc]
             )
 
     def forget_all(self, way: str) -> None:
@@ -275,7 +280,7 @@ class SimSocket:
             # Nothing can happen to the pings of this time; they are taken as sent and answered.
             view.pinged_s = network.process.clock.now_s() + ahead_us / 1e6
             self._stay_alive()
-            network.world.skip_audits(network.process, stream, view.pinged_s)
+            network.world.skip_audits(network.process, stream, ahead_us)
             return
         payload = number.to_bytes(8, "big")
         self._send(lambda hub_, session, now_ms: hub_.receive_ping(session, payload, now_ms))

@@ -56,7 +56,7 @@ class Life:
         self.process = process
         self.number = number
         self.folder = process.folder / str(number)
-        self.loop = VirtualLoop()
+        self.loop: VirtualLoop = VirtualLoop()  # type: ignore[abstract]  # asyncio asks for no more than it has
         self.machine = Machine(lambda: process.world.now_us)
         self.streams: list[UserStream] = []
         self.told: list[Stream] = []
@@ -318,6 +318,8 @@ class Process:
     def _go_on(self, told: list[Stream]) -> list[Stream]:
         """A journal in a file goes on; one in memory is another stream from now on."""
         if self.world.options.journal:
+            for one in told:
+                one.lives_us.append(self.world.now_us)
             return told
         for one in told:
             one.died_us = self.world.now_us

@@ -41,6 +41,11 @@ def shrink(outcome: Outcome, tell: Callable[[str], None] = lambda _: None, runs_
 
 def as_test(options: Options, faults: list[Fault], rule: str) -> str:
     """A case for `tests/sim/test_pinned.py`."""
-    lines = [f"    # {rule}", "    Case(", f"        draw_options({options.seed}, {options.mode!r}, {options.days}),", "        ["]
+    lines = [
+        f"    # {rule}",
+        "    Case(",
+        f"        draw_options({options.seed}, {options.mode!r}, {options.days}),",
+        "        [",
+    ]
     lines += [f"            {fault!r}," for fault in faults]
     return "\n".join([*lines, "        ],", "    ),"])

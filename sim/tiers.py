@@ -12,7 +12,7 @@ from typing import Final
 from sim.run import FINE, run_seed
 
 TIERS: Final[dict[str, tuple[int, str, float]]] = {
-    "commit": (200, "safety", 0.25),
+    "commit": (200, "safety", 0.05),
     "nightly": (3000, "safety", 1.0),
     "pairs": (1156, "pair", 0.25),
 }
@@ -52,8 +52,10 @@ class Summary:
         """For people."""
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
         return [
-            f"{self.seeds} seeds, {self.stream_days:.0f} stream-days, {self.fills} fills, {self.told} items told, "
-            f"{self.gaps} gaps, {self.seconds:.0f} s",
+            (
+                f"{self.seeds} seeds, {self.stream_days:.0f} account-days, {self.fills} fills, {self.told} items told, "
+                f"{self.gaps} gaps, {self.seconds:.0f} s"
+            ),
             f"{sum(self.faults.values())} faults: {kinds}",
             *[f"seed {seed}: {what}" for seed, what in self.failed],
             "0 violations" if not self.failed else f"{len(self.failed)} seeds failed",

@@ -122,9 +122,7 @@ class World:
     def note_told(self, told: Stream) -> None:
         """What a consumer has just read."""
         if self.trace is not None:
-            for one in told.told[-20:]:
-                if one.at_us == self.now_us:
-                    self.trace.append(f"{self.now_us} {told.process} told {str(one.item)[:150]}")
+            self.trace.append(f"{self.now_us} {told.process} told {told.number}: {str(told.told[-1].item)[:200]}")
         self._digest.update(f"{self.now_us} {told.number} {len(told.told)}".encode())
 
     def flush(self) -> None:
@@ -242,12 +240,16 @@ class World:
         horizon_us = min(self.injector.quiet_us(account) - MARGIN_US, key_ends_us - MARGIN_US, ELIDED_MOST_US)
         return horizon_us if horizon_us > 5_000_000 else 0
 
-    def skip_audits(self, process: Process, stream: UserStream, until_s: float) -> None:
+    def skip_audits(self, process: Process, stream: UserStream, for_us: int) -> None:
         """Where the last one has seen all that ever happened, and no fault is near, those up to then find nothing."""
+        for_us = min(for_us, self.injector.calm_us(self.options.accounts[process.number]) - MARGIN_US)
+        until_s = process.clock.now_s() + for_us / 1e6
         recovery, repair = stream._recovery, stream._life.repair
         trades = self.exchange.exchange.state.accounts[process.account].trades
         newest_ms = trades[-1].time_ms if trades else 0
-        is_all_seen = recovery is not None and recovery._audited_to_ms is not None and recovery._audited_to_ms > newest_ms
+        is_all_seen = (
+            recovery is not None and recovery._audited_to_ms is not None and recovery._audited_to_ms > newest_ms
+        )
         if is_all_seen and repair._audit_at_s is not None and not repair.settling and not repair._auditing:
             repair._audit_at_s = max(repair._audit_at_s, until_s)
 

@@ -45,10 +45,13 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
     if not is_live:
         yield Violation("alive.live", who, from_us / 1e6, "not live, and nothing is in the way", stuck=True)
         return
-    have = {(order["s"], order["t"], order["i"]) for _, _, order in told_fills(stream)}
+    have = {fill.key for fill in told_fills(stream)}
     for row in evidence.ledgers[stream.account]["fills"]:
         at_us = evidence.us_of(row["time_ms"])
-        if from_us < at_us < evidence.end_us - UNDER_WAY_US and (row["symbol"], row["trade_id"], row["order_id"]) not in have:
+        if (
+            from_us < at_us < evidence.end_us - UNDER_WAY_US
+            and (row["symbol"], row["trade_id"], row["order_id"]) not in have
+        ):
             yield Violation("alive.fills", who, at_us / 1e6, f"trade {row['trade_id']} was not told", stuck=True)
 
 

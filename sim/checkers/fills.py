@@ -9,25 +9,11 @@ from sim.checkers.reading import held_ms, told_fills
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 
-FIELDS = {
-    "order_id": "i",
-    "side": "S",
-    "quantity": "l",
-    "price": "L",
-    "commission": "n",
-    "commission_asset": "N",
-    "realized_profit": "rp",
-    "maker": "m",
-    "time_ms": "T",
-    "filled_quantity": "z",
-}
-"""The ledger's word and the event's letter."""
-
 
 def fills(evidence: Evidence) -> Iterator[Violation]:
     """Every stream against the ledger of its account."""
     ledgers = {
-        account: {(row["symbol"], row["trade_id"], row["order_id"]): (place, row) for place, row in enumerate(ledger["fills"])}
+        account: {(row["symbol"], row["trade_id"], row["order_id"]): row for row in ledger["fills"]}
         for account, ledger in evidence.ledgers.items()
     }
     for stream in evidence.streams:
@@ -35,27 +21,42 @@ def fills(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _of_stream(
-    evidence: Evidence, stream: Stream, ledger: dict[tuple[str, int, int], tuple[int, dict[str, Any]]]
+    evidence: Evidence, stream: Stream, ledger: dict[tuple[str, int, int], dict[str, Any]]
 ) -> Iterator[Violation]:
     seen: set[tuple[str, int, int]] = set()
-    latest = -1
+    latest_ms, newest = -1, dict[str, int]()
     who = f"stream {stream.number}"
-    for at_us, item, order in told_fills(stream):
+    for at_us, item, key, words in told_fills(stream):
         at_s = at_us / 1e6
-        key = (order["s"], order["t"], order["i"])
         event: Any = item.event
-        if (event.symbol, event.trade_id, event.order_id, event.order.last_quantity_text) != (*key, order["l"]):
+        if (event.symbol, event.trade_id, event.order_id) != key or _quantity(event) != words["quantity"]:
             yield Violation("fills.decoded", who, at_s, f"{key} is told as {event.symbol} {event.trade_id}")
         if key in seen:
             yield Violation("fills.once", who, at_s, f"{key} is told twice")
         seen.add(key)
-        if key not in ledger:
+        row = ledger.get(key)
+        if row is None:
             yield Violation("fills.invented", who, at_s, f"the ledger has no {key}")
             continue
-        place, row = ledger[key]
-        wrong = [word for word, letter in FIELDS.items() if row[word] != order[letter]]
+        wrong = [word for word, value in words.items() if row[word] != value]
         if wrong:
             yield Violation("fills.digits", who, at_s, f"{key}: {wrong[0]} is not the ledger's")
-        if place < latest and not held_ms(evidence, stream.process, evidence.us_of(row["time_ms"])):
+        is_late = words["time_ms"] < latest_ms or key[1] < newest.get(key[0], -1)
+        is_marked = item.late or not evidence.options.recovers
+        if is_late and not is_marked:
+            yield Violation("fills.order", who, at_s, f"{key} comes after a later fill, and is not marked as late")
+        if item.late and not is_late and not stream.is_later_life(at_us):
+            yield Violation("fills.late", who, at_s, f"{key} is marked as late, and is not")
+        if (
+            is_late
+            and not evidence.options.recovers
+            and not held_ms(evidence, stream.process, evidence.us_of(row["time_ms"]))
+        ):
             yield Violation("fills.order", who, at_s, f"{key} comes after a later fill")
-        latest = max(latest, place)
+        latest_ms = max(latest_ms, words["time_ms"])
+        newest[key[0]] = max(newest.get(key[0], -1), key[1])
+
+
+def _quantity(event: Any) -> str:
+    own = event.order.last_quantity_text if hasattr(event, "order") else event.last_quantity_text
+    return str(own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from listenkey.items import GapClosed, GapOpened, Update
 from sim.evidence import Evidence, Stream
@@ -42,14 +42,46 @@ def spans(stream: Stream) -> list[Span]:
     return found
 
 
-def told_fills(stream: Stream) -> Iterator[tuple[int, Update, dict[str, Any]]]:
-    """Every fill told: when, the item, and its order as the raw JSON has it, read without the client's help."""
-    for told in stream.told:
-        item = told.item
-        if isinstance(item, Update) and b'"TRADE"' in item.raw:
-            order = json.loads(item.raw)["o"]
-            if order["x"] == "TRADE":
-                yield told.at_us, item, order
+class ToldFill(NamedTuple):
+    """A fill as it was told, read from its own JSON without the client's help."""
+
+    at_us: int
+    item: Update
+    key: tuple[str, int, int]
+    words: dict[str, Any]
+    """The ledger's words, as far as the source has them."""
+
+
+STREAM_WORDS: Final = {
+    "order_id": "i", "side": "S", "quantity": "l", "price": "L", "commission": "n", "commission_asset": "N",
+    "realized_profit": "rp", "maker": "m", "time_ms": "T", "filled_quantity": "z",
+}  # fmt: skip
+REST_WORDS: Final = {
+    "order_id": "orderId", "side": "side", "quantity": "quantity", "price": "price", "commission": "fee",
+    "realized_profit": "realizedProfit", "time_ms": "time",
+}  # fmt: skip
+"""The ledger's word, and the letter or word of the stream's message and of the REST row."""
+
+
+def told_fills(stream: Stream) -> Iterator[ToldFill]:
+    """Every fill told."""
+    for at_us, item in stream.told:
+        if isinstance(item, Update) and (fill := fill_of(item.raw)) is not None:
+            yield ToldFill(at_us, item, *fill)
+
+
+def fill_of(raw: bytes) -> tuple[tuple[str, int, int], dict[str, Any]] | None:
+    """The fill in an item's JSON, if it is one's."""
+    if b'"TRADE"' in raw:
+        order = json.loads(raw)["o"]
+        if order["x"] == "TRADE":
+            words = {word: order[letter] for word, letter in STREAM_WORDS.items()}
+            return (order["s"], order["t"], order["i"]), words
+    elif b'"tradeId"' in raw:
+        row = json.loads(raw)
+        words = {word: row[name] for word, name in REST_WORDS.items()} | {"maker": row["liquidity"] == "MAKER"}
+        return (row["symbol"], row["tradeId"], row["orderId"]), words
+    return None
 
 
 def key_ends_us(evidence: Evidence, account: str) -> list[int]:
@@ -88,5 +120,7 @@ def offsets_ms(evidence: Evidence, process: int, from_us: int, to_us: int) -> se
     steps = evidence.clients[process].wall_offsets
     ends = [since_us for since_us, _ in steps[1:]] + [1 << 62]
     return {
-        offset_ms for (since_us, offset_ms), end_us in zip(steps, ends, strict=True) if since_us <= to_us and end_us >= from_us
+        offset_ms
+        for (since_us, offset_ms), end_us in zip(steps, ends, strict=True)
+        if since_us <= to_us and end_us >= from_us
     }

@@ -12,8 +12,11 @@ from sim.evidence import Evidence, Stream
 from sim.faults import KEY_KINDS, REST_KINDS, Fault
 
 CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surge", "flapping", "close", "freeze",
-                           "malformed", "suspend", "refuse", "refuse_ws", "syn_loss"})  # fmt: skip
-"""What may cost a connection. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
+                           "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut"})  # fmt: skip
+"""What may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
+
+SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder"})
+"""Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
 
 AFTER_US: Final = int(1.5 * MINUTE_US)
 DEAF_S: Final = 120.0
@@ -23,7 +26,8 @@ DEAF_S: Final = 120.0
 def sparing(evidence: Evidence) -> Iterator[Violation]:
     """Every gap told must have a fault that explains it, and so must every key that ran out."""
     for stream in evidence.streams:
-        causes = [fault for fault in evidence.of_client(stream.process, CAUSES) if _costs(fault)]
+        kinds = CAUSES | SEEN if evidence.options.recovers else CAUSES
+        causes = [fault for fault in evidence.of_client(stream.process, kinds) if _costs(fault)]
         ends_us = key_ends_us(evidence, stream.account)
         for at_us, item in stream.told:
             if not isinstance(item, GapOpened):
@@ -44,7 +48,9 @@ def _ran_out(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
         if row["what"] == "expired" and not any(
             fault.at_s * 1e6 - 1000 <= at_us and fault.until_s * 1e6 >= at_us - KEY_LIFE_US for fault in hindering
         ):
-            yield Violation("sparing.key", f"stream {stream.number}", at_us / 1e6, "a key ran out, and nothing hindered")
+            yield Violation(
+                "sparing.key", f"stream {stream.number}", at_us / 1e6, "a key ran out, and nothing hindered"
+            )
 
 
 def _costs(fault: Fault) -> bool:
