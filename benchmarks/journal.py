@@ -1,8 +1,9 @@
 """
-The journal, measured: `python -m benchmarks.journal [folder]`.
+The journal, measured: `python -m benchmarks.journal [--minute] [folder]`.
 
 Durable appends a second; from append to visible, at 10,000 and 20,000 a second, to the reader of the process and to one
-in another process; and how fast a journal is read back. The folder should be on the disk that is to be measured.
+in another process; and how fast a journal is read back. With `--minute` only 20,000 a second for a minute, followed by
+another process. The folder should be on the disk that is to be measured.
 """
 
 from __future__ import annotations
@@ -68,12 +69,12 @@ async def as_fast_as_possible(path: Path, count: int) -> None:
     print(f"durable appends and read, {count:,} waiting: {count / took_s:,.0f} a second")
 
 
-async def at_a_rate(path: Path, per_second: int, *, follower: bool) -> None:
+async def at_a_rate(path: Path, per_second: int, *, follower: bool, seconds: int = SECONDS) -> None:
     """Append at a steady rate; when each was read, and what a follower in another process saw."""
     journal = SqliteJournal(path, "bench", wall_ms)
     await journal.open()
-    process = following(path) if follower else None
-    count = per_second * SECONDS
+    process = following(path, seconds) if follower else None
+    count = per_second * seconds
     appended = [0.0] * (count + 1)
     taken: list[float] = []
 
@@ -103,8 +104,8 @@ async def at_a_rate(path: Path, per_second: int, *, follower: bool) -> None:
         print("  " + process.communicate(timeout=60)[0].strip())
 
 
-def following(path: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks.journal", "--follow", str(path), str(SECONDS + 3)]
+def following(path: Path, seconds: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.journal", "--follow", str(path), str(seconds + 3)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
@@ -141,16 +142,21 @@ def read_back(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
+def folder(where: list[str]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=where[0] if where else None) as name:
         yield Path(name)
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["--follow"]:
-        follow(Path(sys.argv[2]), float(sys.argv[3]))
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--follow"]:
+        follow(Path(arguments[1]), float(arguments[2]))
         return
-    with folder() as here:
+    minute = arguments[:1] == ["--minute"]
+    with folder(arguments[minute:]) as here:
+        if minute:
+            asyncio.run(at_a_rate(here / "minute.db", 20_000, follower=True, seconds=60))
+            return
         for number, count in enumerate((20_000, 40_000)):
             asyncio.run(as_fast_as_possible(here / f"fast{number}.db", count))
         for per_second in (1_000, 10_000, 20_000):

@@ -101,6 +101,7 @@ def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
     attempt, number = life.repair.attempt, life.repair._audit  # noqa: SLF001
     told: list[on.Input] = [on.Doubted(1, "a chain"), on.StreamSilent(1, "no beat")]
     told += [on.Recovered(attempt, 1, (), complete=complete) for complete in (True, False)]
+    told += [on.Recovered(attempt, 1, (), orders_due=True)]
     told += [on.NotRecovered(attempt, later), on.Audited(number), on.NotAudited(number, later)]
     return told + [on.HeldTooMuch(followed) for followed in [life.followed] if followed is not None]
 
@@ -112,7 +113,7 @@ def situation(life: Lifecycle) -> object:
         for number, socket in life.sockets.items()
     )
     flags = (life._retry_at_s, life._renew_at_s, life._overlap_until_s, life.gaps.open_from_ms, life.key)  # noqa: SLF001
-    more = (life._renewing, life._pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
+    more = (life._pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
     repair = life.repair
     mends = (repair.active, repair.running, repair.again, repair.blind, repair._auditing, repair.settling)  # noqa: SLF001
     held = (repair.hold_until_s is not None, repair.retry_at_s is not None)

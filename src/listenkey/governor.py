@@ -90,16 +90,27 @@ class Governor:
             RateLimited, Banned: The venue has told this IP to stop; nothing was sent.
             TransportError, ProtocolError: As the transport's.
         """
-        await self._admit(weight_of(request), share, risk)
-        response = await self._http.send(request, base_url)
+        return await self.send_made(weight_of(request), lambda: request, base_url, share, risk)
+
+    async def send_made(
+        self, weight: int, make: Callable[[], Request], base_url: str, share: Share, risk: tuple[int, ...]
+    ) -> Response:
+        """As `send`, of a request that is made when it may leave: one that was signed before has aged by then."""
+        await self._admit(weight, share, risk)
+        response = await self._http.send(make(), base_url)
         self._note(response)
         return response
+
+    def has_room(self, weight: int, share: Share) -> bool:
+        """Whether so much could leave at once, with nobody waiting before it."""
+        return not self._waiters and self.budget.wait_s(weight, share, self._clock.now_s()) <= 0
 
     def note_limit(self, limit: int | None) -> None:
         """What `exchangeInfo` said, or None where it did not say."""
         self.limit_at_s = self._clock.now_s()
         if limit is not None:
             self.budget.limit = limit
+            self._let_go()
 
     def limit_is_stale(self) -> bool:
         """Whether the limit should be read (again)."""
@@ -159,6 +170,9 @@ class Governor:
         if used is not None:
             venue_ms = self.time.now_ms(now_s, self._clock.wall_ms())
             self.budget.note_used(used, now_s, (60 - venue_ms / 1000 % 60) / self._scale)
+            if self.limit_at_s is None and response.status == 200 and used > self.budget.limit:
+                # Other programs of this address have used more than we took for the limit, and were not refused.
+                self.budget.limit = max(self.budget.limit, venue.WEIGHT_PER_MINUTE_DOCUMENTED)
         if response.status not in (403, 418, 429):  # 403 is the firewall, which never says how long.
             return
         error = responses.refusal(response)
@@ -194,15 +208,24 @@ class Lane:
         """As `Governor.send`."""
         return await self._governor.send(request, base_url, self._share, self._risk())
 
+    async def send_made(self, weight: int, make: Callable[[], Request], base_url: str) -> Response:
+        """As `Governor.send_made`."""
+        return await self._governor.send_made(weight, make, base_url, self._share, self._risk())
+
     async def aclose(self) -> None:
         """Nothing of its own is open."""
 
 
 def weight_of(request: Request) -> int:
     """What the venue will count for it."""
-    if request.path == venue.OPEN_ORDERS_PATH and "symbol" not in parse_qs(request.query):
+    return weight_at(request.path, of_symbol="symbol" in parse_qs(request.query))
+
+
+def weight_at(path: str, *, of_symbol: bool) -> int:
+    """The same, before there is a request."""
+    if path == venue.OPEN_ORDERS_PATH and not of_symbol:
         return venue.OPEN_ORDERS_ALL_WEIGHT
-    return venue.WEIGHTS[request.path]
+    return venue.WEIGHTS[path]
 
 
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Governor]] = WeakKeyDictionary()

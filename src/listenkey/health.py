@@ -19,7 +19,8 @@ class Health(Struct, frozen=True, kw_only=True):
         status: LIVE only while every event is in the stream. GAP: no socket brings events. RECOVERING: one does, and
             REST is asked for what came before. SUSPECT: something was lost on a living socket, and REST is asked.
             SETTLING: all that REST showed is delivered, and it is asked again in case it lags.
-            DEGRADED: they wait because the journal can't be written.
+            DEGRADED: it is live, but could not help itself: the journal can't be written, so items wait; or REST
+            can't be asked, so the key is not prolonged or a loss would not be noticed.
         why: What it waits for or what happened last, for people.
         key_fingerprint: Eight hex digits that tell the listen key from another.
         key_age_s: Since the venue first gave this key.

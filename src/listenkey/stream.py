@@ -262,9 +262,10 @@ class UserStream:
         """How the stream is, now."""
         life, now_s = self._life, self._clock.now_s()
         followed = life.sockets.get(life.followed or 0)
+        status = self._status(now_s)
         return Health(
-            status=self._status(),
-            why=self._journal.problem or life.why,
+            status=status,
+            why=self._journal.problem or (life.impaired(now_s) if status == "DEGRADED" else None) or life.why,
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,
@@ -291,7 +292,7 @@ class UserStream:
             used_weight=self._keys.api.used_weight_1m if self._keys else None,
         )
 
-    def _status(self) -> Status:
+    def _status(self, now_s: float) -> Status:
         state = self._life.state
         if state is State.ENDED:
             return "ENDED" if self._life.error is None else "FAILED"
@@ -300,6 +301,8 @@ class UserStream:
                 return "DEGRADED"
             if self._life.gaps.open_from_ms is not None:
                 return "RECOVERING" if self._life.repair.blind else "SUSPECT"
+            if self._life.impaired(now_s) is not None:
+                return "DEGRADED"
             return "SETTLING" if self._life.repair.settling else "LIVE"
         missing = self._life.gaps.ever_live or self._life.gaps.open_from_ms is not None
         return "GAP" if missing else "CONNECTING"
@@ -378,7 +381,7 @@ class UserStream:
                 self._release(number, self._merge.follow(number))
             case do.DeliverFound():
                 self._release(self._life.followed or 0, [])
-            case do.Recover():
+            case do.Recover() | do.RecoverOrders():
                 if self._recovering is not None:
                     self._recovering.cancel()
                 self._recovering = self._spawn(self._recover(action))
@@ -445,7 +448,7 @@ class UserStream:
         else:
             self._feed(on.SocketAttached(action.socket))
 
-    async def _recover(self, action: do.Recover) -> None:
+    async def _recover(self, action: do.Recover | do.RecoverOrders) -> None:
         assert self._recovery is not None
         self._feed(await self._recovery.recover(action, self._held))
         self._recovery.delivered(closed=self._life.gaps.open_from_ms is None)

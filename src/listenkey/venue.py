@@ -72,6 +72,9 @@ Until `exchangeInfo` has been read. Recorded live in October 2026 (gocryptotrade
 documentation prints 2400. The lower one is the safe one.
 """
 
+WEIGHT_PER_MINUTE_DOCUMENTED: Final = 2400
+"""What the documentation prints; taken for true once an answer has shown that the lower one is not. [O common-definition]"""
+
 INCOMING_MESSAGES_PER_S: Final = 10
 """What a client may send on one connection; beyond it the server disconnects. [O websocket-market-streams]"""
 

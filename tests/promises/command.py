@@ -19,7 +19,9 @@ PATIENCE_S = 20.0
 
 def environment(exchange: LocalSandbox | None = None, **more: str) -> dict[str, str]:
     """A bare environment that points to the sandbox."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "PYTHONPATH") if name in os.environ
+    }
     if exchange is not None:
         kept |= {"BINANCE_API_KEY": exchange.api_key, "BINANCE_API_SECRET": exchange.api_secret}
         kept |= {"LISTENKEY_REST_URL": exchange.rest_url, "LISTENKEY_WS_URL": exchange.ws_url}

@@ -27,14 +27,24 @@ def test_a_thousand_fills_each_once_in_order(binance_options_sandbox: LocalSandb
 
 
 def test_the_demo_without_a_terminal_ends_by_itself_with_the_truth() -> None:
-    done = finished("demo", "--seconds", "2", env=environment())
+    done = finished("demo", "--seconds", "3", env=environment())
     assert done.returncode == 0, done.stderr
-    *items, counts, verdict = done.stdout.splitlines()
+    assert done.stderr == ""
+    *items, counts, plug, stream, journal, disk = done.stdout.splitlines()
     assert any("  fill  " in line for line in items)
-    assert "no gaps" in counts
-    assert verdict.startswith("ledger = stream: yes")
+    assert sum("  PLUG    " in line for line in items) == 2
+    assert "1 gap," in counts
+    assert plug.startswith("plug pulled for 0.")
+    assert "whole" in plug
+    assert stream.startswith("ledger = stream: yes")
+    assert journal.startswith("ledger = journal: yes")
+    assert disk.startswith("journal on the disk: verified")
+
+
+def test_the_demo_numbers_its_items_without_holes() -> None:
     done = finished("demo", "--seconds", "2", "--json", env=environment())
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [item["seq"] for item in told[:-1]] == list(range(1, len(told)))
     assert told[-1]["ledger_equals_stream"] is True
+    assert told[-1]["ledger_equals_journal"] is True
     assert done.stderr == ""

@@ -295,6 +295,20 @@ async def test_nothing_is_sent_during_a_ban_and_all_comes_back_after(binance_opt
         check_whole(sandbox, reader)
 
 
+async def test_a_ban_on_a_living_socket_is_a_stream_that_delivers_and_says_what_it_lacks(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox, replace(QUICK, audit_every_s=0.3)) as reader:
+        sandbox.fault("http_status", status=418, path="/eapi/v1/bill", count=1, retry_after=2)
+        await until(lambda: reader.stream.health().status == "DEGRADED")
+        assert "418" in reader.stream.health().why
+        await burst(sandbox, 5)
+        await reader.until_fills(5)
+        await until(lambda: reader.stream.health().status == "LIVE")
+        assert reader.stream.health().gaps == 0
+
+
 async def test_more_than_a_page_of_one_symbol(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovering(sandbox) as reader:

@@ -10,10 +10,10 @@ from tests.tidy.source import PACKAGE, ROOT, House, Module, files, house, none_o
 
 PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.__main__": "tests/promises/test_command_ends_at_once.py: one line; the command runs as a process",
+    "listenkey.cli.note": "tests/unit/cli/test_shows.py: values only; what shows make of them",
     "listenkey.core.actions": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.states": "tests/unit/core/test_lifecycle.py: values only",
-    "listenkey.core.transitions": "tests/unit/core/test_lifecycle.py: the table is complete, and each row is played",
     "listenkey.health": "tests/unit/test_stream.py: values only",
     "listenkey.journal.base": "tests/contract/test_journals.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",

@@ -117,6 +117,19 @@ async def test_those_who_wait_when_the_ban_comes_are_told_at_once() -> None:
     await governor.aclose()
 
 
+async def test_those_who_wait_go_when_the_limit_turns_out_to_be_higher() -> None:
+    http = FakeHttp()
+    governor = Governor(SystemClock(), PLACE, http)
+    governor.budget.limit = 2
+    await send(governor, Share.KEYS)
+    waiting = asyncio.create_task(send(governor, Share.RECOVERY))
+    await asyncio.sleep(0)
+    assert len(http.sent) == 1
+    governor.note_limit(2400)
+    await asyncio.wait_for(waiting, 2)
+    await governor.aclose()
+
+
 async def test_who_gives_up_waiting_keeps_nobody_else_from_going() -> None:
     http = FakeHttp()
     governor = Governor(SystemClock(), Venue(PLACE.rest_url, PLACE.ws_url, time_scale=300.0), http)
@@ -151,3 +164,20 @@ async def test_one_for_all_of_a_venue_and_closed_with_the_last() -> None:
     assert again is not one
     await governors.release(again)
     assert not any(governors._shared.values()), "nothing is left behind for the next test"
+
+
+async def test_what_is_signed_is_made_when_it_may_leave() -> None:
+    http = FakeHttp()
+    governor = Governor(SystemClock(), PLACE, http)
+    governor.budget.spend(300, governor._clock.now_s() - 59.9)
+    made = []
+
+    def make() -> Request:
+        made.append(governor._clock.now_s())
+        return TIME
+
+    asked_s = governor._clock.now_s()
+    assert not governor.has_room(5, Share.RECOVERY)
+    await governor.lane(Share.RECOVERY).send_made(5, make, PLACE.rest_url)
+    assert made[0] - asked_s >= 0.09
+    assert governor.has_room(5, Share.RECOVERY)

@@ -52,6 +52,31 @@ async def test_pages_of_one_symbol_and_of_the_bill_are_followed_to_the_end(
         assert found.complete
 
 
+@pytest.mark.parametrize("used", [350, 900])
+async def test_what_others_used_does_not_keep_us_from_asking_for_the_limit(
+    binance_options_sandbox: LocalSandbox, used: int
+) -> None:
+    """The lowest limit is assumed until the venue has told its own; waiting for that would cost up to a minute."""
+    sandbox = binance_options_sandbox
+    sandbox.sandbox.world.limits.spend("127.0.0.1", used, SystemClock().wall_ms())
+    async with asyncio.timeout(10), recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 3)
+        assert len((await recovery.run(recover(), list)).fills) == 3
+
+
+async def test_fills_of_the_first_moments_are_asked_for_although_clocks_are_compared_badly(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        now_s, now_ms = SystemClock().now_s(), SystemClock().wall_ms()
+        recovery._time.note(now_ms, now_s - 1.0, now_s)  # The answer took a second, so half of one is what we are off.
+        recovery._began_ms = None
+        recovery.follows(whole=True)
+        await asyncio.to_thread(sandbox.burst, 5)
+        assert len((await recovery.run(recover(0), list)).fills) == 5
+
+
 async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
@@ -121,3 +146,32 @@ async def test_a_first_failure_ends_the_others(binance_options_sandbox: LocalSan
             await recovery.run(recover(), list)
         assert asyncio.all_tasks() == before
         assert sandbox.meters()["requests"].get("GET /eapi/v1/userTrades", 0) == 0
+
+
+async def test_fills_do_not_wait_for_the_room_that_orders_need(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 30)
+        budget = recovery._governor.budget
+        symbols = len({symbol for symbol, _ in sandbox.fills()})
+        budget.limit = round((budget._sum + 1 + 5 + 5 * symbols + 10) / 0.75)
+        found = await recovery.run(recover(), list)
+        assert (len(found.fills), found.orders_due, found.orders) == (30, True, {})
+        budget.limit = 2400
+        later = await recovery.run_orders()
+        assert {row.fill.order_id for row in found.fills} <= set(later.orders)
+        assert later.unrecoverable
+        assert later.fills == []
+
+
+async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 30)
+        governor = recovery._governor
+        governor.budget.limit, governor.limit_at_s = 100, None
+        found = await recovery.run(recover(), list)
+        assert governor.budget.limit == 2400
+        assert not found.orders_due

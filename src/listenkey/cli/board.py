@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any, Final
 
 from listenkey.cli.figures import is_zero
+from listenkey.cli.note import Note
 from listenkey.cli.rows import Row, rows_of
 from listenkey.events import AccountUpdate, BalancePositionUpdate, GreekUpdate, LegacyAccountUpdate, RiskLevelChange
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
@@ -20,7 +21,7 @@ class Board:
 
     Attributes:
         version: Grows with every item, so that a screen knows whether to draw.
-        recent: Order events, gaps and lives, oldest first.
+        recent: Order events, gaps, lives and notes, oldest first.
         greeks, positions, balances: By underlying, symbol and asset: the words of the newest event of each.
         totals: Of the newest ACCOUNT_UPDATE.
     """
@@ -28,7 +29,7 @@ class Board:
     def __init__(self) -> None:
         self.version = 0
         self.account = ""
-        self.recent: deque[Item] = deque(maxlen=RECENT_MAX)
+        self.recent: deque[Item | Note] = deque(maxlen=RECENT_MAX)
         self.greeks: dict[str, dict[str, Any]] = {}
         self.positions: dict[str, dict[str, Any]] = {}
         self.balances: dict[str, dict[str, Any]] = {}
@@ -54,6 +55,11 @@ class Board:
             case _:
                 self.recent.append(item)
 
+    def note(self, note: Note) -> None:
+        """Words among the items, in their place."""
+        self.version += 1
+        self.recent.append(note)
+
     def _fold(self, words: dict[str, Any]) -> None:
         for one in words.get("greeks", ()):
             self.greeks[str(one.get("underlying"))] = one
@@ -68,9 +74,9 @@ class Board:
         if "equity" in words:
             self.totals = words
 
-    def newest(self, count: int) -> list[Row | Live | GapOpened | GapClosed]:
+    def newest(self, count: int) -> list[Row | Note | Live | GapOpened | GapClosed]:
         """At most `count` lines for the table, newest first."""
-        lines: list[Row | Live | GapOpened | GapClosed] = []
+        lines: list[Row | Note | Live | GapOpened | GapClosed] = []
         for item in reversed(self.recent):
             if len(lines) >= count:
                 break

@@ -35,7 +35,7 @@ def configure(*, debug: bool, quiet: bool = False) -> None:
 
     Args:
         debug: All of them, also other libraries'; else warnings and worse.
-        quiet: None of them, because a full-screen view owns the terminal.
+        quiet: None of them: a full-screen view owns the terminal, or the command tells the same in its own words.
     """
     root = logging.getLogger()
     root.handlers.clear()

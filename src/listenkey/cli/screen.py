@@ -21,6 +21,7 @@ from listenkey.cli.view import frame
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from listenkey.cli.note import Note
     from listenkey.cli.running import Stop
     from listenkey.health import Health
     from listenkey.items import Item
@@ -66,6 +67,10 @@ class ScreenShow:
     def add(self, item: Item) -> None:
         """Fold one item in; the next frame shows it."""
         self.board.add(item)
+
+    def note(self, note: Note) -> None:
+        """A line across the table."""
+        self.board.note(note)
 
     async def __aenter__(self) -> Self:
         self._stop.last_words.append(self._restore)

@@ -6,10 +6,12 @@ from abc import abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from listenkey.cli.figures import clock_time
 from listenkey.cli.output import Output
 from listenkey.cli.plain import line_of
 
 if TYPE_CHECKING:
+    from listenkey.cli.note import Note
     from listenkey.cli.running import Stop
     from listenkey.items import Item
 
@@ -28,6 +30,8 @@ class Show(Protocol):
     async def room(self) -> None: ...
 
     def add(self, item: Item) -> None: ...
+
+    def note(self, note: Note) -> None: ...
 
     async def __aenter__(self) -> Self: ...
 
@@ -55,6 +59,9 @@ class LineShow:
     def add(self, item: Item) -> None:
         """Show one item."""
 
+    def note(self, note: Note) -> None:
+        """Words between the items; programs get none."""
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -81,3 +88,7 @@ class PlainShow(LineShow):
     def add(self, item: Item) -> None:
         if text := line_of(item):
             self.output.write(text.encode(errors="replace") + b"\n")
+
+    def note(self, note: Note) -> None:
+        """A line as any other."""
+        self.output.write(f"{clock_time(note.at_ms)}  {note.words}\n".encode())

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from listenkey.cli.figures import age, amount, clock_time
+from listenkey.cli.note import Note
 from listenkey.cli.plain import gap_words
 from listenkey.cli.redact import plain
 from listenkey.cli.rows import Row
@@ -160,7 +161,8 @@ def count_line(health: Health) -> Text:
     """What came, and what did not."""
     line = labelled(("events", f"{health.events:,}"), ("fills", f"{health.fills:,}"))
     line.append("  gaps ", style=LABEL)
-    gap_text = f"{health.gaps:,}" + (f" ({age(health.gap_s)})" if health.gaps else "")
+    back = f", {health.recovered:,} back" if health.recovered else ""
+    gap_text = f"{health.gaps:,}" + (f" ({age(health.gap_s)}{back})" if health.gaps else "")
     line.append(gap_text, style="bold red" if health.gaps else "")
     line.append_text(labelled(("duplicates removed", f"{health.duplicates_removed:,}"), start="  "))
     line.append_text(labelled(("backlog", f"{health.backlog:,}"), start="  "))
@@ -202,9 +204,11 @@ def table_row(row: Row, columns: tuple[Column, ...]) -> Text:
     return line
 
 
-def mark_line(entry: Live | GapOpened | GapClosed, width: int) -> Text:
-    """A gap or a beginning as a line across the table, so that it can't be overlooked."""
-    if isinstance(entry, Live):
+def mark_line(entry: Note | Live | GapOpened | GapClosed, width: int) -> Text:
+    """A gap, a beginning or a note as a line across the table, so that it can't be overlooked."""
+    if isinstance(entry, Note):
+        at_ms, words, style = entry.at_ms, entry.words, "bold yellow"
+    elif isinstance(entry, Live):
         at_ms, words, style = entry.since_ms, "LIVE    from here on every event is shown", "green"
     elif isinstance(entry, GapOpened):
         at_ms, words, style = entry.from_ms, gap_words(entry), "bold red"

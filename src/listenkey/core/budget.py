@@ -68,14 +68,13 @@ class Budget:
         return self._own_wait_s(weight, room, now_s)
 
     def _own_wait_s(self, weight: int, room: int, now_s: float) -> float:
-        left = self._sum
-        if left == 0 or left + weight <= room:
-            return 0.0
+        left, wait_s = self._sum, 0.0
         for sent_s, spent in self._spent:
+            if left + weight <= room:
+                break
             left -= spent
-            if left == 0 or left + weight <= room:
-                return sent_s + self._window_s - now_s
-        return 0.0
+            wait_s = sent_s + self._window_s - now_s
+        return wait_s
 
     def spend(self, weight: int, now_s: float) -> None:
         """It is being sent now."""

@@ -83,7 +83,6 @@ class Lifecycle(Mending):
         self._failures = 0
         self._retry_at_s: float | None = None
         self._renew_at_s: float | None = None
-        self._renewing = False
         self._quiet_until_s = 0.0  # no request before this: the venue said so
         self._failed_renewals = 0
         self._stale: Secret | None = None
@@ -163,7 +162,6 @@ class Lifecycle(Mending):
         self.state = State.KEYING
         self.key = None
         self._renew_at_s = None
-        self._renewing = False
         self._stale = stale
         wait_s = max(wait_s, self._quiet_until_s - now.s)
         self._retry_at_s = now.s + wait_s if wait_s > 0 else None
@@ -217,7 +215,6 @@ class Lifecycle(Mending):
     def _key_renewed(self, happened: on.KeyRenewed, now: Moment) -> None:
         if happened.key != self.key:
             return
-        self._renewing = False
         self._failed_renewals = 0
         self._proven(happened.since_s, now)
         self.renewals += 1
@@ -234,7 +231,6 @@ class Lifecycle(Mending):
     def _key_not_renewed(self, happened: on.KeyNotRenewed, now: Moment) -> None:
         if happened.key != self.key:
             return
-        self._renewing = False
         self.last_renewal_ok = False
         verdict = happened.verdict
         if verdict.do is Do.NEW_KEY:
@@ -247,7 +243,7 @@ class Lifecycle(Mending):
             # Quick tries first, for a hiccup; then one in `renew_retry_s`, for an outage.
             wait_s = min(backoff_s(self._failed_renewals, self.timing, 1.0), self.timing.renew_retry_s)
         self.why = f"renewing the key failed: {verdict.error}"
-        self._renew_at_s = now.s + max(wait_s, verdict.wait_s)
+        self._renew_at_s = max(now.s + max(wait_s, verdict.wait_s), self._quiet_until_s)
 
     def _keep_quiet(self, verdict: Verdict, now: Moment) -> None:
         """A limit or a ban holds for every request, also for those that a lost socket would bring about."""
@@ -290,8 +286,6 @@ class Lifecycle(Mending):
 
     def _abort(self, number: int) -> None:
         self.sockets.pop(number, None)
-        if self.followed == number:
-            self.followed = None
         self._actions.append(do.AbortSocket(number))
 
     def _attached(self, happened: on.SocketAttached, now: Moment) -> None:
@@ -317,7 +311,6 @@ class Lifecycle(Mending):
         if now.s < self._quiet_until_s:
             self._renew_at_s = self._quiet_until_s  # an event may prove it sooner
             return
-        self._renewing = True
         self._renew_at_s = None
         self._actions.append(do.RenewKey(self.key, now.s))
 
@@ -413,10 +406,11 @@ class Lifecycle(Mending):
             self._rotate(now)
 
     def _successor_attached(self, happened: on.SocketAttached, now: Moment) -> None:
-        socket = self.sockets.get(happened.socket)
-        if socket is None or happened.socket != self._successor or self.followed is None:
-            self._abort(happened.socket)
+        assert self.followed is not None, "a rotation has an old socket"
+        if happened.socket != self._successor:
+            self._abort_stray(happened, now)
             return
+        socket = self.sockets[happened.socket]
         socket.attach(now.s, now.wall_ms, self.timing)
         socket.rotate_at_s = socket.opened_s + rotate_after_s(self.timing, now.draw)
         self._overlap_until_s = now.s + self.timing.overlap_s
@@ -474,8 +468,6 @@ class Lifecycle(Mending):
             self._postpone_rotation(now)
         elif happened.socket == self.followed:
             self._lost_old(happened, now)
-        else:
-            self.sockets.pop(happened.socket, None)
 
     def _lost_old(self, happened: on.SocketLost, now: Moment) -> None:
         """The old socket ended before its successor took over."""
@@ -525,7 +517,8 @@ class Lifecycle(Mending):
             self._retry_at_s = None
             if self.state is State.KEYING:
                 self._ask_for_key(now, self._stale)
-            elif self.state is State.CONNECTING:
+            else:
+                assert self.state is State.CONNECTING, "nobody else waits to try again"
                 self._open(now)
         if self.key is not None:
             self._tend_key(now)
@@ -541,9 +534,7 @@ class Lifecycle(Mending):
             self._key_died(now, "the listen key could not be renewed in time")
         elif self._renew_at_s is not None and now.s >= self._renew_at_s:
             self._renew_at_s = None
-            if not self._renewing:
-                self._renewing = True
-                self._actions.append(do.RenewKey(self.key, self._renewal_since_s(now)))
+            self._actions.append(do.RenewKey(self.key, self._renewal_since_s(now)))
 
     def _renewal_since_s(self, now: Moment) -> float:
         """How old another stream's renewal may be to do for us, too."""

@@ -29,6 +29,8 @@ class Mending:
     sockets: dict[int, SocketView]
     followed: int | None
     reconnects: int
+    last_renewal_ok: bool | None
+    _quiet_until_s: float
     _retry_at_s: float | None
     _losses: Repeats
     _actions: list[do.Action]
@@ -38,8 +40,16 @@ class Mending:
         """Whether REST is to be asked before this gap can be closed."""
         return self.repair.active and self.gaps.open_from_ms is not None
 
+    def impaired(self, now_s: float) -> str | None:
+        """Why a stream that is live could not help itself now: the key can't be prolonged, or no loss be noticed."""
+        if now_s < self._quiet_until_s:
+            return f"the venue lets nothing be asked for {self._quiet_until_s - now_s:.0f} s more"
+        if self.last_renewal_ok is False:
+            return self.why
+        return self.repair.problem
+
     def _end_rotation(self) -> None:
-        raise NotImplementedError
+        """The lifecycle's own; see there."""
 
     # --- a gap between two sockets ---------------------------------------------------------------------------------
 
@@ -58,10 +68,10 @@ class Mending:
 
     def _stop_holding(self) -> None:
         assert self.followed is not None
-        if self.state is State.RECOVERING:
-            self.repair.hold_until_s = None
-            self._actions.append(do.Follow(self.followed))
-            self.state = State.LIVE
+        assert self.state is State.RECOVERING, "only a recovery holds"
+        self.repair.hold_until_s = None
+        self._actions.append(do.Follow(self.followed))
+        self.state = State.LIVE
 
     def _recovered(self, happened: on.Recovered, now: Moment) -> None:
         if happened.attempt != self.repair.attempt or not self.repair.running:
@@ -78,6 +88,10 @@ class Mending:
             self._actions.append(do.DeliverFound())
         if again:
             self._ask_rest()
+        elif enough and happened.orders_due:
+            self.repair.running = True
+            self.why = "live; asking REST what became of orders"
+            self._actions.append(do.RecoverOrders(happened.attempt))
         elif enough:
             self._close_gap(now, happened.unrecoverable)
         else:

@@ -18,7 +18,10 @@ REMEMBERED_MAX: Final = 65_536
 """Identities kept at most, in two halves. A duplicate was seen days late once, but never that many events late."""
 
 HELD_MAX: Final = 65_536
-"""Half of it is where a recovery lets go of what it holds back. Events held for one socket at most: five seconds of overlap at more than ten thousand events a second."""
+"""
+Events held for one socket at most: five seconds of overlap at more than ten thousand events a second. Half of it is
+where a recovery lets go of what it holds back.
+"""
 
 
 class Held(NamedTuple):

@@ -33,6 +33,7 @@ class Repair:
         again: Something more was lost while it ran.
         hold_until_s: Until when the new socket's events may be held; None where none are.
         retry_at_s: When to try again.
+        problem: Why REST can't be asked at the moment, for people, or None.
     """
 
     def __init__(self, timing: Timing) -> None:
@@ -43,6 +44,7 @@ class Repair:
         self.again = False
         self.hold_until_s: float | None = None
         self.retry_at_s: float | None = None
+        self.problem: str | None = None
         self._timing = timing
         self._failures = 0
         self._lagging_since_s: float | None = None
@@ -75,13 +77,14 @@ class Repair:
 
     def hold(self, now: Moment) -> None:
         """From here on the new socket's events wait."""
-        if self.hold_until_s is None:
-            self.hold_until_s = now.s + self._timing.recover_hold_max_s
+        assert self.hold_until_s is None, "a lost socket ends what is held for it"
+        self.hold_until_s = now.s + self._timing.recover_hold_max_s
 
     def answered(self, happened: on.Recovered, now: Moment) -> bool:
         """An answer to the recovery that runs came; whether the gap can be closed with it."""
         self.running = False
         self._failures = 0
+        self.problem = None
         if happened.complete or self._lag_is_over(now):
             self._lagging_since_s = None
             return True
@@ -97,6 +100,7 @@ class Repair:
         """It is tried again: after a ban or what the venue says, with jitter, so that not all come at once."""
         self.running = False
         self._failures += 1
+        self.problem = str(happened.verdict.error)
         # At least half of the first wait: a refusal that comes at once must not be answered at once.
         wait_s = max(self._timing.backoff_first_s / 2, backoff_s(self._failures, self._timing, now.draw))
         if happened.verdict.do is Do.STOP:
@@ -139,6 +143,7 @@ class Repair:
         if number != self._audit or not self._auditing:
             return
         self._auditing = False
+        self.problem = None
         if self._settle_at_s and now.s >= self._settle_at_s[0]:
             self._settle_at_s = [at_s for at_s in self._settle_at_s if at_s > now.s]
         else:
@@ -149,6 +154,7 @@ class Repair:
         if happened.number != self._audit or not self._auditing:
             return
         self._auditing = False
+        self.problem = str(happened.verdict.error)
         later_s = now.s + max(self._timing.settle_after_s[0], happened.verdict.wait_s) + now.draw
         self._settle_at_s = sorted(max(at_s, later_s) for at_s in self._settle_at_s)
         if self._audit_at_s is not None:

@@ -86,6 +86,7 @@ class _Position:
     now: Decimal
     at_ms: int
     fills: list[tuple[int, Decimal]] = field(default_factory=list)
+    given_up: bool = False
     due_s: float | None = None
     told: bool = False
 
@@ -206,6 +207,7 @@ class Watch:
             if len(self._orders) > CHAINS_MAX:
                 self._broken.pop(self._orders.popitem(last=False)[0], None)
         else:
+            self._orders.move_to_end(order_id)
             chain.added += filled
             chain.reached = max(chain.reached, reached)
         chain.ended |= status in ENDED
@@ -221,8 +223,12 @@ class Watch:
         if position is None or at_ms < position.since_ms:
             return False  # Counted already, in what the position was when it was first heard of.
         if len(position.fills) >= FILLS_MAX:
-            position.base = None  # Nothing is told of this position any more; begin anew when something is.
+            # It can't be reckoned any more: begin anew when something is told of it.
+            position.base, position.given_up = None, True
             position.fills.clear()
+            self._broken.pop(symbol, None)
+        if position.given_up:
+            return False
         position.fills.append((at_ms, quantity if side == "BUY" else -quantity))
         if at_ms > position.at_ms:
             return False  # Its own message is still to come.
@@ -233,11 +239,11 @@ class Watch:
         for told in event.positions:
             now, at_ms = amount(told.quantity_text), event.transaction_ms
             position = self._positions.get(told.symbol)
-            if position is None:
+            if position is not None and at_ms < position.at_ms:
+                continue  # It changed places with a newer one.
+            if position is None or position.given_up:
                 self._positions[told.symbol] = _Position(None, at_ms, now, at_ms)
                 continue
-            if at_ms < position.at_ms:
-                continue  # It changed places with a newer one.
             if position.base is None and at_ms > position.at_ms:
                 position.accept()
             position.now, position.at_ms = now, at_ms

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 
 from listenkey.errors import Corrupt, UsageError
-from listenkey.events import Event, OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.events import (
+    AccountUpdate,
+    BalancePositionUpdate,
+    Event,
+    GreekUpdate,
+    ListenKeyExpired,
+    OrderTradeUpdate,
+    RecoveredFill,
+    RecoveredOrder,
+    RiskLevelChange,
+)
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import Row
 from listenkey.wire.frames import Unreadable, read_payload
 from listenkey.wire.lines import event_of
+
+TRADE: Final = "TRADE"
+"""The execution type that makes an order's event a fill."""
+
+DOCUMENTED: Final = frozenset(
+    {AccountUpdate, BalancePositionUpdate, GreekUpdate, ListenKeyExpired, OrderTradeUpdate, RiskLevelChange}
+)
+"""The messages that the venue sends today; their JSON says all that our words do."""
 
 _NO_UPDATE: Final = (None,) * 9
 _encode: Final = msgspec.json.Encoder().encode
@@ -30,17 +48,23 @@ def update_values(
     late: bool = False,
     skipped: int | None = None,
 ) -> tuple[Any, ...]:
-    """The columns of an update, without the seal."""
+    """
+    The columns of an update, without the seal.
+
+    Our words are kept where `raw` alone does not say them: for a row of REST, a message of before 2026, and whatever
+    departs from the documented shape. Else the views read them out of `raw`, which halves a journal and its cost.
+    """
+    kind = type(event)
     symbol = order_id = trade_id = None
-    if isinstance(event, OrderTradeUpdate):
-        order = event.order
+    if kind is OrderTradeUpdate:
+        order = event.order  # type: ignore[union-attr]
         symbol, order_id = order.symbol, order.order_id
-        trade_id = order.trade_id if event.is_fill else None
-    elif isinstance(event, RecoveredFill):
-        symbol, order_id, trade_id = event.symbol, event.order_id, event.trade_id
-    elif isinstance(event, RecoveredOrder):
-        symbol, order_id = event.symbol, event.order_id
-    words = _encode(event.to_dict()).decode()
+        if order.execution_type == TRADE:
+            trade_id = order.trade_id
+    elif kind is RecoveredFill or kind is RecoveredOrder:
+        symbol, order_id, trade_id = event.symbol, event.order_id, getattr(event, "trade_id", None)  # type: ignore[union-attr]
+    says_all = kind in DOCUMENTED and type(raw) is bytes and provenance != "rest"
+    words = None if says_all else _encode(event.to_dict()).decode()
     return (
         seq, "update", account, received_ms,
         event.type, provenance, int(late), event.event_ms, symbol, order_id, trade_id, words, raw.decode(),
@@ -60,6 +84,8 @@ def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int |
         case GapClosed():
             lost = _encode(item.unrecoverable).decode()
             kind, facts = "gap_closed", (item.from_ms, item.to_ms, None, item.recovered, lost)
+        case _:
+            assert_never(item)
     return (item.seq, kind, item.account, told_ms, *_NO_UPDATE, *facts, skipped)
 
 
@@ -70,6 +96,11 @@ def fill_key(event: Event) -> tuple[str, int, int] | None:
     if isinstance(event, RecoveredFill):
         return event.symbol, event.trade_id, event.order_id
     return None
+
+
+def fill_of(values: Row) -> tuple[str, int, int] | None:
+    """The same from the columns of an update, where they are at hand."""
+    return None if values[10] is None else (values[8], values[10], values[9])
 
 
 def item_of(row: Row) -> Item:
@@ -99,7 +130,7 @@ def item_of(row: Row) -> Item:
 
 def _event(row: Row, raw: bytes) -> Event:
     type_, provenance, event_ms, words = row[4], row[5], row[7], row[11]
-    if provenance == "ws":
+    if provenance == "ws" or words is None:
         event = read_payload(raw)
         if not isinstance(event, Unreadable):
             return event

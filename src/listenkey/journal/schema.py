@@ -71,9 +71,23 @@ _ORDER_WORDS: Final = (
 )  # fmt: skip
 _LEGACY: Final = "i.type = 'ORDER_TRADE_UPDATE' AND i.order_id IS NULL AND i.kind = 'update'"
 
+_LETTERS: Final = {
+    "side": "o.S", "last_quantity": "o.l", "last_price": "o.L", "filled_quantity": "o.z", "quantity": "o.q",
+    "price": "o.p", "average_price": "o.ap", "status": "o.X", "commission": "o.n", "commission_asset": "o.N",
+    "realized_profit": "o.rp", "maker": "o.m", "trade_time_ms": "o.T", "client_order_id": "o.c", "order_type": "o.o",
+    "time_in_force": "o.f", "reduce_only": "o.R", "transaction_ms": "T",
+}  # fmt: skip
+"""Where the venue's own message has these words. A row with no words of ours holds that message, to the letter."""
+
+
+def word(name: str) -> str:
+    """What SQL asks for one word of an order's event."""
+    ours, theirs = f"json_extract(event, '$.{name}')", f"json_extract(raw, '$.{_LETTERS[name]}')"
+    return f"CASE WHEN event IS NULL THEN {theirs} ELSE {ours} END"
+
 
 def _words(names: tuple[str, ...]) -> str:
-    return ",\n  ".join(f"json_extract(event, '$.{name}') AS {name}" for name in names)
+    return ",\n  ".join(f"{word(name)} AS {name}" for name in names)
 
 
 VIEWS: Final = {

@@ -12,9 +12,9 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from listenkey.core.gap import Resumed
 from listenkey.errors import Corrupt, JournalError, UsageError
@@ -237,9 +237,14 @@ class SqliteJournal:
 
     def take_ready(self, most: int) -> list[Item]:
         """What is in memory already, at most so many; a reader that is far behind gets the next part from `next`."""
-        if self._window:
-            self._done_with_read()
-        return [self._take() for _ in range(min(most, len(self._window)))]
+        if not self._window:
+            return []
+        self._done_with_read()
+        take = self._window.popleft
+        items = [take() for _ in range(min(most, len(self._window)))]
+        self._window_bytes -= _sizes(items)
+        self._read_seq = self._writer.read_seq = items[-1].seq if items else self._read_seq
+        return items
 
     async def commit(self, seq: int) -> None:
         """
@@ -272,7 +277,7 @@ class SqliteJournal:
 
     def _take(self) -> Item:
         item = self._window.popleft()
-        self._window_bytes -= _size(item)
+        self._window_bytes -= _sizes((item,))
         self._read_seq = self._writer.read_seq = item.seq
         return item
 
@@ -287,15 +292,14 @@ class SqliteJournal:
         """The next items from the file. A reader that gives up waiting finds them here next time."""
         if self._refilling is None:
             self._refilling = asyncio.get_running_loop().run_in_executor(None, self._read_file, self._read_seq)
-        try:
-            items = await asyncio.shield(self._refilling)
-        finally:
-            if self._refilling.done():
-                self._refilling = None
+        refilling = self._refilling
+        await asyncio.wait({refilling})
+        self._refilling = None
+        items = refilling.result()
         if not items:
             raise Corrupt(f"the journal {self.path} no longer holds the items from {self._read_seq + 1} on")
         self._window.extend(items)
-        self._window_bytes += sum(map(_size, items))
+        self._window_bytes += _sizes(items)
         # What was committed while the file was read may be among them, and then has not been announced yet.
         self._window_end = items[-1].seq
         self._durable_seq = max(self._durable_seq, self._window_end)
@@ -320,12 +324,17 @@ class SqliteJournal:
                 self.problem = problem
             case Finished(error):
                 self._on_finished(error)
+            case _:
+                assert_never(report)
 
     def _on_committed(self, report: Committed) -> None:
         self._waiting_entries -= report.entries
         self._waiting_bytes -= report.raw_bytes + report.entries * ENTRY_OVERHEAD_BYTES
         self.duplicates += report.duplicates
-        self._show([item for item in report.items if item.seq > self._window_end], report.last_seq)
+        items = report.items
+        if items and items[0].seq <= self._window_end:
+            items = [item for item in items if item.seq > self._window_end]
+        self._show(items, report.last_seq)
         self.append_told(self._overflow.settle(self._waiting_bytes, self._wall_ms()))
         if report.cursor is not None:
             self._committed = report.cursor
@@ -336,7 +345,7 @@ class SqliteJournal:
         """Into memory where they continue what is there and there is room; else the reader will find them in the file."""
         if self._window_end >= self._durable_seq and self._window_bytes < WINDOW_BYTES_MAX and items:
             self._window.extend(items)
-            self._window_bytes += sum(map(_size, items))
+            self._window_bytes += _sizes(items)
             self._window_end = last_seq
         self._durable_seq = max(self._durable_seq, last_seq)
 
@@ -368,5 +377,5 @@ class SqliteJournal:
             self._waiting.set_result(None)
 
 
-def _size(item: Item) -> int:
-    return ENTRY_OVERHEAD_BYTES + (len(item.raw) if isinstance(item, Update) else 0)
+def _sizes(items: Sequence[Item]) -> int:
+    return ENTRY_OVERHEAD_BYTES * len(items) + sum([len(item.raw) for item in items if type(item) is Update])

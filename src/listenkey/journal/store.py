@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -42,6 +43,21 @@ _INSERT: Final = {
     size: f"INSERT INTO items SELECT * FROM (VALUES {','.join([_PLACES] * size)}) WHERE column1 IS NOT NULL"  # noqa: S608 - places only
     for size in SIZES
 }
+_OWN: Final = ("seq", "received_ms", "type", "event_ms", "symbol", "order_id", "trade_id", "raw", "crc32", "chain")
+"""What nearly every update has of its own; in the other columns such rows are alike."""
+
+_ALIKE: Final = {"kind": "update", "provenance": "ws", "late": 0}
+_own: Final = itemgetter(*map(schema.COLUMNS.index, _OWN))
+_alike: Final = itemgetter(*(index for index, name in enumerate(schema.COLUMNS) if name not in {*_OWN, "account"}))
+_ALIKE_VALUES: Final = _alike([_ALIKE.get(name) for name in schema.COLUMNS])
+_OWN_PLACES: Final = "(" + ",".join("?" * len(_OWN)) + ")"
+_INSERT_ALIKE: Final = {
+    size: f"INSERT INTO items({', '.join(_OWN)}, kind, provenance, late, account) SELECT *, 'update', 'ws', 0, ? "  # noqa: S608 - our own names
+    f"FROM (VALUES {','.join([_OWN_PLACES] * size)}) WHERE column1 IS NOT NULL"
+    for size in SIZES
+}
+"""Half the places: giving SQLite its values is most of what a row costs under Python's lock."""
+
 _KNOWN: Final = {
     size: f"WITH asked(s, t, o) AS (VALUES {','.join(['(?,?,?)'] * size)}) SELECT s, t, o FROM asked "  # noqa: S608 - places only
     "WHERE EXISTS (SELECT 1 FROM items WHERE symbol = s AND trade_id = t AND order_id = o AND seq <= ?) "
@@ -55,7 +71,7 @@ _OPEN_GAP: Final = (
 """A gap that turned out to have begun earlier is told twice, and closed once, from the earlier beginning."""
 
 _FILLS: Final = (
-    "SELECT symbol, trade_id, order_id, json_extract(event, '$.trade_time_ms') FROM items "
+    f"SELECT symbol, trade_id, order_id, {schema.word('trade_time_ms')} FROM items "  # noqa: S608 - our own names
     "WHERE trade_id IS NOT NULL ORDER BY seq DESC LIMIT 4096"
 )
 """What the next process need not ask for again, of the time that its questions overlap. The index knows them all."""
@@ -150,7 +166,7 @@ class Store:
             sqlite3.Error: It is not known what was written.
         """
         if group.rows and group.covered_ms is None and not group.cursors and not self._may_hold_more:
-            self._opened.execute(*_filled(_INSERT, group.rows, len(schema.COLUMNS)))
+            self._opened.execute(*self._insert(group.rows))
         else:
             self._write_all(group)
         self._may_hold_more = False
@@ -165,11 +181,18 @@ class Store:
                 # The commit that failed may have reached the file all the same; nobody was told of it.
                 connection.execute("DELETE FROM items WHERE seq > ?", (self.last_seq,))
             if group.rows:
-                connection.execute(*_filled(_INSERT, group.rows, len(schema.COLUMNS)))
+                connection.execute(*self._insert(group.rows))
             if group.covered_ms is not None:
                 facts.set_fact(connection, facts.COVERED_MS, group.covered_ms)
             for name, seq in group.cursors.items():
                 facts.set_cursor(connection, name, seq)
+
+    def _insert(self, rows: Sequence[Row]) -> tuple[str, list[object]]:
+        """The statement that adds them, and its values."""
+        if all(_alike(row) == _ALIKE_VALUES for row in rows):
+            statement, places = _filled(_INSERT_ALIKE, [_own(row) for row in rows], len(_OWN))
+            return statement, [self.account, *places]
+        return _filled(_INSERT, rows, len(schema.COLUMNS))
 
     def _note_reached(self) -> None:
         if self._lock is not None and self.last_seq:

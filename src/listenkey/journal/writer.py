@@ -24,7 +24,7 @@ from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import seal
 from listenkey.journal.database import as_ours
 from listenkey.journal.retention import Retention
-from listenkey.journal.rows import fill_key, told_values, update_values
+from listenkey.journal.rows import fill_key, fill_of, told_values, update_values
 from listenkey.journal.store import GROUP_ROWS_MAX, FillKey, Group, Store
 
 log = logging.getLogger("listenkey")
@@ -38,7 +38,7 @@ RETRY_FIRST_S: Final = 0.02
 RETRY_MAX_S: Final = 1.0
 
 
-class Arrived(NamedTuple):
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """An event on its way into the journal."""
 
     event: Event
@@ -273,35 +273,32 @@ class Writer:
         """Give each entry its number and its row; fills that are known, or double among them, get none."""
         numbered = _Numbered(group)
         group.rows.clear()
-        seq, chain, skipped = self._store.last_seq, self._store.chain, self._store.skip or None
+        account, seq, chain, skipped = self._store.account, self._store.last_seq, self._store.chain, self._store.skip
+        item: Item
         for entry in entries:
-            key = fill_key(entry.event) if isinstance(entry, Arrived) else None
-            if key is not None and self._is_double(key, known):
-                numbered.duplicates += 1
-                continue
-            seq += 1 + (skipped or 0)
-            item, values = self._item(entry, seq, skipped)
+            number = seq + 1 + skipped
+            if isinstance(entry, Arrived):
+                event, raw, received_ms, provenance, late = (
+                    entry.event, entry.raw, entry.received_ms, entry.provenance, entry.late,
+                )  # fmt: skip
+                values = update_values(
+                    number, account, event, raw, received_ms, provenance, late=late, skipped=skipped or None
+                )
+                key = fill_of(values)
+                if key is not None:
+                    if key in known:
+                        numbered.duplicates += 1
+                        continue
+                    known.add(key)
+                item = Update(number, account, event, received_ms, raw, provenance, late)
+            else:
+                item = msgspec.structs.replace(entry.item, seq=number, account=account)
+                values = told_values(item, entry.told_ms, skipped or None)
             row = seal(values, chain)
-            chain, skipped = row[-1], None
+            seq, chain, skipped = number, row[-1], 0
             group.rows.append(row)
             numbered.items.append(item)
         return numbered
-
-    @staticmethod
-    def _is_double(key: FillKey, known: set[FillKey]) -> bool:
-        if key in known:
-            return True
-        known.add(key)
-        return False
-
-    def _item(self, entry: Entry, seq: int, skipped: int | None) -> tuple[Item, tuple[object, ...]]:
-        account = self._store.account
-        if isinstance(entry, Told):
-            told = msgspec.structs.replace(entry.item, seq=seq, account=account)
-            return told, told_values(told, entry.told_ms, skipped)
-        event, raw, received_ms, provenance, late = entry
-        values = update_values(seq, account, event, raw, received_ms, provenance, late=late, skipped=skipped)
-        return Update(seq, account, event, received_ms, raw, provenance, late), values
 
     def _safely(self, do: Callable[[], T]) -> T:
         """

@@ -11,7 +11,15 @@ from typing import Any, Self
 
 import msgspec
 
-from listenkey.events import AccountUpdate, BalancePositionUpdate, Event, GreekUpdate, OrderTradeUpdate
+from listenkey.cli.note import Note
+from listenkey.events import (
+    AccountUpdate,
+    BalancePositionUpdate,
+    Event,
+    GreekUpdate,
+    OrderTradeUpdate,
+    RecoveredFill,
+)
 from listenkey.events.legacy import LegacyOrderTradeUpdate
 from listenkey.health import Health
 from listenkey.items import Item, Live, Update
@@ -33,6 +41,14 @@ def order_event(**letters: Any) -> OrderTradeUpdate:
     payload["o"] |= {"q": "0.30", "z": "0.30", "l": "0.10", "L": "1234.50", "n": "-0.02874000", "rp": "0"} | letters
     payload["E"] = AT_MS
     return msgspec.json.decode(json.dumps(payload), type=OrderTradeUpdate)
+
+
+def recovered_event(**words: Any) -> RecoveredFill:
+    """A fill that only REST told; `words` change the row by REST's names."""
+    row = {"symbol": "BTC-261225-90000-C", "tradeId": 41, "orderId": 7, "side": "BUY", "quantity": "0.10"}
+    row |= {"price": "1234.50", "fee": "-0.02874000", "quoteAsset": "USDT", "time": AT_MS, "liquidity": False}
+    row |= {"realizedProfit": "0"}
+    return msgspec.json.decode(json.dumps(row | words), type=RecoveredFill)
 
 
 def resting_event(**letters: Any) -> OrderTradeUpdate:
@@ -127,11 +143,15 @@ class ListShow:
 
     def __init__(self, *, full: bool = False) -> None:
         self.items: list[Item] = []
+        self.notes: list[Note] = []
         self.is_full = full
         self.waited = 0
 
     def add(self, item: Item) -> None:
         self.items.append(item)
+
+    def note(self, note: Note) -> None:
+        self.notes.append(note)
 
     async def room(self) -> None:
         self.waited += 1

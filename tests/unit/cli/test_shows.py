@@ -8,9 +8,10 @@ import os
 
 import pytest
 
+from listenkey.cli.note import Note
 from listenkey.cli.running import Stop
 from listenkey.cli.shows import JsonShow, PlainShow
-from tests.unit.cli.making import account_event, live, order_event, update
+from tests.unit.cli.making import AT_MS, account_event, live, order_event, update
 
 
 async def test_json_is_one_object_a_line() -> None:
@@ -31,6 +32,17 @@ async def test_words_leave_out_what_is_only_counted() -> None:
         show.add(update(account_event()))
         show.add(update(order_event()))
     assert os.read(reading, 65536).count(b"\n") == 1
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_notes_are_for_people_and_not_for_programs() -> None:
+    reading, writing = os.pipe()
+    async with PlainShow(Stop(), writing) as show:
+        show.note(Note(AT_MS, "PLUG    pulled"))
+    async with JsonShow(Stop(), writing) as programs:
+        programs.note(Note(AT_MS, "PLUG    pulled"))
+    assert os.read(reading, 65536) == b"06:46:40  PLUG    pulled\n"
     os.close(reading)
     os.close(writing)
 

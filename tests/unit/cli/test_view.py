@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from listenkey.cli.board import Board
+from listenkey.cli.note import Note
 from listenkey.cli.view import STATUS_STYLE, frame
 from listenkey.items import GapClosed, GapOpened, Item
 from tests.unit.cli.making import (
@@ -68,6 +69,16 @@ def test_each_status_has_its_colour_and_says_why() -> None:
         assert f"● {status}" in line.plain
         assert any(span.style == style for span in line.spans)
         assert ("no answer yet" in line.plain) == (status != "LIVE")
+
+
+def test_a_note_is_a_line_across_the_table_and_what_came_back_is_counted() -> None:
+    board = Board()
+    board.add(live())
+    board.note(Note(AT_MS, "PLUG    back in"))
+    lines = [line.plain for line in frame(board, healthy(gaps=1, gap_s=3.2, recovered=9), "sandbox", (80, 24), AT_MS)]
+    assert any(line.startswith(" 06:46:40 ── PLUG    back in ──") for line in lines)
+    assert board.version == 2
+    assert any("gaps 1 (3.2s, 9 back)" in line for line in lines)
 
 
 def test_rows_gaps_greeks_and_positions_are_all_there() -> None:

@@ -113,3 +113,11 @@ def test_a_first_start_leaves_nothing_to_tell() -> None:
     gaps.resume(Resumed())
     assert gaps.take() == []
     assert gaps.open_from_ms is None
+
+
+def test_the_stream_is_to_be_whole_from_its_first_live_on() -> None:
+    gaps = Gaps()
+    gaps.live(5, 6)
+    gaps.live(50, 60)
+    assert gaps.began_ms == 5
+    assert gaps.take() == [Live(0, "", 5), Live(0, "", 50)]

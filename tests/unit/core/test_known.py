@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
+from listenkey.core import known as knowing
 from listenkey.core.known import Fills, Known, NewestFill, amount
 from listenkey.credentials import Secret
-from listenkey.events import ListenKeyExpired, UnknownEvent
+from listenkey.events import LegacyFill, LegacyOrder, LegacyOrderTradeUpdate, ListenKeyExpired, UnknownEvent
 from tests.unit.core.making import OTHER, SYMBOL, fill, order, order_row, position, trade_row
 
 
@@ -97,3 +100,43 @@ def test_what_rest_told_is_no_sign_of_life_of_a_socket() -> None:
 def test_what_is_no_amount_is_nothing() -> None:
     assert amount("NaN") == amount("1e5") == amount("") == 0
     assert amount("-1.50") == Decimal("-1.5")
+
+
+def test_a_late_fill_moves_nothing_back() -> None:
+    known = known_of(fill(5, "1", at_ms=2000), fill(4, "1", at_ms=1000))
+    assert known.newest == NewestFill(SYMBOL, 5, 2000)
+    assert known.active_ms[SYMBOL] == 2000
+    assert known.is_late(fill(4, "1", at_ms=2000)), "by its trade id"
+    assert not known.is_late(fill(6, "1", at_ms=2000))
+
+
+def legacy(*orders: LegacyOrder) -> LegacyOrderTradeUpdate:
+    return LegacyOrderTradeUpdate(3000, orders)
+
+
+def legacy_order(order_id: int, status: str, filled: str, *fills: LegacyFill) -> LegacyOrder:
+    return LegacyOrder(
+        1000, 3000, SYMBOL, "", order_id, "5", "10", False, False, status, filled, "0", "0", "GTC", "LIMIT", fills,
+    )  # fmt: skip
+
+
+def test_orders_and_fills_of_the_older_generation_are_known_as_well() -> None:
+    one = LegacyFill(7, "5", "1", 2500, "MAKER", "-0.1")
+    known = known_of(legacy(legacy_order(1, "PARTIALLY_FILLED", "-1", one), legacy_order(2, "CANCELLED", "0")))
+    assert known.orders[1].filled == 1, "sold, told as negative"
+    assert known.has_ended(2)
+    assert (SYMBOL, 7, 1) in known.fills
+    assert known.newest == NewestFill(SYMBOL, 7, 2500)
+    assert known.last_event_ms == 3000
+
+
+def test_what_is_remembered_of_symbols_and_ended_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knowing, "SYMBOLS_MAX", 3)
+    monkeypatch.setattr(knowing, "ENDED_MAX", 3)
+    known = known_of()
+    for number in range(5):
+        known.touch(f"symbol {number}", 1000)
+        known.touch("busy", 1000)
+        known.note(order(number, "CANCELED", symbol="busy"))
+    assert list(known.active_ms) == ["symbol 3", "symbol 4", "busy"], "the least recent is let go first"
+    assert [known.has_ended(number) for number in range(5)] == [False, False, True, True, True]

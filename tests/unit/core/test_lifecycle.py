@@ -78,6 +78,13 @@ def test_seven_quiet_days_bring_rotations_and_renewals_and_nothing_else(seed: in
     assert min(waits) >= 18 * 60 - 1
 
 
+def test_a_stream_that_is_live_is_content_with_a_recent_renewal_of_another() -> None:
+    world = live()
+    world.run(25 * 60)
+    at_s, action = [(at_s, action) for at_s, action in world.log if isinstance(action, do.RenewKey)][1]
+    assert at_s - action.since_s == pytest.approx(20 * 60 / 3)
+
+
 def test_a_dropped_socket_is_a_gap_and_is_replaced_within_half_a_second() -> None:
     took = []
     for seed in range(20):
@@ -199,15 +206,6 @@ def test_rotation_opens_the_second_socket_first_and_tells_no_gap() -> None:
     assert followed_s - opened_s >= world.life.timing.overlap_s
 
 
-def test_a_rotation_waits_for_the_old_sockets_pong() -> None:
-    world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
-    world.run(99)
-    world.latency_s = 3.0  # the pong comes late, but it comes: nothing of the old socket is given up before
-    world.run(30)
-    assert world.life.rotations == 1
-    assert kinds(world) == [Live]
-
-
 def test_a_successor_that_does_not_open_leaves_the_old_socket_alone() -> None:
     world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
     world.down.add("ws")
@@ -218,6 +216,15 @@ def test_a_successor_that_does_not_open_leaves_the_old_socket_alone() -> None:
     world.run(120)
     assert world.life.rotations >= 1
     assert kinds(world) == [Live]
+
+
+def test_the_old_socket_is_looked_after_while_its_successor_takes_long_to_open() -> None:
+    world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
+    world._open = lambda number, key: None  # type: ignore[method-assign]
+    world.run(110)
+    assert set(world.life.sockets) == {1, 2}
+    assert [number for _, action in world.log[-3:] for number in [getattr(action, "socket", 0)]] == [1, 1, 1]
+    assert all(isinstance(action, do.SendPing) for _, action in world.log[-3:])
 
 
 def test_the_old_socket_lost_while_its_successor_opens_is_a_gap_that_ends_with_it() -> None:
@@ -349,6 +356,54 @@ def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_ne
     assert requests == []
     world.run(60)
     assert world.life.last_renewal_ok
+
+
+def test_a_renewal_that_fails_during_a_ban_is_not_tried_again_before_its_end() -> None:
+    world = live()
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, judge(Banned(418, -1008, retry_after_s=600), 0)))
+    # Asked for before the ban was told, and answered only now.
+    world.feed(on.KeyNotRenewed(world.life.key, judge(VenueDown(503), 0)))
+    began_s = world.now_s
+    world.run(599)
+    assert [at_s for at_s in world.actions(do.RenewKey) if at_s > began_s] == []
+    world.run(10)
+    assert world.life.last_renewal_ok
+
+
+def test_a_key_that_may_not_be_renewed_is_tried_once_in_five_minutes_while_it_lives() -> None:
+    world = live()
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, judge(Refused(401, -2015), 0)))
+    assert world.life.state is State.LIVE
+    began_s = world.now_s
+    world.run(301)
+    assert [at_s - began_s for at_s in world.actions(do.RenewKey) if at_s > began_s] == pytest.approx([300.0])
+
+
+def test_a_renewal_that_was_asked_for_before_the_socket_had_the_key_proves_nothing_for_it() -> None:
+    world = live()
+    world.drop(1)
+    while 2 not in world.sockets:
+        world.run(0.001)
+    assert world.life.key is not None
+    asked = len(world.actions(do.RenewKey))
+    world.feed(on.KeyRenewed(world.life.key, world.now_s - 1.0))
+    assert world.life.state is State.PROVING
+    assert len(world.actions(do.RenewKey)) == asked + 1, "so it is asked once more"
+    world.run_until_live()
+
+
+def test_an_event_is_a_newer_proof_than_a_renewal_asked_for_before_it() -> None:
+    world = live()
+    world.run(60)
+    world.event()
+    proof_ms = world.life.sockets[1].covered_ms
+    assert world.life.key is not None
+    world.feed(on.KeyRenewed(world.life.key, world.now_s - 30))
+    world.expire_key(told=True)
+    world.run(1)
+    assert world.items[1].from_ms >= proof_ms
 
 
 def test_a_key_lost_during_a_ban_is_asked_for_when_it_ends() -> None:

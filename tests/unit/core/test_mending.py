@@ -222,6 +222,20 @@ def test_a_look_that_fails_is_made_later_and_settles_nothing() -> None:
     assert not settling(world)
 
 
+def test_fills_come_first_and_the_gap_stays_open_until_orders_have_come() -> None:
+    world = live()
+    world.recoveries = [on.Recovered(0, 3, (), orders_due=True), LATER, on.Recovered(0, 1, ("totals",))]
+    world.drop(1)
+    while not world.actions(do.RecoverOrders):
+        world.run(0.01)
+    assert state(world) is State.LIVE
+    assert kinds(world) == [Live, GapOpened], "followed, and not whole"
+    world.run(5)
+    assert len(world.actions(do.Recover)) == 2, "when orders can't be had, all is asked anew"
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert (world.items[2].recovered, world.items[2].unrecoverable) == (4, ("totals",))
+
+
 def test_an_answer_for_nobody_changes_nothing() -> None:
     world = live()
     world.feed(on.Recovered(99, 5, ()))
@@ -272,3 +286,55 @@ def test_any_order_of_losses_ends_live_once_all_is_well() -> None:
         # One that turns out to have begun earlier is told twice, and closed once.
         turns = [kind for kind, after in pairwise([*told, None]) if kind is not after]
         assert turns == [GapOpened, GapClosed] * (len(turns) // 2)
+
+
+def test_holding_has_an_end_also_when_rest_never_answers() -> None:
+    world = live()
+    world._recover = lambda attempt: None  # type: ignore[method-assign]
+    world.drop(1)
+    while state(world) is not State.RECOVERING:
+        world.run(0.01)
+    began_s = world.now_s
+    world.run(world.life.timing.recover_hold_max_s - 0.1)
+    assert state(world) is State.RECOVERING
+    world.run(0.2)
+    assert state(world) is State.LIVE
+    assert world.actions(do.Follow)[-1] - began_s == pytest.approx(world.life.timing.recover_hold_max_s, abs=0.02)
+    assert kinds(world) == [Live, GapOpened], "followed, and the gap stays open"
+
+
+def test_what_an_old_socket_left_behind_is_asked_for_while_its_successor_waits() -> None:
+    world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
+    world.recoveries = [on.Recovered(0, 2, ())]
+    while world.sockets.keys() != {1, 2}:
+        world.run(0.005)
+    world.drop(1)
+    assert state(world) is State.RECOVERING
+    followed = len(world.actions(do.Follow))
+    assert followed == 1, "the first socket's alone"
+    world.run_until_live()
+    assert len(world.actions(do.Follow)) == 2
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert world.items[2].recovered == 2
+
+
+def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
+    world = live()
+    assert world.life.impaired(world.now_s) is None
+    world.audits = [judge(Banned(418, None, "", 300.0), 0)]
+    world.run(70)
+    assert "418" in str(world.life.impaired(world.now_s))
+    world.run(400)
+    assert world.life.impaired(world.now_s) is None
+    world.down = {"rest"}
+    world.run(1500)
+    assert "renewing" in str(world.life.impaired(world.now_s))
+    world.down = set()
+    world.run(120)
+    assert world.life.impaired(world.now_s) is None
+    assert world.life.key is not None
+    world.feed(on.KeyNotRenewed(world.life.key, judge(Banned(418, None, "", 300.0), 0)))
+    assert "300 s more" in str(world.life.impaired(world.now_s))
+    world.run(400)
+    assert world.life.impaired(world.now_s) is None
+    assert kinds(world) == [Live]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from listenkey.core import merge as merging
 from listenkey.core.merge import Merge, Recent
 from listenkey.events import Event
 from listenkey.wire.frames import Unreadable, read_payload
+from tests.unit.core.making import order
 
 
 def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]:
@@ -104,17 +106,14 @@ def test_what_was_held_for_a_socket_that_died_is_gone() -> None:
     assert merge.follow(2) == []
 
 
-def test_holding_is_bounded(monkeypatch: object) -> None:
+def test_holding_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "HELD_MAX", 3)
     merge = Merge()
     merge.follow(1)
-    old, merging.HELD_MAX = merging.HELD_MAX, 3  # type: ignore[misc]
-    try:
-        for number in range(4):
-            admit(merge, 2, number)
-        assert merge.overfull(2)
-        assert not merge.overfull(3)
-    finally:
-        merging.HELD_MAX = old  # type: ignore[misc]
+    for number in range(4):
+        admit(merge, 2, number)
+    assert merge.overfull(2)
+    assert not merge.overfull(3)
 
 
 def test_the_newest_half_is_always_remembered() -> None:
@@ -158,3 +157,46 @@ def test_a_rotation_delivers_every_fill_once_and_in_order(
     got.extend(held.received_ms for held in merge.follow(2))
     got.extend(number for number in two[early:] if admit(merge, 2, number))
     assert got == list(range(last_of_1 + 10))
+
+
+def test_an_orders_step_is_itself_by_status_filled_quantity_and_time() -> None:
+    merge = Merge()
+    merge.follow(1)
+    steps = [
+        order(1, "NEW"),
+        order(1, "CANCELED", at_ms=2000),
+        order(2, "NEW"),
+        order(1, "NEW", at_ms=1001),
+        order(1, "NEW", filled="1"),
+    ]
+    assert all(merge.admit(1, step, b"{}", received_ms=0) for step in steps)
+    assert not any(merge.admit(1, step, b"{}", received_ms=0) for step in steps)
+    assert merge.duplicates == len(steps)
+
+
+def test_what_is_held_may_be_looked_at_without_taking_it() -> None:
+    merge = Merge()
+    merge.follow(1)
+    admit(merge, 2, 7)
+    assert [one.received_ms for one in merge.held(2)] == [7]
+    assert merge.held(3) == []
+    assert [one.received_ms for one in merge.follow(2)] == [7]
+
+
+def test_a_socket_is_due_to_be_followed_when_half_of_the_room_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "HELD_MAX", 4)
+    merge = Merge()
+    merge.follow(1)
+    for number, half in ((1, False), (2, False), (3, True)):
+        admit(merge, 2, number)
+        assert merge.half_full(2) is half
+    assert not merge.half_full(3)
+
+
+def test_of_snapshots_the_newest_half_is_taken_out_of_what_a_successor_brings() -> None:
+    kept = merging.Snapshots(size_max=10)
+    for number in range(100):
+        assert kept.add("GREEK_UPDATE", number)
+    kept.hand_over()
+    assert not any(kept.add("GREEK_UPDATE", number) for number in range(95, 100))
+    assert kept.add("GREEK_UPDATE", 0), "and the oldest are forgotten"

@@ -118,6 +118,8 @@ def test_filled_so_far_is_told_only_where_the_chain_has_no_hole() -> None:
     two = [trade_row(2, 2000, quantity="0.50"), trade_row(3, 3000, quantity="0.50")]
     assert filled(combined(Findings(fills=two), held(fill(4, "3.00", 4000)), known, 7)) == ["1.50", "2.00"]
     assert filled(combined(Findings(fills=two), held(fill(4, "4.00", 4000)), known, 7)) == [None, None]
+    others = held(fill(9, "9.00", 3500, order_id=5), fill(4, "3.00", 4000))
+    assert filled(combined(Findings(fills=two), others, known, 7)) == ["1.50", "2.00"], "another order says nothing"
     assert filled(combined(Findings(fills=two), [], known, 7)) == [None, None], "no end to prove it"
     proof = Findings(fills=two, orders={1: order_row(1, "PARTIALLY_FILLED", "2.00", 3000)})
     assert filled(combined(proof, [], known, 7)) == ["1.50", "2.00"]

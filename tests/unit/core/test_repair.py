@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from listenkey.core.inputs import Audited, Moment, NotRecovered, Recovered
+from listenkey.core.inputs import Audited, Moment, NotAudited, NotRecovered, Recovered
 from listenkey.core.repair import Repair
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import Do, Verdict
@@ -54,3 +54,16 @@ def test_waits_grow_with_failures_and_end_with_an_answer() -> None:
     assert repair.answered(Recovered(12, 0, ()), at(0.0))
     repair.failed(NotRecovered(12, Verdict(Do.WAIT, 0.0, Unreachable("x", "y"))), at(0.0, 1.0))
     assert repair.retry_at_s == 0.5
+
+
+def test_a_look_that_failed_before_the_stream_was_live_plans_no_audit() -> None:
+    repair = Repair(Timing())
+    repair.closed(5, at(0.0))
+    look = repair.look_if_due(at(2.0), 0)
+    assert look is not None
+    repair.could_not_look(NotAudited(look.number, Verdict(Do.WAIT, 0.0, Unreachable("x", "y"))), at(2.0))
+    assert repair.deadlines(may_look=True) == [4.5], "settling waits"
+    for at_s in (4.5, 5.0, 15.0, 35.0):
+        if (look := repair.look_if_due(at(at_s), 0)) is not None:
+            repair.looked(look.number, at(at_s))
+    assert not repair.settling

@@ -6,7 +6,9 @@ import itertools
 
 import pytest
 
+from listenkey.core import watch as watching
 from listenkey.core.watch import BARREN_MAX, Watch
+from listenkey.events import UnknownEvent
 from tests.unit.core.making import OTHER, SYMBOL, beat, fill, order, order_row, position, trade_row
 
 GRACE_S = 1.0
@@ -133,3 +135,70 @@ def test_a_position_that_only_rest_saw_closed_has_no_beat_to_miss() -> None:
     watch.note(beat(3000), 10.0)
     watch.note(beat(3001), 20.0)
     assert watch.silent_at_s() is None
+
+
+def test_a_position_whose_first_message_is_not_over_is_not_doubted() -> None:
+    # A message of several fills of one moment: until a later one comes, nobody knows what the first one stands for.
+    watch = told(position("5", 1000), fill(1, "1", at_ms=1000), position("6", 1000), fill(2, "2", at_ms=1000))
+    assert watch.due_at_s() is None
+    watch.note(position("8", 2000), 0.0)
+    assert watch.due_at_s() == GRACE_S, "from here on it counts"
+
+
+def test_an_older_word_of_a_position_moves_nothing_back() -> None:
+    watch = told(position("1", 1000), fill(1, "1", at_ms=3000), position("2", 3000), position("1", 2000))
+    assert watch.due_at_s() is None
+
+
+def test_fills_of_a_position_of_which_no_word_comes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "FILLS_MAX", 3)
+    watch = told(position("1", 1000), fill(1, "1", at_ms=2000), position("2", 2000))
+    for number in range(2, 7):
+        watch.note(fill(number, str(number), at_ms=3000), 0.0)
+        assert len(watch._positions[SYMBOL].fills) <= 3
+    watch.note(position("7", 4000), 0.0)
+    assert watch.due_at_s() is None, "it can't be reckoned any more"
+    watch.note(position("9", 5000), 0.0)
+    assert watch.due_at_s() == GRACE_S, "and now it can"
+
+
+def test_an_event_that_says_nothing_of_orders_or_positions_is_no_news() -> None:
+    watch = told(position("1", 1000))
+    assert not watch.note(UnknownEvent("NEWS", 5, b"{}"), 7.0)
+    assert (watch.due_at_s(), watch.silent_at_s()) == (None, None)
+
+
+def test_a_fill_that_rest_brings_of_an_order_nobody_heard_of_counts_for_its_position() -> None:
+    watch = told(position("1", 1000), position("2", 2000))
+    watch.note(trade_row(1, at_ms=1500, order_id=77).fill, 0.0)
+    watch.note(position("3", 3000), 0.0)
+    watch.note(trade_row(2, at_ms=2500, order_id=77).fill, 0.5)
+    assert watch.due_at_s() is None
+
+
+def test_a_doubt_that_was_not_told_yet_is_not_taken_for_mended() -> None:
+    watch = told(order(1, "NEW"), order(1, "CANCELED", "1", 2000), now_s=0.0)
+    assert len(watch.take_doubts(GRACE_S)) == 1
+    watch.note(order(2, "NEW"), GRACE_S)
+    watch.note(order(2, "CANCELED", "1", 2000), GRACE_S)
+    watch.mended()
+    assert watch.due_at_s() == 2 * GRACE_S
+    assert len(watch.take_doubts(2 * GRACE_S)) == 1
+
+
+def test_a_position_that_is_doubted_and_can_no_longer_be_reckoned_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "FILLS_MAX", 1)
+    watch = told(position("1", 1000), position("2", 2000), position("3", 3000))
+    assert watch.due_at_s() == GRACE_S
+    for number in (1, 2):
+        watch.note(fill(number, str(number), at_ms=4000 + number), 0.0)
+    assert watch.due_at_s() is None
+
+
+def test_of_too_many_orders_the_one_that_rested_longest_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "CHAINS_MAX", 3)
+    watch = told(*(order(number, "NEW") for number in (1, 2, 3)), fill(1, "1"), order(4, "NEW"))
+    watch.note(fill(3, "2", order_id=2), 0.0)
+    assert watch.due_at_s() is None, "the second is as good as never heard of"
+    watch.note(fill(4, "3"), 0.0)
+    assert watch.due_at_s() == GRACE_S, "and the first, which moved, is remembered"

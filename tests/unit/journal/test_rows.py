@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from listenkey.errors import Corrupt
-from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import BEGINNING, seal
 from listenkey.journal.rows import fill_key, item_of, told_values, update_values
 from listenkey.journal.schema import COLUMNS
-from listenkey.wire.frames import Received, read
+from listenkey.wire.frames import OddRaw, Received, read
+from tests.unit.core.making import order_row, trade_row
 from tests.unit.journal.making import ACCOUNT, AT_MS, ORDER_ID, SYMBOL, fill, greeks, resting
 from tests.unit.journal.making import read as event_of
 
@@ -46,8 +47,30 @@ def test_the_columns_are_those_of_the_table() -> None:
     values = update_values(9, ACCOUNT, event_of(fill(7)), fill(7), AT_MS, skipped=2)
     row = dict(zip(COLUMNS, seal(values, BEGINNING), strict=True))
     assert (row["seq"], row["symbol"], row["trade_id"], row["order_id"]) == (9, SYMBOL, 7, ORDER_ID + 7)
-    assert json.loads(row["event"])["last_price"] == "3660.000"
     assert row["skipped"] == 2
+
+
+def test_our_words_are_kept_only_where_the_raw_does_not_say_them() -> None:
+    def words(raw: bytes, provenance: Provenance = "ws") -> str | None:
+        values = update_values(9, ACCOUNT, event_of(raw), raw, AT_MS, provenance)
+        kept = values[COLUMNS.index("event")]
+        assert kept is None or isinstance(kept, str)
+        return kept
+
+    assert words(fill(7)) is None
+    assert words(fill(7), "ws+rest") is None
+    for kept in (words(fill(7), "rest"), words(OddRaw(fill(7)))):
+        assert kept is not None
+        assert json.loads(kept)["last_price"] == "3660.000"
+
+
+def test_an_event_that_took_the_slow_road_says_so() -> None:
+    drifted = fill(7).replace(b'"i":%d' % (ORDER_ID + 7), b'"i":"%d"' % (ORDER_ID + 7))
+    for raw, kind in ((fill(7), bytes), (drifted, OddRaw)):
+        received = read(raw)
+        assert isinstance(received, Received)
+        assert type(received.raw) is kind
+        assert received.event == event_of(fill(7))
 
 
 def test_only_a_fill_has_a_trade_id() -> None:
@@ -82,7 +105,22 @@ def test_words_that_make_no_event_are_told_as_damage() -> None:
 
 
 def test_an_event_whose_raw_cant_be_read_comes_from_its_words() -> None:
-    row = dict(zip(COLUMNS, seal(update_values(4, ACCOUNT, event_of(fill(7)), fill(7), AT_MS), BEGINNING), strict=True))
+    values = update_values(4, ACCOUNT, event_of(fill(7)), OddRaw(fill(7)), AT_MS)
+    row = dict(zip(COLUMNS, seal(values, BEGINNING), strict=True))
     item = item_of(tuple((row | {"raw": "{"}).values()))
     assert isinstance(item, Update)
     assert item.event == event_of(fill(7))
+
+
+def test_what_rest_brought_is_found_by_its_order_and_only_a_fill_by_its_trade() -> None:
+    recovered, order = trade_row(7, order_id=3).fill, order_row(3, "CANCELED", "1").order
+    assert fill_key(recovered) == (recovered.symbol, 7, 3)
+    assert fill_key(order) is None
+    columns = [COLUMNS.index(name) for name in ("symbol", "order_id", "trade_id")]
+    found = update_values(1, ACCOUNT, recovered, b"{}", AT_MS, "rest")
+    assert [found[column] for column in columns] == [recovered.symbol, 3, 7]
+    found = update_values(2, ACCOUNT, order, b"{}", AT_MS, "rest")
+    assert [found[column] for column in columns] == [order.symbol, 3, None]
+    for event in (recovered, order):
+        item = Update(1, ACCOUNT, event, AT_MS, b"{}", "rest")
+        assert round_trip(item) == item

@@ -9,7 +9,10 @@ import pytest
 
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal import schema
+from listenkey.journal.chain import BEGINNING, seal
 from listenkey.journal.database import open_reader
+from listenkey.journal.rows import update_values
+from listenkey.wire.frames import OddRaw
 from tests.unit.journal.making import AT_MS, ORDER_ID, SYMBOL, append, fill, journal, read, resting, take
 
 LEGACY = (
@@ -47,6 +50,29 @@ async def test_the_views_show_what_happened(connection: sqlite3.Connection) -> N
     legacy = "SELECT seq, symbol, trade_id, order_id, quantity, price FROM legacy_fills"
     assert connection.execute(legacy).fetchall() == [(4, "BTC-220930-18000-C", 20, 4611869636869226548, "0.1", "1993")]
     connection.close()
+
+
+def sql_rows(view: str) -> list[tuple[object, ...]]:
+    """What a view shows of one fill, kept with our words and without."""
+    made = sqlite3.connect(":memory:")
+    for statement in schema.SQL.values():
+        made.execute(statement)
+    for seq, raw in enumerate((fill(7), OddRaw(fill(7))), start=1):
+        made.execute("DELETE FROM items")
+        row = seal(update_values(seq, "a3f1", read(raw), raw, AT_MS), BEGINNING)
+        made.execute(f"INSERT INTO items VALUES ({','.join('?' * len(row))})", row)
+        made.execute(f"CREATE TABLE IF NOT EXISTS shown AS SELECT * FROM {view} WHERE 0")
+        made.execute(f"INSERT INTO shown SELECT * FROM {view}")
+    shown = made.execute("SELECT * FROM shown").fetchall()
+    made.close()
+    return [row[1:] for row in shown]
+
+
+@pytest.mark.parametrize("view", ["fills", "orders"])
+def test_the_venues_json_and_our_words_show_the_same(view: str) -> None:
+    by_raw, by_words = sql_rows(view)
+    assert by_raw == by_words
+    assert None not in by_raw
 
 
 def test_the_table_has_the_columns_that_are_written() -> None:

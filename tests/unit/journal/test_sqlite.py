@@ -12,7 +12,7 @@ import pytest
 
 from listenkey.core.gap import Resumed
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
-from listenkey.items import GapClosed, GapOpened, Live, Update
+from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.journal import sqlite as module
 from listenkey.journal import writer as writers
 from listenkey.journal.reader import JournalReader
@@ -111,27 +111,84 @@ async def test_a_reader_that_is_far_behind_costs_no_memory(path: Path, monkeypat
     await made.aclose()
 
 
-async def test_a_reader_that_gives_up_while_the_file_is_read_loses_nothing(path: Path) -> None:
+class SlowFile:
+    """Holds every look into the file until it is opened; counts them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.opened = threading.Event()
+        self.looks = 0
+        real = JournalReader.read
+
+        def read(reader: JournalReader, *arguments: Any) -> list[Item]:
+            self.looks += 1
+            self.opened.wait(10)
+            return real(reader, *arguments)
+
+        monkeypatch.setattr(JournalReader, "read", read)
+
+
+async def test_a_reader_that_gives_up_while_the_file_is_read_loses_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await written(path, [fill(number) for number in range(1, 4)])
+    file = SlowFile(monkeypatch)
     made = journal(path, after=0)
     await made.open()
-    waiting = asyncio.ensure_future(made.next())
-    await asyncio.sleep(0)
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
+    for _ in range(2):
+        waiting = asyncio.ensure_future(made.next())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    file.opened.set()
     assert [item.seq for item in await take(made, 4)] == [1, 2, 3, 4]
+    assert file.looks == 1
     await made.aclose()
 
 
-async def test_a_reader_that_closes_while_the_file_is_read_leaves_nothing_open(path: Path) -> None:
+async def test_a_reader_that_closes_while_the_file_is_read_leaves_nothing_open(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(path, [fill(1)])
+    file = SlowFile(monkeypatch)
+    made = journal(path, after=0)
+    await made.open()
+    waiting = asyncio.ensure_future(made.next())
+    await until(lambda: file.looks == 1)
+    closing = asyncio.ensure_future(made.aclose())
+    await until(lambda: made._has_finished)
+    assert not closing.done(), "a connection that reads can't be closed under its reader"
+    file.opened.set()
+    await closing
+    assert made._reader is None
+    assert (await waiting).seq == 1
+
+
+class LateReports:
+    """Stands where the loop is; keeps what the thread reports until it is let through."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[Callable[[Any], None], Any]] = []
+
+    def call_soon_threadsafe(self, what: Callable[[Any], None], report: Any) -> None:
+        self.kept.append((what, report))
+
+
+async def test_what_the_reader_found_in_the_file_before_it_was_announced_is_shown_once(path: Path) -> None:
     await written(path, [fill(1)])
     made = journal(path, after=0)
     await made.open()
-    waiting = asyncio.ensure_future(made.next())
-    await asyncio.sleep(0)
+    loop, late = made._loop, LateReports()
+    made._loop = late  # type: ignore[assignment]
+    append(made, fill(2))
+    await until(lambda: any(isinstance(report, writers.Committed) for _, report in late.kept))
+    assert [item.seq for item in await take(made, 3)] == [1, 2, 3], "it is durable, so it may be shown"
+    made._loop = loop
+    for what, report in late.kept:
+        what(report)
+    append(made, fill(3))
+    assert (await made.next()).seq == 4
     await made.aclose()
-    assert (await waiting).seq == 1
 
 
 async def test_a_disk_that_is_full_waits_tells_and_heals(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,7 @@ def test_a_reopened_store_rewrites_what_nobody_was_told_of(store: Store, path: P
     store.write(unsure)
     store.last_seq, store.chain = before
     store.abandon()
+    store.abandon()  # as where opening it anew failed
     assert not store.is_open
     store.reopen()
     store.write(unsure)

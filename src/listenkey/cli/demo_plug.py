@@ -1,0 +1,179 @@
+"""Who breaks the demo's connection on purpose: when, for how long, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+from listenkey.cli.note import Note
+
+if TYPE_CHECKING:
+    from listenkey.cli.demo_witness import SeenGap
+    from listenkey.sandbox.server import Sandbox
+
+Kind: TypeAlias = Literal["plug", "message"]
+
+ROUND_S: Final = 20.0
+"""So often it begins again where the demo has no end of its own."""
+
+MESSAGE_FROM_S: Final = 8.0
+"""A shorter demo loses no message: finding it takes a second, and then it is asked for."""
+
+LOOK_EVERY_S: Final = 0.01
+
+
+class Plan(NamedTuple):
+    """
+    One round.
+
+    Attributes:
+        plug_s: When the plug is pulled, from the round's beginning.
+        out_s: For how long.
+        message_s: When a message is lost, or None.
+        round_s: When the next round begins.
+    """
+
+    plug_s: float
+    out_s: float
+    message_s: float | None
+    round_s: float
+
+
+def plan_for(seconds: float | None) -> Plan:
+    """The rounds of a demo of so many seconds, or of one without an end: one round, or one in twenty seconds."""
+    round_s = ROUND_S if seconds is None else min(seconds, ROUND_S)
+    message_s = 0.65 * round_s if round_s >= MESSAGE_FROM_S else None
+    return Plan(0.2 * round_s, 0.15 * round_s, message_s, round_s)
+
+
+@dataclass(slots=True)
+class Damage:
+    """
+    One thing that was broken.
+
+    Attributes:
+        kind: `plug`: no socket for a while. `message`: one message of a fill, on a socket that lives.
+        began_s: When.
+        over_s: When the plug was back in, or the message was lost; None until then.
+        over_ms: The same by the wall clock.
+    """
+
+    kind: Kind
+    began_s: float
+    over_s: float | None = None
+    over_ms: int = 0
+
+
+class Mended(NamedTuple):
+    """
+    What came of a damage.
+
+    Attributes:
+        kind: As in `Damage`.
+        out_s: How long the plug was out; 0 for a message.
+        noticed_s: From the beginning of the damage until the reader was told of a gap, or None.
+        socket_s: From its end until events came again: what the wait between two attempts took; 0 for a message.
+        whole_s: From its end until the reader was told that the gap has ended, or None where that is still to come.
+        fills: How many fills REST brought for it.
+    """
+
+    kind: Kind
+    out_s: float
+    noticed_s: float | None
+    socket_s: float
+    whole_s: float | None
+    fills: int
+
+
+def mended(damages: Sequence[Damage], gaps: Sequence[SeenGap]) -> list[Mended]:
+    """Each damage that has happened, with the gap that it made."""
+    told: list[Mended] = []
+    for damage in damages:
+        if damage.over_s is None:
+            continue
+        # A lost message is lost at the end of its damage: until then the next fill was waited for.
+        since_s = damage.over_s if damage.kind == "message" else damage.began_s
+        gap = next((one for one in gaps if one.closed_s is None or one.closed_s >= damage.over_s), None)
+        noticed_s = None if gap is None else max(0.0, gap.opened_s - since_s)
+        whole_s, socket_s = None, 0.0
+        if gap is not None and gap.closed_s is not None:
+            whole_s = max(0.0, gap.closed_s - damage.over_s)
+            socket_s = max(0.0, (gap.to_ms - damage.over_ms) / 1000) if damage.kind == "plug" else 0.0
+        fills = 0 if gap is None else gap.fills
+        told.append(Mended(damage.kind, damage.over_s - since_s, noticed_s, socket_s, whole_s, fills))
+    return told
+
+
+class Saboteur:
+    """
+    Pulls the plug, puts it back, and loses a message, round after round.
+
+    Args:
+        exchange: Whose sockets.
+        plan: When.
+        tell: Gets the words for people.
+
+    Attributes:
+        damages: What was done.
+    """
+
+    def __init__(self, exchange: Sandbox, plan: Plan, tell: Callable[[Note], None]) -> None:
+        self.damages: list[Damage] = []
+        self._exchange = exchange
+        self._plan = plan
+        self._tell = tell
+
+    async def run(self) -> None:
+        """For ever; cancelling it is the end."""
+        plan = self._plan
+        while True:
+            began_s = self._now_s()
+            await self._until(began_s + plan.plug_s)
+            await self._pull_the_plug(plan.out_s)
+            if plan.message_s is not None:
+                await self._until(began_s + plan.message_s)
+                await self._lose_a_message()
+            await self._until(began_s + plan.round_s)
+
+    def mend(self) -> None:
+        """Take back what is broken; nothing else is broken from now on."""
+        self._exchange.clear_faults()
+        last = self.damages[-1] if self.damages else None
+        if last is not None and last.over_s is None and last.kind == "plug":
+            self._over(last)
+
+    async def _pull_the_plug(self, out_s: float) -> None:
+        damage = self._begin("plug", "PLUG    pulled on purpose, and the account goes on trading")
+        self._exchange.fault("refuse_connections", scope="ws")
+        self._exchange.fault("drop_sockets")
+        await asyncio.sleep(out_s)
+        self._exchange.clear_faults()
+        self._over(damage)
+        self._tell(Note(self._exchange.now_ms, "PLUG    back in"))
+
+    async def _lose_a_message(self) -> None:
+        damage = self._begin(
+            "message", "LOSS    on purpose: the next fill's message will not come, and the socket lives"
+        )
+        fault = self._exchange.fault("drop_event", event="ORDER_TRADE_UPDATE", execution_type="TRADE")
+        while any(each["id"] == fault for each in self._exchange.faults()):  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(LOOK_EVERY_S)
+        self._over(damage)
+
+    def _over(self, damage: Damage) -> None:
+        damage.over_s, damage.over_ms = self._now_s(), self._exchange.now_ms
+
+    def _begin(self, kind: Kind, words: str) -> Damage:
+        damage = Damage(kind, self._now_s())
+        self.damages.append(damage)
+        self._tell(Note(self._exchange.now_ms, words))
+        return damage
+
+    async def _until(self, at_s: float) -> None:
+        await asyncio.sleep(max(0.0, at_s - self._now_s()))
+
+    @staticmethod
+    def _now_s() -> float:
+        return asyncio.get_running_loop().time()

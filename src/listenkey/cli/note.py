@@ -1,0 +1,18 @@
+"""What somebody other than the stream has to say among its items: the demo, when it breaks something."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Note(NamedTuple):
+    """
+    A line of words between the items.
+
+    Attributes:
+        at_ms: When, wall clock, epoch ms.
+        words: What; begins with a word in capitals, as gaps do.
+    """
+
+    at_ms: int
+    words: str

@@ -1,0 +1,53 @@
+"""What the demo claims is compared fill by fill, to the digit."""
+
+from __future__ import annotations
+
+from listenkey.cli.demo_truth import Fill, Received, compare, fill_in, ledger_fills, received_in
+from tests.unit.cli.making import AT_MS, live, order_event, recovered_event, resting_event, update
+
+A, B, C = (Fill(number, "S", number, "0.1", "5") for number in (1, 2, 3))
+
+
+def got(*fills: Fill) -> list[Received]:
+    return [Received(fill, late=False) for fill in fills]
+
+
+def test_a_fill_is_the_same_from_a_socket_and_from_rest() -> None:
+    here = order_event(T=AT_MS, l="0.10", L="1234.50")
+    assert fill_in(here) == fill_in(recovered_event()) == Fill(AT_MS, "BTC-261225-90000-C", 41, "0.10", "1234.50")
+    assert fill_in(resting_event()) is None
+    assert received_in([live(), update(resting_event()), update(here)]) == got(Fill(*fill_in(here) or ()))
+
+
+def test_a_ledger_has_the_same_words() -> None:
+    row = {"symbol": "S", "trade_id": 1, "quantity": "0.1", "price": "5", "time_ms": 1, "maker": True}
+    assert ledger_fills({"fills": [row]}) == [A]
+
+
+def test_equal_is_each_once_in_order_to_the_digit() -> None:
+    assert compare([A, B], got(A, B)).equal
+    assert compare([], []).equal
+    assert compare([A, B], got(A)).missing == (B,)
+    assert compare([A], got(A, A)).surplus == (A,)
+    assert not compare([A, B], got(B, A)).equal
+    changed = A._replace(price="5.0")
+    verdict = compare([A], got(changed))
+    assert (verdict.missing, verdict.surplus) == ((A,), (changed,))
+
+
+def test_order_is_by_time_and_within_a_symbol_by_id() -> None:
+    same_ms = [A._replace(symbol="T"), A]
+    assert compare(same_ms, got(*reversed(same_ms))).equal
+    same_symbol = [A, A._replace(trade_id=2)]
+    assert not compare(same_symbol, got(*reversed(same_symbol))).equal
+
+
+def test_late_ones_may_come_late() -> None:
+    verdict = compare([A, B], [*got(B), Received(A, late=True)])
+    assert (verdict.equal, verdict.late) == (True, 1)
+
+
+def test_an_open_gap_accounts_for_what_is_in_it() -> None:
+    verdict = compare([A, B, C], got(A), open_from_ms=3)
+    assert (verdict.equal, verdict.missing, verdict.awaited) == (False, (B,), (C,))
+    assert compare([A, B, C], got(A, B), open_from_ms=3).equal
