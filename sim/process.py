@@ -155,7 +155,7 @@ class Life:
     def note_statuses(self) -> None:
         """What the streams say of themselves now."""
         for number, (stream, told) in enumerate(zip(self.streams, self.told, strict=True)):
-            status = stream._status()
+            status = stream._status(self.process.clock.now_s())
             if status != self.statuses[number]:
                 self.statuses[number] = status
                 told.statuses.append((self.process.world.now_us, status))
