@@ -10,7 +10,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
   "$$one" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$one"; break; }; done)
 
-.PHONY: help demo test coverage check format lint types tidy fix wheel-test peers bench clean
+.PHONY: help demo test coverage check format lint types tidy fix wheel-test peers bench chaos clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -83,6 +83,9 @@ peers: $(VENV)/.installed ## Unmodified peers against the sandbox, each in an en
 
 bench: $(VENV)/.installed-test ## Benchmarks
 	@$(PY) -m benchmarks $(ARGS)
+
+chaos: $(VENV)/.installed-test ## Every fault of docs/faults.md with real processes; about half an hour
+	@$(PY) -m pytest -m nightly tests/chaos $(ARGS)
 
 clean: ## Remove what was made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -82,7 +82,7 @@ def test_w6_one_fill_is_dropped_on_a_healthy_link(tmp_path: Path) -> None:
 
 def held_symbols(stage: Stage) -> list[str]:
     """Symbols whose position the client has been told of: what it never heard of, only the audit can miss."""
-    sql = "SELECT DISTINCT json_extract(p.value, '$.symbol') FROM items, json_each(event, '$.positions') AS p"
+    sql = "SELECT DISTINCT json_extract(p.value, '$.s') FROM items, json_each(raw, '$.P') AS p"
     return [symbol for (symbol,) in stage.client.rows(f"{sql} WHERE items.type = 'BALANCE_POSITION_UPDATE'")]
 
 
