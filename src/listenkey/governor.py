@@ -103,17 +103,28 @@ class Governor:
             RateLimited, Banned: The venue has told this IP to stop; nothing was sent.
             TransportError, ProtocolError: As the transport's.
         """
-        if self.spending.is_unread:
-            await self._take_over()
+        await self._take_over()
         if request.method == "POST":
             await self._not_too_often(account)
-        await self._admit(weight_of(request), share, risk)
-        await self._write_down(request, account)
-        response = await self._http.send(request, base_url)
+            self.spending.now.create(account, self._clock.wall_ms())
+        return await self.send_made(weight_of(request), lambda: request, base_url, share, risk)
+
+    async def send_made(
+        self, weight: int, make: Callable[[], Request], base_url: str, share: Share, risk: tuple[int, ...]
+    ) -> Response:
+        """As `send`, of a request that is made when it may leave: one that was signed before has aged by then."""
+        await self._take_over()
+        await self._admit(weight, share, risk)
+        await self._write_down(weight)
+        response = await self._http.send(make(), base_url)
         self._note(response)
         if self.spending.is_kept and self._still_blocked() is not None:
             await self.spending.saved()
         return response
+
+    def has_room(self, weight: int, share: Share) -> bool:
+        """Whether so much could leave at once, with nobody waiting before it."""
+        return not self._waiters and self.budget.wait_s(weight, share, self._clock.now_s()) <= 0
 
     def note_limit(self, limit: int | None) -> None:
         """What `exchangeInfo` said, or None where it did not say."""
@@ -138,6 +149,8 @@ class Governor:
 
     async def _take_over(self) -> None:
         """Count what earlier processes have sent as our own: the venue does."""
+        if not self.spending.is_unread:
+            return
         now_s, now_ms = self._clock.now_s(), self._clock.wall_ms()
         for at_ms, weight in (await self.spending.join(now_ms)).items():
             self.budget.spent_earlier(weight, now_s - (now_ms - at_ms) / 1000)
@@ -164,12 +177,10 @@ class Governor:
             told = True
             await asyncio.sleep(wait_ms / 1000)
 
-    async def _write_down(self, request: Request, account: str) -> None:
-        known, now_ms = self.spending.now, self._clock.wall_ms()
-        known.forget(now_ms - round(self._window_s * 1000))
-        known.spend(weight_of(request), now_ms)
-        if request.method == "POST":
-            known.create(account, now_ms)
+    async def _write_down(self, weight: int) -> None:
+        now_ms = self._clock.wall_ms()
+        self.spending.now.forget(now_ms - round(self._window_s * 1000))
+        self.spending.now.spend(weight, now_ms)
         if self.spending.is_kept:
             await self.spending.saved()
 
@@ -262,15 +273,24 @@ class Lane:
         """As `Governor.send`."""
         return await self._governor.send(request, base_url, self._share, self._risk(), self._account)
 
+    async def send_made(self, weight: int, make: Callable[[], Request], base_url: str) -> Response:
+        """As `Governor.send_made`."""
+        return await self._governor.send_made(weight, make, base_url, self._share, self._risk())
+
     async def aclose(self) -> None:
         """Nothing of its own is open."""
 
 
 def weight_of(request: Request) -> int:
     """What the venue will count for it."""
-    if request.path == venue.OPEN_ORDERS_PATH and "symbol" not in parse_qs(request.query):
+    return weight_at(request.path, of_symbol="symbol" in parse_qs(request.query))
+
+
+def weight_at(path: str, *, of_symbol: bool) -> int:
+    """The same, before there is a request."""
+    if path == venue.OPEN_ORDERS_PATH and not of_symbol:
         return venue.OPEN_ORDERS_ALL_WEIGHT
-    return venue.WEIGHTS[request.path]
+    return venue.WEIGHTS[path]
 
 
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Governor]] = WeakKeyDictionary()

@@ -382,7 +382,7 @@ class UserStream:
                 self._release(number, self._merge.follow(number))
             case do.DeliverFound():
                 self._release(self._life.followed or 0, [])
-            case do.Recover():
+            case do.Recover() | do.RecoverOrders():
                 if self._recovering is not None:
                     self._recovering.cancel()
                 self._recovering = self._spawn(self._recover(action))
@@ -449,7 +449,7 @@ class UserStream:
         else:
             self._feed(on.SocketAttached(action.socket))
 
-    async def _recover(self, action: do.Recover) -> None:
+    async def _recover(self, action: do.Recover | do.RecoverOrders) -> None:
         assert self._recovery is not None
         self._feed(await self._recovery.recover(action, self._held))
         self._recovery.delivered(closed=self._life.gaps.open_from_ms is None)

@@ -213,3 +213,20 @@ async def test_one_for_all_of_a_venue_and_closed_with_the_last() -> None:
     assert again is not one
     await governors.release(again)
     assert not any(governors._shared.values()), "nothing is left behind for the next test"
+
+
+async def test_what_is_signed_is_made_when_it_may_leave() -> None:
+    http = FakeHttp()
+    governor = Governor(SystemClock(), PLACE, http)
+    governor.budget.spend(300, governor._clock.now_s() - 59.9)
+    made = []
+
+    def make() -> Request:
+        made.append(governor._clock.now_s())
+        return TIME
+
+    asked_s = governor._clock.now_s()
+    assert not governor.has_room(5, Share.RECOVERY)
+    await governor.lane(Share.RECOVERY).send_made(5, make, PLACE.rest_url)
+    assert made[0] - asked_s >= 0.09
+    assert governor.has_room(5, Share.RECOVERY)

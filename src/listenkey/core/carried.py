@@ -7,6 +7,7 @@ otherwise begin each time as if it had spent nothing, and lead from 429s to a ba
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -73,7 +74,9 @@ class Carried(msgspec.Struct, omit_defaults=True):
                 news[min(at_ms, now_ms)] = news.get(min(at_ms, now_ms), 0) + more
                 self.spent[at_ms] = weight
         for account, times in other.created.items():
-            self.created[account] = sorted({*self.created.get(account, ()), *times})
+            # The larger count of each time: what both have written down is the same, and was asked for once.
+            both = Counter(self.created.get(account, ())) | Counter(times)
+            self.created[account] = sorted(both.elements())
         if other.limit is not None and other.limit_at_ms >= self.limit_at_ms:
             self.limit, self.limit_at_ms = other.limit, min(other.limit_at_ms, now_ms)
         if other.blocked_until_ms > self.blocked_until_ms:

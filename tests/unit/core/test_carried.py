@@ -62,5 +62,5 @@ def test_who_follows_upon_many_starts_waits_before_asking_for_a_key() -> None:
 
 def test_two_lists_of_keys_asked_for_are_joined() -> None:
     kept = Carried(VENUE, {}, {"a": [1, 3]})
-    kept.join(Carried(VENUE, {}, {"a": [1, 2], "b": [4]}), 10)
-    assert kept.created == {"a": [1, 2, 3], "b": [4]}
+    kept.join(Carried(VENUE, {}, {"a": [1, 2, 2], "b": [4]}), 10)
+    assert kept.created == {"a": [1, 2, 2, 3], "b": [4]}
