@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -69,7 +69,7 @@ def run(name: str, session: Session, strikes_each: int, arguments: list[str] | N
             done[number] = session(random.Random(f"{asked.seed}/{number}"), folder, strikes)
             _tell(number, len(sessions), done[number], time.monotonic() - began_s)
             with results.open("a") as file:
-                file.write(json.dumps({"session": number, **asdict(done[number])}) + "\n")
+                file.write(json.dumps({"session": number, **vars(done[number])}) + "\n")
     return _summary(name, asked.seed, [done[number] for number in sessions])
 
 

@@ -24,7 +24,8 @@ from tests.chaos.processes import until
 from tests.chaos.traffic import ledger, patient_exchange, trading
 from tests.chaos.victim import Victim, fills_in, gaps_open_in, whole_lines
 
-KILLS_EACH: Final = 10
+KILLS_EACH: Final = 8
+"""A start asks for a key twice, and all starts on one journal for at most twenty in a minute; one more is to follow."""
 EARLY: Final = 0.3
 """How many are killed at any moment of their start; the others at any moment after they were live."""
 
