@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
@@ -24,6 +25,7 @@ from listenkey.credentials import Secret
 from listenkey.errors import KeyUnknown, RateLimited
 from listenkey.governor import Governor
 from listenkey.rest import AsyncUserDataStreamsApi
+from listenkey.spending import weight_path
 from listenkey.venue import Attach, Code, Venue
 
 T = TypeVar("T")
@@ -180,11 +182,18 @@ class ListenKeys:
             with suppress(KeyUnknown):  # Somebody else was quicker.
                 await self.api.options_delete_listen_key_v1()
 
-    async def release(self, replaced: Callable[[Secret], None] | None = None) -> None:
+    def write_down(self, beside: Path | None) -> None:
+        """Keep what is sent beside this journal, too."""
+        if beside is not None and self._governor is not None:
+            self._governor.spending.keep_in(weight_path(beside))
+
+    async def release(self, beside: Path | None = None, replaced: Callable[[Secret], None] | None = None) -> None:
         """One stream less, with what it gave to `share`; the last one closes the connection to the REST API."""
         if replaced is not None:
             self.listeners.remove(replaced)
         self.users -= 1
+        if beside is not None and self._governor is not None:
+            self._governor.spending.leave(weight_path(beside))
         if self.users == 0:
             for here in _shared.values():
                 for place in [place for place, keys in here.items() if keys is self]:
@@ -220,27 +229,36 @@ _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Secret], L
 """By the loop itself and not by its id: a loop that was ended with a stream open may have left its id to another."""
 
 
-def share(venue: Venue, api_key: Secret, clock: Clock, replaced: Callable[[Secret], None] | None = None) -> ListenKeys:
+def share(
+    venue: Venue,
+    api_key: Secret,
+    clock: Clock,
+    beside: Path | None = None,
+    replaced: Callable[[Secret], None] | None = None,
+) -> ListenKeys:
     """
     The listen keys of this account, the same for every stream of it on this event loop.
 
-    Give them back with `release`.
-
     Args:
-        venue: Where.
-        api_key: Whose.
+        venue: Where they hold.
+        api_key: The account's.
         clock: For all times.
-        replaced: Told of each key that the venue has replaced by another, whoever learnt of it.
+        beside: The stream's journal: what is sent is written down beside it, for the next process.
+        replaced: Told of each key that the venue has replaced by another, whoever learnt of it; the stream's own
+            renewal would learn it minutes later.
+
+    Give them back with `release`.
     """
     here = _shared.setdefault(asyncio.get_running_loop(), {})
     place = (venue.rest_url, api_key)
     keys = here.get(place)
     if keys is None:
         governor = governors.share(venue, clock)
-        http = governor.lane(Share.KEYS)
+        http = governor.lane(Share.KEYS, account=api_key.fingerprint())
         api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=http)
         keys = here[place] = ListenKeys(api, venue, clock, governor)
     keys.users += 1
     if replaced is not None:
         keys.listeners.append(replaced)
+    keys.write_down(beside)
     return keys

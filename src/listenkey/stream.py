@@ -128,6 +128,7 @@ class UserStream:
         self._journal = _journal(
             journal, self.account, self._clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit
         )
+        self._beside = None if journal is None else journal_path(journal)
         self._entered = False
         self._links: dict[int, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -187,7 +188,7 @@ class UserStream:
             raise UsageError("a stream is opened once; make another one")
         self._entered = True
         left = await self._journal.open()
-        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock, self._key_replaced)
+        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock, self._beside, self._key_replaced)
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
             self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
@@ -220,7 +221,7 @@ class UserStream:
             if self._close_key_on_exit and key is not None:
                 await keys.close(key)
         finally:
-            await keys.release(self._key_replaced)
+            await keys.release(self._beside, self._key_replaced)
             if self._recovery is not None:
                 await self._recovery.aclose()
 
@@ -435,7 +436,6 @@ class UserStream:
             self._feed(on.KeyRenewed(action.key, since_s))
 
     def _key_replaced(self, key: Secret) -> None:
-        """Another stream of the account has learnt that this key is dead; our own renewal would, in minutes."""
         self._feed(on.KeyNotRenewed(key, judge(openers.replaced_error(), self._clock.wall_ms())))
 
     async def _open_socket(self, action: do.OpenSocket) -> None:

@@ -78,7 +78,7 @@ async def test_all_who_listen_are_told_of_a_replaced_key_and_share_the_new_one(
 ) -> None:
     keys = keys_of(binance_options_sandbox)
     told: list[Secret] = []
-    opener.share(binance_options_sandbox.venue, Secret(binance_options_sandbox.api_key), CLOCK, told.append)
+    opener.share(binance_options_sandbox.venue, Secret(binance_options_sandbox.api_key), CLOCK, None, told.append)
     old = (await keys.create(None)).key
     assert told == []
     binance_options_sandbox.fault("expire_key_silently")
@@ -87,7 +87,7 @@ async def test_all_who_listen_are_told_of_a_replaced_key_and_share_the_new_one(
     before = count(binance_options_sandbox, "POST")
     assert await keys.create(old) == new, "whoever was told gets what is there"
     assert count(binance_options_sandbox, "POST") == before
-    await keys.release(told.append)
+    await keys.release(None, told.append)
     binance_options_sandbox.fault("expire_key_silently")
     await keys.create(new.key)
     assert told == [old]
