@@ -422,13 +422,15 @@ class Recovery:
         return on.Doubted(self._wall(first_ms - 1), why)
 
     def _audit_since(self, action: do.Audit) -> int:
-        if action.from_ms is not None:
-            return self._asked_from(action.from_ms, action.not_before_ms)
         floor_ms = self._floor(action.not_before_ms)
         since_ms = self._now_ms() - self._venue_ms(self._timing.audit_every_s)
         if self._audited_to_ms is not None:
             since_ms = self._audited_to_ms
-        return max(floor_ms, since_ms - self._venue_ms(self._timing.lag_max_s))
+        since_ms = max(floor_ms, since_ms - self._venue_ms(self._timing.lag_max_s))
+        if action.from_ms is not None:
+            # Audits may have failed for a while before the gap; what they did not see must not be passed over.
+            since_ms = min(since_ms, self._asked_from(action.from_ms, action.not_before_ms))
+        return since_ms
 
     # --- lists ---------------------------------------------------------------------------------------------------
 

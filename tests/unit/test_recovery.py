@@ -123,6 +123,19 @@ async def test_an_audit_tells_one_loss_from_a_dead_socket(binance_options_sandbo
         assert isinstance(await recovery.audit(do.Audit(4, None, 0)), on.Doubted)
 
 
+async def test_what_failed_audits_did_not_see_is_seen_when_a_later_gap_settles(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        assert await recovery.audit(do.Audit(1, None, 0)) is None
+        await asyncio.to_thread(sandbox.burst, 5)
+        sandbox.fault("clock_skew", ms=5000)
+        recovery._time.forget()
+        later_ms = SystemClock().wall_ms() + 60_000
+        assert await recovery.audit(do.Audit(2, later_ms, 0)) is not None
+
+
 async def test_a_first_failure_ends_the_others(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
