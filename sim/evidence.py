@@ -43,6 +43,8 @@ class Client:
     """What one process did, seen from outside of it."""
 
     asked: list[Asked] = field(default_factory=list)
+    starts_us: list[int] = field(default_factory=list)
+    """When each later process began: it does not know what the one before was told."""
     connects_us: list[int] = field(default_factory=list)
     open_most: int = 0
     open_at_end: int = 0

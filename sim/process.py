@@ -332,6 +332,7 @@ class Process:
         if not self._down_since_us:
             return
         self.evidence.stalls_us.append((self._down_since_us, self.world.now_us))
+        self.evidence.starts_us.append(self.world.now_us)
         self._down_since_us = 0
         self.down -= 1
         self.start()

@@ -43,6 +43,7 @@ def weight(evidence: Evidence) -> Iterator[Violation]:
 def _requests(client: Client, who: str) -> Iterator[Violation]:
     for method in ("POST", "PUT"):
         yield from _rate(who, method, [asked.at_us for asked in client.asked if asked.method == method], REQUESTS_MAX)
+    starts = sorted(client.starts_us, reverse=True)
     forbidden: tuple[int, int, int] | None = None  # since when, until when, after which status
     answers = sorted(
         ((asked.answered_us, asked.wait_until_us, asked.status or 0) for asked in client.asked if asked.answered_us),
@@ -53,6 +54,9 @@ def _requests(client: Client, who: str) -> Iterator[Violation]:
             answered_us, until_us, status = answers.pop()
             if until_us and (forbidden is None or until_us > forbidden[1]):
                 forbidden = (answered_us, until_us, status)
+        while starts and starts[-1] <= asked.at_us:
+            started_us = starts.pop()
+            forbidden = None if forbidden is not None and forbidden[0] < started_us else forbidden
         if asked.method == "DELETE":
             yield Violation("weight.delete", who, asked.at_us / 1e6, "a DELETE was sent")
         if forbidden is not None and asked.at_us < forbidden[1]:
