@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from tests.chaos.test_commit_tier import TRADE
 from tests.chaos.test_network import passes
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(400)]
+
+BANNED_S = int(os.environ.get("CHAOS_BAN_S", "120"))
+"""The shortest ban there is; in real time, since a client waits for as long as it is told."""
 
 POST = "POST /eapi/v1/listenKey"
 
@@ -49,15 +53,16 @@ def test_r2_too_many_requests(tmp_path: Path, seconds: int | None) -> None:
         stage.check()
 
 
-def test_r3_banned_for_two_minutes(tmp_path: Path) -> None:
-    banned_s = 120
+@pytest.mark.timeout(BANNED_S + 300)
+def test_r3_banned_for_minutes(tmp_path: Path) -> None:
+    banned_s = BANNED_S
     with Stage(tmp_path, seed=303) as stage:
         stage.allowed_refusals = True
         stage.warm_up()
         banned_ms = now_ms()
         stage.sandbox.fault("ban", seconds=banned_s)
         stage.proxy.rule("drop", match=TRADE, count=1)
-        stage.traffic(fills=240, per_second=2)
+        stage.traffic(fills=2 * banned_s, per_second=2)
         until(lambda: stage.sandbox.meters()["refused_418"] >= 1, 75, "the loss is found, and the question refused")
         asked = stage.requests()
         until(lambda: now_ms() > banned_ms + (banned_s - 1) * 1000, banned_s, "the ban passes")
@@ -66,7 +71,10 @@ def test_r3_banned_for_two_minutes(tmp_path: Path) -> None:
         stage.settle(within_s=90)
         closed_ms = stage.client.told_ms("gap_closed", 0)
         assert closed_ms is not None
-        assert 0 <= closed_ms - banned_ms - banned_s * 1000 <= 5_000
+        after_s = (closed_ms - banned_ms) / 1000 - banned_s
+        late = stage.client.rows("SELECT count(*) FROM fills WHERE provenance = 'rest'")[0][0]
+        print(f"banned for {banned_s} s: 0 requests, the socket kept, {late} recovered {after_s:.1f} s after the end")  # noqa: T201
+        assert 0 <= after_s <= 5
         stage.check()
 
 

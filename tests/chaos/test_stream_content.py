@@ -10,6 +10,7 @@ import pytest
 
 from tests.chaos.processes import ClientProcess, until
 from tests.chaos.stage import Stage, now_ms
+from tests.chaos.test_commit_tier import fill_of, held_symbols
 from tests.chaos.test_network import QUIET_WEIGHT, passes
 from tests.chaos.ws_frames import PONG
 
@@ -17,6 +18,8 @@ pytestmark = [pytest.mark.nightly, pytest.mark.timeout(300)]
 
 TRADE = b'"x":"TRADE"'
 MIB = 1024 * 1024
+FOUND_WITHIN_S = 75
+"""The bill is looked at once a minute."""
 
 
 def rss_bytes(client: ClientProcess) -> int:
@@ -231,4 +234,38 @@ def test_w18_the_address_is_retired(tmp_path: Path) -> None:
         assert more <= 2, f"once a minute at most, not {more} times"
         stage.sandbox.clear_faults()
         stage.settle(within_s=90)
+        stage.check()
+
+
+def test_w4_a_zombie_without_a_position(tmp_path: Path) -> None:
+    with Stage(tmp_path, seed=124) as stage:
+        stage.warm_up(0)
+        muted_ms = now_ms()
+        stage.sandbox.fault("mute", duration_ms=3_000)
+        stage.burst(10)
+        took_s = stage.wait_for_gap(muted_ms, within_s=FOUND_WITHIN_S)
+        print(f"a zombie without a position: the bill told it after {took_s:.1f} s")  # noqa: T201
+        stage.settle()
+        stage.check()
+
+
+@pytest.mark.parametrize("what", ["in a symbol that is held", "and nothing comes after it"])
+def test_w6_one_event_in_silence(tmp_path: Path, what: str) -> None:
+    with Stage(tmp_path, seed=126) as stage:
+        stage.warm_up(40)
+        if what == "in a symbol that is held":
+            pattern, least = fill_of(held_symbols(stage)), 0.0
+            stage.proxy.rule("drop", match=pattern, count=1)
+        else:
+            # Nor is its position told, nor what else the fill has changed of its order: only the bill knows.
+            pattern, least = b"ORDER_TRADE_UPDATE|BALANCE_POSITION_UPDATE", 10.0
+            stage.proxy.rule("drop", match=pattern)
+        began_ms = now_ms()
+        stage.traffic(fills=1 if least else 40, per_second=20)
+        took_s = stage.wait_for_gap(began_ms, within_s=FOUND_WITHIN_S)
+        print(f"one event dropped, {what}: found after {took_s:.1f} s")  # noqa: T201
+        stage.proxy.heal()
+        stage.settle()
+        assert took_s >= least
+        assert stage.sockets_opened() == 1
         stage.check()
