@@ -141,11 +141,11 @@ def test_r9_fills_in_symbols_nobody_heard_of(tmp_path: Path) -> None:
         stage.check()
 
 
-@pytest.mark.parametrize("body", ["", '{"a":', "[1,2", "null", '"text"', "[[1]]", "\x00\x01", "x" * 9_000_000])
+@pytest.mark.parametrize("body", ["", '{"a":', "[1,2", "null", '"text"', "[[1]]", "\x00\x01", "x" * 900_000])
 def test_r10_answers_that_are_none(tmp_path: Path, body: str) -> None:
     with Stage(tmp_path, seed=310) as stage:
         stage.warm_up()
-        wrong: dict[str, Any] = {"status": 200, "body": body[:900_000], "count": 2}
+        wrong: dict[str, Any] = {"status": 200, "body": body, "count": 2}
         stage.sandbox.fault("http_status", path="/eapi/v1/userTrades", **wrong)
         stage.sandbox.fault("http_status", path="/eapi/v1/bill", **wrong)
         stage.outage(10)
