@@ -22,7 +22,7 @@ from listenkey.core.merge import Held, Merge
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
-from listenkey.credentials import Credentials, fingerprint
+from listenkey.credentials import Credentials, Secret, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
 from listenkey.events import (
     Event,
@@ -128,6 +128,7 @@ class UserStream:
         self._journal = _journal(
             journal, self.account, self._clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit
         )
+        self._beside = None if journal is None else journal_path(journal)
         self._entered = False
         self._links: dict[int, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -187,7 +188,7 @@ class UserStream:
             raise UsageError("a stream is opened once; make another one")
         self._entered = True
         left = await self._journal.open()
-        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock)
+        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock, self._beside, self._key_replaced)
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
             self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
@@ -220,7 +221,7 @@ class UserStream:
             if self._close_key_on_exit and key is not None:
                 await keys.close(key)
         finally:
-            await keys.release()
+            await keys.release(self._beside, self._key_replaced)
             if self._recovery is not None:
                 await self._recovery.aclose()
 
@@ -381,7 +382,7 @@ class UserStream:
                 self._release(number, self._merge.follow(number))
             case do.DeliverFound():
                 self._release(self._life.followed or 0, [])
-            case do.Recover():
+            case do.Recover() | do.RecoverOrders():
                 if self._recovering is not None:
                     self._recovering.cancel()
                 self._recovering = self._spawn(self._recover(action))
@@ -434,6 +435,9 @@ class UserStream:
         else:
             self._feed(on.KeyRenewed(action.key, since_s))
 
+    def _key_replaced(self, key: Secret) -> None:
+        self._feed(on.KeyNotRenewed(key, judge(openers.replaced_error(), self._clock.wall_ms())))
+
     async def _open_socket(self, action: do.OpenSocket) -> None:
         assert self._keys is not None
         link = self._links[action.socket] = Link(action.socket, action.key, self, self._clock)
@@ -448,7 +452,7 @@ class UserStream:
         else:
             self._feed(on.SocketAttached(action.socket))
 
-    async def _recover(self, action: do.Recover) -> None:
+    async def _recover(self, action: do.Recover | do.RecoverOrders) -> None:
         assert self._recovery is not None
         self._feed(await self._recovery.recover(action, self._held))
         self._recovery.delivered(closed=self._life.gaps.open_from_ms is None)
