@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from sim.faults import KINDS
-
 from tests.tidy.source import ROOT, files, none_of
 
 PAGE: Final = ROOT / "docs" / "faults.md"
@@ -20,7 +19,7 @@ OF_A_ROW: Final = re.compile(r"^(?:async )?def (test_[nwkrtpdg]\d+_\w+)", re.MUL
 COMMIT_TIER: Final = 12
 
 
-def tests(paths: list[Path]) -> Iterator[str]:
+def names_in(paths: list[Path]) -> Iterator[str]:
     for path in paths:
         yield from re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
 
@@ -40,7 +39,7 @@ def test_every_row_says_where_it_is_shown_or_why_not_and_since_when() -> None:
 def test_what_is_named_exists_and_every_test_of_a_row_is_named() -> None:
     page = PAGE.read_text("utf-8")
     python = [path for path in files() if path.suffix == ".py" and "tests" in path.parts]
-    there = set(tests(python))
+    there = set(names_in(python))
     none_of(f"{name} is no test" for name in NAMED.findall(page) if name not in there)
     none_of(f"{kind} is no kind of the simulation's" for kind in re.findall(r"`sim:(\w+)`", page) if kind not in KINDS)
     chaos = [path for path in python if "chaos" in path.parts]
