@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
@@ -24,6 +25,7 @@ from listenkey.credentials import Secret
 from listenkey.errors import KeyUnknown, RateLimited
 from listenkey.governor import Governor
 from listenkey.rest import AsyncUserDataStreamsApi
+from listenkey.spending import weight_path
 from listenkey.venue import Attach, Code, Venue
 
 T = TypeVar("T")
@@ -168,9 +170,16 @@ class ListenKeys:
             with suppress(KeyUnknown):  # Somebody else was quicker.
                 await self.api.options_delete_listen_key_v1()
 
-    async def release(self) -> None:
-        """One stream less; the last one closes the connection to the REST API."""
+    def write_down(self, beside: Path | None) -> None:
+        """Keep what is sent beside this journal, too."""
+        if beside is not None and self._governor is not None:
+            self._governor.spending.keep_in(weight_path(beside))
+
+    async def release(self, beside: Path | None = None) -> None:
+        """One stream less, with the journal it had; the last one closes the connection to the REST API."""
         self.users -= 1
+        if beside is not None and self._governor is not None:
+            self._governor.spending.leave(weight_path(beside))
         if self.users == 0:
             for here in _shared.values():
                 for place in [place for place, keys in here.items() if keys is self]:
@@ -201,9 +210,15 @@ _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Secret], L
 """By the loop itself and not by its id: a loop that was ended with a stream open may have left its id to another."""
 
 
-def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
+def share(venue: Venue, api_key: Secret, clock: Clock, beside: Path | None = None) -> ListenKeys:
     """
     The listen keys of this account, the same for every stream of it on this event loop.
+
+    Args:
+        venue: Where they hold.
+        api_key: The account's.
+        clock: For all times.
+        beside: The stream's journal: what is sent is written down beside it, for the next process.
 
     Give them back with `release`.
     """
@@ -212,8 +227,9 @@ def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
     keys = here.get(place)
     if keys is None:
         governor = governors.share(venue, clock)
-        http = governor.lane(Share.KEYS)
+        http = governor.lane(Share.KEYS, account=api_key.fingerprint())
         api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=http)
         keys = here[place] = ListenKeys(api, venue, clock, governor)
     keys.users += 1
+    keys.write_down(beside)
     return keys

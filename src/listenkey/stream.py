@@ -128,6 +128,7 @@ class UserStream:
         self._journal = _journal(
             journal, self.account, self._clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit
         )
+        self._beside = None if journal is None else journal_path(journal)
         self._entered = False
         self._links: dict[int, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -187,7 +188,7 @@ class UserStream:
             raise UsageError("a stream is opened once; make another one")
         self._entered = True
         left = await self._journal.open()
-        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock)
+        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock, self._beside)
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
             self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
@@ -220,7 +221,7 @@ class UserStream:
             if self._close_key_on_exit and key is not None:
                 await keys.close(key)
         finally:
-            await keys.release()
+            await keys.release(self._beside)
             if self._recovery is not None:
                 await self._recovery.aclose()
 
@@ -381,7 +382,7 @@ class UserStream:
                 self._release(number, self._merge.follow(number))
             case do.DeliverFound():
                 self._release(self._life.followed or 0, [])
-            case do.Recover():
+            case do.Recover() | do.RecoverOrders():
                 if self._recovering is not None:
                     self._recovering.cancel()
                 self._recovering = self._spawn(self._recover(action))
@@ -448,7 +449,7 @@ class UserStream:
         else:
             self._feed(on.SocketAttached(action.socket))
 
-    async def _recover(self, action: do.Recover) -> None:
+    async def _recover(self, action: do.Recover | do.RecoverOrders) -> None:
         assert self._recovery is not None
         self._feed(await self._recovery.recover(action, self._held))
         self._recovery.delivered(closed=self._life.gaps.open_from_ms is None)

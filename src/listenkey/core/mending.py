@@ -88,6 +88,10 @@ class Mending:
             self._actions.append(do.DeliverFound())
         if again:
             self._ask_rest()
+        elif enough and happened.orders_due:
+            self.repair.running = True
+            self.why = "live; asking REST what became of orders"
+            self._actions.append(do.RecoverOrders(happened.attempt))
         elif enough:
             self._close_gap(now, happened.unrecoverable)
         else:

@@ -289,6 +289,20 @@ def test_somebody_who_deletes_our_key_again_and_again_is_answered_more_slowly() 
     assert len(world.actions(do.CreateKey)) < 40
 
 
+def test_a_key_fight_that_shows_only_in_lost_sockets_is_answered_more_slowly_too() -> None:
+    world = live()
+    began_s = world.now_s
+    while world.now_s - began_s < 300.0:
+        if world.life.state is State.LIVE:
+            world.expire_key(told=False)
+            world.down.add("ws")  # The venue turns the dead key away.
+            world.drop(world.life.followed or 0)
+        elif world.key is not None:
+            world.down.clear()
+        world.run(0.5)
+    assert len(world.actions(do.CreateKey)) < 40
+
+
 def test_a_refused_api_key_ends_the_stream_with_the_error() -> None:
     world = World()
     world.post_answers = [Refused(401, -2015, "Invalid API-key")]

@@ -222,6 +222,20 @@ def test_a_look_that_fails_is_made_later_and_settles_nothing() -> None:
     assert not settling(world)
 
 
+def test_fills_come_first_and_the_gap_stays_open_until_orders_have_come() -> None:
+    world = live()
+    world.recoveries = [on.Recovered(0, 3, (), orders_due=True), LATER, on.Recovered(0, 1, ("totals",))]
+    world.drop(1)
+    while not world.actions(do.RecoverOrders):
+        world.run(0.01)
+    assert state(world) is State.LIVE
+    assert kinds(world) == [Live, GapOpened], "followed, and not whole"
+    world.run(5)
+    assert len(world.actions(do.Recover)) == 2, "when orders can't be had, all is asked anew"
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert (world.items[2].recovered, world.items[2].unrecoverable) == (4, ("totals",))
+
+
 def test_an_answer_for_nobody_changes_nothing() -> None:
     world = live()
     world.feed(on.Recovered(99, 5, ()))
