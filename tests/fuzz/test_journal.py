@@ -16,10 +16,10 @@ from listenkey.items import GapClosed, GapOpened, Item, Live
 from listenkey.journal.lock import lock_path
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.retention import Retention
-from listenkey.journal.store import Store
+from listenkey.journal.store import Group, Store
 from listenkey.journal.verify import verify
 from listenkey.journal.writer import Arrived, Committed, Report, Told, Writer
-from tests.unit.journal.making import ACCOUNT, AT_MS, fill, greeks, read
+from tests.unit.journal.making import ACCOUNT, AT_MS, broken, fill, greeks, read
 
 FAST: Path | None = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
@@ -50,16 +50,22 @@ class Anew(NamedTuple):
     """An error: another connection, and on."""
 
 
+class Fail(NamedTuple):
+    """The next commit ends in an error of the disk; `after`: and has reached the file all the same."""
+
+    after: bool
+
+
 class Restart(NamedTuple):
     """Another process goes on."""
 
 
-Step: TypeAlias = Put | Tell | Cover | Done | Prune | Anew | Restart
+Step: TypeAlias = Put | Tell | Cover | Done | Prune | Anew | Fail | Restart
 STEPS = st.lists(
     st.one_of(
         st.builds(Put, st.lists(st.integers(0, 9), min_size=1, max_size=4).map(tuple)),
         st.builds(Put, st.lists(st.integers(0, 9), min_size=1, max_size=4).map(tuple)),
-        st.sampled_from([Tell(), Cover(), Done(), Prune(), Anew(), Restart()]),
+        st.sampled_from([Tell(), Cover(), Done(), Prune(), Anew(), Fail(after=False), Fail(after=True), Restart()]),
     ),
     min_size=1,
     max_size=12,
@@ -79,7 +85,20 @@ class Process:
     def open(self) -> None:
         self.store = Store(self.path, ACCOUNT)
         self.store.open()
+        self.store.write = self.write  # type: ignore[method-assign]
+        self.fail: Fail | None = None
         self.writer = Writer(self.store, self.report, "book", Retention(keep_days=1e-9), lambda: AT_MS * 2)
+
+    def write(self, group: Group) -> None:
+        """A commit, with the error that was asked for."""
+        fail, self.fail = self.fail, None
+        store = self.store
+        known = (store.last_seq, store.chain, store.skip)
+        if fail is None or fail.after:
+            Store.write(store, group)
+        if fail is not None:
+            store.last_seq, store.chain, store.skip = known
+            raise broken("SQLITE_IOERR_FSYNC")
 
     def report(self, report: Report) -> None:
         if isinstance(report, Committed):
@@ -105,6 +124,8 @@ class Process:
                 self.writer._prune()
             case Anew():
                 self.store.abandon()
+            case Fail():
+                self.fail = step
             case Restart():
                 self.close()
                 self.open()

@@ -32,9 +32,9 @@ def ledger() -> list[Traded]:
     fills = [
         Traded(symbol, number, 1 + number % 3, 1000 + number // 3, f"{number}.50")
         for symbol in (SYMBOL, OTHER)
-        for number in range(1, 7)
+        for number in range(1, 4)
     ]
-    return [*fills, fills[4]._replace(order_id=9)]
+    return [*fills, fills[1]._replace(order_id=9)]
 
 
 LEDGER = ledger()
@@ -68,10 +68,12 @@ Step: TypeAlias = Brought | Asked | Followed | Released
 STEPS = st.lists(
     st.one_of(
         st.builds(Brought, st.integers(1, 3), ANY),
-        st.builds(Asked, st.frozensets(ANY)),
+        st.builds(Brought, st.integers(1, 2), ANY),
+        st.builds(Asked, st.frozensets(ANY, min_size=1)),
         st.builds(Followed, st.integers(1, 3)),
         st.just(Released()),
     ),
+    min_size=8,
     max_size=60,
 )
 
@@ -85,6 +87,25 @@ class Client:
         self.findings: Findings | None = None
         self.followed = 0
         self.delivered: list[Event] = []
+        # The oracle: a set that knows nothing of order, of duplicates, or of who brought what.
+        self.due: set[FillKey] = set()
+        self.waiting: dict[int, set[FillKey]] = {}
+
+    def expect(self, step: Step) -> None:
+        """What must have been delivered after this step, and nothing else."""
+        match step:
+            case Brought(socket, number) if socket == self.followed:
+                self.due.add(key_of(number))
+            case Brought(socket, number) if socket > self.followed:
+                self.waiting.setdefault(socket, set()).add(key_of(number))
+            case Asked(numbers):
+                self.waiting[0] = set(map(key_of, numbers))  # 0 is REST; an answer takes the place of the one before.
+            case Followed(socket) if socket > self.followed:
+                self.due |= self.waiting.pop(socket, set()) | self.waiting.pop(0, set())
+            case Released():
+                self.due |= self.waiting.pop(0, set())
+            case _:
+                pass
 
     def step(self, step: Step) -> None:
         match step:
@@ -117,6 +138,11 @@ class Client:
         self.delivered.append(event)
 
 
+def key_of(number: int) -> FillKey:
+    one = LEDGER[number]
+    return (one.symbol, one.trade_id, one.order_id)
+
+
 def key(event: Event) -> FillKey:
     assert isinstance(event, OrderTradeUpdate | RecoveredFill)
     return (event.symbol, event.trade_id, event.order_id)
@@ -126,13 +152,15 @@ def key(event: Event) -> FillKey:
 def test_each_fill_once_whatever_comes_which_way_and_how_often(steps: list[Step]) -> None:
     client = Client()
     for step in steps:
+        client.expect(step)
         client.step(step)
         keys = [key(event) for event in client.delivered]
         assert len(keys) == len(set(keys)), "never twice"
+        assert set(keys) == client.due, "and nothing is left out, or made up"
     client.step(Followed(4))
     client.step(Asked(frozenset(range(len(LEDGER)))))
     client.step(Released())
-    assert sorted(map(key, client.delivered)) == sorted((one[0], one[1], one[2]) for one in LEDGER)
+    assert sorted(map(key, client.delivered)) == sorted(map(key_of, range(len(LEDGER))))
     prices = {(one.symbol, one.trade_id, one.order_id): one.price for one in LEDGER}
     for event in client.delivered:
         price = event.order.last_price_text if isinstance(event, OrderTradeUpdate) else event.last_price_text  # type: ignore[union-attr]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from listenkey.core.known import amount
@@ -72,15 +72,19 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@given(st.lists(PIECES, max_size=30).map("".join), st.data())
-def test_anything_else_is_refused_with_no_word_of_it(text: str, data: st.DataObject) -> None:
-    body = text.encode("utf-8", "surrogatepass")
-    if body and data.draw(st.booleans()):
-        place = data.draw(st.integers(0, len(body) - 1))
-        body = body[:place] + bytes([data.draw(st.integers(0, 255))]) + body[place + 1 :]
+@given(st.lists(PIECES, max_size=30).map("".join), st.floats(0, 1), st.none() | st.integers(0, 255))
+@example("9" * 5000, 0.0, None)
+@example("1." + "0" * 5000, 0.0, None)
+@example("1e999999999", 0.0, None)
+@example("[" * 100_000, 0.0, None)
+@example('{"a":1,"a":2}', 0.0, None)
+def test_anything_else_is_refused_with_no_word_of_it(text: str, place: float, other_byte: int | None) -> None:
+    body = bytearray(text.encode("utf-8", "surrogatepass"))
+    if body and other_byte is not None:
+        body[int(place * (len(body) - 1))] = other_byte
     refusal: NotJson | None = None
     try:
-        value = parse(body, SIZE)
+        value = parse(bytes(body), SIZE)
     except NotJson as refused:
         refusal = refused
     if refusal is None:
