@@ -95,7 +95,7 @@ peers: $(VENV)/.installed ## Unmodified peers against the sandbox, each in an en
 bench: $(VENV)/.installed-test ## Benchmarks
 	@$(PY) -m benchmarks $(ARGS)
 
-chaos: $(VENV)/.installed-test ## Every fault of docs/faults.md with real processes; about half an hour
+chaos: $(VENV)/.installed-test ## Every fault of docs/faults.md with real processes; about 40 minutes
 	@$(PY) -m pytest -m nightly tests/chaos $(ARGS)
 
 clean: ## Remove what was made

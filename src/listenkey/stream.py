@@ -22,7 +22,7 @@ from listenkey.core.merge import Held, Merge
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
-from listenkey.credentials import Credentials, fingerprint
+from listenkey.credentials import Credentials, Secret, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
 from listenkey.events import (
     Event,
@@ -188,7 +188,7 @@ class UserStream:
             raise UsageError("a stream is opened once; make another one")
         self._entered = True
         left = await self._journal.open()
-        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock, self._beside)
+        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock, self._beside, self._key_replaced)
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
             self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
@@ -221,7 +221,7 @@ class UserStream:
             if self._close_key_on_exit and key is not None:
                 await keys.close(key)
         finally:
-            await keys.release(self._beside)
+            await keys.release(self._beside, self._key_replaced)
             if self._recovery is not None:
                 await self._recovery.aclose()
 
@@ -266,10 +266,7 @@ class UserStream:
         status = self._status(now_s)
         return Health(
             status=status,
-            why=self._journal.problem
-            or self._journal.losing
-            or (life.impaired(now_s) if status == "DEGRADED" else None)
-            or life.why,
+            why=self._journal.problem or self._journal.losing or self._impaired(status, now_s) or life.why,
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,
@@ -437,6 +434,9 @@ class UserStream:
             self._feed(on.KeyNotRenewed(action.key, judge(error, self._clock.wall_ms())))
         else:
             self._feed(on.KeyRenewed(action.key, since_s))
+
+    def _key_replaced(self, key: Secret) -> None:
+        self._feed(on.KeyNotRenewed(key, judge(openers.replaced_error(), self._clock.wall_ms())))
 
     async def _open_socket(self, action: do.OpenSocket) -> None:
         assert self._keys is not None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ from tests.chaos.campaign import Found, run
 from tests.chaos.judge import wrongs
 from tests.chaos.processes import until
 from tests.chaos.traffic import ledger, patient_exchange, trading
-from tests.chaos.victim import Victim, fills_in, gaps_open_in, whole_lines
+from tests.chaos.victim import COMMAND, Victim, fills_in, gaps_open_in, whole_lines
 
 KILLS_EACH: Final = 8
 """A start asks for a key twice, and all starts on one journal for at most twenty in a minute; one more is to follow."""
@@ -39,7 +39,14 @@ def session(draw: random.Random, folder: Path, kills: int) -> Found:
     return struck(draw, folder, folder / "fills.db", kills, lambda victim: victim.kill())
 
 
-def struck(draw: random.Random, folder: Path, journal: Path, strikes: int, strike: Callable[[Victim], None]) -> Found:
+def struck(
+    draw: random.Random,
+    folder: Path,
+    journal: Path,
+    strikes: int,
+    strike: Callable[[Victim], None],
+    program: Sequence[str] = COMMAND,
+) -> Found:
     """
     Processes on one journal, each ended by a strike, and a last one that makes the journal whole.
 
@@ -49,17 +56,19 @@ def struck(draw: random.Random, folder: Path, journal: Path, strikes: int, strik
         journal: May lie elsewhere, on a disk of its own.
         strikes: How many.
         strike: Ends a process, in its own way.
+        program: What Python runs instead of the command.
     """
     found, shown = Found(), folder / "shown"
     with patient_exchange(seed=draw.randrange(1_000_000)) as exchange:
         with trading(exchange):
             for number in range(strikes):
                 found.counts["strikes"] += 1
-                with Victim(exchange, journal, shown) as victim:
+                with Victim(exchange, journal, shown, program=program) as victim:
                     _wait(victim, draw, found)
                     strike(victim)
                 found.wrongs += [f"strike {number}: {wrong}" for wrong in _wrong_now(exchange, journal, shown)]
-        _made_whole(exchange, journal, shown, found)
+        if not found.wrongs:  # What is broken now would not be made whole.
+            _made_whole(exchange, journal, shown, found)
     return found
 
 
@@ -90,11 +99,16 @@ def _made_whole(exchange: LocalSandbox, journal: Path, shown: Path, found: Found
     """What a last process, left in peace, makes of it."""
     with Victim(exchange, journal, shown) as victim:
         fills = len(exchange.fills())
-        until(
-            lambda: (fills_in(journal) >= fills and gaps_open_in(journal) == 0) or victim.process.poll() is not None,
-            SETTLE_WITHIN_S,
-            f"{fills} fills are in the journal and no gap is open",
-        )
+        try:
+            until(
+                lambda: (
+                    (fills_in(journal) >= fills and gaps_open_in(journal) == 0) or victim.process.poll() is not None
+                ),
+                SETTLE_WITHIN_S,
+                f"{fills} fills are in the journal and no gap is open",
+            )
+        except AssertionError as not_in_time:
+            found.wrongs.append(str(not_in_time))
         victim.ended_after_s()
         if victim.process.returncode != 0:
             found.wrongs.append(f"it ended with {victim.process.returncode}: {victim.complaints.read_text()[-500:]}")

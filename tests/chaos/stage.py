@@ -44,6 +44,7 @@ class Stage:
 
     Attributes:
         allowed_refusals: Set by a test whose fault is that the venue refuses.
+        sockets_max: Set by a test after which the exchange can't know that a socket has ended.
         others_deleted: How often another program deleted the key.
         moved_clock: Set by a test that moved the exchange's clock: moments can't be compared then.
     """
@@ -62,6 +63,7 @@ class Stage:
         self.time_scale = time_scale
         self.allowed_refusals = False
         self.others_deleted = 0
+        self.sockets_max = 1
         self.moved_clock = False
         self.expected = 0
         self._timing = timing
@@ -118,6 +120,24 @@ class Stage:
         self.expected += fills
         self.sandbox.burst(fills, per_second)
 
+    def outage(self, fills: int = 10) -> int:
+        """The socket is cut, none can be opened, and so many fills happen; when that was, wall clock, ms."""
+        self.proxy.doors("reset")
+        began_ms = now_ms()
+        self.proxy.cut()
+        self.burst(fills)
+        self.proxy.doors("open")
+        return began_ms
+
+    def requests(self, *which: str) -> int:
+        """How many requests the exchange has had, of these or of all."""
+        counts = self.sandbox.meters()["requests"]
+        return sum(count for name, count in counts.items() if not which or name in which)
+
+    def sockets_opened(self) -> int:
+        """How many sockets the client has had."""
+        return int(self.sandbox.meters()["sockets_opened"])
+
     def wait_for_fills(self, fills: int, within_s: float = 30.0) -> None:
         """So many more fills have reached the journal."""
         wanted = self.client.fills() + fills
@@ -154,7 +174,9 @@ class Stage:
         found = wrongs(ledger, self.client.journal, self.client.lines())
         found += oracles.uncovered(self._lost(ledger), [(gap[0], gap[1]) for gap in self.client.gaps()])
         meters, limit = self.sandbox.meters(), self.sandbox.call("GET", "/switches")["weight_per_minute"]
-        found += oracles.beyond_limits(meters, limit, refusals=self.allowed_refusals, deletes=self.others_deleted)
+        found += oracles.beyond_limits(
+            meters, limit, refusals=self.allowed_refusals, deletes=self.others_deleted, sockets=self.sockets_max
+        )
         found += oracles.shown(self._secrets(), self._files(), [self.client.command_line])
         found += self._live_in_a_gap()
         assert not found, "\n".join(found)

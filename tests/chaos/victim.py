@@ -18,6 +18,7 @@ from tests.chaos.processes import until
 from tests.promises.command import environment
 
 PATIENCE_S: Final = 30.0
+COMMAND: Final = ("-m", "listenkey")
 
 
 class Victim:
@@ -30,6 +31,7 @@ class Victim:
         shown: The file that it writes to; added to, so that several processes can share one.
         before: A command in front of it, such as strace and its options.
         arguments: More options of `tail`.
+        program: What Python runs; the command itself, if nothing else is said.
         more: More of the environment.
     """
 
@@ -41,12 +43,13 @@ class Victim:
         *,
         before: Sequence[str] = (),
         arguments: Sequence[str] = (),
+        program: Sequence[str] = COMMAND,
         more: dict[str, str] | None = None,
     ) -> None:
         self.shown = shown
         self.complaints = shown.with_suffix(".err")
         self._began_at = shown.stat().st_size if shown.exists() else 0
-        line = [*before, sys.executable, "-m", "listenkey", "tail", "--json", "--journal", str(journal), *arguments]
+        line = [*before, sys.executable, *program, "tail", "--json", "--journal", str(journal), *arguments]
         with shown.open("ab") as output, self.complaints.open("ab") as errors:
             self.process = subprocess.Popen(
                 line, env=environment(exchange, **(more or {})), stdout=output, stderr=errors, stdin=subprocess.DEVNULL

@@ -564,7 +564,7 @@ class Lifecycle(Mending):
     # --- ends ----------------------------------------------------------------------------------------------------
 
     def _unreadable(self, happened: on.FrameUnreadable, now: Moment) -> None:
-        self._lost_a_frame(f"a frame could not be read: {happened.reason}", now)
+        self._lost_a_frame(happened.socket, f"a frame could not be read: {happened.reason}", now)
 
     def _fail(self, error: ListenKeyError) -> None:
         self.error = error

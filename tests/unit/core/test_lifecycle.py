@@ -433,6 +433,17 @@ def test_a_frame_that_cant_be_read_is_a_gap_of_one_moment() -> None:
     assert world.life.state is State.LIVE
 
 
+def test_a_frame_that_cant_be_read_after_a_stall_may_have_waited_all_the_while() -> None:
+    world = live()
+    world.run(10)
+    world.now_s += 40  # and what came in meanwhile is read only now
+    now_ms = world.moment().wall_ms
+    world.feed(on.FrameUnreadable(1, "not JSON"))
+    assert world.items[2].to_ms == now_ms
+    assert 40_000 <= now_ms - world.items[1].from_ms <= 43_000
+    assert world.life.gaps.seconds >= 40
+
+
 def test_a_stall_of_ours_does_not_kill_a_healthy_socket() -> None:
     world = live()
     world.now_s += 40  # nobody called us for 40 s; what came in waits in the system's buffer

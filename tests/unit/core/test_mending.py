@@ -173,6 +173,14 @@ def test_an_unreadable_frame_among_what_is_held_makes_it_ask_again_and_counts_no
     assert "not JSON" in str(world.items[2].unrecoverable)
 
 
+def test_a_frame_that_cant_be_read_after_a_stall_makes_it_ask_for_the_whole_stall() -> None:
+    world = live()
+    world.now_s += 40
+    now_ms = world.moment().wall_ms
+    world.feed(on.FrameUnreadable(1, "not JSON"))
+    assert now_ms - world.items[1].from_ms >= 40_000
+
+
 def test_a_silent_socket_is_dropped_and_the_gap_begins_where_silence_did() -> None:
     world = live()
     world.feed(on.StreamSilent(123, "the beat stopped"))
