@@ -192,7 +192,7 @@ class UserStream:
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
             self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
-            self._recovery.known.resume(left.fills)
+            self._recovery.resume(left)
             self._spawn(self._recovery.prepare())
         self._feed(on.Started(left))
         return self
@@ -539,7 +539,7 @@ class UserStream:
         moment = on.Moment(self._clock.now_s(), self._clock.wall_ms(), 0.0)
         self._life.heard(link, moment)
         is_whole = self._life.state in LIVE_STATES and self._life.gaps.open_from_ms is None
-        if link == self._life.followed and is_whole:
+        if link == self._life.followed and is_whole and (not self._recovery or self._recovery.is_audited(moment.s)):
             self._journal.heard(moment.wall_ms)
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
