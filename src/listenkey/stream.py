@@ -261,12 +261,12 @@ class UserStream:
 
     def health(self) -> Health:
         """How the stream is, now."""
-        life, now_s = self._life, self._clock.now_s()
+        life, journal, now_s = self._life, self._journal, self._clock.now_s()
         followed = life.sockets.get(life.followed or 0)
         status = self._status(now_s)
         return Health(
             status=status,
-            why=self._journal.problem or self._journal.losing or self._impaired(status, now_s) or life.why,
+            why=journal.problem or journal.losing or (life.impaired(now_s) if status == "DEGRADED" else "") or life.why,
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,
