@@ -43,6 +43,8 @@ class Client:
     """What one process did, seen from outside of it."""
 
     asked: list[Asked] = field(default_factory=list)
+    starts_us: list[int] = field(default_factory=list)
+    """When each later process began: it does not know what the one before was told."""
     connects_us: list[int] = field(default_factory=list)
     open_most: int = 0
     open_at_end: int = 0
@@ -67,7 +69,8 @@ class Stream:
     ended_us: int | None = None
     died_us: int | None = None
     """When its process ended without a word, and nothing of it went on."""
-    journal_errors: list[tuple[int, str]] = field(default_factory=list)
+    exits: list[tuple[int, str]] = field(default_factory=list)
+    """When the program ended with an error, to be started again."""
     told_again: int = 0
     contradictions: list[tuple[int, str]] = field(default_factory=list)
     """Items that were told again by a later process, and were others then."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from listenkey.venue import LISTEN_KEY_PATH
+
 Params: TypeAlias = dict[str, Any]
 
 
@@ -66,10 +68,19 @@ def _way(rng: random.Random) -> Params:
     return {"way": rng.choice(("in", "out", "both"))}
 
 
+def _when(rng: random.Random) -> Params:
+    return {"in_write": rng.random() < 0.7}
+
+
+def _place(rng: random.Random) -> Params:
+    """Listen keys alone, or all of REST."""
+    return {"path": rng.choice((LISTEN_KEY_PATH, "/eapi/"))}
+
+
 def _status(rng: random.Random) -> Params:
     status = rng.choice((500, 502, 503, 503, 504, 408, 403))
     # A 403 in JSON says that the API key is refused, and ends a stream; a firewall says it in HTML.
-    return {"status": status, "executed": rng.random() < 0.5, "html": status == 403 or rng.random() < 0.4}
+    return _place(rng) | {"status": status, "executed": rng.random() < 0.5, "html": status == 403 or rng.random() < 0.4}
 
 
 def _close_code(rng: random.Random) -> Params:
@@ -96,12 +107,18 @@ KINDS: Final[dict[str, Kind]] = {
     # The client's machine.
     "suspend": Kind(5, 7200, 1.5),
     "stall": Kind(0.5, 60, 4),
+    "crash": Kind(1, 120, 4, _when),
+    "power_cut": Kind(5, 300, 3, _when),
+    "disk_slow": Kind(5, 120, 3, lambda rng: {"ms": rng.randint(500, 5000)}),
+    "disk_full": Kind(5, 300, 2),
+    "disk_errors": Kind(0.5, 60, 4, lambda rng: {"name": rng.choice(("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE"))}),
     "clock_step": Kind(0, 0, 2, lambda rng: {"ms": rng.choice((-1, 1)) * rng.choice((50, 1000, 60_000, 3_600_000))}),
     # The venue's sockets and events.
     "close": Kind(0, 0, 6, _close_code),
     "freeze": Kind(0, 0, 4),  # for good: what is thawed would have lost events as no connection does
     "refuse_ws": Kind(1, 120, 3),
     "shutdown": Kind(0, 0, 3),
+    "ack_dead": Kind(30, 600, 2),
     "duplicate": Kind(5, 600, 4, lambda rng: {"copies": rng.randint(1, 3)}),
     "reorder": Kind(5, 300, 2),
     "delay": Kind(5, 120, 2, lambda rng: {"ms": rng.randint(100, 20_000)}),
@@ -117,23 +134,28 @@ KINDS: Final[dict[str, Kind]] = {
     "key_fight": Kind(30, 600, 0.5),
     # REST.
     "http_status": Kind(5, 1500, 4, _status),
-    "rate_limit": Kind(5, 300, 3, lambda rng: {"retry_after": rng.choice((1, 10, 60, 120))}),
+    "rate_limit": Kind(5, 300, 3, lambda rng: _place(rng) | {"retry_after": rng.choice((1, 10, 60, 120))}),
     "ban": Kind(60, 1200, 1.5),
-    "slow": Kind(5, 300, 2, lambda rng: {"ms": rng.randint(20, 400)}),
-    "hang": Kind(5, 300, 3, lambda rng: {"executed": rng.random() < 0.5}),
+    "slow": Kind(5, 300, 2, lambda rng: _place(rng) | {"ms": rng.randint(20, 400)}),
+    "hang": Kind(5, 300, 3, lambda rng: _place(rng) | {"executed": rng.random() < 0.5}),
+    "retired": Kind(5, 120, 1, lambda rng: {"status": rng.choice((404, 410))}),
+    "rest_lag": Kind(10, 600, 4, lambda rng: {"ms": rng.randint(500, 30_000)}),
+    "stale_snapshot": Kind(10, 300, 2, lambda rng: {"ms": rng.randint(0, 30_000)}),
+    "clock_skew": Kind(10, 900, 2, lambda rng: {"ms": rng.choice((-1, 1)) * rng.randint(500, 6000)}),
 }
 
 KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute"})
 """After these a client may sit on a dead key until it asks: at its next renewal."""
 
 REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "slow", "hang", "refuse", "partition",
-                               "syn_loss", "surge", "suspend", "stall"})  # fmt: skip
+                               "syn_loss", "surge", "suspend", "stall", "retired", "rest_lag", "stale_snapshot",
+                               "clock_skew"})  # fmt: skip
 """These keep a client from asking."""
 
 DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors"})
 """While nothing can be written, nothing is shown."""
 
-UNSEEN: Final = frozenset({"mute", "drop_event"})
+UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead"})
 """Nothing on the connection shows these; only what REST says does."""
 
 COMPANION: Final = 0.3
@@ -141,7 +163,8 @@ COMPANION: Final = 0.3
 
 NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "hang", "rest_cut", "duplicate", "reorder",
                                    "delay", "malformed", "mute", "drop_event", "refuse", "refuse_ws", "syn_loss",
-                                   "old_key_expires"})  # fmt: skip
+                                   "old_key_expires", "retired", "rest_lag", "stale_snapshot", "clock_skew",
+                                   "disk_slow", "disk_full", "disk_errors"})  # fmt: skip
 """These leave a socket that is open as it is: its pings are answered."""
 
 

@@ -37,15 +37,20 @@ AT_THE_VENUE: Final[dict[str, str]] = {
     "ban": "ban",
     "slow": "slow_http",
     "hang": "hang_http",
+    "ack_dead": "ack_dead",
+    "retired": "retire_endpoint",
+    "rest_lag": "rest_lag",
+    "stale_snapshot": "stale_snapshot",
+    "clock_skew": "clock_skew",
 }
 """Kinds that the exchange has itself, by its own names."""
 
 EXTRA: Final[dict[str, dict[str, Any]]] = {
     "duplicate": {"probability": 0.5},
     "drop_event": {"probability": 0.3, "event": "ORDER_TRADE_UPDATE"},
-    "http_status": {"path": LISTEN_KEY_PATH},
-    "slow": {"path": LISTEN_KEY_PATH, "bytes": 1},
-    "hang": {"path": LISTEN_KEY_PATH},
+    "ack_dead": {"count": 1},
+    "slow": {"bytes": 1},
+    "retired": {"path": LISTEN_KEY_PATH},
 }
 
 
@@ -160,6 +165,40 @@ class Injector:
     def stall(self, fault: Fault, process: Process) -> None:
         process.freeze(int(fault.for_s * 1e6), asleep=False)
 
+    def crash(self, fault: Fault, process: Process) -> None:
+        self._end_life(process, "kill", in_write=fault.param("in_write"))
+
+    def power_cut(self, fault: Fault, process: Process) -> None:
+        self._end_life(process, "power", in_write=fault.param("in_write"))
+
+    def _end_life(self, process: Process, how: str, *, in_write: bool) -> None:
+        if in_write and self._world.options.journal and not process.down:
+            process.disk.cut = how  # in the middle of the next write
+        else:
+            process.die(how)
+
+    def rise(self, _: Fault, process: Process) -> None:
+        process.disk.cut = None
+        process.rise()
+
+    def disk_slow(self, fault: Fault, process: Process) -> None:
+        process.disk.slow_ms.append(fault.param("ms"))
+
+    def end_disk_slow(self, fault: Fault, process: Process) -> None:
+        process.disk.slow_ms.remove(fault.param("ms"))
+
+    def disk_full(self, _: Fault, process: Process) -> None:
+        process.disk.errors.append("SQLITE_FULL")
+
+    def end_disk_full(self, _: Fault, process: Process) -> None:
+        process.disk.errors.remove("SQLITE_FULL")
+
+    def disk_errors(self, fault: Fault, process: Process) -> None:
+        process.disk.errors.append(fault.param("name"))
+
+    def end_disk_errors(self, fault: Fault, process: Process) -> None:
+        process.disk.errors.remove(fault.param("name"))
+
     def clock_step(self, fault: Fault, process: Process) -> None:
         process.step_clock(fault.param("ms"))
 
@@ -257,7 +296,7 @@ BEGIN: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
     name: getattr(Injector, name)
     for name in ("reset", "late_close", "nat_loss", "partition", "surge", "refuse", "syn_loss", "rest_cut", "flapping",
                  "suspend", "stall", "clock_step", "refuse_ws", "key_deleted", "key_replaced", "key_fight",
-                 "old_key_expires")
+                 "old_key_expires", "crash", "power_cut", "disk_slow", "disk_full", "disk_errors")
 }  # fmt: skip
 END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
     "partition": Injector.heal_partition,
@@ -266,4 +305,9 @@ END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
     "syn_loss": Injector.end_syn_loss,
     "rest_cut": Injector.end_rest_cut,
     "refuse_ws": Injector.end_refuse_ws,
+    "crash": Injector.rise,
+    "power_cut": Injector.rise,
+    "disk_slow": Injector.end_disk_slow,
+    "disk_full": Injector.end_disk_full,
+    "disk_errors": Injector.end_disk_errors,
 }

@@ -109,6 +109,7 @@ def draw_options(seed: int, mode: str = "safety", days: float = 0.25) -> Options
         "post_answers_expiration": rng.random() < 0.7,
         "put_answers_key": rng.random() < 0.2,
         "retry_after": rng.random() < 0.7,
+        "weight_per_minute": rng.choice((400, 1200, 2400)),
         "rate_limit_code": rng.choice((-1008, -1003)),
         "envelope_on_ws": rng.random() < 0.2,
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from listenkey import governor as governors
 from listenkey.core.states import State
-from listenkey.errors import Disconnected, JournalError, ListenKeyError, TimedOut, UsageError
+from listenkey.errors import Disconnected, JournalError, ListenKeyError, Retired, TimedOut, UsageError
 from listenkey.governor import Governor
 from listenkey.journal.sqlite import SqliteJournal
 from listenkey.journal.writer import NOTE_EVERY_S, Writer
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 SECOND_US: Final = 1_000_000
 FIRST_PORT: Final = 10_001
 CONSUMER: Final = "book"
-TRY_AGAIN_US: Final = 5 * SECOND_US
-"""A program that can't open its journal ends, and whoever runs it starts it again."""
+TRY_AGAIN_US: Final = 30 * SECOND_US
+"""A program that can't open its journal, or finds its address retired, ends; whoever runs it starts it again."""
 
 
 class SimClock:
@@ -138,8 +138,9 @@ class Life:
                     process.world.note_told(told)
                     if every and item.seq % every == 0 and self.path(0) is not None:
                         await stream.commit(item.seq)
-        except JournalError as error:
-            told.journal_errors.append((process.world.now_us, str(error)))
+        except (JournalError, Retired) as error:
+            # The second only at the very beginning: it is how a program ends that has a wrong address.
+            told.exits.append((process.world.now_us, str(error)))
             if not process.stopping:
                 process.world.at(process.world.now_us + TRY_AGAIN_US, lambda: process.start_again(self))
             return
@@ -332,6 +333,7 @@ class Process:
         if not self._down_since_us:
             return
         self.evidence.stalls_us.append((self._down_since_us, self.world.now_us))
+        self.evidence.starts_us.append(self.world.now_us)
         self._down_since_us = 0
         self.down -= 1
         self.start()

@@ -62,11 +62,11 @@ class SimThread:
         """Its turn; returns when it waits again, or has ended."""
         if self.waits_for is not None and self.shortcut is not None and self.shortcut():
             return
-        self._machine.running = self
+        before, self._machine.running = self._machine.running, self
         self._turn.release()
         if not self._back.acquire(timeout=HUNG_S):
             raise RuntimeError("a simulated thread did not give its turn back")
-        self._machine.running = None
+        self._machine.running = before
 
     def kill(self) -> None:
         """Its process is no more: it ends wherever it waits."""

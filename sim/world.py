@@ -230,7 +230,13 @@ class World:
         if connection.lost_in or connection.lost_out or not network.untroubled():
             return 0
         session: Session | None = self.exchange.hub._sessions.get(connection.session)
-        if session is None or session.frozen or session.closing or not network.process.is_live():
+        if (
+            session is None
+            or session.frozen
+            or session.closing
+            or any(sub.dead for sub in session.streams.values())
+            or not network.process.is_live()
+        ):
             return 0
         if not all(self.exchange.keys.account_of(key) for key in session.streams):
             return 0  # the news of its key's end may be on its way
@@ -247,11 +253,11 @@ class World:
         recovery, repair = stream._recovery, stream._life.repair
         trades = self.exchange.exchange.state.accounts[process.account].trades
         newest_ms = trades[-1].time_ms if trades else 0
-        is_all_seen = (
-            recovery is not None and recovery._audited_to_ms is not None and recovery._audited_to_ms > newest_ms
-        )
-        if is_all_seen and repair._audit_at_s is not None and not repair.settling and not repair._auditing:
+        if recovery is None or recovery._audited_to_ms is None or recovery._audited_to_ms <= newest_ms:
+            return
+        if repair._audit_at_s is not None and not repair.settling and not repair._auditing:
             repair._audit_at_s = max(repair._audit_at_s, until_s)
+            recovery._audited_s = until_s
 
     def _evidence(self) -> Evidence:
         return Evidence(

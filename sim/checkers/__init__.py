@@ -9,13 +9,14 @@ from sim.checkers.alive import alive
 from sim.checkers.coverage import covered
 from sim.checkers.fills import fills
 from sim.checkers.grammar import grammar
+from sim.checkers.journals import journals
 from sim.checkers.sparing import sparing
 from sim.checkers.violation import Violation
 from sim.checkers.weight import weight
 from sim.evidence import Evidence
 
 CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
-    grammar, fills, covered, sparing, weight, alive,
+    grammar, fills, covered, sparing, weight, journals, alive,
 )  # fmt: skip
 
 

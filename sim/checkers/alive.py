@@ -22,7 +22,7 @@ UNDER_WAY_US: Final = 10_000_000
 def alive(evidence: Evidence) -> Iterator[Violation]:
     """Every stream that has not ended."""
     for stream in evidence.streams:
-        if stream.ended_us is None:
+        if stream.ended_us is None and stream.died_us is None:
             yield from _of_stream(evidence, stream)
 
 

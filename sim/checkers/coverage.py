@@ -37,7 +37,8 @@ AUDIT_US: Final = 80_000_000
 RENEWAL_US: Final = 24 * MINUTE_US
 """Until a key that died without a word is asked after, by who can't look at the bill."""
 
-LAGS: Final = frozenset({"rest_lag"})
+LASTING: Final = frozenset({"ack_dead"})
+"""A socket that is dead from the beginning stays so, until somebody finds out."""
 
 
 class _Case:
@@ -111,7 +112,7 @@ def _statuses(stream: Stream, end_us: int) -> Iterator[tuple[int, int, str]]:
 
 def _unseen(case: _Case, at_us: int) -> bool:
     return any(
-        fault.at_s * 1e6 - 1e6 <= at_us <= fault.until_s * 1e6 + 1e6
+        fault.at_s * 1e6 - 1e6 <= at_us and (at_us <= fault.until_s * 1e6 + 1e6 or fault.kind in LASTING)
         for fault in case.evidence.of_client(case.stream.process, UNSEEN)
     )
 

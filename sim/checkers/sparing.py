@@ -12,10 +12,10 @@ from sim.evidence import Evidence, Stream
 from sim.faults import KEY_KINDS, REST_KINDS, Fault
 
 CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surge", "flapping", "close", "freeze",
-                           "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut"})  # fmt: skip
+                           "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors"})  # fmt: skip
 """What may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
 
-SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder"})
+SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead"})
 """Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
 
 AFTER_US: Final = int(1.5 * MINUTE_US)

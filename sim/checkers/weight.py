@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -9,6 +10,10 @@ from sim.checkers.violation import Violation
 from sim.evidence import Client, Evidence
 
 FIVE_MINUTES_US: Final = 300_000_000
+MINUTE_US: Final = 60_000_000
+SHARE_MAX: Final = 0.8
+"""Of the weight limit."""
+
 CONNECTIONS_MAX: Final = 300
 REQUESTS_MAX: Final = 120
 """In five minutes, of each method: a tenth of the smallest weight limit known, 400 a minute."""
@@ -25,6 +30,7 @@ def weight(evidence: Evidence) -> Iterator[Violation]:
         who = f"process {number}"
         streams = evidence.options.processes[number]
         yield from _requests(client, who)
+        yield from _share(evidence, number, who)
         yield from _rate(who, "connections", client.connects_us, CONNECTIONS_MAX)
         if client.open_most > OPEN_MAX * streams:
             yield Violation("weight.open", who, 0.0, f"{client.open_most} connections open at once")
@@ -37,6 +43,7 @@ def weight(evidence: Evidence) -> Iterator[Violation]:
 def _requests(client: Client, who: str) -> Iterator[Violation]:
     for method in ("POST", "PUT"):
         yield from _rate(who, method, [asked.at_us for asked in client.asked if asked.method == method], REQUESTS_MAX)
+    starts = sorted(client.starts_us, reverse=True)
     forbidden: tuple[int, int, int] | None = None  # since when, until when, after which status
     answers = sorted(
         ((asked.answered_us, asked.wait_until_us, asked.status or 0) for asked in client.asked if asked.answered_us),
@@ -47,12 +54,32 @@ def _requests(client: Client, who: str) -> Iterator[Violation]:
             answered_us, until_us, status = answers.pop()
             if until_us and (forbidden is None or until_us > forbidden[1]):
                 forbidden = (answered_us, until_us, status)
+        while starts and starts[-1] <= asked.at_us:
+            started_us = starts.pop()
+            forbidden = None if forbidden is not None and forbidden[0] < started_us else forbidden
         if asked.method == "DELETE":
             yield Violation("weight.delete", who, asked.at_us / 1e6, "a DELETE was sent")
         if forbidden is not None and asked.at_us < forbidden[1]:
             left_s = (forbidden[1] - asked.at_us) / 1e6
             what = f"{asked.method} although a {forbidden[2]} asks for {left_s:.1f} s more of silence"
             yield Violation("weight.banned", who, asked.at_us / 1e6, what)
+
+
+def _share(evidence: Evidence, number: int, who: str) -> Iterator[Violation]:
+    """Of the weight limit. A process that begins anew does not know what the one before has spent."""
+    if any(stream.lives_us or stream.died_us for stream in evidence.streams if stream.process == number):
+        return
+    limit = evidence.options.venue_switches().weight_per_minute * SHARE_MAX
+    window: deque[tuple[int, int]] = deque()
+    spent = 0
+    for asked in evidence.clients[number].asked:
+        window.append((asked.at_us, asked.weight))
+        spent += asked.weight
+        while window[0][0] <= asked.at_us - MINUTE_US:
+            spent -= window.popleft()[1]
+        if spent > limit:
+            yield Violation("weight.share", who, asked.at_us / 1e6, f"a weight of {spent} within a minute")
+            return
 
 
 def _rate(who: str, what: str, times_us: Sequence[int], most: int) -> Iterator[Violation]:

@@ -22,6 +22,7 @@ from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconcile
 from listenkey.core.budget import Share
+from listenkey.core.gap import Resumed
 from listenkey.core.known import Fills, Known, NewestFill
 from listenkey.core.merge import Held
 from listenkey.core.reconcile import Delivery, Findings
@@ -55,6 +56,9 @@ IN_FLIGHT_S: Final = 0.5
 
 AUDIT_IN_FLIGHT_S: Final = 2.0
 """The same for an audit, which comes by itself and should raise no alarm over a slow second."""
+
+AUDITS_MISSED: Final = 2
+"""So many may fail before the journal stops noting that the stream is whole; the next process looks back as far."""
 
 CLOCKS_DIFFER_S: Final = 1.0
 """A trade so far in the future shows that our idea of the venue's time is wrong."""
@@ -125,6 +129,8 @@ class Recovery:
         self._rules = self._snapshots(credentials, place, Share.KEYS)
         self._began_ms: int | None = None
         self._audited_to_ms: int | None = None
+        self._audited_s: float | None = None
+        self._resumed_ms: int | None = None
         self._suspects: set[str] = set()
         self._orders_due: _OrdersDue | None = None
 
@@ -161,10 +167,29 @@ class Recovery:
         """Another socket is followed; `whole`: there is no gap before it."""
         now_s = self._clock.now_s()
         self.watch.reconnected(now_s)
+        self._audited_s = self._audited_s or now_s
         if not self._time.stale(now_s):
-            self._audited_to_ms = self._audited_to_ms or self._now_ms()
+            self._audited_to_ms = self._audited_to_ms or self._first_unaudited()
             if self._began_ms is None and whole:
                 self._began_ms = self._now_ms() - self._time.uncertain_ms
+
+    def resume(self, left: Resumed) -> None:
+        """An earlier process has delivered this much."""
+        self.known.resume(left.fills)
+        self._resumed_ms = left.covered_until_ms
+
+    def _first_unaudited(self) -> int:
+        """From when on the bill is to be looked at; what the end of an earlier process kept it from seeing included."""
+        now_ms = self._now_ms()
+        if self._resumed_ms is None:
+            return now_ms
+        unaudited_ms = self._venue_ms(AUDITS_MISSED * self._timing.audit_every_s)
+        return min(now_ms, self._of_wall(self._resumed_ms)) - unaudited_ms
+
+    def is_audited(self, now_s: float) -> bool:
+        """Whether the bill was looked at of late: else nobody may say that all of the stream has come."""
+        late_s = AUDITS_MISSED * self._timing.audit_every_s
+        return self._audited_s is not None and now_s - self._audited_s <= late_s
 
     def deadlines(self) -> list[float]:
         """When `doubts` has something to say; at least one moment, which may never come."""
@@ -411,6 +436,7 @@ class Recovery:
         trades = await self._trades_of(snapshots, [symbol for symbol in suspects if symbol], lists)
         fills = reconcile.missing(trades, self.known, until_ms)
         self._audited_to_ms = until_ms
+        self._audited_s = self._clock.now_s()
         if not fills:
             return None
         for row in fills:

@@ -192,7 +192,7 @@ class UserStream:
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
             self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
-            self._recovery.known.resume(left.fills)
+            self._recovery.resume(left)
             self._spawn(self._recovery.prepare())
         self._feed(on.Started(left))
         return self
@@ -261,12 +261,12 @@ class UserStream:
 
     def health(self) -> Health:
         """How the stream is, now."""
-        life, now_s = self._life, self._clock.now_s()
+        life, journal, now_s = self._life, self._journal, self._clock.now_s()
         followed = life.sockets.get(life.followed or 0)
         status = self._status(now_s)
         return Health(
             status=status,
-            why=self._journal.problem or (life.impaired(now_s) if status == "DEGRADED" else None) or life.why,
+            why=journal.problem or journal.losing or (life.impaired(now_s) if status == "DEGRADED" else "") or life.why,
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,
@@ -298,8 +298,8 @@ class UserStream:
         if state is State.ENDED:
             return "ENDED" if self._life.error is None else "FAILED"
         if state in LIVE_STATES or state is State.RECOVERING:
-            if self._journal.problem is not None:
-                return "DEGRADED"
+            if self._journal.problem or self._journal.losing:
+                return "DEGRADED" if self._journal.problem else "GAP"
             if self._life.gaps.open_from_ms is not None:
                 return "RECOVERING" if self._life.repair.blind else "SUSPECT"
             if self._life.impaired(now_s) is not None:
@@ -539,7 +539,7 @@ class UserStream:
         moment = on.Moment(self._clock.now_s(), self._clock.wall_ms(), 0.0)
         self._life.heard(link, moment)
         is_whole = self._life.state in LIVE_STATES and self._life.gaps.open_from_ms is None
-        if link == self._life.followed and is_whole:
+        if link == self._life.followed and is_whole and (not self._recovery or self._recovery.is_audited(moment.s)):
             self._journal.heard(moment.wall_ms)
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:

@@ -13,9 +13,11 @@ from listenkey.clock import SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconcile
+from listenkey.core.gap import Resumed
 from listenkey.core.known import Fills
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
+from listenkey.errors import ListenKeyError
 from listenkey.recovery import Recovery
 from listenkey.testing import LocalSandbox
 from tests.unit.core.making import beat, fill, order
@@ -134,6 +136,29 @@ async def test_what_failed_audits_did_not_see_is_seen_when_a_later_gap_settles(
         recovery._time.forget()
         later_ms = SystemClock().wall_ms() + 60_000
         assert await recovery.audit(do.Audit(2, later_ms, 0)) is not None
+
+
+async def test_what_an_earlier_process_could_not_audit_any_more_is_audited_by_the_next(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        covered_ms = SystemClock().wall_ms() - 600_000
+        recovery._audited_to_ms = recovery._began_ms = None
+        recovery.resume(Resumed(covered_ms))
+        recovery.follows(whole=False)
+        assert recovery._audit_since(do.Audit(1, None, 0)) <= covered_ms - 120_000
+
+
+async def test_a_stream_whose_audits_fail_is_not_taken_for_whole(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox, audit_every_s=60.0) as recovery:
+        now_s = SystemClock().now_s()
+        assert recovery.is_audited(now_s + 119)
+        assert not recovery.is_audited(now_s + 130)
+        sandbox.fault("ban", seconds=60)
+        with pytest.raises(ListenKeyError):
+            await recovery.audit(do.Audit(1, None, 0))
+        assert not recovery.is_audited(now_s + 130)
 
 
 async def test_a_first_failure_ends_the_others(binance_options_sandbox: LocalSandbox) -> None:
