@@ -261,12 +261,12 @@ class UserStream:
 
     def health(self) -> Health:
         """How the stream is, now."""
-        life, now_s = self._life, self._clock.now_s()
+        life, journal, now_s = self._life, self._journal, self._clock.now_s()
         followed = life.sockets.get(life.followed or 0)
         status = self._status(now_s)
         return Health(
             status=status,
-            why=self._journal.problem or (life.impaired(now_s) if status == "DEGRADED" else None) or life.why,
+            why=journal.problem or journal.losing or (life.impaired(now_s) if status == "DEGRADED" else "") or life.why,
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,
@@ -298,8 +298,8 @@ class UserStream:
         if state is State.ENDED:
             return "ENDED" if self._life.error is None else "FAILED"
         if state in LIVE_STATES or state is State.RECOVERING:
-            if self._journal.problem is not None:
-                return "DEGRADED"
+            if self._journal.problem or self._journal.losing:
+                return "DEGRADED" if self._journal.problem else "GAP"
             if self._life.gaps.open_from_ms is not None:
                 return "RECOVERING" if self._life.repair.blind else "SUSPECT"
             if self._life.impaired(now_s) is not None:

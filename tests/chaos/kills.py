@@ -34,7 +34,7 @@ LIVE_FOR_S: Final = 1.5
 SETTLE_WITHIN_S: Final = 60.0
 
 
-def session(draw: random.Random, folder: Path, kills: int) -> Found:
+def session(draw: random.Random, folder: Path, kills: int, _before: int = 0) -> Found:
     """So many kills on one journal, each a new process."""
     return struck(draw, folder, folder / "fills.db", kills, lambda victim: victim.kill())
 

@@ -11,6 +11,7 @@ from listenkey import Live, Update, UserStream, Venue
 from listenkey.core import inputs as on
 from listenkey.core.timing import Timing
 from listenkey.errors import Refused, Retired, UsageError
+from listenkey.journal.memory import TOO_SLOW, MemoryJournal
 from listenkey.testing import LocalSandbox
 
 
@@ -78,6 +79,20 @@ async def test_fills_of_both_generations_are_counted(binance_options_sandbox: Lo
             async with asyncio.timeout(10):
                 while made.health().fills < 3:
                     await anext(made)
+
+
+async def test_while_a_slow_reader_loses_events_the_stream_is_not_live(binance_options_sandbox: LocalSandbox) -> None:
+    async with stream(binance_options_sandbox) as made, asyncio.timeout(20):
+        assert isinstance(await anext(made), Live)
+        assert isinstance(made._journal, MemoryJournal)
+        made._journal._overflow._bytes_max = 10_000
+        await asyncio.to_thread(binance_options_sandbox.burst, 50)
+        while made.health().dropped == 0:  # noqa: ASYNC110 - sockets bring it about, and nobody tells
+            await asyncio.sleep(0.001)
+        assert (made.health().status, made.health().why) == ("GAP", TOO_SLOW)
+        while made.health().dropped and made.health().status == "GAP":
+            await anext(made)
+        assert made.health().status == "LIVE"
 
 
 async def test_reading_before_opening_and_opening_twice_are_mistakes(binance_options_sandbox: LocalSandbox) -> None:

@@ -190,7 +190,7 @@ class SqliteJournal:
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Put on its way what the lifecycle tells. These are few, and always find room."""
-        for item in items:
+        for item in self._overflow.passes(items):
             self._waiting_entries += 1
             self._waiting_bytes += ENTRY_OVERHEAD_BYTES
             self._writer.put(Told(item, self._wall_ms()))
@@ -218,6 +218,11 @@ class SqliteJournal:
     def dropped(self) -> int:
         """Events that found no room; each lies in a gap that is told."""
         return self._overflow.dropped
+
+    @property
+    def losing(self) -> str | None:
+        """Why events find no room at the moment and are dropped."""
+        return self._overflow.losing
 
     # --- reading -------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ KEY_LENGTH_MIN: Final = 8
 
 MASK: Final = b"***"
 _RUN: Final = re.compile(rb"(?:[A-Za-z0-9]|\\u00[0-9A-Fa-f]{2}){32,}")
+_OF_KEYS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789\\"
 _NAMED: Final = re.compile(rb'("(?:listenKey|stream)"\s*:\s*")[^"]*', re.IGNORECASE)
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _BRACE_CLOSED: Final = ord("}")
@@ -407,4 +408,7 @@ def redact(body: bytes, secrets: Sequence[Secret] = ()) -> bytes:
     for secret in secrets:
         if len(secret.reveal()) >= KEY_LENGTH_MIN:
             body = body.replace(secret.reveal().encode("utf-8", "replace"), MASK)
+    if len(body) > 2 * BODY_BYTES_MAX:
+        # To look through a mebibyte takes half a second. What is cut off must not leave half a key behind.
+        body = body[: 2 * BODY_BYTES_MAX].rstrip(_OF_KEYS)
     return _RUN.sub(MASK, _NAMED.sub(rb"\1" + MASK, body))[:BODY_BYTES_MAX]

@@ -346,3 +346,11 @@ def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
     world.run(400)
     assert world.life.impaired(world.now_s) is None
     assert kinds(world) == [Live]
+
+
+def test_a_frame_of_a_socket_that_was_given_up_is_lost_when_it_is_read() -> None:
+    world = live()
+    world.run(60)
+    world.feed(on.FrameUnreadable(99, "not JSON"))
+    assert kinds(world) == [Live, GapOpened]
+    assert world.items[1].from_ms == world.moment().wall_ms
