@@ -7,7 +7,7 @@ import logging
 import os
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
@@ -52,6 +52,9 @@ LEAVING_EVENTS = frozenset({"serverShutdown", "eventStreamTerminated"})
 
 PROVE_NOTHING = (ListenKeyExpired, UnknownEvent)
 """That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows."""
+
+PAUSE_SHARE = 0.2
+"""For so much of the time after which a silent socket is dead, a journal that is filling up may keep us from reading."""
 
 LIVE_STATES = frozenset({State.LIVE, State.ROTATING})
 
@@ -224,8 +227,16 @@ class UserStream:
             if self._recovery is not None:
                 await self._recovery.aclose()
 
-    def __aiter__(self) -> AsyncIterator[Item]:
-        return self
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        """The items, one by one. What was not asked for stays for the next reader."""
+        while True:
+            try:
+                item = await self.__anext__()
+            except StopAsyncIteration:
+                return
+            yield item
+            for item in self._journal.ready():
+                yield item
 
     async def __anext__(self) -> Item:
         """The next item; raises what ended the stream."""
@@ -237,6 +248,26 @@ class UserStream:
         self._reading = True
         try:
             return await self._journal.next()
+        finally:
+            self._reading = False
+
+    async def run(self, on_item: Callable[[Item], None]) -> None:
+        """
+        Call a function with each item, as it comes; returns when the stream has ended.
+
+        The shortest way: without a journal on the disk it is called from within the reading of the socket, so what it
+        does holds everything up. What it raises ends this call; the items behind stay for the next reader.
+
+        Raises:
+            What ended the stream, or what the function raised.
+        """
+        if self._life.state is State.NEW:
+            raise UsageError("open the stream first: async with UserStream(...) as stream")
+        if self._reading:
+            raise UsageError("another reader waits for the next item already: a stream is for one, open one for each")
+        self._reading = True
+        try:
+            await self._journal.deliver(on_item)
         finally:
             self._reading = False
 
@@ -491,6 +522,34 @@ class UserStream:
             self._unknown_events += 1
             if event.type in LEAVING_EVENTS:
                 self._feed(on.VenueLeaving(link))
+
+    def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
+        """
+        A batch from a socket. In the ordinary case it is delivered in one go; else event by event.
+
+        The ordinary case: this socket is followed, the key is proven, no other socket is compared with it, and there
+        is nothing that reckons with each event.
+        """
+        life = self._life
+        if not self._merge.follows(link) or life.needs_proof or life.compares or self._recovery is not None:
+            for event, raw in zip(events, raws, strict=True):
+                self.event_came(link, event, raw)
+            return
+        received_ms = self._clock.wall_ms()
+        self._fills += self._merge.admit_all(events, raws)
+        if events:
+            self._events += len(events)
+            self._last_event_ms = received_ms
+            life.event_came()
+            self._journal.append_events(events, raws, received_ms)
+
+    def turn_after_s(self, link: int, held_s: float) -> float | None:
+        """Whoever reads has a turn first, and so has the disk; but not for so long that silence means death."""
+        if not held_s:
+            self._life.heard(link, self._moment())  # what was taken did come, also if there is more
+        if held_s > self._life.timing.dead_after_s * PAUSE_SHARE:
+            return None
+        return self._journal.turn_after_s()
 
     def _hold(self, link: int, event: Event) -> None:
         """An event waits for REST; it proves the key all the same."""

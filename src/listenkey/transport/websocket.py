@@ -32,6 +32,7 @@ READ_BUFFER_BYTES: Final = 4 * 1024
 
 PING_BYTES: Final = 8
 
+_TEXT: Final = WSMsgType.TEXT  # looking a name up in an enumeration costs more than all else that a frame does here
 _MESSAGE_TYPES: Final = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 
 
@@ -75,7 +76,7 @@ class PicowsSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind is WSMsgType.TEXT and frame.fin:
+        if kind is _TEXT and frame.fin:
             self._on_message(frame.get_payload_as_bytes())
         elif kind in _MESSAGE_TYPES:
             self._take_part(frame)
@@ -110,6 +111,16 @@ class PicowsSocket(WSListener):
         """Send a ping; its number comes back with the pong."""
         if self._transport is not None:
             self._transport.send_ping(number.to_bytes(PING_BYTES, "big"))
+
+    def pause(self) -> None:
+        """Read no more until `resume`; what has been read still comes."""
+        if self._transport is not None:
+            self._transport.underlying_transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None:
+            self._transport.underlying_transport.resume_reading()
 
     def abort(self) -> None:
         """Drop the connection at once. No closing handshake: nobody may be there to shake hands with."""
