@@ -53,10 +53,16 @@ class Exchange(AbstractContextManager["Exchange"]):
     def clear_faults(self) -> None:
         self.call("DELETE", "/faults")
 
-    def burst(self, fills: int, per_second: float | None = None, *, wait: bool = False) -> None:
-        body = {"account": self.account["name"], "fills": fills, "wait": wait}
+    def more_accounts(self, count: int) -> list[dict[str, Any]]:
+        """So many accounts, each with its keys."""
+        return [self.call("POST", "/accounts", {"name": f"trader{number}"}) for number in range(count)]
+
+    def burst(
+        self, fills: int, per_second: float | None = None, *, wait: bool = False, account: str | None = None
+    ) -> None:
+        body = {"account": account or self.account["name"], "fills": fills, "wait": wait}
         self.call("POST", "/burst", body if per_second is None else {**body, "per_second": per_second})
 
-    def fills(self) -> list[tuple[str, int]]:
-        ledger = self.call("GET", f"/ledger?account={self.account['name']}")
+    def fills(self, account: str | None = None) -> list[tuple[str, int]]:
+        ledger = self.call("GET", f"/ledger?account={account or self.account['name']}")
         return [(fill["symbol"], fill["trade_id"]) for fill in ledger["fills"]]

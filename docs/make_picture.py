@@ -28,21 +28,25 @@ from listenkey.wire.lines import from_line, to_line
 HERE: Final = Path(__file__).parent
 RECORDED: Final = HERE / "picture.jsonl"
 PICTURE: Final = HERE / "picture.svg"
-SIZE: Final = (112, 30)
+SIZE: Final = (112, 36)
 FILLS: Final = 40
+MISSED: Final = 8
+OUT_MS: Final = 1_000
 WEB_FONT: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 async def record() -> tuple[Health, list[Item]]:
-    """A sandbox's account, and a socket that is dropped on the way; ends after some fills."""
+    """A sandbox's account; on the way no socket gets through for a while, and trading goes on. Ends after some fills."""
     sandbox = Sandbox(seed=7)
     async with sandbox:
         account = sandbox.accounts[0]
         venue = Venue(sandbox.rest_url, sandbox.ws_url, "sandbox")
-        async with UserStream(api_key=account.api_key, venue=venue, account=account.name) as stream:
-            items = await take_fills(stream, FILLS - 6)
+        stream = UserStream(api_key=account.api_key, api_secret=account.api_secret, venue=venue, account=account.name)
+        async with stream:
+            items = await take_fills(stream, FILLS - MISSED)
+            sandbox.fault("refuse_connections", scope="ws", duration_ms=OUT_MS)
             sandbox.fault("drop_sockets", count=1)
-            items += await take_fills(stream, 6)
+            items += await take_fills(stream, MISSED)
             return stream.health(), items
 
 

@@ -101,6 +101,7 @@ def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
     attempt, number = life.repair.attempt, life.repair._audit  # noqa: SLF001
     told: list[on.Input] = [on.Doubted(1, "a chain"), on.StreamSilent(1, "no beat")]
     told += [on.Recovered(attempt, 1, (), complete=complete) for complete in (True, False)]
+    told += [on.Recovered(attempt, 1, (), orders_due=True)]
     told += [on.NotRecovered(attempt, later), on.Audited(number), on.NotAudited(number, later)]
     return told + [on.HeldTooMuch(followed) for followed in [life.followed] if followed is not None]
 

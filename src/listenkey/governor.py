@@ -24,6 +24,7 @@ from listenkey.core.budget import WINDOW_S, Budget, Share
 from listenkey.core.venue_time import VenueTime
 from listenkey.core.verdict import judge
 from listenkey.errors import Banned, RateLimited
+from listenkey.spending import Spending
 from listenkey.transport.base import Http, Request, Response
 from listenkey.transport.http import AiohttpClient
 from listenkey.venue import Venue
@@ -37,6 +38,7 @@ BLOCK_MARGIN_S: Final = 0.1
 LIMIT_FRESH_S: Final = 6 * 3600.0
 """How long the limit read from `exchangeInfo` is taken for true."""
 
+HTTP_BANNED: Final = 418
 _RANKS: Final = {Share.KEYS: 0, Share.RECOVERY: 1, Share.STEADY: 2}
 
 
@@ -59,6 +61,7 @@ class Governor:
 
     Attributes:
         budget: What was spent.
+        spending: The same in files, for the next process.
         time: The venue's clock.
         limit_at_s: When the weight limit was read, or None.
     """
@@ -75,31 +78,60 @@ class Governor:
         self._blocked_by: RateLimited | None = None
         self.users = 0
         self.budget = Budget(window_s=self._window_s)
+        self.spending = Spending(place.rest_url, clock.wall_ms())
         self.time = VenueTime(place.time_scale)
         self.limit_at_s: float | None = None
 
-    def lane(self, share: Share, risk: Callable[[], tuple[int, ...]] = tuple) -> Lane:
+    def lane(self, share: Share, risk: Callable[[], tuple[int, ...]] = tuple, account: str = "") -> Lane:
         """An `Http` whose requests are of this kind; `risk` is asked at each, the larger goes first."""
-        return Lane(self, share, risk)
+        return Lane(self, share, risk, account)
 
-    async def send(self, request: Request, base_url: str, share: Share, risk: tuple[int, ...]) -> Response:
+    async def send(
+        self, request: Request, base_url: str, share: Share, risk: tuple[int, ...], account: str = ""
+    ) -> Response:
         """
         Wait for room, then send.
+
+        Args:
+            request: What to send.
+            base_url: Where to.
+            share: Its kind.
+            risk: What is at stake.
+            account: Whose listen key it asks for, where it asks for one.
 
         Raises:
             RateLimited, Banned: The venue has told this IP to stop; nothing was sent.
             TransportError, ProtocolError: As the transport's.
         """
-        await self._admit(weight_of(request), share, risk)
-        response = await self._http.send(request, base_url)
+        await self._take_over()
+        if request.method == "POST":
+            await self._not_too_often(account)
+            self.spending.now.create(account, self._clock.wall_ms())
+        return await self.send_made(weight_of(request), lambda: request, base_url, share, risk)
+
+    async def send_made(
+        self, weight: int, make: Callable[[], Request], base_url: str, share: Share, risk: tuple[int, ...]
+    ) -> Response:
+        """As `send`, of a request that is made when it may leave: one that was signed before has aged by then."""
+        await self._take_over()
+        await self._admit(weight, share, risk)
+        await self._write_down(weight)
+        response = await self._http.send(make(), base_url)
         self._note(response)
+        if self.spending.is_kept and self._still_blocked() is not None:
+            await self.spending.saved()
         return response
+
+    def has_room(self, weight: int, share: Share) -> bool:
+        """Whether so much could leave at once, with nobody waiting before it."""
+        return not self._waiters and self.budget.wait_s(weight, share, self._clock.now_s()) <= 0
 
     def note_limit(self, limit: int | None) -> None:
         """What `exchangeInfo` said, or None where it did not say."""
         self.limit_at_s = self._clock.now_s()
         if limit is not None:
             self.budget.limit = limit
+            self.spending.now.limit, self.spending.now.limit_at_ms = limit, self._clock.wall_ms()
             self._let_go()
 
     def limit_is_stale(self) -> bool:
@@ -112,6 +144,45 @@ class Governor:
             self._timer.cancel()
         if self._owns_http:
             await self._http.aclose()
+
+    # --- from process to process ---------------------------------------------------------------------------------
+
+    async def _take_over(self) -> None:
+        """Count what earlier processes have sent as our own: the venue does."""
+        if not self.spending.is_unread:
+            return
+        now_s, now_ms = self._clock.now_s(), self._clock.wall_ms()
+        for at_ms, weight in (await self.spending.join(now_ms)).items():
+            self.budget.spent_earlier(weight, now_s - (now_ms - at_ms) / 1000)
+        known = self.spending.now
+        read_at_s = now_s - (now_ms - known.limit_at_ms) / 1000
+        if known.limit is not None and now_s - read_at_s < LIMIT_FRESH_S:
+            self.budget.limit, self.limit_at_s = known.limit, read_at_s
+        left_s = (known.blocked_until_ms - now_ms) / 1000
+        if left_s > 0:
+            kind = Banned if known.blocked_status == HTTP_BANNED else RateLimited
+            self._blocked_by = kind(known.blocked_status, None, "an earlier process was told so", left_s)
+            self.budget.block(now_s + left_s)
+        self._let_go()
+
+    async def _not_too_often(self, account: str) -> None:
+        told = False
+        while True:
+            now_ms, window_ms = self._clock.wall_ms(), round(self._window_s * 1000)
+            wait_ms = self.spending.now.create_wait_ms(account, self.spending.began_ms, now_ms, window_ms)
+            if wait_ms <= 0:
+                return
+            if not told:
+                log.warning("started too often within a minute: the listen key is asked for in %.0f s", wait_ms / 1000)
+            told = True
+            await asyncio.sleep(wait_ms / 1000)
+
+    async def _write_down(self, weight: int) -> None:
+        now_ms = self._clock.wall_ms()
+        self.spending.now.forget(now_ms - round(self._window_s * 1000))
+        self.spending.now.spend(weight, now_ms)
+        if self.spending.is_kept:
+            await self.spending.saved()
 
     # --- admission -----------------------------------------------------------------------------------------------
 
@@ -179,6 +250,9 @@ class Governor:
         log.warning("the venue told this address to send nothing for %.0f s: HTTP %d", wait_s, error.http_status)
         self._blocked_by = error
         self.budget.block(now_s + wait_s + BLOCK_MARGIN_S)
+        known = self.spending.now
+        known.blocked_until_ms = self._clock.wall_ms() + round((wait_s + BLOCK_MARGIN_S) * 1000)
+        known.blocked_status = error.http_status
         refusal = self._still_blocked()
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
@@ -189,14 +263,19 @@ class Governor:
 class Lane:
     """An `Http` that asks a governor first. Closing it closes nothing: the governor is shared."""
 
-    def __init__(self, governor: Governor, share: Share, risk: Callable[[], tuple[int, ...]]) -> None:
+    def __init__(self, governor: Governor, share: Share, risk: Callable[[], tuple[int, ...]], account: str) -> None:
         self._governor = governor
+        self._account = account
         self._share = share
         self._risk = risk
 
     async def send(self, request: Request, base_url: str) -> Response:
         """As `Governor.send`."""
-        return await self._governor.send(request, base_url, self._share, self._risk())
+        return await self._governor.send(request, base_url, self._share, self._risk(), self._account)
+
+    async def send_made(self, weight: int, make: Callable[[], Request], base_url: str) -> Response:
+        """As `Governor.send_made`."""
+        return await self._governor.send_made(weight, make, base_url, self._share, self._risk())
 
     async def aclose(self) -> None:
         """Nothing of its own is open."""
@@ -204,9 +283,14 @@ class Lane:
 
 def weight_of(request: Request) -> int:
     """What the venue will count for it."""
-    if request.path == venue.OPEN_ORDERS_PATH and "symbol" not in parse_qs(request.query):
+    return weight_at(request.path, of_symbol="symbol" in parse_qs(request.query))
+
+
+def weight_at(path: str, *, of_symbol: bool) -> int:
+    """The same, before there is a request."""
+    if path == venue.OPEN_ORDERS_PATH and not of_symbol:
         return venue.OPEN_ORDERS_ALL_WEIGHT
-    return venue.WEIGHTS[request.path]
+    return venue.WEIGHTS[path]
 
 
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Governor]] = WeakKeyDictionary()

@@ -70,6 +70,7 @@ class Link:
         self._frames: list[bytes] = []  # of the read that is under way
         self._turn: asyncio.Handle | None = None  # when they are gone on with
         self._pausing: Pausing | None = None
+        self._paused = False
         self._held_since_s = 0.0
         self._socket: Socket | None = None
         self._sent_pings: deque[_SentPing] = deque(maxlen=PINGS_AWAITED_MAX)
@@ -145,9 +146,9 @@ class Link:
     def _on_message(self, frame: bytes) -> None:
         self._frames.append(frame)
         if len(self._frames) >= BATCH_MAX and not self._held:
-            self._take_turn()
+            self._take_turn(more=True)
 
-    def _take_turn(self) -> None:
+    def _take_turn(self, *, more: bool = False) -> None:
         """
         Take what has come, a batch at a time: most is the same for all of it, and need be done once.
 
@@ -157,7 +158,8 @@ class Link:
         while self._frames:
             self._take_batch(self._next_batch())
             wait_s = self._owner.turn_after_s(self.number, 0.0)
-            if wait_s is not None and not self._unwanted:
+            # Without more to come, the reader has his turn anyway.
+            if (wait_s or (wait_s is not None and (more or self._frames))) and not self._unwanted:
                 self._hold(wait_s)
                 return
         self._read_again()
@@ -179,7 +181,8 @@ class Link:
 
     def _hold(self, wait_s: float) -> None:
         """Read no more, and go on in a while."""
-        if self._pausing is not None:
+        if self._pausing is not None and not self._paused:
+            self._paused = True
             self._pausing.pause()
         loop = asyncio.get_running_loop()
         self._held_since_s = self._clock.now_s()
@@ -195,7 +198,8 @@ class Link:
         self._read_again()
 
     def _read_again(self) -> None:
-        if self._pausing is not None:
+        if self._pausing is not None and self._paused:
+            self._paused = False
             self._pausing.resume()
 
     def _next_batch(self) -> list[bytes]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import NamedTuple, Protocol, TypeVar
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -24,9 +25,13 @@ from listenkey.credentials import Secret
 from listenkey.errors import KeyUnknown, RateLimited
 from listenkey.governor import Governor
 from listenkey.rest import AsyncUserDataStreamsApi
+from listenkey.spending import weight_path
 from listenkey.venue import Attach, Code, Venue
 
 T = TypeVar("T")
+
+JUST_NOW_S: Final = 1.0
+"""A key that came so lately is new for whoever needs another than the dead one."""
 
 
 class Grant(NamedTuple):
@@ -81,8 +86,8 @@ class ListenKeys:
     Listen keys of one account, shared by all streams of the account in this process.
 
     A key belongs to the account, so two streams of one account must not work against each other: whoever asks for a
-    key while another is asking gets the same answer, and one renewal serves all. Got by `share`, given back by
-    `release`.
+    key while another is asking gets the same answer, one renewal serves all, and when one learns of a new key all are
+    told. Got by `share`, given back by `release`.
     """
 
     def __init__(
@@ -93,7 +98,10 @@ class ListenKeys:
         self.users = 0
         self._venue = venue
         self._clock = clock
-        self._lock = asyncio.Lock()
+        # Two, so that a PUT which hangs does not keep those waiting who need a new key.
+        self._creating = asyncio.Lock()
+        self._renewing = asyncio.Lock()
+        self.listeners: list[Callable[[Secret], None]] = []
         self._grant: Grant | None = None
         self._granted_s = 0.0  # when POST last answered
         self._proven_s = 0.0  # when what last showed the key alive was asked
@@ -102,8 +110,9 @@ class ListenKeys:
 
     async def create(self, stale: Secret | None) -> Grant:
         """POST, unless another stream has just got a key that is not the dead one."""
-        asked_s = self._clock.now_s()
-        async with self._lock:
+        # Whoever is told that its key was replaced asks a moment after the answer that told it.
+        asked_s = self._clock.now_s() - (0.0 if stale is None else JUST_NOW_S)
+        async with self._creating:
             if self._grant is not None and self._grant.key != stale and self._granted_s >= asked_s:
                 return self._grant  # it came while we waited for our turn
             return await self._post()
@@ -118,15 +127,16 @@ class ListenKeys:
         Raises:
             KeyUnknown: The account's key is another one; `key` is dead.
         """
-        async with self._lock:
+        async with self._renewing:
             if self._grant is not None and self._grant.key == key and self._proven_s >= since_s:
                 return self._proven_s
             asked_s = self._clock.now_s()
             if self._grant is None or self._grant.key == key:
                 await self._ask(self.api.options_update_listen_key_v1)
-                await self._post()
+                async with self._creating:
+                    await self._post()
             if self._grant is None or self._grant.key != key:
-                raise KeyUnknown(400, Code.INVALID_LISTEN_KEY, "the account has another listen key")
+                raise replaced_error()
             self._proven_s = asked_s
             return asked_s
 
@@ -137,10 +147,14 @@ class ListenKeys:
         valid_for_s = None
         if answer.expiration is not None:
             valid_for_s = (answer.expiration - self._clock.wall_ms()) / 1000 / self._venue.time_scale
-        self._grant = Grant(Secret(answer.listen_key), valid_for_s)
+        before, grant = self._grant, Grant(Secret(answer.listen_key), valid_for_s)
+        self._grant = grant
         self._proven_s = asked_s
         self._granted_s = self._clock.now_s()
-        return self._grant
+        if before is not None and before.key != grant.key:
+            for replaced in tuple(self.listeners):
+                replaced(before.key)
+        return grant
 
     async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
         """
@@ -163,14 +177,23 @@ class ListenKeys:
         """DELETE: the key ends for everybody who uses it. Nothing is sent while another stream here uses it."""
         if self.users > 1:
             return
-        async with self._lock:
+        async with self._creating:
             self._grant = None
             with suppress(KeyUnknown):  # Somebody else was quicker.
                 await self.api.options_delete_listen_key_v1()
 
-    async def release(self) -> None:
-        """One stream less; the last one closes the connection to the REST API."""
+    def write_down(self, beside: Path | None) -> None:
+        """Keep what is sent beside this journal, too."""
+        if beside is not None and self._governor is not None:
+            self._governor.spending.keep_in(weight_path(beside))
+
+    async def release(self, beside: Path | None = None, replaced: Callable[[Secret], None] | None = None) -> None:
+        """One stream less, with what it gave to `share`; the last one closes the connection to the REST API."""
+        if replaced is not None:
+            self.listeners.remove(replaced)
         self.users -= 1
+        if beside is not None and self._governor is not None:
+            self._governor.spending.leave(weight_path(beside))
         if self.users == 0:
             for here in _shared.values():
                 for place in [place for place, keys in here.items() if keys is self]:
@@ -197,13 +220,32 @@ class ListenKeys:
         return Attachment(url, None, request_id)
 
 
+def replaced_error() -> KeyUnknown:
+    """What is to be done about a key that the venue has replaced by another is what is done about a dead one."""
+    return KeyUnknown(400, Code.INVALID_LISTEN_KEY, "the account has another listen key")
+
+
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Secret], ListenKeys]] = WeakKeyDictionary()
 """By the loop itself and not by its id: a loop that was ended with a stream open may have left its id to another."""
 
 
-def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
+def share(
+    venue: Venue,
+    api_key: Secret,
+    clock: Clock,
+    beside: Path | None = None,
+    replaced: Callable[[Secret], None] | None = None,
+) -> ListenKeys:
     """
     The listen keys of this account, the same for every stream of it on this event loop.
+
+    Args:
+        venue: Where they hold.
+        api_key: The account's.
+        clock: For all times.
+        beside: The stream's journal: what is sent is written down beside it, for the next process.
+        replaced: Told of each key that the venue has replaced by another, whoever learnt of it; the stream's own
+            renewal would learn it minutes later.
 
     Give them back with `release`.
     """
@@ -212,8 +254,11 @@ def share(venue: Venue, api_key: Secret, clock: Clock) -> ListenKeys:
     keys = here.get(place)
     if keys is None:
         governor = governors.share(venue, clock)
-        http = governor.lane(Share.KEYS)
+        http = governor.lane(Share.KEYS, account=api_key.fingerprint())
         api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=http)
         keys = here[place] = ListenKeys(api, venue, clock, governor)
     keys.users += 1
+    if replaced is not None:
+        keys.listeners.append(replaced)
+    keys.write_down(beside)
     return keys

@@ -22,6 +22,7 @@ from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconcile
 from listenkey.core.budget import Share
+from listenkey.core.gap import Resumed
 from listenkey.core.known import Fills, Known, NewestFill
 from listenkey.core.merge import Held
 from listenkey.core.reconcile import Delivery, Findings
@@ -56,6 +57,9 @@ IN_FLIGHT_S: Final = 0.5
 AUDIT_IN_FLIGHT_S: Final = 2.0
 """The same for an audit, which comes by itself and should raise no alarm over a slow second."""
 
+AUDITS_MISSED: Final = 2
+"""So many may fail before the journal stops noting that the stream is whole; the next process looks back as far."""
+
 CLOCKS_DIFFER_S: Final = 1.0
 """A trade so far in the future shows that our idea of the venue's time is wrong."""
 
@@ -81,6 +85,16 @@ class _Lists:
     since_ms: int
     until_ms: int
     refused: list[str]
+
+
+@dataclass(slots=True)
+class _OrdersDue:
+    """What is left to be done after the fills."""
+
+    action: do.Recover
+    symbols: list[str]
+    found: Findings
+    lists: _Lists
 
 
 class Recovery:
@@ -115,7 +129,10 @@ class Recovery:
         self._rules = self._snapshots(credentials, place, Share.KEYS)
         self._began_ms: int | None = None
         self._audited_to_ms: int | None = None
+        self._audited_s: float | None = None
+        self._resumed_ms: int | None = None
         self._suspects: set[str] = set()
+        self._orders_due: _OrdersDue | None = None
 
     def _snapshots(self, credentials: Credentials, place: Venue, share: Share) -> Snapshots:
         lane = self._governor.lane(share, lambda: self.known.risk)
@@ -150,10 +167,29 @@ class Recovery:
         """Another socket is followed; `whole`: there is no gap before it."""
         now_s = self._clock.now_s()
         self.watch.reconnected(now_s)
+        self._audited_s = self._audited_s or now_s
         if not self._time.stale(now_s):
-            self._audited_to_ms = self._audited_to_ms or self._now_ms()
+            self._audited_to_ms = self._audited_to_ms or self._first_unaudited()
             if self._began_ms is None and whole:
                 self._began_ms = self._now_ms() - self._time.uncertain_ms
+
+    def resume(self, left: Resumed) -> None:
+        """An earlier process has delivered this much."""
+        self.known.resume(left.fills)
+        self._resumed_ms = left.covered_until_ms
+
+    def _first_unaudited(self) -> int:
+        """From when on the bill is to be looked at; what the end of an earlier process kept it from seeing included."""
+        now_ms = self._now_ms()
+        if self._resumed_ms is None:
+            return now_ms
+        unaudited_ms = self._venue_ms(AUDITS_MISSED * self._timing.audit_every_s)
+        return min(now_ms, self._of_wall(self._resumed_ms)) - unaudited_ms
+
+    def is_audited(self, now_s: float) -> bool:
+        """Whether the bill was looked at of late: else nobody may say that all of the stream has come."""
+        late_s = AUDITS_MISSED * self._timing.audit_every_s
+        return self._audited_s is not None and now_s - self._audited_s <= late_s
 
     def deadlines(self) -> list[float]:
         """When `doubts` has something to say; at least one moment, which may never come."""
@@ -176,15 +212,19 @@ class Recovery:
 
     # --- recovering ----------------------------------------------------------------------------------------------
 
-    async def recover(self, action: do.Recover, held: Callable[[], Sequence[Held]]) -> on.Recovered | on.NotRecovered:
-        """`run`, told as a fact. What was found stays in `findings` until `delivered`."""
+    async def recover(
+        self, action: do.Recover | do.RecoverOrders, held: Callable[[], Sequence[Held]]
+    ) -> on.Recovered | on.NotRecovered:
+        """`run` or `run_orders`, told as a fact. What was found stays in `findings` until `delivered`."""
         try:
-            findings = self.findings = await self.run(action, held)
+            found = self.run(action, held) if isinstance(action, do.Recover) else self.run_orders()
+            findings = self.findings = await found
         except ListenKeyError as error:
             log.warning("what was missed could not be asked for: %s", error)
             return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
         count = sum(one.provenance == "rest" for one in self.combined(held()))
-        return on.Recovered(action.attempt, count, findings.unrecoverable, findings.complete)
+        due = findings.orders_due
+        return on.Recovered(action.attempt, count, findings.unrecoverable, findings.complete, orders_due=due)
 
     def combined(self, held: Sequence[Held]) -> list[Delivery]:
         """What was found and what is held, in one order."""
@@ -199,7 +239,7 @@ class Recovery:
 
     async def run(self, action: do.Recover, held: Callable[[], Sequence[Held]]) -> Findings:
         """
-        Ask for what was missed.
+        Ask for what was missed; fills first, and orders with them where there is room to ask for both now.
 
         Args:
             action: The span.
@@ -208,26 +248,64 @@ class Recovery:
         Raises:
             ListenKeyError: What REST raised; nothing is half done, and the whole is asked again later.
         """
+        self._orders_due = None
         await self._read_time()
         complete = await self._has_caught_up(held)
         since_ms = self._since(action)
         lists = _Lists(since_ms, self._until(action), [])
         bill, positions = await _both(self._bill(self._urgent, since_ms), self._urgent.positions())
         symbols = self._moved(bill, positions, since_ms, max(since_ms, self._covered(action.from_ms)))
+        await self._find_room(symbols)
         trades = await self._trades_of(self._urgent, symbols, lists)
         newest_ms = max((row.fill.trade_time_ms for row in trades), default=0)
         if newest_ms > self._now_ms() + self._venue_ms(CLOCKS_DIFFER_S):
             lists.until_ms = newest_ms  # Its trades and its `/time` go by different clocks, so no age can be told.
         fills = reconcile.missing(trades, self.known, lists.until_ms)
-        orders = await self._orders(symbols, fills, lists)
-        return Findings(
-            fills=fills,
-            over_rest={reconcile.key_of(row) for row in trades},
-            orders=orders,
-            positions=positions,
-            unrecoverable=self._unrecoverable(action, fills, lists),
-            complete=complete,
+        found = Findings(
+            fills=fills, over_rest={reconcile.key_of(row) for row in trades}, positions=positions, complete=complete
         )
+        due = _OrdersDue(action, symbols, found, lists)
+        if self._governor.has_room(self._orders_weight(symbols), Share.RECOVERY):
+            await self._add_orders(found, due)
+        else:
+            self._orders_due, found.orders_due = due, True
+        return found
+
+    async def run_orders(self) -> Findings:
+        """
+        Ask what became of orders, where `run` had to leave that for later.
+
+        Raises:
+            ListenKeyError: As `run`.
+        """
+        due, self._orders_due = self._orders_due, None
+        assert due is not None, "asked for once, after what `run` found was delivered"
+        found = Findings(over_rest=due.found.over_rest, positions=due.found.positions)
+        await self._add_orders(found, due)
+        return found
+
+    async def _add_orders(self, found: Findings, due: _OrdersDue) -> None:
+        fills = due.found.fills
+        found.orders = await self._orders(due.symbols, fills, due.lists)
+        found.unrecoverable = self._unrecoverable(due.action, fills, due.lists)
+
+    def _orders_weight(self, symbols: Iterable[str]) -> int:
+        """What `_orders` may cost, the orders it asks for one by one left out."""
+        count = len(self._symbols_with_orders(symbols))
+        alive = min(count, venue.OPEN_ORDERS_ALL_WEIGHT) * venue.WEIGHTS[venue.OPEN_ORDERS_PATH]
+        return alive + count * venue.WEIGHTS[venue.HISTORY_ORDERS_PATH]
+
+    def _symbols_with_orders(self, symbols: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys([*(facts.symbol for facts in self.known.orders.values()), *symbols]))
+
+    async def _find_room(self, symbols: Sequence[str]) -> None:
+        """Before anybody waits for room under a limit that is only assumed, ask what it is."""
+        weight = len(symbols) * venue.WEIGHTS[venue.USER_TRADES_PATH] + self._orders_weight(symbols)
+        if self._governor.limit_is_stale() and not self._governor.has_room(weight, Share.RECOVERY):
+            try:
+                await self._read_limit()
+            except ListenKeyError as error:
+                log.info("the weight limit could not be read yet: %s", error)
 
     async def _has_caught_up(self, held: Callable[[], Sequence[Held]]) -> bool:
         """Whether REST shows the newest fill we know of; waits a little for it."""
@@ -271,7 +349,7 @@ class Recovery:
 
     async def _orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: _Lists) -> dict[int, OrderRow]:
         """What became of orders: those that live, and of those that do not any more the row that says how they ended."""
-        wanted = list(dict.fromkeys([*(facts.symbol for facts in self.known.orders.values()), *symbols]))
+        wanted = self._symbols_with_orders(symbols)
         if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
             rows = await self._urgent.open_orders(None)
         else:
@@ -358,6 +436,7 @@ class Recovery:
         trades = await self._trades_of(snapshots, [symbol for symbol in suspects if symbol], lists)
         fills = reconcile.missing(trades, self.known, until_ms)
         self._audited_to_ms = until_ms
+        self._audited_s = self._clock.now_s()
         if not fills:
             return None
         for row in fills:
@@ -369,13 +448,15 @@ class Recovery:
         return on.Doubted(self._wall(first_ms - 1), why)
 
     def _audit_since(self, action: do.Audit) -> int:
-        if action.from_ms is not None:
-            return self._asked_from(action.from_ms, action.not_before_ms)
         floor_ms = self._floor(action.not_before_ms)
         since_ms = self._now_ms() - self._venue_ms(self._timing.audit_every_s)
         if self._audited_to_ms is not None:
             since_ms = self._audited_to_ms
-        return max(floor_ms, since_ms - self._venue_ms(self._timing.lag_max_s))
+        since_ms = max(floor_ms, since_ms - self._venue_ms(self._timing.lag_max_s))
+        if action.from_ms is not None:
+            # Audits may have failed for a while before the gap; what they did not see must not be passed over.
+            since_ms = min(since_ms, self._asked_from(action.from_ms, action.not_before_ms))
+        return since_ms
 
     # --- lists ---------------------------------------------------------------------------------------------------
 

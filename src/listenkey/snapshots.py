@@ -10,7 +10,8 @@ from listenkey.clock import Clock
 from listenkey.core.venue_time import VenueTime
 from listenkey.credentials import Credentials
 from listenkey.errors import OutOfWindow, ProtocolError
-from listenkey.transport.base import Http, Response
+from listenkey.governor import Lane, weight_at
+from listenkey.transport.base import Request, Response
 from listenkey.wire import requests, responses, rows
 from listenkey.wire.rows import BillRow, OrderRow, PositionRow, TradeRow
 from listenkey.wire.signing import Params, Signer
@@ -26,17 +27,17 @@ class Snapshots:
     Args:
         credentials: With something to sign with.
         base_url: Scheme and host.
-        http: What sends; not closed here.
+        lane: What sends, when there is room for it.
         clock: For timestamps, where the venue's time is not known.
         time: The venue's clock; read when it is stale, and once more when a timestamp is refused (-1021).
 
     Every call raises what `wire.responses.read` and the transport raise.
     """
 
-    def __init__(self, credentials: Credentials, base_url: str, http: Http, clock: Clock, time: VenueTime) -> None:
+    def __init__(self, credentials: Credentials, base_url: str, lane: Lane, clock: Clock, time: VenueTime) -> None:
         self._credentials = credentials
         self._base_url = base_url
-        self._http = http
+        self._lane = lane
         self._clock = clock
         self._time = time
         self._signer: Signer | None = None  # made at the first call: a private key takes a while to open
@@ -71,13 +72,19 @@ class Snapshots:
 
     async def weight_limit(self) -> int | None:
         """REQUEST_WEIGHT a minute. Weight 1, and the largest answer there is."""
-        response = await self._http.send(requests.exchange_info(), self._base_url)
+        response = await self._lane.send(requests.exchange_info(), self._base_url)
         return rows.weight_limit(responses.read(response))
 
     async def read_time(self) -> None:
         """Compare clocks. Weight 1."""
         asked_s = self._clock.now_s()
-        response = await self._http.send(requests.server_time(), self._base_url)
+
+        def make() -> Request:
+            nonlocal asked_s
+            asked_s = self._clock.now_s()  # It may have waited for room, and the venue's clock went on.
+            return requests.server_time()
+
+        response = await self._lane.send_made(venue.WEIGHTS[venue.TIME_PATH], make, self._base_url)
         self._time.note(responses.server_time_answer(response), asked_s, self._clock.now_s())
 
     def now_ms(self) -> int:
@@ -107,6 +114,10 @@ class Snapshots:
         return await self._send(path, asked)
 
     async def _send(self, path: str, asked: Params) -> Response:
-        self._signer = self._signer or Signer.of(self._credentials)
-        request = requests.signed_get(path, asked, self._credentials, self.now_ms(), signer=self._signer)
-        return await self._http.send(request, self._base_url)
+        signer = self._signer = self._signer or Signer.of(self._credentials)
+
+        def make() -> Request:
+            return requests.signed_get(path, asked, self._credentials, self.now_ms(), signer=signer)
+
+        weight = weight_at(path, of_symbol=asked.get("symbol") is not None)
+        return await self._lane.send_made(weight, make, self._base_url)

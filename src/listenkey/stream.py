@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from listenkey import opener as openers
-from listenkey import venue as venues
 from listenkey.blocking import BlockingUserStream
 from listenkey.clock import Clock, SystemClock
 from listenkey.core import actions as do
@@ -22,7 +21,7 @@ from listenkey.core.merge import Held, Merge
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
-from listenkey.credentials import Credentials, fingerprint
+from listenkey.credentials import Credentials, Secret, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
 from listenkey.events import (
     Event,
@@ -35,15 +34,14 @@ from listenkey.events import (
 )
 from listenkey.health import Health, Status
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
-from listenkey.journal.base import Journal
-from listenkey.journal.memory import MemoryJournal
+from listenkey.journal.making import make_journal
 from listenkey.journal.place import journal_path
 from listenkey.link import Link
 from listenkey.recovery import Recovery
 from listenkey.transport import address
 from listenkey.transport.websocket import connect
 from listenkey.venue import Venue
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import Unreadable
 
 log = logging.getLogger("listenkey")
 
@@ -116,9 +114,7 @@ class UserStream:
         close_key_on_exit: bool = False,
     ) -> None:
         self._credentials = Credentials.of(api_key, api_secret, private_key)
-        self.venue: Venue = _venue(venue)
-        for url in (self.venue.rest_url, self.venue.ws_url):
-            address.check(url)
+        self.venue: Venue = address.venue_of(venue)
         self.account: str = account or fingerprint(api_key)
         self._close_key_on_exit = close_key_on_exit
         self._clock: Clock = SystemClock()
@@ -128,9 +124,10 @@ class UserStream:
         self._merge = Merge()
         self._recovery: Recovery | None = None
         self._recovering: asyncio.Task[None] | None = None
-        self._journal = _journal(
+        self._journal = make_journal(
             journal, self.account, self._clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit
         )
+        self._beside = None if journal is None else journal_path(journal)
         self._entered = False
         self._links: dict[int, Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -190,11 +187,11 @@ class UserStream:
             raise UsageError("a stream is opened once; make another one")
         self._entered = True
         left = await self._journal.open()
-        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock)
+        self._keys = openers.share(self.venue, self._credentials.api_key, self._clock, self._beside, self._key_replaced)
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
             self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
-            self._recovery.known.resume(left.fills)
+            self._recovery.resume(left)
             self._spawn(self._recovery.prepare())
         self._feed(on.Started(left))
         return self
@@ -223,7 +220,7 @@ class UserStream:
             if self._close_key_on_exit and key is not None:
                 await keys.close(key)
         finally:
-            await keys.release()
+            await keys.release(self._beside, self._key_replaced)
             if self._recovery is not None:
                 await self._recovery.aclose()
 
@@ -240,12 +237,7 @@ class UserStream:
 
     async def __anext__(self) -> Item:
         """The next item; raises what ended the stream."""
-        if self._life.state is State.NEW:
-            raise UsageError("open the stream first: async with UserStream(...) as stream")
-        if self._reading:
-            # Each would get what the other then misses, and none would know.
-            raise UsageError("another reader waits for the next item already: a stream is for one, open one for each")
-        self._reading = True
+        self._begin_reading()
         try:
             return await self._journal.next()
         finally:
@@ -253,23 +245,24 @@ class UserStream:
 
     async def run(self, on_item: Callable[[Item], None]) -> None:
         """
-        Call a function with each item, as it comes; returns when the stream has ended.
+        Call a function with each item, as it comes; returns when the stream has ended, raises as `anext` does.
 
         The shortest way: without a journal on the disk it is called from within the reading of the socket, so what it
         does holds everything up. What it raises ends this call; the items behind stay for the next reader.
-
-        Raises:
-            What ended the stream, or what the function raised.
         """
-        if self._life.state is State.NEW:
-            raise UsageError("open the stream first: async with UserStream(...) as stream")
-        if self._reading:
-            raise UsageError("another reader waits for the next item already: a stream is for one, open one for each")
-        self._reading = True
+        self._begin_reading()
         try:
             await self._journal.deliver(on_item)
         finally:
             self._reading = False
+
+    def _begin_reading(self) -> None:
+        if self._life.state is State.NEW:
+            raise UsageError("open the stream first: async with UserStream(...) as stream")
+        if self._reading:
+            # Each would get what the other then misses, and none would know.
+            raise UsageError("another reader waits for the next item already: a stream is for one, open one for each")
+        self._reading = True
 
     def take_ready(self, most: int = 1024) -> list[Item]:
         """Items that wait already, at most so many; for readers that work in batches."""
@@ -291,12 +284,12 @@ class UserStream:
 
     def health(self) -> Health:
         """How the stream is, now."""
-        life, now_s = self._life, self._clock.now_s()
+        life, journal, now_s = self._life, self._journal, self._clock.now_s()
         followed = life.sockets.get(life.followed or 0)
         status = self._status(now_s)
         return Health(
             status=status,
-            why=self._journal.problem or (life.impaired(now_s) if status == "DEGRADED" else None) or life.why,
+            why=journal.problem or journal.losing or (life.impaired(now_s) if status == "DEGRADED" else "") or life.why,
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,
@@ -328,8 +321,8 @@ class UserStream:
         if state is State.ENDED:
             return "ENDED" if self._life.error is None else "FAILED"
         if state in LIVE_STATES or state is State.RECOVERING:
-            if self._journal.problem is not None:
-                return "DEGRADED"
+            if self._journal.problem or self._journal.losing:
+                return "DEGRADED" if self._journal.problem else "GAP"
             if self._life.gaps.open_from_ms is not None:
                 return "RECOVERING" if self._life.repair.blind else "SUSPECT"
             if self._life.impaired(now_s) is not None:
@@ -412,7 +405,7 @@ class UserStream:
                 self._release(number, self._merge.follow(number))
             case do.DeliverFound():
                 self._release(self._life.followed or 0, [])
-            case do.Recover():
+            case do.Recover() | do.RecoverOrders():
                 if self._recovering is not None:
                     self._recovering.cancel()
                 self._recovering = self._spawn(self._recover(action))
@@ -465,6 +458,9 @@ class UserStream:
         else:
             self._feed(on.KeyRenewed(action.key, since_s))
 
+    def _key_replaced(self, key: Secret) -> None:
+        self._feed(on.KeyNotRenewed(key, judge(openers.replaced_error(), self._clock.wall_ms())))
+
     async def _open_socket(self, action: do.OpenSocket) -> None:
         assert self._keys is not None
         link = self._links[action.socket] = Link(action.socket, action.key, self, self._clock)
@@ -479,7 +475,7 @@ class UserStream:
         else:
             self._feed(on.SocketAttached(action.socket))
 
-    async def _recover(self, action: do.Recover) -> None:
+    async def _recover(self, action: do.Recover | do.RecoverOrders) -> None:
         assert self._recovery is not None
         self._feed(await self._recovery.recover(action, self._held))
         self._recovery.delivered(closed=self._life.gaps.open_from_ms is None)
@@ -524,12 +520,7 @@ class UserStream:
                 self._feed(on.VenueLeaving(link))
 
     def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
-        """
-        A batch from a socket. In the ordinary case it is delivered in one go; else event by event.
-
-        The ordinary case: this socket is followed, the key is proven, no other socket is compared with it, and there
-        is nothing that reckons with each event.
-        """
+        """A batch from a socket: delivered in one go, unless something looks at each of its events."""
         life = self._life
         if not self._merge.follows(link) or life.needs_proof or life.compares or self._recovery is not None:
             for event, raw in zip(events, raws, strict=True):
@@ -594,7 +585,7 @@ class UserStream:
         moment = on.Moment(self._clock.now_s(), self._clock.wall_ms(), 0.0)
         self._life.heard(link, moment)
         is_whole = self._life.state in LIVE_STATES and self._life.gaps.open_from_ms is None
-        if link == self._life.followed and is_whole:
+        if link == self._life.followed and is_whole and (not self._recovery or self._recovery.is_audited(moment.s)):
             self._journal.heard(moment.wall_ms)
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
@@ -607,49 +598,3 @@ class UserStream:
         log.warning("stream %s: %s", self.account, reason)
         self._links.pop(link, None)
         self._feed(on.SocketLost(link, str(reason)))
-
-
-def _stored_event(raw: bytes) -> Event:
-    """An event that was kept as its JSON; it could be read when it came, so it can be read now."""
-    event = read_payload(raw)
-    assert not isinstance(event, Unreadable), event.reason
-    return event
-
-
-def _venue(venue: str | Venue) -> Venue:
-    if isinstance(venue, Venue):
-        return venue
-    try:
-        return venues.VENUES[venue]
-    except KeyError:
-        known = ", ".join(venues.VENUES)
-        raise UsageError(f"there is no venue {venue!r}: take one of {known}, or a Venue(...)") from None
-
-
-def _journal(
-    journal: str | os.PathLike[str] | None,
-    account: str,
-    clock: Clock,
-    consumer: str | None,
-    after: int | None,
-    keep_days: float | None,
-    keep_bytes: int | None,
-    *,
-    auto_commit: bool,
-) -> Journal:
-    if journal is None:
-        if auto_commit or any(option is not None for option in (consumer, after, keep_days, keep_bytes)):
-            raise UsageError("consumer, after, auto_commit, keep_days and keep_bytes need a journal in a file")
-        return MemoryJournal(account, _stored_event, clock.wall_ms)
-    from listenkey.journal.retention import Retention  # noqa: PLC0415 - who keeps nothing needs no SQLite
-    from listenkey.journal.sqlite import SqliteJournal  # noqa: PLC0415
-
-    return SqliteJournal(
-        journal_path(journal),
-        account,
-        clock.wall_ms,
-        consumer=consumer,
-        after=after,
-        auto_commit=auto_commit,
-        retention=Retention(keep_days, keep_bytes),
-    )

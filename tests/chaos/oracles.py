@@ -39,7 +39,9 @@ def uncovered(lost: Mapping[tuple[str, int, int], float], gaps: Collection[Span]
             yield f"{fill} was not brought at {at_ms:.0f}, and no gap says so"
 
 
-def beyond_limits(meters: Mapping[str, Any], limit: int, *, refusals: bool, deletes: int) -> Iterator[str]:
+def beyond_limits(
+    meters: Mapping[str, Any], limit: int, *, refusals: bool, deletes: int, sockets: int = 1
+) -> Iterator[str]:
     """
     What the exchange counted and should not have.
 
@@ -48,6 +50,7 @@ def beyond_limits(meters: Mapping[str, Any], limit: int, *, refusals: bool, dele
         limit: Weight a minute.
         refusals: Whether the run itself made it refuse (429, 418).
         deletes: How many times somebody else deleted the key.
+        sockets: How many may be open; more than one where the exchange can't have heard that one has ended.
     """
     asked = dict(meters["requests"])
     if asked.pop("DELETE /eapi/v1/listenKey", 0) != deletes:
@@ -58,7 +61,7 @@ def beyond_limits(meters: Mapping[str, Any], limit: int, *, refusals: bool, dele
             yield f"weight {weight} of {limit} in the minute {minute}"
     if not refusals and (meters["refused_429"] or meters["refused_418"] or meters["bans"]):
         yield f"it was refused: {meters['refused_429']} 429s, {meters['refused_418']} 418s, {meters['bans']}"
-    if len(meters["sockets"]) > 1:
+    if len(meters["sockets"]) > sockets:
         yield f"{len(meters['sockets'])} sockets are open"
 
 

@@ -78,12 +78,12 @@ class SandboxProcess:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    def ask(self, method: str, path: str) -> tuple[int, bytes]:
+    def ask(self, method: str, path: str, within_s: float = 10.0) -> tuple[int, bytes]:
         """A request with the account's API key, as another program of the same user would send it."""
         headers = {"X-MBX-APIKEY": self.account["api_key"]}
         request = urllib.request.Request(f"{self.told['rest_url']}{path}", method=method, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=within_s) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -131,7 +131,8 @@ class ClientProcess:
         account: Its keys.
         timing: Durations that differ from the defaults; None runs the command itself.
         time_scale: Of the venue's clock.
-        prefix: What runs it, for example `unshare`.
+        encrypted: Whether the venue is said to speak TLS.
+        more: Of the environment.
     """
 
     def __init__(
@@ -141,7 +142,9 @@ class ClientProcess:
         account: Mapping[str, str],
         timing: Mapping[str, Any] | None = None,
         time_scale: float = 1.0,
-        prefix: tuple[str, ...] = (),
+        *,
+        encrypted: bool = False,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.journal = folder / "fills.db"
@@ -151,17 +154,16 @@ class ClientProcess:
         environment = kept | {
             "BINANCE_API_KEY": account["api_key"],
             "BINANCE_API_SECRET": account["api_secret"],
-            "LISTENKEY_REST_URL": f"http://127.0.0.1:{port}",
-            "LISTENKEY_WS_URL": f"ws://127.0.0.1:{port}",
+            "LISTENKEY_REST_URL": f"http{'s' * encrypted}://127.0.0.1:{port}",
+            "LISTENKEY_WS_URL": f"ws{'s' * encrypted}://127.0.0.1:{port}",
             "LISTENKEY_TIME_SCALE": str(time_scale),
         }
         program = ["listenkey", "tail", "--json", "--journal", str(self.journal)]
         if timing is not None:
             program = ["tests.chaos.client", str(self.journal), str(self.status), json.dumps(timing)]
         with self.stdout.open("ab") as out, self.stderr.open("ab") as errors:
-            self.process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", *program], env=environment, stdout=out, stderr=errors
-            )
+            command = [sys.executable, "-m", *program]
+            self.process = subprocess.Popen(command, env=environment | dict(more or {}), stdout=out, stderr=errors)
         self.command_line = b""
 
     def __enter__(self) -> Self:

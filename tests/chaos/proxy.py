@@ -158,6 +158,21 @@ class Proxy:
 
         self._do(do)
 
+    def forget_idle(self, after_s: float) -> None:
+        """From now on a connection on which nothing moved for so long is blocked for good: a NAT that forgets."""
+
+        async def watch() -> None:
+            while True:
+                await asyncio.sleep(after_s / 20)
+                now_s = time.monotonic()
+                for each in [e for e in self._open if now_s - max(e.down.moved_s, e.up.moved_s) > after_s]:
+                    if each.down.flowing.is_set():
+                        self._note("forgotten", "ws" if each.is_websocket else "http")
+                    each.down.flowing.clear()
+                    each.up.flowing.clear()
+
+        self._do(lambda: self._tasks.add(asyncio.create_task(watch())))
+
     def doors(self, doors: Doors) -> None:
         """New connections: `open`; `stall`: accepted, and nothing more happens; `reset` at once."""
 

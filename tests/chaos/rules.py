@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import zlib
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -18,7 +19,7 @@ Direction: TypeAlias = Literal["down", "up"]
 
 Kind: TypeAlias = Literal[
     "drop", "duplicate", "reorder", "hold", "delay", "truncate", "garble", "utf8", "opcode", "reserved", "masked",
-    "binary", "fragment", "interrupt", "replace",
+    "binary", "compressed", "fragment", "interrupt", "replace",
 ]  # fmt: skip
 
 REORDER_FLUSH_S: Final = 1.0
@@ -36,7 +37,8 @@ class Rule:
             `delay`: it and all behind it wait, from `seconds` to `seconds_max`. `truncate`: half of it, then FIN.
             `garble`: a whole frame with half of its JSON. `utf8`: text that is none. `opcode`, `reserved`, `masked`:
             a frame that the standard forbids. `binary`: as a binary message. `fragment`: in pieces of `size` bytes.
-            `interrupt`: the same with a ping between each two. `replace`: `payload` comes in its place.
+            `interrupt`: the same with a pong between each two. `replace`: `payload` comes in its place, in pieces of `size` bytes
+            where that is not 0. `compressed`: as if it were deflated.
         direction: Which way the frame goes.
         match: A pattern that its payload must contain.
         opcode: What it must be; None is any data frame.
@@ -56,7 +58,7 @@ class Rule:
     seconds_max: float = 0.0
     copies: int = 1
     window: int = 5
-    size: int = 1
+    size: int = 0
     payload: bytes = b""
     seen: int = 0
     struck: int = 0
@@ -90,12 +92,14 @@ class Sending:
         after_s: How long it waits.
         in_order: Whether nothing that came later may overtake it.
         ends: Whether the connection ends with it.
+        payload: Of the message in it, where that is not the struck frame's.
     """
 
     data: bytes
     after_s: float = 0.0
     in_order: bool = True
     ends: bool = False
+    payload: bytes = b""
 
 
 def applied(rule: Rule, frame: ws.Frame, draw: random.Random) -> list[Sending]:
@@ -116,7 +120,9 @@ def applied(rule: Rule, frame: ws.Frame, draw: random.Random) -> list[Sending]:
             rule.window_frames.append(frame)
             return released(rule, draw) if len(rule.window_frames) >= rule.window else []
         case "fragment" | "interrupt":
-            return [Sending(_in_pieces(frame, rule.size, interrupted=rule.kind == "interrupt"))]
+            return [Sending(_in_pieces(payload, rule.size or 1, interrupted=rule.kind == "interrupt"))]
+        case "replace":
+            return [Sending(_in_pieces(rule.payload, rule.size or len(rule.payload), interrupted=False))]
     wrong = {
         "garble": ws.encode(ws.TEXT, payload[: len(payload) // 2]),
         "utf8": ws.encode(ws.TEXT, payload[:-1] + b"\xff" + payload[-1:]),
@@ -124,7 +130,7 @@ def applied(rule: Rule, frame: ws.Frame, draw: random.Random) -> list[Sending]:
         "reserved": ws.encode(ws.TEXT, payload, reserved=2),
         "masked": ws.encode(ws.TEXT, payload, mask=True),
         "binary": ws.encode(ws.BINARY, payload),
-        "replace": ws.encode(ws.TEXT, rule.payload),
+        "compressed": ws.encode(ws.TEXT, _deflated(payload), reserved=4),
     }
     return [Sending(wrong[rule.kind])]
 
@@ -135,14 +141,20 @@ def released(rule: Rule, draw: random.Random) -> list[Sending]:
     order = list(range(len(frames)))
     while len(order) > 1 and order == sorted(order):
         draw.shuffle(order)
-    return [Sending(frames[place].raw) for place in order]
+    return [Sending(frames[place].raw, payload=frames[place].payload) for place in order]
 
 
-def _in_pieces(frame: ws.Frame, size: int, *, interrupted: bool) -> bytes:
-    payload, out = frame.payload, bytearray()
+def _deflated(payload: bytes) -> bytes:
+    """As the extension permessage-deflate would send it (RFC 7692), which nobody has offered."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(payload) + packer.flush(zlib.Z_SYNC_FLUSH)[:-4]
+
+
+def _in_pieces(payload: bytes, size: int, *, interrupted: bool) -> bytes:
+    out = bytearray()
     for begin in range(0, len(payload), size):
-        opcode = ws.CONTINUATION if begin else frame.opcode
+        opcode = ws.CONTINUATION if begin else ws.TEXT
         if begin and interrupted:
-            out += ws.encode(ws.PING, b"between")
+            out += ws.encode(ws.PONG, b"")  # A ping would have to be answered, and ten a second are allowed.
         out += ws.encode(opcode, payload[begin : begin + size], fin=begin + size >= len(payload))
     return bytes(out)

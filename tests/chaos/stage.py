@@ -40,10 +40,11 @@ class Stage:
         time_scale: Of the exchange's clock, which the client knows.
         timing: The client's durations; None runs `listenkey tail` as it is.
         switches: Of the sandbox.
-        target_port: Where the proxy leads, if not to the sandbox itself.
+        more: Of the client's environment.
 
     Attributes:
         allowed_refusals: Set by a test whose fault is that the venue refuses.
+        sockets_max: Set by a test after which the exchange can't know that a socket has ended.
         others_deleted: How often another program deleted the key.
         moved_clock: Set by a test that moved the exchange's clock: moments can't be compared then.
     """
@@ -56,15 +57,18 @@ class Stage:
         time_scale: float = 1.0,
         timing: Mapping[str, Any] | None = None,
         switches: Mapping[str, Any] | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.seed = seed
         self.time_scale = time_scale
         self.allowed_refusals = False
         self.others_deleted = 0
+        self.sockets_max = 1
         self.moved_clock = False
         self.expected = 0
         self._timing = timing
+        self._more = more
         self._switches = dict(switches or {})
         self._stack = ExitStack()
         self.sandbox: SandboxProcess
@@ -90,7 +94,9 @@ class Stage:
 
     def _new_client(self) -> ClientProcess:
         account = self.sandbox.account
-        return ClientProcess(self.folder / "client", self.proxy.port, account, self._timing, self.time_scale)
+        return ClientProcess(
+            self.folder / "client", self.proxy.port, account, self._timing, self.time_scale, more=self._more
+        )
 
     def restart_client(self) -> None:
         """Another process goes on with the journal; the one before must have ended."""
@@ -117,6 +123,24 @@ class Stage:
         """So many fills from now on; a fill is four events."""
         self.expected += fills
         self.sandbox.burst(fills, per_second)
+
+    def outage(self, fills: int = 10) -> int:
+        """The socket is cut, none can be opened, and so many fills happen; when that was, wall clock, ms."""
+        self.proxy.doors("reset")
+        began_ms = now_ms()
+        self.proxy.cut()
+        self.burst(fills)
+        self.proxy.doors("open")
+        return began_ms
+
+    def requests(self, *which: str) -> int:
+        """How many requests the exchange has had, of these or of all."""
+        counts = self.sandbox.meters()["requests"]
+        return sum(count for name, count in counts.items() if not which or name in which)
+
+    def sockets_opened(self) -> int:
+        """How many sockets the client has had."""
+        return int(self.sandbox.meters()["sockets_opened"])
 
     def wait_for_fills(self, fills: int, within_s: float = 30.0) -> None:
         """So many more fills have reached the journal."""
@@ -154,7 +178,9 @@ class Stage:
         found = wrongs(ledger, self.client.journal, self.client.lines())
         found += oracles.uncovered(self._lost(ledger), [(gap[0], gap[1]) for gap in self.client.gaps()])
         meters, limit = self.sandbox.meters(), self.sandbox.call("GET", "/switches")["weight_per_minute"]
-        found += oracles.beyond_limits(meters, limit, refusals=self.allowed_refusals, deletes=self.others_deleted)
+        found += oracles.beyond_limits(
+            meters, limit, refusals=self.allowed_refusals, deletes=self.others_deleted, sockets=self.sockets_max
+        )
         found += oracles.shown(self._secrets(), self._files(), [self.client.command_line])
         found += self._live_in_a_gap()
         assert not found, "\n".join(found)

@@ -74,7 +74,15 @@ def test_half_a_frame_is_the_end() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "first"),
-    [("garble", 0x81), ("utf8", 0x81), ("opcode", 0x83), ("reserved", 0xA1), ("masked", 0x81), ("binary", 0x82)],
+    [
+        ("garble", 0x81),
+        ("utf8", 0x81),
+        ("opcode", 0x83),
+        ("reserved", 0xA1),
+        ("masked", 0x81),
+        ("binary", 0x82),
+        ("compressed", 0xC1),
+    ],
 )
 def test_frames_no_document_allows(kind: Kind, first: int) -> None:
     [wrong] = through(Rule(kind), [b'{"e":1}'])
@@ -86,6 +94,6 @@ def test_frames_no_document_allows(kind: Kind, first: int) -> None:
 def test_a_message_in_pieces() -> None:
     [pieces] = through(Rule("interrupt", size=3), [b"0123456"])
     frames = ws.FrameReader().feed(pieces.data)
-    assert [each.opcode for each in frames] == [ws.TEXT, ws.PING, ws.CONTINUATION, ws.PING, ws.CONTINUATION]
+    assert [each.opcode for each in frames] == [ws.TEXT, ws.PONG, ws.CONTINUATION, ws.PONG, ws.CONTINUATION]
     assert b"".join(each.payload for each in frames if each.is_data) == b"0123456"
     assert [each.fin for each in frames if each.is_data] == [False, False, True]

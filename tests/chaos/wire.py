@@ -69,6 +69,7 @@ class Lane:
         self.is_websocket = False
         self.flowing = asyncio.Event()
         self.flowing.set()
+        self.moved_s = time.monotonic()
         self._faults = faults
         self._frames = ws.FrameReader()
         self._queue: list[tuple[float, int, bytes, bytes, bool]] = []
@@ -78,6 +79,7 @@ class Lane:
 
     def put(self, data: bytes) -> None:
         """Bytes that came in."""
+        self.moved_s = time.monotonic()
         if not self.is_websocket:
             self._push(Sending(data), data)
             return
@@ -116,13 +118,13 @@ class Lane:
             if rule.kind == "reorder" and len(rule.window_frames) == 1:
                 asyncio.get_running_loop().call_later(REORDER_FLUSH_S, self._flush, rule)
             for sending in sendings:
-                self._push(sending, _whole(rule, frame))
+                self._push(sending, sending.payload or _whole(rule, frame))
             return
         self._push(Sending(frame.raw), frame.payload if frame.is_data else b"")
 
     def _flush(self, rule: Rule) -> None:
         for sending in released(rule, self._faults.draw):
-            self._push(sending, b"")
+            self._push(sending, sending.payload)
 
     def _push(self, sending: Sending, payload: bytes) -> None:
         now_s = time.monotonic()

@@ -34,7 +34,7 @@ def test_the_demo_without_a_terminal_ends_by_itself_with_the_truth() -> None:
     assert any("  fill  " in line for line in items)
     assert sum("  PLUG    " in line for line in items) == 2
     assert "1 gap," in counts
-    assert plug.startswith("plug pulled for 0.")
+    assert plug.startswith("plug out for 0.")
     assert "whole" in plug
     assert stream.startswith("ledger = stream: yes")
     assert journal.startswith("ledger = journal: yes")

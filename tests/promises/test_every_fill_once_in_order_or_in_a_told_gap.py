@@ -208,6 +208,22 @@ async def test_streams_of_one_account_share_one_key_and_end_without_closing_it(
     assert not any("DELETE" in str(request) for request in requests)
 
 
+async def test_what_one_stream_learns_of_the_key_its_siblings_know_at_once(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with reading(binance_options_sandbox) as slow:  # It would find out at its own renewal, in 20 minutes.
+        async with reading(binance_options_sandbox, Timing(renew_after_s=0.5)) as quick:
+            lives = len(slow.of(Live)), len(quick.of(Live))
+            binance_options_sandbox.fault("expire_key_silently")
+            await quick.until_live(lives[1] + 1)
+            await slow.until_live(lives[0] + 1)
+            await asyncio.to_thread(binance_options_sandbox.burst, 5)
+            await slow.until_fills(5)
+            await quick.until_fills(5)
+        assert slow.stream.health().key_fingerprint == quick.stream.health().key_fingerprint
+        assert len(slow.gaps()) == 1
+
+
 async def test_the_server_that_leaves_is_left_first(binance_options_sandbox: LocalSandbox) -> None:
     async with reading(binance_options_sandbox, Timing(overlap_s=0.2)) as reader:
         binance_options_sandbox.fault("server_shutdown")

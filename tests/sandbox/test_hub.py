@@ -337,6 +337,18 @@ def test_frozen_sockets_neither_hear_nor_speak_until_thawed() -> None:
     assert scene.actions(sid) == [Thaw(), PAYLOAD]
 
 
+def test_a_frozen_socket_whose_pong_is_overdue_is_not_due_every_millisecond() -> None:
+    scene = Scene()
+    scene.open(f"/private/ws/{scene.key}")
+    scene.hub.advance(T0 + 180_000)  # a ping
+    scene.hub.freeze("alice")
+    now_ms = T0 + 900_000  # its pong would have been due after 600 s
+    scene.hub.advance(now_ms)
+    due_ms = scene.hub.due_ms()
+    assert due_ms is not None
+    assert due_ms - now_ms > 1_000
+
+
 def test_ack_dead_is_acknowledged_and_dead_for_good() -> None:
     scene = Scene()
     scene.faults.put("ack_dead", {}, T0)

@@ -31,6 +31,7 @@ ROOMS: Final = {
     "portal": HANDS,
     "rest": ONE,
     "governor": HANDS,
+    "spending": HANDS,
     "snapshots": ONE,
     "recovery": ONE,
     "opener": ONE,

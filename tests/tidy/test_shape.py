@@ -19,6 +19,13 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "answer",
     ): "the top of a request's task; no traceback may reach a client or a log",
     ("src/listenkey/journal/writer.py", "_run"): "the top of the thread; the reader must see it, and not a log alone",
+    ("sim/loop.py", "run_in_executor"): "what asyncio's own pool does: the error belongs to whoever waits",
+    ("sim/run.py", "_run_in"): "the top of a simulated run; whatever it dies of is its outcome, and is told",
+    ("sim/threads.py", "_run"): "the top of a simulated thread; the simulation looks at it",
+    (
+        "src/listenkey/journal/memory.py",
+        "_hand_over",
+    ): "the user's function; what it raises is raised where he waits, and not into a socket",
     ("src/listenkey/stream.py", "_feed"): "the top of the driver; a bug must reach the reader, and end in no log",
 }
 """(path, function) -> why its task may catch whatever comes. Beyond these, the count is 0."""

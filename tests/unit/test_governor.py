@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from listenkey import governor as governors
 from listenkey.clock import SystemClock
 from listenkey.core.budget import Share
+from listenkey.core.carried import CREATES_MAX
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials
 from listenkey.errors import Banned, RateLimited
@@ -151,6 +153,53 @@ async def test_used_weight_of_an_answer_is_taken_in() -> None:
     assert governor.budget.wait_s(5, Share.RECOVERY, SystemClock().now_s()) > 0
 
 
+def kept_in(path: Path, http: FakeHttp, **place: float) -> Governor:
+    """What a process makes that finds the file of the one before it."""
+    governor = Governor(SystemClock(), Venue(PLACE.rest_url, PLACE.ws_url, **place), http)  # type: ignore[arg-type]
+    governor.spending.keep_in(path)
+    return governor
+
+
+async def test_the_next_process_goes_on_with_what_was_spent_and_what_the_limit_is(tmp_path: Path) -> None:
+    one = kept_in(tmp_path / "w", FakeHttp())
+    one.note_limit(1000)
+    for _ in range(3):
+        await send(one, Share.STEADY, request=signed("/eapi/v1/openOrders"))
+    other = kept_in(tmp_path / "w", FakeHttp())
+    await send(other, Share.KEYS)
+    now_s = SystemClock().now_s()
+    assert other.budget.limit == 1000
+    assert not other.limit_is_stale()
+    assert other.budget.wait_s(500 - 121, Share.STEADY, now_s) == 0
+    assert 50 < other.budget.wait_s(500 - 120, Share.STEADY, now_s) <= 60
+
+
+async def test_the_next_process_keeps_a_ban(tmp_path: Path) -> None:
+    await send(kept_in(tmp_path / "w", FakeHttp([Response(418, (("Retry-After", "600"),), b"{}")])), Share.KEYS)
+    http = FakeHttp()
+    other = kept_in(tmp_path / "w", http)
+    for share in Share:
+        with pytest.raises(Banned) as caught:
+            await send(other, share)
+        assert caught.value.retry_after_s == pytest.approx(600, abs=1)
+    assert http.sent == []
+    await send(kept_in(tmp_path / "other", FakeHttp([Response(429)])), Share.KEYS)
+    with pytest.raises(RateLimited):
+        await send(kept_in(tmp_path / "other", http), Share.KEYS)
+
+
+async def test_a_key_is_asked_for_twenty_times_a_minute_by_all_processes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    began_s, http = SystemClock().now_s(), FakeHttp()
+    minute_s = 1.0
+    while len(http.sent) < CREATES_MAX + 2:
+        governor = kept_in(tmp_path / "w", http, time_scale=60 / minute_s)  # each is a process of its own
+        await send(governor, Share.KEYS, request=requests.create_listen_key(CREDENTIALS))
+        assert len(http.sent) <= CREATES_MAX or SystemClock().now_s() - began_s >= minute_s * 0.99
+    assert "started too often" in caplog.text
+
+
 async def test_one_for_all_of_a_venue_and_closed_with_the_last() -> None:
     one = governors.share(PLACE, SystemClock())
     assert governors.share(PLACE, SystemClock()) is one
@@ -164,3 +213,20 @@ async def test_one_for_all_of_a_venue_and_closed_with_the_last() -> None:
     assert again is not one
     await governors.release(again)
     assert not any(governors._shared.values()), "nothing is left behind for the next test"
+
+
+async def test_what_is_signed_is_made_when_it_may_leave() -> None:
+    http = FakeHttp()
+    governor = Governor(SystemClock(), PLACE, http)
+    governor.budget.spend(300, governor._clock.now_s() - 59.9)
+    made = []
+
+    def make() -> Request:
+        made.append(governor._clock.now_s())
+        return TIME
+
+    asked_s = governor._clock.now_s()
+    assert not governor.has_room(5, Share.RECOVERY)
+    await governor.lane(Share.RECOVERY).send_made(5, make, PLACE.rest_url)
+    assert made[0] - asked_s >= 0.09
+    assert governor.has_room(5, Share.RECOVERY)

@@ -73,6 +73,43 @@ async def test_a_stream_that_still_has_the_key_before_is_told(binance_options_sa
     await keys.release()
 
 
+async def test_all_who_listen_are_told_of_a_replaced_key_and_share_the_new_one(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    keys = keys_of(binance_options_sandbox)
+    told: list[Secret] = []
+    opener.share(binance_options_sandbox.venue, Secret(binance_options_sandbox.api_key), CLOCK, None, told.append)
+    old = (await keys.create(None)).key
+    assert told == []
+    binance_options_sandbox.fault("expire_key_silently")
+    new = await keys.create(old)
+    assert told == [old]
+    before = count(binance_options_sandbox, "POST")
+    assert await keys.create(old) == new, "whoever was told gets what is there"
+    assert count(binance_options_sandbox, "POST") == before
+    await keys.release(None, told.append)
+    binance_options_sandbox.fault("expire_key_silently")
+    await keys.create(new.key)
+    assert told == [old]
+    await keys.release()
+
+
+async def test_a_renewal_that_hangs_keeps_nobody_from_a_new_key(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    old = (await keys.create(None)).key
+    binance_options_sandbox.fault("hang_http", method="PUT")
+    renewing = asyncio.create_task(keys.renew(old, CLOCK.now_s()))
+    async with asyncio.timeout(5):
+        while not count(binance_options_sandbox, "PUT"):  # noqa: ASYNC110 - the sandbox has no event
+            await asyncio.sleep(0.01)
+        binance_options_sandbox.fault("expire_key")
+        assert (await keys.create(old)).key != old
+    assert not renewing.done()
+    renewing.cancel()
+    await asyncio.gather(renewing, return_exceptions=True)
+    await keys.release()
+
+
 @pytest.mark.parametrize(("kind", "params"), [("ban", {"seconds": 600}), ("rate_limit", {"retry_after": 600})])
 async def test_nothing_is_asked_while_the_venue_wants_silence(
     binance_options_sandbox: LocalSandbox, kind: str, params: dict[str, int]

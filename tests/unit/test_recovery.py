@@ -13,9 +13,11 @@ from listenkey.clock import SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconcile
+from listenkey.core.gap import Resumed
 from listenkey.core.known import Fills
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
+from listenkey.errors import ListenKeyError
 from listenkey.recovery import Recovery
 from listenkey.testing import LocalSandbox
 from tests.unit.core.making import beat, fill, order
@@ -123,6 +125,42 @@ async def test_an_audit_tells_one_loss_from_a_dead_socket(binance_options_sandbo
         assert isinstance(await recovery.audit(do.Audit(4, None, 0)), on.Doubted)
 
 
+async def test_what_failed_audits_did_not_see_is_seen_when_a_later_gap_settles(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        assert await recovery.audit(do.Audit(1, None, 0)) is None
+        await asyncio.to_thread(sandbox.burst, 5)
+        sandbox.fault("clock_skew", ms=5000)
+        recovery._time.forget()
+        later_ms = SystemClock().wall_ms() + 60_000
+        assert await recovery.audit(do.Audit(2, later_ms, 0)) is not None
+
+
+async def test_what_an_earlier_process_could_not_audit_any_more_is_audited_by_the_next(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        covered_ms = SystemClock().wall_ms() - 600_000
+        recovery._audited_to_ms = recovery._began_ms = None
+        recovery.resume(Resumed(covered_ms))
+        recovery.follows(whole=False)
+        assert recovery._audit_since(do.Audit(1, None, 0)) <= covered_ms - 120_000
+
+
+async def test_a_stream_whose_audits_fail_is_not_taken_for_whole(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox, audit_every_s=60.0) as recovery:
+        now_s = SystemClock().now_s()
+        assert recovery.is_audited(now_s + 119)
+        assert not recovery.is_audited(now_s + 130)
+        sandbox.fault("ban", seconds=60)
+        with pytest.raises(ListenKeyError):
+            await recovery.audit(do.Audit(1, None, 0))
+        assert not recovery.is_audited(now_s + 130)
+
+
 async def test_a_first_failure_ends_the_others(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
@@ -133,3 +171,32 @@ async def test_a_first_failure_ends_the_others(binance_options_sandbox: LocalSan
             await recovery.run(recover(), list)
         assert asyncio.all_tasks() == before
         assert sandbox.meters()["requests"].get("GET /eapi/v1/userTrades", 0) == 0
+
+
+async def test_fills_do_not_wait_for_the_room_that_orders_need(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 30)
+        budget = recovery._governor.budget
+        symbols = len({symbol for symbol, _ in sandbox.fills()})
+        budget.limit = round((budget._sum + 1 + 5 + 5 * symbols + 10) / 0.75)
+        found = await recovery.run(recover(), list)
+        assert (len(found.fills), found.orders_due, found.orders) == (30, True, {})
+        budget.limit = 2400
+        later = await recovery.run_orders()
+        assert {row.fill.order_id for row in found.fills} <= set(later.orders)
+        assert later.unrecoverable
+        assert later.fills == []
+
+
+async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 30)
+        governor = recovery._governor
+        governor.budget.limit, governor.limit_at_s = 100, None
+        found = await recovery.run(recover(), list)
+        assert governor.budget.limit == 2400
+        assert not found.orders_due

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from listenkey.clock import SystemClock
+from listenkey.core.budget import Share
 from listenkey.core.venue_time import VenueTime
 from listenkey.credentials import Credentials
 from listenkey.errors import OutOfWindow, ProtocolError, Refused, VenueError
+from listenkey.governor import Governor
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
 from listenkey.transport.http import AiohttpClient
@@ -21,7 +23,8 @@ from listenkey.transport.http import AiohttpClient
 async def snapshots_of(sandbox: LocalSandbox, secret: str | None = None) -> AsyncIterator[Snapshots]:
     http, clock = AiohttpClient(), SystemClock()
     credentials = Credentials.of(sandbox.api_key, secret or sandbox.api_secret)
-    yield Snapshots(credentials, sandbox.rest_url, http, clock, VenueTime())
+    lane = Governor(clock, sandbox.venue, http).lane(Share.RECOVERY)
+    yield Snapshots(credentials, sandbox.rest_url, lane, clock, VenueTime())
     await http.aclose()
 
 

@@ -85,15 +85,19 @@ def demo_sentence(tally: Tally, health: Health, ending: Ending) -> str:
 
 
 def mended_words(one: Mended) -> str:
-    """`plug pulled for 3.0 s: 11 fills missed and brought back; a socket 0.9 s after it was back in, whole 0.1 s later`."""
-    what = f"plug pulled for {one.out_s:.1f} s" if one.kind == "plug" else "a message lost on a living socket"
+    """`plug out for 3.0 s: 11 fills brought back; socket in 0.9 s, whole 43 ms later`."""
+    what = f"plug out for {one.out_s:.1f} s" if one.kind == "plug" else "message lost"
     if one.whole_s is None:
         return f"{what}: not mended yet at the end, and told as a gap"
-    brought = "nothing missed" if one.fills == 0 else f"{count(one.fills, 'fill')} missed and brought back"
-    if one.kind == "plug":
-        later_s = max(0.0, one.whole_s - one.socket_s)
-        return f"{what}: {brought}; a socket {one.socket_s:.1f} s after it was back in, whole {later_s:.1f} s later"
-    return f"{what}: {brought}; noticed after {one.noticed_s or 0.0:.1f} s, whole {one.whole_s - (one.noticed_s or 0.0):.1f} s later"
+    brought = "nothing was missed" if one.fills == 0 else f"{count(one.fills, 'fill')} brought back"
+    first = f"socket in {short(one.socket_s)}" if one.kind == "plug" else f"noticed in {short(one.noticed_s or 0.0)}"
+    later_s = one.whole_s - (one.socket_s if one.kind == "plug" else one.noticed_s or 0.0)
+    return f"{what}: {brought}; {first}, whole {short(max(0.0, later_s))} later"
+
+
+def short(seconds: float) -> str:
+    """`1.2 s`, `43 ms`."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else f"{seconds:.1f} s"
 
 
 def verdict_words(verdict: Verdict) -> str:

@@ -182,19 +182,21 @@ async def check_stream(chosen: Settings) -> Finding:
     from listenkey.cli.opening import open_stream
 
     started_s = time.perf_counter()
-    why = ""
+    why, status = "", "LIVE"
     try:
         async with open_stream(chosen) as stream:
             if not await is_live_in_time(stream):
                 why = exits.safe(stream.health().why) or "no answer"
+            status = stream.health().status
     except ListenKeyError as error:
         return failed("socket", error)
     after_s = time.perf_counter() - started_s
     if why:
         advice = "check the firewall and --ws-url; try another way with --attach path"
-        return Finding("socket", False, f"not live after {after_s:.0f} s: {why}", advice, {}, exits.NOT_REACHABLE)
-    words = f"live after {after_s:.1f} s ({chosen.venue.attach.value} at {exits.safe(chosen.venue.ws_url)})"
-    return Finding("socket", True, words, figures={"live_after_s": round(after_s, 3)})
+        words = f"not live after {after_s:.0f} s, {status}: {why}"
+        return Finding("socket", False, words, advice, {"status": status}, exits.NOT_REACHABLE)
+    words = f"{'live' if status == 'LIVE' else f'live, then {status},'} after {after_s:.1f} s ({chosen.venue.attach.value} at {exits.safe(chosen.venue.ws_url)})"
+    return Finding("socket", True, words, figures={"live_after_s": round(after_s, 3), "status": status})
 
 
 async def is_live_in_time(stream: UserStream) -> bool:

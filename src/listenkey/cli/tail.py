@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -44,6 +45,15 @@ def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: fl
     return run(lambda stop: follow_account(stop, chosen, journal, view=view), seconds=seconds)
 
 
+UNFINISHED: Final = {
+    "GAP": "what happens until it runs again is missing, and told as a gap",
+    "RECOVERING": "what was missed is not all there; with --journal the next run asks for it",
+    "SUSPECT": "something was lost and is not back yet; with --journal the next run asks for it",
+    "SETTLING": "REST may yet show more of the last gap; with --journal the next run asks again",
+}
+"""Statuses in which an end leaves something to do, and what that means."""
+
+
 async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, view: bool) -> int:
     """Show the stream until asked to stop; the exit code."""
     from listenkey.cli.follow import follow
@@ -67,6 +77,8 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, v
         if stop.why == "closed":
             return exits.DONE
         exits.print_error(f"listenkey: {sentence(tally, health)}")
+        if health.status in UNFINISHED:
+            exits.print_error(f"  it ended while {health.status}: {UNFINISHED[health.status]}")
         if stop.why == "time" and not tally.went_live.is_set():
             exits.print_error(f"  it was never live: {exits.safe(health.why)}")
             return exits.NOT_REACHABLE

@@ -34,6 +34,9 @@ STATUS_STYLE: Final = {
     "DEGRADED": "bold red",
     "FAILED": "bold red",
 }
+WHY: Final = {"SETTLING": "all is there that REST showed; it is asked again, in case it lags"}
+"""Words for a status whose own `why` says no more than that the stream is live."""
+
 SIDE_STYLE: Final = {"BUY": "green", "SELL": "magenta"}
 LABEL: Final = "dim"
 HEADING: Final = "bold cyan"
@@ -119,8 +122,9 @@ def status_line(board: Board, health: Health, place: str, width: int) -> Text:
     line.append(f" @ {plain(place, 32)}")
     if board.risk_level not in ("", "NORMAL"):
         line.append(f"  {plain(board.risk_level, 24)}", style="bold red")
-    if health.status != "LIVE" and health.why:
-        line.append(f"  {plain(health.why, 160)}", style=style.removeprefix("bold "))
+    why = WHY.get(health.status, health.why)
+    if health.status != "LIVE" and why:
+        line.append(f"  {plain(why, 160)}", style=style.removeprefix("bold "))
     name = "listenkey "
     space = width - cell_len(line.plain) - len(name)
     if space > 1:

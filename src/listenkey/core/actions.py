@@ -90,6 +90,13 @@ class Recover:
 
 
 @dataclass(frozen=True, slots=True)
+class RecoverOrders:
+    """Ask what became of orders, now that the fills of this attempt are delivered. Answers as to `Recover`."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverFound:
     """Deliver what a recovery has found, at once."""
 
@@ -108,5 +115,15 @@ class Audit:
 
 
 Action: TypeAlias = (
-    CreateKey | RenewKey | OpenSocket | SendPing | AbortSocket | CloseSocket | Follow | Recover | DeliverFound | Audit
+    CreateKey
+    | RenewKey
+    | OpenSocket
+    | SendPing
+    | AbortSocket
+    | CloseSocket
+    | Follow
+    | Recover
+    | RecoverOrders
+    | DeliverFound
+    | Audit
 )

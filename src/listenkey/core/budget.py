@@ -81,6 +81,12 @@ class Budget:
         self._spent.append((now_s, weight))
         self._sum += weight
 
+    def spent_earlier(self, weight: int, at_s: float) -> None:
+        """It was sent then, by an earlier process."""
+        self._spent.append((at_s, weight))
+        self._spent = deque(sorted(self._spent))
+        self._sum += weight
+
     def note_used(self, used: int, now_s: float, minute_left_s: float) -> None:
         """
         What the venue has counted in its running minute, for this IP.

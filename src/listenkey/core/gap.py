@@ -129,14 +129,16 @@ class Gaps:
         self.ever_live = True
         self._items.append(Live(0, "", min(covered_from_ms, now_ms)))
 
-    def moment(self, at_ms: int, what: str) -> None:
-        """Something was lost at one moment, and the stream goes on."""
+    def moment(self, at_ms: int, what: str, to_ms: int | None = None) -> None:
+        """Something was lost at one moment, or at one between the two, and the stream goes on."""
         if self.open_from_ms is not None:
             self.note(what)
             return
         self.count += 1
         self._items.append(GapOpened(0, "", at_ms, what))
-        self._items.append(GapClosed(0, "", at_ms, at_ms, 0, (what,)))
+        to_ms = at_ms if to_ms is None else max(at_ms, to_ms)
+        self.seconds += (to_ms - at_ms) / 1000
+        self._items.append(GapClosed(0, "", at_ms, to_ms, 0, (what,)))
 
     def take(self) -> list[Live | GapOpened | GapClosed]:
         """What is to be told, in this order; the journal numbers them."""

@@ -144,12 +144,14 @@ class Recovered:
         count: How many updates it brought back.
         unrecoverable: What it can't bring back, in words.
         complete: False where REST was seen to lag: there may be more.
+        orders_due: Fills only: there was no room to ask for orders as well, and nobody should wait for that.
     """
 
     attempt: int
     count: int
     unrecoverable: tuple[str, ...]
     complete: bool = True
+    orders_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ class Lifecycle(Mending):
         self._proof_ms = 0  # when the key was last shown to be alive, wall clock
         self._proof_s = 0.0  # the same, by the clock that is never set
         self._losses = Repeats(self.timing.quick_reconnects, self.timing.flap_window_s)
+        self._end_counted = False  # the end of the last key is among them
         self._key_ends = Repeats(self.timing.quick_new_keys, self.timing.key_fight_window_s)
         self._actions: list[do.Action] = []
 
@@ -171,9 +172,12 @@ class Lifecycle(Mending):
     def _key_ready(self, happened: on.KeyReady, now: Moment) -> None:
         timing = self.timing
         if happened.key != self._last_key:  # POST gives the same key again while it lives
+            if self._last_key is not None and not self._end_counted:
+                self._key_ends.happened(now.s)
             self.key_since_s = now.s
             # So the one before had ended, and nobody said when.
             self._open_gap_since_proof(now, "the listen key had ended without a word")
+        self._end_counted = False
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s
@@ -254,6 +258,7 @@ class Lifecycle(Mending):
     def _key_died(self, now: Moment, why: str) -> None:
         """A new key, then a new socket; what is open stays until the new one is there."""
         self._key_ends.happened(now.s)
+        self._end_counted = True
         self._open_gap_since_proof(now, why)
         self.repair.interrupted()
         for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
@@ -361,7 +366,9 @@ class Lifecycle(Mending):
         self.repair.interrupted()
         self.state = State.CONNECTING
         self.why = happened.why
-        self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
+        # Where dead keys close their sockets, somebody who closes our key again and again shows in nothing else.
+        extra = max(self._losses.extra_attempts(now.s), self._key_ends.extra_attempts(now.s))
+        self._retry_at_s = now.s + backoff_s(extra, self.timing, now.draw)
 
     def _lost_unproven(self, happened: on.SocketLost, now: Moment) -> None:
         socket = self.sockets.pop(happened.socket, None)
@@ -557,7 +564,7 @@ class Lifecycle(Mending):
     # --- ends ----------------------------------------------------------------------------------------------------
 
     def _unreadable(self, happened: on.FrameUnreadable, now: Moment) -> None:
-        self._lost_a_frame(f"a frame could not be read: {happened.reason}", now)
+        self._lost_a_frame(happened.socket, f"a frame could not be read: {happened.reason}", now)
 
     def _fail(self, error: ListenKeyError) -> None:
         self.error = error

@@ -88,6 +88,10 @@ class Mending:
             self._actions.append(do.DeliverFound())
         if again:
             self._ask_rest()
+        elif enough and happened.orders_due:
+            self.repair.running = True
+            self.why = "live; asking REST what became of orders"
+            self._actions.append(do.RecoverOrders(happened.attempt))
         elif enough:
             self._close_gap(now, happened.unrecoverable)
         else:
@@ -134,13 +138,27 @@ class Mending:
         else:
             self.repair.again = True
 
-    def _lost_a_frame(self, why: str, now: Moment) -> None:
+    def _lost_a_frame(self, number: int, why: str, now: Moment) -> None:
         """One message is lost for good, whatever it was; REST may know what it told."""
+        from_ms = self._unread_since_ms(number, now)
         if self.repair.active and self.state in (State.RECOVERING, State.LIVE, State.ROTATING):
-            self._doubted(on.Doubted(now.wall_ms, why), now)
+            self._doubted(on.Doubted(from_ms, why), now)
             self.gaps.note(why)
         else:
-            self.gaps.moment(now.wall_ms, why)
+            self.gaps.moment(from_ms, why, now.wall_ms)
+
+    def _unread_since_ms(self, number: int, now: Moment) -> int:
+        """
+        Since when a frame that is read now may have waited.
+
+        Now, while our pings are answered. After a stall of ours it may have come at any time since the last answer.
+        """
+        socket = self.sockets.get(number)
+        if socket is None or not socket.attached:
+            return now.wall_ms
+        unproven_s = now.s - socket.covered_s
+        is_late = unproven_s > self.timing.ping_after_s + self.timing.late_s
+        return now.wall_ms - round(unproven_s * 1000) if is_late else now.wall_ms
 
     def _silent(self, happened: on.StreamSilent, now: Moment) -> None:
         """The socket is alive and dead: drop it, and count as missed what came since its last event."""

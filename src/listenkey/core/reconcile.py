@@ -48,6 +48,7 @@ class Findings:
         positions: The answer of `position`.
         unrecoverable: What can't be brought back, in words.
         complete: False where REST was seen to lag.
+        orders_due: Whether orders were not asked for yet.
     """
 
     fills: list[TradeRow] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Findings:
     positions: list[PositionRow] = field(default_factory=list)
     unrecoverable: tuple[str, ...] = ()
     complete: bool = True
+    orders_due: bool = False
 
 
 class Delivery(NamedTuple):

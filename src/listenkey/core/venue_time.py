@@ -9,6 +9,10 @@ FRESH_S: Final = 600.0
 """How long one reading is good for. A cheap clock drifts 500 ppm at worst: 0.3 s in ten minutes, of 5 s allowed."""
 
 
+AHEAD_MAX_S: Final = 0.5
+"""How far ahead of the venue's clock a slow answer may put us, at most; a timestamp 1 s ahead is refused."""
+
+
 class VenueTime:
     """
     Reads `/time` against a clock that never goes back, so that a wall clock that is set changes nothing.
@@ -24,10 +28,14 @@ class VenueTime:
         self._off_s = 0.0
 
     def note(self, server_ms: int, asked_s: float, answered_s: float) -> None:
-        """One answer: the venue looked at its clock somewhere between asking and answering, so take the middle."""
+        """
+        One answer: the venue looked at its clock somewhere between asking and answering, so take the middle.
+
+        But of a slow answer the end, nearly: it is refused to be a second ahead, and to be five behind is allowed.
+        """
         self._server_ms = float(server_ms)
-        self._at_s = (asked_s + answered_s) / 2
-        self._off_s = (answered_s - asked_s) / 2
+        self._at_s = max((asked_s + answered_s) / 2, answered_s - AHEAD_MAX_S)
+        self._off_s = self._at_s - asked_s  # never less than to the other side
 
     def stale(self, now_s: float) -> bool:
         """Whether it is time to ask again."""
@@ -39,7 +47,7 @@ class VenueTime:
 
     @property
     def uncertain_ms(self) -> int:
-        """How far off what we take for its time may be, in its milliseconds: half of what the question took."""
+        """How far off what we take for its time may be, in its milliseconds."""
         return math.ceil(self._off_s * 1000 * self._time_scale)
 
     def now_ms(self, now_s: float, wall_ms: int) -> int:

@@ -96,6 +96,11 @@ class _Position:
             return True
         return self.base + sum((q for at_ms, q in self.fills if at_ms <= self.at_ms), ZERO) == self.now
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is held, by its own last message and the fills since: REST tells of those without a message."""
+        return bool(self.now + sum((q for at_ms, q in self.fills if at_ms > self.at_ms), ZERO))
+
     def accept(self) -> None:
         """What it is now is where to count from."""
         self.base, self.since_ms = self.now, self.at_ms
@@ -187,7 +192,7 @@ class Watch:
 
     def silent_at_s(self) -> float | None:
         """When the beat is overdue: only where it came on this socket and a position is open."""
-        beating = self._beats >= 2 and any(position.now for position in self._positions.values())
+        beating = self._beats >= 2 and any(position.is_open for position in self._positions.values())
         return self._beat_s + self._silence_s if beating else None
 
     # --- orders --------------------------------------------------------------------------------------------------

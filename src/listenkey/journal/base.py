@@ -71,5 +71,9 @@ class Journal(Protocol):
         """Events that were not kept, because an equal one had been."""
 
     @property
+    def losing(self) -> str | None:
+        """Why events find no room at the moment and are dropped, for people; None while all are kept."""
+
+    @property
     def problem(self) -> str | None:
         """Why nothing can be written at the moment, for people; None while all is well."""

@@ -196,7 +196,7 @@ class SqliteJournal:
         """The same for a batch; where there may be no room for all of it, one by one."""
         count = len(events)
         size = sum(map(len, raws)) + count * ENTRY_OVERHEAD_BYTES
-        if self._overflow.is_open or self._waiting_bytes + size > self._queue_bytes_max:
+        if not self._overflow.has_room(self._waiting_bytes + size):
             for event, raw in zip(events, raws, strict=True):
                 self.append_event(event, raw, received_ms)
             return
@@ -210,7 +210,7 @@ class SqliteJournal:
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Put on its way what the lifecycle tells. These are few, and always find room."""
-        for item in items:
+        for item in self._overflow.passes(items):
             self._waiting_entries += 1
             self._waiting_bytes += ENTRY_OVERHEAD_BYTES
             self._writer.put(Told(item, self._wall_ms()))
@@ -238,6 +238,11 @@ class SqliteJournal:
     def dropped(self) -> int:
         """Events that found no room; each lies in a gap that is told."""
         return self._overflow.dropped
+
+    @property
+    def losing(self) -> str | None:
+        """Why events find no room at the moment and are dropped."""
+        return self._overflow.losing
 
     # --- reading -------------------------------------------------------------------------------------------------
 

@@ -201,13 +201,18 @@ class Writer:
     def _work(self) -> None:
         while True:
             self._wake.wait(NOTE_EVERY_S)
-            self._wake.clear()
-            stopping = self._stopping  # asked before looking, so that nothing put before `stop` is left behind
-            while self._commit_some(final=stopping):
-                pass
-            if stopping:
+            if not self._turn():
                 return
+
+    def _turn(self) -> bool:
+        """Commit all that waits; whether there will be more."""
+        self._wake.clear()
+        stopping = self._stopping  # asked before looking, so that nothing put before `stop` is left behind
+        while self._commit_some(final=stopping):
+            pass
+        if not stopping:
             self._prune()
+        return not stopping
 
     def _commit_some(self, *, final: bool) -> bool:
         """Commit what waits, at most one group; whether there was anything."""

@@ -381,7 +381,8 @@ class Hub:
 
     def _due_of(self, session: Session) -> int:
         due_ms = min(session.opened_ms + SOCKET_LIFE_S * 1000, session.next_ping_ms)
-        return due_ms if session.pong_due_ms is None else min(due_ms, session.pong_due_ms)
+        # A frozen one is not closed for its silence, so that must not be due, either: it would be, every millisecond.
+        return due_ms if session.pong_due_ms is None or session.frozen else min(due_ms, session.pong_due_ms)
 
     def _chosen(self, account: str | None, room: str | None) -> list[Session]:
         return [

@@ -96,6 +96,18 @@ class Switches:
     ioc_remainder: Literal["EXPIRED", "CANCELED"] = "EXPIRED"
     """How the unfilled rest of an IOC order ends."""
 
+    naked_sell: bool = True
+    """Whether options may be written, sold beyond what is held; else -6057. `exchangeInfo` says it of each symbol."""
+
+    rejects_cancels: bool = False
+    """Whether DELETE of an order is refused with -6063; no page says when the venue does."""
+
+    span_hours_max: int = 0
+    """The longest span from startTime to endTime, hours; 0 is any. The codes exist, a bound is not documented."""
+
+    span_code: Literal[-1127, -6030] = -1127
+    """What a longer span is refused with."""
+
     bill_row_per_fill: bool = True
     """Whether each fill makes a CONTRACT row (and a FEE row) in `bill`."""
 

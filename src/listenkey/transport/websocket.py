@@ -76,7 +76,9 @@ class PicowsSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind is _TEXT and frame.fin:
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._refuse(WSCloseCode.PROTOCOL_ERROR, "a frame with reserved bits, which nobody has agreed on")
+        elif kind is _TEXT and frame.fin:
             self._on_message(frame.get_payload_as_bytes())
         elif kind in _MESSAGE_TYPES:
             self._take_part(frame)
@@ -141,6 +143,11 @@ class PicowsSocket(WSListener):
             self._transport.send_close(WSCloseCode.OK)
             self._transport.disconnect()
 
+    def _refuse(self, code: WSCloseCode, why: str) -> None:
+        """What came is not to be read on: the connection ends, with the reason that is ours."""
+        self._closed_by = Disconnected(int(code.value), why)
+        self.abort()
+
     def _take_part(self, frame: WSFrame) -> None:
         """A message in several frames, or a binary one: both are legal, and no document says that they come."""
         if frame.msg_type is not WSMsgType.CONTINUATION:
@@ -148,8 +155,7 @@ class PicowsSocket(WSListener):
             self._parts_bytes = 0
         self._parts_bytes += frame.payload_size
         if self._parts_bytes > MESSAGE_BYTES_MAX:
-            self._closed_by = Disconnected(int(WSCloseCode.MESSAGE_TOO_BIG.value), "a message was too big")
-            self.abort()
+            self._refuse(WSCloseCode.MESSAGE_TOO_BIG, "a message was too big")
             return
         self._parts.append(frame.get_payload_as_bytes())
         if frame.fin:

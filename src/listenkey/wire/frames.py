@@ -52,6 +52,7 @@ KEY_LENGTH_MIN: Final = 8
 
 MASK: Final = b"***"
 _RUN: Final = re.compile(rb"(?:[A-Za-z0-9]|\\u00[0-9A-Fa-f]{2}){32,}")
+_OF_KEYS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789\\"
 _NAMED: Final = re.compile(rb'("(?:listenKey|stream)"\s*:\s*")[^"]*', re.IGNORECASE)
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _BRACE_CLOSED: Final = ord("}")
@@ -164,7 +165,7 @@ class Unwrapper:
         Else None, and `read` does it frame by frame; it would say the same of these.
         """
         prefix, data_at = self._prefix, self._data_at
-        raws = [frame[data_at:-1] for frame in frames if frame[-1] == _BRACE_CLOSED and frame.startswith(prefix)]
+        raws = [frame[data_at:-1] for frame in frames if frame.startswith(prefix) and frame[-1] == _BRACE_CLOSED]
         if len(raws) != len(frames) or sum(map(len, frames)) > FRAME_BYTES_MAX:
             return None
         try:
@@ -424,4 +425,7 @@ def redact(body: bytes, secrets: Sequence[Secret] = ()) -> bytes:
     for secret in secrets:
         if len(secret.reveal()) >= KEY_LENGTH_MIN:
             body = body.replace(secret.reveal().encode("utf-8", "replace"), MASK)
+    if len(body) > 2 * BODY_BYTES_MAX:
+        # To look through a mebibyte takes half a second. What is cut off must not leave half a key behind.
+        body = body[: 2 * BODY_BYTES_MAX].rstrip(_OF_KEYS)
     return _RUN.sub(MASK, _NAMED.sub(rb"\1" + MASK, body))[:BODY_BYTES_MAX]

@@ -101,6 +101,28 @@ def test_reduce_only_must_reduce_with_all_other_orders_of_its_side() -> None:
     assert pit.sell("alice", "0.4", "200", reduce_only=True)["reduceOnly"] is True
 
 
+def test_reduce_only_that_would_flip_a_position_nobody_could_pay_for_has_a_code_of_its_own() -> None:
+    pit = Pit()
+    pit.exchange.add_account("poor", pit.now_ms, deposit=Decimal(300))
+    pit.sell("bob", "1", "100")
+    pit.buy("poor", "1", "100")
+    pit.sell("poor", "0.6", "200")
+    too_much: dict[str, Any] = {"side": "SELL", "price": Decimal(200), "reduce_only": True}
+    assert refusal(pit, "poor", quantity=Decimal("0.9"), **too_much)[0] == -6056
+    assert refusal(pit, "poor", quantity=Decimal("1.01"), **too_much)[0] == -6045, "without the other order, too"
+
+
+def test_where_options_may_not_be_written_only_what_is_held_is_sold() -> None:
+    pit = Pit(naked_sell=False)
+    assert {row["nakedSell"] for row in pit.exchange.exchange_info(pit.now_ms)["optionSymbols"]} == {False}
+    assert refusal(pit, side="SELL")[0] == -6057
+    pit.exchange.add_account("house", pit.now_ms, quiet=True)
+    pit.sell("house", "1", "100")
+    pit.buy("alice", "1", "100")
+    assert refusal(pit, side="SELL", quantity=Decimal("1.01"))[0] == -6057
+    assert pit.sell("alice", "1", "100")["status"] == "NEW"
+
+
 def test_money_for_buying_and_margin_for_selling() -> None:
     pit = Pit()
     pit.exchange.add_account("poor", pit.now_ms, deposit=Decimal(109))

@@ -67,13 +67,18 @@ def test_whoever_sells_more_cheaply_fills_it_first() -> None:
     ]
 
 
-def test_while_it_lasts_no_order_is_taken() -> None:
+def test_while_it_lasts_no_order_is_taken_and_none_cancelled() -> None:
     pit = Pit()
     thin(pit)
+    mine = next(iter(pit.exchange.state.accounts["thin"].open_orders.values()))
     pit.exchange.state.accounts["thin"].liquidating = True
     with pytest.raises(Rejected) as caught:
         pit.buy("thin", "1", "1")
     assert caught.value.code == -6055
+    with pytest.raises(Rejected) as caught:
+        pit.exchange.cancel_order("thin", mine.contract.symbol, pit.now_ms, order_id=mine.id)
+    assert caught.value.code == -6059
+    assert mine.is_open
 
 
 def test_enough_margin_is_left_alone_and_a_market_maker_too() -> None:

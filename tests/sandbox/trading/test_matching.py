@@ -215,3 +215,14 @@ def test_bill_rows_by_fill_or_by_order(per_fill: bool) -> None:
     assert [each["type"] for each in rows] == kinds
     assert sum(Decimal(each["amount"]) for each in rows if each["type"] == "CONTRACT") == -201
     assert {each["symbol"] for each in rows} == {pit.symbol}
+
+
+def test_a_venue_that_rejects_cancels_leaves_the_order_open() -> None:
+    pit = Pit(rejects_cancels=True)
+    order = pit.buy("alice", "1", "1")
+    with pytest.raises(Rejected) as caught:
+        pit.cancel("alice", order["orderId"])
+    assert caught.value.code == -6063
+    assert pit.exchange.open_orders("alice")[0]["orderId"] == order["orderId"]
+    pit.exchange.state.switches.rejects_cancels = False
+    assert pit.cancel("alice", order["orderId"])["orderId"] == order["orderId"]

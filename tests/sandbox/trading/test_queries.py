@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,18 @@ def test_windows_that_make_no_sense_or_reach_too_far_are_refused() -> None:
     with pytest.raises(Rejected) as caught:
         pit.exchange.open_orders("nobody")
     assert caught.value.code == -5002
+
+
+@pytest.mark.parametrize("span_code", [-1127, -6030])
+def test_a_span_may_have_a_bound(span_code: int) -> None:
+    pit = Pit(span_hours_max=24, span_code=span_code)
+    start_ms = pit.now_ms - 2 * DAY_MS
+    asked: dict[str, Any] = {"now_ms": pit.now_ms, "start_ms": start_ms}
+    assert pit.exchange.user_trades("alice", pit.symbol, **asked, end_ms=start_ms + DAY_MS) == []
+    assert pit.exchange.user_trades("alice", pit.symbol, **asked) == []
+    with pytest.raises(Rejected) as caught:
+        pit.exchange.user_trades("alice", pit.symbol, **asked, end_ms=start_ms + DAY_MS + 1)
+    assert caught.value.code == span_code
 
 
 def test_trades_and_bills_are_kept_three_months() -> None:

@@ -24,8 +24,8 @@ def test_all_agree() -> None:
     text = demo_sentence(Tally(events=7, fills=2, gaps=2), healthy(), GOOD)
     assert text.splitlines() == [
         "7 events, 2 fills, 2 gaps, no duplicates removed",
-        "plug pulled for 3.0 s: 4 fills missed and brought back; a socket 0.5 s after it was back in, whole 0.2 s later",
-        "a message lost on a living socket: 1 fill missed and brought back; noticed after 1.0 s, whole 0.1 s later",
+        "plug out for 3.0 s: 4 fills brought back; socket in 0.5 s, whole 0.2 s later",
+        "message lost: 1 fill brought back; noticed in 1.0 s, whole 0.1 s later",
         "ledger = stream: yes (2 fills, in order, each once)",
         "ledger = journal: yes (2 fills, in order, each once)",
         "journal on the disk: verified, 9 items",
@@ -63,7 +63,8 @@ def test_late_ones_and_an_open_gap_are_told() -> None:
 
 def test_what_is_not_mended_is_not_called_mended() -> None:
     assert mended_words(PLUG._replace(whole_s=None)).endswith("not mended yet at the end, and told as a gap")
-    assert "nothing missed" in mended_words(PLUG._replace(fills=0))
+    assert "nothing was missed" in mended_words(PLUG._replace(fills=0))
+    assert mended_words(PLUG._replace(whole_s=0.54)).endswith("whole 40 ms later")
 
 
 def test_programs_get_figures() -> None:

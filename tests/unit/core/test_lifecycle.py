@@ -289,6 +289,20 @@ def test_somebody_who_deletes_our_key_again_and_again_is_answered_more_slowly() 
     assert len(world.actions(do.CreateKey)) < 40
 
 
+def test_a_key_fight_that_shows_only_in_lost_sockets_is_answered_more_slowly_too() -> None:
+    world = live()
+    began_s = world.now_s
+    while world.now_s - began_s < 300.0:
+        if world.life.state is State.LIVE:
+            world.expire_key(told=False)
+            world.down.add("ws")  # The venue turns the dead key away.
+            world.drop(world.life.followed or 0)
+        elif world.key is not None:
+            world.down.clear()
+        world.run(0.5)
+    assert len(world.actions(do.CreateKey)) < 40
+
+
 def test_a_refused_api_key_ends_the_stream_with_the_error() -> None:
     world = World()
     world.post_answers = [Refused(401, -2015, "Invalid API-key")]
@@ -417,6 +431,17 @@ def test_a_frame_that_cant_be_read_is_a_gap_of_one_moment() -> None:
     assert kinds(world) == [Live, GapOpened, GapClosed]
     assert world.items[1].from_ms == world.items[2].to_ms
     assert world.life.state is State.LIVE
+
+
+def test_a_frame_that_cant_be_read_after_a_stall_may_have_waited_all_the_while() -> None:
+    world = live()
+    world.run(10)
+    world.now_s += 40  # and what came in meanwhile is read only now
+    now_ms = world.moment().wall_ms
+    world.feed(on.FrameUnreadable(1, "not JSON"))
+    assert world.items[2].to_ms == now_ms
+    assert 40_000 <= now_ms - world.items[1].from_ms <= 43_000
+    assert world.life.gaps.seconds >= 40
 
 
 def test_a_stall_of_ours_does_not_kill_a_healthy_socket() -> None:

@@ -173,6 +173,14 @@ def test_an_unreadable_frame_among_what_is_held_makes_it_ask_again_and_counts_no
     assert "not JSON" in str(world.items[2].unrecoverable)
 
 
+def test_a_frame_that_cant_be_read_after_a_stall_makes_it_ask_for_the_whole_stall() -> None:
+    world = live()
+    world.now_s += 40
+    now_ms = world.moment().wall_ms
+    world.feed(on.FrameUnreadable(1, "not JSON"))
+    assert now_ms - world.items[1].from_ms >= 40_000
+
+
 def test_a_silent_socket_is_dropped_and_the_gap_begins_where_silence_did() -> None:
     world = live()
     world.feed(on.StreamSilent(123, "the beat stopped"))
@@ -220,6 +228,20 @@ def test_a_look_that_fails_is_made_later_and_settles_nothing() -> None:
     assert settling(world)
     world.run(250)
     assert not settling(world)
+
+
+def test_fills_come_first_and_the_gap_stays_open_until_orders_have_come() -> None:
+    world = live()
+    world.recoveries = [on.Recovered(0, 3, (), orders_due=True), LATER, on.Recovered(0, 1, ("totals",))]
+    world.drop(1)
+    while not world.actions(do.RecoverOrders):
+        world.run(0.01)
+    assert state(world) is State.LIVE
+    assert kinds(world) == [Live, GapOpened], "followed, and not whole"
+    world.run(5)
+    assert len(world.actions(do.Recover)) == 2, "when orders can't be had, all is asked anew"
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert (world.items[2].recovered, world.items[2].unrecoverable) == (4, ("totals",))
 
 
 def test_an_answer_for_nobody_changes_nothing() -> None:

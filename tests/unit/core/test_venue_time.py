@@ -11,9 +11,9 @@ def test_before_it_was_asked_the_machine_is_believed() -> None:
 
 def test_the_middle_of_asking_and_answering_is_when_the_venue_looked() -> None:
     time = VenueTime()
-    time.note(50_000, 10.0, 12.0)
-    assert time.now_ms(11.0, 0) == 50_000
-    assert time.now_ms(13.0, 0) == 52_000
+    time.note(50_000, 10.0, 10.8)
+    assert time.now_ms(10.4, 0) == 50_000
+    assert time.now_ms(12.4, 0) == 52_000
 
 
 def test_it_may_have_looked_at_any_moment_between() -> None:
@@ -21,6 +21,13 @@ def test_it_may_have_looked_at_any_moment_between() -> None:
     assert time.uncertain_ms == 0
     time.note(50_000, 10.0, 10.5)
     assert time.uncertain_ms == 2_500
+
+
+def test_a_slow_answer_puts_nobody_a_second_ahead() -> None:
+    time = VenueTime()
+    time.note(50_000, 10.0, 14.0)
+    assert time.now_ms(14.0, 0) == 50_500, "it may have looked at the very end"
+    assert time.uncertain_ms == 3_500, "or at the very beginning"
 
 
 def test_a_wall_clock_that_is_set_changes_nothing() -> None:

@@ -129,6 +129,14 @@ def test_the_beat_is_missed_only_where_it_came_and_a_position_is_open() -> None:
     assert watch.silent_at_s() is None
 
 
+def test_a_position_that_only_rest_saw_closed_has_no_beat_to_miss() -> None:
+    watch = told(position("1", 1000))
+    watch.note(trade_row(2, at_ms=2000, side="SELL").fill, 5.0)
+    watch.note(beat(3000), 10.0)
+    watch.note(beat(3001), 20.0)
+    assert watch.silent_at_s() is None
+
+
 def test_a_position_whose_first_message_is_not_over_is_not_doubted() -> None:
     # A message of several fills of one moment: until a later one comes, nobody knows what the first one stands for.
     watch = told(position("5", 1000), fill(1, "1", at_ms=1000), position("6", 1000), fill(2, "2", at_ms=1000))

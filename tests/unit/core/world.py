@@ -6,6 +6,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from listenkey.core import actions as do
@@ -144,7 +145,7 @@ class World:
                 self.at(self.latency_s, lambda: self._pong(number, ping))
             case do.AbortSocket(number) | do.CloseSocket(number):
                 self.sockets.pop(number, None)
-            case do.Recover(attempt):
+            case do.Recover(attempt) | do.RecoverOrders(attempt):
                 self.at(self.latency_s, lambda: self._recover(attempt))
             case do.Audit(number):
                 self.at(self.latency_s, lambda: self._audit(number))
@@ -155,7 +156,7 @@ class World:
         if isinstance(answer, Verdict):
             self.feed(on.NotRecovered(attempt, answer))
         else:
-            self.feed(on.Recovered(attempt, answer.count, answer.unrecoverable, answer.complete))
+            self.feed(replace(answer, attempt=attempt))
 
     def _audit(self, number: int) -> None:
         answer = self.audits.pop(0) if self.audits else None

@@ -17,8 +17,8 @@ class Pair(NamedTuple):
     key: Path
 
 
-def self_signed(folder: Path, address: str) -> Pair:
-    """A certificate for an IP address, and its key, as PEM files."""
+def self_signed(folder: Path, address: str, *, ended_days_ago: int = -1) -> Pair:
+    """A certificate for an IP address, and its key, as PEM files; it may have ended."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "nobody")])
     now = datetime.now(UTC)
@@ -28,8 +28,8 @@ def self_signed(folder: Path, address: str) -> Pair:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=ended_days_ago + 2))
+        .not_valid_after(now - timedelta(days=ended_days_ago))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .sign(key, hashes.SHA256())
     )

@@ -86,7 +86,7 @@ def checked_price(contract: Contract, price: Decimal | None) -> Decimal:
     return exact
 
 
-def check_account(account: Account, holding: Holding, order: Order) -> None:
+def check_account(account: Account, holding: Holding, order: Order, prices: Prices, *, naked_sell: bool) -> None:
     """Client order id, caps and reduce-only: what the account's other orders and its position say."""
     if account.liquidating:
         raise rejected(rejections.LIQUIDATING)
@@ -104,11 +104,22 @@ def check_account(account: Account, holding: Holding, order: Order) -> None:
             raise rejected(rejections.ORDERS_ON_UNDERLYING)
     reduces = _reduces_only(holding, order)
     if order.reduce_only and not reduces:
-        raise rejected(rejections.REDUCE_ONLY)
+        raise rejected(_why_not_reducing(account, holding, order, prices))
     if account.reduce_only and not reduces:
         raise rejected(rejections.MARGIN)
+    if not naked_sell and not order.is_buy and not account.quiet and not reduces:
+        raise rejected(rejections.NO_WRITING)
     if not order.is_buy and not account.quiet:
         _check_short(account, holding, order)
+
+
+def _why_not_reducing(account: Account, holding: Holding, order: Order, prices: Prices) -> int:
+    """-6056 where only its open orders of the same side are in the way, and the account could not pay for the flip."""
+    held = -holding.quantity if order.is_buy else holding.quantity
+    needed = lock_of(holding, prices, order) - lock_of(holding, prices)
+    if order.quantity <= held and needed > account.available(prices):
+        return rejections.REDUCE_ONLY_MARGIN
+    return rejections.REDUCE_ONLY
 
 
 def _reduces_only(holding: Holding, order: Order) -> bool:

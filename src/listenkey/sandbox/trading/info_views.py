@@ -35,7 +35,7 @@ def exchange_info(
             for each in underlyings
         ],
         "optionAssets": [{"name": SETTLEMENT_ASSET}],
-        "optionSymbols": [_symbol(each, legacy=switches.generation == "legacy") for each in contracts],
+        "optionSymbols": [_symbol(each, switches) for each in contracts],
         "rateLimits": [
             _limit("REQUEST_WEIGHT", "MINUTE", 1, switches.weight_per_minute),
             _limit("ORDERS", "MINUTE", 1, switches.orders_per_minute),
@@ -48,8 +48,8 @@ def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
 
 
-def _symbol(contract: Contract, *, legacy: bool) -> dict[str, Any]:
-    rules = contract.underlying
+def _symbol(contract: Contract, switches: Switches) -> dict[str, Any]:
+    rules, legacy = contract.underlying, switches.generation == "legacy"
     tick, step, most = f"{rules.tick:f}", f"{rules.step:f}", f"{rules.max_quantity:f}"
     row: dict[str, Any] = {
         "expiryDate": contract.expiry_ms,
@@ -82,7 +82,7 @@ def _symbol(contract: Contract, *, legacy: bool) -> dict[str, Any]:
         row |= {
             "contractType": "CRYPTO_OPTIONS",
             "underlyingType": "CRYPTO",
-            "nakedSell": True,
+            "nakedSell": switches.naked_sell,
             "status": "TRADING",
         }
     return row

@@ -44,7 +44,7 @@ def place(state: State, account: Account, request: OrderRequest, now_ms: int) ->
     book = state.book(request.symbol)
     order = _order_of(account, book, request, now_ms)
     holding = account.holding(book.contract)
-    entry_checks.check_account(account, holding, order)
+    entry_checks.check_account(account, holding, order, state.prices, naked_sell=state.switches.naked_sell)
     entry_checks.check_book(book, order)
     entry_checks.check_margin(account, holding, order, state.prices)
     _accept(state, account, book, order, "auto-", now_ms)
@@ -128,12 +128,17 @@ def cancel(
     Cancels one order.
 
     Raises:
-        Rejected: -1121 unknown symbol, -2013 no such order, -6028 it is final already.
+        Rejected: -1121 unknown symbol, -2013 no such order, -6028 it is final already, -6059 the account is being
+            liquidated, -6063 by the switch `rejects_cancels`.
     """
     state.contract(symbol)
     order = find(account, symbol, order_id, client_order_id)
     if not order.is_open:
         raise rejected(rejections.ORDER_IS_FINAL)
+    if account.liquidating:  # What is bought back then is the venue's business; -6055 is the same for new orders.
+        raise rejected(rejections.IN_LIQUIDATION)
+    if state.switches.rejects_cancels and not account.quiet:
+        raise rejected(rejections.CANCEL_REJECTED)
     end(state, order, "CANCELED", "CANCELED", now_ms)
     return order
 

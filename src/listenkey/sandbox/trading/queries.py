@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from listenkey.sandbox.trading.orders import Order, OrderState
     from listenkey.sandbox.trading.state import State
 
-DAY_MS: Final = 24 * 3600 * 1000
+HOUR_MS: Final = 3600 * 1000
+DAY_MS: Final = 24 * HOUR_MS
 FINISHED_ORDERS_MS: Final = 5 * DAY_MS
 """How long a finished order is in `historyOrders`. [O trade/Query-Option-Order-History]"""
 UNFILLED_CANCELS_MS: Final = 3 * DAY_MS
@@ -56,7 +57,7 @@ def open_orders(
     as_of_ms: int | None,
 ) -> list[dict[str, Any]]:
     """`GET /eapi/v1/openOrders`. Without a start, a `limit` leaves the newest."""
-    _check_window(start_ms, end_ms)
+    _check_window(state, start_ms, end_ms)
     if symbol is not None:
         state.contract(symbol)
     found = []
@@ -86,7 +87,7 @@ def history_orders(
     as_of_ms: int | None,
 ) -> list[dict[str, Any]]:
     """`GET /eapi/v1/historyOrders`: finished orders of the last five days."""
-    _check_window(start_ms, end_ms)
+    _check_window(state, start_ms, end_ms)
     state.contract(symbol)
     oldest_ms = now_ms - FINISHED_ORDERS_MS
     found: list[tuple[Order, OrderState]] = []
@@ -150,7 +151,7 @@ def user_trades(
     as_of_ms: int | None,
 ) -> list[dict[str, Any]]:
     """`GET /eapi/v1/userTrades`. A window that reaches back more than three months is refused with -6073. [SDK]"""
-    _check_window(start_ms, end_ms)
+    _check_window(state, start_ms, end_ms)
     oldest_ms = now_ms - TRADES_MS
     if any(ms is not None and ms < oldest_ms for ms in (start_ms, end_ms)):
         raise rejected(rejections.SEARCH_WINDOW)
@@ -175,7 +176,7 @@ def bill(
     as_of_ms: int | None,
 ) -> list[dict[str, Any]]:
     """`GET /eapi/v1/bill`."""
-    _check_window(start_ms, end_ms)
+    _check_window(state, start_ms, end_ms)
     if currency != SETTLEMENT_ASSET:
         raise rejected(rejections.BAD_CURRENCY)
     found = _window(account.bills, record_id, start_ms, end_ms, limit, now_ms - TRADES_MS, as_of_ms)
@@ -193,7 +194,7 @@ def exercise_record(
     as_of_ms: int | None,
 ) -> list[dict[str, Any]]:
     """`GET /eapi/v1/exerciseRecord`."""
-    _check_window(start_ms, end_ms)
+    _check_window(state, start_ms, end_ms)
     if symbol is not None:
         state.contract(symbol)
     rows = [row for row in account.exercises if symbol is None or row.contract.symbol == symbol]
@@ -236,9 +237,14 @@ def _checked_limit(limit: int) -> int:
     return min(limit, LIMIT_MAX)
 
 
-def _check_window(start_ms: int | None, end_ms: int | None) -> None:
-    if start_ms is not None and end_ms is not None and start_ms > end_ms:
+def _check_window(state: State, start_ms: int | None, end_ms: int | None) -> None:
+    if start_ms is None or end_ms is None:
+        return
+    if start_ms > end_ms:
         raise rejected(rejections.START_AFTER_END)
+    hours_max = state.switches.span_hours_max
+    if hours_max and end_ms - start_ms > hours_max * HOUR_MS:
+        raise rejected(state.switches.span_code)
 
 
 # --- Positions -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ INVALID_TIF: Final = -1115
 INVALID_ORDER_TYPE: Final = -1116
 INVALID_SIDE: Final = -1117
 BAD_SYMBOL: Final = -1121
+SPAN_TOO_LONG: Final = -1127
 BAD_CONTRACT: Final = -1128
 BAD_CURRENCY: Final = -1129
 INVALID_PARAMETER: Final = -1130
@@ -35,6 +36,7 @@ MMP_NO_RULES: Final = -6006
 INVALID_LIMIT: Final = -6008
 COUNTDOWN: Final = -6009
 ORDER_IS_FINAL: Final = -6028
+INVALID_INTERVAL: Final = -6030
 START_AFTER_END: Final = -6031
 DUPLICATE_CLIENT_ID: Final = -6044
 REDUCE_ONLY: Final = -6045
@@ -46,7 +48,11 @@ ORDERS_ON_UNDERLYING: Final = -6051
 SHORT_ON_SYMBOL: Final = -6052
 SHORT_ON_UNDERLYING: Final = -6053
 LIQUIDATING: Final = -6055
+REDUCE_ONLY_MARGIN: Final = -6056
+NO_WRITING: Final = -6057
 MMP_TRIGGERED: Final = -6058
+IN_LIQUIDATION: Final = -6059
+CANCEL_REJECTED: Final = -6063
 SEARCH_WINDOW: Final = -6073
 
 MESSAGES: Final = {
@@ -57,6 +63,8 @@ MESSAGES: Final = {
     INVALID_ORDER_TYPE: "Invalid orderType.",
     INVALID_SIDE: "Invalid side.",
     BAD_SYMBOL: "Invalid symbol.",
+    SPAN_TOO_LONG: "Lookup interval is too big.",
+    INVALID_INTERVAL: "Invalid time interval.",
     BAD_CONTRACT: "Invalid underlying",
     BAD_CURRENCY: "Invalid asset。",
     INVALID_PARAMETER: "Invalid data sent for a parameter.",
@@ -94,6 +102,11 @@ MESSAGES: Final = {
     SHORT_ON_SYMBOL: "Maximum short position size reached for this symbol",
     SHORT_ON_UNDERLYING: "Maximum short position size reached for this underlying",
     LIQUIDATING: "User is in liquidation process",
+    REDUCE_ONLY_MARGIN: "Reduce-only order failed. Your new reduce-only order, when combined with existing same-side open "
+    "orders, would flip your position and cause insufficient margin. Please cancel those open orders and try again.",
+    NO_WRITING: "The current symbol is not eligible for option writing.",
+    IN_LIQUIDATION: "User is in liquidation process",
+    CANCEL_REJECTED: "Cancel rejected by system",
     MMP_TRIGGERED: "MMP triggered. Please reset MMP config",
     # The list names this code without a text.
     SEARCH_WINDOW: "The search window is restricted to the last 3 months.",

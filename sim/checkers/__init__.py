@@ -1,0 +1,25 @@
+"""Independent judges of a run. Each reads the evidence and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from sim.checkers.alive import alive
+from sim.checkers.coverage import covered
+from sim.checkers.fills import fills
+from sim.checkers.grammar import grammar
+from sim.checkers.journals import journals
+from sim.checkers.sparing import sparing
+from sim.checkers.violation import Violation
+from sim.checkers.weight import weight
+from sim.evidence import Evidence
+
+CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
+    grammar, fills, covered, sparing, weight, journals, alive,
+)  # fmt: skip
+
+
+def check(evidence: Evidence) -> list[Violation]:
+    """Everything that is wrong with a run."""
+    return [violation for checker in CHECKERS for violation in checker(evidence)]

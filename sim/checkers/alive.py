@@ -1,0 +1,64 @@
+"""After the faults: live within a bound, and every fill from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from listenkey.items import GapClosed, GapOpened, Live
+from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, key_ends_us, told_fills
+from sim.checkers.violation import Violation
+from sim.evidence import Evidence, Stream
+
+SOON_US: Final = 150_000_000
+"""Thirty seconds of backoff, ten of a request, five of opening, a firewall's minute."""
+
+AT_LAST_US: Final = 30 * MINUTE_US
+"""When a key died without a word just before: until the next renewal, and the above."""
+
+UNDER_WAY_US: Final = 10_000_000
+
+
+def alive(evidence: Evidence) -> Iterator[Violation]:
+    """Every stream that has not ended."""
+    for stream in evidence.streams:
+        if stream.ended_us is None and stream.died_us is None:
+            yield from _of_stream(evidence, stream)
+
+
+def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
+    who = f"stream {stream.number}"
+    from_us = evidence.heal_us + _bound_us(evidence, stream)
+    is_live = was_live = False
+    for at_us, item in stream.told:
+        if isinstance(item, Live):
+            is_live = True
+        elif isinstance(item, GapClosed):
+            # A frame that can't be read is a gap of no length, and the stream goes on.
+            is_live = was_live and item.from_ms == item.to_ms
+        elif isinstance(item, GapOpened):
+            was_live, is_live = is_live, False
+            if at_us > from_us:
+                yield Violation("alive.relapse", who, at_us / 1e6, f"a gap after the faults: {item.why}", stuck=True)
+        if at_us > from_us:
+            break
+    if not is_live:
+        yield Violation("alive.live", who, from_us / 1e6, "not live, and nothing is in the way", stuck=True)
+        return
+    have = {fill.key for fill in told_fills(stream)}
+    for row in evidence.ledgers[stream.account]["fills"]:
+        at_us = evidence.us_of(row["time_ms"])
+        if (
+            from_us < at_us < evidence.end_us - UNDER_WAY_US
+            and (row["symbol"], row["trade_id"], row["order_id"]) not in have
+        ):
+            yield Violation("alive.fills", who, at_us / 1e6, f"trade {row['trade_id']} was not told", stuck=True)
+
+
+def _bound_us(evidence: Evidence, stream: Stream) -> int:
+    """How long after the faults; longer where a key died unseen, and where the venue asked for silence."""
+    heal_us = evidence.heal_us
+    ended = any(heal_us - KEY_LIFE_US <= end_us for end_us in key_ends_us(evidence, stream.account))
+    asked = evidence.clients[stream.process].asked
+    silence_us = max((each.wait_until_us - heal_us for each in asked), default=0)
+    return max(0, silence_us) + (AT_LAST_US if ended else SOON_US)

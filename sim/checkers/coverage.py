@@ -1,0 +1,155 @@
+"""
+Every fill that was not told in time lies in a gap that was, and the gap was told in time; while one is missing, no
+stream says that it is live; and where the client can ask REST, none is missing in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from listenkey.items import Live
+from sim.checkers.reading import (
+    KEY_LIFE_US,
+    MINUTE_US,
+    Span,
+    frozen_us,
+    held_ms,
+    key_ends_us,
+    latency_ms,
+    offsets_ms,
+    spans,
+    told_fills,
+)
+from sim.checkers.violation import Violation
+from sim.evidence import Evidence, Stream
+from sim.faults import DISK_KINDS, REST_KINDS, UNSEEN
+
+UNDER_WAY_US: Final = 10_000_000
+"""What happened in the last seconds of a run may still be under way."""
+
+SILENCE_US: Final = 15_000_000
+"""Ten seconds until a dead connection is noticed, and what a frame and a timer may take."""
+
+AUDIT_US: Final = 80_000_000
+"""Until the bill is looked at again, on a connection that seems to be well: 66 s, and what asking takes."""
+
+RENEWAL_US: Final = 24 * MINUTE_US
+"""Until a key that died without a word is asked after, by who can't look at the bill."""
+
+LASTING: Final = frozenset({"ack_dead"})
+"""A socket that is dead from the beginning stays so, until somebody finds out."""
+
+
+class _Case:
+    """One stream, and what its checks share."""
+
+    def __init__(self, evidence: Evidence, stream: Stream) -> None:
+        self.evidence, self.stream = evidence, stream
+        self.who = f"stream {stream.number}"
+        self.recovers = evidence.options.recovers
+        self.told_us = {fill.key: fill.at_us for fill in reversed(list(told_fills(stream)))}
+        self.gaps = spans(stream)
+        self.ends_us = key_ends_us(evidence, stream.account)
+        last_us = stream.ended_us or stream.died_us or evidence.end_us
+        self.until_us = last_us - UNDER_WAY_US
+        self.died = stream.died_us is not None or stream.ended_us is not None
+
+
+def covered(evidence: Evidence) -> Iterator[Violation]:
+    """Every stream against the ledger of its account."""
+    for stream in evidence.streams:
+        yield from _of_stream(_Case(evidence, stream))
+
+
+def _of_stream(case: _Case) -> Iterator[Violation]:
+    live_us = next((told.at_us for told in case.stream.told if isinstance(told.item, Live)), None)
+    if live_us is None:
+        return
+    for row in case.evidence.ledgers[case.stream.account]["fills"]:
+        at_us = case.evidence.us_of(row["time_ms"])
+        if live_us <= at_us <= case.until_us:
+            yield from _of_fill(case, row, at_us)
+
+
+def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]:
+    key = (row["symbol"], row["trade_id"], row["order_id"])
+    told_us = case.told_us.get(key)
+    at_s = at_us / 1e6
+    # A stream that ended, and had no file, may have ended in the middle of mending.
+    if (
+        told_us is None
+        and case.recovers
+        and not case.died
+        and at_us < case.evidence.end_us - AUDIT_US - KEY_LIFE_US // 2
+    ):
+        yield Violation("coverage.lost", case.who, at_s, f"{key} was never told")
+    bound_us = _bound_us(case, at_us, told_us or case.until_us)
+    if (told_us or case.until_us) <= at_us + bound_us:
+        return
+    if not case.recovers and _unseen(case, at_us):
+        return
+    holding = [gap for gap in case.gaps if _holds(case, gap, at_us) and (told_us is None or gap.opened_us <= told_us)]
+    if not holding:
+        yield Violation("coverage.silent", case.who, at_s, f"{key} was not told, and no gap holds it")
+        return
+    opened_us = min(gap.opened_us for gap in holding)
+    if opened_us > at_us + bound_us:
+        late_s = (opened_us - at_us) / 1e6
+        yield Violation("coverage.late", case.who, at_s, f"the gap that holds {key} was told {late_s:.0f} s later")
+    for since_us, until_us, status in _statuses(case.stream, case.evidence.end_us):
+        if status == "LIVE" and max(since_us, at_us + bound_us) < min(until_us, told_us or case.until_us):
+            if case.recovers or not any(gap.closed_us <= since_us for gap in holding):
+                yield Violation("coverage.live", case.who, at_s, f"{key} is missing, and the stream is LIVE")
+            return
+
+
+def _statuses(stream: Stream, end_us: int) -> Iterator[tuple[int, int, str]]:
+    ends = [since_us for since_us, _ in stream.statuses[1:]] + [end_us]
+    for (since_us, status), until_us in zip(stream.statuses, ends, strict=False):
+        yield since_us, until_us, status
+
+
+def _unseen(case: _Case, at_us: int) -> bool:
+    return any(
+        fault.at_s * 1e6 - 1e6 <= at_us and (at_us <= fault.until_s * 1e6 + 1e6 or fault.kind in LASTING)
+        for fault in case.evidence.of_client(case.stream.process, UNSEEN)
+    )
+
+
+def _holds(case: _Case, gap: Span, at_us: int) -> bool:
+    """Whether the fill lies in the gap, by the client's wall clock as it was at any moment in between."""
+    evidence, process = case.evidence, case.stream.process
+    early_ms = latency_ms(evidence, process, at_us) + held_ms(evidence, process, at_us)
+    at_ms = evidence.options.start_ms + at_us // 1000
+    offsets = offsets_ms(evidence, process, at_us - 2 * KEY_LIFE_US, gap.closed_us)
+    return any(gap.from_ms - early_ms <= at_ms + offset_ms <= gap.to_ms + 2 for offset_ms in offsets)
+
+
+def _bound_us(case: _Case, at_us: int, until_us: int) -> int:
+    """How long it may take until it is noticed that this fill did not come."""
+    evidence, process = case.evidence, case.stream.process
+    bound_us = SILENCE_US + int(1000 * latency_ms(evidence, process, at_us))
+    bound_us += int(1000 * held_ms(evidence, process, at_us))
+    hindrance_us = _during(case, REST_KINDS, at_us, until_us)
+    if case.recovers:
+        if _unseen(case, at_us) or _key_was_dead(case, at_us):
+            bound_us = max(bound_us, AUDIT_US) + hindrance_us
+    elif _key_was_dead(case, at_us):
+        bound_us = KEY_LIFE_US if hindrance_us else RENEWAL_US
+    # While it sleeps or is stalled, it can tell nobody; and what can't be written is shown to nobody.
+    frozen = frozen_us(evidence, process, at_us - MINUTE_US, until_us)
+    return bound_us + frozen + _during(case, DISK_KINDS, at_us, until_us)
+
+
+def _key_was_dead(case: _Case, at_us: int) -> bool:
+    return any(at_us - KEY_LIFE_US <= end_us <= at_us for end_us in case.ends_us)
+
+
+def _during(case: _Case, kinds: frozenset[str], from_us: int, to_us: int) -> int:
+    """How much of a time faults of these kinds took, with a minute behind each for what they leave."""
+    total_us = 0
+    for fault in case.evidence.of_client(case.stream.process, kinds):
+        since_us, until_us = fault.at_s * 1e6, fault.until_s * 1e6 + MINUTE_US
+        total_us += max(0, int(min(to_us, until_us) - max(from_us, since_us)))
+    return total_us

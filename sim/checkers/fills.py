@@ -1,0 +1,62 @@
+"""Each fill once, to the digit, none that the ledger does not have, and all in the ledger's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sim.checkers.reading import held_ms, told_fills
+from sim.checkers.violation import Violation
+from sim.evidence import Evidence, Stream
+
+
+def fills(evidence: Evidence) -> Iterator[Violation]:
+    """Every stream against the ledger of its account."""
+    ledgers = {
+        account: {(row["symbol"], row["trade_id"], row["order_id"]): row for row in ledger["fills"]}
+        for account, ledger in evidence.ledgers.items()
+    }
+    for stream in evidence.streams:
+        yield from _of_stream(evidence, stream, ledgers[stream.account])
+
+
+def _of_stream(
+    evidence: Evidence, stream: Stream, ledger: dict[tuple[str, int, int], dict[str, Any]]
+) -> Iterator[Violation]:
+    seen: set[tuple[str, int, int]] = set()
+    latest_ms, newest = -1, dict[str, int]()
+    who = f"stream {stream.number}"
+    for at_us, item, key, words in told_fills(stream):
+        at_s = at_us / 1e6
+        event: Any = item.event
+        if (event.symbol, event.trade_id, event.order_id) != key or _quantity(event) != words["quantity"]:
+            yield Violation("fills.decoded", who, at_s, f"{key} is told as {event.symbol} {event.trade_id}")
+        if key in seen:
+            yield Violation("fills.once", who, at_s, f"{key} is told twice")
+        seen.add(key)
+        row = ledger.get(key)
+        if row is None:
+            yield Violation("fills.invented", who, at_s, f"the ledger has no {key}")
+            continue
+        wrong = [word for word, value in words.items() if row[word] != value]
+        if wrong:
+            yield Violation("fills.digits", who, at_s, f"{key}: {wrong[0]} is not the ledger's")
+        is_late = words["time_ms"] < latest_ms or key[1] < newest.get(key[0], -1)
+        is_marked = item.late or not evidence.options.recovers
+        if is_late and not is_marked:
+            yield Violation("fills.order", who, at_s, f"{key} comes after a later fill, and is not marked as late")
+        if item.late and not is_late and not stream.is_later_life(at_us):
+            yield Violation("fills.late", who, at_s, f"{key} is marked as late, and is not")
+        if (
+            is_late
+            and not evidence.options.recovers
+            and not held_ms(evidence, stream.process, evidence.us_of(row["time_ms"]))
+        ):
+            yield Violation("fills.order", who, at_s, f"{key} comes after a later fill")
+        latest_ms = max(latest_ms, words["time_ms"])
+        newest[key[0]] = max(newest.get(key[0], -1), key[1])
+
+
+def _quantity(event: Any) -> str:
+    own = event.order.last_quantity_text if hasattr(event, "order") else event.last_quantity_text
+    return str(own)

@@ -1,0 +1,49 @@
+"""The journals' files, judged by who shares no code with the client; and what was shown against what is in them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from listenkey.items import Update
+from sim.checkers.violation import Violation
+from sim.evidence import Evidence, Stream
+from tests.chaos.judge import wrongs
+
+UNMARKED: Final = "is not flagged late"
+SHIFTED: Final = " what was open from "
+
+
+def journals(evidence: Evidence) -> Iterator[Violation]:
+    """Every stream that has a file."""
+    for stream in evidence.streams:
+        who = f"stream {stream.number}"
+        for at_us, what in stream.contradictions:
+            yield Violation("journal.shown", who, at_us / 1e6, what)
+        if stream.journal is None:
+            continue
+        stepped = len(evidence.clients[stream.process].wall_offsets) > 1
+        for wrong in wrongs(evidence.ledgers[stream.account], stream.journal, settled=False):
+            # Without REST nothing is marked as late; and a wall clock that is set makes times that can't be compared.
+            if not (UNMARKED in wrong and not evidence.options.recovers) and not (SHIFTED in wrong and stepped):
+                yield Violation("journal.file", who, evidence.end_us / 1e6, wrong)
+        yield from _shown(stream, stream.journal)
+
+
+def _shown(stream: Stream, journal: Path) -> Iterator[Violation]:
+    """What a consumer was given is in the file, and is the same there, whatever happened since."""
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
+        rows = {row[0]: row[1:] for row in connection.execute("SELECT seq, kind, received_ms, raw FROM items")}
+    for at_us, item in stream.told:
+        row = rows.get(item.seq)
+        if row is None:
+            yield Violation(
+                "journal.gone", f"stream {stream.number}", at_us / 1e6, f"item {item.seq} was shown and is gone"
+            )
+        elif isinstance(item, Update) and row != ("update", item.received_ms, item.raw.decode()):
+            yield Violation(
+                "journal.gone", f"stream {stream.number}", at_us / 1e6, f"item {item.seq} was shown as another"
+            )

@@ -1,0 +1,126 @@
+"""What several checkers ask the evidence: gaps as spans, keys' ends, what the network allowed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from listenkey.items import GapClosed, GapOpened, Update
+from sim.evidence import Evidence, Stream
+
+MINUTE_US: Final = 60_000_000
+KEY_LIFE_US: Final = 62 * MINUTE_US
+FOREVER_MS: Final = 1 << 62
+SURGES: Final = frozenset({"surge"})
+HOLDS: Final = frozenset({"delay", "reorder"})
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One gap: what was told of it, and when."""
+
+    from_ms: int
+    to_ms: int
+    opened_us: int
+    closed_us: int
+
+
+def spans(stream: Stream) -> list[Span]:
+    """The gaps told, the last one perhaps still open."""
+    found: list[Span] = []
+    opened: tuple[int, int] | None = None
+    for told in stream.told:
+        if isinstance(told.item, GapOpened):
+            opened = (told.item.from_ms, opened[1] if opened else told.at_us)
+        elif isinstance(told.item, GapClosed) and opened is not None:
+            found.append(Span(told.item.from_ms, told.item.to_ms, opened[1], told.at_us))
+            opened = None
+    if opened is not None:
+        found.append(Span(opened[0], FOREVER_MS, opened[1], 1 << 62))
+    return found
+
+
+class ToldFill(NamedTuple):
+    """A fill as it was told, read from its own JSON without the client's help."""
+
+    at_us: int
+    item: Update
+    key: tuple[str, int, int]
+    words: dict[str, Any]
+    """The ledger's words, as far as the source has them."""
+
+
+STREAM_WORDS: Final = {
+    "order_id": "i", "side": "S", "quantity": "l", "price": "L", "commission": "n", "commission_asset": "N",
+    "realized_profit": "rp", "maker": "m", "time_ms": "T", "filled_quantity": "z",
+}  # fmt: skip
+REST_WORDS: Final = {
+    "order_id": "orderId", "side": "side", "quantity": "quantity", "price": "price", "commission": "fee",
+    "realized_profit": "realizedProfit", "time_ms": "time",
+}  # fmt: skip
+"""The ledger's word, and the letter or word of the stream's message and of the REST row."""
+
+
+def told_fills(stream: Stream) -> Iterator[ToldFill]:
+    """Every fill told."""
+    for at_us, item in stream.told:
+        if isinstance(item, Update) and (fill := fill_of(item.raw)) is not None:
+            yield ToldFill(at_us, item, *fill)
+
+
+def fill_of(raw: bytes) -> tuple[tuple[str, int, int], dict[str, Any]] | None:
+    """The fill in an item's JSON, if it is one's."""
+    if b'"TRADE"' in raw:
+        order = json.loads(raw)["o"]
+        if order["x"] == "TRADE":
+            words = {word: order[letter] for word, letter in STREAM_WORDS.items()}
+            return (order["s"], order["t"], order["i"]), words
+    elif b'"tradeId"' in raw:
+        row = json.loads(raw)
+        words = {word: row[name] for word, name in REST_WORDS.items()} | {"maker": row["liquidity"] == "MAKER"}
+        return (row["symbol"], row["tradeId"], row["orderId"]), words
+    return None
+
+
+def key_ends_us(evidence: Evidence, account: str) -> list[int]:
+    """When keys of the account ended, for whatever reason."""
+    ends = ("expired", "closed", "expired_silently")
+    return [evidence.us_of(row["time_ms"]) for row in evidence.ledgers[account]["keys"] if row["what"] in ends]
+
+
+def latency_ms(evidence: Evidence, process: int, at_us: int) -> float:
+    """The longest that a frame made at this time may have travelled."""
+    options = evidence.options
+    most_ms = 2 * options.latency_ms + options.jitter_ms + 5
+    for fault in evidence.of_client(process, SURGES):
+        if fault.at_s * 1e6 - 10e6 <= at_us <= fault.until_s * 1e6 + 10e6:
+            most_ms += 3000
+    return most_ms
+
+
+def held_ms(evidence: Evidence, process: int, at_us: int) -> float:
+    """How long the venue itself may have held back an event made at this time."""
+    most_ms = 0.0
+    for fault in evidence.of_client(process, HOLDS):
+        if fault.at_s * 1e6 - 1e6 <= at_us <= fault.until_s * 1e6 + 1e6:
+            most_ms = max(most_ms, fault.param("ms", 1000) + 1000)
+    return most_ms
+
+
+def frozen_us(evidence: Evidence, process: int, from_us: int, to_us: int) -> int:
+    """How much of this time the process did not run."""
+    stalls = evidence.clients[process].stalls_us
+    return sum(max(0, min(to_us, end_us) - max(from_us, start_us)) for start_us, end_us in stalls)
+
+
+def offsets_ms(evidence: Evidence, process: int, from_us: int, to_us: int) -> set[int]:
+    """What the wall clock was ahead by, at any moment of this time."""
+    steps = evidence.clients[process].wall_offsets
+    ends = [since_us for since_us, _ in steps[1:]] + [1 << 62]
+    return {
+        offset_ms
+        for (since_us, offset_ms), end_us in zip(steps, ends, strict=True)
+        if since_us <= to_us and end_us >= from_us
+    }

@@ -1,0 +1,57 @@
+"""No gap without a cause: a client that calls everything a gap loses nothing, and is of no use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from listenkey.items import GapOpened
+from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, frozen_us, key_ends_us
+from sim.checkers.violation import Violation
+from sim.evidence import Evidence, Stream
+from sim.faults import KEY_KINDS, REST_KINDS, Fault
+
+CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surge", "flapping", "close", "freeze",
+                           "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors"})  # fmt: skip
+"""What may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
+
+SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead"})
+"""Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
+
+AFTER_US: Final = int(1.5 * MINUTE_US)
+DEAF_S: Final = 120.0
+"""A machine that slept no longer than this finds its connections alive."""
+
+
+def sparing(evidence: Evidence) -> Iterator[Violation]:
+    """Every gap told must have a fault that explains it, and so must every key that ran out."""
+    for stream in evidence.streams:
+        kinds = CAUSES | SEEN if evidence.options.recovers else CAUSES
+        causes = [fault for fault in evidence.of_client(stream.process, kinds) if _costs(fault)]
+        ends_us = key_ends_us(evidence, stream.account)
+        for at_us, item in stream.told:
+            if not isinstance(item, GapOpened):
+                continue
+            since_us = at_us - AFTER_US - frozen_us(evidence, stream.process, 0, at_us)
+            explained = any(fault.at_s * 1e6 <= at_us and fault.until_s * 1e6 >= since_us for fault in causes)
+            explained = explained or any(end_us <= at_us <= end_us + 3 * KEY_LIFE_US for end_us in ends_us)
+            if not explained:
+                yield Violation("sparing", f"stream {stream.number}", at_us / 1e6, f"a gap without a cause: {item.why}")
+        yield from _ran_out(evidence, stream)
+
+
+def _ran_out(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
+    """Keys that nobody renewed, although somebody could."""
+    hindering = evidence.of_client(stream.process, REST_KINDS | KEY_KINDS)
+    for row in evidence.ledgers[stream.account]["keys"]:
+        at_us = evidence.us_of(row["time_ms"])
+        if row["what"] == "expired" and not any(
+            fault.at_s * 1e6 - 1000 <= at_us and fault.until_s * 1e6 >= at_us - KEY_LIFE_US for fault in hindering
+        ):
+            yield Violation(
+                "sparing.key", f"stream {stream.number}", at_us / 1e6, "a key ran out, and nothing hindered"
+            )
+
+
+def _costs(fault: Fault) -> bool:
+    return fault.kind != "suspend" or fault.for_s > DEAF_S

@@ -1,0 +1,89 @@
+"""What a client costs the venue and its own machine: requests, connections, callbacks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from sim.checkers.violation import Violation
+from sim.evidence import Client, Evidence
+
+FIVE_MINUTES_US: Final = 300_000_000
+MINUTE_US: Final = 60_000_000
+SHARE_MAX: Final = 0.8
+"""Of the weight limit."""
+
+CONNECTIONS_MAX: Final = 300
+REQUESTS_MAX: Final = 120
+"""In five minutes, of each method: a tenth of the smallest weight limit known, 400 a minute."""
+
+OPEN_MAX: Final = 3
+"""Connections of one stream at once: the one in use, its successor, and one that is being hung up."""
+
+HANDLES_MAX: Final = 50_000
+
+
+def weight(evidence: Evidence) -> Iterator[Violation]:
+    """Every process."""
+    for number, client in enumerate(evidence.clients):
+        who = f"process {number}"
+        streams = evidence.options.processes[number]
+        yield from _requests(client, who)
+        yield from _share(evidence, number, who)
+        yield from _rate(who, "connections", client.connects_us, CONNECTIONS_MAX)
+        if client.open_most > OPEN_MAX * streams:
+            yield Violation("weight.open", who, 0.0, f"{client.open_most} connections open at once")
+        if client.open_at_end:
+            yield Violation("weight.left", who, evidence.end_us / 1e6, f"{client.open_at_end} connections left open")
+        if client.handles_in_a_second_most > HANDLES_MAX:
+            yield Violation("weight.spin", who, 0.0, f"{client.handles_in_a_second_most} callbacks in a second")
+
+
+def _requests(client: Client, who: str) -> Iterator[Violation]:
+    for method in ("POST", "PUT"):
+        yield from _rate(who, method, [asked.at_us for asked in client.asked if asked.method == method], REQUESTS_MAX)
+    starts = sorted(client.starts_us, reverse=True)
+    forbidden: tuple[int, int, int] | None = None  # since when, until when, after which status
+    answers = sorted(
+        ((asked.answered_us, asked.wait_until_us, asked.status or 0) for asked in client.asked if asked.answered_us),
+        reverse=True,
+    )
+    for asked in client.asked:
+        while answers and answers[-1][0] < asked.at_us:
+            answered_us, until_us, status = answers.pop()
+            if until_us and (forbidden is None or until_us > forbidden[1]):
+                forbidden = (answered_us, until_us, status)
+        while starts and starts[-1] <= asked.at_us:
+            started_us = starts.pop()
+            forbidden = None if forbidden is not None and forbidden[0] < started_us else forbidden
+        if asked.method == "DELETE":
+            yield Violation("weight.delete", who, asked.at_us / 1e6, "a DELETE was sent")
+        if forbidden is not None and asked.at_us < forbidden[1]:
+            left_s = (forbidden[1] - asked.at_us) / 1e6
+            what = f"{asked.method} although a {forbidden[2]} asks for {left_s:.1f} s more of silence"
+            yield Violation("weight.banned", who, asked.at_us / 1e6, what)
+
+
+def _share(evidence: Evidence, number: int, who: str) -> Iterator[Violation]:
+    """Of the weight limit. A process that begins anew does not know what the one before has spent."""
+    if any(stream.lives_us or stream.died_us for stream in evidence.streams if stream.process == number):
+        return
+    limit = evidence.options.venue_switches().weight_per_minute * SHARE_MAX
+    window: deque[tuple[int, int]] = deque()
+    spent = 0
+    for asked in evidence.clients[number].asked:
+        window.append((asked.at_us, asked.weight))
+        spent += asked.weight
+        while window[0][0] <= asked.at_us - MINUTE_US:
+            spent -= window.popleft()[1]
+        if spent > limit:
+            yield Violation("weight.share", who, asked.at_us / 1e6, f"a weight of {spent} within a minute")
+            return
+
+
+def _rate(who: str, what: str, times_us: Sequence[int], most: int) -> Iterator[Violation]:
+    for first, last in zip(times_us, times_us[most:], strict=False):
+        if last - first < FIVE_MINUTES_US:
+            yield Violation("weight.rate", who, last / 1e6, f"more than {most} {what} in five minutes")
+            return

@@ -1,0 +1,152 @@
+"""
+What a run leaves behind, for the checkers: the venue's truth, what each consumer was told, what each client sent.
+
+Checkers read this and nothing else; no checker asks a client what it believes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from listenkey.errors import ListenKeyError
+from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+from sim.faults import Fault
+from sim.options import Options
+
+
+class Told(NamedTuple):
+    """One item, and when the consumer could read it."""
+
+    at_us: int
+    item: Item
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request: when it was sent, and when and how it was answered, if it was."""
+
+    at_us: int
+    method: str
+    path: str
+    weight: int = 1
+    answered_us: int | None = None
+    status: int | None = None
+    wait_until_us: int = 0
+    """Until when the answer said that nothing may be sent."""
+
+
+@dataclass(slots=True)
+class Client:
+    """What one process did, seen from outside of it."""
+
+    asked: list[Asked] = field(default_factory=list)
+    starts_us: list[int] = field(default_factory=list)
+    """When each later process began: it does not know what the one before was told."""
+    connects_us: list[int] = field(default_factory=list)
+    open_most: int = 0
+    open_at_end: int = 0
+    handles_in_a_second_most: int = 0
+    stalls_us: list[tuple[int, int]] = field(default_factory=list)
+    """When it did not run: stalled, or its machine asleep."""
+    wall_offsets: list[tuple[int, int]] = field(default_factory=list)
+    """(since when, microseconds; how many milliseconds its wall clock was ahead)."""
+
+
+@dataclass(slots=True)
+class Stream:
+    """What one stream told its consumer."""
+
+    number: int
+    process: int
+    account: str
+    told: list[Told] = field(default_factory=list)
+    statuses: list[tuple[int, str]] = field(default_factory=list)
+    """What `health().status` said, and from when on."""
+    error: ListenKeyError | None = None
+    ended_us: int | None = None
+    died_us: int | None = None
+    """When its process ended without a word, and nothing of it went on."""
+    exits: list[tuple[int, str]] = field(default_factory=list)
+    """When the program ended with an error, to be started again."""
+    told_again: int = 0
+    contradictions: list[tuple[int, str]] = field(default_factory=list)
+    """Items that were told again by a later process, and were others then."""
+    journal: Path | None = None
+    lives_us: list[int] = field(default_factory=list)
+    """When each later process began to read its journal."""
+    _by_seq: dict[int, Item] = field(default_factory=dict)
+
+    def is_later_life(self, at_us: int) -> bool:
+        """Whether an earlier process had told of this stream, too."""
+        return any(since_us <= at_us for since_us in self.lives_us)
+
+    def tell(self, at_us: int, item: Item) -> None:
+        """The consumer reads an item; what a later process tells once more is compared and not kept twice."""
+        before = self._by_seq.get(item.seq)
+        if before is None:
+            self._by_seq[item.seq] = item
+            self.told.append(Told(at_us, item))
+        elif same(before, item):
+            self.told_again += 1
+        else:
+            self.contradictions.append((at_us, f"item {item.seq} was {_line(before)} and is {_line(item)}"))
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All of it."""
+
+    options: Options
+    faults: list[Fault]
+    ledgers: dict[str, dict[str, Any]]
+    streams: list[Stream]
+    clients: list[Client]
+    heal_us: int
+    end_us: int
+    trace: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    _of_client: dict[tuple[int, frozenset[str]], list[Fault]] = field(default_factory=dict)
+
+    def us_of(self, exchange_ms: int) -> int:
+        """A time of the exchange, on the run's own clock."""
+        return (exchange_ms - self.options.start_ms) * 1000
+
+    def of_client(self, process: int, kinds: frozenset[str]) -> list[Fault]:
+        """The faults of these kinds that hit a process, or another process of its account."""
+        known = self._of_client.get((process, kinds))
+        if known is None:
+            accounts = self.options.accounts
+            known = self._of_client[process, kinds] = [
+                fault for fault in self.faults if fault.kind in kinds and accounts[fault.client] == accounts[process]
+            ]
+        return known
+
+    def digest(self) -> str:
+        """SHA-256 of every item told, in order: two runs of one seed must agree on it, and on `trace`."""
+        digest = hashlib.sha256()
+        for stream in self.streams:
+            for told in stream.told:
+                digest.update(f"{stream.number} {told.at_us} {_line(told.item)}\n".encode())
+        return digest.hexdigest()
+
+
+def _line(item: Item) -> str:
+    match item:
+        case Update(seq=seq, received_ms=received_ms, raw=raw):
+            return f"{seq} update {received_ms} {hashlib.sha256(raw).hexdigest()}"
+        case Live(seq=seq, since_ms=since_ms):
+            return f"{seq} live {since_ms}"
+        case GapOpened(seq=seq, from_ms=from_ms, why=why):
+            return f"{seq} gap {from_ms} {why}"
+        case GapClosed(seq=seq, from_ms=from_ms, to_ms=to_ms):
+            return f"{seq} closed {from_ms} {to_ms}"
+
+
+def same(one: Item, other: Item) -> bool:
+    """Whether two items are the same one."""
+    if isinstance(one, Update) and isinstance(other, Update):
+        return (one.seq, one.raw, one.received_ms) == (other.seq, other.raw, other.received_ms)
+    return one == other

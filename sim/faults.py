@@ -1,0 +1,208 @@
+"""
+What can go wrong: kinds with the least and the longest time each lasts, and the list drawn from a seed.
+
+A list of faults is plain data, so that a failing run can be made shorter by leaving some out, and kept as a test.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from listenkey.venue import LISTEN_KEY_PATH
+
+Params: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """
+    One fault of one run.
+
+    Attributes:
+        kind: One of `KINDS`.
+        client: Which process it hits, counted from 0.
+        at_s: When it begins, seconds from the run's beginning.
+        for_s: How long it lasts; 0 for what happens at one instant.
+        params: What else its kind takes.
+    """
+
+    kind: str
+    client: int
+    at_s: float
+    for_s: float
+    params: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def until_s(self) -> float:
+        """When it ends."""
+        return self.at_s + self.for_s
+
+    def param(self, name: str, default: Any = None) -> Any:
+        """One of its parameters."""
+        return dict(self.params).get(name, default)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """
+    One kind of fault.
+
+    Attributes:
+        least_s: How long it lasts at least; 0 and 0 for what happens at one instant.
+        most_s: How long at most.
+        per_day: How often a client meets it in a day, where the seed has it at all.
+        draw: Its parameters.
+        row: Where it stands in the catalogue of faults, for the count.
+    """
+
+    least_s: float
+    most_s: float
+    per_day: float
+    draw: Callable[[random.Random], Params] = lambda _: {}
+
+
+def _way(rng: random.Random) -> Params:
+    return {"way": rng.choice(("in", "out", "both"))}
+
+
+def _when(rng: random.Random) -> Params:
+    return {"in_write": rng.random() < 0.7}
+
+
+def _place(rng: random.Random) -> Params:
+    """Listen keys alone, or all of REST."""
+    return {"path": rng.choice((LISTEN_KEY_PATH, "/eapi/"))}
+
+
+def _status(rng: random.Random) -> Params:
+    status = rng.choice((500, 502, 503, 503, 504, 408, 403))
+    # A 403 in JSON says that the API key is refused, and ends a stream; a firewall says it in HTML.
+    return _place(rng) | {"status": status, "executed": rng.random() < 0.5, "html": status == 403 or rng.random() < 0.4}
+
+
+def _close_code(rng: random.Random) -> Params:
+    return {"close_code": rng.choice((1000, 1001, 1008, 1011, 1012, 1013, 4001, None))}
+
+
+def _bad_frame(rng: random.Random) -> Params:
+    names = ("not_json", "array", "null", "number", "string", "unknown_event", "wrong_types", "long_id",
+             "invalid_utf8", "truncated")  # fmt: skip
+    return {"frames": [rng.choice(names)]}
+
+
+KINDS: Final[dict[str, Kind]] = {
+    # The network. `way` is seen from the client.
+    "reset": Kind(0, 0, 8),
+    "late_close": Kind(1, 30, 4),
+    "nat_loss": Kind(0, 0, 6, _way),
+    "partition": Kind(1, 120, 6, _way),
+    "surge": Kind(5, 180, 4),
+    "refuse": Kind(1, 300, 4),
+    "syn_loss": Kind(1, 180, 4),
+    "rest_cut": Kind(5, 900, 4, lambda rng: {"way": rng.choice(("in", "out", "reset"))}),
+    "flapping": Kind(30, 300, 0.7),
+    # The client's machine.
+    "suspend": Kind(5, 7200, 1.5),
+    "stall": Kind(0.5, 60, 4),
+    "crash": Kind(1, 120, 4, _when),
+    "power_cut": Kind(5, 300, 3, _when),
+    "disk_slow": Kind(5, 120, 3, lambda rng: {"ms": rng.randint(500, 5000)}),
+    "disk_full": Kind(5, 300, 2),
+    "disk_errors": Kind(0.5, 60, 4, lambda rng: {"name": rng.choice(("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE"))}),
+    "clock_step": Kind(0, 0, 2, lambda rng: {"ms": rng.choice((-1, 1)) * rng.choice((50, 1000, 60_000, 3_600_000))}),
+    # The venue's sockets and events.
+    "close": Kind(0, 0, 6, _close_code),
+    "freeze": Kind(0, 0, 4),  # for good: what is thawed would have lost events as no connection does
+    "refuse_ws": Kind(1, 120, 3),
+    "shutdown": Kind(0, 0, 3),
+    "ack_dead": Kind(30, 600, 2),
+    "duplicate": Kind(5, 600, 4, lambda rng: {"copies": rng.randint(1, 3)}),
+    "reorder": Kind(5, 300, 2),
+    "delay": Kind(5, 120, 2, lambda rng: {"ms": rng.randint(100, 20_000)}),
+    "malformed": Kind(5, 60, 4, _bad_frame),
+    "mute": Kind(10, 300, 0.7),
+    "drop_event": Kind(10, 120, 0.7),
+    # Listen keys.
+    "key_expires": Kind(0, 0, 4),
+    "key_dies_silently": Kind(0, 0, 3),
+    "key_deleted": Kind(0, 0, 3),
+    "key_replaced": Kind(0, 0, 2),
+    "old_key_expires": Kind(0, 0, 4),
+    "key_fight": Kind(30, 600, 0.5),
+    # REST.
+    "http_status": Kind(5, 1500, 4, _status),
+    "rate_limit": Kind(5, 300, 3, lambda rng: _place(rng) | {"retry_after": rng.choice((1, 10, 60, 120))}),
+    "ban": Kind(60, 1200, 1.5),
+    "slow": Kind(5, 300, 2, lambda rng: _place(rng) | {"ms": rng.randint(20, 400)}),
+    "hang": Kind(5, 300, 3, lambda rng: _place(rng) | {"executed": rng.random() < 0.5}),
+    "retired": Kind(5, 120, 1, lambda rng: {"status": rng.choice((404, 410))}),
+    "rest_lag": Kind(10, 600, 4, lambda rng: {"ms": rng.randint(500, 30_000)}),
+    "stale_snapshot": Kind(10, 300, 2, lambda rng: {"ms": rng.randint(0, 30_000)}),
+    "clock_skew": Kind(10, 900, 2, lambda rng: {"ms": rng.choice((-1, 1)) * rng.randint(500, 6000)}),
+}
+
+KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute"})
+"""After these a client may sit on a dead key until it asks: at its next renewal."""
+
+REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "slow", "hang", "refuse", "partition",
+                               "syn_loss", "surge", "suspend", "stall", "retired", "rest_lag", "stale_snapshot",
+                               "clock_skew"})  # fmt: skip
+"""These keep a client from asking."""
+
+DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors"})
+"""While nothing can be written, nothing is shown."""
+
+UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead"})
+"""Nothing on the connection shows these; only what REST says does."""
+
+COMPANION: Final = 0.3
+"""How often a second fault comes at about the same time: what breaks a client is seldom one thing alone."""
+
+NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "hang", "rest_cut", "duplicate", "reorder",
+                                   "delay", "malformed", "mute", "drop_event", "refuse", "refuse_ws", "syn_loss",
+                                   "old_key_expires", "retired", "rest_lag", "stale_snapshot", "clock_skew",
+                                   "disk_slow", "disk_full", "disk_errors"})  # fmt: skip
+"""These leave a socket that is open as it is: its pings are answered."""
+
+
+def draw_faults(rng: random.Random, clients: int, from_s: float, until_s: float, level: float) -> list[Fault]:
+    """
+    The faults of one run, in order of time.
+
+    Each seed has some of the kinds and not the others: a world that does everything at once never does one thing long
+    enough (swarm testing).
+
+    Args:
+        rng: The seed's.
+        clients: How many processes there are.
+        from_s: Faults begin after this.
+        until_s: And all have ended by then.
+        level: Times the rates of `KINDS`.
+    """
+    has = [name for name in KINDS if rng.random() < rng.choice((0.3, 0.6, 0.9))] or ["reset"]
+    faults: list[Fault] = []
+    for client in range(clients):
+        for name in has:
+            at_s = from_s
+            while (at_s := at_s + rng.expovariate(KINDS[name].per_day * level / 86_400)) < until_s:
+                fault = draw_fault(rng, name, client, at_s)
+                faults.append(fault)
+                if rng.random() < COMPANION:
+                    near_s = max(from_s, at_s - 2 + rng.random() * (fault.for_s + 10))
+                    faults.append(draw_fault(rng, rng.choice(has), client, near_s))
+    return in_order([fault for fault in faults if fault.until_s < until_s])
+
+
+def draw_fault(rng: random.Random, name: str, client: int, at_s: float) -> Fault:
+    """One fault of this kind. Most are short; a few are as long as they may be."""
+    kind = KINDS[name]
+    for_s = kind.least_s + (kind.most_s - kind.least_s) * rng.random() ** 3
+    return Fault(name, client, round(at_s, 3), round(for_s, 3), tuple(sorted(kind.draw(rng).items())))
+
+
+def in_order(faults: list[Fault]) -> list[Fault]:
+    """By time; the rest of the key only makes the order the same every time."""
+    return sorted(faults, key=lambda fault: (fault.at_s, fault.client, fault.kind))

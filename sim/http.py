@@ -1,0 +1,111 @@
+"""REST between one client process and the exchange: what `transport.http` is to real streams."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from listenkey.errors import Disconnected, TimedOut, Unreachable
+from listenkey.governor import weight_of
+from listenkey.sandbox.api import ApiRequest, ApiResponse
+from listenkey.wire.requests import Request
+from listenkey.wire.responses import Response
+from sim.evidence import Asked
+
+if TYPE_CHECKING:
+    from sim.process import Life
+
+UNTIL = re.compile(rb"until (\d{13})")
+
+
+class SimHttp:
+    """Sends requests through the process's network, as `transport.base.Http` has it."""
+
+    def __init__(self, life: Life) -> None:
+        self._process = life.process
+        self._loop = life.loop
+
+    async def send(self, request: Request, base_url: str) -> Response:
+        assert base_url == self._process.venue.rest_url
+        world = self._process.world
+        asked = Asked(world.now_us, request.method, request.path, weight_of(request))
+        self._process.evidence.asked.append(asked)
+        world.note(f"{self._process.number} {request.method} {request.path}")
+        answered: asyncio.Future[Response] = self._loop.create_future()
+        self._send(request, asked, answered)
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                return await answered
+        except TimeoutError:
+            raise TimedOut(request.what, request.timeout_s) from None
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def _send(self, request: Request, asked: Asked, answered: asyncio.Future[Response]) -> None:
+        network, world = self._process.network, self._process.world
+        if network.refusing:
+            self._fail(answered, Unreachable("venue", "Connection refused"))
+        elif not (network.losing_syn or network.partitioned["out"] or "out" in network.rest_cut):
+            world.at(world.now_us + network.latency_us(), lambda: self._arrive(request, asked, answered))
+
+    def _arrive(self, request: Request, asked: Asked, answered: asyncio.Future[Response]) -> None:
+        world, network = self._process.world, self._process.network
+        headers = {name.lower(): value for name, value in request.wire_headers().items()}
+        api_request = ApiRequest(request.method, request.path, request.query, "", headers, self._process.ip)
+        answer = world.exchange.handle(api_request, world.now_ms)
+        world.flush()
+        if "reset" in network.rest_cut or answer.manner == "abort":
+            self._fail(answered, Unreachable("venue", "the connection was closed before an answer came"))
+        elif answer.manner != "hang" and not network.partitioned["in"] and "in" not in network.rest_cut:
+            self._answer(answer, asked, answered)
+
+    def _answer(self, answer: ApiResponse, asked: Asked, answered: asyncio.Future[Response]) -> None:
+        network, world = self._process.network, self._process.world
+        delay_us = network.latency_us()
+        if answer.manner == "drip" and answer.fault is not None:
+            delay_us += answer.fault.params.get("ms", 0) * 1000 * len(answer.body)
+        # The sandbox's door adds it, as every server does.
+        date = formatdate(world.now_ms / 1000, usegmt=True)
+        headers = (*answer.headers.items(), ("Content-Type", answer.content_type), ("Date", date))
+        response = Response(answer.status, headers, answer.body)
+
+        def arrive() -> None:
+            if not answered.done():
+                asked.answered_us, asked.status = world.now_us, answer.status
+                asked.wait_until_us = _wait_until_us(answer, world.now_us, world.options.start_ms)
+                answered.set_result(response)
+
+        self._loop.deliver(world.now_us + delay_us, arrive)
+
+    def _fail(self, answered: asyncio.Future[Response], error: Unreachable | Disconnected) -> None:
+        network, world = self._process.network, self._process.world
+
+        def arrive() -> None:
+            if not answered.done():
+                answered.set_exception(error)
+
+        self._loop.deliver(world.now_us + 2 * network.latency_us(), arrive)
+
+
+def _wait_until_us(answer: ApiResponse, now_us: int, start_ms: int) -> int:
+    """Until when the venue wants no request: by the answer's words, read without the client's help."""
+    if answer.status not in (418, 429):
+        return 0
+    until = UNTIL.search(answer.body)
+    if answer.status == 418 and until is not None:
+        return (int(until[1]) - start_ms) * 1000
+    wait_s = {name.lower(): value for name, value in answer.headers.items()}.get("retry-after")
+    return now_us + int(float(wait_s) * 1e6) if wait_s else now_us + 60_000_000
+
+
+def code_of(answer: ApiResponse) -> int | None:
+    """The code in an error's body."""
+    try:
+        code = json.loads(answer.body).get("code")
+    except (ValueError, AttributeError):
+        return None
+    return code if isinstance(code, int) else None

@@ -1,0 +1,353 @@
+"""
+The network between one client process and the exchange, and all the ways in which it lies.
+
+A connection keeps its order, each way; two connections keep none between them. What is sent into a partition is held
+and arrives when it heals, as TCP would have it; what is sent into a connection that a gate has forgotten never does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from listenkey.errors import Disconnected, ListenKeyError, Unreachable, VenueDown
+from listenkey.sandbox import hub
+from listenkey.sandbox.api import ApiResponse
+from listenkey.transport.websocket import _handshake_error
+
+if TYPE_CHECKING:
+    from listenkey.core.sockets import SocketView
+    from listenkey.stream import UserStream
+    from sim.process import Process
+    from sim.world import World
+
+SURGE_MS = 3000.0
+HOST = "venue"
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """
+    One TCP connection with a WebSocket on it.
+
+    Attributes:
+        session: The exchange's number of it, while the exchange knows it.
+        slow: Of its latency: some routes are longer.
+        gone: The client has hung up.
+        lost_in, lost_out: Nothing arrives any more that way, and nobody says so.
+        clear_in_us, clear_out_us: When what was sent last arrives: nothing sent later may arrive before.
+    """
+
+    number: int
+    slow: float
+    session: int | None = None
+    gone: bool = False
+    lost_in: bool = False
+    lost_out: bool = False
+    clear_in_us: int = 0
+    clear_out_us: int = 0
+    held_in: list[Callable[[], None]] = field(default_factory=list)
+    held_out: list[Callable[[], None]] = field(default_factory=list)
+    socket: SimSocket | None = None
+    answer: Callable[[ListenKeyError | None], None] | None = None
+    """What waits for the handshake; None once it is over."""
+
+
+class Network:
+    """One process's way to the exchange."""
+
+    def __init__(self, world: World, process: Process, rng: random.Random) -> None:
+        self.world = world
+        self.process = process
+        self.rng = rng
+        self.connections: dict[int, Connection] = {}
+        self.partitioned = {"in": 0, "out": 0}
+        self.surges = 0
+        self.refusing = 0
+        self.losing_syn = 0
+        self.rest_cut: list[str] = []
+        self._numbers = 0
+
+    # --- Time ----------------------------------------------------------------------------------------------------
+
+    def latency_us(self, slow: float = 1.0) -> int:
+        """One way, drawn."""
+        options = self.world.options
+        latency_ms = options.latency_ms * slow + self.rng.random() * options.jitter_ms
+        if self.surges:
+            latency_ms += self.rng.random() * SURGE_MS
+        return int(latency_ms * 1000) + 1
+
+    def untroubled(self) -> bool:
+        """Whether every ping would be answered in good time."""
+        return not (self.surges or self.partitioned["in"] or self.partitioned["out"])
+
+    # --- Either way ----------------------------------------------------------------------------------------------
+
+    def to_client(self, connection: Connection, arrival: Callable[[], None]) -> None:
+        """Something travels to the client over a connection."""
+        if connection.lost_in:
+            return
+        if self.partitioned["in"]:
+            connection.held_in.append(arrival)
+            return
+        at_us = max(connection.clear_in_us, self.world.now_us + self.latency_us(connection.slow))
+        connection.clear_in_us = at_us
+
+        def arrive() -> None:
+            if not connection.gone and not connection.lost_in:
+                arrival()
+
+        self.process.loop.deliver(at_us, arrive)
+
+    def to_server(self, connection: Connection, arrival: Callable[[], None]) -> None:
+        """Something travels to the exchange over a connection."""
+        if connection.lost_out:
+            return
+        if self.partitioned["out"]:
+            connection.held_out.append(arrival)
+            return
+        at_us = max(connection.clear_out_us, self.world.now_us + self.latency_us(connection.slow))
+        connection.clear_out_us = at_us
+        self.world.at(at_us, arrival)
+
+    def partition(self, way: str, step: int) -> None:
+        """One more, or one less, reason why nothing passes that way."""
+        for each in ("in", "out") if way == "both" else (way,):
+            self.partitioned[each] += step
+            if self.partitioned[each]:
+                continue
+            for connection in list(self.connections.values()):
+                held, send = (
+                    (connection.held_in, self.to_client) if each == "in" else (connection.held_out, self.to_server)
+                )
+                waiting = list(held)
+                held.clear()
+                for arrival in waiting:
+                    send(connection, arrival)
+
+    # --- Connections ---------------------------------------------------------------------------------------------
+
+    def connect(
+        self, path: str, query: str, socket: SimSocket, answer: Callable[[ListenKeyError | None], None]
+    ) -> Connection:
+        """A handshake begins; `answer` is called with None when it succeeds, or never."""
+        self._numbers += 1
+        connection = Connection(self._numbers, slow=0.5 + 1.5 * self.rng.random(), socket=socket, answer=answer)
+        self.connections[connection.number] = connection
+        self.process.evidence.connects_us.append(self.world.now_us)
+        self.process.evidence.open_most = max(self.process.evidence.open_most, len(self.connections))
+        self.world.note(f"{self.process.number} connect {connection.number}")
+        if self.losing_syn:
+            connection.lost_in = connection.lost_out = True
+        elif self.refusing:
+            refused = Unreachable(HOST, "Connection refused")
+            self.process.loop.deliver(self.world.now_us + 2 * self.latency_us(), lambda: answer(refused))
+        self.to_server(connection, lambda: self._shake(connection, path, query, answer))
+        return connection
+
+    def _shake(
+        self, connection: Connection, path: str, query: str, answer: Callable[[ListenKeyError | None], None]
+    ) -> None:
+        if self.refusing or connection.gone:
+            return
+        world = self.world
+        if self.process.refused_handshakes:
+            self.to_client(connection, lambda: answer(VenueDown(503, None, "the WebSocket handshake was refused")))
+            return
+        admitted = world.exchange.admit(path, query, self.process.ip, world.now_ms)
+        if isinstance(admitted, ApiResponse):
+            if admitted.manner != "hang":
+                refused = _refusal(admitted)
+                self.to_client(connection, lambda: answer(refused))
+            return
+        self.to_client(connection, lambda: self._established(connection))
+        connection.session = world.exchange.open_socket(admitted, self.process.ip, world.now_ms)
+        world.sessions[connection.session] = (self, connection)
+        world.flush()
+
+    def perform(self, connection: Connection, action: hub.Action) -> None:
+        """What the exchange wants done with one of its sockets."""
+        socket = connection.socket
+        assert socket is not None
+        match action:
+            case bytes():
+                self.to_client(connection, lambda: socket.arrived(action))
+            case hub.Ping(payload):
+                self.to_client(connection, lambda: socket.pinged(payload))
+            case hub.Pong(payload):
+                self.to_client(connection, lambda: socket.ponged(payload))
+            case hub.Close(code, reason):
+                self.to_client(connection, lambda: self.end(connection, Disconnected(code, reason)))
+                self.forget_session(connection)
+            case hub.Abort():
+                self.to_client(connection, lambda: self.end(connection, Disconnected(None, "reset by peer")))
+                self.forget_session(connection)
+            case hub.Freeze() | hub.Thaw():
+                pass  # the hub itself neither reads nor writes then
+
+    def forget_session(self, connection: Connection) -> None:
+        """The exchange's end is closed."""
+        session, connection.session = connection.session, None
+        if session is not None:
+            self.world.sessions.pop(session, None)
+            self.world.exchange.hub.closed(session)
+
+    def end(self, connection: Connection, reason: Disconnected) -> None:
+        """The client's end learns that the connection is over."""
+        if self.connections.pop(connection.number, None) is None:
+            return
+        connection.gone = True
+        assert connection.socket is not None
+        if connection.answer is None:
+            connection.socket.on_lost(reason)
+        else:
+            connection.answer(Unreachable(HOST, "the WebSocket handshake was not answered properly"))
+
+    def _established(self, connection: Connection) -> None:
+        answer, connection.answer = connection.answer, None
+        assert answer is not None
+        answer(None)
+
+    def hang_up(self, connection: Connection) -> None:
+        """The client ends a connection; the exchange learns of it if anything reaches it."""
+        if self.connections.pop(connection.number, None) is None:
+            return
+        self.to_server(connection, lambda: self.forget_session(connection))
+        connection.gone = True
+
+    def hang_up_all(self) -> None:
+        """The process has ended: its kernel closes what it left open."""
+        for connection in list(self.connections.values()):
+            self.hang_up(connection)
+
+    def vanish_all(self) -> None:
+        """The machine is gone: nobody closes anything, and the exchange finds out by itself."""
+        for connection in self.connections.values():
+            connection.gone = connection.lost_in = connection.lost_out = True
+        self.connections.clear()
+
+    # --- Faults of connections -----------------------------------------------------------------------------------
+
+    def reset_all(self, after_us: int = 0) -> None:
+        """Every connection ends; what was under way is lost, and the client learns of it after a while."""
+        reset = Disconnected(None, "reset by peer")
+        for connection in list(self.connections.values()):
+            connection.lost_in = connection.lost_out = True
+            self.forget_session(connection)
+            self.process.loop.deliver(
+                self.world.now_us + after_us + self.latency_us(),
+                lambda gone=connection: self.end(gone, reset),  # type: ignore[misc]
+            )
+
+    def forget_all(self, way: str) -> None:
+        """A gate between forgets the connections that are open now: nothing passes, and nobody says so."""
+        for connection in self.connections.values():
+            connection.lost_in = connection.lost_in or way in ("in", "both")
+            connection.lost_out = connection.lost_out or way in ("out", "both")
+
+
+class SimSocket:
+    """The client's end, as `transport.base.Socket` has it."""
+
+    def __init__(
+        self,
+        network: Network,
+        on_message: Callable[[bytes], None],
+        on_heard: Callable[[], None],
+        on_pong: Callable[[int], None],
+        on_lost: Callable[[Disconnected], None],
+    ) -> None:
+        self._network = network
+        self._on_message = on_message
+        self._on_heard = on_heard
+        self._on_pong = on_pong
+        self.on_lost = on_lost
+        self.connection: Connection | None = None
+
+    # --- what its owner calls ------------------------------------------------------------------------------------
+
+    def send_text(self, text: bytes) -> None:
+        self._send(lambda hub_, session, now_ms: hub_.receive_text(session, text.decode(), now_ms))
+
+    def ping(self, number: int) -> None:
+        network = self._network
+        stream, view = self._owner()
+        ahead_us = network.world.ping_horizon_us(network, self.connection) if view is not None else 0
+        if view is not None and ahead_us:
+            # Nothing can happen to the pings of this time; they are taken as sent and answered.
+            view.pinged_s = network.process.clock.now_s() + ahead_us / 1e6
+            self._stay_alive()
+            network.world.skip_audits(network.process, stream, ahead_us)
+            return
+        payload = number.to_bytes(8, "big")
+        self._send(lambda hub_, session, now_ms: hub_.receive_ping(session, payload, now_ms))
+
+    def _owner(self) -> tuple[UserStream, SocketView | None]:
+        """Whose socket this is, and how the lifecycle sees it."""
+        link: Any = getattr(self._on_heard, "__self__")  # noqa: B009 - a bound method, as far as types know a callable
+        return link._owner, link._owner._life.sockets.get(link.number)
+
+    def _stay_alive(self) -> None:
+        """While pings are left out, silence is no death."""
+        stream, view = self._owner()
+        if view is not None:
+            view.dead_at_s = max(view.dead_at_s, view.pinged_s + stream._life.timing.dead_after_s)
+
+    def abort(self) -> None:
+        self._hang_up()
+
+    def close(self) -> None:
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        assert self.connection is not None
+        if not self.connection.gone:
+            self._network.hang_up(self.connection)
+            self._network.process.loop.call_soon(self.on_lost, Disconnected(None, "closed by this side"))
+
+    def _send(self, receive: Callable[[Any, int, int], None]) -> None:
+        network, connection = self._network, self.connection
+        assert connection is not None
+
+        def arrive() -> None:
+            world = network.world
+            if connection.session is not None:
+                receive(world.exchange.hub, connection.session, world.exchange.advance(world.now_ms))
+                world.flush()
+
+        if not connection.gone:
+            network.to_server(connection, arrive)
+
+    # --- what arrives --------------------------------------------------------------------------------------------
+
+    def arrived(self, frame: bytes) -> None:
+        self._on_message(frame)
+        self._on_heard()
+        self._stay_alive()
+
+    def pinged(self, payload: bytes) -> None:
+        self._send(lambda hub_, session, now_ms: hub_.receive_pong(session, now_ms))
+        del payload
+        self._on_heard()
+        self._stay_alive()
+
+    def ponged(self, payload: bytes) -> None:
+        self._on_pong(int.from_bytes(payload, "big"))
+        self._on_heard()
+
+
+class _Refused(Exception):
+    """As picows raises it: with the answer on it."""
+
+    def __init__(self, response: ApiResponse) -> None:
+        super().__init__()
+        self.response = response
+
+
+def _refusal(answer: ApiResponse) -> ListenKeyError:
+    if answer.manner == "abort":
+        return Unreachable(HOST, "the connection was closed")
+    return _handshake_error(_Refused(answer), HOST)  # type: ignore[arg-type]

@@ -1,0 +1,135 @@
+"""What a seed decides before anything happens: who is there, how the venue behaves, how good the network is."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from listenkey.core.timing import Timing
+from listenkey.sandbox.switches import Switches
+from listenkey.venue import Attach
+
+EPOCH_MS: Final = 1_795_305_600_000  # 2026-11-22T00:00:00Z
+SETTLE_S: Final = 40 * 60.0
+"""The end of every run is without faults: long enough for a renewal to find a key that died without a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """
+    One run's circumstances.
+
+    Attributes:
+        seed: Everything is drawn from it.
+        mode: `safety`; `liveness`, the same with three times the faults; or `pair`, two kinds against each other.
+        days: How long, simulated days of each stream.
+        processes: Streams in each client process, one number a process.
+        accounts: The account of each process. Two processes of one account are rivals for its listen key.
+        start_ms: The exchange's time at the beginning.
+        latency_ms: One way, at least.
+        jitter_ms: And so much more at most.
+        episode_s: Mean time between two things that happen to an account.
+        hold_s: Mean time until an account closes its positions again; with a position it is told of every ten seconds.
+        level: How often faults come, times the rates of `faults.KINDS`.
+        rotate_after_s: How long the client keeps a socket; shortened in some runs, so that rotations happen.
+        recovers: Whether the client has a secret, and can ask REST for what it missed.
+        journal: Whether it keeps a journal in a file. Else in memory.
+        commit_every: After so many items the consumer commits; 0 is never.
+        every_ping: Simulate every ping. Else those are left out that nothing can happen to.
+        attach: How the client puts its key on a socket.
+        switches: The venue's manners, where they differ from the defaults.
+    """
+
+    seed: int
+    mode: str = "safety"
+    days: float = 0.25
+    processes: tuple[int, ...] = (1, 1, 1)
+    accounts: tuple[int, ...] = (0, 1, 2)
+    start_ms: int = EPOCH_MS
+    latency_ms: float = 5.0
+    jitter_ms: float = 5.0
+    episode_s: float = 300.0
+    hold_s: float = 30.0
+    level: float = 4.0
+    rotate_after_s: float = 82_800.0
+    every_ping: bool = False
+    recovers: bool = True
+    journal: bool = True
+    commit_every: int = 10
+    attach: str = "subscribe"
+    switches: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """The whole run, the settling at its end included."""
+        return self.days * 86_400
+
+    @property
+    def heal_s(self) -> float:
+        """When faults have ended."""
+        return max(600.0, self.duration_s - SETTLE_S)
+
+    @property
+    def streams(self) -> int:
+        """How many there are."""
+        return sum(self.processes)
+
+    def timing(self) -> Timing:
+        """The client's own, but for how long it keeps a socket."""
+        jitter_s = min(1800.0, self.rotate_after_s / 10)
+        return Timing(rotate_after_s=self.rotate_after_s, rotate_jitter_s=jitter_s)
+
+    def venue_switches(self) -> Switches:
+        """For the sandbox."""
+        return Switches(**dict(self.switches))
+
+    def venue_attach(self) -> Attach:
+        """For the client."""
+        return Attach(self.attach)
+
+    def lines(self) -> list[str]:
+        """One option a line."""
+        return [f"{name} = {value}" for name, value in asdict(self).items()]
+
+
+def draw_options(seed: int, mode: str = "safety", days: float = 0.25) -> Options:
+    """The options of a seed. The same seed gives the same ones."""
+    rng = random.Random(f"{seed}:options")
+    processes, accounts = rng.choice(
+        (((1, 1, 1, 1), (0, 1, 2, 3)), ((1, 1, 1, 1), (0, 1, 2, 2)), ((2, 1, 1), (0, 1, 2)), ((2, 1, 1), (0, 0, 1)))
+    )
+    switches = {
+        "bad_key": rng.choice(("silent", "silent", "refuse", "close")),
+        "after_key_end": rng.choice(("open", "close")),
+        "expired_event_time": rng.choice(("string", "number")),
+        "ping_every_s": (period := rng.choice((180, 300))),
+        "pong_within_s": {180: 600, 300: 900}[period],
+        "delete_pushes_expired": rng.random() < 0.8,
+        "post_answers_expiration": rng.random() < 0.7,
+        "put_answers_key": rng.random() < 0.2,
+        "retry_after": rng.random() < 0.7,
+        "weight_per_minute": rng.choice((400, 1200, 2400)),
+        "rate_limit_code": rng.choice((-1008, -1003)),
+        "envelope_on_ws": rng.random() < 0.2,
+    }
+    return Options(
+        seed=seed,
+        mode=mode,
+        days=days,
+        processes=processes,
+        accounts=accounts,
+        start_ms=EPOCH_MS + rng.randrange(0, 86_400) * 1000,
+        latency_ms=(latency_ms := rng.choice((0.2, 5.0, 40.0, 150.0))),
+        jitter_ms=latency_ms * rng.choice((0.1, 1.0, 3.0)),
+        episode_s=rng.choice((180.0, 400.0, 1200.0)),
+        hold_s=rng.choice((1.0, 10.0, 30.0, 120.0)),
+        level=rng.choice((0.5, 1.0, 3.0, 6.0)) * (3 if mode == "liveness" else 1),
+        rotate_after_s=rng.choice((82_800.0, 7_200.0, 1_800.0, 600.0, 60.0)),
+        every_ping=rng.random() < 0.03,
+        recovers=rng.random() < 0.85,
+        journal=rng.random() < 0.7,
+        commit_every=rng.choice((0, 1, 10, 100)),
+        attach=rng.choice(("subscribe", "subscribe", "path", "query", "streams")),
+        switches=tuple(sorted(switches.items())),
+    )

@@ -1,0 +1,388 @@
+"""One client process: a loop, two clocks, and the streams that ship, on a network and a disk that lie."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from listenkey import governor as governors
+from listenkey.core.states import State
+from listenkey.errors import Disconnected, JournalError, ListenKeyError, Retired, TimedOut, UsageError
+from listenkey.governor import Governor
+from listenkey.journal.sqlite import SqliteJournal
+from listenkey.journal.writer import NOTE_EVERY_S, Writer
+from listenkey.sandbox.identities import SandboxAccount
+from listenkey.stream import UserStream
+from listenkey.transport.base import Socket
+from listenkey.venue import Venue
+from sim.disk import Disk, Files, SimStore, write_files
+from sim.evidence import Client, Stream
+from sim.http import SimHttp
+from sim.loop import VirtualLoop
+from sim.network import Network, SimSocket
+from sim.threads import Machine
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+SECOND_US: Final = 1_000_000
+FIRST_PORT: Final = 10_001
+CONSUMER: Final = "book"
+TRY_AGAIN_US: Final = 30 * SECOND_US
+"""A program that can't open its journal, or finds its address retired, ends; whoever runs it starts it again."""
+
+
+class SimClock:
+    """The process's two clocks, as `clock.Clock` has them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.offset_ms = 0
+
+    def now_s(self) -> float:
+        return 1000.0 + self._world.now_us / 1e6
+
+    def wall_ms(self) -> int:
+        return self._world.options.start_ms + self._world.now_us // 1000 + self.offset_ms
+
+
+class Life:
+    """From the start of a process to its end."""
+
+    def __init__(self, process: Process, number: int) -> None:
+        self.process = process
+        self.number = number
+        self.folder = process.folder / str(number)
+        self.loop: VirtualLoop = VirtualLoop()  # type: ignore[abstract]  # asyncio asks for no more than it has
+        self.machine = Machine(lambda: process.world.now_us)
+        self.streams: list[UserStream] = []
+        self.told: list[Stream] = []
+        self.statuses: list[str] = []
+        governor = Governor(process.clock, process.venue, SimHttp(self))
+        governor.users = 1  # ours, so that it is never closed
+        governors._shared.setdefault(self.loop, {})[process.venue.rest_url] = governor
+
+    def start(self) -> None:
+        """Run the program: open each stream, read it, commit now and then."""
+        for number, told in enumerate(self.told):
+            stream = self._make_stream(number)
+            self.streams.append(stream)
+            self.statuses.append("")
+            self.loop.call(lambda stream=stream, told=told: self._begin(stream, told))  # type: ignore[misc]
+
+    def _begin(self, stream: UserStream, told: Stream) -> None:
+        self.loop.create_task(self._use(stream, told)).add_done_callback(self._program_ended)
+
+    def _make_stream(self, number: int) -> UserStream:
+        process = self.process
+        options = process.world.options
+        path = self.path(number)
+        made = UserStream(
+            api_key=process.api_key,
+            api_secret=process.api_secret if options.recovers else None,
+            venue=process.venue,
+            account=process.account,
+            timing=options.timing(),
+        )
+        made._clock = process.clock
+        made._random = random.Random(f"{options.seed}:client:{process.number}:{number}:{self.number}")
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made._journal = SqliteJournal(path, process.account, process.clock.wall_ms, consumer=CONSUMER)
+            store = made._journal._store
+            assert isinstance(store, SimStore)
+            store.life = self
+            self._shorten(made._journal._writer)
+        else:
+            made._journal._wall_ms = process.clock.wall_ms  # type: ignore[attr-defined]
+        return made
+
+    def _shorten(self, writer: Writer) -> None:
+        """Let the journal's thread have its turn without a change of threads, where nothing can hold it up."""
+        thread: Any = writer._thread
+        disk, machine = self.process.disk, self.machine
+
+        def idle() -> bool:
+            return writer._heard_ms == writer._covered_ms and writer._cursor <= writer._cursor_written
+
+        def shortcut() -> bool:
+            if not disk.is_calm or writer._stopping or not writer._store.is_open:
+                return False
+            writer._turn()
+            thread.due_us = machine.now_us() + int(NOTE_EVERY_S * SECOND_US)
+            return True
+
+        thread.idle, thread.shortcut = idle, shortcut
+
+    def path(self, number: int) -> Path | None:
+        """Where a stream's journal is, if it has one in a file."""
+        return self.folder / f"{number}.db" if self.process.world.options.journal else None
+
+    def stores(self) -> list[SimStore]:
+        """The journals' files."""
+        journals = [stream._journal for stream in self.streams]
+        stores = [journal._store for journal in journals if isinstance(journal, SqliteJournal)]
+        return [store for store in stores if isinstance(store, SimStore)]
+
+    async def _use(self, stream: UserStream, told: Stream) -> None:
+        """What a careful program does."""
+        process, every = self.process, self.process.world.options.commit_every
+        ended: ListenKeyError | None = None
+        try:
+            async with stream:
+                async for item in stream:
+                    told.tell(process.world.now_us, item)
+                    process.world.note_told(told)
+                    if every and item.seq % every == 0 and self.path(0) is not None:
+                        await stream.commit(item.seq)
+        except (JournalError, Retired) as error:
+            # The second only at the very beginning: it is how a program ends that has a wrong address.
+            told.exits.append((process.world.now_us, str(error)))
+            if not process.stopping:
+                process.world.at(process.world.now_us + TRY_AGAIN_US, lambda: process.start_again(self))
+            return
+        except ListenKeyError as error:
+            ended = error
+        if not process.stopping:
+            told.ended_us, told.error = process.world.now_us, ended
+
+    def _program_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.loop.failure = self.loop.failure or error
+
+    def note_statuses(self) -> None:
+        """What the streams say of themselves now."""
+        for number, (stream, told) in enumerate(zip(self.streams, self.told, strict=True)):
+            status = stream._status(self.process.clock.now_s())
+            if status != self.statuses[number]:
+                self.statuses[number] = status
+                told.statuses.append((self.process.world.now_us, status))
+
+    def bury(self) -> None:
+        """Let go of what a dead process left in memory; nobody looks any more."""
+        self.loop.bury()
+
+
+class Process:
+    """
+    One process with one or more streams of one account, and its machine.
+
+    Attributes:
+        frozen_until_us: It does not run before; 0 when it runs.
+        down: Reasons why it does not run at all.
+    """
+
+    def __init__(self, world: World, number: int, identity: SandboxAccount, streams: int) -> None:
+        self.world = world
+        self.number = number
+        self.account = identity.name
+        self.ip = f"10.0.0.{number + 1}"
+        self.api_key = identity.api_key
+        self.api_secret = identity.api_secret
+        self.folder = world.folder / str(number)
+        self.evidence = Client(wall_offsets=[(0, 0)])
+        self.clock = SimClock(world)
+        options = world.options
+        self.network = Network(world, self, random.Random(f"{options.seed}:network:{number}"))
+        self.disk = Disk(random.Random(f"{options.seed}:disk:{number}"))
+        self.frozen_until_us = 0
+        self.asleep = False
+        self.refused_handshakes = 0
+        self.stopping = False
+        self.down = 0
+        self._down_since_us = 0
+        self._second = 0
+        self._handles_before = 0
+        base = f"127.0.0.1:{FIRST_PORT + number}"
+        self.venue = Venue(f"http://{base}", f"ws://{base}", attach=options.venue_attach())
+        self.told = [Stream(world.next_stream(), number, identity.name) for _ in range(streams)]
+        self.lives = [Life(self, 0)]
+        self.life.told = list(self.told)
+
+    @property
+    def life(self) -> Life:
+        """The present one, or the last."""
+        return self.lives[-1]
+
+    @property
+    def loop(self) -> VirtualLoop:
+        """Of the present life."""
+        return self.life.loop
+
+    # --- Running -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the program."""
+        self.world.machine = self.life.machine
+        self.life.start()
+        self._after_running()
+
+    def due_us(self) -> int | None:
+        """When it has something to do, and can."""
+        if self.down:
+            return None
+        due_us = self.loop.due_us()
+        threads_us = self.life.machine.due_us()
+        due_us = threads_us if due_us is None else min(due_us, threads_us)
+        return max(due_us, self.frozen_until_us)
+
+    def run(self, now_us: int) -> None:
+        """Do what is due."""
+        self.thaw_if_due(now_us)
+        self.world.machine = self.life.machine
+        self.loop.run(now_us)
+        if not self.down:
+            self.life.machine.run()
+        self._after_running()
+        if now_us - self._second >= SECOND_US:
+            self._second, self._handles_before = now_us, self.loop.handles
+        most = self.evidence.handles_in_a_second_most
+        self.evidence.handles_in_a_second_most = max(most, self.loop.handles - self._handles_before)
+
+    def _after_running(self) -> None:
+        if not self.down:
+            self.life.note_statuses()
+        if self.loop.failure is not None:
+            raise self.loop.failure
+
+    def freeze(self, for_us: int, *, asleep: bool) -> None:
+        """Stop running; asleep, asyncio's clock stops, too."""
+        if self.frozen_until_us or self.down:
+            return
+        now_us = self.world.now_us
+        self.frozen_until_us = now_us + for_us
+        self.asleep = asleep
+        self.evidence.stalls_us.append((now_us, now_us + for_us))
+        if asleep:
+            self.loop.sleep(for_us)
+
+    def thaw_if_due(self, now_us: int) -> None:
+        """Run again."""
+        if self.frozen_until_us and now_us >= self.frozen_until_us:
+            self.frozen_until_us = 0
+            self.asleep = False
+
+    def step_clock(self, ms: int) -> None:
+        """Somebody sets the wall clock."""
+        self.clock.offset_ms += ms
+        self.evidence.wall_offsets.append((self.world.now_us, self.clock.offset_ms))
+
+    def is_live(self) -> bool:
+        """Whether all of its streams are, with nothing under way."""
+        return not self.down and all(each._life.state is State.LIVE for each in self.life.streams)
+
+    def stop(self) -> None:
+        """Close the streams, as a program does that ends in order."""
+        self.stopping = True
+        if self.down:
+            return
+        closing: list[asyncio.Task[None]] = []
+        self.world.machine = self.life.machine
+        streams = self.life.streams
+        self.loop.call(lambda: closing.extend(self.loop.create_task(each.aclose()) for each in streams))
+
+    # --- Ending without a word -------------------------------------------------------------------------------------
+
+    def die(self, how: str, left: dict[str, Files] | None = None) -> None:
+        """
+        The process is no more: killed, or its machine without power. Nothing in it runs again.
+
+        Args:
+            how: "kill" or "power".
+            left: What a journal's files hold, by name, where the end came in the middle of a write.
+        """
+        if self._down_since_us or self.stopping:
+            return
+        self._down_since_us = self.world.now_us
+        self.down += 1
+        self.world.note(f"{self.number} dies: {how}")
+        self.frozen_until_us, self.asleep = 0, False
+        if how == "kill":
+            self.network.hang_up_all()
+        else:
+            self.network.vanish_all()
+        life, left = self.life, left or {}
+        following = Life(self, life.number + 1)
+        for store in life.stores():
+            write_files(following.folder / store.path.name, left.get(store.path.name) or store.left_by(how))
+            store.drop()
+        life.machine.kill()
+        for told, status in zip(life.told, life.statuses, strict=True):
+            if status:
+                told.statuses.append((self.world.now_us, "DOWN"))
+        following.told = self._go_on(life.told)
+        self.lives.append(following)
+
+    def _go_on(self, told: list[Stream]) -> list[Stream]:
+        """A journal in a file goes on; one in memory is another stream from now on."""
+        if self.world.options.journal:
+            for one in told:
+                one.lives_us.append(self.world.now_us)
+            return told
+        for one in told:
+            one.died_us = self.world.now_us
+        new = [Stream(self.world.next_stream(), self.number, self.account) for _ in told]
+        self.told.extend(new)
+        return new
+
+    def rise(self) -> None:
+        """It is started again."""
+        if not self._down_since_us:
+            return
+        self.evidence.stalls_us.append((self._down_since_us, self.world.now_us))
+        self.evidence.starts_us.append(self.world.now_us)
+        self._down_since_us = 0
+        self.down -= 1
+        self.start()
+
+    def start_again(self, life: Life) -> None:
+        """The program had ended with an error of its journal."""
+        if life is self.life and not self.down and not self.stopping:
+            self.die("kill")
+            self.rise()
+
+
+def connector(world: World) -> Callable[..., object]:
+    """What `transport.websocket.connect` is to real streams."""
+
+    async def connect(
+        url: str,
+        on_message: Callable[[bytes], None],
+        on_heard: Callable[[], None],
+        on_pong: Callable[[int], None],
+        on_lost: Callable[[Disconnected], None],
+        *,
+        timeout_s: float,
+    ) -> Socket:
+        base, _, rest = url.removeprefix("ws://").partition("/")
+        path, _, query = rest.partition("?")
+        process = world.processes[int(base.rpartition(":")[2]) - FIRST_PORT]
+        if asyncio.get_running_loop() is not process.loop:
+            raise UsageError("a process opened a connection of another one")
+        socket = SimSocket(process.network, on_message, on_heard, on_pong, on_lost)
+        answered: asyncio.Future[None] = process.loop.create_future()
+
+        def answer(refused: ListenKeyError | None) -> None:
+            if answered.done():
+                return
+            if refused is None:
+                answered.set_result(None)
+            else:
+                answered.set_exception(refused)
+
+        socket.connection = process.network.connect(f"/{path}", query, socket, answer)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await answered
+        except TimeoutError:
+            process.network.hang_up(socket.connection)
+            raise TimedOut("opening a WebSocket to venue", timeout_s) from None
+        except BaseException:
+            process.network.hang_up(socket.connection)
+            raise
+        return socket
+
+    return connect

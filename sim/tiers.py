@@ -1,0 +1,93 @@
+"""Many seeds, on all processors: the tier that runs with every commit, and longer ones."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from sim.run import FINE, run_seed
+
+TIERS: Final[dict[str, tuple[int, str, float]]] = {
+    "commit": (200, "safety", 0.05),
+    "nightly": (3000, "safety", 1.0),
+    "pairs": (1156, "pair", 0.25),
+}
+"""Name -> seeds, mode, days of each."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """
+    What many runs came to.
+
+    Attributes:
+        failed: Seed, and what was wrong.
+        faults: How often each kind was put in.
+    """
+
+    seeds: int = 0
+    stream_days: float = 0.0
+    fills: int = 0
+    told: int = 0
+    gaps: int = 0
+    seconds: float = 0.0
+    failed: list[tuple[int, str]] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Summary) -> None:
+        """Both together."""
+        self.seeds += other.seeds
+        self.stream_days += other.stream_days
+        self.fills += other.fills
+        self.told += other.told
+        self.gaps += other.gaps
+        self.failed += other.failed
+        self.faults += other.faults
+
+    def lines(self) -> list[str]:
+        """For people."""
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
+        return [
+            (
+                f"{self.seeds} seeds, {self.stream_days:.0f} account-days, {self.fills} fills, {self.told} items told, "
+                f"{self.gaps} gaps, {self.seconds:.0f} s"
+            ),
+            f"{sum(self.faults.values())} faults: {kinds}",
+            *[f"seed {seed}: {what}" for seed, what in self.failed],
+            "0 violations" if not self.failed else f"{len(self.failed)} seeds failed",
+        ]
+
+
+def one(seed: int, mode: str, days: float) -> Summary:
+    """One seed."""
+    outcome = run_seed(seed, mode, days)
+    summary = Summary(seeds=1, stream_days=outcome.options.streams * days)
+    evidence = outcome.evidence
+    if evidence is not None:
+        summary.fills = sum(len(ledger["fills"]) for ledger in evidence.ledgers.values())
+        summary.told = sum(len(stream.told) for stream in evidence.streams)
+        summary.gaps = sum(type(told.item).__name__ == "GapOpened" for each in evidence.streams for told in each.told)
+        summary.faults = Counter(evidence.counts)
+    if outcome.code != FINE:
+        summary.failed = [(seed, str(outcome.violations[0] if outcome.violations else repr(outcome.crash)))]
+    return summary
+
+
+def run_many(first: int, seeds: int, mode: str, days: float, processes: int | None = None) -> Summary:
+    """Seeds in a row, shared among processes."""
+    total, began_s = Summary(), time.monotonic()
+    processes = processes or os.cpu_count() or 1
+    numbers = range(first, first + seeds)
+    if processes == 1:
+        for seed in numbers:
+            total.add(one(seed, mode, days))
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            for summary in pool.map(one, numbers, [mode] * seeds, [days] * seeds, chunksize=4):
+                total.add(summary)
+    total.seconds = time.monotonic() - began_s
+    return total

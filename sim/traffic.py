@@ -1,0 +1,111 @@
+"""What happens to the accounts: orders that rest, fill and are cancelled, positions opened and closed, transfers."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from listenkey.sandbox.trading.burst import HOUSE, free_ticks, open_house
+from listenkey.sandbox.trading.exchange import OrderRequest
+from listenkey.sandbox.trading.rejections import Rejected
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+LARGE: Final = 60
+"""Fills of a burst that comes all at once."""
+
+
+class Traffic:
+    """The life of one account, drawn from the seed; independent of the faults, so that a shorter list changes nothing."""
+
+    def __init__(self, world: World, account: str) -> None:
+        self._world = world
+        self._account = account
+        self._rng = random.Random(f"{world.options.seed}:traffic:{account}")
+
+    def start(self) -> None:
+        """Make the first appointment."""
+        open_house(self._world.exchange.exchange, HOUSE, self._world.now_ms)
+        self._later(self._world.options.episode_s, self._episode)
+
+    def _later(self, mean_s: float, what: object) -> None:
+        wait_us = int(self._rng.expovariate(1 / mean_s) * 1e6) + 1
+        self._world.at(self._world.now_us + wait_us, what)  # type: ignore[arg-type]
+
+    def _episode(self) -> None:
+        """One thing happens, and the next is appointed."""
+        what = self._rng.random()
+        if what < 0.80:
+            self._fills(self._rng.choice((1, 1, 2, 3, 5)))
+        elif what < 0.81:
+            self._fills(LARGE)
+        elif what < 0.95:
+            self._rest_and_cancel()
+        else:
+            self._world.exchange.transfer(self._account, Decimal(self._rng.randint(1, 1000)), self._world.now_ms)
+        self._world.flush()
+        self._later(self._world.options.episode_s, self._episode)
+
+    def _fills(self, count: int) -> None:
+        self._world.exchange.burst(self._account, count, self._world.now_ms)
+        if self._rng.random() < 0.5:
+            # Some come one after the other.
+            self._later(0.5, lambda: self._more(2))
+        self._later(self._world.options.hold_s, self._flatten)
+
+    def _more(self, count: int) -> None:
+        self._world.exchange.burst(self._account, count, self._world.now_ms)
+        self._world.flush()
+
+    def _rest_and_cancel(self) -> None:
+        exchange, now_ms = self._world.exchange.exchange, self._world.now_ms
+        symbol = self._rng.choice(exchange.symbols())
+        try:
+            order = exchange.place_order(
+                self._account,
+                OrderRequest(symbol=symbol, side="BUY", quantity=Decimal("0.01"), price=Decimal("0.1")),
+                now_ms,
+            )
+        except Rejected:
+            return
+        self._drain()
+        self._later(20.0, lambda: self._cancel(symbol, order["orderId"]))
+
+    def _cancel(self, symbol: str, order_id: int) -> None:
+        try:
+            self._world.exchange.exchange.cancel_order(self._account, symbol, self._world.now_ms, order_id=order_id)
+        except Rejected:
+            return
+        self._drain()
+
+    def _flatten(self) -> None:
+        """Close every position against the house."""
+        exchange, now_ms = self._world.exchange.exchange, self._world.now_ms
+        exchange.advance(now_ms)
+        account = exchange.state.accounts[self._account]
+        for symbol, holding in list(account.holdings.items()):
+            if not holding.quantity or symbol not in exchange.state.books:
+                continue
+            ticks = free_ticks(exchange, symbol, self._rng)
+            if ticks is None:
+                continue
+            sells = holding.quantity > 0
+            price = holding.contract.underlying.tick * ticks
+            amount = abs(holding.quantity)
+            try:
+                for name, side, how in ((HOUSE, "BUY" if sells else "SELL", "GTC"),
+                                        (self._account, "SELL" if sells else "BUY", "IOC")):  # fmt: skip
+                    exchange.place_order(
+                        name,
+                        OrderRequest(symbol=symbol, side=side, quantity=amount, price=price, time_in_force=how),
+                        now_ms,
+                    )
+            except Rejected:
+                exchange.cancel_symbol(HOUSE, symbol, now_ms)
+        self._drain()
+
+    def _drain(self) -> None:
+        self._world.exchange._drain(self._world.now_ms)
+        self._world.flush()

@@ -1,0 +1,273 @@
+"""
+The world of one run, and what may be lost in it.
+
+What must hold, whatever the seed brings (`sim/checkers/` looks):
+
+    1. Every fill of the exchange's ledger from the first `Live` on is told exactly once, to the digit, or lies in a
+       gap that is told. Nothing else is told as a fill.
+    2. Fills are told in the ledger's order.
+    3. A gap is told in time. While a key is alive, loss on the way is noticed after ten seconds without a sign of
+       life (and what the client itself slept or stalled comes on top). A key that ended without a word is noticed when
+       the client asks next: 22 minutes at the latest, or 62 where it can't ask.
+    4. After the faults have ended, every stream is live again within a bound, and stays so.
+    5. No DELETE. Not more than 300 connections in five minutes. No request while a ban or a Retry-After lasts.
+    6. No connection is left open that nobody uses, no callback spins, nothing raises.
+
+What may be lost without a word, today. Nothing in the stream shows it, and only asking over REST will:
+
+    a. Events that the venue makes and does not send: `mute`, `drop_event`. Fills within these are not demanded.
+    b. What was under way when a connection ended. The venue's clock may be ahead of the last sign of life by the time
+       a frame travels, so a gap may begin that much late. The checkers allow the latency that the network had.
+    c. Events that the venue itself holds back or reorders (`delay`, `reorder`): a gap that opens while they are held
+       covers them, though their time lies before it; and they are told in the order in which they came.
+
+Not simulated yet: the journal and its disk, recovery over REST, event shapes of before January 2026, a retired
+endpoint, a refused API key, weight limits of the whole IP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import heapq
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
+
+from listenkey import stream as stream_module
+from listenkey.journal import sqlite as sqlite_module
+from listenkey.journal import writer as writer_module
+from listenkey.sandbox import world as sandbox
+from sim.disk import SimStore
+from sim.evidence import Evidence, Stream
+from sim.faults import Fault
+from sim.injector import Injector
+from sim.loop import Spinning
+from sim.network import Connection, Network
+from sim.options import Options
+from sim.process import Process, connector
+from sim.threads import Machine, Threading, Time
+from sim.traffic import Traffic
+
+if TYPE_CHECKING:
+    from listenkey.sandbox.hub import Session
+    from listenkey.stream import UserStream
+
+ELIDED_MOST_US: Final = 600_000_000
+MARGIN_US: Final = 3_000_000
+"""Before a fault a real ping is answered, so that it is known until when all is well."""
+
+END_S: Final = 5.0
+STEPS_IN_A_SECOND_MAX: Final = 100_000
+NEVER_US: Final = 1 << 62
+
+
+class World:
+    """
+    Everything in one thread, and one clock.
+
+    Attributes:
+        now_us: Microseconds since the beginning.
+        exchange: The sandbox's world, without its doors.
+        sessions: The exchange's sockets, and the connections they belong to.
+    """
+
+    def __init__(self, options: Options, faults: list[Fault], folder: Path, *, keep_trace: bool = False) -> None:
+        self.options = options
+        self.folder = folder
+        self.now_us = 0
+        self.exchange = sandbox.World(
+            options.start_ms, seed=options.seed, switches=options.venue_switches(), market=False
+        )
+        self.sessions: dict[int, tuple[Network, Connection]] = {}
+        self.trace: list[str] | None = [] if keep_trace else None
+        self._digest = hashlib.sha256()
+        self._agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = itertools.count()
+        self._streams = itertools.count()
+        self.processes: list[Process] = []
+        self.machine: Machine | None = None  # of the process that runs
+        names: dict[int, str] = {}
+        for number, (account, streams) in enumerate(zip(options.accounts, options.processes, strict=True)):
+            known = names.setdefault(account, f"account{account}")
+            identity = self.exchange.add_account(known, options.start_ms)
+            self.processes.append(Process(self, number, identity, streams))
+        self.accounts = list(names.values())
+        self.injector = Injector(self, faults)
+        self._faults = faults
+        self._exchange_due_us: int | None = None
+
+    @property
+    def now_ms(self) -> int:
+        """The exchange's time."""
+        return self.options.start_ms + self.now_us // 1000
+
+    def next_stream(self) -> int:
+        """Numbers of streams."""
+        return next(self._streams)
+
+    def at(self, at_us: int, what: Callable[[], None]) -> None:
+        """Do something then; where it happens is the exchange's side."""
+        heapq.heappush(self._agenda, (at_us, next(self._count), what))
+
+    def note(self, what: str) -> None:
+        """One line of the trace."""
+        line = f"{self.now_us} {what}"
+        self._digest.update(line.encode())
+        if self.trace is not None:
+            self.trace.append(line)
+
+    def note_told(self, told: Stream) -> None:
+        """What a consumer has just read."""
+        if self.trace is not None:
+            self.trace.append(f"{self.now_us} {told.process} told {told.number}: {str(told.told[-1].item)[:200]}")
+        self._digest.update(f"{self.now_us} {told.number} {len(told.told)}".encode())
+
+    def flush(self) -> None:
+        """Give what the exchange wants sent to the networks; to be called after everything that is done with it."""
+        self._exchange_due_us = None
+        for session, action in self.exchange.take_actions():
+            if session in self.sessions:
+                network, connection = self.sessions[session]
+                network.perform(connection, action)
+
+    # --- Time ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> Evidence:
+        """From the beginning to the end."""
+        options = self.options
+        with contextlib.ExitStack() as patches:
+            self._stand_in(patches)
+            for account in self.accounts:
+                Traffic(self, account).start()
+            self.injector.start()
+            for process in self.processes:
+                process.start()
+            self._run_until(int(options.duration_s * 1e6))
+            evidence = self._evidence()
+            for process in self.processes:
+                process.thaw_if_due(self.now_us)
+                process.stop()
+            self._run_until(self.now_us + int(END_S * 1e6))
+            for process in self.processes:
+                process.evidence.open_at_end = len(process.network.connections)
+            for process in self.processes:
+                process.life.machine.kill()
+                for life in process.lives:
+                    life.bury()
+                for number, told in enumerate(process.life.told):
+                    told.journal = process.life.path(number)
+        return evidence
+
+    def _stand_in(self, patches: contextlib.ExitStack) -> None:
+        """Put what is simulated where the client looks for the real thing."""
+
+        def machine() -> Machine:
+            assert self.machine is not None
+            return self.machine
+
+        for place, name, stand_in in (
+            (stream_module, "connect", connector(self)),
+            (sqlite_module, "Store", SimStore),
+            (writer_module, "threading", Threading(machine)),
+            (writer_module, "time", Time(lambda: self.now_us)),
+        ):
+            patches.enter_context(patch.object(place, name, stand_in))
+
+    def _run_until(self, end_us: int) -> None:
+        second_us = steps = 0
+        while True:
+            at_us, what = self._next()
+            if at_us >= end_us:
+                break
+            self.now_us = max(self.now_us, at_us)
+            if self.now_us >= second_us:
+                second_us, steps = self.now_us + 1_000_000, 0
+            steps += 1
+            if steps > STEPS_IN_A_SECOND_MAX:
+                raise Spinning(f"{steps} things happened within a second")
+            what()
+        self.now_us = end_us
+        self.exchange.advance(self.now_ms)
+        self.flush()
+
+    def _next(self) -> tuple[int, Callable[[], None]]:
+        """Who is first: the agenda, the exchange, or one of the processes. Always in this order when at once."""
+        at_us, what = NEVER_US, self._step_exchange
+        if self._agenda:
+            at_us, what = self._agenda[0][0], self._step_agenda
+        if self._exchange_due_us is None:
+            due_ms = self.exchange.due_ms()
+            self._exchange_due_us = NEVER_US if due_ms is None else (due_ms - self.options.start_ms) * 1000
+        if self._exchange_due_us < at_us:
+            at_us, what = self._exchange_due_us, self._step_exchange
+        for process in self.processes:
+            due_us_or_none = process.due_us()
+            if due_us_or_none is not None and due_us_or_none < at_us:
+                at_us, what = due_us_or_none, lambda process=process: process.run(self.now_us)  # type: ignore[misc]
+        return at_us, what
+
+    def _step_agenda(self) -> None:
+        heapq.heappop(self._agenda)[2]()
+
+    def _step_exchange(self) -> None:
+        self.exchange.advance(self.now_ms)
+        self.flush()
+
+    # --- Shortcuts -----------------------------------------------------------------------------------------------
+
+    def ping_horizon_us(self, network: Network, connection: Connection | None) -> int:
+        """
+        For how long pings of this connection would surely be answered; 0 where that can't be known.
+
+        A stream that is idle for a day pings 34,560 times. Where no fault is near, that is not worth simulating; a
+        few of the seeds do it all the same.
+        """
+        if self.options.every_ping or connection is None or connection.session is None:
+            return 0
+        if connection.lost_in or connection.lost_out or not network.untroubled():
+            return 0
+        session: Session | None = self.exchange.hub._sessions.get(connection.session)
+        if (
+            session is None
+            or session.frozen
+            or session.closing
+            or any(sub.dead for sub in session.streams.values())
+            or not network.process.is_live()
+        ):
+            return 0
+        if not all(self.exchange.keys.account_of(key) for key in session.streams):
+            return 0  # the news of its key's end may be on its way
+        account = self.options.accounts[network.process.number]
+        key_ends_ms = self.exchange.keys.due_ms()
+        key_ends_us = NEVER_US if key_ends_ms is None else (key_ends_ms - self.now_ms) * 1000
+        horizon_us = min(self.injector.quiet_us(account) - MARGIN_US, key_ends_us - MARGIN_US, ELIDED_MOST_US)
+        return horizon_us if horizon_us > 5_000_000 else 0
+
+    def skip_audits(self, process: Process, stream: UserStream, for_us: int) -> None:
+        """Where the last one has seen all that ever happened, and no fault is near, those up to then find nothing."""
+        for_us = min(for_us, self.injector.calm_us(self.options.accounts[process.number]) - MARGIN_US)
+        until_s = process.clock.now_s() + for_us / 1e6
+        recovery, repair = stream._recovery, stream._life.repair
+        trades = self.exchange.exchange.state.accounts[process.account].trades
+        newest_ms = trades[-1].time_ms if trades else 0
+        if recovery is None or recovery._audited_to_ms is None or recovery._audited_to_ms <= newest_ms:
+            return
+        if repair._audit_at_s is not None and not repair.settling and not repair._auditing:
+            repair._audit_at_s = max(repair._audit_at_s, until_s)
+            recovery._audited_s = until_s
+
+    def _evidence(self) -> Evidence:
+        return Evidence(
+            options=self.options,
+            faults=self._faults,
+            ledgers={name: self.exchange.ledger(name) for name in self.accounts},
+            streams=[told for process in self.processes for told in process.told],
+            clients=[process.evidence for process in self.processes],
+            heal_us=int(self.options.heal_s * 1e6),
+            end_us=self.now_us,
+            trace=self._digest.hexdigest(),
+            counts=dict(self.injector.counts),
+        )

@@ -1,0 +1,118 @@
+"""
+What one process tells the next of its spending: weight of the last minute, keys asked for, the limit, a ban.
+
+The venue counts on while a process is down. One that is started again and again, by a supervisor that means well, would
+otherwise begin each time as if it had spent nothing, and lead from 429s to a ban of the address.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+BAN_MAX_MS: Final = 3 * 24 * 3600 * 1000
+"""No ban lasts longer; a wall clock that was set must not make one of it. [O general-info]"""
+
+CREATES_MAX: Final = 20
+"""
+How often an account's key is asked for in a minute, all processes together. A start asks twice: for the key, and to see
+that it lives. Nobody but a crash loop comes near it.
+"""
+
+
+class Carried(msgspec.Struct, omit_defaults=True):
+    """
+    All times are epoch ms, by the wall clock: nothing else goes on when a process ends.
+
+    Attributes:
+        venue: Its REST address; another venue counts for itself.
+        spent: When, and how much weight.
+        created: When listen keys were asked for, by account.
+        limit: Weight a minute, as `exchangeInfo` said, or None.
+        limit_at_ms: When it said so.
+        blocked_until_ms: Nothing may be sent before.
+        blocked_status: HTTP status of the answer that said so.
+    """
+
+    venue: str
+    spent: dict[int, int] = {}
+    created: dict[str, list[int]] = {}
+    limit: int | None = None
+    limit_at_ms: int = 0
+    blocked_until_ms: int = 0
+    blocked_status: int = 0
+
+    def spend(self, weight: int, now_ms: int) -> None:
+        """It is being sent."""
+        self.spent[now_ms] = self.spent.get(now_ms, 0) + weight
+
+    def create(self, account: str, now_ms: int) -> None:
+        """A key is being asked for."""
+        self.created.setdefault(account, []).append(now_ms)
+
+    def forget(self, before_ms: int) -> None:
+        """What is older counts no more."""
+        self.spent = {at_ms: weight for at_ms, weight in self.spent.items() if at_ms > before_ms}
+        recent = {account: [at_ms for at_ms in times if at_ms > before_ms] for account, times in self.created.items()}
+        self.created = {account: times for account, times in recent.items() if times}
+
+    def join(self, other: Carried, now_ms: int) -> dict[int, int]:
+        """
+        Take over what another process, or an earlier one, has written down.
+
+        Returns:
+            The weight among it that was not known here, by when it was spent. A time that has not come yet is now: the
+            clock was set back since.
+        """
+        news: dict[int, int] = {}
+        for at_ms, weight in other.spent.items():
+            more = weight - self.spent.get(at_ms, 0)
+            if more > 0:
+                news[min(at_ms, now_ms)] = news.get(min(at_ms, now_ms), 0) + more
+                self.spent[at_ms] = weight
+        for account, times in other.created.items():
+            # The larger count of each time: what both have written down is the same, and was asked for once.
+            both = Counter(self.created.get(account, ())) | Counter(times)
+            self.created[account] = sorted(both.elements())
+        if other.limit is not None and other.limit_at_ms >= self.limit_at_ms:
+            self.limit, self.limit_at_ms = other.limit, min(other.limit_at_ms, now_ms)
+        if other.blocked_until_ms > self.blocked_until_ms:
+            self.blocked_until_ms = min(other.blocked_until_ms, now_ms + BAN_MAX_MS)
+            self.blocked_status = other.blocked_status
+        return news
+
+    def create_wait_ms(self, account: str, began_ms: int, now_ms: int, window_ms: int) -> int:
+        """
+        How long to wait before a key is asked for; 0 is not at all.
+
+        Only a process that follows upon another within a minute waits: what one process asks for, its own patience
+        bounds.
+        """
+        recent = [at_ms for at_ms in self.created.get(account, ()) if at_ms > now_ms - window_ms]
+        too_many = len(recent) - CREATES_MAX + 1
+        if too_many <= 0 or recent[0] >= began_ms:
+            return 0
+        return min(recent[too_many - 1] - now_ms, 0) + window_ms
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(Carried).decode
+
+
+def write(carried: Carried) -> bytes:
+    """As bytes of a file."""
+    return _encode(carried) + b"\n"
+
+
+def read(texts: Iterator[bytes], venue: str) -> Iterator[Carried]:
+    """Those of this venue that can be read; one that can't tells nothing, and that is no reason to stop."""
+    for text in texts:
+        try:
+            carried = _decode(text)
+        except msgspec.DecodeError:
+            continue
+        if carried.venue == venue:
+            yield carried

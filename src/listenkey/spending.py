@@ -1,0 +1,143 @@
+"""
+The files that carry a governor's spending to the next process: one beside each journal, named after it.
+
+Written before a request leaves, so that what the venue counts is known even if the process is killed the moment after.
+Written in a thread, and never waited for longer than a moment: a slow disk must not cost the stream its key. Nothing is
+synchronised, for a machine that lost its power takes longer to come back than the venue's minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from listenkey.core import carried
+from listenkey.core.carried import Carried
+
+SAVE_WITHIN_S: Final = 0.25
+"""A request leaves after this, though its weight may not have been written down yet."""
+
+BYTES_MAX: Final = 1_000_000
+"""A file that is larger is none of ours."""
+
+
+def weight_path(journal: Path) -> Path:
+    """The file beside a journal; links are followed, so that two names of one file have one."""
+    real = journal.resolve()
+    return real.with_name(real.name + "-weight")
+
+
+class Spending:
+    """
+    What is written down, and where.
+
+    Args:
+        venue: Its REST address.
+        now_ms: Epoch ms.
+
+    Attributes:
+        now: What was spent, earlier processes included.
+        began_ms: What was written down before is an earlier process's.
+    """
+
+    def __init__(self, venue: str, now_ms: int) -> None:
+        self.now = Carried(venue)
+        self.began_ms = now_ms
+        self._paths: list[Path] = []
+        self._unread: list[Path] = []
+        self._reading = asyncio.Lock()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._is_writing = False
+
+    def keep_in(self, path: Path) -> None:
+        """Use this file from now on, and read it before the next request."""
+        self._paths.append(path)
+        self._unread.append(path)
+
+    def leave(self, path: Path) -> None:
+        """Its journal is closed: write to it no more."""
+        self._paths.remove(path)
+        self._unread = [other for other in self._unread if other != path]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is any file."""
+        return bool(self._paths)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether `join` has something to read."""
+        return bool(self._unread)
+
+    async def join(self, now_ms: int) -> dict[int, int]:
+        """Read what was not read yet; the weight in it that is new, by when it was spent."""
+        news: dict[int, int] = {}
+        async with self._reading:  # Who comes second must not send before it is known what was spent.
+            while self._unread:
+                texts = await asyncio.get_running_loop().run_in_executor(None, _texts, list(self._unread))
+                self._unread.clear()
+                for found in carried.read(iter(texts), self.now.venue):
+                    news |= self.now.join(found, now_ms)
+        return news
+
+    async def saved(self) -> None:
+        """Returns when what is known now is written down, or that has taken too long."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        if not self._is_writing:
+            self._write()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SAVE_WITHIN_S):
+                await done
+
+    def _write(self) -> None:
+        self._is_writing = True
+        batch, self._waiting = self._waiting, []
+        work = (asyncio.get_running_loop(), list(self._paths), carried.write(self.now), batch)
+        # A daemon: Python would wait for ever for one that is inside a write that never returns.
+        threading.Thread(target=self._in_thread, args=work, name="listenkey weight", daemon=True).start()
+
+    def _in_thread(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        paths: Iterable[Path],
+        text: bytes,
+        batch: Iterable[asyncio.Future[None]],
+    ) -> None:
+        for path in paths:
+            _replace(path, text)
+        with contextlib.suppress(RuntimeError):  # The loop has closed: nobody is left to tell.
+            loop.call_soon_threadsafe(self._written, batch)
+
+    def _written(self, batch: Iterable[asyncio.Future[None]]) -> None:
+        for done in batch:
+            if not done.done():
+                done.set_result(None)
+        self._is_writing = False
+        if self._waiting:
+            self._write()
+
+
+def _texts(paths: Iterable[Path]) -> list[bytes]:
+    found = []
+    for path in paths:
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            found.append(file.read(BYTES_MAX))
+    return found
+
+
+def _replace(path: Path, text: bytes) -> None:
+    """The whole file anew, or as it was. No room for a thousand bytes is no reason to lose the stream."""
+    fresh = path.with_name(path.name + "~")
+    with contextlib.suppress(OSError):
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(file, text)
+        finally:
+            os.close(file)
+        fresh.replace(path)

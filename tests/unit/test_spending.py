@@ -1,0 +1,91 @@
+"""The files that carry spending: written before a request leaves, read before the first one, and never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from listenkey import spending as spendings
+from listenkey.core.carried import Carried, write
+from listenkey.spending import Spending, weight_path
+
+VENUE = "https://eapi.binance.com"
+
+
+def test_two_names_of_a_journal_have_one_file(tmp_path: Path) -> None:
+    (tmp_path / "a.db").touch()
+    (tmp_path / "b.db").symlink_to(tmp_path / "a.db")
+    assert weight_path(tmp_path / "b.db") == tmp_path / "a.db-weight"
+
+
+async def test_what_one_writes_the_next_reads(tmp_path: Path) -> None:
+    one, path = Spending(VENUE, 0), tmp_path / "w"
+    assert not one.is_kept
+    one.keep_in(path)
+    assert (one.is_kept, one.is_unread) == (True, True)
+    assert await one.join(0) == {}
+    assert not one.is_unread
+    one.now.spend(5, 1000)
+    await one.saved()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert not path.with_name("w~").exists()
+    other = Spending(VENUE, 0)
+    other.keep_in(path)
+    assert await other.join(2000) == {1000: 5}
+    other.leave(path)
+    other.now.spend(7, 3000)
+    assert not other.is_kept
+
+
+async def test_requests_at_once_share_a_write_and_the_last_is_written(tmp_path: Path) -> None:
+    one, path = Spending(VENUE, 0), tmp_path / "w"
+    one.keep_in(path)
+    await one.join(0)
+
+    async def spend(at_ms: int) -> None:
+        one.now.spend(1, at_ms)
+        await one.saved()
+
+    await asyncio.gather(*(spend(at_ms) for at_ms in range(50)))
+    other = Spending(VENUE, 0)
+    other.keep_in(path)
+    assert await other.join(100) == dict.fromkeys(range(50), 1)
+
+
+async def test_a_disk_that_hangs_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, released = threading.Event(), threading.Event()
+
+    def hang(path: Path, text: bytes) -> None:
+        hangs.set()
+        released.wait(20)
+
+    monkeypatch.setattr(spendings, "_replace", hang)
+    monkeypatch.setattr(spendings, "SAVE_WITHIN_S", 0.01)
+    one = Spending(VENUE, 0)
+    one.keep_in(tmp_path / "w")
+    await asyncio.wait_for(one.saved(), 5)
+    await asyncio.wait_for(one.saved(), 5)
+    assert hangs.is_set()
+    released.set()
+    monkeypatch.setattr(spendings, "SAVE_WITHIN_S", 10.0)
+    await asyncio.wait_for(one.saved(), 5)
+
+
+async def test_what_cannot_be_written_or_read_is_no_reason_to_stop(tmp_path: Path) -> None:
+    one = Spending(VENUE, 0)
+    one.keep_in(tmp_path / "no such folder" / "w")
+    (tmp_path / "w").write_bytes(b"\xff\x00")
+    one.keep_in(tmp_path / "w")
+    assert await one.join(0) == {}
+    await one.saved()
+    assert (tmp_path / "w").read_bytes() == write(Carried(VENUE))
+
+
+def test_a_loop_that_has_closed_is_told_nothing(tmp_path: Path) -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    Spending(VENUE, 0)._in_thread(loop, [tmp_path / "w"], b"x", [])
+    assert (tmp_path / "w").read_bytes() == b"x"
