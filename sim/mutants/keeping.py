@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from listenkey import recovery
-from listenkey.core import budget, reconcile, repair
+from listenkey.core import budget, reconcile, repair, watch
 from listenkey.core import inputs as on
 from listenkey.core.gap import Resumed
 from listenkey.core.lifecycle import Lifecycle
@@ -68,6 +68,17 @@ def audits_forget(patches: Patches) -> None:
         return real(self, action)
 
     put(patches, recovery.Recovery, "_audit_since", audit_since)
+
+
+def audits_begin_anew(patches: Patches) -> None:
+    """What the process before had not audited is nobody's business."""
+    put(patches, recovery.Recovery, "_first_unaudited", lambda self: self._now_ms())
+    put(patches, recovery.Recovery, "is_audited", lambda *_: True)
+
+
+def closed_positions_beat(patches: Patches) -> None:
+    """A position that only REST saw closed is waited for as if it were open."""
+    put(patches, watch._Position, "is_open", property(lambda self: bool(self.now)))
 
 
 def stale_snapshot_wins(patches: Patches) -> None:
@@ -203,7 +214,7 @@ def told_before_written(patches: Patches) -> None:
 
 
 KEEPING = (
-    cursor_is_last_seen, never_settles, never_audits, audits_forget, stale_snapshot_wins, gap_closes_on_failure,
+    cursor_is_last_seen, never_settles, never_audits, audits_forget, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
     known_fills_forgotten, amounts_are_floats, held_behind, budget_ignored, doubts_unheard, restart_without_a_gap,
     not_synchronised, failed_write_forgotten, same_file_after_failed_fsync, told_before_written,
 )  # fmt: skip
