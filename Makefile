@@ -10,7 +10,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
   "$$one" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$one"; break; }; done)
 
-.PHONY: help demo test coverage check format lint types tidy fix wheel-test peers bench chaos clean
+.PHONY: help demo test coverage fuzz check format lint types tidy fix wheel-test peers bench chaos clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -38,6 +38,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@$(PIP) install --group test
 	@touch $@
 
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	@echo "Installing what fuzzing needs ..."
+	@$(PIP) install --group fuzz
+	@touch $@
+
 $(VENV)/.installed-dev: $(VENV)/.installed-test
 	@echo "Installing what the checks need ..."
 	@$(PIP) install --group dev
@@ -54,6 +59,12 @@ coverage: $(VENV)/.installed-test ## Branch coverage of core/ and journal/ by th
 	@$(PY) -m coverage run -m pytest -q tests/unit/core tests/unit/journal tests/contract/test_journals.py \
 	  -k 'not seven_quiet_days and not same_draws'
 	@$(PY) -m coverage report
+
+# The properties with 20,000 examples each (half an hour), then the decoder guided by coverage (a quarter of an hour).
+fuzz: $(VENV)/.installed-fuzz ## Long fuzzing: 20,000 examples of each property, 10,000,000 frames; not part of check
+	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -q -m hypothesis -o timeout=7200 \
+	  tests/fuzz tests/unit/core tests/unit/events tests/unit/journal tests/unit/wire
+	@$(PY) -m tests.fuzz.decoder $(ARGS)
 
 check: format lint types tidy coverage wheel-test test ## What continuous integration runs
 

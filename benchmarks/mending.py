@@ -27,9 +27,6 @@ def with_plenty(exchange: Exchange) -> None:
 def lost_messages() -> Shown:
     """
     One fill's message is dropped on a socket that lives; later one with its position's message; nothing follows.
-
-    A position that was never heard of has nothing to be compared with, so its first message gives nothing away: such a
-    loss counts among those that the bill has to find.
     """
     at_once: list[float] = []
     by_the_bill: list[float] = []
@@ -43,9 +40,7 @@ def lost_messages() -> Shown:
                 client.until_fills(name, WARM_UP)
             for _ in range(LOST_ROUNDS):
                 lost = {name: lose(exchange, client, name) for name in names}
-                for name in names:
-                    took = at_once if lost[name].was_known else by_the_bill
-                    took.append(found(client, name, lost[name]))
+                at_once += [found(client, name, lost[name]) for name in names]
             for name in names:
                 client.until_status(name, "LIVE")  # While a gap settles, the bill is looked at more often.
             lost = {name: lose(exchange, client, name, "BALANCE_POSITION_UPDATE") for name in names}
@@ -67,12 +62,10 @@ class Lost(NamedTuple):
     Attributes:
         place: Where we were in what the client had told.
         at_s: When, wall clock.
-        was_known: Whether its symbol had been traded before.
     """
 
     place: int
     at_s: float
-    was_known: bool
 
 
 def lose(exchange: Exchange, client: Client, name: str, *also: str) -> Lost:
@@ -83,8 +76,7 @@ def lose(exchange: Exchange, client: Client, name: str, *also: str) -> Lost:
         exchange.fault("drop_event", account=name, event=event)
     lost_s = time.time()
     exchange.burst(1, account=name, wait=True)
-    *before, (symbol, _) = exchange.fills(name)
-    return Lost(place, lost_s, symbol in {each for each, _ in before})
+    return Lost(place, lost_s)
 
 
 def found(client: Client, name: str, lost: Lost) -> float:
@@ -180,8 +172,7 @@ def long_ban() -> Shown:
             exchange.fault("ban", seconds=BAN_S)
             ends_s = time.time() + BAN_S
             for name in names:
-                while not (lost := lose(exchange, client, name)).was_known:
-                    continue  # Nothing but the bill would find it, and there is no bill in a ban.
+                lost = lose(exchange, client, name)
                 client.until(name, lambda told: told["kind"] == "gap_opened", after=lost.place)
                 exchange.burst(BAN_S - 30, 1, account=name)
             time.sleep(2.0)  # the first refusals, one for each that was under way

@@ -14,6 +14,15 @@ settings.register_profile(
     "house", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("explore", deadline=None, max_examples=5_000)
+# `make fuzz`: other examples on every run, and what is needed to see a finding again.
+settings.register_profile(
+    "fuzz",
+    deadline=None,
+    max_examples=20_000,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 

@@ -16,7 +16,8 @@ class Health(Struct, frozen=True, kw_only=True):
     How a stream is.
 
     Attributes:
-        status: LIVE only while every event is in the stream. GAP: no socket brings events. RECOVERING: one does, and
+        status: LIVE only while every event is in the stream. GAP: no socket brings events, or what it
+            brings finds no room before a slow reader or a disk. RECOVERING: one does, and
             REST is asked for what came before. SUSPECT: something was lost on a living socket, and REST is asked.
             SETTLING: all that REST showed is delivered, and it is asked again in case it lags.
             DEGRADED: it is live, but could not help itself: the journal can't be written, so items wait; or REST

@@ -35,8 +35,8 @@ class Found:
     wrongs: list[str] = field(default_factory=list)
 
 
-Session: TypeAlias = Callable[[random.Random, Path, int], Found]
-"""Runs so many strikes in a folder of its own, with this chance."""
+Session: TypeAlias = Callable[[random.Random, Path, int, int], Found]
+"""Runs so many strikes in a folder of its own, with this chance; the last is how many there were before."""
 
 
 def run(name: str, session: Session, strikes_each: int, arguments: list[str] | None = None) -> int:
@@ -66,7 +66,7 @@ def run(name: str, session: Session, strikes_each: int, arguments: list[str] | N
             folder = Path(tempfile.mkdtemp(prefix=f"{number}-", dir=scratch))
             strikes = min(strikes_each, asked.count - number * strikes_each) if asked.only is None else strikes_each
             began_s = time.monotonic()
-            done[number] = session(random.Random(f"{asked.seed}/{number}"), folder, strikes)
+            done[number] = session(random.Random(f"{asked.seed}/{number}"), folder, strikes, number * strikes_each)
             _tell(number, len(sessions), done[number], time.monotonic() - began_s)
             with results.open("a") as file:
                 file.write(json.dumps({"session": number, **vars(done[number])}) + "\n")

@@ -34,7 +34,7 @@ LIVE_FOR_S: Final = 1.5
 SETTLE_WITHIN_S: Final = 60.0
 
 
-def session(draw: random.Random, folder: Path, kills: int) -> Found:
+def session(draw: random.Random, folder: Path, kills: int, _before: int = 0) -> Found:
     """So many kills on one journal, each a new process."""
     return struck(draw, folder, folder / "fills.db", kills, lambda victim: victim.kill())
 
@@ -114,6 +114,7 @@ def _made_whole(exchange: LocalSandbox, journal: Path, shown: Path, found: Found
             found.wrongs.append(f"it ended with {victim.process.returncode}: {victim.complaints.read_text()[-500:]}")
     found.wrongs += wrongs(ledger(exchange), journal, whole_lines(shown))
     found.wrongs += verify(journal).problems
+    found.wrongs += [f"it sent {asked}" for asked in exchange.meters()["requests"] if asked.startswith("DELETE")]
     found.counts["fills"] += fills
     found.counts["items shown"] += len(whole_lines(shown))
 

@@ -122,7 +122,7 @@ def stop(pid: int) -> None:
     until(all_stopped, STOPPED_WITHIN_S, "every thread stands still")
 
 
-def session(draw: random.Random, folder: Path, cuts: int) -> Found:
+def session(draw: random.Random, folder: Path, cuts: int, _before: int = 0) -> Found:
     """So many cuts of the power under one journal."""
     with disk(folder) as made:
         return under(made, draw, folder, cuts)

@@ -78,12 +78,12 @@ class SandboxProcess:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    def ask(self, method: str, path: str) -> tuple[int, bytes]:
+    def ask(self, method: str, path: str, within_s: float = 10.0) -> tuple[int, bytes]:
         """A request with the account's API key, as another program of the same user would send it."""
         headers = {"X-MBX-APIKEY": self.account["api_key"]}
         request = urllib.request.Request(f"{self.told['rest_url']}{path}", method=method, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=within_s) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

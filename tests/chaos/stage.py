@@ -40,7 +40,7 @@ class Stage:
         time_scale: Of the exchange's clock, which the client knows.
         timing: The client's durations; None runs `listenkey tail` as it is.
         switches: Of the sandbox.
-        target_port: Where the proxy leads, if not to the sandbox itself.
+        more: Of the client's environment.
 
     Attributes:
         allowed_refusals: Set by a test whose fault is that the venue refuses.
@@ -57,6 +57,7 @@ class Stage:
         time_scale: float = 1.0,
         timing: Mapping[str, Any] | None = None,
         switches: Mapping[str, Any] | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.seed = seed
@@ -67,6 +68,7 @@ class Stage:
         self.moved_clock = False
         self.expected = 0
         self._timing = timing
+        self._more = more
         self._switches = dict(switches or {})
         self._stack = ExitStack()
         self.sandbox: SandboxProcess
@@ -92,7 +94,9 @@ class Stage:
 
     def _new_client(self) -> ClientProcess:
         account = self.sandbox.account
-        return ClientProcess(self.folder / "client", self.proxy.port, account, self._timing, self.time_scale)
+        return ClientProcess(
+            self.folder / "client", self.proxy.port, account, self._timing, self.time_scale, more=self._more
+        )
 
     def restart_client(self) -> None:
         """Another process goes on with the journal; the one before must have ended."""

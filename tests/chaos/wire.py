@@ -160,7 +160,7 @@ class Lane:
 
 def _whole(rule: Rule, frame: ws.Frame) -> bytes:
     """What counts as passed on: the payload, unless the rule destroys it, or a window decides later."""
-    whole = rule.kind in ("duplicate", "hold", "delay", "binary", "reserved", "fragment", "interrupt")
+    whole = rule.kind in ("duplicate", "hold", "delay", "binary", "fragment", "interrupt")
     return frame.payload if whole and frame.is_data else b""
 
 

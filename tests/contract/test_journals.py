@@ -140,3 +140,23 @@ async def test_what_finds_no_room_is_told_as_a_gap_in_its_place(kind: str, tmp_p
     assert closed.unrecoverable[0].startswith(f"{journal.dropped} events")
     assert [item.seq for item in items] == list(range(1, len(items) + 1))
     await journal.aclose()
+
+
+async def test_live_is_never_told_within_a_gap_of_what_found_no_room(kind: str, tmp_path: Path) -> None:
+    journal = make(kind, tmp_path, 20 * (len(fill(1)) + ENTRY_OVERHEAD_BYTES))
+    await journal.open()
+    append(journal, *(fill(number) for number in range(1, 1001)))
+    losing = [journal.losing]
+    journal.append_told([GapOpened(0, "", 5, "lost"), GapClosed(0, "", 5, 6, 0, ("all",)), Live(0, "", 7)])
+    items: list[Item] = []
+    async with asyncio.timeout(20):
+        while not items or not isinstance(items[-1], Live):
+            items.append(await journal.next())
+    losing.append(journal.losing)
+    assert [why is not None for why in losing] == [True, False]
+    open_gaps = 0
+    for item in items:
+        open_gaps += isinstance(item, GapOpened) - isinstance(item, GapClosed)
+        assert open_gaps == 0 or not isinstance(item, Live)
+    journal.end(None)
+    await journal.aclose()

@@ -101,9 +101,12 @@ class Mending:
         assert self.followed is not None
         assert self.gaps.open_from_ms is not None
         from_ms = self.gaps.open_from_ms
-        # A gap of single messages ends now; one between two sockets ended when the second had the key.
-        socket, blind = self.sockets[self.followed], self.repair.blind
-        to_ms, to_s = (socket.attached_ms, socket.attached_s) if blind else (now.wall_ms, now.s)
+        # A gap of single messages ends now; one between two sockets ended when the second had the key, unless that one
+        # has lost messages as well since.
+        socket, lost_at = self.sockets[self.followed], self.repair.more_lost_at
+        to_ms, to_s = (socket.attached_ms, socket.attached_s) if self.repair.blind else (now.wall_ms, now.s)
+        if lost_at is not None and lost_at.s > to_s:
+            to_ms, to_s = lost_at.wall_ms, lost_at.s
         self.repair.closed(from_ms, now)
         self.repair.went_live(now)
         self.gaps.live(to_ms, now.wall_ms, to_s, unrecoverable)
@@ -137,6 +140,7 @@ class Mending:
             self._ask_rest()
         else:
             self.repair.again = True
+            self.repair.more_lost_at = now
 
     def _lost_a_frame(self, number: int, why: str, now: Moment) -> None:
         """One message is lost for good, whatever it was; REST may know what it told."""

@@ -31,6 +31,7 @@ class Repair:
         running: Whether its answer is still to come.
         blind: Whether the open gap is one in which no socket brought anything.
         again: Something more was lost while it ran.
+        more_lost_at: When that was last noticed, whichever gap it was in.
         hold_until_s: Until when the new socket's events may be held; None where none are.
         retry_at_s: When to try again.
         problem: Why REST can't be asked at the moment, for people, or None.
@@ -42,6 +43,7 @@ class Repair:
         self.running = False
         self.blind = True
         self.again = False
+        self.more_lost_at: Moment | None = None
         self.hold_until_s: float | None = None
         self.retry_at_s: float | None = None
         self.problem: str | None = None

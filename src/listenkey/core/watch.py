@@ -11,10 +11,10 @@ is doubted. What adds up is the sum, not the sequence, so a change of places alo
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from listenkey import venue
 from listenkey.core.known import ENDED, ZERO, amount
@@ -39,6 +39,12 @@ BARREN_MAX: Final = 3
 So many doubts of one kind in a row that came to nothing, and that kind is given up: then the venue does not keep the
 rule as we read it, and asking for ever would cost weight and tell gaps where there are none. The audit stays.
 """
+
+FIRST_WITHIN_S: Final = 1.0
+"""How far apart the times of a fill and of the position it made may be."""
+
+FIRST_FILLS_MAX: Final = 64
+"""Fills of one symbol remembered until its first position message comes."""
 
 BEATS_MISSED: Final = 2.5
 """Ten-second beats that may be missing: 25 s, so that one late beat is no alarm."""
@@ -107,6 +113,25 @@ class _Position:
         self.fills = [fill for fill in self.fills if fill[0] > self.at_ms]
 
 
+@dataclass(slots=True)
+class _First:
+    """The first position message of a symbol has no sum to be held against; but a fill that made it there must be."""
+
+    since_ms: int
+    until_ms: int
+    seen: bool = False
+    due_s: float | None = None
+    told: bool = False
+
+    @property
+    def adds_up(self) -> bool:
+        return self.seen
+
+
+Chain: TypeAlias = _Order | _Position | _First
+Key: TypeAlias = tuple[type[Chain], int | str]
+
+
 class Watch:
     """
     Told of every event that is delivered; doubts what does not add up.
@@ -121,8 +146,10 @@ class Watch:
         self._silence_s = BEATS_MISSED * venue.POSITION_BEAT_S / time_scale
         self._orders: OrderedDict[int, _Order] = OrderedDict()
         self._positions: dict[str, _Position] = {}
-        self._broken: dict[int | str, _Order | _Position] = {}
-        self._barren: dict[type[_Order | _Position], int] = {_Order: 0, _Position: 0}
+        self._first_ms = round(FIRST_WITHIN_S * 1000 * time_scale)
+        self._unplaced: OrderedDict[str, deque[int]] = OrderedDict()  # times of fills of symbols without a position
+        self._broken: dict[Key, Chain] = {}
+        self._barren: dict[type[Chain], int] = {_Order: 0, _Position: 0, _First: 0}
         self._beats = 0
         self._beat_s = 0.0
 
@@ -150,7 +177,7 @@ class Watch:
                 known.added += filled
                 # Its row does not say how far the order had come; as far as its fills, at least.
                 known.reached = max(known.reached, known.base + known.added)
-                self._look(event.order_id, known, now_s)
+                self._look((_Order, event.order_id), known, now_s)
             self._fill(event.symbol, event.trade_time_ms, event.side, filled, now_s)
         elif isinstance(event, RecoveredOrder):
             reached = amount(event.filled_quantity_text)
@@ -186,8 +213,10 @@ class Watch:
             if isinstance(chain, _Order):
                 what = "an order has filled more than its fills say"
                 doubts.append(Doubt(chain.since_ms, chain.symbol, what))
+            elif isinstance(chain, _Position):
+                doubts.append(Doubt(chain.since_ms, str(key[1]), "a position is not what its fills make of it"))
             else:
-                doubts.append(Doubt(chain.since_ms, str(key), "a position is not what its fills make of it"))
+                doubts.append(Doubt(chain.since_ms, str(key[1]), "a position came without a fill that made it"))
         return doubts
 
     def silent_at_s(self) -> float | None:
@@ -205,13 +234,13 @@ class Watch:
             # The first we hear of it: what it had filled before is where we begin.
             chain = self._orders[order_id] = _Order(symbol, reached - filled, at_ms, filled, reached)
             if len(self._orders) > CHAINS_MAX:
-                self._broken.pop(self._orders.popitem(last=False)[0], None)
+                self._broken.pop((_Order, self._orders.popitem(last=False)[0]), None)
         else:
             self._orders.move_to_end(order_id)
             chain.added += filled
             chain.reached = max(chain.reached, reached)
         chain.ended |= status in ENDED
-        near = self._look(order_id, chain, now_s)
+        near = self._look((_Order, order_id), chain, now_s)
         if chain.adds_up:
             chain.since_ms = at_ms
         return near
@@ -220,19 +249,36 @@ class Watch:
 
     def _fill(self, symbol: str, at_ms: int, side: str, quantity: Decimal, now_s: float) -> bool:
         position = self._positions.get(symbol)
-        if position is None or at_ms < position.since_ms:
+        if position is None:
+            self._remember(symbol, at_ms)
+            return False
+        first = self._broken.get((_First, symbol))
+        if isinstance(first, _First) and first.since_ms <= at_ms <= first.until_ms:
+            first.seen = True
+            self._look((_First, symbol), first, now_s)
+        if at_ms < position.since_ms:
             return False  # Counted already, in what the position was when it was first heard of.
         if len(position.fills) >= FILLS_MAX:
             # It can't be reckoned any more: begin anew when something is told of it.
             position.base, position.given_up = None, True
             position.fills.clear()
-            self._broken.pop(symbol, None)
+            self._broken.pop((_Position, symbol), None)
         if position.given_up:
             return False
         position.fills.append((at_ms, quantity if side == "BUY" else -quantity))
         if at_ms > position.at_ms:
             return False  # Its own message is still to come.
-        return self._look(symbol, position, now_s)
+        return self._look((_Position, symbol), position, now_s)
+
+    def _remember(self, symbol: str, at_ms: int) -> None:
+        self._unplaced.setdefault(symbol, deque(maxlen=FIRST_FILLS_MAX)).append(at_ms)
+        if len(self._unplaced) > CHAINS_MAX:
+            self._unplaced.popitem(last=False)
+
+    def _first(self, symbol: str, at_ms: int, now_s: float) -> bool:
+        first = _First(at_ms - self._first_ms, at_ms + self._first_ms)
+        first.seen = any(first.since_ms <= one <= first.until_ms for one in self._unplaced.pop(symbol, ()))
+        return self._look((_First, symbol), first, now_s)
 
     def _positions_changed(self, event: BalancePositionUpdate, now_s: float) -> bool:
         near = False
@@ -243,6 +289,8 @@ class Watch:
                 continue  # It changed places with a newer one.
             if position is None or position.given_up:
                 self._positions[told.symbol] = _Position(None, at_ms, now, at_ms)
+                if position is None and event.reason == "ORDER":
+                    near |= self._first(told.symbol, at_ms, now_s)
                 continue
             if position.base is None and at_ms > position.at_ms:
                 position.accept()
@@ -250,12 +298,12 @@ class Watch:
             if event.reason != "ORDER":
                 # Exercise, a deposit of the venue's: no fill stands behind it.
                 position.accept()
-            near |= self._look(told.symbol, position, now_s)
+            near |= self._look((_Position, told.symbol), position, now_s)
         return near
 
     # --- both ----------------------------------------------------------------------------------------------------
 
-    def _look(self, key: int | str, chain: _Order | _Position, now_s: float) -> bool:
+    def _look(self, key: Key, chain: Chain, now_s: float) -> bool:
         """Whether it adds up; True where a new deadline was set."""
         if chain.adds_up:
             if chain.told:
@@ -269,12 +317,13 @@ class Watch:
         self._broken[key] = chain
         return True
 
-    def _accept(self, key: int | str, chain: _Order | _Position) -> None:
+    def _accept(self, key: Key, chain: Chain) -> None:
         chain.due_s, chain.told = None, False
         if isinstance(chain, _Position):
             if chain.base is not None:
                 chain.accept()
-        elif chain.ended:
-            self._orders.pop(int(key), None)
-        else:
-            chain.base, chain.added = chain.reached, ZERO
+        elif isinstance(chain, _Order):
+            if chain.ended:
+                self._orders.pop(int(key[1]), None)
+            else:
+                chain.base, chain.added = chain.reached, ZERO

@@ -8,6 +8,8 @@ doing both it can't happen. See decisions/0007.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -24,6 +26,9 @@ CHECKPOINT_PAGES: Final = 250
 
 BUSY_MS: Final = 2000
 """So long the writer waits for somebody who writes to the file by hand, before it calls that a problem."""
+
+ANEW_BYTES: Final = 1024 * 1024
+"""The log is written anew in portions of this size."""
 
 NO_ROOM: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
 DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"})
@@ -61,10 +66,60 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        _write_log_anew(connection, path)
     except BaseException:
-        connection.close()
+        _close_without_moving(connection, path)
         raise
     return connection
+
+
+def _close_without_moving(connection: sqlite3.Connection, path: Path) -> None:
+    """
+    Close, and leave the log as it is.
+
+    SQLite's last connection moves the log into the file; what that log holds may not be on the disk. A reader that is
+    there meanwhile makes this connection not the last, and readers move nothing.
+    """
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(_uri(path, "mode=ro"), uri=True)) as other,
+    ):
+        other.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.close()
+    connection.close()
+
+
+def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
+    """
+    Make sure that the log is on the disk, and not in the kernel's memory alone.
+
+    After an fsync that failed the kernel takes the pages for clean: it hands them out to whoever reads, and the next
+    fsync says that all is well. So somebody may have left a log here, this process or one before it, that the disk
+    does not have; to move it into the journal, and to lose the power in the middle of that, would damage the journal.
+    Pages that are written once more are dirty again, and the fsync after that means what it says.
+
+    Raises:
+        sqlite3.OperationalError: It could not be synchronised.
+    """
+    log = path.with_name(path.name + "-wal")
+    if not log.exists():
+        return
+    connection.execute("BEGIN IMMEDIATE")  # Nobody else may write meanwhile; readers may read, for no byte changes.
+    try:
+        file = os.open(log, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            at = 0
+            while part := os.pread(file, ANEW_BYTES, at):
+                at += os.pwrite(file, part, at)
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        failed = sqlite3.OperationalError(f"the log can't be written: {error.strerror}")
+        failed.sqlite_errorname = "SQLITE_FULL" if error.errno == errno.ENOSPC else "SQLITE_IOERR_FSYNC"
+        raise failed from error
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def is_new(connection: sqlite3.Connection) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, repeat
 from typing import Final, TypeAlias
 
 import msgspec
@@ -17,6 +18,7 @@ import msgspec
 from listenkey.core.gap import Resumed
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.journal.joining import Joined
 from listenkey.journal.overflow import Overflow
 
 BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -27,6 +29,12 @@ ITEM_OVERHEAD_BYTES: Final = 240
 
 DECODED_MAX: Final = 512
 """So many items are kept decoded. Beyond that, a backlog of objects would double the memory and leave the cache."""
+
+TOLD_BYTES: Final = 300
+"""What an item that the lifecycle tells costs, measured."""
+
+TOLD_MAX: Final = 1_000
+"""So many of them may wait unread; from then on gaps with nothing between them are told as one."""
 
 _Stored: TypeAlias = tuple[int, bytes, int]  # seq, raw, received_ms
 
@@ -54,9 +62,16 @@ class MemoryJournal:
         self._account = account
         self._read_event = read_event
         self._wall_ms = wall_ms
+        self._on_item: Callable[[Item], None] | None = None
+        self._stop: asyncio.Future[None] | None = None
+        self._raised: Exception | None = None
         self._overflow = Overflow(bytes_max, TOO_SLOW, "did not fit into the buffer of a slow reader")
         self._bytes = 0
         self._seq = 0
+        self._told = 0
+        self._gap_is_open = False
+        self._joined: tuple[GapClosed, Joined] | None = None
+        self._rejoining: Joined | None = None
         self._items: deque[Item | _Stored] = deque()
         self._waiting: asyncio.Future[None] | None = None
         self._ended = False
@@ -71,6 +86,11 @@ class MemoryJournal:
     def dropped(self) -> int:
         """Events that found no room; each lies in a gap that is told."""
         return self._overflow.dropped
+
+    @property
+    def losing(self) -> str | None:
+        """Why events find no room at the moment and are dropped."""
+        return self._overflow.losing
 
     @property
     def duplicates(self) -> int:
@@ -95,7 +115,7 @@ class MemoryJournal:
         """Number an event and keep it; where there is no room, drop it and remember that a gap must be told."""
         admitted, told = self._overflow.admit(self._bytes, received_ms)
         if told:
-            self.append_told(told)
+            self._tell_all(told)
         if not admitted:
             return
         self._seq += 1
@@ -107,13 +127,96 @@ class MemoryJournal:
             self._items.append((self._seq, raw, received_ms))
         if self._waiting is not None:
             self._wake()
+        elif self._on_item is not None:
+            self._hand_over(())
+
+    def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
+        """The same for a batch; where there may be no room for all of it, one by one."""
+        count = len(events)
+        size = sum(map(len, raws)) + count * ITEM_OVERHEAD_BYTES
+        if not self._overflow.has_room(self._bytes + size):
+            for event, raw in zip(events, raws, strict=True):
+                self.append_event(event, raw, received_ms)
+            return
+        first, waiting = self._seq + 1, self._items
+        self._seq += count
+        numbers = range(first, first + count)
+        if len(waiting) >= DECODED_MAX:
+            self._bytes += size
+            waiting.extend(zip(numbers, raws, repeat(received_ms)))
+            return
+        updates = map(Update, numbers, repeat(self._account), events, repeat(received_ms), raws)
+        if self._on_item is not None and not waiting:
+            self._hand_over(updates)
+            return
+        self._bytes += size
+        waiting.extend(updates)
+        if self._waiting is not None:
+            self._wake()
+
+    def turn_after_s(self) -> float | None:
+        """At once, and the reader first: what he takes soon is still in the cache."""
+        return 0.0 if self._items else None
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
-        """Number what the lifecycle tells, and keep it. These are few, and always find room."""
-        for item in items:
-            self._seq += 1
-            self._items.append(msgspec.structs.replace(item, seq=self._seq, account=self._account))
+        """Number what the lifecycle tells, and keep it. These always find room; where they are many, gaps are joined."""
+        for item in self._overflow.passes(items):
+            if isinstance(item, GapOpened) and self._reopens(item):
+                continue
+            if isinstance(item, GapClosed) and self._rejoining is not None:
+                self._close_joined(self._rejoining, item)
+                continue
+            if not isinstance(item, Live):
+                self._gap_is_open = isinstance(item, GapOpened)
+            self._tell(item)
         self._wake()
+        if self._on_item is not None:
+            self._hand_over(())
+
+    def _tell_all(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
+        for item in items:
+            self._tell(item)
+        self._wake()
+
+    def _tell(self, item: Live | GapOpened | GapClosed) -> Live | GapOpened | GapClosed:
+        self._seq += 1
+        self._told += 1
+        self._bytes += TOLD_BYTES
+        kept = msgspec.structs.replace(item, seq=self._seq, account=self._account)
+        self._items.append(kept)
+        return kept
+
+    def _reopens(self, opened: GapOpened) -> bool:
+        """
+        Whether a gap begins where too much waits already and the one before it has not been read: then they are one.
+
+        The end of the one before is taken back, and with it what was told of being live since.
+        """
+        if self._rejoining is not None:
+            return not self._rejoining.begins(opened.from_ms)
+        if self._gap_is_open or self._told < TOLD_MAX:
+            return False
+        last = self._items[-1]
+        closed = self._items[-2] if isinstance(last, Live) and len(self._items) > 1 else last
+        if not isinstance(closed, GapClosed) or opened.from_ms < closed.from_ms:
+            return False
+        for _ in range(1 + (closed is not last)):
+            self._items.pop()
+            self._seq -= 1
+            self._told -= 1
+            self._bytes -= TOLD_BYTES
+        known = self._joined
+        self._rejoining = known[1] if known is not None and known[0] is closed else Joined(closed)
+        self._gap_is_open = True
+        return True
+
+    def _close_joined(self, joined: Joined, closed: GapClosed) -> None:
+        joined.add(closed)
+        self._rejoining = None
+        self._gap_is_open = False
+        kept = self._tell(joined.closed())
+        assert isinstance(kept, GapClosed)
+        self._joined = (kept, joined)
 
     def heard(self, wall_ms: int) -> None:
         """Nobody will ask."""
@@ -125,10 +228,11 @@ class MemoryJournal:
         """Nothing more will come; the first word on why counts."""
         if self._ended:
             return
-        self.append_told(self._overflow.close(self._wall_ms()))
+        self._tell_all(self._overflow.close(self._wall_ms()))
         self._ended = True
         self._error = error
         self._wake()
+        self._wake_deliverer()
 
     async def next(self) -> Item:
         """The next item; raises the error that ended the stream, or StopAsyncIteration."""
@@ -146,7 +250,63 @@ class MemoryJournal:
 
     def take_ready(self, most: int) -> list[Item]:
         """What can be read without waiting."""
-        return [self._take() for _ in range(min(most, len(self._items)))]
+        return list(islice(self.ready(), most))
+
+    def ready(self) -> Iterator[Item]:
+        """The same, one by one."""
+        while self._items:
+            yield self._take()
+
+    async def deliver(self, on_item: Callable[[Item], None]) -> None:
+        """
+        Call a function with every item, until the end.
+
+        Raises:
+            What ended the stream, or what the function raised.
+        """
+        self._stop = asyncio.get_running_loop().create_future()
+        self._on_item = on_item
+        try:
+            self._hand_over(())
+            if not self._ended and self._raised is None:
+                await self._stop
+            if self._raised is not None:
+                raise self._raised
+            for item in self.ready():
+                on_item(item)
+            if self._error is not None:
+                raise self._error
+        finally:
+            self._on_item = self._stop = self._raised = None
+
+    def _hand_over(self, updates: Iterable[Update]) -> None:
+        """
+        Give these to the function, and then what waits.
+
+        What it raises belongs to whoever waits in `deliver`, not to the socket; the items behind stay.
+        """
+        on_item, self._on_item = self._on_item, None  # What it brings about is appended meanwhile, and has its turn.
+        assert on_item is not None
+        left = iter(updates)
+        try:
+            for update in left:
+                on_item(update)
+            for item in self.ready():
+                on_item(item)
+        except BaseException as error:  # It is the user's function, and his is what it raises.
+            behind = list(left)
+            self._items.extendleft(reversed(behind))
+            self._bytes += sum(len(update.raw) + ITEM_OVERHEAD_BYTES for update in behind)
+            if not isinstance(error, Exception):
+                raise
+            self._raised = error
+            self._wake_deliverer()
+        else:
+            self._on_item = on_item
+
+    def _wake_deliverer(self) -> None:
+        if self._stop is not None and not self._stop.done():
+            self._stop.set_result(None)
 
     def _take(self) -> Item:
         item = self._items.popleft()
@@ -155,6 +315,11 @@ class MemoryJournal:
             item = Update(seq, self._account, self._read_event(raw), received_ms, raw)
         if isinstance(item, Update):
             self._bytes -= len(item.raw) + ITEM_OVERHEAD_BYTES
+        else:
+            self._bytes -= TOLD_BYTES
+            self._told -= 1
+        if self._overflow.is_open and (told := self._overflow.settle(self._bytes, self._wall_ms())):
+            self._tell_all(told)
         return item
 
     def _wake(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from listenkey.items import GapClosed, GapOpened
+from collections.abc import Iterable, Iterator
+
+from listenkey.items import GapClosed, GapOpened, Live
 
 
 class Overflow:
@@ -27,13 +29,33 @@ class Overflow:
         self._what = what
         self._from_ms: int | None = None
         self._dropped_before = 0
+        self._live_withheld = False
 
     @property
     def is_open(self) -> bool:
         """Whether a gap is open: events are being dropped."""
         return self._from_ms is not None
 
-    def admit(self, waiting_bytes: int, now_ms: int) -> tuple[bool, list[GapOpened | GapClosed]]:
+    @property
+    def losing(self) -> str | None:
+        """Why events are being dropped, or None while none are."""
+        return self._why if self.is_open else None
+
+    def passes(self, items: Iterable[Live | GapOpened | GapClosed]) -> Iterator[Live | GapOpened | GapClosed]:
+        """What may be told now: while events are dropped, `Live` would be untrue, and comes when they no longer are."""
+        for item in items:
+            if self.is_open and isinstance(item, Live):
+                self._live_withheld = True
+                continue
+            if isinstance(item, GapOpened):
+                self._live_withheld = False
+            yield item
+
+    def has_room(self, bytes_after: int) -> bool:
+        """Whether that much may wait and nothing is being dropped: then there is nothing to ask or to tell."""
+        return self._from_ms is None and bytes_after <= self._bytes_max
+
+    def admit(self, waiting_bytes: int, now_ms: int) -> tuple[bool, list[Live | GapOpened | GapClosed]]:
         """Whether the next event may be kept, and what is to be told before it."""
         if self._from_ms is None:
             if waiting_bytes <= self._bytes_max:
@@ -44,14 +66,18 @@ class Overflow:
         if waiting_bytes > self._bytes_max // 2:
             self.dropped += 1
             return False, []
-        return True, self.close(now_ms)
+        return True, self.settle(waiting_bytes, now_ms)
 
-    def settle(self, waiting_bytes: int, now_ms: int) -> list[GapOpened | GapClosed]:
+    def settle(self, waiting_bytes: int, now_ms: int) -> list[Live | GapOpened | GapClosed]:
         """The end of the gap, if there is room again. Asked when room is made, as the next event may be long in coming."""
-        return self.close(now_ms) if waiting_bytes <= self._bytes_max // 2 else []
+        if self._from_ms is None or waiting_bytes > self._bytes_max // 2:
+            return []
+        since_ms = max(self._from_ms, now_ms)
+        lives, self._live_withheld = self._live_withheld, False
+        return [*self.close(now_ms), *([Live(0, "", since_ms)] if lives else [])]
 
-    def close(self, now_ms: int) -> list[GapOpened | GapClosed]:
-        """The end of the gap, if one is open."""
+    def close(self, now_ms: int) -> list[Live | GapOpened | GapClosed]:
+        """The end of the gap, if one is open: room is made, or the stream ends."""
         if self._from_ms is None:
             return []
         from_ms, self._from_ms = self._from_ms, None

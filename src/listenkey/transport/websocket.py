@@ -32,6 +32,7 @@ READ_BUFFER_BYTES: Final = 4 * 1024
 
 PING_BYTES: Final = 8
 
+_TEXT: Final = WSMsgType.TEXT  # looking a name up in an enumeration costs more than all else that a frame does here
 _MESSAGE_TYPES: Final = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 
 
@@ -75,7 +76,9 @@ class PicowsSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind is WSMsgType.TEXT and frame.fin:
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._refuse(WSCloseCode.PROTOCOL_ERROR, "a frame with reserved bits, which nobody has agreed on")
+        elif kind is _TEXT and frame.fin:
             self._on_message(frame.get_payload_as_bytes())
         elif kind in _MESSAGE_TYPES:
             self._take_part(frame)
@@ -111,6 +114,16 @@ class PicowsSocket(WSListener):
         if self._transport is not None:
             self._transport.send_ping(number.to_bytes(PING_BYTES, "big"))
 
+    def pause(self) -> None:
+        """Read no more until `resume`; what has been read still comes."""
+        if self._transport is not None:
+            self._transport.underlying_transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None:
+            self._transport.underlying_transport.resume_reading()
+
     def abort(self) -> None:
         """Drop the connection at once. No closing handshake: nobody may be there to shake hands with."""
         if self._transport is not None:
@@ -130,6 +143,11 @@ class PicowsSocket(WSListener):
             self._transport.send_close(WSCloseCode.OK)
             self._transport.disconnect()
 
+    def _refuse(self, code: WSCloseCode, why: str) -> None:
+        """What came is not to be read on: the connection ends, with the reason that is ours."""
+        self._closed_by = Disconnected(int(code.value), why)
+        self.abort()
+
     def _take_part(self, frame: WSFrame) -> None:
         """A message in several frames, or a binary one: both are legal, and no document says that they come."""
         if frame.msg_type is not WSMsgType.CONTINUATION:
@@ -137,8 +155,7 @@ class PicowsSocket(WSListener):
             self._parts_bytes = 0
         self._parts_bytes += frame.payload_size
         if self._parts_bytes > MESSAGE_BYTES_MAX:
-            self._closed_by = Disconnected(int(WSCloseCode.MESSAGE_TOO_BIG.value), "a message was too big")
-            self.abort()
+            self._refuse(WSCloseCode.MESSAGE_TOO_BIG, "a message was too big")
             return
         self._parts.append(frame.get_payload_as_bytes())
         if frame.fin:

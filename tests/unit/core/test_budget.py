@@ -89,3 +89,13 @@ def test_what_we_used_ourselves_is_not_counted_twice() -> None:
     budget.spend(150, 10.0)
     budget.note_used(150, 11.0, minute_left_s=30.0)
     assert budget.wait_s(50, Share.STEADY, 11.0) == 0
+
+
+def test_what_an_earlier_process_sent_counts_until_its_minute_is_over() -> None:
+    budget = Budget(400)
+    budget.spend(100, 10.0)
+    budget.spent_earlier(90, -30.0)
+    budget.spent_earlier(60, -40.0)
+    assert budget.wait_s(1, Share.STEADY, 15.0) == pytest.approx(5.0), "the oldest goes first"
+    assert budget.wait_s(50, Share.STEADY, 20.0) == pytest.approx(10.0)
+    assert budget.wait_s(50, Share.STEADY, 30.0) == 0

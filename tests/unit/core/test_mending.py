@@ -167,9 +167,11 @@ def test_an_unreadable_frame_among_what_is_held_makes_it_ask_again_and_counts_no
     while state(world) is not State.RECOVERING:
         world.run(0.01)
     world.feed(on.FrameUnreadable(2, "not JSON"))
+    lost_ms = world.moment().wall_ms
     world.run_until_live()
     assert len(world.actions(do.Recover)) == 2
     assert world.items[2].recovered == 2
+    assert world.items[2].to_ms == world.items[3].since_ms == lost_ms, "what the new socket lost is in the gap as well"
     assert "not JSON" in str(world.items[2].unrecoverable)
 
 
@@ -346,3 +348,11 @@ def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
     world.run(400)
     assert world.life.impaired(world.now_s) is None
     assert kinds(world) == [Live]
+
+
+def test_a_frame_of_a_socket_that_was_given_up_is_lost_when_it_is_read() -> None:
+    world = live()
+    world.run(60)
+    world.feed(on.FrameUnreadable(99, "not JSON"))
+    assert kinds(world) == [Live, GapOpened]
+    assert world.items[1].from_ms == world.moment().wall_ms

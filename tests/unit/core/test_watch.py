@@ -21,6 +21,11 @@ def told(*events: object, now_s: float = 0.0) -> Watch:
     return watch
 
 
+def held(quantity: str) -> object:
+    """What was held before: the first word of a position, behind which there is no fill."""
+    return position(quantity, 1000, reason="TRANSFER")
+
+
 def test_an_order_that_adds_up_is_not_doubted() -> None:
     watch = told(order(1, "NEW"), fill(1, "1"), fill(2, "2"), order(1, "CANCELED", "2"))
     assert watch.due_at_s() is None
@@ -51,13 +56,51 @@ def test_an_order_first_heard_of_in_mid_life_is_counted_from_there() -> None:
 
 
 def test_a_position_that_moves_without_a_fill_is_doubted() -> None:
-    watch = told(position("1", 1000), fill(1, "1", at_ms=2000), position("2", 2000), position("3", 3000))
+    watch = told(held("1"), fill(1, "1", at_ms=2000), position("2", 2000), position("3", 3000))
     (doubt,) = watch.take_doubts(GRACE_S)
     assert (doubt.symbol, doubt.from_ms) == (SYMBOL, 2000)
 
 
+def test_the_first_word_of_a_position_needs_a_fill_that_made_it() -> None:
+    watch = told(position("1", 2000), now_s=5.0)
+    assert watch.due_at_s() == 6.0
+    (doubt,) = watch.take_doubts(6.0)
+    assert (doubt.symbol, doubt.from_ms) == (SYMBOL, 1000)
+    watch.note(fill(1, "1", at_ms=2000), 7.0)
+    watch.mended()
+    assert watch.due_at_s() is None
+
+
+@pytest.mark.parametrize("fill_first", [True, False])
+def test_that_fill_may_come_before_or_after_it_and_others_are_not_taken_for_it(fill_first: bool) -> None:
+    others = [fill(number, str(number), at_ms=5000 + number) for number in (2, 3)]
+    both = [fill(1, "1", at_ms=2000), *others, position("1", 2000)]
+    assert told(*(both if fill_first else reversed(both))).due_at_s() is None
+    assert told(*others, position("1", 2000)).due_at_s() is not None
+    assert told(fill(1, "1", at_ms=2000, symbol=OTHER), position("1", 2000)).due_at_s() is not None
+
+
+def test_a_venue_that_keeps_other_times_for_both_is_not_doubted_for_ever() -> None:
+    watch = Watch(GRACE_S)
+    for number in range(BARREN_MAX):
+        watch.note(position("1", 2000, symbol=f"S{number}"), 0.0)
+        assert watch.take_doubts(GRACE_S)
+        watch.mended()
+    watch.note(position("1", 2000), 0.0)
+    assert watch.due_at_s() is None
+
+
+def test_fills_that_wait_for_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "CHAINS_MAX", 2)
+    watch = told(*(fill(number, "1", at_ms=2000, symbol=f"S{number}") for number in range(3)))
+    watch.note(position("1", 2000, symbol="S2"), 0.0)
+    assert watch.due_at_s() is None
+    watch.note(position("1", 2000, symbol="S0"), 0.0)
+    assert watch.due_at_s() is not None, "forgotten, so REST is asked once too often"
+
+
 def test_the_word_of_a_position_may_come_before_its_fill() -> None:
-    watch = told(position("1", 1000), position("2", 2000), fill(1, "1", at_ms=2000))
+    watch = told(held("1"), position("2", 2000), fill(1, "1", at_ms=2000))
     assert watch.due_at_s() is None
     watch.note(fill(2, "2", at_ms=3000), 0.0)
     watch.note(fill(3, "3", at_ms=3000), 0.0)
@@ -67,18 +110,18 @@ def test_the_word_of_a_position_may_come_before_its_fill() -> None:
 
 
 def test_selling_makes_it_smaller_and_other_symbols_are_others() -> None:
-    watch = told(position("1", 1000), fill(1, "1", at_ms=2000, side="SELL"), position("0", 2000))
+    watch = told(held("1"), fill(1, "1", at_ms=2000, side="SELL"), position("0", 2000))
     watch.note(fill(1, "1", at_ms=3000, symbol=OTHER, order_id=2), 0.0)
     assert watch.due_at_s() is None
 
 
 def test_an_exercise_needs_no_fill() -> None:
-    watch = told(position("1", 1000), position("2", 2000, reason="EXERCISE"), position("0", 3000, reason="EXERCISE"))
+    watch = told(held("1"), position("2", 2000, reason="EXERCISE"), position("0", 3000, reason="EXERCISE"))
     assert watch.due_at_s() is None
 
 
 def test_what_rest_brings_back_mends_both_chains() -> None:
-    watch = told(position("1", 1000), order(1, "NEW"), position("2", 2000), order(1, "CANCELED", "1", 2500))
+    watch = told(held("1"), order(1, "NEW"), position("2", 2000), order(1, "CANCELED", "1", 2500))
     assert len(watch.take_doubts(GRACE_S)) == 2
     watch.note(trade_row(1, at_ms=2000).fill, 2.0)
     watch.mended()
@@ -100,7 +143,7 @@ def test_an_order_that_rest_alone_filled_adds_up_with_what_it_became() -> None:
 
 
 def test_what_stays_broken_is_taken_as_it_is_and_not_asked_for_ever() -> None:
-    watch = told(position("1", 1000))
+    watch = told(held("1"))
     for number in range(BARREN_MAX):
         watch.note(position(str(number + 5), 2000 + number), float(number * 10))
         assert len(watch.take_doubts(number * 10 + GRACE_S)) == 1
@@ -116,7 +159,7 @@ def test_a_row_of_an_order_that_says_more_than_its_fills_is_a_doubt() -> None:
 
 
 def test_the_beat_is_missed_only_where_it_came_and_a_position_is_open() -> None:
-    watch = told(position("1", 1000))
+    watch = told(held("1"))
     assert watch.silent_at_s() is None
     watch.note(beat(1000), 10.0)
     watch.note(beat(1001), 20.0)
@@ -130,7 +173,7 @@ def test_the_beat_is_missed_only_where_it_came_and_a_position_is_open() -> None:
 
 
 def test_a_position_that_only_rest_saw_closed_has_no_beat_to_miss() -> None:
-    watch = told(position("1", 1000))
+    watch = told(held("1"))
     watch.note(trade_row(2, at_ms=2000, side="SELL").fill, 5.0)
     watch.note(beat(3000), 10.0)
     watch.note(beat(3001), 20.0)
@@ -139,20 +182,20 @@ def test_a_position_that_only_rest_saw_closed_has_no_beat_to_miss() -> None:
 
 def test_a_position_whose_first_message_is_not_over_is_not_doubted() -> None:
     # A message of several fills of one moment: until a later one comes, nobody knows what the first one stands for.
-    watch = told(position("5", 1000), fill(1, "1", at_ms=1000), position("6", 1000), fill(2, "2", at_ms=1000))
+    watch = told(held("5"), fill(1, "1", at_ms=1000), position("6", 1000), fill(2, "2", at_ms=1000))
     assert watch.due_at_s() is None
     watch.note(position("8", 2000), 0.0)
     assert watch.due_at_s() == GRACE_S, "from here on it counts"
 
 
 def test_an_older_word_of_a_position_moves_nothing_back() -> None:
-    watch = told(position("1", 1000), fill(1, "1", at_ms=3000), position("2", 3000), position("1", 2000))
+    watch = told(held("1"), fill(1, "1", at_ms=3000), position("2", 3000), position("1", 2000))
     assert watch.due_at_s() is None
 
 
 def test_fills_of_a_position_of_which_no_word_comes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "FILLS_MAX", 3)
-    watch = told(position("1", 1000), fill(1, "1", at_ms=2000), position("2", 2000))
+    watch = told(held("1"), fill(1, "1", at_ms=2000), position("2", 2000))
     for number in range(2, 7):
         watch.note(fill(number, str(number), at_ms=3000), 0.0)
         assert len(watch._positions[SYMBOL].fills) <= 3
@@ -163,13 +206,13 @@ def test_fills_of_a_position_of_which_no_word_comes_are_bounded(monkeypatch: pyt
 
 
 def test_an_event_that_says_nothing_of_orders_or_positions_is_no_news() -> None:
-    watch = told(position("1", 1000))
+    watch = told(held("1"))
     assert not watch.note(UnknownEvent("NEWS", 5, b"{}"), 7.0)
     assert (watch.due_at_s(), watch.silent_at_s()) == (None, None)
 
 
 def test_a_fill_that_rest_brings_of_an_order_nobody_heard_of_counts_for_its_position() -> None:
-    watch = told(position("1", 1000), position("2", 2000))
+    watch = told(held("1"), position("2", 2000))
     watch.note(trade_row(1, at_ms=1500, order_id=77).fill, 0.0)
     watch.note(position("3", 3000), 0.0)
     watch.note(trade_row(2, at_ms=2500, order_id=77).fill, 0.5)
@@ -188,7 +231,7 @@ def test_a_doubt_that_was_not_told_yet_is_not_taken_for_mended() -> None:
 
 def test_a_position_that_is_doubted_and_can_no_longer_be_reckoned_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "FILLS_MAX", 1)
-    watch = told(position("1", 1000), position("2", 2000), position("3", 3000))
+    watch = told(held("1"), position("2", 2000), position("3", 3000))
     assert watch.due_at_s() == GRACE_S
     for number in (1, 2):
         watch.note(fill(number, str(number), at_ms=4000 + number), 0.0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.errors import Corrupt, Full, JournalError, UsageError
+from listenkey.journal import schema
 from listenkey.journal.database import as_ours, create, open_reader, open_writer, told_as_ours
 from tests.unit.journal.making import broken, fill, written
 
@@ -32,6 +34,34 @@ def test_the_writer_waits_for_the_disk_at_each_commit(tmp_path: Path) -> None:
     connection = open_writer(tmp_path / "a.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    connection.close()
+
+
+@pytest.mark.parametrize(("code", "name"), [(errno.EIO, "SQLITE_IOERR_FSYNC"), (errno.ENOSPC, "SQLITE_FULL")])
+def test_a_log_that_was_left_is_synchronised_anew_before_it_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, name: str
+) -> None:
+    path, left = tmp_path / "a.db", tmp_path / "left.db"
+    create(path)
+    connection = open_writer(path)
+    connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
+    connection.execute("CREATE TABLE x(y)")
+    for end in ("", "-wal"):  # as a process leaves it that was killed
+        left.with_name(left.name + end).write_bytes(path.with_name(path.name + end).read_bytes())
+    connection.close()
+    log = left.with_name("left.db-wal").read_bytes()
+
+    def fails(file: int) -> None:
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        open_writer(left)
+    assert caught.value.sqlite_errorname == name
+    monkeypatch.undo()
+    assert left.with_name("left.db-wal").read_bytes() == log, "nobody has moved it"
+    connection = open_writer(left)
+    assert connection.execute("SELECT count(*) FROM x").fetchone() == (0,)
     connection.close()
 
 

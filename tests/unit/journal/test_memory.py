@@ -7,7 +7,7 @@ import pytest
 from listenkey.errors import Refused
 from listenkey.events import Event, GreekUpdate
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from listenkey.journal.memory import DECODED_MAX, ITEM_OVERHEAD_BYTES, MemoryJournal
+from listenkey.journal.memory import DECODED_MAX, ITEM_OVERHEAD_BYTES, TOLD_MAX, MemoryJournal
 
 
 def raw(number: int) -> bytes:
@@ -28,6 +28,11 @@ def journal(bytes_max: int = 1 << 20) -> MemoryJournal:
 
 def append(to: MemoryJournal, number: int) -> None:
     to.append_event(read(raw(number)), raw(number), number)
+
+
+def losing(of: MemoryJournal) -> bool:
+    """Asked anew each time, so that a checker of types does not take it for unchanged."""
+    return of.losing is not None
 
 
 async def drain(of: MemoryJournal) -> list[Item]:
@@ -93,10 +98,128 @@ async def test_what_does_not_fit_is_told_as_a_gap_in_its_place_and_the_stream_go
     opened, closed = [item for item in rest if not isinstance(item, Update)]
     assert isinstance(opened, GapOpened)
     assert isinstance(closed, GapClosed)
-    assert (opened.from_ms, closed.from_ms, closed.to_ms, closed.recovered) == (112, 112, 500, 0)
+    assert (opened.from_ms, closed.from_ms, closed.recovered) == (112, 112, 0)
     assert "89 events" in closed.unrecoverable[0]
     assert kept.dropped == 89
     assert [item.seq for item in [*first, *rest]] == list(range(1, 15))
+
+
+async def test_the_gap_of_a_slow_reader_ends_when_it_has_made_room_also_where_no_event_comes() -> None:
+    kept = journal(bytes_max=10 * (len(raw(101)) + ITEM_OVERHEAD_BYTES))
+    for number in range(101, 201):
+        append(kept, number)
+    assert losing(kept)
+    while losing(kept):
+        await kept.next()
+    items = await drain(kept)
+    assert isinstance(items[-1], GapClosed)
+    assert "89 events" in items[-1].unrecoverable[0]
+
+
+def unreadable(to: MemoryJournal, at_ms: int, why: str = "not JSON") -> None:
+    to.append_told([GapOpened(0, "", at_ms, why), GapClosed(0, "", at_ms, at_ms, 0, (why,))])
+
+
+def covered(items: list[Item]) -> list[tuple[int, int]]:
+    """The spans of the gaps; each beginning has its end."""
+    opened = [item.from_ms for item in items if isinstance(item, GapOpened)]
+    closed = [item for item in items if isinstance(item, GapClosed)]
+    assert opened == [item.from_ms for item in closed]
+    return [(item.from_ms, item.to_ms) for item in closed]
+
+
+async def test_a_flood_of_gaps_that_nobody_reads_is_told_as_few_that_cover_them_all() -> None:
+    kept = journal()
+    for number in range(100_000):
+        unreadable(kept, number, f"kind {number % 7}")
+    assert kept.backlog <= TOLD_MAX
+    items = await drain(kept)
+    assert [item.seq for item in items] == list(range(1, len(items) + 1))
+    spans = covered(items)
+    assert spans[:3] == [(0, 0), (1, 1), (2, 2)], "the first are told one by one"
+    assert spans[-1] == (TOLD_MAX // 2 - 1, 99_999)
+    assert isinstance(items[-1], GapClosed)
+    assert {f"kind {number}" for number in range(7)} < set(items[-1].unrecoverable)
+    assert f"{100_000 - TOLD_MAX // 2 + 1} gaps are told as one" in items[-1].unrecoverable[-1]
+
+
+async def test_gaps_with_events_between_them_are_bounded_as_well() -> None:
+    kept = journal(bytes_max=1 << 20)
+    for number in range(20_000):
+        unreadable(kept, number)
+        append(kept, number)
+    assert kept.losing is not None
+    assert kept.backlog < 6_000
+    assert kept._bytes < 1.1 * (1 << 20)
+    items = await drain(kept)
+    assert kept._bytes == kept._told == 0
+    spans = covered([item for item in items if "reader" not in str(item)])
+    assert spans[-1][1] == 19_999
+
+
+async def test_reconnects_that_nobody_reads_are_told_as_one_and_live_once() -> None:
+    kept = journal()
+    for number in range(5_000):
+        kept.append_told([GapOpened(0, "", number, "dropped")])
+        kept.append_told([GapClosed(0, "", number, number + 1, 2, ("totals",)), Live(0, "", number + 1)])
+    assert kept.backlog <= TOLD_MAX + 3
+    items = await drain(kept)
+    assert [item.seq for item in items] == list(range(1, len(items) + 1))
+    assert sum(item.recovered for item in items if isinstance(item, GapClosed)) == 10_000
+    assert [type(item) for item in items[-3:]] == [GapOpened, GapClosed, Live]
+    assert items[-1] == Live(items[-1].seq, "a3f1", 5_000)
+
+
+async def crowded() -> MemoryJournal:
+    kept = journal()
+    for number in range(TOLD_MAX):
+        unreadable(kept, 1000 + number)
+    return kept
+
+
+async def test_a_gap_is_joined_only_where_the_one_before_has_not_been_read() -> None:
+    kept = await crowded()
+    for _ in range(kept.backlog):
+        await kept.next()
+    unreadable(kept, 9000)
+    assert covered(await drain(kept)) == [(9000, 9000)]
+
+
+async def test_a_reader_may_come_while_a_joined_gap_is_open() -> None:
+    kept = await crowded()
+    kept.append_told([GapOpened(0, "", 9000, "dropped")])
+    before = kept.take_ready(10_000)
+    assert isinstance(before[-1], GapOpened)
+    kept.append_told([GapClosed(0, "", 9000, 9500, 1, ("totals",)), Live(0, "", 9500)])
+    items = [*before, *await drain(kept)]
+    assert covered(items)[-1] == (before[-1].from_ms, 9500)
+    assert [item.seq for item in items] == list(range(1, len(items) + 1))
+
+
+async def test_a_joined_gap_that_turns_out_to_have_begun_earlier_is_told_again() -> None:
+    kept = await crowded()
+    kept.append_told([GapOpened(0, "", 9000, "dropped"), GapOpened(0, "", 8000, "the key had ended")])
+    kept.append_told([GapOpened(0, "", 10, "long before")])
+    kept.append_told([GapClosed(0, "", 10, 9500, 0, ())])
+    items = await drain(kept)
+    assert isinstance(items[-2], GapOpened)
+    assert isinstance(items[-1], GapClosed)
+    assert (items[-2].from_ms, items[-1].from_ms, items[-1].to_ms) == (10, 10, 9500)
+
+
+async def test_a_gap_that_begins_before_an_unread_one_is_told_by_itself() -> None:
+    kept = await crowded()
+    unreadable(kept, 5)
+    assert covered(await drain(kept))[-1] == (5, 5)
+
+
+async def test_a_gap_that_is_open_is_told_again_when_it_turns_out_longer_however_much_waits() -> None:
+    kept = await crowded()
+    append(kept, 1)
+    kept.append_told([GapOpened(0, "", 9000, "dropped"), GapOpened(0, "", 8000, "the key had ended")])
+    kept.append_told([GapClosed(0, "", 8000, 9500, 0, ())])
+    items = await drain(kept)
+    assert [item.from_ms for item in items[-3:]] == [9000, 8000, 8000]  # type: ignore[union-attr]
 
 
 async def test_a_gap_that_is_open_when_the_stream_ends_is_closed() -> None:
@@ -131,3 +254,99 @@ async def test_batches_take_what_is_ready_and_no_more() -> None:
     assert len(kept.take_ready(3)) == 3
     assert len(kept.take_ready(100)) == 2
     assert kept.take_ready(100) == []
+
+
+def batch(of: range) -> tuple[list[Event], list[bytes], int]:
+    return [read(raw(number)) for number in of], [raw(number) for number in of], 5
+
+
+@pytest.mark.parametrize("waiting", [0, DECODED_MAX])
+async def test_a_batch_is_kept_as_its_events_one_by_one(waiting: int) -> None:
+    alone, together = journal(), journal()
+    for kept in (alone, together):
+        for number in range(waiting):
+            append(kept, number)
+    for number in range(100, 107):
+        alone.append_event(read(raw(number)), raw(number), 5)
+    together.append_events(*batch(range(100, 107)))
+    assert together._bytes == alone._bytes
+    assert await drain(together) == await drain(alone)
+    assert together._bytes == 0
+
+
+async def test_a_batch_for_which_there_is_no_room_is_kept_as_far_as_there_is() -> None:
+    alone, together = journal(bytes_max=1000), journal(bytes_max=1000)
+    for number in range(100, 120):
+        alone.append_event(read(raw(number)), raw(number), 5)
+    together.append_events(*batch(range(100, 120)))
+    assert together.dropped == alone.dropped > 0
+    assert await drain(together) == await drain(alone)
+
+
+async def test_a_function_gets_what_waits_and_then_what_comes_when_it_comes() -> None:
+    kept = journal()
+    append(kept, 1)
+    got: list[int] = []
+    delivering = asyncio.ensure_future(kept.deliver(lambda item: got.append(item.seq)))
+    await asyncio.sleep(0)
+    assert got == [1]
+    kept.append_events(*batch(range(2, 4)))
+    append(kept, 4)
+    kept.append_told([Live(0, "", 5)])
+    assert got == [1, 2, 3, 4, 5], "nobody had to wake"
+    assert kept.backlog == kept._bytes == 0
+    kept.end(None)
+    await delivering
+
+
+async def test_what_the_function_raises_is_raised_to_who_waits_and_the_rest_stays() -> None:
+    kept = journal()
+
+    def fails_at_2(item: Item) -> None:
+        if item.seq == 2:
+            raise ZeroDivisionError
+
+    delivering = asyncio.ensure_future(kept.deliver(fails_at_2))
+    await asyncio.sleep(0)
+    kept.append_events(*batch(range(1, 5)))
+    append(kept, 5)
+    with pytest.raises(ZeroDivisionError):
+        await delivering
+    assert [item.seq for item in await drain(kept)] == [3, 4, 5]
+    assert kept._bytes == 0
+
+
+async def test_a_function_is_told_of_the_end_and_of_its_error() -> None:
+    kept = journal()
+    delivering = asyncio.ensure_future(kept.deliver(lambda _: None))
+    await asyncio.sleep(0)
+    kept.end(Refused(401, -2015))
+    with pytest.raises(Refused):
+        await delivering
+    over = journal()
+    over.end(None)
+    await over.deliver(lambda _: None)
+
+
+async def test_what_a_function_brings_about_has_its_turn() -> None:
+    kept = journal()
+    got: list[int] = []
+
+    def appends(item: Item) -> None:
+        got.append(item.seq)
+        if item.seq < 3:
+            append(kept, item.seq)
+
+    delivering = asyncio.ensure_future(kept.deliver(appends))
+    await asyncio.sleep(0)
+    append(kept, 0)
+    assert got == [1, 2, 3]
+    kept.end(None)
+    await delivering
+
+
+async def test_the_reader_has_a_turn_while_something_waits_for_him() -> None:
+    kept = journal()
+    assert kept.turn_after_s() is None
+    append(kept, 0)
+    assert kept.turn_after_s() == 0.0

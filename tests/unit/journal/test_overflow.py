@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from listenkey.items import GapClosed, GapOpened
+from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.overflow import Overflow
 
 
@@ -27,3 +27,24 @@ def test_each_gap_counts_its_own_and_never_ends_before_it_began() -> None:
     overflow.admit(101, 9)
     assert overflow.close(10) == [GapClosed(0, "", 9, 10, 0, ("1 events lost",))]
     assert overflow.dropped == 2
+
+
+def test_live_is_not_told_while_events_are_dropped_but_when_they_no_longer_are() -> None:
+    overflow = Overflow(100, "full", "lost")
+    told: list[Live | GapOpened | GapClosed] = [GapOpened(0, "", 7, "dropped"), Live(0, "", 6)]
+    assert list(overflow.passes(told)) == told
+    overflow.admit(101, 5)
+    losing = [overflow.losing]
+    assert list(overflow.passes(told[1:])) == []
+    assert overflow.settle(50, 8) == [GapClosed(0, "", 5, 8, 0, ("1 events lost",)), Live(0, "", 8)]
+    assert [*losing, overflow.losing] == ["full", None]
+    overflow.admit(101, 15)
+    assert [type(item) for item in overflow.settle(50, 18)] == [GapClosed], "nothing was withheld"
+
+
+def test_live_is_not_made_up_where_another_gap_has_begun_since() -> None:
+    overflow = Overflow(100, "full", "lost")
+    overflow.admit(101, 5)
+    told: list[Live | GapOpened | GapClosed] = [Live(0, "", 6), GapOpened(0, "", 7, "dropped")]
+    assert list(overflow.passes(told)) == told[1:]
+    assert [type(item) for item in overflow.settle(50, 8)] == [GapClosed]

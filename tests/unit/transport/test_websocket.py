@@ -198,6 +198,19 @@ async def test_a_message_past_the_cap_ends_the_socket_and_not_the_memory() -> No
             assert heard.messages == []
 
 
+@pytest.mark.parametrize("bit", [0x40, 0x20, 0x10])
+async def test_reserved_bits_end_the_socket(bit: int) -> None:
+    async def reserved(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport_of(request).write(bytes((0x81 | bit, 2)) + b"ab")
+        await until_closed(socket, request)
+
+    async with served(reserved) as url:
+        heard = Heard()
+        await opened(url, heard)
+        assert (await asyncio.wait_for(heard.lost, 10)).close_code == 1002
+        assert heard.messages == []
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [
