@@ -114,6 +114,7 @@ def _made_whole(exchange: LocalSandbox, journal: Path, shown: Path, found: Found
             found.wrongs.append(f"it ended with {victim.process.returncode}: {victim.complaints.read_text()[-500:]}")
     found.wrongs += wrongs(ledger(exchange), journal, whole_lines(shown))
     found.wrongs += verify(journal).problems
+    found.wrongs += [f"it sent {asked}" for asked in exchange.meters()["requests"] if asked.startswith("DELETE")]
     found.counts["fills"] += fills
     found.counts["items shown"] += len(whole_lines(shown))
 

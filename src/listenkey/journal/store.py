@@ -79,6 +79,7 @@ _FILLS: Final = (
 _TAIL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq DESC LIMIT {TAIL_ROWS}"  # noqa: S608 - our own names
 
 FillKey: TypeAlias = tuple[str, int, int]
+_Identity: TypeAlias = tuple[int, int] | None
 
 
 @dataclass(slots=True)
@@ -111,6 +112,7 @@ class Store:
         self._lock: Lock | None = None
         self._connection: sqlite3.Connection | None = None
         self._may_hold_more = False
+        self._files: tuple[_Identity, _Identity] = (None, None)
 
     def open(self) -> Resumed:
         """
@@ -127,6 +129,7 @@ class Store:
             with told_as_ours(self.path):
                 create(self.path)
                 self._connection = open_writer(self.path)
+                self._files = self._named()
                 self._make_tables()
                 known = facts.facts(self._connection)
                 self._check_account(known.get(facts.ACCOUNT))
@@ -165,6 +168,7 @@ class Store:
             sqlite3.IntegrityError: A fill among the rows is in the journal already; nothing was written.
             sqlite3.Error: It is not known what was written.
         """
+        self._check_place()
         if group.rows and group.covered_ms is None and not group.cursors and not self._may_hold_more:
             self._opened.execute(*self._insert(group.rows))
         else:
@@ -174,6 +178,21 @@ class Store:
             self.last_seq, self.chain, self.skip = group.rows[-1][0], group.rows[-1][-1], 0
         if group.covered_ms is not None:
             self._note_reached()
+
+    def _check_place(self) -> None:
+        """
+        Whether what has our name is what we write to.
+
+        A file that was removed can be written and synchronised as before, and nobody will ever find what is in it.
+        """
+        ours, named = self._files, self._named()
+        if named[0] != ours[0] or ours[1] not in (None, named[1]):
+            raise gone()
+        self._files = named
+
+    def _named(self) -> tuple[_Identity, _Identity]:
+        """The journal and its log, as the folder has them now."""
+        return _identity(self.path), _identity(self.path.with_name(self.path.name + "-wal"))
 
     def _write_all(self, group: Group) -> None:
         with self._transaction() as connection:
@@ -241,9 +260,12 @@ class Store:
         assert self._lock is not None
         if self._lock.path.exists() and not self._lock.is_held():
             raise Fenced(f"another file stands where the lock of the journal {self.path} was")
+        if not self.path.exists():
+            raise gone()
         connection = self._connection = open_writer(self.path)
         # Everything that was committed into the table itself, synchronised anew; and the log starts from its beginning.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._files = self._named()
         rows = self._tail(connection)
         if self.last_seq and self.chain not in [row[-1] for row in rows if row[0] == self.last_seq]:
             known = facts.facts(connection)
@@ -323,6 +345,22 @@ class Store:
         (open_from_ms,) = self._opened.execute(_OPEN_GAP).fetchone()
         why = f"the journal had lost its last {self.skip} items, and {NOT_RUNNING}" if self.skip else NOT_RUNNING
         return Resumed(covered_ms, open_from_ms, why, tuple(self._opened.execute(_FILLS)))
+
+
+def _identity(path: Path) -> _Identity:
+    """What stays the same while a file is the same file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def gone() -> sqlite3.OperationalError:
+    """The error of a journal whose file is not there any more."""
+    error = sqlite3.OperationalError("its file was moved or removed")
+    error.sqlite_errorname = "SQLITE_CANTOPEN"
+    return error
 
 
 def _filled(statements: Mapping[int, str], values: Sequence[Sequence[object]], width: int) -> tuple[str, list[object]]:

@@ -220,3 +220,31 @@ def test_a_journal_of_which_everything_was_pruned_goes_on(store: Store, path: Pa
     again.open()
     assert (again.last_seq, again.chain) == (2, chain)
     again.close()
+
+
+@pytest.mark.parametrize("taken", ["a.db", "a.db-wal"])
+def test_what_is_not_under_its_name_any_more_is_not_written_to(taken: str, store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    name = path.with_name(path.name + taken.removeprefix("a.db"))
+    away = path.with_name("away")
+    name.rename(away)
+    with pytest.raises(sqlite3.OperationalError, match="moved or removed"):
+        store.write(group(*rows([fill(2)], store)))
+    away.rename(name)
+    store.abandon()
+    store.reopen()
+    store.write(group(*rows([fill(2)], store)))
+    store.close()
+    assert seqs(path) == [1, 2]
+
+
+def test_a_journal_that_is_gone_is_not_made_anew_behind_its_back(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    away = path.with_name("away")
+    path.rename(away)
+    store.abandon()
+    with pytest.raises(sqlite3.OperationalError, match="moved or removed"):
+        store.reopen()
+    away.rename(path)
+    store.reopen()
+    assert seqs(path) == [1]
