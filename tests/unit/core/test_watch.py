@@ -260,11 +260,6 @@ def test_a_doubt_that_is_not_due_hides_no_other_and_says_what_it_is() -> None:
     assert "an order has filled more than its fills say" in [one.why for one in watch.take_doubts(5.0 + GRACE_S)]
 
 
-def test_a_fill_from_before_the_first_word_of_a_position_is_in_it_already() -> None:
-    watch = told(held("5"), fill(1, "1", at_ms=500), position("5", 2000))
-    assert watch.due_at_s() is None
-
-
 def test_fills_of_symbols_without_a_word_of_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "CHAINS_MAX", 3)
     watch = told(*(fill(1, "1", at_ms=1000, symbol=f"symbol {number}", order_id=number) for number in range(5)))
