@@ -59,8 +59,13 @@ class Amount:
         return Decimal(text)
 
 
-class Words(msgspec.Struct, frozen=True, gc=False):
-    """What every message can do."""
+class Words(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """
+    What every message can do.
+
+    Unknown keys are forbidden for the decoder alone, so that it tells of them; messages that have some are read all
+    the same. See `wire.loose`.
+    """
 
     def to_dict(self) -> dict[str, Any]:
         """Words to plain values, ready for JSON: amounts as the venue's text, ids and times as int."""
