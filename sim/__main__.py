@@ -11,7 +11,7 @@ from pathlib import Path
 from sim.options import draw_options
 from sim.run import FINE, WORDS, WRONG, Outcome, faults_of, run_case
 from sim.shrink import as_test, shrink
-from sim.tiers import TIERS, run_many
+from sim.tiers import TIERS, hunt_all, run_many, twice
 
 SHOWN_MAX = 10
 
@@ -20,16 +20,25 @@ def main() -> int:
     """Read the command line, run, tell."""
     parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
     parser.add_argument("seed", nargs="?", type=int, default=1, help="everything is drawn from it")
-    parser.add_argument("--mode", choices=("safety", "liveness", "pair"), default="safety")
+    parser.add_argument("--mode", choices=("safety", "liveness", "pair", "long"), default="safety")
     parser.add_argument("--days", type=float, default=0.25, help="simulated days of each stream")
     parser.add_argument("--trace", type=Path, help="where to write every line of what happened")
     parser.add_argument("--tier", choices=sorted(TIERS), help="many seeds, from SEED on")
     parser.add_argument("--seeds", type=int, help="how many of them")
+    parser.add_argument(
+        "--mutants", nargs="*", metavar="NAME", help="hunt builds that are broken on purpose; all, or these"
+    )
+    parser.add_argument("--workers", type=int, help="processes at once; as many as there are processors if not given")
+    parser.add_argument("--twice", type=int, metavar="N", help="run so many seeds twice, and compare every byte")
     parser.add_argument("--no-shrink", action="store_true", help="leave a failing list of faults as long as it is")
     asked = parser.parse_args()
+    if asked.mutants is not None:
+        return hunt_all(asked.mutants, asked.seed, asked.seeds)
+    if asked.twice:
+        return twice(asked.seed, asked.twice)
     if asked.tier:
         seeds, mode, days = TIERS[asked.tier]
-        summary = run_many(asked.seed, asked.seeds or seeds, mode, days)
+        summary = run_many(asked.seed, asked.seeds or seeds, mode, days, asked.workers)
         print("\n".join(summary.lines()))
         return WRONG if summary.failed else FINE
     return _one(asked.seed, asked.mode, asked.days, asked.trace, shorten=not asked.no_shrink)

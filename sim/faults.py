@@ -155,6 +155,9 @@ REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "
 DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors"})
 """While nothing can be written, nothing is shown."""
 
+LASTING: Final = frozenset({"ack_dead"})
+"""A socket that is dead from the beginning stays so, until somebody finds out."""
+
 UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead"})
 """Nothing on the connection shows these; only what REST says does."""
 

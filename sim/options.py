@@ -22,7 +22,8 @@ class Options:
 
     Attributes:
         seed: Everything is drawn from it.
-        mode: `safety`; `liveness`, the same with three times the faults; or `pair`, two kinds against each other.
+        mode: `safety`; `liveness`, the same with three times the faults; `pair`, two kinds against each other; or
+            `long`, whole days in which little happens.
         days: How long, simulated days of each stream.
         processes: Streams in each client process, one number a process.
         accounts: The account of each process. Two processes of one account are rivals for its listen key.
@@ -113,6 +114,7 @@ def draw_options(seed: int, mode: str = "safety", days: float = 0.25) -> Options
         "rate_limit_code": rng.choice((-1008, -1003)),
         "envelope_on_ws": rng.random() < 0.2,
     }
+    sparse = mode == "long"
     return Options(
         seed=seed,
         mode=mode,
@@ -122,11 +124,11 @@ def draw_options(seed: int, mode: str = "safety", days: float = 0.25) -> Options
         start_ms=EPOCH_MS + rng.randrange(0, 86_400) * 1000,
         latency_ms=(latency_ms := rng.choice((0.2, 5.0, 40.0, 150.0))),
         jitter_ms=latency_ms * rng.choice((0.1, 1.0, 3.0)),
-        episode_s=rng.choice((180.0, 400.0, 1200.0)),
-        hold_s=rng.choice((1.0, 10.0, 30.0, 120.0)),
-        level=rng.choice((0.5, 1.0, 3.0, 6.0)) * (3 if mode == "liveness" else 1),
+        episode_s=rng.choice((180.0, 400.0, 1200.0)) * (10 if sparse else 1),
+        hold_s=rng.choice((1.0, 10.0, 30.0, 120.0)) / (5 if sparse else 1),
+        level=rng.choice((0.5, 1.0, 3.0, 6.0)) * {"liveness": 3.0, "long": 0.05}.get(mode, 1.0),
         rotate_after_s=rng.choice((82_800.0, 7_200.0, 1_800.0, 600.0, 60.0)),
-        every_ping=rng.random() < 0.03,
+        every_ping=rng.random() < 0.03 and not sparse,
         recovers=rng.random() < 0.85,
         journal=rng.random() < 0.7,
         commit_every=rng.choice((0, 1, 10, 100)),

@@ -9,12 +9,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from sim.run import FINE, run_seed
+from sim.run import FINE, WRONG, pairs_of_kinds, run_seed
 
 TIERS: Final[dict[str, tuple[int, str, float]]] = {
     "commit": (200, "safety", 0.05),
-    "nightly": (3000, "safety", 1.0),
-    "pairs": (1156, "pair", 0.25),
+    "nightly": (750, "long", 1.0),
+    "pairs": (len(pairs_of_kinds()), "pair", 0.037),
 }
 """Name -> seeds, mode, days of each."""
 
@@ -75,6 +75,40 @@ def one(seed: int, mode: str, days: float) -> Summary:
     if outcome.code != FINE:
         summary.failed = [(seed, str(outcome.violations[0] if outcome.violations else repr(outcome.crash)))]
     return summary
+
+
+def hunt_all(names: list[str], first: int, seeds: int | None) -> int:
+    """Every mutant, or those named, against the commit tier; a table, and whether all were found."""
+    from sim.mutants import MUTANTS, hunt  # noqa: PLC0415 - a run that is not broken needs none of it
+
+    most, mode, days = TIERS["commit"]
+    chosen = [mutant for mutant in MUTANTS if not names or mutant.__name__ in names]
+    print("| broken build | found by seed | rule | s |\n| --- | --- | --- | --- |")
+    missed = 0
+    for mutant in chosen:
+        caught = hunt(mutant, first, seeds or most, mode, days)
+        missed += not caught.rule
+        found = (caught.seed, caught.rule) if caught.rule else ("none", f"not found in {seeds or most} seeds")
+        print(f"| {caught.name} | {found[0]} | {found[1]} | {caught.seconds:.0f} |", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} found")
+    return WRONG if missed else FINE
+
+
+def _digests(seed: int) -> tuple[str, str]:
+    _, mode, days = TIERS["commit"]
+    evidence = run_seed(seed, mode, days).evidence
+    return ("", "") if evidence is None else (evidence.trace, evidence.digest())
+
+
+def twice(first: int, seeds: int) -> int:
+    """Each seed in two processes: the SHA-256 of the trace and of everything told, journals included, must agree."""
+    numbers = range(first, first + seeds)
+    with ProcessPoolExecutor(os.cpu_count() or 1, max_tasks_per_child=50) as pool:
+        once = list(pool.map(_digests, numbers, chunksize=4))
+        again = list(pool.map(_digests, numbers, chunksize=4))
+    differ = [seed for seed, one, other in zip(numbers, once, again, strict=True) if one != other or not one[0]]
+    print(f"{seeds - len(differ)} of {seeds} seeds gave the same bytes twice; others: {differ[:20]}")
+    return WRONG if differ else FINE
 
 
 def run_many(first: int, seeds: int, mode: str, days: float, processes: int | None = None) -> Summary:

@@ -23,7 +23,7 @@ from sim.checkers.reading import (
 )
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
-from sim.faults import DISK_KINDS, REST_KINDS, UNSEEN
+from sim.faults import DISK_KINDS, LASTING, REST_KINDS, UNSEEN
 
 UNDER_WAY_US: Final = 10_000_000
 """What happened in the last seconds of a run may still be under way."""
@@ -36,9 +36,6 @@ AUDIT_US: Final = 80_000_000
 
 RENEWAL_US: Final = 24 * MINUTE_US
 """Until a key that died without a word is asked after, by who can't look at the bill."""
-
-LASTING: Final = frozenset({"ack_dead"})
-"""A socket that is dead from the beginning stays so, until somebody finds out."""
 
 
 class _Case:
@@ -90,6 +87,11 @@ def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation
     if not case.recovers and _unseen(case, at_us):
         return
     holding = [gap for gap in case.gaps if _holds(case, gap, at_us) and (told_us is None or gap.opened_us <= told_us)]
+    if told_us is not None:
+        # Held back while a gap before it was being mended, for the sake of order.
+        holding += [
+            gap for gap in case.gaps if gap.opened_us <= at_us + bound_us and gap.closed_us >= told_us >= gap.opened_us
+        ]
     if not holding:
         yield Violation("coverage.silent", case.who, at_s, f"{key} was not told, and no gap holds it")
         return
@@ -98,8 +100,10 @@ def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation
         late_s = (opened_us - at_us) / 1e6
         yield Violation("coverage.late", case.who, at_s, f"the gap that holds {key} was told {late_s:.0f} s later")
     for since_us, until_us, status in _statuses(case.stream, case.evidence.end_us):
-        if status == "LIVE" and max(since_us, at_us + bound_us) < min(until_us, told_us or case.until_us):
-            if case.recovers or not any(gap.closed_us <= since_us for gap in holding):
+        from_us = max(since_us, at_us + bound_us)
+        if status == "LIVE" and from_us < min(until_us, told_us or case.until_us):
+            # Who can't ask REST has told what is missing when the gap is closed, and is live again.
+            if case.recovers or not any(gap.closed_us <= from_us for gap in holding):
                 yield Violation("coverage.live", case.who, at_s, f"{key} is missing, and the stream is LIVE")
             return
 

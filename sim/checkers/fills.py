@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
-from sim.checkers.reading import held_ms, told_fills
+from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, held_ms, key_ends_us, told_fills
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
+from sim.faults import REST_KINDS, UNSEEN
+
+LATE_KINDS: Final = REST_KINDS | UNSEEN | {"delay", "reorder", "malformed", "key_fight"}
 
 
 def fills(evidence: Evidence) -> Iterator[Violation]:
@@ -47,6 +50,8 @@ def _of_stream(
             yield Violation("fills.order", who, at_s, f"{key} comes after a later fill, and is not marked as late")
         if item.late and not is_late and not stream.is_later_life(at_us):
             yield Violation("fills.late", who, at_s, f"{key} is marked as late, and is not")
+        if is_late and item.late and not _may_be_late(evidence, stream, row):
+            yield Violation("fills.late", who, at_s, f"{key} is late without a cause")
         if (
             is_late
             and not evidence.options.recovers
@@ -55,6 +60,16 @@ def _of_stream(
             yield Violation("fills.order", who, at_s, f"{key} comes after a later fill")
         latest_ms = max(latest_ms, words["time_ms"])
         newest[key[0]] = max(newest.get(key[0], -1), key[1])
+
+
+def _may_be_late(evidence: Evidence, stream: Stream, row: dict[str, Any]) -> bool:
+    """Whether something kept it from coming in its turn: events held or lost on a living connection, or REST."""
+    at_us = evidence.us_of(row["time_ms"])
+    hindered = any(
+        fault.at_s * 1e6 - MINUTE_US <= at_us + KEY_LIFE_US and fault.until_s * 1e6 + MINUTE_US >= at_us
+        for fault in evidence.of_client(stream.process, LATE_KINDS)
+    )
+    return hindered or any(abs(at_us - end_us) <= KEY_LIFE_US for end_us in key_ends_us(evidence, stream.account))
 
 
 def _quantity(event: Any) -> str:

@@ -9,7 +9,7 @@ from listenkey.items import GapOpened
 from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, frozen_us, key_ends_us
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
-from sim.faults import KEY_KINDS, REST_KINDS, Fault
+from sim.faults import KEY_KINDS, LASTING, REST_KINDS, Fault
 
 CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surge", "flapping", "close", "freeze",
                            "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors"})  # fmt: skip
@@ -33,7 +33,10 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
             if not isinstance(item, GapOpened):
                 continue
             since_us = at_us - AFTER_US - frozen_us(evidence, stream.process, 0, at_us)
-            explained = any(fault.at_s * 1e6 <= at_us and fault.until_s * 1e6 >= since_us for fault in causes)
+            explained = any(
+                fault.at_s * 1e6 <= at_us and (fault.until_s * 1e6 >= since_us or fault.kind in LASTING)
+                for fault in causes
+            )
             explained = explained or any(end_us <= at_us <= end_us + 3 * KEY_LIFE_US for end_us in ends_us)
             if not explained:
                 yield Violation("sparing", f"stream {stream.number}", at_us / 1e6, f"a gap without a cause: {item.why}")

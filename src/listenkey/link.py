@@ -11,8 +11,11 @@ from listenkey.credentials import Secret
 from listenkey.errors import Disconnected, ProtocolError, TimedOut
 from listenkey.events import Event
 from listenkey.opener import Attachment
-from listenkey.transport.base import Connect, Socket
-from listenkey.wire.frames import Control, Received, Unreadable, Unwrapper
+from listenkey.transport.base import Connect, Pausing, Socket
+from listenkey.wire.frames import Control, Read, Received, Unreadable, Unwrapper
+
+BATCH_MAX: Final = 256
+"""Frames taken together. One read may bring thousands, which all at once would not fit into the cache."""
 
 PINGS_AWAITED_MAX: Final = 16
 """Pings whose answers may be under way: on a slow line the next is sent before the last one's pong is back."""
@@ -23,6 +26,12 @@ class LinkOwner(Protocol):
 
     def event_came(self, link: int, event: Event, raw: bytes) -> None:
         """One event, with its JSON free of listen keys."""
+
+    def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
+        """Several events that one read brought, each with its JSON; the same as `event_came` for each."""
+
+    def turn_after_s(self, link: int, held_s: float) -> float | None:
+        """How long to wait before more is brought, held back for so long already; None: go on. 0: one turn is enough."""
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
         """One frame that can't be read."""
@@ -57,7 +66,12 @@ class Link:
         self.number = number
         self._owner = owner
         self._clock = clock
-        self._read = Unwrapper(key).read
+        self._unwrapper = Unwrapper(key)
+        self._frames: list[bytes] = []  # of the read that is under way
+        self._turn: asyncio.Handle | None = None  # when they are gone on with
+        self._pausing: Pausing | None = None
+        self._paused = False
+        self._held_since_s = 0.0
         self._socket: Socket | None = None
         self._sent_pings: deque[_SentPing] = deque(maxlen=PINGS_AWAITED_MAX)
         self._attached = False
@@ -78,8 +92,15 @@ class Link:
             async with asyncio.timeout(timeout_s):
                 self._acknowledged = asyncio.get_running_loop().create_future()
                 self._socket = await connect(
-                    attachment.url, self._on_message, self._on_heard, self._on_pong, self._on_lost, timeout_s=timeout_s
+                    attachment.url,
+                    self._on_message,
+                    self._on_heard,
+                    self._on_pong,
+                    self._on_lost,
+                    timeout_s=timeout_s,
                 )
+                if isinstance(self._socket, Pausing):
+                    self._pausing = self._socket
                 if self._unwanted:
                     self._ended = Disconnected(None, "given up while it was opening")
                 if attachment.request is not None and self._ended is None:
@@ -106,6 +127,7 @@ class Link:
 
     def abort(self) -> None:
         """Drop the socket at once."""
+        self._take_all()
         self._attached = False  # what is heard of it from now on is no news
         self._unwanted = True
         if self._socket is not None:
@@ -113,6 +135,7 @@ class Link:
 
     def close(self) -> None:
         """Say goodbye and hang up."""
+        self._take_all()
         self._attached = False
         self._unwanted = True
         if self._socket is not None:
@@ -121,7 +144,78 @@ class Link:
     # --- what the socket calls -----------------------------------------------------------------------------------
 
     def _on_message(self, frame: bytes) -> None:
-        read = self._read(frame)
+        self._frames.append(frame)
+        if len(self._frames) >= BATCH_MAX and not self._held:
+            self._take_turn(more=True)
+
+    def _take_turn(self, *, more: bool = False) -> None:
+        """
+        Take what has come, a batch at a time: most is the same for all of it, and need be done once.
+
+        Between two batches whoever reads gets a turn if he needs one, and meanwhile nothing more is read: what waits in
+        the system's buffer costs nothing, and what waits here leaves the cache before it is used.
+        """
+        while self._frames:
+            self._take_batch(self._next_batch())
+            wait_s = self._owner.turn_after_s(self.number, 0.0)
+            # Without more to come, the reader has his turn anyway.
+            if (wait_s or (wait_s is not None and (more or self._frames))) and not self._unwanted:
+                self._hold(wait_s)
+                return
+        self._read_again()
+
+    def _go_on(self) -> None:
+        wait_s = self._owner.turn_after_s(self.number, self._clock.now_s() - self._held_since_s)
+        if wait_s:
+            self._turn = asyncio.get_running_loop().call_later(wait_s, self._go_on)
+            return
+        self._turn = None
+        self._take_turn()
+        if not self._held:
+            self._on_heard()
+
+    @property
+    def _held(self) -> bool:
+        """Whether something came that was not taken yet."""
+        return self._turn is not None
+
+    def _hold(self, wait_s: float) -> None:
+        """Read no more, and go on in a while."""
+        if self._pausing is not None and not self._paused:
+            self._paused = True
+            self._pausing.pause()
+        loop = asyncio.get_running_loop()
+        self._held_since_s = self._clock.now_s()
+        self._turn = loop.call_later(wait_s, self._go_on) if wait_s else loop.call_soon(self._go_on)
+
+    def _take_all(self) -> None:
+        """What is held back, at once: something that comes after it is to be told."""
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        while self._frames:
+            self._take_batch(self._next_batch())
+        self._read_again()
+
+    def _read_again(self) -> None:
+        if self._pausing is not None and self._paused:
+            self._paused = False
+            self._pausing.resume()
+
+    def _next_batch(self) -> list[bytes]:
+        batch = self._frames[:BATCH_MAX]
+        del self._frames[:BATCH_MAX]
+        return batch
+
+    def _take_batch(self, frames: list[bytes]) -> None:
+        read = self._unwrapper.read_all(frames)
+        if read is not None:
+            self._owner.events_came(self.number, *read)
+            return
+        for frame in frames:
+            self._take(self._unwrapper.read(frame))
+
+    def _take(self, read: Read) -> None:
         if isinstance(read, Received):
             self._owner.event_came(self.number, read.event, read.raw)
         elif isinstance(read, Control):
@@ -139,10 +233,13 @@ class Link:
             waiting.set_exception(ProtocolError(f"the subscription was refused: code {answer.error.code}"))
 
     def _on_heard(self) -> None:
-        if self._attached:
+        if self._frames and not self._held:
+            self._take_turn()
+        if self._attached and not self._held:  # Else not all that came has been told; then later.
             self._owner.heard(self.number)
 
     def _on_pong(self, number: int) -> None:
+        self._take_all()  # A pong says that all before it was brought.
         sent_s = next((sent.sent_s for sent in self._sent_pings if sent.number == number), None)
         if not self._attached or sent_s is None:
             return
@@ -151,6 +248,7 @@ class Link:
         self._owner.pong_came(self.number, number, self._clock.now_s() - sent_s)
 
     def _on_lost(self, reason: Disconnected) -> None:
+        self._take_all()
         self._ended = reason
         waiting = self._acknowledged
         if waiting is not None and not waiting.done() and self._request_id is not None:

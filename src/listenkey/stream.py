@@ -7,12 +7,11 @@ import logging
 import os
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
 from listenkey import opener as openers
-from listenkey import venue as venues
 from listenkey.blocking import BlockingUserStream
 from listenkey.clock import Clock, SystemClock
 from listenkey.core import actions as do
@@ -35,15 +34,14 @@ from listenkey.events import (
 )
 from listenkey.health import Health, Status
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
-from listenkey.journal.base import Journal
-from listenkey.journal.memory import MemoryJournal
+from listenkey.journal.making import make_journal
 from listenkey.journal.place import journal_path
 from listenkey.link import Link
 from listenkey.recovery import Recovery
 from listenkey.transport import address
 from listenkey.transport.websocket import connect
 from listenkey.venue import Venue
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import Unreadable
 
 log = logging.getLogger("listenkey")
 
@@ -52,6 +50,9 @@ LEAVING_EVENTS = frozenset({"serverShutdown", "eventStreamTerminated"})
 
 PROVE_NOTHING = (ListenKeyExpired, UnknownEvent)
 """That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows."""
+
+PAUSE_SHARE = 0.2
+"""For so much of the time after which a silent socket is dead, a journal that is filling up may keep us from reading."""
 
 LIVE_STATES = frozenset({State.LIVE, State.ROTATING})
 
@@ -113,9 +114,7 @@ class UserStream:
         close_key_on_exit: bool = False,
     ) -> None:
         self._credentials = Credentials.of(api_key, api_secret, private_key)
-        self.venue: Venue = _venue(venue)
-        for url in (self.venue.rest_url, self.venue.ws_url):
-            address.check(url)
+        self.venue: Venue = address.venue_of(venue)
         self.account: str = account or fingerprint(api_key)
         self._close_key_on_exit = close_key_on_exit
         self._clock: Clock = SystemClock()
@@ -125,7 +124,7 @@ class UserStream:
         self._merge = Merge()
         self._recovery: Recovery | None = None
         self._recovering: asyncio.Task[None] | None = None
-        self._journal = _journal(
+        self._journal = make_journal(
             journal, self.account, self._clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit
         )
         self._beside = None if journal is None else journal_path(journal)
@@ -225,21 +224,45 @@ class UserStream:
             if self._recovery is not None:
                 await self._recovery.aclose()
 
-    def __aiter__(self) -> AsyncIterator[Item]:
-        return self
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        """The items, one by one. What was not asked for stays for the next reader."""
+        while True:
+            try:
+                item = await self.__anext__()
+            except StopAsyncIteration:
+                return
+            yield item
+            for item in self._journal.ready():
+                yield item
 
     async def __anext__(self) -> Item:
         """The next item; raises what ended the stream."""
+        self._begin_reading()
+        try:
+            return await self._journal.next()
+        finally:
+            self._reading = False
+
+    async def run(self, on_item: Callable[[Item], None]) -> None:
+        """
+        Call a function with each item, as it comes; returns when the stream has ended, raises as `anext` does.
+
+        The shortest way: without a journal on the disk it is called from within the reading of the socket, so what it
+        does holds everything up. What it raises ends this call; the items behind stay for the next reader.
+        """
+        self._begin_reading()
+        try:
+            await self._journal.deliver(on_item)
+        finally:
+            self._reading = False
+
+    def _begin_reading(self) -> None:
         if self._life.state is State.NEW:
             raise UsageError("open the stream first: async with UserStream(...) as stream")
         if self._reading:
             # Each would get what the other then misses, and none would know.
             raise UsageError("another reader waits for the next item already: a stream is for one, open one for each")
         self._reading = True
-        try:
-            return await self._journal.next()
-        finally:
-            self._reading = False
 
     def take_ready(self, most: int = 1024) -> list[Item]:
         """Items that wait already, at most so many; for readers that work in batches."""
@@ -496,6 +519,29 @@ class UserStream:
             if event.type in LEAVING_EVENTS:
                 self._feed(on.VenueLeaving(link))
 
+    def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
+        """A batch from a socket: delivered in one go, unless something looks at each of its events."""
+        life = self._life
+        if not self._merge.follows(link) or life.needs_proof or life.compares or self._recovery is not None:
+            for event, raw in zip(events, raws, strict=True):
+                self.event_came(link, event, raw)
+            return
+        received_ms = self._clock.wall_ms()
+        self._fills += self._merge.admit_all(events, raws)
+        if events:
+            self._events += len(events)
+            self._last_event_ms = received_ms
+            life.event_came()
+            self._journal.append_events(events, raws, received_ms)
+
+    def turn_after_s(self, link: int, held_s: float) -> float | None:
+        """Whoever reads has a turn first, and so has the disk; but not for so long that silence means death."""
+        if not held_s:
+            self._life.heard(link, self._moment())  # what was taken did come, also if there is more
+        if held_s > self._life.timing.dead_after_s * PAUSE_SHARE:
+            return None
+        return self._journal.turn_after_s()
+
     def _hold(self, link: int, event: Event) -> None:
         """An event waits for REST; it proves the key all the same."""
         if not isinstance(event, PROVE_NOTHING):
@@ -552,49 +598,3 @@ class UserStream:
         log.warning("stream %s: %s", self.account, reason)
         self._links.pop(link, None)
         self._feed(on.SocketLost(link, str(reason)))
-
-
-def _stored_event(raw: bytes) -> Event:
-    """An event that was kept as its JSON; it could be read when it came, so it can be read now."""
-    event = read_payload(raw)
-    assert not isinstance(event, Unreadable), event.reason
-    return event
-
-
-def _venue(venue: str | Venue) -> Venue:
-    if isinstance(venue, Venue):
-        return venue
-    try:
-        return venues.VENUES[venue]
-    except KeyError:
-        known = ", ".join(venues.VENUES)
-        raise UsageError(f"there is no venue {venue!r}: take one of {known}, or a Venue(...)") from None
-
-
-def _journal(
-    journal: str | os.PathLike[str] | None,
-    account: str,
-    clock: Clock,
-    consumer: str | None,
-    after: int | None,
-    keep_days: float | None,
-    keep_bytes: int | None,
-    *,
-    auto_commit: bool,
-) -> Journal:
-    if journal is None:
-        if auto_commit or any(option is not None for option in (consumer, after, keep_days, keep_bytes)):
-            raise UsageError("consumer, after, auto_commit, keep_days and keep_bytes need a journal in a file")
-        return MemoryJournal(account, _stored_event, clock.wall_ms)
-    from listenkey.journal.retention import Retention  # noqa: PLC0415 - who keeps nothing needs no SQLite
-    from listenkey.journal.sqlite import SqliteJournal  # noqa: PLC0415
-
-    return SqliteJournal(
-        journal_path(journal),
-        account,
-        clock.wall_ms,
-        consumer=consumer,
-        after=after,
-        auto_commit=auto_commit,
-        retention=Retention(keep_days, keep_bytes),
-    )

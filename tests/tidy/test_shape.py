@@ -22,6 +22,10 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
     ("sim/loop.py", "run_in_executor"): "what asyncio's own pool does: the error belongs to whoever waits",
     ("sim/run.py", "_run_in"): "the top of a simulated run; whatever it dies of is its outcome, and is told",
     ("sim/threads.py", "_run"): "the top of a simulated thread; the simulation looks at it",
+    (
+        "src/listenkey/journal/memory.py",
+        "_hand_over",
+    ): "the user's function; what it raises is raised where he waits, and not into a socket",
     ("src/listenkey/stream.py", "_feed"): "the top of the driver; a bug must reach the reader, and end in no log",
 }
 """(path, function) -> why its task may catch whatever comes. Beyond these, the count is 0."""

@@ -11,7 +11,7 @@ import pytest
 from listenkey.clock import SystemClock
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected, ProtocolError, TimedOut, Unreachable
-from listenkey.link import Link
+from listenkey.link import BATCH_MAX, Link
 from listenkey.opener import Attachment
 
 KEY = Secret("k" * 64)
@@ -42,7 +42,13 @@ class FakeSocket:
         self.did.append(text)
         self.asked.set()
         if self.answer is not None:
-            asyncio.get_running_loop().call_soon(self.on_message, self.answer)
+            asyncio.get_running_loop().call_soon(self.bring, self.answer)
+
+    def bring(self, *messages: bytes) -> None:
+        """What one read of the socket brings."""
+        for message in messages:
+            self.on_message(message)
+        self.on_heard()
 
     def ping(self, number: int) -> None:
         self.did.append(number)
@@ -59,12 +65,19 @@ class Owner:
 
     def __init__(self) -> None:
         self.got: list[tuple[Any, ...]] = []
+        self.turns: list[float | None] = []
+        self.held_s: list[float] = []
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *what: self.got.append((name, *what))
 
     def names(self) -> list[str]:
-        return [got[0] for got in self.got]
+        return [got[0] for got in self.got if got[0] != "heard"]
+
+    def turn_after_s(self, link: int, held_s: float) -> float | None:
+        del link
+        self.held_s.append(held_s)
+        return self.turns.pop(0) if self.turns else None
 
 
 def link() -> tuple[Link, Owner]:
@@ -142,9 +155,7 @@ async def test_what_connecting_raises_is_passed_on() -> None:
 async def test_frames_become_events_without_the_key() -> None:
     _, owner, socket = await opened()
     payload = b'{"e":"GREEK_UPDATE","E":1,"T":1,"G":[]}'
-    socket.on_message(b'{"stream":"' + b"k" * 64 + b'","data":' + payload + b"}")
-    socket.on_message(b"not json")
-    socket.on_message(b'{"result":null,"id":99}')
+    socket.bring(b'{"stream":"' + b"k" * 64 + b'","data":' + payload + b"}", b"not json", b'{"result":null,"id":99}')
     assert owner.names() == ["event_came", "unreadable_came"]
     _, number, event, raw = owner.got[0]
     assert (number, event.event_ms, raw) == (3, 1, payload)
@@ -188,7 +199,7 @@ async def test_a_socket_that_ends_right_behind_the_answer_is_not_taken_for_an_op
     socket = FakeSocket(None)
     opening = asyncio.ensure_future(made.open(socket.connect, BY_REQUEST, 5.0))
     await asyncio.wait_for(socket.asked.wait(), 5)
-    socket.on_message(b'{"result":null,"id":7}')
+    socket.bring(b'{"result":null,"id":7}')
     socket.on_lost(Disconnected(None, "reset"))
     with pytest.raises(Disconnected):
         await opening
@@ -211,3 +222,87 @@ async def test_a_socket_that_is_given_up_while_it_opens_is_not_left_behind() -> 
         await opening
     assert socket.did == ["abort"]
     assert owner.names() == []
+
+
+def numbered(count: int) -> list[bytes]:
+    payload = b'{"e":"GREEK_UPDATE","E":%d,"T":1,"G":[]}'
+    return [b'{"stream":"' + b"k" * 64 + b'","data":' + payload % number + b"}" for number in range(count)]
+
+
+def taken(owner: Owner) -> list[int]:
+    """The numbers of the events that were brought, in order."""
+    assert {got[0] for got in owner.got} <= {"events_came", "heard", "pong_came", "lost"}
+    return [event.event_ms for got in owner.got if got[0] == "events_came" for event in got[2]]
+
+
+class PausingSocket(FakeSocket):
+    """Can be asked to read no more."""
+
+    def pause(self) -> None:
+        self.did.append("pause")
+
+    def resume(self) -> None:
+        self.did.append("resume")
+
+
+async def pausing() -> tuple[Link, Owner, PausingSocket]:
+    made, owner = link()
+    socket = PausingSocket()
+    await made.open(socket.connect, BY_URL, 5.0)
+    return made, owner, socket
+
+
+async def test_what_one_read_brings_is_taken_together() -> None:
+    _, owner, socket = await pausing()
+    socket.bring(*numbered(7))
+    assert [got[0] for got in owner.got] == ["events_came", "heard"]
+    assert taken(owner) == list(range(7))
+    assert socket.did == []
+
+
+async def test_a_large_read_leaves_the_reader_his_turns_and_is_heard_of_when_all_was_taken() -> None:
+    _, owner, socket = await pausing()
+    owner.turns = [0.0, None, 0.0, None, None]
+    frames = numbered(2 * BATCH_MAX + 5)
+    socket.bring(*frames)
+    assert taken(owner) == list(range(BATCH_MAX))
+    assert socket.did == ["pause"]
+    while len(taken(owner)) < len(frames):
+        assert "heard" not in [got[0] for got in owner.got]
+        await asyncio.sleep(0)
+    assert taken(owner) == list(range(len(frames)))
+    assert owner.got[-1][0] == "heard"
+    assert socket.did == ["pause", "resume"]
+
+
+async def test_a_journal_that_fills_up_keeps_us_from_reading_for_a_while() -> None:
+    _, owner, socket = await pausing()
+    owner.turns = [0.001, 0.001, 0.001, None, None]
+    socket.bring(*numbered(BATCH_MAX))
+    assert socket.did == ["pause"]
+    while socket.did == ["pause"]:  # noqa: ASYNC110 - a timer of the loop ends it
+        await asyncio.sleep(0)
+    assert socket.did == ["pause", "resume"]
+    assert len(owner.held_s) == 4
+    assert owner.held_s[0] == 0.0
+    assert 0.001 <= owner.held_s[2] < owner.held_s[3], "it is told for how long already"
+
+
+@pytest.mark.parametrize("end", ["pong", "lost", "abort", "close"])
+async def test_what_was_held_back_comes_before_what_came_behind_it(end: str) -> None:
+    made, owner, socket = await pausing()
+    owner.turns = [0.0]
+    made.ping(1)
+    socket.bring(*numbered(BATCH_MAX + 3))
+    assert len(taken(owner)) == BATCH_MAX
+    {
+        "pong": lambda: socket.on_pong(1),
+        "lost": lambda: socket.on_lost(Disconnected(None, "reset")),
+        "abort": made.abort,
+        "close": made.close,
+    }[end]()
+    assert taken(owner) == list(range(BATCH_MAX + 3))
+    before = list(owner.got)
+    assert before[-1][0] == {"pong": "pong_came", "lost": "lost"}.get(end, "events_came")
+    await asyncio.sleep(0)
+    assert owner.got == before, "and once"

@@ -7,10 +7,11 @@ import logging
 
 import pytest
 
-from listenkey import Live, Update, UserStream, Venue
+from listenkey import Live, OrderTradeUpdate, Update, UserStream, Venue
 from listenkey.core import inputs as on
 from listenkey.core.timing import Timing
 from listenkey.errors import Refused, Retired, UsageError
+from listenkey.items import Item
 from listenkey.journal.memory import TOO_SLOW, MemoryJournal
 from listenkey.testing import LocalSandbox
 
@@ -227,3 +228,32 @@ async def test_a_bug_reaches_the_reader_and_ends_everything(
         with pytest.raises(RuntimeError, match="a bug"):
             await anext(made)
         assert made.health().status == "ENDED"
+
+
+def fills_of(items: list[Item]) -> list[OrderTradeUpdate]:
+    events = [item.event for item in items if isinstance(item, Update)]
+    return [event for event in events if isinstance(event, OrderTradeUpdate) and event.is_fill]
+
+
+async def test_a_function_gets_what_a_loop_would_get(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    looped: list[Item] = []
+    called: list[Item] = []
+    async with stream(sandbox) as one, stream(sandbox) as other, asyncio.timeout(20):
+        running = asyncio.ensure_future(other.run(called.append))
+        assert isinstance(await anext(one), Live)
+        with pytest.raises(UsageError, match="open one for each"):
+            await anext(other)
+        while not called:  # noqa: ASYNC110 - a socket brings it about
+            await asyncio.sleep(0.001)
+        await asyncio.to_thread(sandbox.burst, 200)
+        async for item in one:
+            looped.append(item)
+            if len(fills_of(looped)) == 200:
+                break
+        while len(fills_of(called)) < 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        await other.aclose()
+        await running
+    assert fills_of(looped) == fills_of(called)
+    assert [item.seq for item in called] == list(range(1, len(called) + 1))

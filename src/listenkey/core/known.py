@@ -36,46 +36,75 @@ NOT_DATED: Final = (RecoveredFill, RecoveredOrder, UnknownEvent)
 FillKey: TypeAlias = tuple[str, int, int]
 """Symbol, trade id, order id."""
 
+Halves: TypeAlias = tuple[dict[int, int], dict[int, int]]
+"""The newer fills and the older."""
+
+ID_BITS: Final = 64
+"""An id has 64 bits, sign included, so no two pairs of ids make the same int."""
+
 
 class Fills:
     """
     The fills that were delivered: a set that forgets, and says since when it has forgotten nothing.
 
-    A fill is its symbol, trade id and order: an account may trade with itself.
+    A fill is its symbol, trade id and order: an account may trade with itself. Kept by symbol, and in it by one int
+    made of both ids, because comparing ints takes half the time that tuples take, and every event asks.
 
     Attributes:
         since_ms: Every fill delivered with this time or a later one is remembered.
     """
 
-    __slots__ = ("_half", "_new", "_old", "since_ms")
+    __slots__ = ("_by_symbol", "_count", "_half", "since_ms")
 
     def __init__(self, size_max: int = FILLS_MAX) -> None:
         self.since_ms = 0
         self._half = size_max // 2
-        self._new: dict[FillKey, int] = {}
-        self._old: dict[FillKey, int] = {}
+        self._count = 0
+        self._by_symbol: dict[str, Halves] = {}
 
     def add(self, symbol: str, trade_id: int, order_id: int, time_ms: int) -> bool:
         """Remember; True where it was not remembered already."""
-        key = (symbol, trade_id, order_id)
-        if key in self._new or key in self._old:
+        newer, older = self.of_symbol(symbol)
+        key = (order_id << ID_BITS) + trade_id
+        if key in newer or key in older:
             return False
-        self._new[key] = time_ms
-        if len(self._new) >= self._half:
-            if self._old:
-                self.since_ms = max(self.since_ms, max(self._old.values()) + 1)
-            self._old, self._new = self._new, {}
+        newer[key] = time_ms
+        self.added(1)
         return True
 
+    def of_symbol(self, symbol: str) -> Halves:
+        """
+        Two dicts of one symbol, from `(order_id << ID_BITS) + trade_id` to the time: for who asks and adds by himself.
+
+        A fill that is in neither goes into the first; then `added` is told. Good until then.
+        """
+        halves = self._by_symbol.get(symbol)
+        if halves is None:
+            halves = self._by_symbol[symbol] = ({}, {})
+        return halves
+
+    def added(self, count: int) -> None:
+        """So many more are in the newer half; when it is full, the older one is forgotten."""
+        self._count += count
+        if self._count < self._half:
+            return
+        self._count = 0
+        forgotten = [max(older.values()) for _, older in self._by_symbol.values() if older]
+        self.since_ms = max(self.since_ms, max(forgotten, default=-1) + 1)
+        self._by_symbol = {symbol: ({}, newer) for symbol, (newer, _) in self._by_symbol.items() if newer}
+
     def __contains__(self, key: FillKey) -> bool:
-        return key in self._new or key in self._old
+        symbol, trade_id, order_id = key
+        number = (order_id << ID_BITS) + trade_id
+        return any(number in half for half in self._by_symbol.get(symbol, ()))
 
     def count(self, from_ms: int, to_ms: int) -> Counter[str]:
         """How many fills of each symbol have a time in this span, both ends included."""
         return Counter(
             symbol
-            for half in (self._old, self._new)
-            for (symbol, _, _), time_ms in half.items()
+            for symbol, halves in self._by_symbol.items()
+            for half in halves
+            for time_ms in half.values()
             if from_ms <= time_ms <= to_ms
         )
 

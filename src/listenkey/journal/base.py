@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from listenkey.core.gap import Resumed
@@ -28,6 +28,12 @@ class Journal(Protocol):
     ) -> None:
         """Number an event and keep it."""
 
+    def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
+        """Number events that came together on a socket, each with its JSON; the same as `append_event` for each."""
+
+    def turn_after_s(self) -> float | None:
+        """How long to wait before more is appended, where it could wait: so that readers, or the disk, keep up."""
+
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Number what the lifecycle tells, and keep it."""
 
@@ -42,6 +48,12 @@ class Journal(Protocol):
 
     def take_ready(self, most: int) -> list[Item]:
         """What can be read without waiting, at most so many."""
+
+    def ready(self) -> Iterator[Item]:
+        """What can be read without waiting, taken one by one as it is asked for."""
+
+    async def deliver(self, on_item: Callable[[Item], None]) -> None:
+        """Call a function with every item, until the end; raises as `next` does, or what the function raised."""
 
     async def commit(self, seq: int) -> None:
         """The reader is done with everything up to `seq`; a reader of the same name goes on after it."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, repeat
 from typing import Final, TypeAlias
 
 import msgspec
@@ -61,6 +62,9 @@ class MemoryJournal:
         self._account = account
         self._read_event = read_event
         self._wall_ms = wall_ms
+        self._on_item: Callable[[Item], None] | None = None
+        self._stop: asyncio.Future[None] | None = None
+        self._raised: Exception | None = None
         self._overflow = Overflow(bytes_max, TOO_SLOW, "did not fit into the buffer of a slow reader")
         self._bytes = 0
         self._seq = 0
@@ -123,6 +127,36 @@ class MemoryJournal:
             self._items.append((self._seq, raw, received_ms))
         if self._waiting is not None:
             self._wake()
+        elif self._on_item is not None:
+            self._hand_over(())
+
+    def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
+        """The same for a batch; where there may be no room for all of it, one by one."""
+        count = len(events)
+        size = sum(map(len, raws)) + count * ITEM_OVERHEAD_BYTES
+        if not self._overflow.has_room(self._bytes + size):
+            for event, raw in zip(events, raws, strict=True):
+                self.append_event(event, raw, received_ms)
+            return
+        first, waiting = self._seq + 1, self._items
+        self._seq += count
+        numbers = range(first, first + count)
+        if len(waiting) >= DECODED_MAX:
+            self._bytes += size
+            waiting.extend(zip(numbers, raws, repeat(received_ms)))
+            return
+        updates = map(Update, numbers, repeat(self._account), events, repeat(received_ms), raws)
+        if self._on_item is not None and not waiting:
+            self._hand_over(updates)
+            return
+        self._bytes += size
+        waiting.extend(updates)
+        if self._waiting is not None:
+            self._wake()
+
+    def turn_after_s(self) -> float | None:
+        """At once, and the reader first: what he takes soon is still in the cache."""
+        return 0.0 if self._items else None
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Number what the lifecycle tells, and keep it. These always find room; where they are many, gaps are joined."""
@@ -136,6 +170,8 @@ class MemoryJournal:
                 self._gap_is_open = isinstance(item, GapOpened)
             self._tell(item)
         self._wake()
+        if self._on_item is not None:
+            self._hand_over(())
 
     def _tell_all(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         for item in items:
@@ -196,6 +232,7 @@ class MemoryJournal:
         self._ended = True
         self._error = error
         self._wake()
+        self._wake_deliverer()
 
     async def next(self) -> Item:
         """The next item; raises the error that ended the stream, or StopAsyncIteration."""
@@ -213,7 +250,63 @@ class MemoryJournal:
 
     def take_ready(self, most: int) -> list[Item]:
         """What can be read without waiting."""
-        return [self._take() for _ in range(min(most, len(self._items)))]
+        return list(islice(self.ready(), most))
+
+    def ready(self) -> Iterator[Item]:
+        """The same, one by one."""
+        while self._items:
+            yield self._take()
+
+    async def deliver(self, on_item: Callable[[Item], None]) -> None:
+        """
+        Call a function with every item, until the end.
+
+        Raises:
+            What ended the stream, or what the function raised.
+        """
+        self._stop = asyncio.get_running_loop().create_future()
+        self._on_item = on_item
+        try:
+            self._hand_over(())
+            if not self._ended and self._raised is None:
+                await self._stop
+            if self._raised is not None:
+                raise self._raised
+            for item in self.ready():
+                on_item(item)
+            if self._error is not None:
+                raise self._error
+        finally:
+            self._on_item = self._stop = self._raised = None
+
+    def _hand_over(self, updates: Iterable[Update]) -> None:
+        """
+        Give these to the function, and then what waits.
+
+        What it raises belongs to whoever waits in `deliver`, not to the socket; the items behind stay.
+        """
+        on_item, self._on_item = self._on_item, None  # What it brings about is appended meanwhile, and has its turn.
+        assert on_item is not None
+        left = iter(updates)
+        try:
+            for update in left:
+                on_item(update)
+            for item in self.ready():
+                on_item(item)
+        except BaseException as error:  # It is the user's function, and his is what it raises.
+            behind = list(left)
+            self._items.extendleft(reversed(behind))
+            self._bytes += sum(len(update.raw) + ITEM_OVERHEAD_BYTES for update in behind)
+            if not isinstance(error, Exception):
+                raise
+            self._raised = error
+            self._wake_deliverer()
+        else:
+            self._on_item = on_item
+
+    def _wake_deliverer(self) -> None:
+        if self._stop is not None and not self._stop.done():
+            self._stop.set_result(None)
 
     def _take(self) -> Item:
         item = self._items.popleft()

@@ -51,6 +51,10 @@ class Overflow:
                 self._live_withheld = False
             yield item
 
+    def has_room(self, bytes_after: int) -> bool:
+        """Whether that much may wait and nothing is being dropped: then there is nothing to ask or to tell."""
+        return self._from_ms is None and bytes_after <= self._bytes_max
+
     def admit(self, waiting_bytes: int, now_ms: int) -> tuple[bool, list[Live | GapOpened | GapClosed]]:
         """Whether the next event may be kept, and what is to be told before it."""
         if self._from_ms is None:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -33,6 +33,9 @@ QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
 
 ENTRY_OVERHEAD_BYTES: Final = 700
 """What a waiting event costs beside its JSON: the decoded event, mostly."""
+
+TURN_AFTER_S: Final = 0.002
+"""In this time the disk takes some dozens of events."""
 
 WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024
 """Durable items kept in memory for a reader that is near the end."""
@@ -84,6 +87,7 @@ class SqliteJournal:
         self._store = Store(path, account)
         self._writer = Writer(self._store, self._on_thread_report, consumer, retention or Retention(), wall_ms)
         full = "the journal is full or can't be written, and so is the buffer before it"
+        self._queue_bytes_max = queue_bytes_max
         self._overflow = Overflow(queue_bytes_max, full, "found no room before the journal could be written again")
         self._waiting_entries = 0
         self._waiting_bytes = 0
@@ -188,6 +192,22 @@ class SqliteJournal:
         self._waiting_bytes += len(raw) + ENTRY_OVERHEAD_BYTES
         self._writer.put(Arrived(event, raw, received_ms, provenance, late))
 
+    def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
+        """The same for a batch; where there may be no room for all of it, one by one."""
+        count = len(events)
+        size = sum(map(len, raws)) + count * ENTRY_OVERHEAD_BYTES
+        if not self._overflow.has_room(self._waiting_bytes + size):
+            for event, raw in zip(events, raws, strict=True):
+                self.append_event(event, raw, received_ms)
+            return
+        self._waiting_entries += count
+        self._waiting_bytes += size
+        self._writer.put_all([Arrived(event, raw, received_ms) for event, raw in zip(events, raws, strict=True)])
+
+    def turn_after_s(self) -> float | None:
+        """A moment, while more than half of the queue is taken: waiting with the system costs no room here."""
+        return TURN_AFTER_S if self._waiting_bytes > self._queue_bytes_max // 2 else None
+
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Put on its way what the lifecycle tells. These are few, and always find room."""
         for item in self._overflow.passes(items):
@@ -248,8 +268,31 @@ class SqliteJournal:
         take = self._window.popleft
         items = [take() for _ in range(min(most, len(self._window)))]
         self._window_bytes -= _sizes(items)
-        self._read_seq = self._writer.read_seq = items[-1].seq if items else self._read_seq
+        if items:
+            self._read_seq = self._writer.read_seq = items[-1].seq
         return items
+
+    def ready(self) -> Iterator[Item]:
+        """The same, one by one."""
+        while self._window:
+            self._done_with_read()
+            yield self._take()
+
+    async def deliver(self, on_item: Callable[[Item], None]) -> None:
+        """
+        Call a function with every item, until the end.
+
+        Raises:
+            What ended the stream, or what the function raised.
+        """
+        while True:
+            try:
+                item = await self.next()
+            except StopAsyncIteration:
+                return
+            on_item(item)
+            for item in self.ready():
+                on_item(item)
 
     async def commit(self, seq: int) -> None:
         """

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
@@ -44,8 +44,8 @@ class Arrived(msgspec.Struct, frozen=True, gc=False):
     event: Event
     raw: bytes
     received_ms: int
-    provenance: Provenance
-    late: bool
+    provenance: Provenance = "ws"
+    late: bool = False
 
 
 class Told(NamedTuple):
@@ -157,6 +157,12 @@ class Writer:
     def put(self, entry: Entry) -> None:
         """Add to the queue. Never waits."""
         self._entries.append(entry)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def put_all(self, entries: Iterable[Entry]) -> None:
+        """Add several to the queue. Never waits."""
+        self._entries.extend(entries)
         if not self._wake.is_set():
             self._wake.set()
 

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from listenkey.errors import UsageError
+from listenkey.venue import VENUES, Venue
 
 PLAIN: Final = frozenset({"http", "ws"})
 ENCRYPTED: Final = frozenset({"https", "wss"})
@@ -52,3 +53,21 @@ def is_venue(host: str) -> bool:
     """Whether a host belongs to Binance, or is this machine, where a sandbox runs."""
     name = host.lower().rstrip(".")
     return is_loopback(host) or any(name == domain or name.endswith("." + domain) for domain in DOMAINS)
+
+
+def venue_of(venue: str | Venue) -> Venue:
+    """
+    The place that is meant, at addresses that a key may be sent to.
+
+    Raises:
+        UsageError: There is no venue of that name, or an address is not allowed.
+    """
+    if isinstance(venue, str):
+        try:
+            venue = VENUES[venue]
+        except KeyError:
+            known = ", ".join(VENUES)
+            raise UsageError(f"there is no venue {venue!r}: take one of {known}, or a Venue(...)") from None
+    for url in (venue.rest_url, venue.ws_url):
+        check(url)
+    return venue

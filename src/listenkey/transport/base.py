@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from listenkey.errors import Disconnected
 from listenkey.wire.requests import Request
 from listenkey.wire.responses import Response
 
-__all__ = ["Connect", "Http", "Request", "Response", "Socket"]
+__all__ = ["Connect", "Http", "Pausing", "Request", "Response", "Socket"]
 
 
 class Http(Protocol):
@@ -47,6 +47,17 @@ class Socket(Protocol):
 
     def close(self) -> None:
         """Say goodbye and hang up."""
+
+
+@runtime_checkable
+class Pausing(Protocol):
+    """A connection that can be asked to leave what comes with the system for a while. Not every one can."""
+
+    def pause(self) -> None:
+        """Read no more until `resume`; of what has been read, messages may still come."""
+
+    def resume(self) -> None:
+        """Read again."""
 
 
 class Connect(Protocol):

@@ -32,6 +32,7 @@ READ_BUFFER_BYTES: Final = 4 * 1024
 
 PING_BYTES: Final = 8
 
+_TEXT: Final = WSMsgType.TEXT  # looking a name up in an enumeration costs more than all else that a frame does here
 _MESSAGE_TYPES: Final = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 
 
@@ -77,7 +78,7 @@ class PicowsSocket(WSListener):
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._refuse(WSCloseCode.PROTOCOL_ERROR, "a frame with reserved bits, which nobody has agreed on")
-        elif kind is WSMsgType.TEXT and frame.fin:
+        elif kind is _TEXT and frame.fin:
             self._on_message(frame.get_payload_as_bytes())
         elif kind in _MESSAGE_TYPES:
             self._take_part(frame)
@@ -112,6 +113,16 @@ class PicowsSocket(WSListener):
         """Send a ping; its number comes back with the pong."""
         if self._transport is not None:
             self._transport.send_ping(number.to_bytes(PING_BYTES, "big"))
+
+    def pause(self) -> None:
+        """Read no more until `resume`; what has been read still comes."""
+        if self._transport is not None:
+            self._transport.underlying_transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None:
+            self._transport.underlying_transport.resume_reading()
 
     def abort(self) -> None:
         """Drop the connection at once. No closing handshake: nobody may be there to shake hands with."""

@@ -200,3 +200,43 @@ def test_of_snapshots_the_newest_half_is_taken_out_of_what_a_successor_brings() 
     kept.hand_over()
     assert not any(kept.add("GREEK_UPDATE", number) for number in range(95, 100))
     assert kept.add("GREEK_UPDATE", 0), "and the oldest are forgotten"
+
+
+@given(st.lists(st.tuples(st.sampled_from("FRS"), st.integers(0, 6), st.sampled_from("AB")), max_size=60), st.data())
+def test_a_batch_is_admitted_as_its_events_one_by_one(drawn: list[tuple[str, int, str]], data: st.DataObject) -> None:
+    """Fills, orders that rest and snapshots, many of them twice, cut into batches anywhere, on both sides of a change of sockets."""
+    came = [made(*one) for one in drawn]
+    alone, together = Merge(), Merge()
+    change = data.draw(st.integers(0, len(came)))
+    got_alone: list[bytes] = []
+    got_together: list[bytes] = []
+    fills = 0
+    for socket, part in ((1, came[:change]), (2, came[change:])):
+        for merge in (alone, together):
+            merge.follow(socket)
+            assert merge.follows(socket)
+        got_alone += [raw for event, raw in part if alone.admit(socket, event, raw, received_ms=0)]
+        left = part
+        while left:
+            size = data.draw(st.integers(1, len(left)))
+            batch, left = left[:size], left[size:]
+            events, raws = [event for event, _ in batch], [raw for _, raw in batch]
+            fills += together.admit_all(events, raws)
+            assert [read_payload(raw) for raw in raws] == events
+            got_together += raws
+    assert got_together == got_alone
+    assert together.duplicates == alone.duplicates
+    assert fills == sum(b'"TRADE"' in raw for raw in got_alone)
+    assert together.fills.count(0, 99) == alone.fills.count(0, 99)
+
+
+def made(kind: str, number: int, which: str) -> tuple[Event, bytes]:
+    if kind == "S":
+        return snapshot(number, which)
+    event, raw = fill(number, f"{which}-261225-1-C")
+    if kind == "R":
+        raw = raw.replace(b'"x":"TRADE","X":"PARTIALLY_FILLED"', b'"x":"NEW","X":"NEW"')
+        again = read_payload(raw)
+        assert not isinstance(again, Unreadable)
+        return again, raw
+    return event, raw

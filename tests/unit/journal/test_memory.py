@@ -254,3 +254,99 @@ async def test_batches_take_what_is_ready_and_no_more() -> None:
     assert len(kept.take_ready(3)) == 3
     assert len(kept.take_ready(100)) == 2
     assert kept.take_ready(100) == []
+
+
+def batch(of: range) -> tuple[list[Event], list[bytes], int]:
+    return [read(raw(number)) for number in of], [raw(number) for number in of], 5
+
+
+@pytest.mark.parametrize("waiting", [0, DECODED_MAX])
+async def test_a_batch_is_kept_as_its_events_one_by_one(waiting: int) -> None:
+    alone, together = journal(), journal()
+    for kept in (alone, together):
+        for number in range(waiting):
+            append(kept, number)
+    for number in range(100, 107):
+        alone.append_event(read(raw(number)), raw(number), 5)
+    together.append_events(*batch(range(100, 107)))
+    assert together._bytes == alone._bytes
+    assert await drain(together) == await drain(alone)
+    assert together._bytes == 0
+
+
+async def test_a_batch_for_which_there_is_no_room_is_kept_as_far_as_there_is() -> None:
+    alone, together = journal(bytes_max=1000), journal(bytes_max=1000)
+    for number in range(100, 120):
+        alone.append_event(read(raw(number)), raw(number), 5)
+    together.append_events(*batch(range(100, 120)))
+    assert together.dropped == alone.dropped > 0
+    assert await drain(together) == await drain(alone)
+
+
+async def test_a_function_gets_what_waits_and_then_what_comes_when_it_comes() -> None:
+    kept = journal()
+    append(kept, 1)
+    got: list[int] = []
+    delivering = asyncio.ensure_future(kept.deliver(lambda item: got.append(item.seq)))
+    await asyncio.sleep(0)
+    assert got == [1]
+    kept.append_events(*batch(range(2, 4)))
+    append(kept, 4)
+    kept.append_told([Live(0, "", 5)])
+    assert got == [1, 2, 3, 4, 5], "nobody had to wake"
+    assert kept.backlog == kept._bytes == 0
+    kept.end(None)
+    await delivering
+
+
+async def test_what_the_function_raises_is_raised_to_who_waits_and_the_rest_stays() -> None:
+    kept = journal()
+
+    def fails_at_2(item: Item) -> None:
+        if item.seq == 2:
+            raise ZeroDivisionError
+
+    delivering = asyncio.ensure_future(kept.deliver(fails_at_2))
+    await asyncio.sleep(0)
+    kept.append_events(*batch(range(1, 5)))
+    append(kept, 5)
+    with pytest.raises(ZeroDivisionError):
+        await delivering
+    assert [item.seq for item in await drain(kept)] == [3, 4, 5]
+    assert kept._bytes == 0
+
+
+async def test_a_function_is_told_of_the_end_and_of_its_error() -> None:
+    kept = journal()
+    delivering = asyncio.ensure_future(kept.deliver(lambda _: None))
+    await asyncio.sleep(0)
+    kept.end(Refused(401, -2015))
+    with pytest.raises(Refused):
+        await delivering
+    over = journal()
+    over.end(None)
+    await over.deliver(lambda _: None)
+
+
+async def test_what_a_function_brings_about_has_its_turn() -> None:
+    kept = journal()
+    got: list[int] = []
+
+    def appends(item: Item) -> None:
+        got.append(item.seq)
+        if item.seq < 3:
+            append(kept, item.seq)
+
+    delivering = asyncio.ensure_future(kept.deliver(appends))
+    await asyncio.sleep(0)
+    append(kept, 0)
+    assert got == [1, 2, 3]
+    kept.end(None)
+    await delivering
+
+
+async def test_the_reader_has_a_turn_while_something_waits_for_him() -> None:
+    kept = journal()
+    assert kept.turn_after_s() is None
+    append(kept, 0)
+    assert kept.turn_after_s() == 0.0

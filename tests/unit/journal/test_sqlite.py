@@ -29,6 +29,7 @@ from tests.unit.journal.making import (
     greeks,
     journal,
     raws_of,
+    read,
     take,
     written,
 )
@@ -455,4 +456,42 @@ async def test_a_file_that_others_emptied_is_told(path: Path) -> None:
     for _ in range(2):
         with pytest.raises(Corrupt, match="no longer holds the items from 1 on"):
             await made.next()
+    await made.aclose()
+
+
+async def test_a_batch_is_kept_as_its_events_one_by_one_and_waits_where_the_queue_fills(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    size = len(greeks(101)) + ENTRY_OVERHEAD_BYTES
+    made = journal(path, queue_bytes_max=8 * size)
+    await made.open()
+    for first, count, turn in ((101, 4, None), (105, 2, module.TURN_AFTER_S), (107, 5, module.TURN_AFTER_S)):
+        raws = [greeks(number) for number in range(first, first + count)]
+        made.append_events([read(raw) for raw in raws], raws, AT_MS)
+        assert made.turn_after_s() == turn
+    assert made.dropped > 0
+    gate.opened.set()
+    kept = 11 - made.dropped
+    assert raws_of(await take(made, kept)) == [greeks(number) for number in range(101, 101 + kept)]
+    made.end(None)
+    await made.aclose()
+
+
+async def test_a_function_gets_every_item_and_what_it_does_not_take_stays(path: Path) -> None:
+    made = journal(path, consumer="book", auto_commit=True)
+    await made.open()
+    append(made, *(greeks(number) for number in range(1, 6)))
+    got: list[int] = []
+
+    def takes_two(item: Item) -> None:
+        got.append(item.seq)
+        if item.seq == 2:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await made.deliver(takes_two)
+    made.end(None)
+    await made.deliver(lambda item: got.append(item.seq))
+    assert got == [1, 2, 3, 4, 5]
     await made.aclose()

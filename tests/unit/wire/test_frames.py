@@ -111,6 +111,39 @@ def test_the_hot_path_is_the_hot_path(monkeypatch: pytest.MonkeyPatch) -> None:
     assert received(Unwrapper(Secret(KEY)).read(enveloped(FILL))).raw == FILL
 
 
+def test_a_batch_is_read_as_its_frames_one_by_one() -> None:
+    unwrapper = Unwrapper(Secret(KEY))
+    payloads = [compact(tree(name)) for name in CURRENT if name != "order_trade_update_expired_in_match"]
+    batch = [enveloped(payload) for payload in payloads]
+    read_together = unwrapper.read_all(batch)
+    assert read_together is not None
+    events, raws = read_together
+    assert raws == payloads
+    assert [Received(event, raw) for event, raw in zip(events, raws, strict=True)] == [unwrapper.read(f) for f in batch]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        FILL,  # no envelope
+        enveloped(FILL, "another" * 5),
+        enveloped(FILL)[:-1] + b"]",
+        enveloped(FILL)[:-1] + b',"z":1}',
+        enveloped(FILL.replace(b'"E"', b'"unknown":1,"E"')),
+        enveloped(b'{"e":"BRAND_NEW"}'),
+        enveloped(b'{"e":"listenKeyExpired","E":"1","listenKey":"' + KEY.encode() + b'"}'),
+        enveloped(FILL.replace(b"TEST", b"T" * FRAME_BYTES_MAX)),
+        enveloped(FILL.replace(b"TEST", b"\xff")),
+        b'{"result":null,"id":1}',
+        b"",
+    ],
+)
+def test_a_batch_with_anything_out_of_the_ordinary_is_left_to_the_reading_of_single_frames(odd: bytes) -> None:
+    unwrapper = Unwrapper(Secret(KEY))
+    for batch in ([odd], [enveloped(FILL), odd, enveloped(FILL)]):
+        assert unwrapper.read_all(batch) is None
+
+
 @pytest.mark.parametrize("tail", [b"", b"x", b"}}", b"]", b'"}', b",}"])
 def test_an_envelope_that_does_not_end_as_it_should_is_unreadable(tail: bytes) -> None:
     unreadable(Unwrapper(Secret(KEY)).read(enveloped(FILL)[:-1] + tail))

@@ -1,0 +1,176 @@
+"""Builds that are broken in how they connect, renew and let go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from listenkey import governor, opener, stream
+from listenkey import link as links
+from listenkey.core import budget, gap, lifecycle, mending, merge, sockets, verdict
+from listenkey.core import inputs as on
+from listenkey.core.known import Fills
+from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.states import State
+from sim import process
+from sim.mutants.patching import NEVER_S, Patches, put, transition
+
+
+def no_dedupe(patches: Patches) -> None:
+    """What two sockets bring is delivered twice."""
+    put(patches, merge.Recent, "add", lambda *_: True)
+    put(patches, Fills, "add", lambda *_: True)
+
+
+def held_dropped(patches: Patches) -> None:
+    """What the successor brought before it was followed is thrown away."""
+    real = merge.Merge.follow
+
+    def follow(self: merge.Merge, socket: int) -> list[merge.Held]:
+        real(self, socket)
+        return []
+
+    put(patches, merge.Merge, "follow", follow)
+
+
+def no_ping_timeout(patches: Patches) -> None:
+    """Silence is never death."""
+    real = sockets.SocketView.hear
+
+    def hear(self: sockets.SocketView, *arguments: Any) -> None:
+        real(self, *arguments)
+        self.dead_at_s = NEVER_S
+
+    put(patches, sockets.SocketView, "hear", hear)
+
+
+def any_key_end_obeyed(patches: Patches) -> None:
+    """`listenKeyExpired` is obeyed whichever key it names."""
+    transition(patches, "_key_ended", lambda _: lambda life, __, now: life._key_died(now, "a listen key expired"))
+
+
+def rotation_closes_first(patches: Patches) -> None:
+    """The old socket is closed, and then the new one is opened."""
+
+    def rotate(life: Lifecycle, now: on.Moment) -> None:
+        assert life.followed is not None
+        life._abort(life.followed)
+        life.state = State.CONNECTING
+        life._open(now)
+
+    put(patches, Lifecycle, "_rotate", rotate)
+
+
+def never_renewed(patches: Patches) -> None:
+    """The key is left to run out."""
+    put(patches, lifecycle, "renew_after_s", lambda *_: NEVER_S)
+
+
+def gives_up(patches: Patches) -> None:
+    """A socket that does not open is tried once more, and that is that."""
+    real = Lifecycle._try_again
+
+    def try_again(life: Lifecycle, now: on.Moment, why: verdict.Verdict | None) -> None:
+        real(life, now, why)
+        if life._failures > 1:
+            life._retry_at_s = None
+
+    put(patches, Lifecycle, "_try_again", try_again)
+
+
+def gap_not_told(patches: Patches) -> None:
+    """A lost connection is mended in silence."""
+    put(patches, gap.Gaps, "open", lambda *_, **__: None)
+
+
+def gap_from_now(patches: Patches) -> None:
+    """A gap begins when the loss is noticed, and not when all was last known to have come."""
+
+    def make(real: Any) -> Any:
+        def lost(life: Lifecycle, happened: on.SocketLost, now: on.Moment) -> None:
+            socket = life.sockets.get(happened.socket)
+            if socket is not None:
+                socket.covered_ms, socket.covered_s = now.wall_ms, now.s
+            real(life, happened, now)
+
+        return lost
+
+    transition(patches, "_lost", make)
+
+
+def waits_for_goodbye(patches: Patches) -> None:
+    """A dead socket is closed politely, and its successor waits until the other side has said goodbye."""
+
+    def tend(life: Lifecycle, now: on.Moment, *, stalled: bool) -> None:
+        for socket in [each for each in life.sockets.values() if each.attached]:
+            if stalled:
+                socket.give_grace(now.s, life.timing)
+            if now.s >= socket.dead_at_s:
+                socket.dead_at_s = NEVER_S  # the handshake of closing would end it; nobody answers
+            elif stalled or now.s >= socket.ping_at_s(life.timing):
+                life._send_ping(socket.number, now)
+
+    put(patches, Lifecycle, "_tend_sockets", tend)
+
+
+def bans_ignored(patches: Patches) -> None:
+    """Whatever the venue says, the next try is soon."""
+
+    def judge(error: Any, wall_ms: int) -> verdict.Verdict:
+        known = verdict.judge(error, wall_ms)
+        return verdict.Verdict(known.do, 0.0, known.error)
+
+    for module in (stream, opener, governor):
+        put(patches, module, "judge", judge)
+    put(patches, budget.Budget, "block", lambda *_: None)
+
+
+def no_backoff(patches: Patches) -> None:
+    """Every retry is at once."""
+    for module in (lifecycle, mending):
+        put(patches, module, "backoff_s", lambda *_: 0.01)
+
+
+def deletes_on_exit(patches: Patches) -> None:
+    """The key is closed at the end, whoever else uses it."""
+    real = stream.UserStream.__init__
+
+    def init(self: stream.UserStream, **arguments: Any) -> None:
+        real(self, **arguments | {"close_key_on_exit": True})
+
+    put(patches, stream.UserStream, "__init__", init)
+
+
+def put_is_proof(patches: Patches) -> None:
+    """A PUT that succeeds is taken for a proof of our key, whichever key it prolonged."""
+
+    async def renew(self: opener.ListenKeys, key: Any, since_s: float) -> float:
+        del key, since_s
+        asked_s = self._clock.now_s()
+        await self.api.options_update_listen_key_v1()
+        return asked_s
+
+    put(patches, opener.ListenKeys, "renew", renew)
+
+
+def link_left_open(patches: Patches) -> None:
+    """A socket that was given up while it opened stays open."""
+
+    def abort(self: links.Link) -> None:
+        self._attached = False
+        if self._socket is not None:
+            self._socket.abort()
+
+    put(patches, links.Link, "abort", abort)
+    transition(patches, "_abort_stray", lambda _: lambda *__: None)
+
+
+def deadlines_on_the_wall(patches: Patches) -> None:
+    """Silence, renewals and rotations are measured by the clock that people set."""
+    put(patches, process.SimClock, "now_s", lambda self: self.wall_ms() / 1000)
+
+
+CONNECTION = (
+    no_dedupe, held_dropped, no_ping_timeout, any_key_end_obeyed, rotation_closes_first, never_renewed, gives_up,
+    gap_not_told, gap_from_now, waits_for_goodbye, bans_ignored, no_backoff, deletes_on_exit, put_is_proof,
+    link_left_open, deadlines_on_the_wall,
+)  # fmt: skip

@@ -1,0 +1,220 @@
+"""Builds that are broken in how they ask REST, and in how they keep what they have."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from listenkey import recovery
+from listenkey.core import budget, reconcile, repair, watch
+from listenkey.core import inputs as on
+from listenkey.core.gap import Resumed
+from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.watch import Watch
+from listenkey.journal import database, store, writer
+from listenkey.wire import rows
+from sim.mutants.patching import NEVER_S, Patches, put, transition
+
+
+def cursor_is_last_seen(patches: Patches) -> None:
+    """REST is asked from the newest fill that was delivered: what became visible later, and is older, is passed over."""
+    real = recovery.Recovery._asked_from
+
+    def asked_from(self: recovery.Recovery, from_ms: int, not_before_ms: int) -> int:
+        newest = self.known.newest
+        return real(self, from_ms, not_before_ms) if newest is None else newest.time_ms
+
+    put(patches, recovery.Recovery, "_asked_from", asked_from)
+    put(patches, recovery.Recovery, "_audit_since", lambda self, action: asked_from(self, action.from_ms or 0, 0))
+
+
+def never_settles(patches: Patches) -> None:
+    """One answer of REST is believed, however far REST lags."""
+    real = repair.Repair.closed
+
+    def closed(self: repair.Repair, from_ms: int, now: on.Moment) -> None:
+        real(self, from_ms, now)
+        self._settle_at_s = []
+
+    put(patches, repair.Repair, "closed", closed)
+    put(patches, recovery.Recovery, "_has_caught_up", _yes)
+
+
+async def _yes(*_: Any) -> bool:
+    return True
+
+
+def never_audits(patches: Patches) -> None:
+    """What no socket brought, and nothing else shows, is never asked after."""
+    real = repair.Repair.went_live
+
+    def went_live(self: repair.Repair, now: on.Moment) -> None:
+        real(self, now)
+        self._audit_at_s = NEVER_S
+
+    put(patches, repair.Repair, "went_live", went_live)
+    put(patches, recovery.Recovery, "is_audited", lambda *_: True)
+
+
+def audits_forget(patches: Patches) -> None:
+    """An audit begins with the gap that it settles, and what failed before it is taken as looked at."""
+    real = recovery.Recovery._audit_since
+
+    def audit_since(self: recovery.Recovery, action: Any) -> int:
+        if action.from_ms is not None:
+            return self._asked_from(action.from_ms, action.not_before_ms)
+        return real(self, action)
+
+    put(patches, recovery.Recovery, "_audit_since", audit_since)
+
+
+def audits_begin_anew(patches: Patches) -> None:
+    """What the process before had not audited is nobody's business."""
+    put(patches, recovery.Recovery, "_first_unaudited", lambda self: self._now_ms())
+    put(patches, recovery.Recovery, "is_audited", lambda *_: True)
+
+
+def closed_positions_beat(patches: Patches) -> None:
+    """A position that only REST saw closed is waited for as if it were open."""
+    put(patches, watch._Position, "is_open", property(lambda self: bool(self.now)))
+
+
+def stale_snapshot_wins(patches: Patches) -> None:
+    """What REST says of an order is delivered, however old it is."""
+    put(patches, reconcile, "is_news", lambda *_: True)
+
+
+def gap_closes_on_failure(patches: Patches) -> None:
+    """REST did not answer, and the gap is closed all the same."""
+
+    def make(real: Callable[..., None]) -> Callable[..., None]:
+        def not_recovered(life: Lifecycle, happened: on.NotRecovered, now: on.Moment) -> None:
+            mine = happened.attempt == life.repair.attempt and life.repair.running
+            real(life, happened, now)
+            if mine and life.gaps.open_from_ms is not None and life.followed is not None:
+                life._stop_holding()
+                life._close_gap(now, ())
+                life.repair.retry_at_s = None
+
+        return not_recovered
+
+    transition(patches, "_not_recovered", make)
+
+
+def known_fills_forgotten(patches: Patches) -> None:
+    """What REST answers is delivered, whether a socket brought it or not."""
+    real = reconcile.missing
+
+    class Nothing:
+        fills: frozenset[Any] = frozenset()
+
+    put(patches, reconcile, "missing", lambda found, _, until_ms: real(found, Nothing(), until_ms))  # type: ignore[arg-type]
+    real_combined = reconcile.combined
+
+    def combined(findings: Any, held: Any, known: Any, now_ms: int) -> Any:
+        before, known.fills = known.fills, frozenset()
+        try:
+            return real_combined(findings, held, known, now_ms)
+        finally:
+            known.fills = before
+
+    put(patches, reconcile, "combined", combined)
+
+
+def amounts_are_floats(patches: Patches) -> None:
+    """Amounts of REST rows lose their last zeros."""
+    real = rows._amount
+    put(patches, rows, "_amount", lambda row, name: str(float(real(row, name))))
+
+
+def held_behind(patches: Patches) -> None:
+    """What was found comes after what was held for its sake."""
+
+    def interleaved(found: Any, held: Any, over_rest: Any) -> Any:
+        del over_rest
+        return [reconcile.Delivery(one.event, one.raw, one.received_ms, "ws") for one in held] + found
+
+    put(patches, reconcile, "_interleaved", interleaved)
+
+
+def budget_ignored(patches: Patches) -> None:
+    """Requests leave whenever somebody wants them to."""
+    put(patches, budget.Budget, "wait_s", lambda *_: 0.0)
+
+
+def doubts_unheard(patches: Patches) -> None:
+    """Sums that do not add up, and beats that stop, alarm nobody."""
+    put(patches, Watch, "take_doubts", lambda *_: [])
+    put(patches, Watch, "silent_at_s", lambda *_: None)
+
+
+def restart_without_a_gap(patches: Patches) -> None:
+    """A process begins as if there had been none before it."""
+    real = store.Store._left
+
+    def left(self: store.Store, known: dict[str, object]) -> Resumed:
+        found = real(self, known)
+        return Resumed(fills=found.fills)
+
+    put(patches, store.Store, "_left", left)
+
+
+def not_synchronised(patches: Patches) -> None:
+    """A commit is reported before the disk has it."""
+    real = database.open_writer
+
+    def open_writer(path: Path) -> sqlite3.Connection:
+        connection = real(path)
+        connection.execute("PRAGMA synchronous=OFF")
+        return connection
+
+    put(patches, store, "open_writer", open_writer)
+
+
+def failed_write_forgotten(patches: Patches) -> None:
+    """A commit that fails is not tried again."""
+
+    def safely(self: writer.Writer, do: Callable[[], Any]) -> Any:
+        try:
+            if not self._store.is_open:
+                self._store.reopen()
+            return do()
+        except sqlite3.Error:
+            self._store.abandon()
+            return writer._Numbered(store.Group())
+
+    put(patches, writer.Writer, "_safely", safely)
+
+
+def same_file_after_failed_fsync(patches: Patches) -> None:
+    """After a failed fsync the connection is used on, and the next fsync that succeeds is believed."""
+
+    def abandon(self: store.Store) -> None:
+        self._may_hold_more = True
+
+    put(patches, store.Store, "abandon", abandon)
+
+
+def told_before_written(patches: Patches) -> None:
+    """Items are shown when they are numbered, and written a moment later."""
+    real = writer.Writer._write
+
+    def write(self: writer.Writer, entries: list[writer.Entry], group: store.Group) -> Any:
+        before = self._store.last_seq, self._store.chain
+        numbered = self._number(entries, store.Group(), set())
+        if numbered.items:
+            last = numbered.items[-1].seq
+            self._report(writer.Committed(numbered.items, last, 0, 0, 0, None))
+        self._store.last_seq, self._store.chain = before
+        return real(self, entries, group)
+
+    put(patches, writer.Writer, "_write", write)
+
+
+KEEPING = (
+    cursor_is_last_seen, never_settles, never_audits, audits_forget, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
+    known_fills_forgotten, amounts_are_floats, held_behind, budget_ignored, doubts_unheard, restart_without_a_gap,
+    not_synchronised, failed_write_forgotten, same_file_after_failed_fsync, told_before_written,
+)  # fmt: skip

@@ -1,0 +1,23 @@
+"""Builds that are broken on purpose are found; all of them by `python -m sim --mutants`, a few here."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.mutants import MUTANTS, hunt
+from sim.tiers import TIERS
+
+QUICK = {"gap_not_told": 1, "waits_for_goodbye": 1, "never_audits": 1, "amounts_are_floats": 1, "deletes_on_exit": 1}
+"""Found by the first seed."""
+
+
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_a_broken_build_is_found(name: str) -> None:
+    (mutant,) = (each for each in MUTANTS if each.__name__ == name)
+    _, mode, days = TIERS["commit"]
+    assert hunt(mutant, QUICK[name], 1, mode, days).rule
+
+
+def test_there_are_enough_of_them_and_each_says_what_is_broken() -> None:
+    assert len(MUTANTS) >= 25
+    assert all(mutant.__doc__ for mutant in MUTANTS)

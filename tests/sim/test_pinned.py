@@ -1,0 +1,31 @@
+"""Worlds in which something went wrong once, each made short."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from sim.faults import Fault
+from sim.options import Options, draw_options
+from sim.run import FINE, run_case
+
+
+class Case(NamedTuple):
+    """Its circumstances, and the faults that it takes."""
+
+    options: Options
+    faults: list[Fault]
+
+
+CASES = {
+    "a key fight that shows only in lost sockets": Case(
+        draw_options(3, "safety", 0.05), [Fault("key_fight", 0, 300.0, 600.0)]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_does_not_go_wrong_again(name: str) -> None:
+    outcome = run_case(*CASES[name])
+    assert outcome.code == FINE, [str(violation) for violation in outcome.violations] or outcome.crash

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from listenkey.clock import SystemClock
+from listenkey.errors import UsageError
+from listenkey.journal.base import Journal
+from listenkey.journal.making import make_journal
+from listenkey.journal.memory import MemoryJournal
+from listenkey.journal.sqlite import SqliteJournal
+
+
+def made(journal: str | Path | None, *options: Any, auto_commit: bool = False) -> Journal:
+    consumer, after, days, size = (*options, None, None, None, None)[:4]
+    return make_journal(journal, "a3f1", SystemClock(), consumer, after, days, size, auto_commit=auto_commit)
+
+
+def test_without_a_place_items_are_kept_in_memory(tmp_path: Path) -> None:
+    assert isinstance(made(None), MemoryJournal)
+    kept = made(f"sqlite:///{tmp_path}/a.db", "book", None, 1.5, auto_commit=True)
+    assert isinstance(kept, SqliteJournal)
+    assert not list(tmp_path.iterdir()), "nothing is opened yet"
+
+
+@pytest.mark.parametrize("options", [("book",), (None, 0), (None, None, 1.0), (None, None, None, 1)])
+def test_what_needs_a_file_is_refused_without_one(options: tuple[Any, ...]) -> None:
+    with pytest.raises(UsageError, match="need a journal in a file"):
+        made(None, *options)
+    with pytest.raises(UsageError, match="need a journal in a file"):
+        made(None, auto_commit=True)
