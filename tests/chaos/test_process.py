@@ -151,7 +151,7 @@ def test_p9_the_journal_is_written_whatever_becomes_of_the_output(
             exchange.burst(20)
             until(lambda: fills_in(journal) == len(exchange.fills()), 30, "the fills are in the journal")
             os.kill(process.pid, signal.SIGTERM)
-            process.wait(20)
+            assert process.wait(20) == 0
         finally:
             process.kill()
     assert wrongs(ledger(exchange), journal) == []

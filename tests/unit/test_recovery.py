@@ -72,7 +72,7 @@ async def test_fills_of_the_first_moments_are_asked_for_although_clocks_are_comp
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
         now_s, now_ms = SystemClock().now_s(), SystemClock().wall_ms()
-        recovery._time.note(now_ms, now_s - 1.5, now_s + 0.5)  # Off by half a second, of the second it may be off.
+        recovery._time.note(now_ms, now_s - 1.9, now_s + 0.1)  # Off by 0.9 s, of the second it may be off.
         recovery._began_ms = None
         recovery.follows(whole=True)
         await asyncio.to_thread(sandbox.burst, 5)
