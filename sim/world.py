@@ -140,6 +140,7 @@ class World:
         options = self.options
         with contextlib.ExitStack() as patches:
             self._stand_in(patches)
+            patches.callback(self._bury)
             for account in self.accounts:
                 Traffic(self, account).start()
             self.injector.start()
@@ -154,12 +155,17 @@ class World:
             for process in self.processes:
                 process.evidence.open_at_end = len(process.network.connections)
             for process in self.processes:
-                process.life.machine.kill()
-                for life in process.lives:
-                    life.bury()
                 for number, told in enumerate(process.life.told):
                     told.journal = process.life.path(number)
         return evidence
+
+    def _bury(self) -> None:
+        """However the run ended: no thread waits for a turn, and no coroutine is left to be ended by chance."""
+        for process in self.processes:
+            for life in process.lives:
+                life.machine.kill()
+                with contextlib.suppress(Spinning):
+                    life.bury()
 
     def _stand_in(self, patches: contextlib.ExitStack) -> None:
         """Put what is simulated where the client looks for the real thing."""
