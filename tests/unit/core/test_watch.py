@@ -92,10 +92,10 @@ def test_a_venue_that_keeps_other_times_for_both_is_not_doubted_for_ever() -> No
 
 def test_fills_that_wait_for_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "CHAINS_MAX", 2)
-    watch = told(*(fill(number, "1", at_ms=2000, symbol=f"S{number}") for number in range(3)))
-    watch.note(position("1", 2000, symbol="S2"), 0.0)
+    watch = told(*(fill(number, "1", at_ms=2000, symbol=f"S{number}") for number in (1, 2, 3)))
+    watch.note(position("1", 2000, symbol="S3"), 0.0)
     assert watch.due_at_s() is None
-    watch.note(position("1", 2000, symbol="S0"), 0.0)
+    watch.note(position("1", 2000, symbol="S1"), 0.0)
     assert watch.due_at_s() is not None, "forgotten, so REST is asked once too often"
 
 
@@ -112,6 +112,11 @@ def test_the_word_of_a_position_may_come_before_its_fill() -> None:
 def test_selling_makes_it_smaller_and_other_symbols_are_others() -> None:
     watch = told(held("1"), fill(1, "1", at_ms=2000, side="SELL"), position("0", 2000))
     watch.note(fill(1, "1", at_ms=3000, symbol=OTHER, order_id=2), 0.0)
+    assert watch.due_at_s() is None
+
+
+def test_a_fill_from_before_the_first_word_of_a_position_is_in_it_already() -> None:
+    watch = told(held("1"), fill(1, "1", at_ms=500), position("1", 2000, reason="TRANSFER"), position("1", 3000))
     assert watch.due_at_s() is None
 
 
