@@ -12,7 +12,6 @@ from listenkey.core import budget, reconcile, repair, watch
 from listenkey.core import inputs as on
 from listenkey.core.gap import Resumed
 from listenkey.core.lifecycle import Lifecycle
-from listenkey.core.watch import Watch
 from listenkey.journal import database, store, writer
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
@@ -144,12 +143,6 @@ def budget_ignored(patches: Patches) -> None:
     put(patches, budget.Budget, "wait_s", lambda *_: 0.0)
 
 
-def doubts_unheard(patches: Patches) -> None:
-    """Sums that do not add up, and beats that stop, alarm nobody."""
-    put(patches, Watch, "take_doubts", lambda *_: [])
-    put(patches, Watch, "silent_at_s", lambda *_: None)
-
-
 def restart_without_a_gap(patches: Patches) -> None:
     """A process begins as if there had been none before it."""
     real = store.Store._left
@@ -215,6 +208,6 @@ def told_before_written(patches: Patches) -> None:
 
 KEEPING = (
     cursor_is_last_seen, never_settles, never_audits, audits_forget, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
-    known_fills_forgotten, amounts_are_floats, held_behind, budget_ignored, doubts_unheard, restart_without_a_gap,
+    known_fills_forgotten, amounts_are_floats, held_behind, budget_ignored, restart_without_a_gap,
     not_synchronised, failed_write_forgotten, same_file_after_failed_fsync, told_before_written,
 )  # fmt: skip
