@@ -92,8 +92,8 @@ wheel-test: $(VENV)/.installed ## The built wheel, with src out of the way
 peers: $(VENV)/.installed ## Unmodified peers against the sandbox, each in an environment of its own
 	@$(PY) benchmarks/peers/run.py $(ARGS)
 
-bench: $(VENV)/.installed-test ## Benchmarks
-	@$(PY) -m benchmarks $(ARGS)
+bench: $(VENV)/.installed-test ## From the socket to your code, beside the bare parts and the official SDK
+	@$(PY) -m benchmarks.speed $(ARGS)
 
 chaos: $(VENV)/.installed-test ## Every fault of docs/faults.md with real processes; about 40 minutes
 	@$(PY) -m pytest -m nightly tests/chaos $(ARGS)

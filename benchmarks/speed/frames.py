@@ -11,7 +11,7 @@ FIRST_ORDER_ID: Final = 4_000_000_000_000_000_000
 
 _ORDER: Final = (
     b'{"stream":"%s","data":{"e":"ORDER_TRADE_UPDATE","T":1795330000120,"E":1795330000120,"o":{"s":"BTC-261225-90000-C",'
-    b'"c":"bench-%d","S":"BUY","o":"LIMIT","f":"GTC","q":"0.3000","p":"3660.000","ap":"3660.000","x":"TRADE",'
+    b'"c":"bench-%d","S":"BUY","o":"LIMIT","f":"GTC","q":"0.%04d","p":"3660.%03d","ap":"3660.000","x":"TRADE",'
     b'"X":"PARTIALLY_FILLED","i":%d,"l":"0.1000","z":"0.1000","L":"3660.000","N":"USDT","n":"-0.07320000",'
     b'"T":1795330000120,"t":%d,"b":"0.1000","a":"0.3000","m":true,"R":false,"ot":"LIMIT","rp":"1.50000000",'
     b'"V":"EXPIRE_MAKER"}}}'
@@ -35,7 +35,8 @@ def message(number: int, order_id: int | None = None) -> bytes:
     """Number 0, 1, 2 …: eight orders, a snapshot of positions or totals by turns, greeks; and so on."""
     key, kind, event_ms = LISTEN_KEY.encode(), number % 10, FIRST_EVENT_MS + number
     if kind < 8:
-        return _ORDER % (key, number, FIRST_ORDER_ID + number if order_id is None else order_id, number + 1)
+        sent = FIRST_ORDER_ID + number if order_id is None else order_id
+        return _ORDER % (key, number, number % 500, number % 1000, sent, number + 1)
     if kind == 8:
         return (_POSITION if number % 20 == 8 else _ACCOUNT) % (key, event_ms, event_ms)
     return _GREEK % (key, event_ms, event_ms)

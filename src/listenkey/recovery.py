@@ -222,9 +222,15 @@ class Recovery:
         except ListenKeyError as error:
             log.warning("what was missed could not be asked for: %s", error)
             return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
-        count = sum(one.provenance == "rest" for one in self.combined(held()))
-        due = findings.orders_due
-        return on.Recovered(action.attempt, count, findings.unrecoverable, findings.complete, orders_due=due)
+        happened_ms = [one.event.event_ms or 0 for one in self.combined(held()) if one.provenance == "rest"]
+        return on.Recovered(
+            action.attempt,
+            len(happened_ms),
+            findings.unrecoverable,
+            findings.complete,
+            orders_due=findings.orders_due,
+            newest_ms=self._wall(max(happened_ms)) if happened_ms else 0,
+        )
 
     def combined(self, held: Sequence[Held]) -> list[Delivery]:
         """What was found and what is held, in one order."""

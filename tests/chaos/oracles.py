@@ -22,18 +22,20 @@ CLOCKS_DIFFER_MS: Final = 60
 Span = tuple[float, float | None]
 
 
-def uncovered(lost: Mapping[tuple[str, int, int], float], gaps: Collection[Span]) -> Iterator[str]:
+def uncovered(
+    lost: Mapping[tuple[str, int, int], float], gaps: Collection[Span], slack_ms: float = CLOCKS_DIFFER_MS
+) -> Iterator[str]:
     """
     Fills that no socket brought, and that lie in no gap that was told.
 
     Args:
         lost: Fills whose frames never reached the client, and when they happened, wall clock, ms.
         gaps: From and to of each gap; None is open.
+        slack_ms: How far outside a fill may seem to lie.
     """
     for fill, at_ms in lost.items():
         inside = any(
-            from_ms - CLOCKS_DIFFER_MS <= at_ms and (to_ms is None or at_ms <= to_ms + CLOCKS_DIFFER_MS)
-            for from_ms, to_ms in gaps
+            from_ms - slack_ms <= at_ms and (to_ms is None or at_ms <= to_ms + slack_ms) for from_ms, to_ms in gaps
         )
         if not inside:
             yield f"{fill} was not brought at {at_ms:.0f}, and no gap says so"

@@ -20,13 +20,13 @@ def one(folder: Path, kind: str, k: int, cuts_each: int = 10) -> Found:
 
 
 @pytest.mark.parametrize(("kind", "k"), [("fsync", 6), ("write", 20), ("no room", 25), ("interrupted", 20)])
-def test_what_was_shown_outlives_an_error_of_the_disk(tmp_path: Path, kind: str, k: int) -> None:
+def test_d2_d3_what_was_shown_outlives_an_error_of_the_disk(tmp_path: Path, kind: str, k: int) -> None:
     found = one(tmp_path, kind, k)
     assert found.wrongs == []
     assert found.counts[f"{kind} met"] == 1
 
 
-def test_a_log_whose_fsync_failed_is_written_anew_before_it_is_moved_into_the_journal(tmp_path: Path) -> None:
+def test_d2_a_log_whose_fsync_failed_is_written_anew_before_it_is_moved_into_the_journal(tmp_path: Path) -> None:
     """Two failures in a row leave a log that the kernel has and the disk has not."""
     found = one(tmp_path, "fsync twice", 5, cuts_each=150)
     assert found.wrongs == []

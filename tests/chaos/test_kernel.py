@@ -144,6 +144,8 @@ def test_n15_connections_are_destroyed_every_two_seconds(tmp_path: Path) -> None
         stage.traffic(fills=60, per_second=2)
         for _ in range(15):
             passes(2)
+            killed_ms = now_ms()
             kernel.kill_sockets(stage.proxy.port)
+        stage.wait_for_live(killed_ms, within_s=60)
         stage.settle(within_s=90)
         stage.check()

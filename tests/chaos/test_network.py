@@ -149,7 +149,9 @@ def test_n15_the_socket_is_cut_every_two_seconds(tmp_path: Path) -> None:
         stage.traffic(fills=120, per_second=2)
         for _ in range(30):
             passes(2)
+            cut_ms = now_ms()
             stage.proxy.cut()
+        stage.wait_for_live(cut_ms, within_s=60)
         stage.settle(within_s=90)
         assert stage.sockets_opened() <= 60
         stage.check()

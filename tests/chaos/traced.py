@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 CALLS: Final = "pwrite64,write,fsync,fdatasync,ftruncate,unlink"
-LONGEST: Final = 70_000
+LONGEST: Final = 2 * 1024 * 1024
+"""Bytes of a call that are recorded; one that wrote more would be taken for a shorter one."""
 
 
 class NoStrace(Exception):
@@ -122,7 +123,9 @@ def happened(log: Path, folder: Path) -> Iterator[Happened]:
 def _of_file(call: str, name: str, rest: str, result: int) -> Iterator[Happened]:
     match call:
         case "pwrite64" if result > 0:
-            yield Wrote(name, int(rest.rpartition(",")[2]), _bytes(rest)[:result])
+            data = _bytes(rest)[:result]
+            assert len(data) == result, f"{result} bytes were written, and {len(data)} recorded"
+            yield Wrote(name, int(rest.rpartition(",")[2]), data)
         case "fsync" | "fdatasync":
             yield Synced(name, result == 0)
         case "ftruncate" if result == 0:

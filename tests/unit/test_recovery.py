@@ -72,7 +72,7 @@ async def test_fills_of_the_first_moments_are_asked_for_although_clocks_are_comp
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
         now_s, now_ms = SystemClock().now_s(), SystemClock().wall_ms()
-        recovery._time.note(now_ms, now_s - 1.0, now_s)  # The answer took a second, so half of one is what we are off.
+        recovery._time.note(now_ms, now_s - 1.9, now_s + 0.1)  # Off by 0.9 s, of the second it may be off.
         recovery._began_ms = None
         recovery.follows(whole=True)
         await asyncio.to_thread(sandbox.burst, 5)
@@ -159,6 +159,16 @@ async def test_a_stream_whose_audits_fail_is_not_taken_for_whole(binance_options
         with pytest.raises(ListenKeyError):
             await recovery.audit(do.Audit(1, None, 0))
         assert not recovery.is_audited(now_s + 130)
+
+
+async def test_when_the_newest_happened_is_told_by_our_clock(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        assert (await recovery.recover(recover(), list)).newest_ms == 0  # type: ignore[union-attr]
+        await asyncio.to_thread(sandbox.burst, 5)
+        found = await recovery.recover(recover(), list)
+        assert isinstance(found, on.Recovered)
+        assert abs(found.newest_ms - SystemClock().wall_ms()) < 5_000
 
 
 async def test_a_first_failure_ends_the_others(binance_options_sandbox: LocalSandbox) -> None:

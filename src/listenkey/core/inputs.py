@@ -145,6 +145,7 @@ class Recovered:
         unrecoverable: What it can't bring back, in words.
         complete: False where REST was seen to lag: there may be more.
         orders_due: Fills only: there was no room to ask for orders as well, and nobody should wait for that.
+        newest_ms: When the newest of them happened, wall clock, epoch ms; 0 where there is none.
     """
 
     attempt: int
@@ -152,6 +153,7 @@ class Recovered:
     unrecoverable: tuple[str, ...]
     complete: bool = True
     orders_due: bool = False
+    newest_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,11 +102,12 @@ class Mending:
         assert self.gaps.open_from_ms is not None
         from_ms = self.gaps.open_from_ms
         # A gap of single messages ends now; one between two sockets ended when the second had the key, unless that one
-        # has lost messages as well since.
+        # has lost messages as well since: it was seen to, or REST knew of something that it had not brought.
         socket, lost_at = self.sockets[self.followed], self.repair.more_lost_at
         to_ms, to_s = (socket.attached_ms, socket.attached_s) if self.repair.blind else (now.wall_ms, now.s)
         if lost_at is not None and lost_at.s > to_s:
             to_ms, to_s = lost_at.wall_ms, lost_at.s
+        to_ms = max(to_ms, min(self.repair.found_to_ms, now.wall_ms))
         self.repair.closed(from_ms, now)
         self.repair.went_live(now)
         self.gaps.live(to_ms, now.wall_ms, to_s, unrecoverable)

@@ -31,6 +31,7 @@ class Repair:
         running: Whether its answer is still to come.
         blind: Whether the open gap is one in which no socket brought anything.
         again: Something more was lost while it ran.
+        found_to_ms: When the newest of what was brought back happened, wall clock; 0 where nothing was.
         more_lost_at: When that was last noticed, whichever gap it was in.
         hold_until_s: Until when the new socket's events may be held; None where none are.
         retry_at_s: When to try again.
@@ -43,6 +44,7 @@ class Repair:
         self.running = False
         self.blind = True
         self.again = False
+        self.found_to_ms = 0
         self.more_lost_at: Moment | None = None
         self.hold_until_s: float | None = None
         self.retry_at_s: float | None = None
@@ -87,6 +89,7 @@ class Repair:
         self.running = False
         self._failures = 0
         self.problem = None
+        self.found_to_ms = max(self.found_to_ms, happened.newest_ms)
         if happened.complete or self._lag_is_over(now):
             self._lagging_since_s = None
             return True
@@ -113,6 +116,7 @@ class Repair:
 
     def closed(self, from_ms: int, now: Moment) -> None:
         """The gap that began at `from_ms` is closed; REST may show more of it for a while."""
+        self.found_to_ms = 0
         self.hold_until_s = None
         self._settle_from_ms = min(from_ms, self._settle_from_ms) if self._settle_at_s else from_ms
         self._settle_at_s = [now.s + after_s for after_s in self._timing.settle_after_s]

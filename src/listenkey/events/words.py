@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_origin, overload
 
 import msgspec
@@ -12,6 +13,8 @@ import msgspec
 from listenkey.errors import ProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from listenkey.credentials import Secret
 
 Generation: TypeAlias = Literal["current", "legacy", "unknown"]
@@ -24,6 +27,9 @@ AMOUNT: Final = re.compile(r"-?[0-9]{1,24}(\.[0-9]{1,18})?")
 NUMBER: Final = re.compile(r"-?[0-9]{1,24}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 """The legacy fields that are JSON numbers: a double may be printed with an exponent and more digits."""
 
+AMOUNTS_REMEMBERED: Final = 2048
+"""A few hundred kilobytes for the process."""
+
 FINGERPRINT_PREFIX: Final = "sha256:"
 """What stands before a fingerprint where a listen key stood."""
 
@@ -35,14 +41,17 @@ class Amount:
     The text is checked before `Decimal` sees it, because `Decimal` takes far more than an amount may be.
     """
 
-    __slots__ = ("_field", "pattern")
+    __slots__ = ("_decimal", "_field", "_text", "pattern")
 
     def __init__(self, pattern: re.Pattern[str] = AMOUNT) -> None:
         self.pattern: re.Pattern[str] = pattern
+        self._decimal = _reader(pattern)
         self._field = ""
+        self._text: Callable[[object], str]
 
     def __set_name__(self, owner: object, name: str) -> None:
         self._field = f"{name}_text"
+        self._text = attrgetter(self._field)
 
     @overload
     def __get__(self, owner: None, kind: Any = None) -> Amount: ...
@@ -52,11 +61,29 @@ class Amount:
         """Raises ProtocolError where the text is no amount; `body` holds its beginning."""
         if owner is None:
             return self
-        text: str = getattr(owner, self._field)
-        if self.pattern.fullmatch(text) is None:
+        text = self._text(owner)
+        try:
+            return self._decimal(text)
+        except ValueError:
             word = f"{type(owner).__name__}.{self._field.removesuffix('_text')}"
-            raise ProtocolError(f"{word} is not a decimal amount", text[:64].encode("utf-8", "replace"))
+            raise ProtocolError(f"{word} is not a decimal amount", text[:64].encode("utf-8", "replace")) from None
+
+
+@cache
+def _reader(pattern: re.Pattern[str]) -> Callable[[str], Decimal]:
+    """
+    Text to amount, remembered: sizes and prices of one account repeat, and a `Decimal` never changes.
+
+    The function raises ValueError where the text does not fit.
+    """
+
+    @lru_cache(maxsize=AMOUNTS_REMEMBERED)
+    def read(text: str) -> Decimal:
+        if pattern.fullmatch(text) is None:
+            raise ValueError("not a decimal amount")
         return Decimal(text)
+
+    return read
 
 
 class Words(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):

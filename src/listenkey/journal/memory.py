@@ -272,8 +272,6 @@ class MemoryJournal:
                 await self._stop
             if self._raised is not None:
                 raise self._raised
-            for item in self.ready():
-                on_item(item)
             if self._error is not None:
                 raise self._error
         finally:

@@ -99,3 +99,15 @@ def test_what_an_earlier_process_sent_counts_until_its_minute_is_over() -> None:
     assert budget.wait_s(1, Share.STEADY, 15.0) == pytest.approx(5.0), "the oldest goes first"
     assert budget.wait_s(50, Share.STEADY, 20.0) == pytest.approx(10.0)
     assert budget.wait_s(50, Share.STEADY, 30.0) == 0
+
+
+def test_beside_others_each_kind_keeps_to_its_own_share_to_the_last_unit() -> None:
+    budget = Budget(400)
+    budget.spend(20, 0.0)
+    budget.note_used(270, 0.0, minute_left_s=0.5)  # 250 of them are somebody else's
+    assert budget.wait_s(30, Share.RECOVERY, 0.0) == 0, "20 and 30 and 250 are three quarters of 400"
+    assert budget.wait_s(31, Share.RECOVERY, 0.0) == pytest.approx(0.5)
+    assert budget.wait_s(130, Share.KEYS, 0.0) == 0
+    assert budget.wait_s(131, Share.KEYS, 0.0) == pytest.approx(0.5)
+    budget.block(0.25)
+    assert budget.wait_s(1, Share.KEYS, 0.0) == pytest.approx(0.25), "also where it is nearly over"

@@ -61,6 +61,21 @@ def test_a_new_socket_waits_until_rest_has_answered_and_then_all_is_told_in_orde
     assert world.life.gaps.recovered == 3
 
 
+def test_what_the_second_socket_did_not_bring_and_rest_did_lies_in_the_gap_as_well() -> None:
+    world = live()
+    world.recoveries = [on.Recovered(0, 1, (), newest_ms=world.moment().wall_ms + 3_000), on.Recovered(0, 1, ())]
+    world.run(5)
+    world.drop(1)
+    world.run_until_live()
+    attached_ms = world.life.sockets[2].attached_ms
+    assert world.items[2].to_ms == attached_ms, "older than the socket"
+    world.recoveries = [on.Recovered(0, 1, (), newest_ms=10**15)]
+    world.drop(2)
+    world.run_until_live()
+    closed, again = world.items[5:7]
+    assert world.life.sockets[3].attached_ms < closed.to_ms == again.since_ms <= world.moment().wall_ms
+
+
 def test_a_rest_that_is_down_is_asked_again_and_holding_has_an_end() -> None:
     world = live()
     world.recoveries = [LATER] * 1000

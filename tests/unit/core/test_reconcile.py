@@ -136,3 +136,22 @@ def test_each_fill_once_and_in_order_whatever_came_which_way(before: set[int], r
     out = [one.event.trade_id for one in combined(findings, waiting, known, 7)]  # type: ignore[union-attr]
     assert sorted(out) == sorted((rest | ws) - before)
     assert all(one < after for one, after in pairwise(out))
+
+
+def test_what_rest_found_carries_its_own_row_when_it_was_read_and_where_it_is_from() -> None:
+    row, became = trade_row(1, 2000), order_row(1, "FILLED", "1", 2500)
+    fill_found, order_found = combined(Findings(fills=[row], orders={1: became}), [], known_of(), 77)
+    assert (fill_found.raw, fill_found.received_ms, fill_found.provenance) == (row.raw, 77, "rest")
+    assert (order_found.raw, order_found.received_ms, order_found.provenance) == (became.raw, 77, "rest")
+
+
+def test_orders_and_fills_that_were_found_are_told_by_time_and_of_one_moment_the_fill_first() -> None:
+    orders = {2: order_row(2, "CANCELED", "0", 1000), 3: order_row(3, "FILLED", "1", 3000)}
+    findings = Findings(fills=[trade_row(1, 2000), trade_row(2, 3000, order_id=3)], orders=orders)
+    out = combined(findings, [], known_of(), 77)
+    assert [(type(one.event), one.event.event_ms) for one in out] == [
+        (RecoveredOrder, 1000),
+        (RecoveredFill, 2000),
+        (RecoveredFill, 3000),
+        (RecoveredOrder, 3000),
+    ]

@@ -67,3 +67,14 @@ def test_a_look_that_failed_before_the_stream_was_live_plans_no_audit() -> None:
         if (look := repair.look_if_due(at(at_s), 0)) is not None:
             repair.looked(look.number, at(at_s))
     assert not repair.settling
+
+
+def test_a_wait_that_the_venue_asks_for_is_never_shortened_and_hardly_prolonged() -> None:
+    for draw in (0.0, 0.5, 1.0):
+        repair = Repair(Timing())
+        repair.begin(0, 0, 0)
+        repair.failed(NotRecovered(1, Verdict(Do.WAIT, 600.0, Unreachable("x", "banned"))), at(10.0, draw))
+        assert repair.retry_at_s is not None
+        assert 610.0 <= repair.retry_at_s <= 612.0
+        assert not repair.running
+        assert "banned" in str(repair.problem)

@@ -250,3 +250,19 @@ def test_of_too_many_orders_the_one_that_rested_longest_is_let_go(monkeypatch: p
     assert watch.due_at_s() is None, "the second is as good as never heard of"
     watch.note(fill(4, "3"), 0.0)
     assert watch.due_at_s() == GRACE_S, "and the first, which moved, is remembered"
+
+
+def test_a_doubt_that_is_not_due_hides_no_other_and_says_what_it_is() -> None:
+    watch = told(order(1, "NEW"), position("1", 1000), order(1, "CANCELED", "1", 2000), now_s=5.0)
+    watch.note(position("2", 2000), 0.0)
+    (doubt,) = watch.take_doubts(GRACE_S)
+    assert (doubt.symbol, doubt.why) == (SYMBOL, "a position is not what its fills make of it")
+    assert "an order has filled more than its fills say" in [one.why for one in watch.take_doubts(5.0 + GRACE_S)]
+
+
+def test_fills_of_symbols_without_a_word_of_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "CHAINS_MAX", 3)
+    watch = told(*(fill(1, "1", at_ms=1000, symbol=f"symbol {number}", order_id=number) for number in range(5)))
+    for number, doubted in ((4, False), (1, True)):
+        watch.note(position("1", 1000, f"symbol {number}"), 0.0)
+        assert (watch.due_at_s() is not None) is doubted, "the first of them are forgotten"

@@ -7,10 +7,12 @@ import pytest
 
 from listenkey.clock import SystemClock
 from listenkey.errors import UsageError
+from listenkey.items import Update
 from listenkey.journal.base import Journal
 from listenkey.journal.making import make_journal
-from listenkey.journal.memory import MemoryJournal
+from listenkey.journal.memory import DECODED_MAX, MemoryJournal
 from listenkey.journal.sqlite import SqliteJournal
+from listenkey.wire.frames import Unreadable, read_payload
 
 
 def made(journal: str | Path | None, *options: Any, auto_commit: bool = False) -> Journal:
@@ -31,3 +33,14 @@ def test_what_needs_a_file_is_refused_without_one(options: tuple[Any, ...]) -> N
         made(None, *options)
     with pytest.raises(UsageError, match="need a journal in a file"):
         made(None, auto_commit=True)
+
+
+async def test_what_waits_long_in_memory_is_read_again_from_its_json() -> None:
+    kept = made(None)
+    raws = [b'{"e":"GREEK_UPDATE","E":%d,"T":%d,"G":[]}' % (number, number) for number in range(DECODED_MAX + 2)]
+    for raw in raws:
+        event = read_payload(raw)
+        assert not isinstance(event, Unreadable)
+        kept.append_event(event, raw, 5)
+    items = [await kept.next() for _ in raws]
+    assert [item.event.event_ms for item in items if isinstance(item, Update)] == list(range(DECODED_MAX + 2))

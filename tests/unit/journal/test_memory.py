@@ -274,6 +274,14 @@ async def test_a_batch_is_kept_as_its_events_one_by_one(waiting: int) -> None:
     assert together._bytes == 0
 
 
+async def test_a_batch_wakes_a_reader_that_waits() -> None:
+    kept = journal()
+    reading = asyncio.ensure_future(kept.next())
+    await asyncio.sleep(0)
+    kept.append_events(*batch(range(1, 3)))
+    assert (await reading).seq == 1
+
+
 async def test_a_batch_for_which_there_is_no_room_is_kept_as_far_as_there_is() -> None:
     alone, together = journal(bytes_max=1000), journal(bytes_max=1000)
     for number in range(100, 120):
@@ -314,6 +322,22 @@ async def test_what_the_function_raises_is_raised_to_who_waits_and_the_rest_stay
         await delivering
     assert [item.seq for item in await drain(kept)] == [3, 4, 5]
     assert kept._bytes == 0
+
+
+async def test_an_interrupt_in_the_function_goes_where_python_sends_it() -> None:
+    kept = journal()
+
+    def interrupted(_: Item) -> None:
+        raise KeyboardInterrupt
+
+    delivering = asyncio.ensure_future(kept.deliver(interrupted))
+    await asyncio.sleep(0)
+    with pytest.raises(KeyboardInterrupt):
+        kept.append_events(*batch(range(1, 3)))
+    delivering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await delivering
+    assert kept.backlog == 1
 
 
 async def test_a_function_is_told_of_the_end_and_of_its_error() -> None:

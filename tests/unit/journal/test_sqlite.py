@@ -284,6 +284,7 @@ async def test_an_item_is_done_when_the_next_is_asked_for_if_so_wanted(path: Pat
     append(made, *(fill(number) for number in range(1, 6)))
     assert (await made.next()).seq == 1
     await until(lambda: made.backlog == 4 and len(made._window) == 4)
+    assert made.take_ready(0) == []
     assert [item.seq for item in made.take_ready(2)] == [2, 3]
     assert (await made.next()).seq == 4
     await made.aclose()

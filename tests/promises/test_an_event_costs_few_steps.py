@@ -1,0 +1,97 @@
+"""
+What an event costs on its way from the socket to a function of the user's, counted and not timed.
+
+The steps of the interpreter are the same on every machine, however busy it is, so a bound on them does not flake. Each
+is some ten nanoseconds; decoding, which is one call, is not seen here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import FrameType
+from typing import Any
+
+from benchmarks.speed.frames import LISTEN_KEY, message
+from listenkey.clock import SystemClock
+from listenkey.core.merge import Merge
+from listenkey.credentials import Secret
+from listenkey.errors import Disconnected
+from listenkey.events import Event
+from listenkey.items import Item
+from listenkey.journal.making import make_journal
+from listenkey.link import BATCH_MAX, Link
+from listenkey.opener import Attachment
+
+STEPS_MAX = 140
+"""Of the interpreter, an event: 122 when this was written, with CPython 3.11."""
+
+
+class Owner:
+    """What a stream does with a batch in the ordinary case."""
+
+    def __init__(self) -> None:
+        self.merge = Merge()
+        self.merge.follow(1)
+        self.journal = make_journal(None, "a3f1", SystemClock(), None, None, None, None, auto_commit=False)
+        self.seen = 0
+
+    def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
+        assert self.merge.follows(link)
+        self.merge.admit_all(events, raws)
+        self.journal.append_events(events, raws, 0)
+
+    def on_item(self, item: Item) -> None:
+        self.seen += item.seq > 0
+
+    def turn_after_s(self, link: int, held_s: float) -> float | None:
+        del link, held_s
+        return self.journal.turn_after_s()
+
+    def heard(self, link: int) -> None: ...
+
+    def event_came(self, link: int, event: Event, raw: bytes) -> None: ...
+
+    def unreadable_came(self, link: int, unreadable: Any) -> None: ...
+
+    def pong_came(self, link: int, ping: int, round_trip_s: float) -> None: ...
+
+    def lost(self, link: int, reason: Disconnected) -> None: ...
+
+
+class Steps:
+    """Counts what the interpreter does."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, frame: FrameType, what: str, value: object) -> Steps:
+        del value
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        self.count += what == "opcode"
+        return self
+
+
+async def test_an_event_costs_few_steps_from_the_socket_to_a_function() -> None:
+    owner = Owner()
+    link = Link(1, Secret(LISTEN_KEY), owner, SystemClock())
+
+    async def connect(url: str, *_: Any, **__: Any) -> Any:
+        del url
+
+    await link.open(connect, Attachment("ws://127.0.0.1/private/ws", None, 1), 5.0)
+    running = asyncio.ensure_future(owner.journal.deliver(owner.on_item))
+    await asyncio.sleep(0)
+    frames = [message(number) for number in range(4 * BATCH_MAX)]
+    steps, before = Steps(), sys.gettrace()
+    sys.settrace(steps)
+    try:
+        for frame in frames:
+            link._on_message(frame)
+        link._on_heard()
+    finally:
+        sys.settrace(before)
+    owner.journal.end(None)
+    await running
+    assert owner.seen == len(frames)
+    assert 20 < steps.count / len(frames) <= STEPS_MAX, steps.count / len(frames)
