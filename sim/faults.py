@@ -148,9 +148,11 @@ KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced"
 """After these a client may sit on a dead key until it asks: at its next renewal."""
 
 REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "slow", "hang", "refuse", "partition",
-                               "syn_loss", "surge", "suspend", "stall", "retired", "rest_lag", "stale_snapshot",
-                               "clock_skew"})  # fmt: skip
+                               "syn_loss", "surge", "suspend", "stall", "retired", "clock_skew"})  # fmt: skip
 """These keep a client from asking."""
+
+LAG_KINDS: Final = frozenset({"rest_lag", "stale_snapshot"})
+"""REST answers, with what was true a while ago: half a minute at most."""
 
 DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors"})
 """While nothing can be written, nothing is shown."""

@@ -24,14 +24,11 @@ MUTANTS: Final[tuple[Callable[[Patches], None], ...]] = (*CONNECTION, *KEEPING)
 AIMED: Final[dict[str, tuple[str, ...]]] = {
     "restart_without_a_gap": ("crash", "power_cut"),
     "audits_begin_anew": ("drop_event", "mute", "crash"),
-    "audits_forget": ("rest_cut", "mute", "reset"),
     "closed_positions_beat": ("reset", "nat_loss"),
     "gap_closes_on_failure": ("reset", "http_status", "rest_cut"),
-    "never_settles": ("reset", "rest_lag"),
+    "never_settles": ("nat_loss", "refuse", "rest_lag"),
     "cursor_is_last_seen": ("reset", "rest_lag", "drop_event"),
     "stale_snapshot_wins": ("reset", "stale_snapshot", "rest_lag"),
-    "held_behind": ("reset", "nat_loss"),
-    "link_left_open": ("syn_loss", "surge", "key_expires", "key_deleted"),
 }
 """Faults that it takes to see these."""
 
@@ -73,6 +70,7 @@ def hunt(mutant: Callable[[Patches], None], first: int, seeds: int, mode: str, d
         faults = faults_of(options)
         with broken(mutant):
             outcome = run_case(options, faults)
-        if outcome.code != FINE:
+        # A world that is wrong without the mutant shows nothing of it.
+        if outcome.code != FINE and run_case(options, faults).code == FINE:
             return Caught(name, seed, outcome.rule, time.monotonic() - began_s)
     return Caught(name, first + seeds - 1, "", time.monotonic() - began_s)
