@@ -19,7 +19,7 @@ from tests.chaos.judge import wrongs
 from tests.chaos.kills import struck
 from tests.chaos.processes import until
 from tests.chaos.traffic import ledger, patient_exchange, trading
-from tests.chaos.victim import Victim, fills_in, gaps_open_in, whole_lines
+from tests.chaos.victim import Victim, fills_in, gaps_open_in, is_live_in, whole_lines
 from tests.promises.command import environment, finished
 
 SETTLE_WITHIN_S = 60.0
@@ -147,11 +147,11 @@ def test_p9_the_journal_is_written_whatever_becomes_of_the_output(
         ["sh", "-c", command, sys.executable, str(journal)], env=environment(exchange), stdout=subprocess.DEVNULL
     ) as process:
         try:
-            until(lambda: fills_in(journal) >= 0 and exchange.meters()["sockets_open"] == 1, 30, "it is connected")
+            until(lambda: is_live_in(journal), 30, "it is live")
             exchange.burst(20)
             until(lambda: fills_in(journal) == len(exchange.fills()), 30, "the fills are in the journal")
             os.kill(process.pid, signal.SIGTERM)
-            process.wait(20)
+            assert process.wait(20) == 0
         finally:
             process.kill()
     assert wrongs(ledger(exchange), journal) == []

@@ -111,6 +111,11 @@ def fills_in(journal: Path) -> int:
     return _counted(journal, "SELECT count(*) FROM fills")
 
 
+def is_live_in(journal: Path) -> bool:
+    """Whether the stream has ever been live: what happened before that is not its own."""
+    return _counted(journal, "SELECT count(*) FROM items WHERE kind = 'live'") > 0
+
+
 def gaps_open_in(journal: Path) -> int:
     """How many gaps were told and not yet closed."""
     return _counted(journal, "SELECT count(*) FROM gaps WHERE closed_seq IS NULL")

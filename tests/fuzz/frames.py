@@ -62,6 +62,11 @@ def check(frame: bytes) -> None:
     """Raises AssertionError, or whatever should never have been raised, where a frame breaks a promise."""
     one = UNWRAPPER.read(frame)
     _check_read(one, frame)
+    together = UNWRAPPER.read_all([frame, frame])
+    if together is not None:
+        events, raws = together
+        assert isinstance(one, Received), "what is read together is read alone, too"
+        assert (events, raws) == ([one.event] * 2, [one.raw] * 2)
     if frame.startswith(b'{"stream"'):
         other = read(frame, (SECRET,))
         assert type(other) is type(one)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from listenkey.events import Event
 from listenkey.wire.frames import FRAME_BYTES_MAX, Control, Read, Received, Unreadable, read_payload
 from tests.fuzz import frames
 
@@ -59,18 +60,31 @@ class Broken:
     def __init__(self, fault: str) -> None:
         self.fault = fault
 
+    def read_all(self, batch: list[bytes]) -> tuple[list[Event], list[bytes]] | None:
+        event = read_payload(b'{"e":"X","E":1}')
+        assert not isinstance(event, Unreadable)
+        return ([event, event], batch) if self.fault == "reads together what it can't read alone" else None
+
     def read(self, frame: bytes) -> Read:
         if self.fault == "raises":
             raise KeyError(frame)
         if self.fault == "shows a key":
             return Unreadable("why", frames.KEY.encode(), len(frame))
+        if self.fault == "reads together what it can't read alone":
+            return Unreadable("why", b"", len(frame))
         event = read_payload(b'{"e":"X","E":1}')
         assert not isinstance(event, Unreadable)
         return Received(event, b'{"e":"Y","E":1}')
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"), [("raises", KeyError), ("shows a key", AssertionError), ("other raw", AssertionError)]
+    ("fault", "error"),
+    [
+        ("raises", KeyError),
+        ("shows a key", AssertionError),
+        ("other raw", AssertionError),
+        ("reads together what it can't read alone", AssertionError),
+    ],
 )
 def test_a_decoder_that_breaks_a_promise_is_found(
     fault: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch

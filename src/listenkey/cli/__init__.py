@@ -92,11 +92,12 @@ def main() -> None:
     """What the shell starts. Ends the process."""
     open_standard_streams()
     code = run(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # The reader has left. Python flushes again while it ends and would complain, so it gets another stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for number, stream in enumerate((sys.stdout, sys.stderr), 1):
+        try:
+            stream.flush()
+        except OSError:
+            # The reader has left, or a disk is full. Python flushes again while it ends, and would end with 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
     sys.exit(code)
 
 
