@@ -22,6 +22,7 @@ MUTANTS: Final[tuple[Callable[[Patches], None], ...]] = (*CONNECTION, *KEEPING)
 
 
 AIMED: Final[dict[str, tuple[str, ...]]] = {
+    "rotation_closes_first": ("shutdown",),
     "restart_without_a_gap": ("crash", "power_cut"),
     "audits_begin_anew": ("drop_event", "mute", "crash"),
     "closed_positions_beat": ("reset", "nat_loss"),
@@ -34,6 +35,8 @@ AIMED: Final[dict[str, tuple[str, ...]]] = {
 
 AIMED_LEVEL: Final = 20.0
 AIMED_EPISODE_S: Final = 40.0
+AIMED_ROTATION_S: Final = 120.0
+AIMED_LATENCY_MS: Final = 100.0
 
 
 @contextlib.contextmanager
@@ -66,7 +69,7 @@ def hunt(mutant: Callable[[Patches], None], first: int, seeds: int, mode: str, d
         options = draw_options(seed, mode, days)
         if name in AIMED:
             options = replace(options, only=AIMED[name], level=AIMED_LEVEL, episode_s=AIMED_EPISODE_S, recovers=True)
-            options = replace(options, journal=True)
+            options = replace(options, journal=True, rotate_after_s=AIMED_ROTATION_S, latency_ms=AIMED_LATENCY_MS)
         faults = faults_of(options)
         with broken(mutant):
             outcome = run_case(options, faults)
