@@ -10,7 +10,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
   "$$one" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$one"; break; }; done)
 
-.PHONY: help demo test coverage fuzz check format lint types tidy fix wheel-test peers bench chaos clean
+.PHONY: help demo test coverage fuzz check format lint types tidy fix wheel-test peers bench chaos sim clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -97,6 +97,9 @@ bench: $(VENV)/.installed-test ## From the socket to your code, beside the bare 
 
 chaos: $(VENV)/.installed-test ## Every fault of docs/faults.md with real processes; about 40 minutes
 	@$(PY) -m pytest -m nightly tests/chaos $(ARGS)
+
+sim: $(VENV)/.installed-test ## Two hundred simulated worlds in a minute; see docs/simulation.md
+	@$(PY) -m sim --tier commit
 
 clean: ## Remove what was made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,6 +26,7 @@ SECTOR: Final = 512
 PAGE: Final = 4096
 ENDINGS: Final = ("", "-wal", "-lock")
 FULL_SYNC: Final = 2
+COMMIT_MOST_US: Final = 30_000
 
 Files = dict[str, bytes]
 """What stands in a journal's files, by the ending of their names."""
@@ -127,6 +128,8 @@ class SimStore(Store):
         rng = self._disk.rng
         left = torn(before, read_files(self.path), rng, in_order=how == "kill")
         self._disk.cut = None
+        # A commit takes its time, and meanwhile the rest of the process goes on: nothing of this may be shown yet.
+        self.life.machine.sleep(int(rng.random() * COMMIT_MOST_US) + 1)
         self.life.process.die(how, {self.path.name: left})
         raise Killed
 

@@ -107,8 +107,8 @@ KINDS: Final[dict[str, Kind]] = {
     # The client's machine.
     "suspend": Kind(5, 7200, 1.5),
     "stall": Kind(0.5, 60, 4),
-    "crash": Kind(1, 120, 4, _when),
-    "power_cut": Kind(5, 300, 3, _when),
+    "crash": Kind(1, 300, 12, _when),
+    "power_cut": Kind(5, 300, 9, _when),
     "disk_slow": Kind(5, 120, 3, lambda rng: {"ms": rng.randint(500, 5000)}),
     "disk_full": Kind(5, 300, 2),
     "disk_errors": Kind(0.5, 60, 4, lambda rng: {"name": rng.choice(("SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE"))}),
@@ -123,8 +123,8 @@ KINDS: Final[dict[str, Kind]] = {
     "reorder": Kind(5, 300, 2),
     "delay": Kind(5, 120, 2, lambda rng: {"ms": rng.randint(100, 20_000)}),
     "malformed": Kind(5, 60, 4, _bad_frame),
-    "mute": Kind(10, 300, 0.7),
-    "drop_event": Kind(10, 120, 0.7),
+    "mute": Kind(10, 300, 4),
+    "drop_event": Kind(10, 120, 4),
     # Listen keys.
     "key_expires": Kind(0, 0, 4),
     "key_dies_silently": Kind(0, 0, 3),
@@ -139,8 +139,8 @@ KINDS: Final[dict[str, Kind]] = {
     "slow": Kind(5, 300, 2, lambda rng: _place(rng) | {"ms": rng.randint(20, 400)}),
     "hang": Kind(5, 300, 3, lambda rng: _place(rng) | {"executed": rng.random() < 0.5}),
     "retired": Kind(5, 120, 1, lambda rng: {"status": rng.choice((404, 410))}),
-    "rest_lag": Kind(10, 600, 4, lambda rng: {"ms": rng.randint(500, 30_000)}),
-    "stale_snapshot": Kind(10, 300, 2, lambda rng: {"ms": rng.randint(0, 30_000)}),
+    "rest_lag": Kind(10, 900, 10, lambda rng: {"ms": rng.randint(500, 30_000)}),
+    "stale_snapshot": Kind(10, 600, 8, lambda rng: {"ms": rng.randint(0, 30_000)}),
     "clock_skew": Kind(10, 900, 2, lambda rng: {"ms": rng.choice((-1, 1)) * rng.randint(500, 6000)}),
 }
 
@@ -148,9 +148,11 @@ KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced"
 """After these a client may sit on a dead key until it asks: at its next renewal."""
 
 REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "slow", "hang", "refuse", "partition",
-                               "syn_loss", "surge", "suspend", "stall", "retired", "rest_lag", "stale_snapshot",
-                               "clock_skew"})  # fmt: skip
+                               "syn_loss", "surge", "suspend", "stall", "retired", "clock_skew"})  # fmt: skip
 """These keep a client from asking."""
+
+LAG_KINDS: Final = frozenset({"rest_lag", "stale_snapshot"})
+"""REST answers, with what was true a while ago: half a minute at most."""
 
 DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors"})
 """While nothing can be written, nothing is shown."""
@@ -171,7 +173,9 @@ NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "
 """These leave a socket that is open as it is: its pings are answered."""
 
 
-def draw_faults(rng: random.Random, clients: int, from_s: float, until_s: float, level: float) -> list[Fault]:
+def draw_faults(
+    rng: random.Random, clients: int, from_s: float, until_s: float, level: float, only: tuple[str, ...] = ()
+) -> list[Fault]:
     """
     The faults of one run, in order of time.
 
@@ -184,8 +188,9 @@ def draw_faults(rng: random.Random, clients: int, from_s: float, until_s: float,
         from_s: Faults begin after this.
         until_s: And all have ended by then.
         level: Times the rates of `KINDS`.
+        only: These kinds, and not a draw of all.
     """
-    has = [name for name in KINDS if rng.random() < rng.choice((0.3, 0.6, 0.9))] or ["reset"]
+    has = list(only) or [name for name in KINDS if rng.random() < rng.choice((0.3, 0.6, 0.9))] or ["reset"]
     faults: list[Fault] = []
     for client in range(clients):
         for name in has:

@@ -40,6 +40,7 @@ class Options:
         every_ping: Simulate every ping. Else those are left out that nothing can happen to.
         attach: How the client puts its key on a socket.
         switches: The venue's manners, where they differ from the defaults.
+        only: Faults of these kinds and no others; of any, where it is empty.
     """
 
     seed: int
@@ -60,6 +61,7 @@ class Options:
     commit_every: int = 10
     attach: str = "subscribe"
     switches: tuple[tuple[str, Any], ...] = ()
+    only: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:

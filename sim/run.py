@@ -67,7 +67,7 @@ def _drawn(options: Options) -> list[Fault]:
     rng = random.Random(f"{options.seed}:faults")
     if options.mode == "pair":
         return pair(rng, options)
-    return draw_faults(rng, len(options.processes), FAULTS_FROM_S, options.heal_s, options.level)
+    return draw_faults(rng, len(options.processes), FAULTS_FROM_S, options.heal_s, options.level, options.only)
 
 
 def pairs_of_kinds() -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing import Final
 from sim.run import FINE, WRONG, pairs_of_kinds, run_seed
 
 TIERS: Final[dict[str, tuple[int, str, float]]] = {
-    "commit": (200, "safety", 0.05),
+    "commit": (200, "safety", 0.04),
     "nightly": (750, "long", 1.0),
     "pairs": (len(pairs_of_kinds()), "pair", 0.037),
 }

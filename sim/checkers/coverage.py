@@ -23,7 +23,7 @@ from sim.checkers.reading import (
 )
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
-from sim.faults import DISK_KINDS, LASTING, REST_KINDS, UNSEEN
+from sim.faults import DISK_KINDS, LAG_KINDS, LASTING, REST_KINDS, UNSEEN
 
 UNDER_WAY_US: Final = 10_000_000
 """What happened in the last seconds of a run may still be under way."""
@@ -33,6 +33,9 @@ SILENCE_US: Final = 15_000_000
 
 AUDIT_US: Final = 80_000_000
 """Until the bill is looked at again, on a connection that seems to be well: 66 s, and what asking takes."""
+
+LAG_US: Final = 40_000_000
+"""How much later the bill may show a fill."""
 
 RENEWAL_US: Final = 24 * MINUTE_US
 """Until a key that died without a word is asked after, by who can't look at the bill."""
@@ -139,6 +142,8 @@ def _bound_us(case: _Case, at_us: int, until_us: int) -> int:
     if case.recovers:
         if _unseen(case, at_us) or _key_was_dead(case, at_us):
             bound_us = max(bound_us, AUDIT_US) + hindrance_us
+            if _during(case, LAG_KINDS, at_us - AUDIT_US, at_us + AUDIT_US):
+                bound_us += LAG_US
     elif _key_was_dead(case, at_us):
         bound_us = KEY_LIFE_US if hindrance_us else RENEWAL_US
     # While it sleeps or is stalled, it can tell nobody; and what can't be written is shown to nobody.

@@ -8,9 +8,9 @@ from typing import Any, Final
 from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, held_ms, key_ends_us, told_fills
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
-from sim.faults import REST_KINDS, UNSEEN
+from sim.faults import LAG_KINDS, REST_KINDS, UNSEEN
 
-LATE_KINDS: Final = REST_KINDS | UNSEEN | {"delay", "reorder", "malformed", "key_fight"}
+LATE_KINDS: Final = REST_KINDS | LAG_KINDS | UNSEEN | {"delay", "reorder", "malformed", "key_fight"}
 
 
 def fills(evidence: Evidence) -> Iterator[Violation]:

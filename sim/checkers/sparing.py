@@ -18,6 +18,8 @@ CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surg
 SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead"})
 """Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
 
+UNSEEN_WHY: Final = "that no socket brought"
+
 AFTER_US: Final = int(1.5 * MINUTE_US)
 DEAF_S: Final = 120.0
 """A machine that slept no longer than this finds its connections alive."""
@@ -37,6 +39,10 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
                 fault.at_s * 1e6 <= at_us and (fault.until_s * 1e6 >= since_us or fault.kind in LASTING)
                 for fault in causes
             )
+            if UNSEEN_WHY in item.why:
+                # It was found when REST could be asked again.
+                unseen = evidence.of_client(stream.process, SEEN | LASTING)
+                explained = explained or any(0 <= at_us - fault.at_s * 1e6 <= KEY_LIFE_US for fault in unseen)
             explained = explained or any(end_us <= at_us <= end_us + 3 * KEY_LIFE_US for end_us in ends_us)
             if not explained:
                 yield Violation("sparing", f"stream {stream.number}", at_us / 1e6, f"a gap without a cause: {item.why}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from listenkey import governor, opener, stream
-from listenkey import link as links
 from listenkey.core import budget, gap, lifecycle, mending, merge, sockets, verdict
 from listenkey.core import inputs as on
 from listenkey.core.known import Fills
@@ -152,18 +151,6 @@ def put_is_proof(patches: Patches) -> None:
     put(patches, opener.ListenKeys, "renew", renew)
 
 
-def link_left_open(patches: Patches) -> None:
-    """A socket that was given up while it opened stays open."""
-
-    def abort(self: links.Link) -> None:
-        self._attached = False
-        if self._socket is not None:
-            self._socket.abort()
-
-    put(patches, links.Link, "abort", abort)
-    transition(patches, "_abort_stray", lambda _: lambda *__: None)
-
-
 def deadlines_on_the_wall(patches: Patches) -> None:
     """Silence, renewals and rotations are measured by the clock that people set."""
     put(patches, process.SimClock, "now_s", lambda self: self.wall_ms() / 1000)
@@ -172,5 +159,5 @@ def deadlines_on_the_wall(patches: Patches) -> None:
 CONNECTION = (
     no_dedupe, held_dropped, no_ping_timeout, any_key_end_obeyed, rotation_closes_first, never_renewed, gives_up,
     gap_not_told, gap_from_now, waits_for_goodbye, bans_ignored, no_backoff, deletes_on_exit, put_is_proof,
-    link_left_open, deadlines_on_the_wall,
+    deadlines_on_the_wall,
 )  # fmt: skip

@@ -12,7 +12,6 @@ from listenkey.core import budget, reconcile, repair, watch
 from listenkey.core import inputs as on
 from listenkey.core.gap import Resumed
 from listenkey.core.lifecycle import Lifecycle
-from listenkey.core.watch import Watch
 from listenkey.journal import database, store, writer
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
@@ -56,18 +55,6 @@ def never_audits(patches: Patches) -> None:
 
     put(patches, repair.Repair, "went_live", went_live)
     put(patches, recovery.Recovery, "is_audited", lambda *_: True)
-
-
-def audits_forget(patches: Patches) -> None:
-    """An audit begins with the gap that it settles, and what failed before it is taken as looked at."""
-    real = recovery.Recovery._audit_since
-
-    def audit_since(self: recovery.Recovery, action: Any) -> int:
-        if action.from_ms is not None:
-            return self._asked_from(action.from_ms, action.not_before_ms)
-        return real(self, action)
-
-    put(patches, recovery.Recovery, "_audit_since", audit_since)
 
 
 def audits_begin_anew(patches: Patches) -> None:
@@ -129,25 +116,9 @@ def amounts_are_floats(patches: Patches) -> None:
     put(patches, rows, "_amount", lambda row, name: str(float(real(row, name))))
 
 
-def held_behind(patches: Patches) -> None:
-    """What was found comes after what was held for its sake."""
-
-    def interleaved(found: Any, held: Any, over_rest: Any) -> Any:
-        del over_rest
-        return [reconcile.Delivery(one.event, one.raw, one.received_ms, "ws") for one in held] + found
-
-    put(patches, reconcile, "_interleaved", interleaved)
-
-
 def budget_ignored(patches: Patches) -> None:
     """Requests leave whenever somebody wants them to."""
     put(patches, budget.Budget, "wait_s", lambda *_: 0.0)
-
-
-def doubts_unheard(patches: Patches) -> None:
-    """Sums that do not add up, and beats that stop, alarm nobody."""
-    put(patches, Watch, "take_doubts", lambda *_: [])
-    put(patches, Watch, "silent_at_s", lambda *_: None)
 
 
 def restart_without_a_gap(patches: Patches) -> None:
@@ -214,7 +185,7 @@ def told_before_written(patches: Patches) -> None:
 
 
 KEEPING = (
-    cursor_is_last_seen, never_settles, never_audits, audits_forget, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
-    known_fills_forgotten, amounts_are_floats, held_behind, budget_ignored, doubts_unheard, restart_without_a_gap,
+    cursor_is_last_seen, never_settles, never_audits, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
+    known_fills_forgotten, amounts_are_floats, budget_ignored, restart_without_a_gap,
     not_synchronised, failed_write_forgotten, same_file_after_failed_fsync, told_before_written,
 )  # fmt: skip

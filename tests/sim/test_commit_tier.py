@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sim.run import FINE, run_seed
+from sim.tiers import TIERS
 
-DAYS = 0.05
+DAYS = TIERS["commit"][2]
 SEEDS = range(1, 21)
 
 

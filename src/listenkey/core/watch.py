@@ -157,6 +157,14 @@ class Watch:
 
     def note(self, event: Event, now_s: float) -> bool:
         """An event is being delivered; True where the next deadline may have come nearer."""
+        moves = isinstance(event, BalancePositionUpdate | RecoveredFill | OrderTradeUpdate)
+        was_open = not moves or self._any_open()
+        near = self._note(event, now_s)
+        if not was_open and self._any_open():
+            self._beat_s = now_s  # Nobody beats for an account that holds nothing, so the silence begins now.
+        return near
+
+    def _note(self, event: Event, now_s: float) -> bool:
         if isinstance(event, OrderTradeUpdate):
             order = event.order
             filled = amount(order.last_quantity_text) if event.is_fill else ZERO
@@ -221,8 +229,11 @@ class Watch:
 
     def silent_at_s(self) -> float | None:
         """When the beat is overdue: only where it came on this socket and a position is open."""
-        beating = self._beats >= 2 and any(position.is_open for position in self._positions.values())
+        beating = self._beats >= 2 and self._any_open()
         return self._beat_s + self._silence_s if beating else None
+
+    def _any_open(self) -> bool:
+        return any(position.is_open for position in self._positions.values())
 
     # --- orders --------------------------------------------------------------------------------------------------
 

@@ -266,3 +266,15 @@ def test_fills_of_symbols_without_a_word_of_their_position_are_bounded(monkeypat
     for number, doubted in ((4, False), (1, True)):
         watch.note(position("1", 1000, f"symbol {number}"), 0.0)
         assert (watch.due_at_s() is not None) is doubted, "the first of them are forgotten"
+
+
+def test_the_beat_of_a_position_that_was_just_opened_is_not_missed_since_the_last_one() -> None:
+    watch = told(position("1", 1000))
+    watch.note(beat(2000), 10.0)
+    watch.note(beat(2001), 20.0)
+    watch.note(fill(1, "1", at_ms=3000, side="SELL"), 21.0)
+    watch.note(position("0", 3000), 21.0)
+    assert watch.silent_at_s() is None
+    watch.note(fill(2, "2", at_ms=90_000), 100.0)
+    watch.note(position("1", 90_000), 100.0)
+    assert watch.silent_at_s() == 125.0
