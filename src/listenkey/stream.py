@@ -586,7 +586,7 @@ class UserStream:
         self._life.heard(link, moment)
         is_whole = self._life.state in LIVE_STATES and self._life.gaps.open_from_ms is None
         if link == self._life.followed and is_whole and (not self._recovery or self._recovery.is_audited(moment.s)):
-            self._journal.heard(moment.wall_ms)
+            self._journal.heard(moment.wall_ms if self._recovery else self._life.proof_ms)
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""

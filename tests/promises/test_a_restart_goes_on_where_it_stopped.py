@@ -19,7 +19,9 @@ from listenkey import (
     Update,
     UserStream,
 )
+from listenkey.clock import SystemClock
 from listenkey.core.gap import NOT_RUNNING
+from listenkey.core.timing import Timing
 from listenkey.errors import Fenced, UsageError
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.verify import verify
@@ -67,7 +69,8 @@ async def test_numbers_go_on_and_the_time_between_is_told_as_a_gap(
     assert isinstance(opened, GapOpened)
     assert isinstance(closed, GapClosed)
     assert opened.why == NOT_RUNNING
-    assert before[-1].received_ms <= opened.from_ms == closed.from_ms <= closed.to_ms  # type: ignore[union-attr]
+    first_live = next(item for item in before if isinstance(item, Live))
+    assert first_live.since_ms <= opened.from_ms == closed.from_ms <= closed.to_ms
     reader = JournalReader(path)
     everything = reader.read(0)
     reader.close()
@@ -75,6 +78,26 @@ async def test_numbers_go_on_and_the_time_between_is_told_as_a_gap(
     truth = binance_options_sandbox.fills()
     assert fills(everything) == truth[:5] + truth[8:]
     assert verify(path).whole
+
+
+async def test_a_key_that_died_before_the_process_did_is_in_the_gap_of_the_next(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    sandbox = binance_options_sandbox
+    async with stream(sandbox, tmp_path / "a.db", timing=Timing(ping_after_s=0.1)) as first:
+        await until(first, live)
+        await asyncio.to_thread(sandbox.burst, 1)
+        await until(first, lambda items: len(fills(items)) == 1)
+        sandbox.fault("expire_key_silently")
+        died_ms = SystemClock().wall_ms()
+        await asyncio.to_thread(sandbox.burst, 3)  # on no socket
+        # It answers pings, more than a second long: that is what would be written down.
+        while (first.health().last_heard_s or 0.0) > 0.05 or SystemClock().wall_ms() < died_ms + 1500:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        assert first.health().fills == 1
+    async with stream(sandbox, tmp_path / "a.db") as second:
+        opened = next(item for item in await until(second, live) if isinstance(item, GapOpened))
+    assert opened.from_ms <= died_ms
 
 
 async def test_a_consumer_that_ends_anywhere_gets_the_rest(

@@ -143,11 +143,11 @@ async def test_a_server_that_says_it_leaves_proves_no_key(binance_options_sandbo
         proven_ms = 0
         async for item in opened:
             if isinstance(item, Live):
-                proven_ms = opened._life._proof_ms
+                proven_ms = opened._life.proof_ms
                 binance_options_sandbox.fault("server_shutdown")
             elif isinstance(item, Update) and item.event.type == "serverShutdown":
                 break
-        assert opened._life._proof_ms == proven_ms > 0
+        assert opened._life.proof_ms == proven_ms > 0
 
 
 async def test_the_key_is_closed_when_told_so(binance_options_sandbox: LocalSandbox) -> None:

@@ -136,6 +136,15 @@ class Lifecycle(Mending):
             self._proof_ms, self._proof_s = followed.covered_ms, followed.covered_s
 
     @property
+    def proof_ms(self) -> int:
+        """
+        Until when the stream is whole for certain, wall clock: a socket that answers may have a dead key on it.
+
+        Who starts anew and can't ask REST has to begin the gap here, since the next process knows nothing of that key.
+        """
+        return self._proof_ms
+
+    @property
     def compares(self) -> bool:
         """Whether `brought` wants to know of each event, on whichever socket it came."""
         return self.state is State.ROTATING
