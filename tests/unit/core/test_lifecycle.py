@@ -568,3 +568,14 @@ def test_the_same_draws_give_the_same_life() -> None:
 
     assert trace(5) == trace(5)
     assert trace(5) != trace(6)
+
+
+def test_pongs_prove_no_key() -> None:
+    world = World().start()
+    world.run_until_live()
+    world.event()
+    proven_ms = world.life.proof_ms
+    world.expire_key(told=False)
+    world.run(300)
+    assert world.life.proof_ms == proven_ms
+    assert world.life.state is State.LIVE
