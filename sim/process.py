@@ -105,11 +105,15 @@ class Life:
         thread: Any = writer._thread
         disk, machine = self.process.disk, self.machine
 
+        def rests() -> bool:
+            # Not where it waits before it tries again: what it could not write has left the queue, and is its own.
+            return thread.waits_for is writer._wake
+
         def idle() -> bool:
-            return writer._heard_ms == writer._covered_ms and writer._cursor <= writer._cursor_written
+            return rests() and writer._heard_ms == writer._covered_ms and writer._cursor <= writer._cursor_written
 
         def shortcut() -> bool:
-            if not disk.is_calm or writer._stopping or not writer._store.is_open:
+            if not rests() or not disk.is_calm or writer._stopping:
                 return False
             writer._turn()
             thread.due_us = machine.now_us() + int(NOTE_EVERY_S * SECOND_US)

@@ -22,6 +22,11 @@ CASES = {
     "a key fight that shows only in lost sockets": Case(
         draw_options(3, "safety", 0.05), [Fault("key_fight", 0, 300.0, 600.0)]
     ),
+    # Its thread was left asleep between two tries, as if it had nothing to write.
+    "a disk that fails while nothing new is to be noted": Case(
+        draw_options(75, "safety", 0.04),
+        [Fault("disk_errors", 0, 433.89, 3.093, (("name", "SQLITE_IOERR_WRITE"),))],
+    ),
 }
 
 
