@@ -10,10 +10,10 @@ FIRST_ORDER_ID: Final = 4_000_000_000_000_000_000
 """An order's id is this and its number, or this and the nanoseconds of the moment it was sent."""
 
 _ORDER: Final = (
-    b'{"stream":"%s","data":{"e":"ORDER_TRADE_UPDATE","T":1795330000120,"E":1795330000120,"o":{"s":"BTC-261225-90000-C",'
-    b'"c":"bench-%d","S":"BUY","o":"LIMIT","f":"GTC","q":"0.%04d","p":"3660.%03d","ap":"3660.000","x":"TRADE",'
-    b'"X":"PARTIALLY_FILLED","i":%d,"l":"0.1000","z":"0.1000","L":"3660.000","N":"USDT","n":"-0.07320000",'
-    b'"T":1795330000120,"t":%d,"b":"0.1000","a":"0.3000","m":true,"R":false,"ot":"LIMIT","rp":"1.50000000",'
+    b'{"stream":"%s","data":{"e":"ORDER_TRADE_UPDATE","T":%d,"E":%d,"o":{"s":"BTC-261225-90000-C",'
+    b'"c":"%s-order-%d","S":"%s","o":"LIMIT","f":"GTC","q":"0.%04d","p":"3660.%03d","ap":"3660.000","x":"TRADE",'
+    b'"X":"FILLED","i":%d,"l":"0.%04d","z":"0.%04d","L":"3660.000","N":"USDT","n":"-0.07320000",'
+    b'"T":%d,"t":%d,"b":"0.1000","a":"0.3000","m":true,"R":false,"ot":"LIMIT","rp":"1.50000000",'
     b'"V":"EXPIRE_MAKER"}}}'
 )
 _POSITION: Final = (
@@ -32,11 +32,20 @@ FIRST_EVENT_MS: Final = 1_795_330_000_000
 
 
 def message(number: int, order_id: int | None = None) -> bytes:
-    """Number 0, 1, 2 …: eight orders, a snapshot of positions or totals by turns, greeks; and so on."""
+    """
+    Number 0, 1, 2 …: eight orders, a snapshot of positions or totals by turns, greeks; and so on.
+
+    All of it adds up, as it would at a venue that loses nothing: each order is filled at once, and what one buys the next
+    one sells, so the position stays what it is.
+    """
     key, kind, event_ms = LISTEN_KEY.encode(), number % 10, FIRST_EVENT_MS + number
     if kind < 8:
         sent = FIRST_ORDER_ID + number if order_id is None else order_id
-        return _ORDER % (key, number, number % 500, number % 1000, sent, number + 1)
+        who, side = (b"a-seller", b"SELL") if number % 2 else (b"the-buyer", b"BUY")  # as long as each other
+        size = number // 2 % 500 + 1
+        return _ORDER % (
+            key, event_ms, event_ms, who, number, side, size, number % 1000, sent, size, size, event_ms, number + 1
+        )  # fmt: skip
     if kind == 8:
         return (_POSITION if number % 20 == 8 else _ACCOUNT) % (key, event_ms, event_ms)
     return _GREEK % (key, event_ms, event_ms)
