@@ -92,7 +92,7 @@ wheel-test: $(VENV)/.installed ## The built wheel, with src out of the way
 peers: $(VENV)/.installed ## Unmodified peers against the sandbox, each in an environment of its own
 	@$(PY) benchmarks/peers/run.py $(ARGS)
 
-bench: $(VENV)/.installed-test ## From the socket to your code, beside the bare parts and the official SDK
+bench: $(VENV)/.installed ## From the socket to your code, beside the bare parts and other clients; ten minutes
 	@$(PY) -m benchmarks.speed $(ARGS)
 
 chaos: $(VENV)/.installed-test ## Every fault of docs/faults.md with real processes; about 40 minutes

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.peers.environments import Environment
+from benchmarks.peers.environments import CCXT, OFFICIAL_SDK, OPENXAPI, Environment
 from benchmarks.peers.program import Program
 from listenkey.testing import LocalSandbox
 
@@ -33,16 +33,9 @@ class Peer:
 
 
 PEERS = (
-    Peer(
-        "official Python SDK",
-        "official_sdk",
-        Environment(
-            "binance-sdk-derivatives-trading-options",
-            ("binance-sdk-derivatives-trading-options==8.6.0", "binance-common==4.6.0"),
-        ),
-    ),
-    Peer("ccxt.pro", "ccxt_pro", Environment("ccxt", ("ccxt==4.5.90",))),
-    Peer("openxapi", "openxapi", Environment("openxapi-binance", ("openxapi-binance==0.3.0",)), streams=False),
+    Peer("official Python SDK", "official_sdk", OFFICIAL_SDK),
+    Peer("ccxt.pro", "ccxt_pro", CCXT),
+    Peer("openxapi", "openxapi", OPENXAPI, streams=False),
 )
 
 

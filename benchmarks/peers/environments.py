@@ -51,3 +51,16 @@ def _run(line: list[str]) -> None:
     if done.returncode:
         print(done.stderr, file=sys.stderr)
         done.check_returncode()
+
+
+OFFICIAL_SDK = Environment(
+    "binance-sdk-derivatives-trading-options",
+    ("binance-sdk-derivatives-trading-options==8.6.0", "binance-common==4.6.0"),
+)
+CCXT = Environment("ccxt", ("ccxt==4.5.90",))
+OPENXAPI = Environment("openxapi-binance", ("openxapi-binance==0.3.0",))
+PYTHON_BINANCE = Environment("python-binance", ("python-binance==1.0.37",))
+UNICORN = Environment("unicorn-binance-websocket-api", ("unicorn-binance-websocket-api==2.16.1", "picows==2.3.1"))
+CRYPTOFEED = Environment("cryptofeed", ("cryptofeed==2.4.1",))
+NAUTILUS = Environment("nautilus_trader", ("nautilus_trader==1.221.0",))
+WEBSOCKETS = Environment("websockets", ("websockets==17.4", "msgspec==0.22.0"))

@@ -28,7 +28,7 @@ class Place:
 
 def place() -> Place:
     """Read from the environment; from here on this process reaches nothing but this machine."""
-    sys.addaudithook(_stay_here)
+    stay_here()
     return Place(*(os.environ[name] for name in ("REST_URL", "WS_URL", "API_KEY", "API_SECRET")))
 
 
@@ -41,10 +41,14 @@ async def told_to_stop() -> None:
     await asyncio.to_thread(sys.stdin.read)
 
 
-def _stay_here(event: str, args: tuple[Any, ...]) -> None:
-    """Clients like to ask the real venue for its time or its markets; here that would be an error of the script."""
-    if event != "socket.connect" or not isinstance(args[1], tuple):
-        return
-    host = str(args[1][0])
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
-        raise PermissionError(f"a peer tried to leave this machine: connect to {host}")
+def stay_here() -> None:
+    """Clients like to ask the real venue for its time or its markets; from here on that is an error of the script."""
+
+    def look(event: str, args: tuple[Any, ...]) -> None:
+        if event != "socket.connect" or not isinstance(args[1], tuple):
+            return
+        host = str(args[1][0])
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise PermissionError(f"a peer tried to leave this machine: connect to {host}")
+
+    sys.addaudithook(look)

@@ -1,5 +1,6 @@
 """
-`python -m benchmarks.speed [--runs 5] [--events 200000] [--only NAME ...] [--pace 1000 10000] [--out FILE]`.
+`python -m benchmarks.speed [--runs 5] [--only NAME ...] [--pace 1000 10000] [--out FILE]`: everything that is measured
+of one event, and of one key.
 
 Every consumer is a process of its own, and so is the venue that sends. All take their turn in every run, so whatever
 else the machine does falls on all alike: read the ratios.
@@ -10,31 +11,21 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import statistics
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.speed.consumers import CONSUMERS
+from benchmarks.peers import environments
+from benchmarks.speed import costs, report
+from benchmarks.speed.consumers import CONSUMERS, Consumer
 
-BURST: Final = (
-    "bare_callback", "ours_callback", "bare_iterator", "ours_iterator", "bare_decimal", "ours_decimal", "ours_signed",
-    "ours_blocking", "ours_sqlite", "official_sdk",
-)  # fmt: skip
-PACED: Final = ("bare_callback", "ours_callback", "ours_iterator", "ours_sqlite")
-SHARE: Final = {"official_sdk": 20, "ours_sqlite": 2}
-"""Slow ones get this many times fewer events."""
-
-AGAINST: Final = (
-    ("ours_callback", "bare_callback", 0.75),
-    ("ours_callback", "official_sdk", 20.0),
-    ("ours_iterator", "bare_iterator", 0.70),
-    ("ours_iterator", "official_sdk", 15.0),
-    ("ours_decimal", "bare_decimal", 1.3),
-)
-PACKAGES: Final = ("listenkey", "picows", "msgspec", "binance-sdk-derivatives-trading-options", "binance-common")
+PACED: Final = ("bare_callback", "ours_callback", "bare_iterator", "ours_iterator")
+PACE_S: Final = 3
+ROOT: Final = Path(__file__).resolve().parents[2]
+OUR_PACKAGES: Final = ("listenkey", "picows", "msgspec", "aiohttp", "click", "rich")
 
 
 class Venue:
@@ -65,86 +56,94 @@ class Venue:
         self._process.communicate(timeout=10)
 
 
-def one(venue: Venue, name: str, count: int, per_second: int | None) -> dict[str, Any]:
-    """One consumer, once."""
+def one(venue: Venue, consumer: Consumer, python: Path, count: int, per_second: int | None) -> dict[str, Any]:
+    """One consumer, once. Raises SystemExit where anything is missing or out of its place: then no figure counts."""
     venue.tell("forget")
     mode = "burst" if per_second is None else "pace"
     place = [venue.urls["rest_url"], venue.urls["ws_url"], str(count), mode]
-    command = [sys.executable, "-m", "benchmarks.speed.consumers", name, *place]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [str(python), "-m", "benchmarks.speed.consumers", consumer.name, *place]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         if '"ready"' not in process.stdout.readline():
-            raise SystemExit(f"{name} did not attach: {process.communicate()[1]}")
+            raise SystemExit(f"{consumer.name} did not start: {process.communicate()[1]}")
+        if venue.send(f"attached {consumer.sockets}")["attached"] != consumer.sockets:
+            process.kill()
+            raise SystemExit(f"{consumer.name} did not attach: {process.communicate()[1]}")
         sent = venue.send(f"burst {count}" if per_second is None else f"pace {per_second} {count}")
         out, err = process.communicate(timeout=180)
         if process.returncode:
-            raise SystemExit(f"{name} failed: {err}")
+            raise SystemExit(f"{consumer.name} failed: {err}")
     result: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
     if result["events"] != count or result["wrong"]:
-        raise SystemExit(f"{name} got {result['events']} of {count}, {result['wrong']} not in their place")
-    return {"consumer": name, "per_second_sent": per_second, "venue": sent, **result}
+        raise SystemExit(f"{consumer.name} got {result['events']} of {count}, {result['wrong']} not as they should be")
+    return {"consumer": consumer.name, "per_second_sent": per_second, "venue": sent, **result}
 
 
-def median(rows: list[dict[str, Any]], name: str, what: str, per_second: int | None = None) -> float:
-    return statistics.median(
-        float(r[what]) for r in rows if r["consumer"] == name and r["per_second_sent"] == per_second
-    )
+def pythons(consumers: list[Consumer], folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """Where each runs; and who can't be had here, and why not."""
+    found: dict[str, Path] = {}
+    missing: dict[str, str] = {}
+    for consumer in consumers:
+        if consumer.environment is None:
+            found[consumer.name] = Path(sys.executable)
+            continue
+        try:
+            found[consumer.name] = consumer.environment.python(folder)
+        except (OSError, subprocess.SubprocessError) as error:
+            requirement = consumer.environment.requirements[0]
+            missing[consumer.name] = f"{time.strftime('%Y-%m-%d')}: {requirement} could not be installed: {error}"
+    return found, missing
 
 
-def print_burst(rows: list[dict[str, Any]], names: list[str]) -> None:
-    print(f"\n{'burst':<16}{'CPU us/event':>14}{'events/s':>12}")
-    for name in names:
-        print(f"{name:<16}{median(rows, name, 'cpu_us'):>14.2f}{median(rows, name, 'per_second'):>12,.0f}")
-    print()
-    for ours, theirs, bar in AGAINST:
-        if ours in names and theirs in names:
-            by_run = [
-                b["cpu_us"] / a["cpu_us"]
-                for a, b in zip(
-                    [r for r in rows if r["consumer"] == ours and r["per_second_sent"] is None],
-                    [r for r in rows if r["consumer"] == theirs and r["per_second_sent"] is None],
-                    strict=True,
-                )
-            ]
-            ratio = statistics.median(by_run)
-            print(f"{ours} against {theirs}: {ratio:.2f} (bar {bar}) {'ok' if ratio >= bar else 'MISSED'}")
+def versions(consumers: list[Consumer]) -> dict[str, str]:
+    ours = {name: metadata.version(name) for name in OUR_PACKAGES}
+    peers = {one.environment.name: one.environment.version for one in consumers if one.environment is not None}
+    return {"python": platform.python_version()} | ours | peers
 
 
-def print_paced(rows: list[dict[str, Any]], names: list[str], per_second: int) -> None:
-    print(f"\n{per_second:,} a second{'p50 us':>14}{'p99 us':>10}{'CPU us':>10}")
-    for name in names:
-        shown = [median(rows, name, what, per_second) for what in ("p50_us", "p99_us", "cpu_us")]
-        print(f"{name:<16}" + "".join(f"{value:>10.1f}" for value in shown))
-
-
-def versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
+def measure(asked: argparse.Namespace) -> dict[str, Any]:
+    consumers = [one for one in CONSUMERS.values() if asked.only is None or one.name in asked.only]
+    python, missing = pythons(consumers, asked.envs)
+    consumers = [consumer for consumer in consumers if consumer.name in python]
+    rows: list[dict[str, Any]] = []
+    spent: list[dict[str, float]] = []
+    venue = Venue()
+    try:
+        for run in range(asked.runs):
+            for consumer in consumers:
+                got = one(venue, consumer, python[consumer.name], consumer.events, None)
+                rows.append({"run": run, **got})
+            for per_second in asked.pace:
+                for consumer in [consumer for consumer in consumers if consumer.name in PACED]:
+                    got = one(venue, consumer, python[consumer.name], per_second * PACE_S, per_second)
+                    rows.append({"run": run, **got})
+            if asked.only is None:
+                spent.append(costs.measure(venue.urls["rest_url"], python.get("official_sdk")))
+            print(f"run {run + 1} of {asked.runs}", file=sys.stderr)
+    finally:
+        venue.close()
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": platform.platform(),
+        "versions": versions(consumers),
+        "missing": missing,
+        "rows": rows,
+        "costs": spent,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--only", nargs="*", choices=sorted(CONSUMERS), default=None)
-    parser.add_argument("--pace", nargs="*", type=int, default=[])
+    parser.add_argument("--pace", nargs="*", type=int, default=[1_000, 10_000])
+    parser.add_argument("--envs", type=Path, default=environments.DEFAULT)
     parser.add_argument("--out", type=Path, default=Path("build/speed.json"))
     asked = parser.parse_args()
-    names = [name for name in BURST if asked.only is None or name in asked.only]
-    paced = [name for name in PACED if asked.only is None or name in asked.only]
-    rows: list[dict[str, Any]] = []
-    venue = Venue()
-    try:
-        for run in range(asked.runs):
-            rows.extend({"run": run, **one(venue, name, asked.events // SHARE.get(name, 1), None)} for name in names)
-            for per_second in asked.pace:
-                rows.extend({"run": run, **one(venue, name, per_second * 5, per_second)} for name in paced)
-    finally:
-        venue.close()
-    print_burst(rows, names)
-    for per_second in asked.pace:
-        print_paced(rows, paced, per_second)
+    results = measure(asked)
+    report.show(results)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps({"versions": versions(), "machine": platform.platform(), "rows": rows}, indent=1))
+    asked.out.write_text(json.dumps(results, indent=1))
     print(f"\nraw results: {asked.out}")
 
 

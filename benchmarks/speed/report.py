@@ -1,0 +1,134 @@
+"""What a run has shown: tables of medians, and ratios with their bars. A ratio is taken in each run, then the median."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, Final, NamedTuple
+
+from benchmarks.shown import Shown
+from benchmarks.speed.consumers import CONSUMERS
+
+
+class Bar(NamedTuple):
+    """
+    What is to be held.
+
+    Attributes:
+        one: The consumer.
+        other: What it is compared with.
+        bound: Of the ratio.
+        at_least: Whether the bound is the least, of how much cheaper `one` is; else the most, of how much dearer.
+        what: The figure.
+        per_second: At which rate; None: a burst.
+    """
+
+    one: str
+    other: str
+    bound: float
+    at_least: bool = True
+    what: str = "cpu_us"
+    per_second: int | None = None
+
+
+BARS: Final = (
+    Bar("ours_callback", "bare_callback", 0.75),
+    Bar("ours_callback", "official_sdk", 20.0),
+    Bar("ours_iterator", "bare_iterator", 0.70),
+    Bar("ours_iterator", "official_sdk", 15.0),
+    Bar("ours_decimal", "bare_decimal", 1.3),
+    Bar("ours_two_sockets", "ours_callback", 1.6, at_least=False),
+    *(
+        Bar(one, other, bound, at_least=False, what=what, per_second=rate)
+        for rate in (1_000, 10_000)
+        for one, other in (("ours_callback", "bare_callback"), ("ours_iterator", "bare_iterator"))
+        for what, bound in (("p50_us", 1.25), ("p99_us", 1.5))
+    ),
+)
+
+
+COSTS: Final = {
+    "post_ours": "POST listenKey, `AsyncUserDataStreamsApi`",
+    "post_aiohttp": "POST listenKey, aiohttp alone",
+    "post_official_sdk": "POST listenKey, official SDK",
+    "start_python": "Python, nothing imported",
+    "start_parts": "import picows, msgspec, aiohttp",
+    "start_ours": "import listenkey",
+    "start_help": "listenkey --help",
+    "start_official_sdk": "import the official SDK",
+}
+
+
+def of(results: dict[str, Any], name: str, per_second: int | None = None) -> list[dict[str, Any]]:
+    return [
+        row for row in results["rows"] if row["consumer"] == name and row["per_second_sent"] == per_second
+    ]  # fmt: skip
+
+
+def median(results: dict[str, Any], name: str, what: str, per_second: int | None = None) -> float:
+    return statistics.median(float(row[what]) for row in of(results, name, per_second))
+
+
+def ratio(results: dict[str, Any], bar: Bar) -> float | None:
+    """Of each run, then the median; None where one of the two was not measured."""
+    pairs = zip(of(results, bar.one, bar.per_second), of(results, bar.other, bar.per_second), strict=False)
+    ratios = [
+        other[bar.what] / one[bar.what] if bar.at_least else one[bar.what] / other[bar.what] for one, other in pairs
+    ]
+    return statistics.median(ratios) if ratios else None
+
+
+def names(results: dict[str, Any], per_second: int | None = None) -> list[str]:
+    return [name for name in CONSUMERS if of(results, name, per_second)]
+
+
+def rates(results: dict[str, Any]) -> list[int]:
+    return sorted({row["per_second_sent"] for row in results["rows"]} - {None})
+
+
+def cost(results: dict[str, Any], name: str) -> float:
+    return statistics.median(float(one[name]) for one in results["costs"] if name in one)
+
+
+def costs_of(results: dict[str, Any]) -> list[str]:
+    return [name for name in COSTS if any(name in one for one in results["costs"])]
+
+
+def show(results: dict[str, Any]) -> None:
+    print(", ".join(f"{name} {version}" for name, version in results["versions"].items()))
+    for name, why in results["missing"].items():
+        print(f"not here: {CONSUMERS[name].title}; {why}")
+    print(f"\n{'burst':<46}{'CPU us/event':>14}{'events/s':>12}")
+    for name in names(results):
+        cpu, speed = (median(results, name, what) for what in ("cpu_us", "per_second"))
+        print(f"{CONSUMERS[name].title:<46}{cpu:>14.2f}{speed:>12,.0f}")
+    for per_second in rates(results):
+        print(f"\n{f'{per_second:,} a second':<46}{'p50 us':>10}{'p99 us':>10}{'CPU us':>10}")
+        for name in names(results, per_second):
+            shown = [median(results, name, what, per_second) for what in ("p50_us", "p99_us", "cpu_us")]
+            print(f"{CONSUMERS[name].title:<46}" + "".join(f"{value:>10.1f}" for value in shown))
+    print()
+    for name in costs_of(results):
+        unit = "us" if name.startswith("post") else "ms"
+        print(f"{COSTS[name]:<46}{cost(results, name):>10.0f} {unit} of CPU")
+    print()
+    for verdict in verdicts(results):
+        print(f"{verdict.what}: {verdict.figure} (bar {verdict.bar}) {'ok' if verdict.held else 'MISSED'}")
+
+
+def verdicts(results: dict[str, Any]) -> list[Shown]:
+    """Each bar: what was found, and whether it was held."""
+    shown = []
+    for bar in BARS:
+        found = ratio(results, bar)
+        if found is None:
+            continue
+        held = found >= bar.bound if bar.at_least else found <= bar.bound
+        rate = f", {bar.per_second:,} a second" if bar.per_second else ""
+        what = f"{bar.one} against {bar.other}, {bar.what.removesuffix('_us')}{rate}"
+        shown.append(Shown(what, f"{found:.2f}", f"{'>=' if bar.at_least else '<='} {bar.bound:g}", held))
+    if results["costs"]:
+        parts = statistics.median(one["start_ours"] / one["start_parts"] for one in results["costs"])
+        shown.append(Shown("importing against picows, msgspec and aiohttp", f"{parts:.2f}", "<= 1.3", parts <= 1.3))
+        start_ms = cost(results, "start_help")
+        shown.append(Shown("listenkey --help", f"{start_ms:.0f} ms of CPU", "<= 200 ms", start_ms <= 200))
+    return shown
