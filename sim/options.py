@@ -41,6 +41,7 @@ class Options:
         attach: How the client puts its key on a socket.
         switches: The venue's manners, where they differ from the defaults.
         only: Faults of these kinds and no others; of any, where it is empty.
+        quotes: Whether most of what happens is orders that rest in one symbol and are cancelled again.
     """
 
     seed: int
@@ -62,6 +63,7 @@ class Options:
     attach: str = "subscribe"
     switches: tuple[tuple[str, Any], ...] = ()
     only: tuple[str, ...] = ()
+    quotes: bool = False
 
     @property
     def duration_s(self) -> float:

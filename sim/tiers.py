@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import time
 from collections import Counter
@@ -120,7 +121,8 @@ def run_many(first: int, seeds: int, mode: str, days: float, processes: int | No
         for seed in numbers:
             total.add(one(seed, mode, days))
     else:
-        with ProcessPoolExecutor(processes) as pool:
+        # Whoever calls may have threads, and a process that has some is not to be forked.
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
             for summary in pool.map(one, numbers, [mode] * seeds, [days] * seeds, chunksize=4):
                 total.add(summary)
     total.seconds = time.monotonic() - began_s

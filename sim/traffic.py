@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LARGE: Final = 60
 """Fills of a burst that comes all at once."""
 
+QUOTES: Final = 0.7
+"""How much of what an account does that quotes is orders that rest."""
+
 
 class Traffic:
     """The life of one account, drawn from the seed; independent of the faults, so that a shorter list changes nothing."""
@@ -37,7 +40,9 @@ class Traffic:
     def _episode(self) -> None:
         """One thing happens, and the next is appointed."""
         what = self._rng.random()
-        if what < 0.80:
+        if self._world.options.quotes and what < QUOTES:
+            self._rest_and_cancel()
+        elif what < 0.80:
             self._fills(self._rng.choice((1, 1, 2, 3, 5)))
         elif what < 0.81:
             self._fills(LARGE)
@@ -61,7 +66,8 @@ class Traffic:
 
     def _rest_and_cancel(self) -> None:
         exchange, now_ms = self._world.exchange.exchange, self._world.now_ms
-        symbol = self._rng.choice(exchange.symbols())
+        symbols = exchange.symbols()
+        symbol = symbols[0] if self._world.options.quotes else self._rng.choice(symbols)
         try:
             order = exchange.place_order(
                 self._account,

@@ -15,25 +15,59 @@ from typing import Final
 from sim.mutants.connection import CONNECTION
 from sim.mutants.keeping import KEEPING
 from sim.mutants.patching import Patches
-from sim.options import draw_options
+from sim.options import Options, draw_options
 from sim.run import FINE, faults_of, run_case
 
 MUTANTS: Final[tuple[Callable[[Patches], None], ...]] = (*CONNECTION, *KEEPING)
 
 
-AIMED: Final[dict[str, tuple[str, ...]]] = {
-    "rotation_closes_first": ("shutdown",),
-    "restart_without_a_gap": ("crash", "power_cut"),
-    "audits_begin_anew": ("drop_event", "mute", "crash"),
-    "closed_positions_beat": ("reset", "nat_loss"),
-    "gap_closes_on_failure": ("reset", "http_status", "rest_cut"),
-    "never_settles": ("nat_loss", "refuse", "rest_lag"),
-    "cursor_is_last_seen": ("reset", "rest_lag", "drop_event"),
-    "stale_snapshot_wins": ("reset", "stale_snapshot", "rest_lag"),
-}
-"""Faults that it takes to see these."""
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """
+    Worlds in which a mutant shows that hides in most others.
 
-AIMED_LEVEL: Final = 20.0
+    Attributes:
+        only: The kinds of fault that it takes.
+        recovers: Whether the client asks REST for what it missed: it hides some mistakes, and shows others.
+        days: How long, where the tier's hour is not enough.
+        level: How often faults come.
+        quotes: As in `Options`.
+        weight: The venue's limit a minute, where it is not drawn.
+    """
+
+    only: tuple[str, ...]
+    recovers: bool = True
+    days: float | None = None
+    level: float = 20.0
+    quotes: bool = False
+    weight: int | None = None
+
+    def at(self, seed: int, mode: str, days: float) -> Options:
+        """The world of a seed."""
+        drawn = draw_options(seed, mode, self.days or days)
+        if self.weight is not None:
+            switches = dict(drawn.switches) | {"weight_per_minute": self.weight}
+            drawn = replace(drawn, switches=tuple(sorted(switches.items())))
+        return replace(drawn, only=self.only, recovers=self.recovers, level=self.level, journal=True, quotes=self.quotes,
+                       episode_s=AIMED_EPISODE_S, rotate_after_s=AIMED_ROTATION_S, latency_ms=AIMED_LATENCY_MS)  # fmt: skip
+
+
+AIMED: Final[dict[str, Aim]] = {
+    "never_renewed": Aim(("old_key_expires",), days=0.09, level=0.5),
+    "gap_from_now": Aim(("nat_loss", "partition"), recovers=False),
+    "deadlines_on_the_wall": Aim(("clock_step", "nat_loss")),
+    "rotation_closes_first": Aim(("shutdown",)),
+    "restart_without_a_gap": Aim(("crash", "power_cut")),
+    "audits_begin_anew": Aim(("drop_event", "mute", "crash")),
+    "closed_positions_beat": Aim(("reset", "nat_loss")),
+    "gap_closes_on_failure": Aim(("reset", "http_status", "rest_cut")),
+    "never_settles": Aim(("nat_loss", "refuse", "rest_lag")),
+    "cursor_is_last_seen": Aim(("reset", "rest_lag", "drop_event")),
+    "stale_snapshot_wins": Aim(("reset", "stale_snapshot", "rest_lag"), quotes=True),
+    "budget_ignored": Aim(("reset", "nat_loss"), level=100.0, weight=200),
+    "same_file_after_failed_fsync": Aim(("disk_errors", "power_cut")),
+}
+
 AIMED_EPISODE_S: Final = 40.0
 AIMED_ROTATION_S: Final = 120.0
 AIMED_LATENCY_MS: Final = 100.0
@@ -66,10 +100,7 @@ def hunt(mutant: Callable[[Patches], None], first: int, seeds: int, mode: str, d
     began_s = time.monotonic()
     name = mutant.__name__
     for seed in range(first, first + seeds):
-        options = draw_options(seed, mode, days)
-        if name in AIMED:
-            options = replace(options, only=AIMED[name], level=AIMED_LEVEL, episode_s=AIMED_EPISODE_S, recovers=True)
-            options = replace(options, journal=True, rotate_after_s=AIMED_ROTATION_S, latency_ms=AIMED_LATENCY_MS)
+        options = AIMED[name].at(seed, mode, days) if name in AIMED else draw_options(seed, mode, days)
         faults = faults_of(options)
         with broken(mutant):
             outcome = run_case(options, faults)
