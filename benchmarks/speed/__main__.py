@@ -1,5 +1,5 @@
 """
-`python -m benchmarks.speed [--runs 5] [--only NAME ...] [--pace 1000 10000] [--out FILE]`: everything that is measured
+`python -m benchmarks.speed [--runs 5] [--events 200000] [--only NAME ...] [--pace 1000 10000] [--out FILE]`: everything that is measured
 of one event, and of one key.
 
 Every consumer is a process of its own, and so is the venue that sends. All take their turn in every run, so whatever
@@ -111,7 +111,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     try:
         for run in range(asked.runs):
             for consumer in consumers:
-                got = one(venue, consumer, python[consumer.name], consumer.events, None)
+                got = one(venue, consumer, python[consumer.name], min(consumer.events, asked.events), None)
                 rows.append({"run": run, **got})
             for per_second in asked.pace:
                 for consumer in [consumer for consumer in consumers if consumer.name in PACED]:
@@ -136,10 +136,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", nargs="*", choices=sorted(CONSUMERS), default=None)
-    parser.add_argument("--pace", nargs="*", type=int, default=[1_000, 10_000])
+    parser.add_argument("--events", type=int, default=200_000, help="in a burst at most; a multiple of 500")
+    parser.add_argument("--pace", nargs="*", type=int, help="events a second; left out: 1000 10000, with --only none")
     parser.add_argument("--envs", type=Path, default=environments.DEFAULT)
     parser.add_argument("--out", type=Path, default=Path("build/speed.json"))
     asked = parser.parse_args()
+    if asked.pace is None:
+        asked.pace = [1_000, 10_000] if asked.only is None else []
     results = measure(asked)
     report.show(results)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
