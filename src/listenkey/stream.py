@@ -536,11 +536,12 @@ class UserStream:
 
     def turn_after_s(self, link: int, held_s: float) -> float | None:
         """Whoever reads has a turn first, and so has the disk; but not for so long that silence means death."""
-        if not held_s:
-            self._life.heard(link, self._moment())  # what was taken did come, also if there is more
         if held_s > self._life.timing.dead_after_s * PAUSE_SHARE:
             return None
-        return self._journal.turn_after_s()
+        wait_s = self._journal.turn_after_s()
+        if wait_s is not None and not held_s:
+            self._life.heard(link, self._clock.now_s())  # what was taken did come, though more may be left for later
+        return wait_s
 
     def _hold(self, link: int, event: Event) -> None:
         """An event waits for REST; it proves the key all the same."""
@@ -582,11 +583,13 @@ class UserStream:
 
     def heard(self, link: int) -> None:
         """Any frame counts as life."""
-        moment = on.Moment(self._clock.now_s(), self._clock.wall_ms(), 0.0)
-        self._life.heard(link, moment)
+        now_s = self._clock.now_s()
+        self._life.heard(link, now_s)
+        if self._beside is None:
+            return  # there is no journal that another process could read it in
         is_whole = self._life.state in LIVE_STATES and self._life.gaps.open_from_ms is None
-        if link == self._life.followed and is_whole and (not self._recovery or self._recovery.is_audited(moment.s)):
-            self._journal.heard(moment.wall_ms if self._recovery else self._life.proof_ms)
+        if link == self._life.followed and is_whole and (not self._recovery or self._recovery.is_audited(now_s)):
+            self._journal.heard(self._clock.wall_ms() if self._recovery else self._life.proof_ms)
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""

@@ -123,11 +123,11 @@ class Lifecycle(Mending):
         times.extend(self.repair.deadlines(may_look=self._may_look))
         return min(times, default=None)
 
-    def heard(self, number: int, now: Moment) -> None:
+    def heard(self, number: int, now_s: float) -> None:
         """Bytes came in on a socket: it lives. Called for each batch of frames, so it does little."""
         socket = self.sockets.get(number)
         if socket is not None:
-            socket.hear(now.s, self.timing)
+            socket.hear(now_s, self.timing)
 
     def event_came(self) -> None:
         """An event of the account came: the key lived when it was sent, which is after the last ping was answered."""

@@ -72,7 +72,7 @@ def test_what_belongs_to_a_socket_or_key_that_was_given_up_changes_nothing(where
     world = in_state(where)
     life = world.life
     before = (life.state, life.followed, dict(life.sockets), life.key, life.wake_at_s(), life.why, len(world.log))
-    life.heard(GONE, world.moment())
+    life.heard(GONE, world.moment().s)
     life.brought(GONE)
     world.feed(STRANGE[what]())
     after = (life.state, life.followed, dict(life.sockets), life.key, life.wake_at_s(), life.why, len(world.log))

@@ -124,7 +124,7 @@ class World:
         """An event on every socket whose key is alive."""
         for number, key in list(self.sockets.items()):
             if key == self.key and number not in self.deaf:
-                self.life.heard(number, self.moment())
+                self.life.heard(number, self.moment().s)
                 if self.life.compares:
                     self.life.brought(number)
                 if number == self.life.followed:
@@ -199,7 +199,7 @@ class World:
 
     def _pong(self, number: int, ping: int) -> None:
         if number in self.sockets and number not in self.deaf:
-            self.life.heard(number, self.moment())
+            self.life.heard(number, self.moment().s)
             self.feed(on.PongCame(number, ping))
         else:
             self.missed_pings += 1
