@@ -133,7 +133,7 @@ def explore() -> Edges:
             after = copy.deepcopy(life)
             moment = on.Moment(at_s, round(at_s * 1000), 0.5)
             for number in list(after.sockets) if heard else []:
-                after.heard(number, moment)
+                after.heard(number, at_s)
             after.handle(happened, moment)
             edges[life.state, type(happened)].add(after.state)
             after_s = be_silent(after, at_s, edges) if isinstance(happened, on.TimerDue) and not heard else at_s

@@ -67,7 +67,7 @@ class Link:
         self._owner = owner
         self._clock = clock
         self._unwrapper = Unwrapper(key)
-        self._frames: list[bytes] = []  # of the read that is under way
+        self._frames: list[bytes] = []  # what came and was not taken; the socket holds its `append`
         self._turn: asyncio.Handle | None = None  # when they are gone on with
         self._pausing: Pausing | None = None
         self._paused = False
@@ -93,7 +93,7 @@ class Link:
                 self._acknowledged = asyncio.get_running_loop().create_future()
                 self._socket = await connect(
                     attachment.url,
-                    self._on_message,
+                    self._frames.append,  # no more for a frame: what is to be done is done once a read
                     self._on_heard,
                     self._on_pong,
                     self._on_lost,
@@ -143,12 +143,7 @@ class Link:
 
     # --- what the socket calls -----------------------------------------------------------------------------------
 
-    def _on_message(self, frame: bytes) -> None:
-        self._frames.append(frame)
-        if len(self._frames) >= BATCH_MAX and not self._held:
-            self._take_turn(more=True)
-
-    def _take_turn(self, *, more: bool = False) -> None:
+    def _take_turn(self) -> None:
         """
         Take what has come, a batch at a time: most is the same for all of it, and need be done once.
 
@@ -158,8 +153,8 @@ class Link:
         while self._frames:
             self._take_batch(self._next_batch())
             wait_s = self._owner.turn_after_s(self.number, 0.0)
-            # Without more to come, the reader has his turn anyway.
-            if (wait_s or (wait_s is not None and (more or self._frames))) and not self._unwanted:
+            # Where nothing is left, the reader has his turn anyway.
+            if (wait_s or (wait_s is not None and self._frames)) and not self._unwanted:
                 self._hold(wait_s)
                 return
         self._read_again()
@@ -171,13 +166,7 @@ class Link:
             return
         self._turn = None
         self._take_turn()
-        if not self._held:
-            self._on_heard()
-
-    @property
-    def _held(self) -> bool:
-        """Whether something came that was not taken yet."""
-        return self._turn is not None
+        self._on_heard()
 
     def _hold(self, wait_s: float) -> None:
         """Read no more, and go on in a while."""
@@ -204,7 +193,7 @@ class Link:
 
     def _next_batch(self) -> list[bytes]:
         batch = self._frames[:BATCH_MAX]
-        del self._frames[:BATCH_MAX]
+        del self._frames[:BATCH_MAX]  # in place: it is the socket's as well
         return batch
 
     def _take_batch(self, frames: list[bytes]) -> None:
@@ -233,9 +222,9 @@ class Link:
             waiting.set_exception(ProtocolError(f"the subscription was refused: code {answer.error.code}"))
 
     def _on_heard(self) -> None:
-        if self._frames and not self._held:
+        if self._turn is None and self._frames:
             self._take_turn()
-        if self._attached and not self._held:  # Else not all that came has been told; then later.
+        if self._turn is None and self._attached:  # Else not all that came has been told; then later.
             self._owner.heard(self.number)
 
     def _on_pong(self, number: int) -> None:

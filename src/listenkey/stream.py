@@ -583,13 +583,16 @@ class UserStream:
 
     def heard(self, link: int) -> None:
         """Any frame counts as life."""
-        now_s = self._clock.now_s()
-        self._life.heard(link, now_s)
+        life, recovery, now_s = self._life, self._recovery, self._clock.now_s()
+        life.heard(link, now_s)
         if self._beside is None:
             return  # there is no journal that another process could read it in
-        is_whole = self._life.state in LIVE_STATES and self._life.gaps.open_from_ms is None
-        if link == self._life.followed and is_whole and (not self._recovery or self._recovery.is_audited(now_s)):
-            self._journal.heard(self._clock.wall_ms() if self._recovery else self._life.proof_ms)
+        if link != life.followed or not life.is_whole:
+            return
+        if recovery is None:
+            self._journal.heard(life.proof_ms)
+        elif recovery.is_audited(now_s):
+            self._journal.heard(self._clock.wall_ms())
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""

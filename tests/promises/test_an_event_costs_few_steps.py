@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -76,8 +77,11 @@ async def test_an_event_costs_few_steps_from_the_socket_to_a_function() -> None:
     owner = Owner()
     link = Link(1, Secret(LISTEN_KEY), owner, SystemClock())
 
-    async def connect(url: str, *_: Any, **__: Any) -> Any:
+    brought: list[Callable[[bytes], None]] = []
+
+    async def connect(url: str, on_message: Callable[[bytes], None], *_: Any, **__: Any) -> Any:
         del url
+        brought.append(on_message)
 
     await link.open(connect, Attachment("ws://127.0.0.1/private/ws", None, 1), 5.0)
     running = asyncio.ensure_future(owner.journal.deliver(owner.on_item))
@@ -87,7 +91,7 @@ async def test_an_event_costs_few_steps_from_the_socket_to_a_function() -> None:
     sys.settrace(steps)
     try:
         for frame in frames:
-            link._on_message(frame)
+            brought[0](frame)
         link._on_heard()
     finally:
         sys.settrace(before)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
 from listenkey.events import (
     BalancePositionUpdate,
     Event,
     LegacyOrderTradeUpdate,
+    Order,
     OrderTradeUpdate,
     RecoveredFill,
     RecoveredOrder,
@@ -33,22 +37,89 @@ NOT_DATED: Final = (RecoveredFill, RecoveredOrder, UnknownEvent)
 """No socket brought the first two; what the last one means by its time, nobody knows."""
 
 
+BEFORE_ALL: Final = -(2**63) - 1
+"""Lower than any id: they have 64 bits, sign included."""
+
 FillKey: TypeAlias = tuple[str, int, int]
 """Symbol, trade id, order id."""
 
-Halves: TypeAlias = tuple[dict[int, int], dict[int, int]]
-"""The newer fills and the older."""
 
-ID_BITS: Final = 64
-"""An id has 64 bits, sign included, so no two pairs of ids make the same int."""
+class _Half:
+    """
+    The newer or the older fills of one symbol.
+
+    Attributes:
+        ids, orders, times: Trade id, order id and time of those that came in the order of their trades.
+        others: Those that did not, and further orders of ours in one trade: `(trade_id, order_id)` to the time.
+    """
+
+    __slots__ = ("ids", "orders", "others", "times")
+
+    def __init__(self) -> None:
+        self.ids = array("q")
+        self.orders = array("q")
+        self.times = array("q")
+        self.others: dict[tuple[int, int], int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.ids or self.others)
+
+    def has(self, trade_id: int, order_id: int) -> bool:
+        """Whether this fill is among them."""
+        if (trade_id, order_id) in self.others:
+            return True
+        place = bisect_left(self.ids, trade_id)
+        return place < len(self.ids) and self.ids[place] == trade_id and self.orders[place] == order_id
+
+    def append(self, trade_id: int, order_id: int, time_ms: int) -> None:
+        """One with a trade id above all before."""
+        self.ids.append(trade_id)
+        self.orders.append(order_id)
+        self.times.append(time_ms)
+
+    def all_times(self) -> Iterator[int]:
+        """Of every fill."""
+        return chain(self.times, self.others.values())
+
+
+class Trades:
+    """
+    The fills of one symbol, for who goes through many of them: see `Fills.of_symbol`.
+
+    Attributes:
+        newest_id: The highest trade id of all.
+        fresh: Orders whose fills are new, to be taken in by `Fills.take_in`.
+    """
+
+    __slots__ = ("fresh", "newer", "newest_id", "older")
+
+    def __init__(self) -> None:
+        self.newest_id = BEFORE_ALL
+        self.fresh: list[Order] = []
+        self.newer = _Half()
+        self.older = _Half()
+
+    def take_in(self) -> int:
+        """Remember what is fresh; how many that were. Arrays, because what is kept as objects falls out of the cache."""
+        fresh, half = self.fresh, self.newer
+        count = len(fresh)
+        if count == 1:  # so it is on a quiet day, and this takes a third of the time
+            order = fresh[0]
+            half.append(order.trade_id, order.order_id, order.trade_time_ms)
+        else:
+            half.ids.extend([order.trade_id for order in fresh])
+            half.orders.extend([order.order_id for order in fresh])
+            half.times.extend([order.trade_time_ms for order in fresh])
+        fresh.clear()
+        return count
 
 
 class Fills:
     """
     The fills that were delivered: a set that forgets, and says since when it has forgotten nothing.
 
-    A fill is its symbol, trade id and order: an account may trade with itself. Kept by symbol, and in it by one int
-    made of both ids, because comparing ints takes half the time that tuples take, and every event asks.
+    A fill is its symbol, trade id and order: an account may trade with itself. Trade ids of a symbol rise, so one
+    that is higher than all before is known to be new without a look.
 
     Attributes:
         since_ms: Every fill delivered with this time or a later one is remembered.
@@ -60,51 +131,65 @@ class Fills:
         self.since_ms = 0
         self._half = size_max // 2
         self._count = 0
-        self._by_symbol: dict[str, Halves] = {}
+        self._by_symbol: dict[str, Trades] = {}
 
     def add(self, symbol: str, trade_id: int, order_id: int, time_ms: int) -> bool:
         """Remember; True where it was not remembered already."""
-        newer, older = self.of_symbol(symbol)
-        key = (order_id << ID_BITS) + trade_id
-        if key in newer or key in older:
+        trades = self.of_symbol(symbol)
+        half = trades.newer
+        if trade_id > trades.newest_id:
+            trades.newest_id = trade_id
+            half.append(trade_id, order_id, time_ms)
+        elif half.has(trade_id, order_id) or trades.older.has(trade_id, order_id):
             return False
-        newer[key] = time_ms
-        self.added(1)
+        else:
+            half.others[trade_id, order_id] = time_ms
+        self._added(1)
         return True
 
-    def of_symbol(self, symbol: str) -> Halves:
+    def of_symbol(self, symbol: str) -> Trades:
         """
-        Two dicts of one symbol, from `(order_id << ID_BITS) + trade_id` to the time: for who asks and adds by himself.
+        What is known of one symbol, for who goes through many fills.
 
-        A fill that is in neither goes into the first; then `added` is told. Good until then.
+        A fill whose trade id is above `newest_id` is new: the id goes there and its order into `fresh`. Any other is
+        for `add`, after `take_in`, which is also told in the end. Good until then.
         """
-        halves = self._by_symbol.get(symbol)
-        if halves is None:
-            halves = self._by_symbol[symbol] = ({}, {})
-        return halves
+        trades = self._by_symbol.get(symbol)
+        if trades is None:
+            trades = self._by_symbol[symbol] = Trades()
+        return trades
 
-    def added(self, count: int) -> None:
-        """So many more are in the newer half; when it is full, the older one is forgotten."""
+    def take_in(self, changed: Iterable[Trades]) -> int:
+        """Remember what is fresh in these; how many fills that were."""
+        count = 0
+        for trades in changed:
+            count += trades.take_in()
+        self._added(count)
+        return count
+
+    def _added(self, count: int) -> None:
         self._count += count
         if self._count < self._half:
             return
         self._count = 0
-        forgotten = [max(older.values()) for _, older in self._by_symbol.values() if older]
+        forgotten = [max(trades.older.all_times(), default=-1) for trades in self._by_symbol.values()]
         self.since_ms = max(self.since_ms, max(forgotten, default=-1) + 1)
-        self._by_symbol = {symbol: ({}, newer) for symbol, (newer, _) in self._by_symbol.items() if newer}
+        for trades in self._by_symbol.values():
+            trades.older, trades.newer = trades.newer, _Half()
+        self._by_symbol = {symbol: trades for symbol, trades in self._by_symbol.items() if trades.older}
 
     def __contains__(self, key: FillKey) -> bool:
         symbol, trade_id, order_id = key
-        number = (order_id << ID_BITS) + trade_id
-        return any(number in half for half in self._by_symbol.get(symbol, ()))
+        trades = self._by_symbol.get(symbol)
+        return trades is not None and (trades.newer.has(trade_id, order_id) or trades.older.has(trade_id, order_id))
 
     def count(self, from_ms: int, to_ms: int) -> Counter[str]:
         """How many fills of each symbol have a time in this span, both ends included."""
         return Counter(
             symbol
-            for symbol, halves in self._by_symbol.items()
-            for half in halves
-            for time_ms in half.values()
+            for symbol, trades in self._by_symbol.items()
+            for half in (trades.newer, trades.older)
+            for time_ms in half.all_times()
             if from_ms <= time_ms <= to_ms
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, NamedTuple
 
-from listenkey.core.known import ID_BITS, Fills
+from listenkey.core.known import Fills, Trades
 from listenkey.events import Event, OrderTradeUpdate
 
 TRADE: Final = "TRADE"
@@ -72,8 +72,8 @@ class Snapshots:
 
     def __init__(self, size_max: int = REMEMBERED_MAX) -> None:
         self._half = size_max // 2
-        self._new: dict[int, int] = {}
-        self._old: dict[int, int] = {}
+        self._new: list[int] = []
+        self._old: list[int] = []
         self._before: Counter[int] = Counter()
         self._last: dict[str, int] = {}
 
@@ -82,20 +82,18 @@ class Snapshots:
         if self._before and self._before[identity] > 0:
             self._before[identity] -= 1
             return False
-        last = self._last
-        if kind in last and last[kind] == identity:
+        if self._last.get(kind) == identity:
             return False  # twice in a row says nothing new, whoever doubled it
-        last[kind] = identity
-        new = self._new
-        new[identity] = new.get(identity, 0) + 1
-        if len(new) >= self._half:
-            self._old, self._new = new, {}
+        self._last[kind] = identity
+        self._new.append(identity)
+        if len(self._new) >= self._half:
+            self._old, self._new = self._new, []
         return True
 
     def hand_over(self) -> None:
         """Another socket is followed from here on; it may bring again what its predecessor brought."""
         self._before = Counter(self._old) + Counter(self._new)
-        self._old, self._new = {}, {}
+        self._old, self._new = [], []
 
 
 class Merge:
@@ -138,9 +136,8 @@ class Merge:
         The same decisions in one loop, because calling a function for each event would double its price.
         """
         known, snapshot = self.fills, self._snapshots.add
-        symbol, fills = "", 0
-        newer: dict[int, int] = {}
-        older: dict[int, int] = {}
+        fills, symbol = 0, None
+        changed: list[Trades] = []
         doubles: list[int] = []
         for place, event in enumerate(events):
             if type(event) is OrderTradeUpdate:
@@ -148,18 +145,24 @@ class Merge:
                 if order.execution_type == TRADE:
                     if order.symbol != symbol:
                         symbol = order.symbol
-                        newer, older = known.of_symbol(symbol)
-                    key = (order.order_id << ID_BITS) + order.trade_id
-                    if key in newer or key in older:
-                        doubles.append(place)
-                    else:
-                        newer[key] = order.trade_time_ms
+                        trades = known.of_symbol(symbol)
+                        is_new = trades.fresh.append
+                        changed.append(trades)
+                    if order.trade_id > trades.newest_id:
+                        trades.newest_id = order.trade_id
+                        is_new(order)
+                        continue
+                    fills += known.take_in(changed)
+                    symbol = None  # what was at hand of it may be forgotten now
+                    if known.add(order.symbol, order.trade_id, order.order_id, order.trade_time_ms):
                         fills += 1
-                elif not self._is_new_order(event):
-                    doubles.append(place)
-            elif not snapshot(event.type, hash(raws[place])):
-                doubles.append(place)
-        known.added(fills)
+                        continue
+                elif self._is_new_order(event):
+                    continue
+            elif snapshot(event.type, hash(raws[place])):
+                continue
+            doubles.append(place)
+        fills += known.take_in(changed)
         if doubles:
             self.duplicates += len(doubles)
             for place in reversed(doubles):

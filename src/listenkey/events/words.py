@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
-from functools import cache, lru_cache
-from operator import attrgetter
+from functools import cache
+from types import FunctionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_origin, overload
 
 import msgspec
@@ -13,8 +14,6 @@ import msgspec
 from listenkey.errors import ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from listenkey.credentials import Secret
 
 Generation: TypeAlias = Literal["current", "legacy", "unknown"]
@@ -34,56 +33,71 @@ FINGERPRINT_PREFIX: Final = "sha256:"
 """What stands before a fingerprint where a listen key stood."""
 
 
-class Amount:
+class Amount(property):
     """
     The `Decimal` of the text field beside it: `price` reads `price_text`.
 
-    The text is checked before `Decimal` sees it, because `Decimal` takes far more than an amount may be.
+    The text is checked before `Decimal` sees it, because `Decimal` takes far more than an amount may be. Raises
+    ProtocolError where the text is no amount; `body` holds its beginning.
     """
 
-    __slots__ = ("_decimal", "_field", "_text", "pattern")
-
     def __init__(self, pattern: re.Pattern[str] = AMOUNT) -> None:
+        super().__init__()
         self.pattern: re.Pattern[str] = pattern
-        self._decimal = _reader(pattern)
-        self._field = ""
-        self._text: Callable[[object], str]
 
-    def __set_name__(self, owner: object, name: str) -> None:
-        self._field = f"{name}_text"
-        self._text = attrgetter(self._field)
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__init__(_getter(f"{name}_text", _known(self.pattern), _Read(self.pattern, f"{owner.__name__}.{name}")))
 
-    @overload
-    def __get__(self, owner: None, kind: Any = None) -> Amount: ...
-    @overload
-    def __get__(self, owner: object, kind: Any = None) -> Decimal: ...
-    def __get__(self, owner: object | None, kind: Any = None) -> Amount | Decimal:
-        """Raises ProtocolError where the text is no amount; `body` holds its beginning."""
-        if owner is None:
-            return self
-        text = self._text(owner)
-        try:
-            return self._decimal(text)
-        except ValueError:
-            word = f"{type(owner).__name__}.{self._field.removesuffix('_text')}"
-            raise ProtocolError(f"{word} is not a decimal amount", text[:64].encode("utf-8", "replace")) from None
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, owner: None, kind: Any = None) -> Amount: ...
+        @overload
+        def __get__(self, owner: object, kind: Any = None) -> Decimal: ...
+        def __get__(self, owner: object | None, kind: Any = None) -> Amount | Decimal: ...
 
 
 @cache
-def _reader(pattern: re.Pattern[str]) -> Callable[[str], Decimal]:
+def _known(_pattern: re.Pattern[str]) -> dict[str, Decimal]:
+    """Amounts that were read, by their texts: sizes and prices of one account repeat, and a `Decimal` never changes."""
+    return {}
+
+
+class _Read:
+    """Reads an amount that is not among the known ones, and remembers it."""
+
+    __slots__ = ("_known", "_pattern", "_word")
+
+    def __init__(self, pattern: re.Pattern[str], word: str) -> None:
+        self._known = _known(pattern)
+        self._pattern = pattern
+        self._word = word
+
+    def __call__(self, text: str) -> Decimal:
+        if self._pattern.fullmatch(text) is None:
+            raise ProtocolError(f"{self._word} is not a decimal amount", text[:64].encode("utf-8", "replace"))
+        if len(self._known) >= AMOUNTS_REMEMBERED:
+            self._known.clear()
+        amount = self._known[text] = Decimal(text)
+        return amount
+
+
+def _get(owner: Any, known: dict[str, Decimal], read: Callable[[str], Decimal]) -> Decimal:
+    try:
+        return known[owner.text]
+    except KeyError:
+        return read(owner.text)
+
+
+def _getter(field: str, known: dict[str, Decimal], read: Callable[[str], Decimal]) -> Callable[[Any], Decimal]:
     """
-    Text to amount, remembered: sizes and prices of one account repeat, and a `Decimal` never changes.
+    `_get` for this field in place of `text`.
 
-    The function raises ValueError where the text does not fit.
+    Made by putting the field's name into the function's code: a name that is looked up as a value takes as long again
+    as all the rest, and every amount that anybody reads goes this way.
     """
-
-    @lru_cache(maxsize=AMOUNTS_REMEMBERED)
-    def read(text: str) -> Decimal:
-        if pattern.fullmatch(text) is None:
-            raise ValueError("not a decimal amount")
-        return Decimal(text)
-
-    return read
+    names = tuple(field if name == "text" else name for name in _get.__code__.co_names)
+    return FunctionType(_get.__code__.replace(co_names=names), globals(), field, (known, read))
 
 
 class Words(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):

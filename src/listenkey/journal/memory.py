@@ -132,25 +132,24 @@ class MemoryJournal:
 
     def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
         """The same for a batch; where there may be no room for all of it, one by one."""
-        count = len(events)
+        count, first = len(events), self._seq + 1
+        numbers = range(first, first + count)
+        updates = map(Update, numbers, repeat(self._account), events, repeat(received_ms), raws)
+        if self._on_item is not None and not self._items and not self._overflow.is_open:
+            self._seq += count
+            self._hand_over(updates)
+            return
         size = sum(map(len, raws)) + count * ITEM_OVERHEAD_BYTES
         if not self._overflow.has_room(self._bytes + size):
             for event, raw in zip(events, raws, strict=True):
                 self.append_event(event, raw, received_ms)
             return
-        first, waiting = self._seq + 1, self._items
         self._seq += count
-        numbers = range(first, first + count)
-        if len(waiting) >= DECODED_MAX:
-            self._bytes += size
-            waiting.extend(zip(numbers, raws, repeat(received_ms)))
-            return
-        updates = map(Update, numbers, repeat(self._account), events, repeat(received_ms), raws)
-        if self._on_item is not None and not waiting:
-            self._hand_over(updates)
-            return
         self._bytes += size
-        waiting.extend(updates)
+        if len(self._items) >= DECODED_MAX:
+            self._items.extend(zip(numbers, raws, repeat(received_ms)))
+            return
+        self._items.extend(updates)
         if self._waiting is not None:
             self._wake()
 
@@ -246,7 +245,7 @@ class MemoryJournal:
                 await self._waiting
             finally:
                 self._waiting = None
-        return self._take()
+        return self._taken(self._items.popleft())
 
     def take_ready(self, most: int) -> list[Item]:
         """What can be read without waiting."""
@@ -254,8 +253,14 @@ class MemoryJournal:
 
     def ready(self) -> Iterator[Item]:
         """The same, one by one."""
-        while self._items:
-            yield self._take()
+        items, overflow = self._items, self._overflow
+        while items:
+            item = items.popleft()
+            if type(item) is Update and not overflow.is_open:  # nearly always, so without a call
+                self._bytes -= len(item.raw) + ITEM_OVERHEAD_BYTES
+                yield item
+            else:
+                yield self._taken(item)
 
     async def deliver(self, on_item: Callable[[Item], None]) -> None:
         """
@@ -306,8 +311,7 @@ class MemoryJournal:
         if self._stop is not None and not self._stop.done():
             self._stop.set_result(None)
 
-    def _take(self) -> Item:
-        item = self._items.popleft()
+    def _taken(self, item: Item | _Stored) -> Item:
         if isinstance(item, tuple):
             seq, raw, received_ms = item
             item = Update(seq, self._account, self._read_event(raw), received_ms, raw)

@@ -20,21 +20,18 @@ class Overflow:
 
     Attributes:
         dropped: Events that found no room.
+        is_open: Whether a gap is open: events are being dropped.
     """
 
     def __init__(self, bytes_max: int, why: str, what: str) -> None:
         self.dropped = 0
+        self.is_open = False
         self._bytes_max = bytes_max
         self._why = why
         self._what = what
         self._from_ms: int | None = None
         self._dropped_before = 0
         self._live_withheld = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a gap is open: events are being dropped."""
-        return self._from_ms is not None
 
     @property
     def losing(self) -> str | None:
@@ -60,7 +57,7 @@ class Overflow:
         if self._from_ms is None:
             if waiting_bytes <= self._bytes_max:
                 return True, []
-            self._from_ms = now_ms
+            self._from_ms, self.is_open = now_ms, True
             self.dropped += 1
             return False, [GapOpened(0, "", now_ms, self._why)]
         if waiting_bytes > self._bytes_max // 2:
@@ -80,6 +77,6 @@ class Overflow:
         """The end of the gap, if one is open: room is made, or the stream ends."""
         if self._from_ms is None:
             return []
-        from_ms, self._from_ms = self._from_ms, None
+        from_ms, self._from_ms, self.is_open = self._from_ms, None, False
         count, self._dropped_before = self.dropped - self._dropped_before, self.dropped
         return [GapClosed(0, "", from_ms, max(from_ms, now_ms), 0, (f"{count} events {self._what}",))]

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
@@ -30,9 +30,13 @@ away, so that one absurd message does not cost the connection. Others: picows 10
 READ_BUFFER_BYTES: Final = 4 * 1024
 """Where reading starts; picows doubles it under load and keeps it. 16 KiB is its default, and costs idle streams 12."""
 
-PING_BYTES: Final = 8
+READ_BYTES_MAX: Final = 256 * 1024
+"""Of one read. Else a backlog makes picows' buffer, which never shrinks, as large as the system's: six megabytes."""
 
-_TEXT: Final = WSMsgType.TEXT  # looking a name up in an enumeration costs more than all else that a frame does here
+PING_BYTES: Final = 8
+CONTROL_BYTES_MAX: Final = 125
+"""RFC 6455, 5.5; picows ends a connection that sends a longer one."""
+
 _MESSAGE_TYPES: Final = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 
 
@@ -45,6 +49,18 @@ def _silent_logger() -> logging.Logger:
 
 
 _LOGGER: Final = _silent_logger()
+
+
+class _SmallReads(asyncio.BufferedProtocol):
+    """Stands between the event loop and picows, and offers less room to read into than picows would."""
+
+    def __init__(self, picows: Any) -> None:
+        self._room: Callable[[int], memoryview] = picows.get_buffer
+        for name in ("buffer_updated", "eof_received", "connection_lost", "pause_writing", "resume_writing"):
+            setattr(self, name, getattr(picows, name))  # straight to it: one of them is called for each read
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._room(sizehint)[:READ_BYTES_MAX]
 
 
 class PicowsSocket(WSListener):
@@ -66,31 +82,36 @@ class PicowsSocket(WSListener):
         self._parts_bytes = 0
         self._closed_by: Disconnected | None = None
         self._given_up = False
+        self.on_ws_frame = self._taker()  # type: ignore[assignment, method-assign]
 
     # --- what picows calls ---------------------------------------------------------------------------------------
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        below = transport.underlying_transport
+        below.set_protocol(_SmallReads(below.get_protocol()))
         if self._given_up:
             transport.disconnect(graceful=False)
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        kind = frame.msg_type
-        if frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self._refuse(WSCloseCode.PROTOCOL_ERROR, "a frame with reserved bits, which nobody has agreed on")
-        elif kind is _TEXT and frame.fin:
-            self._on_message(frame.get_payload_as_bytes())
-        elif kind in _MESSAGE_TYPES:
-            self._take_part(frame)
-        elif kind is WSMsgType.PONG:
-            payload = frame.get_payload_as_bytes()
-            if len(payload) == PING_BYTES:
-                self._on_pong(int.from_bytes(payload, "big"))
-        elif kind is WSMsgType.CLOSE:
-            self._closed_by = _close_reason(frame)
-            transport.disconnect()
-        if frame.last_in_buffer:
-            self._on_heard()
+    def _taker(self) -> Callable[[WSTransport, WSFrame], None]:
+        """What is done with each frame, without a look at `self`: this is where a burst spends its time."""
+        on_message, on_heard, take_other, parts = self._on_message, self._on_heard, self._take_other, self._parts
+
+        def on_ws_frame(transport: WSTransport, frame: WSFrame) -> None:
+            # What is longer than a control frame may be, and whole, is a message: to ask for a frame's type takes as
+            # long as all of this.
+            if (
+                frame.payload_size > CONTROL_BYTES_MAX
+                and frame.fin
+                and not (frame.rsv1 or frame.rsv2 or frame.rsv3 or parts)
+            ):
+                on_message(frame.get_payload_as_bytes())
+            else:
+                take_other(transport, frame)
+            if frame.last_in_buffer:
+                on_heard()
+
+        return on_ws_frame
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
         if self._given_up:
@@ -147,6 +168,22 @@ class PicowsSocket(WSListener):
         """What came is not to be read on: the connection ends, with the reason that is ours."""
         self._closed_by = Disconnected(int(code.value), why)
         self.abort()
+
+    def _take_other(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._refuse(WSCloseCode.PROTOCOL_ERROR, "a frame with reserved bits, which nobody has agreed on")
+        elif kind is WSMsgType.TEXT and frame.fin:
+            self._on_message(frame.get_payload_as_bytes())
+        elif kind in _MESSAGE_TYPES:
+            self._take_part(frame)
+        elif kind is WSMsgType.PONG:
+            payload = frame.get_payload_as_bytes()
+            if len(payload) == PING_BYTES:
+                self._on_pong(int.from_bytes(payload, "big"))
+        elif kind is WSMsgType.CLOSE:
+            self._closed_by = _close_reason(frame)
+            transport.disconnect()
 
     def _take_part(self, frame: WSFrame) -> None:
         """A message in several frames, or a binary one: both are legal, and no document says that they come."""

@@ -151,12 +151,12 @@ class Unwrapper:
     scanned once. A frame of any other form is read all the same.
     """
 
-    __slots__ = ("_data_at", "_prefix", "_secrets")
+    __slots__ = ("_data", "_prefix", "_secrets")
 
     def __init__(self, listen_key: Secret) -> None:
         self._secrets = (listen_key,)
         self._prefix = b'{"stream":"' + listen_key.reveal().encode("utf-8", "replace") + b'","data":'
-        self._data_at = len(self._prefix)
+        self._data = slice(len(self._prefix), -1)
 
     def read_all(self, frames: list[bytes]) -> tuple[list[Event], list[bytes]] | None:
         """
@@ -164,8 +164,8 @@ class Unwrapper:
 
         Else None, and `read` does it frame by frame; it would say the same of these.
         """
-        prefix, data_at = self._prefix, self._data_at
-        raws = [frame[data_at:-1] for frame in frames if frame.startswith(prefix) and frame[-1] == _BRACE_CLOSED]
+        prefix, data = self._prefix, self._data
+        raws = [frame[data] for frame in frames if frame.startswith(prefix) and frame[-1] == _BRACE_CLOSED]
         if len(raws) != len(frames) or sum(map(len, frames)) > FRAME_BYTES_MAX:
             return None
         try:
@@ -178,7 +178,7 @@ class Unwrapper:
         if type(frame) is not bytes:
             frame = bytes(frame)
         if frame.startswith(self._prefix) and frame[-1] == _BRACE_CLOSED and len(frame) <= FRAME_BYTES_MAX:
-            payload = frame[self._data_at : -1]
+            payload = frame[self._data]
             event = _fast(payload)
             if event is not None:
                 return Received(event, payload)

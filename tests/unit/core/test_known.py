@@ -39,6 +39,30 @@ def test_an_account_that_meets_itself_has_two_fills_of_one_trade() -> None:
     assert fills.count(10, 10) == {"a": 2}
 
 
+def test_a_fill_behind_newer_ones_is_remembered_as_well() -> None:
+    fills = Fills(size_max=6)
+    assert [fills.add("a", trade_id, 7, trade_id) for trade_id in (5, 3, 3, 4, 5)] == [True, True, False, True, False]
+    assert ("a", 3, 7) in fills
+    assert ("a", 3, 8) not in fills
+    assert ("a", 2, 7) not in fills
+    assert ("b", 3, 7) not in fills
+    assert fills.count(3, 4) == {"a": 2}
+    assert not fills.add("a", 3, 7, 3), "also when it is among the older ones"
+    assert [fills.add("b", trade_id, 7, 9) for trade_id in (1, 2, 3)] == [True] * 3
+    assert fills.since_ms == 6
+
+
+def test_fills_are_taken_in_together() -> None:
+    fills = Fills()
+    one, other = fills.of_symbol("a"), fills.of_symbol("b")
+    one.fresh += [fill(trade_id, "1").order for trade_id in (1, 2)]
+    other.fresh.append(fill(1, "1").order)
+    assert fills.take_in([one, other, one]) == 3
+    assert fills.take_in([one]) == 0
+    order_id = fill(1, "1").order_id
+    assert all(key in fills for key in (("a", 1, order_id), ("a", 2, order_id), ("b", 1, order_id)))
+
+
 def test_what_an_earlier_process_delivered_is_known() -> None:
     known = known_of()
     known.resume([(SYMBOL, 5, 1, 2000)])

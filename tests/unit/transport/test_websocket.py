@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from socket import create_server
+from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
@@ -27,7 +28,7 @@ from listenkey.errors import (
     VenueDown,
 )
 from listenkey.transport.base import Socket
-from listenkey.transport.websocket import MESSAGE_BYTES_MAX, connect
+from listenkey.transport.websocket import MESSAGE_BYTES_MAX, READ_BYTES_MAX, PicowsSocket, connect
 from tests.unit.transport.certificates import self_signed
 
 Handler = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
@@ -126,6 +127,39 @@ async def test_messages_arrive_whole_and_in_order_however_they_are_cut() -> None
         assert heard.messages == [b"abcd", b"efg", b"hi"]
         assert heard.batches >= 1
         socket.close()
+
+
+async def test_a_read_is_bounded_however_much_there_is() -> None:
+    count, size = 600, 4096
+
+    async def pour(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport_of(request).write(count * (b"\x82\x7e" + size.to_bytes(2, "big") + bytes(size)))
+        await until_closed(socket, request)
+
+    async with served(pour) as url:
+        heard = Heard()
+        socket = await opened(url, heard)
+        assert isinstance(socket, PicowsSocket)
+        room: list[int] = []
+        socket.pause()  # until the system's buffer holds more than one read may bring
+        protocol = below(socket).get_protocol()
+        assert isinstance(protocol, asyncio.BufferedProtocol)
+
+        def get_buffer(sizehint: int, get_buffer: Any = protocol.get_buffer) -> memoryview:
+            room.append(len(offered := get_buffer(sizehint)))
+            return offered
+
+        protocol.get_buffer = get_buffer  # type: ignore[method-assign]
+        below(socket).set_protocol(protocol)
+        socket.resume()
+        await heard.until(lambda: len(heard.messages) == count)
+        assert max(room) == READ_BYTES_MAX
+        socket.close()
+
+
+def below(socket: PicowsSocket) -> Any:
+    assert socket._transport is not None
+    return socket._transport.underlying_transport
 
 
 async def test_a_ping_is_answered_with_its_number() -> None:
