@@ -34,7 +34,7 @@ async def picows_socket(ws_url: str, on_text: Callable[[Any], None], **options: 
 
 
 def _look(tally: Tally, event: Any) -> None:
-    if isinstance(event, OrderEvent | OrderEventDecimals):
+    if isinstance(event, OrderEvent):
         tally.order(event.o.i)
     elif event is not None:
         tally.other()

@@ -15,6 +15,8 @@ The listen key in it ends here: no raw JSON, body or reason that leaves this mod
 from __future__ import annotations
 
 import re
+from itertools import repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -56,6 +58,8 @@ _OF_KEYS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _NAMED: Final = re.compile(rb'("(?:listenKey|stream)"\s*:\s*")[^"]*', re.IGNORECASE)
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _BRACE_CLOSED: Final = ord("}")
+_CLOSED: Final = {_BRACE_CLOSED}
+_last_byte: Final = itemgetter(-1)
 _BRACKET: Final = ord("[")
 _LETTER_K: Final = ord("K")
 
@@ -156,7 +160,7 @@ class Unwrapper:
     def __init__(self, listen_key: Secret) -> None:
         self._secrets = (listen_key,)
         self._prefix = b'{"stream":"' + listen_key.reveal().encode("utf-8", "replace") + b'","data":'
-        self._data = slice(len(self._prefix), -1)
+        self._data = itemgetter(slice(len(self._prefix), -1))
 
     def read_all(self, frames: list[bytes]) -> tuple[list[Event], list[bytes]] | None:
         """
@@ -164,10 +168,13 @@ class Unwrapper:
 
         Else None, and `read` does it frame by frame; it would say the same of these.
         """
-        prefix, data = self._prefix, self._data
-        raws = [frame[data] for frame in frames if frame.startswith(prefix) and frame[-1] == _BRACE_CLOSED]
-        if len(raws) != len(frames) or sum(map(len, frames)) > FRAME_BYTES_MAX:
+        if (
+            not all(map(bytes.startswith, frames, repeat(self._prefix)))
+            or set(map(_last_byte, frames)) != _CLOSED
+            or sum(map(len, frames)) > FRAME_BYTES_MAX
+        ):
             return None
+        raws = list(map(self._data, frames))
         try:
             return [_decode(raw) for raw in raws], raws
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -178,7 +185,7 @@ class Unwrapper:
         if type(frame) is not bytes:
             frame = bytes(frame)
         if frame.startswith(self._prefix) and frame[-1] == _BRACE_CLOSED and len(frame) <= FRAME_BYTES_MAX:
-            payload = frame[self._data]
+            payload = self._data(frame)
             event = _fast(payload)
             if event is not None:
                 return Received(event, payload)

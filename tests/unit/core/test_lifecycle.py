@@ -63,6 +63,13 @@ def test_an_acknowledged_socket_is_not_live_until_the_key_is_proven() -> None:
     assert kinds(world) == [Live]
 
 
+def test_a_stream_is_whole_while_it_is_live_and_no_gap_is_open() -> None:
+    world = live()
+    assert world.life.is_whole
+    world.drop(1)
+    assert not world.life.is_whole
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_seven_quiet_days_bring_rotations_and_renewals_and_nothing_else(seed: int) -> None:
     world = live(seed)
