@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from listenkey import governor as governors
 from listenkey.core.states import State
+from listenkey.core.status import status_of
 from listenkey.errors import Disconnected, JournalError, ListenKeyError, Retired, TimedOut, UsageError
 from listenkey.governor import Governor
 from listenkey.journal.sqlite import SqliteJournal
@@ -160,7 +161,8 @@ class Life:
     def note_statuses(self) -> None:
         """What the streams say of themselves now."""
         for number, (stream, told) in enumerate(zip(self.streams, self.told, strict=True)):
-            status = stream._status(self.process.clock.now_s())
+            journal = stream._journal
+            status = status_of(stream._life, self.process.clock.now_s(), journal.problem, journal.losing)
             if status != self.statuses[number]:
                 self.statuses[number] = status
                 told.statuses.append((self.process.world.now_us, status))

@@ -19,6 +19,7 @@ from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.merge import Held, Merge
 from listenkey.core.states import State
+from listenkey.core.status import status_of
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, Secret, fingerprint
@@ -32,7 +33,7 @@ from listenkey.events import (
     RecoveredOrder,
     UnknownEvent,
 )
-from listenkey.health import Health, Status
+from listenkey.health import Health
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
 from listenkey.journal.making import make_journal
 from listenkey.journal.place import journal_path
@@ -53,8 +54,6 @@ PROVE_NOTHING = (ListenKeyExpired, UnknownEvent)
 
 PAUSE_SHARE = 0.2
 """For so much of the time after which a silent socket is dead, a journal that is filling up may keep us from reading."""
-
-LIVE_STATES = frozenset({State.LIVE, State.ROTATING})
 
 
 class UserStream:
@@ -286,7 +285,7 @@ class UserStream:
         """How the stream is, now."""
         life, journal, now_s = self._life, self._journal, self._clock.now_s()
         followed = life.sockets.get(life.followed or 0)
-        status = self._status(now_s)
+        status = status_of(life, now_s, journal.problem, journal.losing)
         return Health(
             status=status,
             why=journal.problem or journal.losing or (life.impaired(now_s) if status == "DEGRADED" else "") or life.why,
@@ -315,21 +314,6 @@ class UserStream:
             recovered=life.gaps.recovered,
             used_weight=self._keys.api.used_weight_1m if self._keys else None,
         )
-
-    def _status(self, now_s: float) -> Status:
-        state = self._life.state
-        if state is State.ENDED:
-            return "ENDED" if self._life.error is None else "FAILED"
-        if state in LIVE_STATES or state is State.RECOVERING:
-            if self._journal.problem or self._journal.losing:
-                return "DEGRADED" if self._journal.problem else "GAP"
-            if self._life.gaps.open_from_ms is not None:
-                return "RECOVERING" if self._life.repair.blind else "SUSPECT"
-            if self._life.impaired(now_s) is not None:
-                return "DEGRADED"
-            return "SETTLING" if self._life.repair.settling else "LIVE"
-        missing = self._life.gaps.ever_live or self._life.gaps.open_from_ms is not None
-        return "GAP" if missing else "CONNECTING"
 
     # --- the driver ----------------------------------------------------------------------------------------------
 

@@ -129,11 +129,6 @@ class Lifecycle(Mending):
         if socket is not None:
             socket.hear(now_s, self.timing)
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether all that happens is being delivered, and no gap is open."""
-        return (self.state is State.LIVE or self.state is State.ROTATING) and self.gaps.open_from_ms is None
-
     def event_came(self) -> None:
         """An event of the account came: the key lived when it was sent, which is after the last ping was answered."""
         followed = self.sockets.get(self.followed or 0)

@@ -16,12 +16,14 @@ from listenkey.core.repair import Repair
 from listenkey.core.sockets import SocketView
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
+from listenkey.errors import ListenKeyError
 
 
 class Mending:
     """The attributes are `Lifecycle`'s own, named here for what uses them."""
 
     state: State
+    error: ListenKeyError | None
     why: str
     timing: Timing
     gaps: Gaps
@@ -39,6 +41,11 @@ class Mending:
     def must_recover(self) -> bool:
         """Whether REST is to be asked before this gap can be closed."""
         return self.repair.active and self.gaps.open_from_ms is not None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that happens is being delivered, and no gap is open."""
+        return (self.state is State.LIVE or self.state is State.ROTATING) and self.gaps.open_from_ms is None
 
     def impaired(self, now_s: float) -> str | None:
         """Why a stream that is live could not help itself now: the key can't be prolonged, or no loss be noticed."""

@@ -1,0 +1,68 @@
+"""One word for how a stream is; what is worse comes first."""
+
+from __future__ import annotations
+
+import pytest
+
+from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.states import State
+from listenkey.core.status import status_of
+from listenkey.errors import Refused
+
+NOW_S = 1000.0
+
+
+def life_in(state: State, *, gap: bool = False, recovers: bool = True) -> Lifecycle:
+    life = Lifecycle(recovers=recovers)
+    life.state = state
+    if gap:
+        life.gaps.open_from_ms = 1
+    return life
+
+
+@pytest.mark.parametrize(
+    ("state", "gap", "status"),
+    [
+        (State.CONNECTING, False, "CONNECTING"),
+        (State.CONNECTING, True, "GAP"),
+        (State.LIVE, False, "LIVE"),
+        (State.ROTATING, False, "LIVE"),
+        (State.LIVE, True, "RECOVERING"),
+    ],
+)
+def test_by_state_and_gap(state: State, gap: bool, status: str) -> None:
+    assert status_of(life_in(state, gap=gap), NOW_S, None, None) == status
+
+
+def test_who_was_live_once_has_a_gap_and_does_not_connect() -> None:
+    life = life_in(State.KEYING)
+    life.gaps.ever_live = True
+    assert status_of(life, NOW_S, None, None) == "GAP"
+
+
+def test_the_end_is_asked_for_or_is_a_failure() -> None:
+    life = life_in(State.ENDED)
+    assert status_of(life, NOW_S, None, None) == "ENDED"
+    life.error = Refused(401, -2015, "no")
+    assert status_of(life, NOW_S, None, None) == "FAILED"
+
+
+def test_a_disk_that_does_not_work_is_worse_than_a_reader_that_is_slow() -> None:
+    life = life_in(State.LIVE, gap=True)
+    assert status_of(life, NOW_S, "the disk is full", "no room") == "DEGRADED"
+    assert status_of(life, NOW_S, None, "no room") == "GAP"
+
+
+def test_a_gap_on_a_socket_that_lives_is_a_doubt() -> None:
+    life = life_in(State.LIVE, gap=True)
+    life.repair.blind = False
+    assert status_of(life, NOW_S, None, None) == "SUSPECT"
+
+
+def test_live_and_unable_to_help_itself_or_not_yet_sure() -> None:
+    life = life_in(State.LIVE)
+    life._quiet_until_s = NOW_S + 1
+    assert status_of(life, NOW_S, None, None) == "DEGRADED"
+    assert status_of(life, NOW_S + 1, None, None) == "LIVE"
+    life.repair._settle_at_s = [NOW_S + 5]
+    assert status_of(life, NOW_S + 1, None, None) == "SETTLING"
