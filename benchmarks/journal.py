@@ -1,9 +1,10 @@
 """
-The journal, measured: `python -m benchmarks.journal [--minute] [folder]`.
+The journal, measured: `python -m benchmarks.journal [--minute | --million] [folder]`.
 
-Durable appends a second; from append to visible, at 10,000 and 20,000 a second, to the reader of the process and to one
-in another process; and how fast a journal is read back. With `--minute` only 20,000 a second for a minute, followed by
-another process. The folder should be on the disk that is to be measured.
+Durable appends a second; from append to visible, at several rates, to the reader of the process and to one in another
+process; memory while a million events pass a slow reader, and how fast these are read back and exported. With `--minute`
+only 20,000 a second for a minute, followed by another process; with `--million` only the million. The folder should be on
+the disk that is to be measured.
 """
 
 from __future__ import annotations
@@ -18,31 +19,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from listenkey.events import Event
+from benchmarks import million
+from benchmarks.events import fill, wall_ms
+from benchmarks.million import BATCH
 from listenkey.items import Update
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.sqlite import SqliteJournal
-from listenkey.wire.frames import Unreadable, read_payload
-from listenkey.wire.lines import to_line
 
-FILL = (
-    b'{"e":"ORDER_TRADE_UPDATE","E":1795330000120,"T":1795330000120,"o":{"s":"BTC-261225-90000-C","c":"bench-%d",'
-    b'"S":"BUY","o":"LIMIT","f":"GTC","q":"0.3000","p":"3660.000","ap":"3660.000","x":"TRADE","X":"FILLED",'
-    b'"i":%d,"l":"0.1000","z":"0.3000","L":"3660.000","N":"USDT","n":"-0.07320000","T":1795330000120,"t":%d,'
-    b'"b":"0.1000","a":"0.3000","m":true,"R":false,"ot":"LIMIT","rp":"1.5","V":"EXPIRE_MAKER"}}'
-)
 SECONDS = 10
-
-
-def wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def fill(number: int) -> tuple[Event, bytes]:
-    raw = FILL % (number, 4611869636869226548 + number, number)
-    event = read_payload(raw)
-    assert not isinstance(event, Unreadable)
-    return event, raw
 
 
 def shown(what: str, times_s: list[float]) -> str:
@@ -88,13 +72,20 @@ async def at_a_rate(path: Path, per_second: int, *, follower: bool, seconds: int
 
     reading = asyncio.create_task(read())
     began_s = time.perf_counter()
-    for number in range(1, count + 1):
-        # As from a socket: what has come since the loop looked last is read at once, and decoded here.
-        while began_s + number / per_second > time.perf_counter():  # noqa: ASYNC110 - the clock sets no event
+    number = 0
+    while number < count and not reading.done():
+        due = min(count, int((time.perf_counter() - began_s) * per_second))
+        if due <= number:
             await asyncio.sleep(0.0005)
-        event, raw = fill(number)
-        appended[number] = time.perf_counter()
-        journal.append_event(event, raw, wall_ms())
+            continue
+        # As from a socket: what has come since the loop looked last is read at once, up to so many, and decoded here.
+        last = min(due, number + BATCH)
+        fills = [fill(each) for each in range(number + 1, last + 1)]
+        now_s = time.perf_counter()
+        appended[number + 1 : last + 1] = [now_s] * len(fills)
+        journal.append_events([event for event, _ in fills], [raw for _, raw in fills], wall_ms())
+        number = last
+        await asyncio.sleep(0)
     took_s = time.perf_counter() - began_s
     await reading
     journal.end(None)
@@ -129,16 +120,10 @@ def follow(path: Path, seconds: float) -> None:
     print(shown(f"another process saw {last:,} in order", ages))
 
 
-def read_back(path: Path) -> None:
-    """The whole journal, as items and as lines."""
-    for name, use in (("items", lambda items: items), ("lines", lambda items: [to_line(item) for item in items])):
-        reader = JournalReader(path)
-        last, began_s = 0, time.perf_counter()
-        while items := reader.read(last):
-            use(items)
-            last = items[-1].seq
-        print(f"read back as {name}: {last / (time.perf_counter() - began_s):,.0f} a second")
-        reader.close()
+def a_million(here: Path) -> None:
+    million.in_a_process_of_its_own(here / "million.db")
+    million.read_back(here / "million.db")
+    million.export(here / "million.db")
 
 
 @contextlib.contextmanager
@@ -152,19 +137,22 @@ def main() -> None:
     if arguments[:1] == ["--follow"]:
         follow(Path(arguments[1]), float(arguments[2]))
         return
-    minute = arguments[:1] == ["--minute"]
-    with folder(arguments[minute:]) as here:
-        if minute:
+    part = arguments.pop(0) if arguments[:1] in (["--minute"], ["--million"]) else None
+    with folder(arguments) as here:
+        if part == "--minute":
             asyncio.run(at_a_rate(here / "minute.db", 20_000, follower=True, seconds=60))
+            return
+        if part == "--million":
+            a_million(here)
             return
         for number, count in enumerate((20_000, 40_000)):
             asyncio.run(as_fast_as_possible(here / f"fast{number}.db", count))
         for per_second in (1_000, 10_000, 20_000):
             asyncio.run(at_a_rate(here / f"rate{per_second}.db", per_second, follower=False))
         asyncio.run(at_a_rate(here / "followed.db", 10_000, follower=True))
-        read_back(here / "rate20000.db")
         sizes = [path.stat().st_size for path in here.glob("rate20000.db")]
         print(f"bytes an item: {statistics.mean(sizes) / (20_000 * SECONDS):.0f}")
+        a_million(here)
 
 
 if __name__ == "__main__":

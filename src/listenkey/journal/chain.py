@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -27,12 +27,22 @@ SEALED: Final = 2
 """How many columns at the end of a row are the seal: `crc32` and `chain`."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
+_encode_into: Final = msgspec.msgpack.Encoder().encode_into
 
 
 def seal(values: Sequence[Any], before: bytes) -> Row:
     """The row: its values, their checksum, and the chain up to here."""
     body = _encode(values)
     return (*values, zlib.crc32(body), _link(before, body))
+
+
+def checksums(rows: Iterable[Sequence[Any]]) -> list[int]:
+    """What `crc32` says of rows with these values."""
+    crc32, body, found = zlib.crc32, bytearray(), []
+    for values in rows:
+        _encode_into(values, body)
+        found.append(crc32(body))
+    return found
 
 
 def is_whole(row: Row) -> bool:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
+from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from listenkey.errors import Corrupt
-from listenkey.items import Item
+from listenkey.items import Item, Update
 from listenkey.journal import schema
-from listenkey.journal.chain import Row, is_whole
+from listenkey.journal.chain import Row, checksums, is_whole
 from listenkey.journal.database import open_reader, told_as_ours
 from listenkey.journal.facts import ANCHOR_SEQ, facts
 from listenkey.journal.rows import item_of
+from listenkey.wire.frames import read_payloads
 
-CHUNK_ROWS: Final = 512
+CHUNK_ROWS: Final = 256
 """Rows a query. Queries are short, because SQLite can't shorten its log while somebody reads."""
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
@@ -22,6 +26,21 @@ CHUNK_BYTES: Final = 4 * 1024 * 1024
 _SKIPPED: Final = schema.COLUMNS.index("skipped")
 _RAW: Final = schema.COLUMNS.index("raw")
 _AFTER: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own names
+
+_PLAIN: Final = (
+    "SELECT seq, received_ms, type, event_ms, symbol, order_id, trade_id, CAST(raw AS BLOB), crc32, "
+    "(kind, account, provenance, late, typeof(raw)) = ('update', ?, 'ws', 0, 'text') "
+    "AND coalesce(event, from_ms, to_ms, why, recovered, unrecoverable, skipped) IS NULL "
+    "AND length(CAST(raw AS BLOB)) <= ? "
+    "FROM items WHERE seq > ? ORDER BY seq LIMIT ?"
+)
+"""
+Nearly every row is an update from the socket, and these are alike in twelve columns. SQLite says whether a row is one of
+them, and hands over only the other columns, in half the time.
+"""
+
+_NOT_PLAIN: Final = (None,)
+_is_plain: Final = itemgetter(-1)
 
 
 class JournalReader:
@@ -38,6 +57,8 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection = open_reader(path)
+        self._lenient = self._connection.text_factory
+        self._account = ""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -50,10 +71,49 @@ class JournalReader:
         Raises:
             Corrupt: A row was changed, or is missing.
         """
-        return [item_of(row) for row in self.rows(after, most)]
+        items, is_all = self._plain(after, most)
+        if not is_all:
+            items += map(item_of, self._rows(items[-1].seq if items else after, most - len(items)))
+        return items
 
-    def rows(self, after: int, most: int = CHUNK_ROWS) -> list[Row]:
-        """The same as rows, compared with their checksums."""
+    def _plain(self, after: int, most: int) -> tuple[list[Item], bool]:
+        """
+        The next items, as far as they are plain, and whether these are all; compared with their checksums as any other.
+
+        Whatever looks wrong is left to `_rows`, which says what it is.
+        """
+        rows = self._plain_rows(after, most)
+        plain = list(takewhile(_is_plain, rows))
+        if not plain or plain[-1][0] != after + len(plain):
+            return [], not rows
+        account = self._account
+        sealed = checksums(
+            (
+                number, "update", account, time_ms, type_, "ws", 0, event_ms, symbol, order, trade, None,
+                raw.decode("utf-8", "replace"), None, None, None, None, None, None,
+            )
+            for number, time_ms, type_, event_ms, symbol, order, trade, raw, _, _ in plain
+        )  # fmt: skip
+        events = read_payloads([row[7] for row in plain])
+        if events is None or sealed != [row[8] for row in plain]:
+            return [], False
+        items: list[Item] = [
+            Update(row[0], account, event, row[1], row[7]) for row, event in zip(plain, events, strict=True)
+        ]
+        return items, len(plain) == len(rows)
+
+    def _plain_rows(self, after: int, most: int) -> list[tuple[Any, ...]]:
+        self._connection.text_factory = str
+        try:
+            limits = self._account, CHUNK_BYTES // most, after, most
+            return self._connection.execute(_PLAIN, limits).fetchall()
+        except sqlite3.Error:
+            return [_NOT_PLAIN]  # A text that is none, for example.
+        finally:
+            self._connection.text_factory = self._lenient
+
+    def _rows(self, after: int, most: int) -> list[Row]:
+        """The next rows of any kind, compared with their checksums."""
         with told_as_ours(self.path):
             rows = self._chunk(after, most)
             first = rows[0][0] - (rows[0][_SKIPPED] or 0) if rows else after + 1
@@ -65,6 +125,8 @@ class JournalReader:
             if not is_whole(row):
                 raise Corrupt(f"item {row[0]} of the journal {self.path} was changed")
             after = row[0]
+        if rows:
+            self._account = rows[-1][2]
         return rows
 
     def changes(self) -> int:
@@ -89,7 +151,7 @@ class JournalReader:
         size = 0
         for row in self._connection.execute(_AFTER, (after, most)):
             rows.append(row)
-            size += len(row[_RAW] or "")
+            size += len(row[_RAW]) if isinstance(row[_RAW], str) else 0
             if size > CHUNK_BYTES:
                 break
         return rows

@@ -34,6 +34,9 @@ QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
 ENTRY_OVERHEAD_BYTES: Final = 700
 """What a waiting event costs beside its JSON: the decoded event, mostly."""
 
+TURN_BYTES: Final = 16 * 1024 * 1024
+"""From then on nothing more is read from the socket for a moment. That is two dozen groups; more would not be written sooner."""
+
 TURN_AFTER_S: Final = 0.002
 """In this time the disk takes some dozens of events."""
 
@@ -205,8 +208,8 @@ class SqliteJournal:
         self._writer.put_all([Arrived(event, raw, received_ms) for event, raw in zip(events, raws, strict=True)])
 
     def turn_after_s(self) -> float | None:
-        """A moment, while more than half of the queue is taken: waiting with the system costs no room here."""
-        return TURN_AFTER_S if self._waiting_bytes > self._queue_bytes_max // 2 else None
+        """A moment, while the disk has plenty to do: what waits with the system costs no room here."""
+        return TURN_AFTER_S if self._waiting_bytes > min(TURN_BYTES, self._queue_bytes_max // 2) else None
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Put on its way what the lifecycle tells. These are few, and always find room."""

@@ -231,6 +231,22 @@ def read_payload(payload: bytes) -> Event | Unreadable:
         return Unreadable(str(misfit), redact(payload), len(payload))
 
 
+def read_payloads(payloads: Sequence[bytes]) -> list[Event] | None:
+    """The same for many at once; None where one of them can't be read."""
+    if max(map(len, payloads), default=0) <= FRAME_BYTES_MAX:
+        try:
+            return [_decode(payload) for payload in payloads]
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            pass
+    events: list[Event] = []
+    for payload in payloads:
+        event = read_payload(payload)
+        if isinstance(event, Unreadable):
+            return None
+        events.append(event)
+    return events
+
+
 def unknown_fields(raw: bytes, event: Event) -> dict[str, Any]:
     """
     What the venue sent beyond what its pages tell of: the keys of `raw` that `event` has no word for.

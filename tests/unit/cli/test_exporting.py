@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,28 @@ def test_parquet_and_arrow_hold_the_same(table: str, path: Path, monkeypatch: py
     if table == "fills":
         assert one.column("order_id").to_pylist()[0] == 4611875134427365378
         assert one.column("commission").to_pylist()[0] == "-0.07320000"
+
+
+def test_a_damaged_text_keeps_no_row_from_being_exported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "BATCH_ROWS", 7)
+    whole = as_csv(path, "items")
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE items SET why = CAST(x'ff' AS TEXT) WHERE seq = 20")
+    connection.commit()
+    connection.close()
+    rows = as_csv(path, "items")
+    assert rows[19].pop("why") == "\N{REPLACEMENT CHARACTER}"
+    assert whole[19].pop("why") == ""
+    assert rows == whole
+
+
+def test_a_file_of_many_groups_has_every_row_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    monkeypatch.setattr(exporting, "BATCH_ROWS", 3)
+    monkeypatch.setattr(exporting, "GROUP_ROWS", 10)
+    assert exporting.to_file(path, "items", "parquet", path.with_name("t.parquet")) == 32
+    assert parquet.ParquetFile(path.with_name("t.parquet")).num_row_groups == 3
+    assert parquet.read_table(path.with_name("t.parquet")).column("seq").to_pylist() == list(range(1, 33))
 
 
 def test_without_the_package_it_says_how_to_get_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

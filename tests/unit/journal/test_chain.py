@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.journal.chain import BEGINNING, follows, is_whole, mark, seal
+from listenkey.journal.chain import BEGINNING, SEALED, checksums, follows, is_whole, mark, seal
 
 VALUES = (1, "update", None, 5, b"\x00", "{}")
 
@@ -14,6 +14,11 @@ def test_a_sealed_row_is_whole_and_follows_the_one_before() -> None:
     assert is_whole(first)
     assert follows(first, BEGINNING)
     assert follows(second, first[-1])
+
+
+def test_checksums_of_many_are_those_of_each() -> None:
+    sealed = [seal((number, *VALUES[1:], "x" * (300 - number)), BEGINNING) for number in range(300)]
+    assert checksums(row[:-SEALED] for row in sealed) == [row[-SEALED] for row in sealed]
 
 
 def test_a_row_in_another_place_is_whole_and_does_not_follow() -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from listenkey.errors import Corrupt, UsageError
+from listenkey.items import GapOpened, Item
 from listenkey.journal import reader as readers
+from listenkey.journal.chain import seal
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.store import Store
-from tests.unit.journal.making import ACCOUNT, append, fill, greeks, group, journal, rows, take, written
+from listenkey.wire.frames import OddRaw
+from tests.unit.journal.making import ACCOUNT, AT_MS, append, fill, greeks, group, journal, read, rows, take, written
 
 
 def change(path: Path, *statements: str) -> None:
@@ -58,6 +61,12 @@ async def test_it_follows_a_writer(tmp_path: Path) -> None:
         ("UPDATE items SET raw = replace(raw, '3660', '3661') WHERE seq = 3", "item 3 .* was changed"),
         ("UPDATE items SET received_ms = 1 WHERE seq = 3", "item 3 .* was changed"),
         ("UPDATE items SET raw = CAST(x'ff' AS TEXT) WHERE seq = 3", "item 3 .* was changed"),
+        ("UPDATE items SET raw = CAST(raw AS BLOB) WHERE seq = 3", "item 3 .* was changed"),
+        ("UPDATE items SET symbol = CAST(x'ff' AS TEXT) WHERE seq = 3", "item 3 .* was changed"),
+        ("UPDATE items SET symbol = NULL WHERE seq = 3", "item 3 .* was changed"),
+        ("UPDATE items SET account = 'other' WHERE seq = 3", "item 3 .* was changed"),
+        ("UPDATE items SET late = 1 WHERE seq = 3", "item 3 .* was changed"),
+        ("UPDATE items SET why = 'x' WHERE seq = 3", "item 3 .* was changed"),
         ("DELETE FROM items WHERE seq = 3", "lacks the items 3 to 3"),
         ("DELETE FROM items WHERE seq < 3", "lacks the items 1 to 2"),
     ],
@@ -68,6 +77,84 @@ async def test_damage_raises_and_is_never_skipped(damage: str, words: str, tmp_p
     reader = JournalReader(tmp_path / "a.db")
     with pytest.raises(Corrupt, match=words):
         reader.read(0)
+    reader.close()
+
+
+async def test_a_number_where_the_json_should_be_is_damage(tmp_path: Path) -> None:
+    await written(tmp_path / "a.db", [fill(1)])
+    typeless = "UPDATE sqlite_master SET sql = replace(sql, 'raw TEXT', 'raw') WHERE name = 'items'"
+    change(tmp_path / "a.db", "PRAGMA writable_schema=ON", typeless)
+    change(tmp_path / "a.db", "UPDATE items SET raw = 5 WHERE seq = 2")
+    reader = JournalReader(tmp_path / "a.db")
+    with pytest.raises(Corrupt, match=r"item 2 .* was changed"):
+        reader.read(0)
+    reader.close()
+
+
+async def test_a_reader_that_has_seen_good_rows_finds_damage_as_well(tmp_path: Path) -> None:
+    await written(tmp_path / "a.db", [fill(number) for number in range(1, 6)])
+    reader = JournalReader(tmp_path / "a.db")
+    assert len(reader.read(0, 2)) == len(reader.read(2, 2)) == 2
+    whole = (tmp_path / "a.db").read_bytes()
+    text = b'"L":"3660.000"'
+    places = [place for place in range(len(whole)) if whole.startswith(text, place)]
+    assert len(places) >= 5
+    for at in places:
+        changed = bytearray(whole)
+        changed[at + 5] ^= 1
+        other = tmp_path / f"{at}.db"
+        other.write_bytes(changed)
+        with pytest.raises(Corrupt, match="was changed"):
+            _read_all(other)
+    assert [item.seq for item in reader.read(0)] == [1, 2, 3, 4, 5, 6]
+    reader.close()
+
+
+def _read_all(path: Path) -> None:
+    reader = JournalReader(path)
+    try:
+        for after in range(6):
+            reader.read(after, 1)
+    finally:
+        reader.close()
+
+
+async def test_rows_of_every_kind_come_back_in_their_order(tmp_path: Path) -> None:
+    made = journal(tmp_path / "a.db")
+    await made.open()
+    for number in range(1, 10):
+        append(made, fill(number))
+        match number:
+            case 2:
+                made.append_told([GapOpened(0, "", AT_MS, "=lost")])
+            case 4:
+                made.append_event(read(greeks(1)), greeks(1), AT_MS, "ws+rest", late=True)
+            case 6 | 8:
+                odd = b'{"e":"NEW_THING","E":%d}' % number
+                made.append_event(read(odd), OddRaw(odd), AT_MS)
+    items = await take(made, 13)
+    await made.aclose()
+    reader = JournalReader(tmp_path / "a.db")
+    for most in (1, 2, 3, 5, 100):
+        found: list[Item] = []
+        while more := reader.read(len(found), most):
+            found += more
+        assert found == items
+    reader.close()
+
+
+def test_a_row_that_is_whole_and_holds_no_event_is_damage(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.db", ACCOUNT)
+    store.open()
+    good = rows([greeks(1), greeks(2)], store)
+    values = list(good[1][:-2])
+    values[12] = "no JSON"
+    store.write(group(good[0], seal(values, good[0][-1])))
+    store.close()
+    reader = JournalReader(tmp_path / "a.db")
+    assert [item.seq for item in reader.read(0, 1)] == [1]
+    with pytest.raises(Corrupt, match="item 2 can't be read"):
+        reader.read(1)
     reader.close()
 
 

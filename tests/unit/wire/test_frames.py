@@ -28,6 +28,7 @@ from listenkey.wire.frames import (
     Unwrapper,
     read,
     read_payload,
+    read_payloads,
     redact,
     unknown_fields,
 )
@@ -470,3 +471,11 @@ def test_account_update_fast_and_slow_agree_on_numbers() -> None:
     assert isinstance(event, AccountUpdate)
     assert event.equity_text == "10000371.61462086"
     assert event == read_payload(payload)
+
+
+def test_many_payloads_are_read_as_each_would_be() -> None:
+    odd = b'{"e":"NEW_THING","E":1}'
+    for payloads in ([], [FILL, FILL], [FILL, odd, FILL]):
+        assert read_payloads(payloads) == [read_payload(payload) for payload in payloads]
+    for unreadable in (b"no JSON", b" " * FRAME_BYTES_MAX + FILL):
+        assert read_payloads([FILL, unreadable]) is None
