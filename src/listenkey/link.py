@@ -17,6 +17,9 @@ from listenkey.wire.frames import Control, Read, Received, Unreadable, Unwrapper
 BATCH_MAX: Final = 256
 """Frames taken together. One read may bring thousands, which all at once would not fit into the cache."""
 
+CROWD: Final = 64
+"""More frames than this in one read say that reads are growing."""
+
 PINGS_AWAITED_MAX: Final = 16
 """Pings whose answers may be under way: on a slow line the next is sent before the last one's pong is back."""
 
@@ -150,6 +153,8 @@ class Link:
         Between two batches whoever reads gets a turn if he needs one, and meanwhile nothing more is read: what waits in
         the system's buffer costs nothing, and what waits here leaves the cache before it is used.
         """
+        if len(self._frames) > CROWD and self._pausing is not None:
+            self._pausing.read_less()
         while self._frames:
             self._take_batch(self._next_batch())
             wait_s = self._owner.turn_after_s(self.number, 0.0)
@@ -158,6 +163,13 @@ class Link:
                 self._hold(wait_s)
                 return
         self._read_again()
+
+    def _take_one(self, frame: bytes) -> None:
+        """What comes alone, as most does on most days: on the shortest way, for whoever waits for it waits for us."""
+        self._take(self._unwrapper.read(frame))
+        wait_s = self._owner.turn_after_s(self.number, 0.0)
+        if wait_s and not self._unwanted:
+            self._hold(wait_s)
 
     def _go_on(self) -> None:
         wait_s = self._owner.turn_after_s(self.number, self._clock.now_s() - self._held_since_s)
@@ -223,7 +235,10 @@ class Link:
 
     def _on_heard(self) -> None:
         if self._turn is None and self._frames:
-            self._take_turn()
+            if len(self._frames) == 1:
+                self._take_one(self._frames.pop())
+            else:
+                self._take_turn()
         if self._turn is None and self._attached:  # Else not all that came has been told; then later.
             self._owner.heard(self.number)
 

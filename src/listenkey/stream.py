@@ -9,7 +9,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from listenkey import opener as openers
 from listenkey.blocking import BlockingUserStream
@@ -49,8 +49,10 @@ log = logging.getLogger("listenkey")
 LEAVING_EVENTS = frozenset({"serverShutdown", "eventStreamTerminated"})
 """Spot's words for "this socket will be closed"; no options source has them, and they would mean the same."""
 
-PROVE_NOTHING = (ListenKeyExpired, UnknownEvent)
+PROVE_NOTHING: Final = frozenset({ListenKeyExpired, UnknownEvent})
 """That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows."""
+
+HAVE_FILLS: Final = (OrderTradeUpdate, RecoveredFill, RecoveredOrder)
 
 PAUSE_SHARE = 0.2
 """For so much of the time after which a silent socket is dead, a journal that is filling up may keep us from reading."""
@@ -477,10 +479,10 @@ class UserStream:
         """Deliver what was held, and what a recovery has found beside it, each in its place."""
         if self._recovery is None or self._recovery.findings is None:
             for one in held:
-                self._deliver(link, one)
+                self._deliver(link, *one)
             return
         for event, raw, received_ms, provenance in self._recovery.combined(held):
-            self._deliver(link, Held(event, raw, received_ms), provenance)
+            self._deliver(link, event, raw, received_ms, provenance)
 
     # --- what links bring ----------------------------------------------------------------------------------------
 
@@ -490,12 +492,14 @@ class UserStream:
         if self._life.compares:
             self._life.brought(link)
         if self._merge.admit(link, event, raw, received_ms):
-            self._deliver(link, Held(event, raw, received_ms))
+            self._deliver(link, event, raw, received_ms)
         elif self._merge.overfull(link):
             self._drop_link(link, politely=False)
             self._feed(on.SocketLost(link, "too much came before this socket's turn"))
         elif self._life.must_recover and link == self._life.followed:
             self._hold(link, event)
+        if type(event) not in PROVE_NOTHING:
+            return
         if isinstance(event, ListenKeyExpired):
             self._feed(on.KeyEnded(event.listen_key))
         elif isinstance(event, UnknownEvent):
@@ -529,22 +533,23 @@ class UserStream:
 
     def _hold(self, link: int, event: Event) -> None:
         """An event waits for REST; it proves the key all the same."""
-        if not isinstance(event, PROVE_NOTHING):
+        if type(event) not in PROVE_NOTHING:
             if self._life.needs_proof:
                 self._feed(on.EventCame(link))
             self._life.event_came()
         if self._merge.half_full(link):
             self._feed(on.HeldTooMuch(link))
 
-    def _deliver(self, link: int, came: Held, provenance: Provenance = "ws") -> None:
-        event, raw, received_ms = came
-        proves = provenance != "rest" and not isinstance(event, PROVE_NOTHING)
+    def _deliver(
+        self, link: int, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws"
+    ) -> None:  # fmt: skip
+        proves = provenance != "rest" and type(event) not in PROVE_NOTHING
         if proves and self._life.needs_proof:
             # The event proves the key, so "live since" is told before it.
             self._life.handle(on.EventCame(link), self._moment())
             self._journal.append_told(self._life.take_items())
         self._events += 1
-        if isinstance(event, OrderTradeUpdate | RecoveredFill | RecoveredOrder):
+        if isinstance(event, HAVE_FILLS):
             self._fills += event.is_fill
         elif isinstance(event, LegacyOrderTradeUpdate):
             self._fills += sum(len(order.fills) for order in event.orders)
@@ -555,9 +560,9 @@ class UserStream:
                 self._set_timer()
         if provenance != "rest":
             self._last_event_ms = received_ms
+        self._journal.append_event(event, raw, received_ms, provenance, late=late)
         if proves:
             self._life.event_came()
-        self._journal.append_event(event, raw, received_ms, provenance, late=late)
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
         """A frame that can't be read ends nothing: it is counted and told."""

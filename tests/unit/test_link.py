@@ -11,7 +11,7 @@ import pytest
 from listenkey.clock import SystemClock
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected, ProtocolError, TimedOut, Unreachable
-from listenkey.link import BATCH_MAX, Link
+from listenkey.link import BATCH_MAX, CROWD, Link
 from listenkey.opener import Attachment
 
 KEY = Secret("k" * 64)
@@ -238,11 +238,16 @@ def taken(owner: Owner) -> list[int]:
 class PausingSocket(FakeSocket):
     """Can be asked to read no more."""
 
+    reads_less = False
+
     def pause(self) -> None:
         self.did.append("pause")
 
     def resume(self) -> None:
         self.did.append("resume")
+
+    def read_less(self) -> None:
+        self.reads_less = True
 
 
 async def pausing() -> tuple[Link, Owner, PausingSocket]:
@@ -250,6 +255,29 @@ async def pausing() -> tuple[Link, Owner, PausingSocket]:
     socket = PausingSocket()
     await made.open(socket.connect, BY_URL, 5.0)
     return made, owner, socket
+
+
+async def test_what_comes_alone_takes_the_shortest_way_and_may_fill_the_journal_as_well() -> None:
+    _, owner, socket = await pausing()
+    owner.turns = [0.0, 0.001, None]
+    socket.bring(*numbered(1))
+    assert [got[0] for got in owner.got] == ["event_came", "heard"]
+    assert socket.did == [], "the reader has his turn anyway"
+    socket.bring(*numbered(1))
+    assert [got[0] for got in owner.got] == ["event_came", "heard", "event_came"]
+    assert socket.did == ["pause"]
+    while socket.did == ["pause"]:  # noqa: ASYNC110 - a timer of the loop ends it
+        await asyncio.sleep(0)
+    assert socket.did == ["pause", "resume"]
+    assert owner.got[-1][0] == "heard"
+
+
+async def test_who_gets_much_at_once_is_asked_to_read_less() -> None:
+    _, _, socket = await pausing()
+    socket.bring(*numbered(CROWD))
+    assert not socket.reads_less
+    socket.bring(*numbered(CROWD + 1))
+    assert socket.reads_less
 
 
 async def test_what_one_read_brings_is_taken_together() -> None:

@@ -72,12 +72,6 @@ class _Half:
         place = bisect_left(self.ids, trade_id)
         return place < len(self.ids) and self.ids[place] == trade_id and self.orders[place] == order_id
 
-    def append(self, trade_id: int, order_id: int, time_ms: int) -> None:
-        """One with a trade id above all before."""
-        self.ids.append(trade_id)
-        self.orders.append(order_id)
-        self.times.append(time_ms)
-
     def all_times(self) -> Iterator[int]:
         """Of every fill."""
         return chain(self.times, self.others.values())
@@ -104,14 +98,10 @@ class Trades:
         """Remember what is fresh; how many that were. Arrays, because what is kept as objects falls out of the cache."""
         fresh, half = self.fresh, self.newer
         count = len(fresh)
-        if count == 1:  # so it is on a quiet day, and this takes a third of the time
-            order = fresh[0]
-            half.append(order.trade_id, order.order_id, order.trade_time_ms)
-        else:
-            form = f"{count}q"  # packed, for an array's own ways to take many in ask of each what it is
-            half.ids.frombytes(pack(form, *[order.trade_id for order in fresh]))
-            half.orders.frombytes(pack(form, *[order.order_id for order in fresh]))
-            half.times.frombytes(pack(form, *[order.trade_time_ms for order in fresh]))
+        form = f"{count}q"  # packed, for an array's own ways to take many in ask of each what it is
+        half.ids.frombytes(pack(form, *[order.trade_id for order in fresh]))
+        half.orders.frombytes(pack(form, *[order.order_id for order in fresh]))
+        half.times.frombytes(pack(form, *[order.trade_time_ms for order in fresh]))
         fresh.clear()
         return count
 
@@ -137,16 +127,20 @@ class Fills:
 
     def add(self, symbol: str, trade_id: int, order_id: int, time_ms: int) -> bool:
         """Remember; True where it was not remembered already."""
-        trades = self.of_symbol(symbol)
+        trades = self._by_symbol.get(symbol) or self.of_symbol(symbol)
         half = trades.newer
         if trade_id > trades.newest_id:
             trades.newest_id = trade_id
-            half.append(trade_id, order_id, time_ms)
+            half.ids.append(trade_id)
+            half.orders.append(order_id)
+            half.times.append(time_ms)
         elif half.has(trade_id, order_id) or trades.older.has(trade_id, order_id):
             return False
         else:
             half.others[trade_id, order_id] = time_ms
-        self._added(1)
+        self._count += 1
+        if self._count >= self._half:
+            self._forget()
         return True
 
     def of_symbol(self, symbol: str) -> Trades:
@@ -166,13 +160,13 @@ class Fills:
         count = 0
         for trades in changed:
             count += trades.take_in()
-        self._added(count)
+        self._count += count
+        if self._count >= self._half:
+            self._forget()
         return count
 
-    def _added(self, count: int) -> None:
-        self._count += count
-        if self._count < self._half:
-            return
+    def _forget(self) -> None:
+        """The older half: the newer one is full."""
         self._count = 0
         forgotten = [max(trades.older.all_times(), default=-1) for trades in self._by_symbol.values()]
         self.since_ms = max(self.since_ms, max(forgotten, default=-1) + 1)

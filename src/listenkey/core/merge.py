@@ -157,7 +157,7 @@ class Merge:
                     if known.add(order.symbol, order.trade_id, order.order_id, order.trade_time_ms):
                         fills += 1
                         continue
-                elif self._is_new_order(event):
+                elif self._is_new_step(event):
                     continue
             elif snapshot(event.type, hash(raws[place])):
                 continue
@@ -194,16 +194,16 @@ class Merge:
         self._held.pop(socket, None)
 
     def _is_new(self, event: Event, raw: bytes) -> bool:
-        if isinstance(event, OrderTradeUpdate):
-            is_new = self._is_new_order(event)
-        else:
+        if type(event) is not OrderTradeUpdate:
             is_new = self._snapshots.add(event.type, hash(raw))
+        elif (order := event.order).execution_type == TRADE:
+            is_new = self.fills.add(order.symbol, order.trade_id, order.order_id, order.trade_time_ms)
+        else:
+            is_new = self._is_new_step(event)
         self.duplicates += not is_new
         return is_new
 
-    def _is_new_order(self, event: OrderTradeUpdate) -> bool:
+    def _is_new_step(self, event: OrderTradeUpdate) -> bool:
         order = event.order
-        if event.is_fill:
-            return self.fills.add(order.symbol, order.trade_id, order.order_id, order.trade_time_ms)
         status = (order.execution_type, order.status, order.filled_quantity_text)
         return self._recent.add((order.order_id, *status, event.transaction_ms))

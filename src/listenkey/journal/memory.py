@@ -113,6 +113,10 @@ class MemoryJournal:
         self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
     ) -> None:
         """Number an event and keep it; where there is no room, drop it and remember that a gap must be told."""
+        if self._on_item is not None and not self._items and not self._overflow.is_open:
+            self._seq += 1
+            self._hand_over((Update(self._seq, self._account, event, received_ms, raw, provenance, late),))
+            return
         admitted, told = self._overflow.admit(self._bytes, received_ms)
         if told:
             self._tell_all(told)
@@ -294,8 +298,9 @@ class MemoryJournal:
         try:
             for update in left:
                 on_item(update)
-            for item in self.ready():
-                on_item(item)
+            if self._items:
+                for item in self.ready():
+                    on_item(item)
         except BaseException as error:  # It is the user's function, and his is what it raises.
             behind = list(left)
             self._items.extendleft(reversed(behind))

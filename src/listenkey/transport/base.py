@@ -59,6 +59,9 @@ class Pausing(Protocol):
     def resume(self) -> None:
         """Read again."""
 
+    def read_less(self) -> None:
+        """Much came at once: from now on read no more at a time than is good. Called again, it does nothing."""
+
 
 class Connect(Protocol):
     """Opens connections. All callbacks are called from the event loop, in the order of the wire."""

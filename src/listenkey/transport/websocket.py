@@ -88,8 +88,6 @@ class PicowsSocket(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
-        below = transport.underlying_transport
-        below.set_protocol(_SmallReads(below.get_protocol()))
         if self._given_up:
             transport.disconnect(graceful=False)
 
@@ -144,6 +142,15 @@ class PicowsSocket(WSListener):
         """Read again."""
         if self._transport is not None:
             self._transport.underlying_transport.resume_reading()
+
+    def read_less(self) -> None:
+        """Bound what one read brings. Not from the beginning: who gets little would pay for it with each event."""
+        if self._transport is None:
+            return
+        below = self._transport.underlying_transport
+        protocol = below.get_protocol()
+        if isinstance(protocol, asyncio.BufferedProtocol) and not isinstance(protocol, _SmallReads):
+            below.set_protocol(_SmallReads(protocol))
 
     def abort(self) -> None:
         """Drop the connection at once. No closing handshake: nobody may be there to shake hands with."""

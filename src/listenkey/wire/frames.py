@@ -186,7 +186,10 @@ class Unwrapper:
             frame = bytes(frame)
         if frame.startswith(self._prefix) and frame[-1] == _BRACE_CLOSED and len(frame) <= FRAME_BYTES_MAX:
             payload = self._data(frame)
-            event = _fast(payload)
+            try:
+                return Received(_decode(payload), payload)
+            except (msgspec.DecodeError, ValueError, RecursionError):
+                event = _fast(payload)
             if event is not None:
                 return Received(event, payload)
         return read(frame, self._secrets)

@@ -140,6 +140,7 @@ async def test_a_read_is_bounded_however_much_there_is() -> None:
         heard = Heard()
         socket = await opened(url, heard)
         assert isinstance(socket, PicowsSocket)
+        socket.read_less()
         room: list[int] = []
         socket.pause()  # until the system's buffer holds more than one read may bring
         protocol = below(socket).get_protocol()
@@ -152,6 +153,8 @@ async def test_a_read_is_bounded_however_much_there_is() -> None:
 
         protocol.get_buffer = get_buffer
         below(socket).set_protocol(protocol)
+        socket.read_less()
+        assert below(socket).get_protocol() is protocol, "once is enough"
         socket.resume()
         await heard.until(lambda: len(heard.messages) == count)
         assert max(room) == READ_BYTES_MAX
