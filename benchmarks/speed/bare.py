@@ -17,9 +17,9 @@ from benchmarks.speed.tally import Tally, ready
 SUBSCRIBE = json.dumps({"method": "SUBSCRIBE", "params": [LISTEN_KEY], "id": 1})
 
 
-async def picows_socket(ws_url: str, on_text: Callable[[Any], None], **options: Any) -> Any:
-    """A socket of picows that is subscribed; its transport."""
-    from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+def listener_of(on_text: Callable[[Any], None]) -> Any:
+    """A listener's class."""
+    from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
     text = WSMsgType.TEXT
 
@@ -28,7 +28,14 @@ async def picows_socket(ws_url: str, on_text: Callable[[Any], None], **options: 
             if frame.msg_type is text:
                 on_text(frame)
 
-    transport, _ = await ws_connect(Listener, f"{ws_url}/private/stream", use_aiofastnet=False, **options)
+    return Listener
+
+
+async def picows_socket(ws_url: str, make_listener: Callable[[], Any], **options: Any) -> Any:
+    """A socket of picows that is subscribed; its transport."""
+    from picows import WSMsgType, ws_connect
+
+    transport, _ = await ws_connect(make_listener, f"{ws_url}/private/stream", use_aiofastnet=False, **options)
     transport.send(WSMsgType.TEXT, SUBSCRIBE.encode())
     return transport
 
@@ -55,7 +62,7 @@ async def bare_callback(tally: Tally, _rest_url: str, ws_url: str, *, eager_deci
     def on_text(frame: Any) -> None:
         on_event(decode(frame.get_payload_as_memoryview()).data)
 
-    await picows_socket(ws_url, on_text)
+    await picows_socket(ws_url, listener_of(on_text))
     ready()
     await ended.wait()
 
@@ -82,7 +89,7 @@ async def bare_iterator(tally: Tally, _rest_url: str, ws_url: str) -> None:
             came.clear()
             await came.wait()
 
-    await picows_socket(ws_url, on_text)
+    await picows_socket(ws_url, listener_of(on_text))
     ready()
     async for event in events():
         _look(tally, event)

@@ -263,6 +263,8 @@ class Governor:
 class Lane:
     """An `Http` that asks a governor first. Closing it closes nothing: the governor is shared."""
 
+    __slots__ = ("_account", "_governor", "_risk", "_share")
+
     def __init__(self, governor: Governor, share: Share, risk: Callable[[], tuple[int, ...]], account: str) -> None:
         self._governor = governor
         self._account = account

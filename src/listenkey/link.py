@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Final, NamedTuple, Protocol
 
 from listenkey.clock import Clock
@@ -65,6 +64,25 @@ class Link:
         clock: For round trips.
     """
 
+    __slots__ = (
+        "_acknowledged",
+        "_attached",
+        "_clock",
+        "_ended",
+        "_frames",
+        "_held_since_s",
+        "_owner",
+        "_paused",
+        "_pausing",
+        "_request_id",
+        "_sent_pings",
+        "_socket",
+        "_turn",
+        "_unwanted",
+        "_unwrapper",
+        "number",
+    )
+
     def __init__(self, number: int, key: Secret, owner: LinkOwner, clock: Clock) -> None:
         self.number = number
         self._owner = owner
@@ -76,7 +94,7 @@ class Link:
         self._paused = False
         self._held_since_s = 0.0
         self._socket: Socket | None = None
-        self._sent_pings: deque[_SentPing] = deque(maxlen=PINGS_AWAITED_MAX)
+        self._sent_pings: list[_SentPing] = []
         self._attached = False
         self._request_id: int | None = None
         self._acknowledged: asyncio.Future[None] | None = None
@@ -126,6 +144,7 @@ class Link:
         """Send a ping; its number comes back with the pong."""
         if self._socket is not None:
             self._sent_pings.append(_SentPing(number, self._clock.now_s()))
+            del self._sent_pings[:-PINGS_AWAITED_MAX]
             self._socket.ping(number)
 
     def abort(self) -> None:
@@ -248,7 +267,7 @@ class Link:
         if not self._attached or sent_s is None:
             return
         while self._sent_pings and self._sent_pings[0].number <= number:
-            self._sent_pings.popleft()  # A peer may answer the newest of several pings only.
+            del self._sent_pings[0]  # A peer may answer the newest of several pings only.
         self._owner.pong_came(self.number, number, self._clock.now_s() - sent_s)
 
     def _on_lost(self, reason: Disconnected) -> None:

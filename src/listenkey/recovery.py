@@ -135,8 +135,11 @@ class Recovery:
         self._orders_due: _OrdersDue | None = None
 
     def _snapshots(self, credentials: Credentials, place: Venue, share: Share) -> Snapshots:
-        lane = self._governor.lane(share, lambda: self.known.risk)
+        lane = self._governor.lane(share, self._risk)
         return Snapshots(credentials, place.rest_url, lane, self._clock, self._time)
+
+    def _risk(self) -> tuple[int, ...]:
+        return self.known.risk
 
     async def aclose(self) -> None:
         """Give the governor back."""

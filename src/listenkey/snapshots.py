@@ -34,6 +34,8 @@ class Snapshots:
     Every call raises what `wire.responses.read` and the transport raise.
     """
 
+    __slots__ = ("_base_url", "_clock", "_credentials", "_lane", "_signer", "_time")
+
     def __init__(self, credentials: Credentials, base_url: str, lane: Lane, clock: Clock, time: VenueTime) -> None:
         self._credentials = credentials
         self._base_url = base_url

@@ -9,6 +9,7 @@ import pytest
 
 from listenkey import Live, OrderTradeUpdate, Update, UserStream, Venue
 from listenkey.core import inputs as on
+from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.timing import Timing
 from listenkey.errors import Refused, Retired, UsageError
 from listenkey.items import Item
@@ -216,14 +217,14 @@ async def test_a_bug_reaches_the_reader_and_ends_everything(
 ) -> None:
     async with stream(binance_options_sandbox) as made:
         assert isinstance(await anext(made), Live)
-        handle = made._life.handle
+        handle = Lifecycle.handle
 
-        def broken(happened: on.Input, now: on.Moment) -> None:
+        def broken(life: Lifecycle, happened: on.Input, now: on.Moment) -> None:
             if isinstance(happened, on.SocketLost):
                 raise RuntimeError("a bug")  # noqa: TRY004 - any will do
-            handle(happened, now)
+            handle(life, happened, now)
 
-        monkeypatch.setattr(made._life, "handle", broken)
+        monkeypatch.setattr(Lifecycle, "handle", broken)
         binance_options_sandbox.fault("drop_sockets")
         with pytest.raises(RuntimeError, match="a bug"):
             await anext(made)

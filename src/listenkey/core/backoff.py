@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 from listenkey.core.timing import Timing
@@ -42,15 +41,16 @@ class Repeats:
     def __init__(self, quick: int, window_s: float) -> None:
         self._quick = quick
         self._window_s = window_s
-        # Bounded: beyond the quick ones a few more already mean the longest wait.
-        self._times_s: deque[float] = deque(maxlen=quick + _DOUBLINGS_MAX)
+        self._times_s: list[float] = []  # a deque takes a page's sixth for what mostly is empty
 
     def happened(self, now_s: float) -> None:
         """It happened once more."""
         self._times_s.append(now_s)
+        # Bounded: beyond the quick ones a few more already mean the longest wait.
+        del self._times_s[: -self._quick - _DOUBLINGS_MAX]
 
     def extra_attempts(self, now_s: float) -> int:
         """How many attempts the next wait counts on top: 0 while it happens no more than `quick` times a window."""
         while self._times_s and now_s - self._times_s[0] > self._window_s:
-            self._times_s.popleft()
+            del self._times_s[0]
         return max(0, len(self._times_s) - self._quick)

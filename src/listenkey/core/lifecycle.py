@@ -57,6 +57,8 @@ class Lifecycle(Mending):
         why: What it is waiting for or what happened last, in a few words, for people.
     """
 
+    __slots__ = ("_barrier_ping", "_end_counted", "_failed_renewals", "_failures", "_key_ends", "_last_key", "_overlap_until_s", "_ping", "_pong_seen", "_proof_ms", "_proof_s", "_renew_at_s", "_socket_count", "_stale", "_successor", "error", "key", "key_since_s", "key_until_s", "renewals", "rotations")  # fmt: skip
+
     def __init__(self, timing: Timing | None = None, *, recovers: bool = False) -> None:
         self.timing = timing or Timing()
         self.repair = Repair(self.timing)

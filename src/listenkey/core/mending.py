@@ -22,6 +22,8 @@ from listenkey.errors import ListenKeyError
 class Mending:
     """The attributes are `Lifecycle`'s own, named here for what uses them."""
 
+    __slots__ = ("_actions", "_losses", "_quiet_until_s", "_retry_at_s", "followed", "gaps", "last_renewal_ok", "reconnects", "repair", "sockets", "state", "timing", "why")  # fmt: skip
+
     state: State
     error: ListenKeyError | None
     why: str

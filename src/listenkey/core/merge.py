@@ -9,6 +9,7 @@ first. So the order is always the order of one socket.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from listenkey.core.known import Fills, Trades
@@ -25,6 +26,9 @@ HELD_MAX: Final = 65_536
 Events held for one socket at most: five seconds of overlap at more than ten thousand events a second. Half of it is
 where a recovery lets go of what it holds back.
 """
+
+
+_NOTHING: Final[AbstractSet[object]] = frozenset()
 
 
 class Held(NamedTuple):
@@ -47,7 +51,7 @@ class Recent:
     def __init__(self, size_max: int = REMEMBERED_MAX) -> None:
         self._half = size_max // 2
         self._new: set[object] = set()
-        self._old: set[object] = set()
+        self._old: AbstractSet[object] = _NOTHING
 
     def add(self, identity: object) -> bool:
         """Remember; True where it was not remembered already."""
