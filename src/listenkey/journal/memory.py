@@ -113,7 +113,7 @@ class MemoryJournal:
         self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
     ) -> None:
         """Number an event and keep it; where there is no room, drop it and remember that a gap must be told."""
-        if self._on_item is not None and not self._items and not self._overflow.is_open:
+        if self._on_item is not None:  # he who waits for it has had all that came before
             self._seq += 1
             self._hand_over((Update(self._seq, self._account, event, received_ms, raw, provenance, late),))
             return
@@ -131,15 +131,13 @@ class MemoryJournal:
             self._items.append((self._seq, raw, received_ms))
         if self._waiting is not None:
             self._wake()
-        elif self._on_item is not None:
-            self._hand_over(())
 
     def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
         """The same for a batch; where there may be no room for all of it, one by one."""
         count, first = len(events), self._seq + 1
         numbers = range(first, first + count)
         updates = map(Update, numbers, repeat(self._account), events, repeat(received_ms), raws)
-        if self._on_item is not None and not self._items and not self._overflow.is_open:
+        if self._on_item is not None:  # he who waits for it has had all that came before
             self._seq += count
             self._hand_over(updates)
             return

@@ -63,6 +63,19 @@ def test_fills_are_taken_in_together() -> None:
     assert all(key in fills for key in (("a", 1, order_id), ("a", 2, order_id), ("b", 1, order_id)))
 
 
+def test_of_what_is_taken_in_the_oldest_is_forgotten_as_well() -> None:
+    fills = Fills(size_max=4)
+    for trade_id in (1, 3, 5):
+        trades = fills.of_symbol("a")
+        for each in (trade_id, trade_id + 1):
+            trades.newest_id = each
+            trades.fresh.append(fill(each, "1", at_ms=10 + each).order)
+        fills.take_in([trades])
+    order_id = fill(1, "1").order_id
+    assert [("a", trade_id, order_id) in fills for trade_id in (1, 4, 5, 6)] == [False, False, True, True]
+    assert fills.since_ms == 15
+
+
 def test_what_an_earlier_process_delivered_is_known() -> None:
     known = known_of()
     known.resume([(SYMBOL, 5, 1, 2000)])
