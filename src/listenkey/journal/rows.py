@@ -13,6 +13,7 @@ from listenkey.events import (
     Event,
     GreekUpdate,
     ListenKeyExpired,
+    Order,
     OrderTradeUpdate,
     RecoveredFill,
     RecoveredOrder,
@@ -31,8 +32,13 @@ DOCUMENTED: Final = frozenset(
 )
 """The messages that the venue sends today; their JSON says all that our words do."""
 
+ORDER_NAMES: Final = len(OrderTradeUpdate.__struct_fields__) + 1 + len(Order.__struct_fields__) - 1
+"""Names in the JSON of an order's event, `e` included and without `V`, which may be absent."""
+
 _NO_UPDATE: Final = (None,) * 9
 _encode: Final = msgspec.json.Encoder().encode
+_BACKSLASH: Final = ord("\\")
+_decode_any: Final = msgspec.json.Decoder().decode
 _decode_words: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_texts: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -56,14 +62,15 @@ def update_values(
     """
     kind = type(event)
     symbol = order_id = trade_id = None
+    says_all = kind in DOCUMENTED and type(raw) is bytes and provenance != "rest"
     if kind is OrderTradeUpdate:
         order = event.order  # type: ignore[union-attr]
+        says_all = says_all and names_each_once(raw, ORDER_NAMES + (order.self_trade_prevention is not None))
         symbol, order_id = order.symbol, order.order_id
         if order.execution_type == TRADE:
             trade_id = order.trade_id
     elif kind is RecoveredFill or kind is RecoveredOrder:
         symbol, order_id, trade_id = event.symbol, event.order_id, getattr(event, "trade_id", None)  # type: ignore[union-attr]
-    says_all = kind in DOCUMENTED and type(raw) is bytes and provenance != "rest"
     words = None if says_all else _encode(event.to_dict()).decode()
     return (
         seq, "update", account, received_ms,
@@ -71,6 +78,27 @@ def update_values(
         None, None, None, None, None,
         skipped,
     )  # fmt: skip
+
+
+def names_each_once(raw: bytes, expected: int) -> bool:
+    """
+    Whether JSON has each of its names once and to the letter: of two equal ones we take the last, and SQLite the first.
+
+    Every name has its colon. So where there are no more colons than different names, none is there twice; and where a
+    text has a colon or a backslash, that can't be told so simply, and the answer is no.
+
+    Args:
+        raw: An object that could be read.
+        expected: How many names there should be; found out where there are others.
+    """
+    colons = raw.count(b":")
+    return (colons == expected or colons == _names_in(_decode_any(raw))) and _BACKSLASH not in raw
+
+
+def _names_in(tree: object) -> int:
+    if isinstance(tree, dict):
+        return len(tree) + sum(map(_names_in, tree.values()))
+    return sum(map(_names_in, tree)) if isinstance(tree, list) else 0
 
 
 def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int | None = None) -> tuple[Any, ...]:

@@ -52,12 +52,12 @@ async def test_the_views_show_what_happened(connection: sqlite3.Connection) -> N
     connection.close()
 
 
-def sql_rows(view: str) -> list[tuple[object, ...]]:
-    """What a view shows of one fill, kept with our words and without."""
+def sql_rows(view: str, raw_fill: bytes) -> list[tuple[object, ...]]:
+    """What a view shows of one fill, kept as it came and with our words."""
     made = sqlite3.connect(":memory:")
     for statement in schema.SQL.values():
         made.execute(statement)
-    for seq, raw in enumerate((fill(7), OddRaw(fill(7))), start=1):
+    for seq, raw in enumerate((raw_fill, OddRaw(raw_fill)), start=1):
         made.execute("DELETE FROM items")
         row = seal(update_values(seq, "a3f1", read(raw), raw, AT_MS), BEGINNING)
         made.execute(f"INSERT INTO items VALUES ({','.join('?' * len(row))})", row)
@@ -70,9 +70,40 @@ def sql_rows(view: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("view", ["fills", "orders"])
 def test_the_venues_json_and_our_words_show_the_same(view: str) -> None:
-    by_raw, by_words = sql_rows(view)
+    by_raw, by_words = sql_rows(view, fill(7))
     assert by_raw == by_words
     assert None not in by_raw
+
+
+@pytest.mark.parametrize("view", ["fills", "orders"])
+@pytest.mark.parametrize(
+    ("usual", "odd"),
+    [
+        (b'"l":', b'"l":"9","l":'),
+        (b'"t":', b'"t":9,"t":'),
+        (b'"i":', b'"i":9,"i":'),
+        (b'"m":', b'"m":false,"m":'),
+        (b'"T":1795330000000,"o"', b'"T":9,"T":1795330000000,"o"'),
+        (b'"o":{', b'"o":{"s":"X","c":"","S":"SELL","o":"LIMIT","l":"9"},"o":{'),
+        (b'"l":', b'"\\u006c":'),
+        (b'"rp":"1.5","V":"EXPIRE_MAKER"', b'"rp":"9","rp":"1.5"'),
+        (b'"rp":"1.5","V":"EXPIRE_MAKER"', b'"rp":"9","rp" : "1.5","V":null'),
+        (b'"q":', b'"new":[{"q":"9"},{"l":"9","l":"8"}],"l":"9","q":'),
+    ],
+)
+def test_json_that_sql_would_read_otherwise_is_kept_with_our_words(view: str, usual: bytes, odd: bytes) -> None:
+    raw = fill(7).replace(usual, odd, 1)
+    assert raw != fill(7)
+    by_raw, by_words = sql_rows(view, raw)
+    assert by_raw == by_words
+    assert sql_rows(view, fill(7))[0] == by_raw
+
+
+def test_json_with_names_that_nobody_has_documented_is_kept_as_it_is() -> None:
+    words = schema.COLUMNS.index("event")
+    for more in (b"", b'"sp":"7103.04",', b'"list":[{"a":1},{"a":2}],', b'"V2":null,'):
+        raw = fill(7).replace(b'"q":', more + b'"q":')
+        assert update_values(1, "a3f1", read(raw), raw, AT_MS)[words] is None
 
 
 def test_the_table_has_the_columns_that_are_written() -> None:
