@@ -137,9 +137,11 @@ def test_d8_a_folder_that_is_moved_away_is_noticed_and_healed_when_it_is_back(
         assert exchange.meters()["sockets_opened"] == 1
 
 
-@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "2>/dev/full"])
+@pytest.mark.parametrize(
+    ("closed", "code"), [("<&- >&- 2>&-", 0), ("2>/dev/full", 0), (">/dev/full", 1), (">/dev/full 2>/dev/full", 1)]
+)
 def test_p9_the_journal_is_written_whatever_becomes_of_the_output(
-    exchange: LocalSandbox, tmp_path: Path, closed: str
+    exchange: LocalSandbox, tmp_path: Path, closed: str, code: int
 ) -> None:
     journal = tmp_path / "fills.db"
     command = f'exec "$0" -m listenkey tail --json --journal "$1" {closed}'
@@ -151,7 +153,7 @@ def test_p9_the_journal_is_written_whatever_becomes_of_the_output(
             exchange.burst(20)
             until(lambda: fills_in(journal) == len(exchange.fills()), 30, "the fills are in the journal")
             os.kill(process.pid, signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(20) == code
         finally:
             process.kill()
     assert wrongs(ledger(exchange), journal) == []

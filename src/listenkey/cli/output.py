@@ -76,10 +76,10 @@ class Output:
             return False
         return self.error is None
 
-    def raise_unless_reader_left(self) -> None:
-        """Raise why writing failed, for example a full disk; a reader that has left is no failure."""
-        if self.error is not None and self.error.errno not in READER_LEFT:
-            raise self.error
+    @property
+    def failure(self) -> OSError | None:
+        """Why writing failed, for example a full disk; a reader that has left is no failure."""
+        return self.error if self.error is not None and self.error.errno not in READER_LEFT else None
 
     async def _change(self) -> None:
         self._changed.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -41,10 +42,28 @@ class Show(Protocol):
 
 
 class LineShow:
-    """Items as lines on stdout, written in the background. A reader that leaves ends the command."""
+    """
+    Items as lines on stdout, written in the background. A reader that leaves ends the command.
 
-    def __init__(self, stop: Stop, descriptor: int = STDOUT) -> None:
-        self.output = Output(descriptor, lambda: stop.ask("closed"))
+    Args:
+        stop: Asked when nothing can be shown any more.
+        descriptor: Where to.
+        on_failed: Called instead where writing fails and no reader has left, for example on a full disk: for a command
+            that has more to do than to show. What comes from then on is shown nowhere.
+    """
+
+    def __init__(
+        self, stop: Stop, descriptor: int = STDOUT, on_failed: Callable[[OSError], None] | None = None
+    ) -> None:
+        self.output = Output(descriptor, self._closed)
+        self._stop = stop
+        self._on_failed = on_failed
+
+    def _closed(self) -> None:
+        if self._on_failed is not None and (error := self.output.failure) is not None:
+            self._on_failed(error)
+        else:
+            self._stop.ask("closed")
 
     @property
     def is_full(self) -> bool:
@@ -69,8 +88,8 @@ class LineShow:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.output.flushed(FLUSH_WITHIN_S)
-        if kind is None:
-            self.output.raise_unless_reader_left()
+        if kind is None and self._on_failed is None and (failure := self.output.failure) is not None:
+            raise failure
 
 
 class JsonShow(LineShow):

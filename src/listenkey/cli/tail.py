@@ -61,7 +61,7 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, v
     from listenkey.cli.shows import JsonShow, Show
     from listenkey.cli.summary import Tally, sentence
 
-    tally = Tally()
+    tally, failures = Tally(), StdoutFailures()
     async with open_stream(chosen, journal=journal) as stream:
         show: Show
         if view:
@@ -69,7 +69,7 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, v
 
             show = ScreenShow(stop, stream.health, place=chosen.venue.name)
         else:
-            show = JsonShow(stop)
+            show = JsonShow(stop, on_failed=None if journal is None else failures.tell)
         async with show:
             await follow(stop, stream, show, tally)
         # Said before connections are closed: closing may take longer than Ctrl-C waits.
@@ -82,4 +82,24 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, v
         if stop.why == "time" and not tally.went_live.is_set():
             exits.print_error(f"  it was never live: {exits.safe(health.why)}")
             return exits.NOT_REACHABLE
-    return exits.DONE
+    return exits.FAILED if failures.any else exits.DONE
+
+
+class StdoutFailures:
+    """
+    A stdout that can't be written ends no stream that keeps a journal: it is told, once, and the journal goes on.
+
+    Attributes:
+        any: Whether there was one; then stdout lacks items at its end.
+    """
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def tell(self, error: OSError) -> None:
+        """Say it on stderr."""
+        self.any = True
+        exits.print_error(
+            f"listenkey: stdout can't be written: {error.strerror}; nothing more goes there, and the journal goes on\n"
+            "  what to do: make room; `listenkey replay` shows what the journal has"
+        )

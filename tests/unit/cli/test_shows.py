@@ -64,3 +64,25 @@ async def test_a_full_disk_is_told() -> None:
         async with PlainShow(Stop(), descriptor) as show:
             show.add(live())
     os.close(descriptor)
+
+
+async def test_a_command_with_more_to_do_goes_on_after_a_full_disk() -> None:
+    descriptor, stop, failed = os.open("/dev/full", os.O_WRONLY), Stop(), asyncio.Event()
+    async with JsonShow(stop, descriptor, lambda _: failed.set()) as show:
+        show.add(live())
+        await asyncio.wait_for(failed.wait(), 5)
+        show.add(live())
+        assert not show.is_full
+    assert stop.why is None
+    os.close(descriptor)
+
+
+async def test_such_a_command_ends_as_well_when_its_reader_leaves() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stop = Stop()
+    async with JsonShow(stop, writing, lambda _: pytest.fail("it has left")) as show:
+        show.add(live())
+        await asyncio.wait_for(stop.asked.wait(), 5)
+    assert stop.why == "closed"
+    os.close(writing)
