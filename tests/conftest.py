@@ -26,6 +26,10 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 
+# What most users have; tests/promises/test_a_stream_runs_on_uvloop.py has the other.
+os.environ["LISTENKEY_LOOP"] = "asyncio"
+
+
 def is_local(address: object) -> bool:
     """Whether a socket address stays on this machine: loopback, or a Unix socket's path."""
     if not isinstance(address, tuple):

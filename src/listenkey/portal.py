@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from typing import Any, Final, ParamSpec, TypeVar
 
 from listenkey.errors import UsageError
+from listenkey.loops import new_event_loop
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -117,7 +118,7 @@ class _Runner:
 
     def __init__(self) -> None:
         self.users = 0
-        self.loop = asyncio.new_event_loop()
+        self.loop = new_event_loop()
         self.ended = asyncio.Event()
         self.thread = threading.Thread(target=self._run, name="listenkey-portal", daemon=True)
         self.thread.start()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
+from listenkey.loops import CHOICE
 from listenkey.testing import LocalSandbox
 
 PATIENCE_S = 20.0
@@ -19,9 +20,8 @@ PATIENCE_S = 20.0
 
 def environment(exchange: LocalSandbox | None = None, **more: str) -> dict[str, str]:
     """A bare environment that points to the sandbox."""
-    kept = {
-        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "PYTHONPATH") if name in os.environ
-    }
+    names = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "PYTHONPATH", CHOICE)
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     if exchange is not None:
         kept |= {"BINANCE_API_KEY": exchange.api_key, "BINANCE_API_SECRET": exchange.api_secret}
         kept |= {"LISTENKEY_REST_URL": exchange.rest_url, "LISTENKEY_WS_URL": exchange.ws_url}

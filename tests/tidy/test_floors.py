@@ -28,6 +28,7 @@ ROOMS: Final = {
     "clock": HANDS,
     "transport": HANDS,
     "journal": HANDS,
+    "loops": HANDS,
     "portal": HANDS,
     "rest": ONE,
     "governor": HANDS,

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal, TypeAlias
 
+from listenkey.loops import new_event_loop
+
 STOP_WITHIN_S: Final = 1.8
 """From Ctrl-C or SIGTERM to the end of the process, whatever hangs: a name look-up can't be interrupted otherwise."""
 
@@ -63,7 +65,8 @@ def run(main: Callable[[Stop], Coroutine[Any, Any, int]], *, seconds: float | No
         main: The command.
         seconds: Ask to stop after so long; None is never.
     """
-    return asyncio.run(watched(main, seconds))
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(watched(main, seconds))
 
 
 async def watched(main: Callable[[Stop], Coroutine[Any, Any, int]], seconds: float | None) -> int:
