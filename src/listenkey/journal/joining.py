@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from listenkey.items import GapClosed
+from listenkey.items import GapClosed, GapOpened, Live
 
 REASONS_MAX: Final = 32
 """So many different reasons are told; a venue that sends nothing readable finds more words than anybody reads."""
@@ -45,3 +45,52 @@ class Joined:
         """Its end."""
         lost = (*self._lost, f"{self._count} gaps are told as one, because nobody had read them")
         return GapClosed(0, "", self._from_ms, self._to_ms, self._recovered, lost)
+
+
+class Held:
+    """
+    What is to be told and is held back, because too much waits before it already.
+
+    A gap that begins right behind one that is held is one with it, so this stays as small as what there is to say.
+    """
+
+    def __init__(self) -> None:
+        self._items: list[Live | GapOpened | GapClosed] = []
+        self._joined: Joined | None = None  # in the last end that is held
+        self._rejoining: Joined | None = None  # and began again since
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, item: Live | GapOpened | GapClosed) -> None:
+        """One more."""
+        match item:
+            case GapOpened():
+                if not self._reopens(item):
+                    self._items.append(item)
+            case GapClosed():
+                joined, self._rejoining = self._rejoining, None
+                if joined is not None:
+                    joined.add(item)
+                self._joined = joined
+                self._items.append(item if joined is None else joined.closed())
+            case Live():
+                self._items.append(item)
+
+    def release(self) -> list[Live | GapOpened | GapClosed]:
+        """All of it, to be told now; a gap that is open in it stays the one it is."""
+        items, self._items = self._items, []
+        self._joined = None
+        return items
+
+    def _reopens(self, opened: GapOpened) -> bool:
+        """Whether there is nothing to tell, for it is one with the gap before, whose end is taken back."""
+        if self._rejoining is not None:
+            return not self._rejoining.begins(opened.from_ms)
+        last = [item for item in self._items[-2:] if not isinstance(item, Live)][-1:]
+        if not last or not isinstance(last[0], GapClosed) or opened.from_ms < last[0].from_ms:
+            return False
+        closed = last[0]
+        del self._items[self._items.index(closed, -2) :]
+        self._rejoining = self._joined or Joined(closed)
+        return True

@@ -20,6 +20,7 @@ from listenkey.core.gap import Resumed
 from listenkey.errors import Corrupt, JournalError, UsageError
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.journal.joining import Held
 from listenkey.journal.overflow import Overflow
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.retention import Retention
@@ -33,6 +34,9 @@ QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
 
 ENTRY_OVERHEAD_BYTES: Final = 700
 """What a waiting event costs beside its JSON: the decoded event, mostly."""
+
+WAITING_MAX: Final = 1_000
+"""So many entries may wait before what the lifecycle tells is held back, so that gaps behind one another become one."""
 
 TURN_BYTES: Final = 16 * 1024 * 1024
 """From then on nothing more is read from the socket for a moment. That is two dozen groups; more would not be written sooner."""
@@ -92,6 +96,7 @@ class SqliteJournal:
         full = "the journal is full or can't be written, and so is the buffer before it"
         self._queue_bytes_max = queue_bytes_max
         self._overflow = Overflow(queue_bytes_max, full, "found no room before the journal could be written again")
+        self._held = Held()
         self._waiting_entries = 0
         self._waiting_bytes = 0
         self._durable_seq = 0
@@ -161,6 +166,7 @@ class SqliteJournal:
         """
         if self._finished is None:
             return
+        self._tell_held()
         self._writer.stop()
         if not await self._finishes(FINISH_WITHIN_S):
             self._writer.give_up()
@@ -191,6 +197,7 @@ class SqliteJournal:
             self.append_told(told)
         if not admitted:
             return
+        self._tell_held()
         self._waiting_entries += 1
         self._waiting_bytes += len(raw) + ENTRY_OVERHEAD_BYTES
         self._writer.put(Arrived(event, raw, received_ms, provenance, late))
@@ -203,6 +210,7 @@ class SqliteJournal:
             for event, raw in zip(events, raws, strict=True):
                 self.append_event(event, raw, received_ms)
             return
+        self._tell_held()
         self._waiting_entries += count
         self._waiting_bytes += size
         self._writer.put_all([Arrived(event, raw, received_ms) for event, raw in zip(events, raws, strict=True)])
@@ -212,15 +220,21 @@ class SqliteJournal:
         return TURN_AFTER_S if self._waiting_bytes > min(TURN_BYTES, self._queue_bytes_max // 2) else None
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
-        """Put on its way what the lifecycle tells. These are few, and always find room."""
+        """Put on its way what the lifecycle tells. It always finds room; where much waits, gaps are joined."""
         for item in self._overflow.passes(items):
+            self._held.add(item)
+        if self._waiting_entries < WAITING_MAX:
+            self._tell_held()
+
+    def _tell_held(self) -> None:
+        for item in self._held.release() if self._held else ():
             self._waiting_entries += 1
             self._waiting_bytes += ENTRY_OVERHEAD_BYTES
             self._writer.put(Told(item, self._wall_ms()))
 
     def heard(self, wall_ms: int) -> None:
         """The stream was whole at this moment; the next process begins its gap there."""
-        if not self._overflow.is_open:
+        if not self._overflow.is_open and not self._held:
             self._writer.heard(wall_ms)
 
     def end(self, error: BaseException | None) -> None:
@@ -228,6 +242,7 @@ class SqliteJournal:
         if self._ended:
             return
         self.append_told(self._overflow.close(self._wall_ms()))
+        self._tell_held()
         self._ended = True
         self._error = error
         self._wake()
@@ -235,7 +250,7 @@ class SqliteJournal:
     @property
     def backlog(self) -> int:
         """Items on their way and items not read yet."""
-        return self._waiting_entries + max(0, self._durable_seq - self._read_seq)
+        return len(self._held) + self._waiting_entries + max(0, self._durable_seq - self._read_seq)
 
     @property
     def dropped(self) -> int:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from listenkey.items import GapClosed
-from listenkey.journal.joining import MORE, REASONS_MAX, Joined
+from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.journal.joining import MORE, REASONS_MAX, Held, Joined
 
 
 def closed(from_ms: int, to_ms: int, *lost: str, recovered: int = 0) -> GapClosed:
@@ -32,3 +32,55 @@ def test_an_earlier_beginning_is_news_and_a_later_one_is_not() -> None:
     assert not joined.begins(5)
     assert joined.begins(3)
     assert joined.closed().from_ms == 3
+
+
+def told(held: Held, *items: Live | GapOpened | GapClosed) -> list[Live | GapOpened | GapClosed]:
+    for item in items:
+        held.add(item)
+    return held.release()
+
+
+def opened(from_ms: int) -> GapOpened:
+    return GapOpened(0, "", from_ms, "dropped")
+
+
+def live(since_ms: int) -> Live:
+    return Live(0, "", since_ms)
+
+
+def test_gaps_behind_one_another_are_held_as_one() -> None:
+    held = Held()
+    for number in range(0, 1000, 10):
+        for item in (opened(number), closed(number, number + 5, "totals", recovered=1), live(number + 5)):
+            held.add(item)
+        assert len(held) == 3
+    begin, end, since = held.release()
+    assert (begin, since) == (opened(0), live(995))
+    assert isinstance(end, GapClosed)
+    assert (end.from_ms, end.to_ms, end.recovered) == (0, 995, 100)
+    assert end.unrecoverable[0] == "totals"
+    assert end.unrecoverable[1].startswith("100 gaps")
+    assert len(held) == 0
+
+
+def test_a_gap_alone_is_told_as_it_is_and_so_is_what_was_released_before() -> None:
+    held = Held()
+    items: list[Live | GapOpened | GapClosed] = [opened(1), closed(1, 2), live(2)]
+    assert told(held, *items) == items
+    assert told(held, *items) == items
+    assert told(held, live(3), opened(4)) == [live(3), opened(4)]
+
+
+def test_a_gap_that_began_before_the_last_end_is_its_own() -> None:
+    assert told(Held(), closed(5, 9), opened(4)) == [closed(5, 9), opened(4)]
+
+
+def test_a_joined_gap_may_be_released_open_and_turn_out_to_have_begun_earlier() -> None:
+    held = Held()
+    assert told(held, opened(5), closed(5, 6), opened(8)) == [opened(5)]
+    assert told(held, opened(9)) == []
+    assert told(held, opened(3)) == [opened(3)]
+    (end,) = told(held, closed(3, 12, "steps"))
+    assert isinstance(end, GapClosed)
+    assert (end.from_ms, end.to_ms) == (3, 12)
+    assert "2 gaps" in end.unrecoverable[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -447,6 +448,32 @@ async def test_while_events_are_dropped_nothing_is_called_whole(path: Path, monk
     assert made._writer._heard_ms == AT_MS
     gate.opened.set()
     await made.aclose()
+
+
+async def test_gaps_without_end_wait_as_one_for_a_disk_that_stalls(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    made = journal(path)
+    await made.open()
+    made.heard(AT_MS)
+    for number in range(20_000):
+        made.append_told([GapOpened(0, "", number, "dropped")])
+        made.append_told([GapClosed(0, "", number, number + 1, 1, ("totals",)), Live(0, "", number + 1)])
+    assert made.backlog <= module.WAITING_MAX + 3
+    made.heard(AT_MS + 99)
+    assert made._writer._heard_ms == AT_MS, "not before the gaps are written"
+    append(made, fill(1))
+    made.append_told([GapOpened(0, "", 30_000, "dropped")])
+    waiting = made.backlog
+    assert waiting <= module.WAITING_MAX + 5
+    gate.opened.set()
+    items = await take(made, waiting)
+    made.end(None)
+    await made.aclose()
+    assert [type(item) for item in items[-5:]] == [GapOpened, GapClosed, Live, Update, GapOpened]
+    ends = [item for item in items if isinstance(item, GapClosed)]
+    assert sum(end.recovered for end in ends) == 20_000
+    assert (ends[0].from_ms, ends[-1].to_ms) == (0, 20_000)
+    assert all(end.from_ms <= before.to_ms for before, end in pairwise(ends)), "none is left out"
 
 
 async def test_a_file_that_others_emptied_is_told(path: Path) -> None:
