@@ -13,7 +13,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ from listenkey.journal.verify import verify
 from tests.chaos import traced
 from tests.chaos.campaign import Found, run
 from tests.chaos.lying_disk import LyingDisk
-from tests.chaos.traced import Happened, Shown, Synced
+from tests.chaos.traced import CutOff, Happened, Shown, Synced, TakenAway, Wrote
 from tests.unit.journal.making import ACCOUNT
 
 BEFORE: Final = 5
@@ -74,6 +74,7 @@ def one(folder: Path, kind: str, k: int, draw: random.Random, groups: int, cuts_
     cuts = sorted({*failed[:2], len(happened) - 1, *(draw.randrange(first, len(happened)) for _ in range(cuts_each))})
     found.wrongs += _after_cuts(folder, began, happened, cuts, draw)
     found.counts["power cuts"] += len(cuts)
+    found.wrongs += synchronised_again(happened)
     # The next process goes on, whatever became of this one.
     shown = _shown(happened)
     _plain(path, (max(shown.values()) if shown else BEFORE) + 1, 2)
@@ -103,6 +104,34 @@ def _after_cuts(
             disk.cut_power(image, draw)
             wrongs += [f"cut after {at}: {wrong}" for wrong in _wrong(image / "a.db", _shown(happened[: at + 1]))]
             shutil.rmtree(image)
+    return wrongs
+
+
+def synchronised_again(happened: Sequence[Happened]) -> list[str]:
+    """
+    Files that were synchronised again after that had failed, with bytes in them that were not written anew before.
+
+    The kernel takes these for clean, and answers that all is well.
+    """
+    wrongs: list[str] = []
+    fresh: defaultdict[str, set[range]] = defaultdict(set)  # written since the last synchronisation
+    doubtful: defaultdict[str, bytearray] = defaultdict(bytearray)  # a flag a byte
+    for at, what in enumerate(happened):
+        match what:
+            case Wrote(name, start, data):
+                fresh[name].add(range(start, start + len(data)))
+                doubtful[name][start : start + len(data)] = bytes(len(data[: max(0, len(doubtful[name]) - start)]))
+            case CutOff(name, size):
+                del doubtful[name][size:]
+            case TakenAway(name):
+                doubtful.pop(name, None)
+            case Synced(name, done):
+                if any(doubtful[name]):
+                    wrongs.append(f"{name or 'the folder'} was synchronised again as it was, at {at}")
+                for part in fresh.pop(name, set()) if not done else ():
+                    doubtful[name].extend(bytes(max(0, part.stop - len(doubtful[name]))))
+                    doubtful[name][part.start : part.stop] = b"\1" * len(part)
+                fresh.pop(name, None)
     return wrongs
 
 

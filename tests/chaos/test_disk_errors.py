@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos import disk_errors
 from tests.chaos.campaign import Found
-from tests.chaos.traced import NoStrace
+from tests.chaos.traced import CutOff, NoStrace, Synced, TakenAway, Wrote
 
 
 def one(folder: Path, kind: str, k: int, cuts_each: int = 10) -> Found:
@@ -31,3 +31,13 @@ def test_d2_a_log_whose_fsync_failed_is_written_anew_before_it_is_moved_into_the
     found = one(tmp_path, "fsync twice", 5, cuts_each=150)
     assert found.wrongs == []
     assert found.counts["fsync twice met"] == 1
+
+
+def test_d2_what_counts_as_synchronised_again() -> None:
+    wrote, failed, done = Wrote("a", 10, b"xyz"), Synced("a", False), Synced("a", True)
+    assert disk_errors.synchronised_again([wrote, failed, done]) != []
+    assert disk_errors.synchronised_again([wrote, failed, Wrote("a", 11, b"yz"), done]) != []
+    assert disk_errors.synchronised_again([wrote, failed, Wrote("a", 0, bytes(20)), done]) == []
+    assert disk_errors.synchronised_again([wrote, done, done, Synced("b", True)]) == []
+    for gone in (CutOff("a", 10), TakenAway("a")):
+        assert disk_errors.synchronised_again([wrote, failed, gone, done]) == []

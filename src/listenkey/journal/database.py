@@ -68,17 +68,18 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         _write_log_anew(connection, path)
     except BaseException:
-        _close_without_moving(connection, path)
+        close_without_moving(connection, path)
         raise
     return connection
 
 
-def _close_without_moving(connection: sqlite3.Connection, path: Path) -> None:
+def close_without_moving(connection: sqlite3.Connection, path: Path) -> None:
     """
     Close, and leave the log as it is.
 
-    SQLite's last connection moves the log into the file; what that log holds may not be on the disk. A reader that is
-    there meanwhile makes this connection not the last, and readers move nothing.
+    SQLite's last connection synchronises the log once more and moves it into the file; what that log holds may not be on
+    the disk, whatever the kernel answers then. A reader that is there meanwhile makes this connection not the last, and
+    readers move nothing.
     """
     with (
         contextlib.suppress(sqlite3.Error),

@@ -22,7 +22,7 @@ from listenkey.core.gap import NOT_RUNNING, Resumed
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.journal import facts, schema
 from listenkey.journal.chain import BEGINNING, Row, follows, is_whole
-from listenkey.journal.database import create, is_new, open_writer, told_as_ours
+from listenkey.journal.database import close_without_moving, create, is_new, open_writer, told_as_ours
 from listenkey.journal.lock import Lock
 
 TAIL_ROWS: Final = 1000
@@ -139,6 +139,7 @@ class Store:
             self.close()
             raise JournalError(f"the journal {self.path} can't be made: {error.strerror}") from None
         except BaseException:
+            self.abandon()
             self.close()
             raise
 
@@ -245,7 +246,7 @@ class Store:
         self._may_hold_more = True
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
+                close_without_moving(self._connection, self.path)
             self._connection = None
 
     def reopen(self) -> None:
