@@ -14,19 +14,17 @@ import functools
 import gc
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from picows import WSListener, WSTransport
 
 from benchmarks.shown import Shown
-from benchmarks.speed.__main__ import Venue as VenueProcess
 from benchmarks.speed.bare import picows_socket
+from benchmarks.speed.process import Venue as VenueProcess
 from listenkey import UserStream, Venue
 from listenkey import governor as governors
 from listenkey.clock import SystemClock
@@ -158,14 +156,7 @@ def measure(count: int, seconds: float) -> dict[str, Any]:
             venue.tell("forget")
     finally:
         venue.close()
-    names = ("listenkey", "picows", "msgspec")
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": platform.platform(),
-        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in names},
-        "streams": count,
-        "kinds": found,
-    }
+    return {"streams": count, "kinds": found}
 
 
 def verdicts(results: dict[str, Any]) -> list[Shown]:
@@ -177,6 +168,14 @@ def verdicts(results: dict[str, Any]) -> list[Shown]:
             what = f"{TITLES[ours_kind]} against {TITLES[other]}"
             shown.append(Shown(what, f"{held:.1f} KiB", f"<= 1.5 x + 8 = {most:.1f} KiB", held <= most))
     return shown
+
+
+def show(results: dict[str, Any]) -> None:
+    print(f"\n{results['streams']:,} idle streams, each")
+    for kind, found in results["kinds"].items():
+        print(f"{TITLES[kind]:<34}{found['kib']:>8.1f} KiB{found['cpu_s_an_hour']:>8.2f} s of CPU an hour")
+    for verdict in verdicts(results):
+        print(f"{verdict.what}: {verdict.figure} (bar {verdict.bar}) {'ok' if verdict.held else 'MISSED'}")
 
 
 def main() -> None:
@@ -191,10 +190,7 @@ def main() -> None:
         print(json.dumps(asyncio.run(one(kind, rest_url, ws_url, int(count), float(seconds)))))
         return
     results = measure(asked.streams, asked.seconds)
-    for kind, found in results["kinds"].items():
-        print(f"{TITLES[kind]:<34}{found['kib']:>8.1f} KiB{found['cpu_s_an_hour']:>8.2f} s of CPU an hour")
-    for verdict in verdicts(results):
-        print(f"{verdict.what}: {verdict.figure} (bar {verdict.bar}) {'ok' if verdict.held else 'MISSED'}")
+    show(results)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     asked.out.write_text(json.dumps(results, indent=1))
     print(f"raw results: {asked.out}")

@@ -1,7 +1,7 @@
 """
-`python -m benchmarks.speed [--runs 5] [--events 200000] [--only NAME ...] [--pace 1000 10000] [--out FILE]`: everything that is measured
-of one event, and of one key.
+`python -m benchmarks.speed [--runs 5] [--events 200000] [--only NAME ...] [--pace 1000 10000] [--out FILE]`
 
+Everything that is measured of one event, of one key, and of a stream that has nothing to do.
 Every consumer is a process of its own, and so is the venue that sends. All take their turn in every run, so whatever
 else the machine does falls on all alike: read the ratios.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -18,42 +19,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import idle
 from benchmarks.peers import environments
 from benchmarks.speed import costs, report
 from benchmarks.speed.consumers import CONSUMERS, Consumer
+from benchmarks.speed.process import Venue
 
-PACED: Final = ("bare_callback", "ours_callback", "bare_iterator", "ours_iterator")
+PACED: Final = ("bare_callback", "ours_callback", "bare_iterator", "ours_iterator", "official_sdk")
 PACE_S: Final = 3
+IDLE_S: Final = 5.0
 ROOT: Final = Path(__file__).resolve().parents[2]
 OUR_PACKAGES: Final = ("listenkey", "picows", "msgspec", "aiohttp", "click", "rich")
-
-
-class Venue:
-    """The venue's process."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.speed.venue"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.urls: dict[str, str] = self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-    def tell(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-
-    def send(self, line: str) -> dict[str, Any]:
-        self.tell(line)
-        return self._answer()
-
-    def close(self) -> None:
-        self.tell("quit")
-        self._process.communicate(timeout=10)
 
 
 def one(venue: Venue, consumer: Consumer, python: Path, count: int, per_second: int | None) -> dict[str, Any]:
@@ -124,11 +100,12 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         venue.close()
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "machine": platform.platform(),
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "versions": versions(consumers),
         "missing": missing,
         "rows": rows,
         "costs": spent,
+        "idle": idle.measure(asked.streams, IDLE_S) if asked.only is None and asked.streams else None,
     }
 
 
@@ -138,6 +115,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=sorted(CONSUMERS), default=None)
     parser.add_argument("--events", type=int, default=200_000, help="in a burst at most; a multiple of 500")
     parser.add_argument("--pace", nargs="*", type=int, help="events a second; left out: 1000 10000, with --only none")
+    parser.add_argument("--streams", type=int, default=1_000, help="idle ones; 0: none")
     parser.add_argument("--envs", type=Path, default=environments.DEFAULT)
     parser.add_argument("--out", type=Path, default=Path("build/speed.json"))
     asked = parser.parse_args()
@@ -146,7 +124,7 @@ def main() -> None:
     results = measure(asked)
     report.show(results)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps(results, indent=1))
+    asked.out.write_text(report.written(results))
     print(f"\nraw results: {asked.out}")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from typing import Any, Final, NamedTuple
 
+from benchmarks import idle
 from benchmarks.shown import Shown
 from benchmarks.speed.consumers import CONSUMERS
 
@@ -113,6 +115,25 @@ def show(results: dict[str, Any]) -> None:
     print()
     for verdict in verdicts(results):
         print(f"{verdict.what}: {verdict.figure} (bar {verdict.bar}) {'ok' if verdict.held else 'MISSED'}")
+    if results["idle"] is not None:
+        idle.show(results["idle"])
+
+
+def written(results: dict[str, Any]) -> str:
+    """JSON with a row a line, so that two runs can be compared."""
+    head = {name: part for name, part in results.items() if name not in {"rows", "costs"}}
+    text = json.dumps(head, indent=1).removesuffix("\n}")
+    for name in ("costs", "rows"):
+        rows = ",\n  ".join(json.dumps(rounded(row)) for row in results[name])
+        text += f',\n "{name}": [\n  {rows}\n ]'
+    return text + "\n}\n"
+
+
+def rounded(value: Any) -> Any:
+    """Four digits and more are the machine's mood."""
+    if isinstance(value, dict):
+        return {name: rounded(part) for name, part in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 def verdicts(results: dict[str, Any]) -> list[Shown]:
