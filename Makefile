@@ -10,7 +10,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
   "$$one" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$one"; break; }; done)
 
-.PHONY: help demo test coverage fuzz check format lint types tidy fix wheel-test peers bench chaos sim clean
+.PHONY: help demo test coverage fuzz check format lint types tidy fix wheel-test peers bench performance chaos sim clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -92,8 +92,11 @@ wheel-test: $(VENV)/.installed ## The built wheel, with src out of the way
 peers: $(VENV)/.installed ## Unmodified peers against the sandbox, each in an environment of its own
 	@$(PY) benchmarks/peers/run.py $(ARGS)
 
-bench: $(VENV)/.installed ## From the socket to your code, beside the bare parts and other clients; ten minutes
+bench: $(VENV)/.installed ## From the socket to your code, beside bare parts and other clients; ten minutes
 	@$(PY) -m benchmarks.speed $(ARGS)
+
+performance: $(VENV)/.installed ## Renew docs/performance.md and its pictures from docs/performance.json
+	@$(PY) -m benchmarks.page
 
 chaos: $(VENV)/.installed-test ## Every fault of docs/faults.md with real processes; about 40 minutes
 	@$(PY) -m pytest -m nightly tests/chaos $(ARGS)

@@ -100,7 +100,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         venue.close()
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, {platform.machine()}",
         "versions": versions(consumers),
         "missing": missing,
         "rows": rows,

@@ -62,7 +62,7 @@ CONSUMERS: Final = {
         Consumer("bare_aiohttp", "aiohttp + msgspec", "bare", 100_000),
         Consumer("bare_websockets", "websockets + msgspec", "bare", 50_000, environments.WEBSOCKETS),
         Consumer("cryptofeed", "cryptofeed", "others", 50_000, environments.CRYPTOFEED),
-        Consumer("nautilus", "NautilusTrader, socket and decoders", "others", 50_000, environments.NAUTILUS),
+        Consumer("nautilus", "NautilusTrader", "others", 50_000, environments.NAUTILUS),
         Consumer("unicorn", "unicorn-binance-websocket-api", "others", 50_000, environments.UNICORN),
         Consumer("python_binance", "python-binance", "others", 20_000, environments.PYTHON_BINANCE),
         Consumer("official_sdk", "official SDK", "others", 10_000, environments.OFFICIAL_SDK),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from typing import Any, Final, NamedTuple
 
@@ -53,9 +54,9 @@ COSTS: Final = {
     "post_aiohttp": "POST listenKey, aiohttp alone",
     "post_official_sdk": "POST listenKey, official SDK",
     "start_python": "Python, nothing imported",
-    "start_parts": "import picows, msgspec, aiohttp",
-    "start_ours": "import listenkey",
-    "start_help": "listenkey --help",
+    "start_parts": "`import picows, msgspec, aiohttp`",
+    "start_ours": "`import listenkey`",
+    "start_help": "`listenkey --help`",
     "start_official_sdk": "import the official SDK",
 }
 
@@ -77,6 +78,12 @@ def ratio(results: dict[str, Any], bar: Bar) -> float | None:
         other[bar.what] / one[bar.what] if bar.at_least else one[bar.what] / other[bar.what] for one, other in pairs
     ]
     return statistics.median(ratios) if ratios else None
+
+
+def times(results: dict[str, Any], name: str, other: str) -> float:
+    """How much of the other's CPU it needs."""
+    found = ratio(results, Bar(name, other, 0.0, at_least=False))
+    return math.nan if found is None else found
 
 
 def names(results: dict[str, Any], per_second: int | None = None) -> list[str]:
