@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from listenkey.core.gap import Resumed
-from listenkey.journal.lock import lock_path
 from listenkey.journal.store import Group, Store
 from sim.threads import Killed
 
@@ -24,9 +23,13 @@ if TYPE_CHECKING:
 
 SECTOR: Final = 512
 PAGE: Final = 4096
-ENDINGS: Final = ("", "-wal", "-lock")
+ENDINGS: Final = ("", "-wal", "-lock", "-weight")
 FULL_SYNC: Final = 2
 COMMIT_MOST_US: Final = 30_000
+GONE: Final = "SQLITE_CANTOPEN"
+
+WORDS: Final = {"SQLITE_FULL": "database or disk is full", GONE: "unable to open database file"}
+"""As SQLite says it."""
 
 Files = dict[str, bytes]
 """What stands in a journal's files, by the ending of their names."""
@@ -66,7 +69,7 @@ class Disk:
         if not self.errors:
             return None
         name = self.errors[-1]
-        error = sqlite3.OperationalError("database or disk is full" if name == "SQLITE_FULL" else "disk I/O error")
+        error = sqlite3.OperationalError(WORDS.get(name, "disk I/O error"))
         error.sqlite_errorname = name
         return error
 
@@ -106,7 +109,7 @@ class SimStore(Store):
     def _fail(self, group: Group, error: sqlite3.OperationalError) -> None:
         """The write fails; it is not known what of it is in the file, and nothing of it is surely on the disk."""
         self._sure = self._sure or read_files(self.path)
-        if self._disk.rng.random() < self._disk.reaches:
+        if error.sqlite_errorname != GONE and self._disk.rng.random() < self._disk.reaches:
             believed = self.last_seq, self.chain, self.skip, self._may_hold_more
             self._unheard = True
             try:
@@ -161,7 +164,7 @@ def _told(error: sqlite3.OperationalError, path: Path) -> Exception:
 
 def read_files(path: Path) -> Files:
     """What is in a journal's files now."""
-    places = {"": path, "-wal": path.with_name(path.name + "-wal"), "-lock": lock_path(path)}
+    places = {ending: path.with_name(path.name + ending) for ending in ENDINGS}
     return {ending: place.read_bytes() for ending, place in places.items() if place.exists()}
 
 

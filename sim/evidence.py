@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from listenkey.errors import ListenKeyError
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from sim.faults import Fault
+from sim.faults import OF_ALL, Fault
 from sim.options import Options
 
 
@@ -44,7 +44,12 @@ class Client:
 
     asked: list[Asked] = field(default_factory=list)
     starts_us: list[int] = field(default_factory=list)
-    """When each later process began: it does not know what the one before was told."""
+    """
+    When a later process began that does not know what the one before was told and had spent: it has no journal, or the
+    power was cut, or the wall clock was set, by which such things are written down.
+    """
+    lives_us: list[int] = field(default_factory=list)
+    """When each later process began."""
     connects_us: list[int] = field(default_factory=list)
     open_most: int = 0
     open_at_end: int = 0
@@ -120,7 +125,9 @@ class Evidence:
         if known is None:
             accounts = self.options.accounts
             known = self._of_client[process, kinds] = [
-                fault for fault in self.faults if fault.kind in kinds and accounts[fault.client] == accounts[process]
+                fault
+                for fault in self.faults
+                if fault.kind in kinds and (fault.kind in OF_ALL or accounts[fault.client] == accounts[process])
             ]
         return known
 

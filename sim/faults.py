@@ -55,13 +55,14 @@ class Kind:
         most_s: How long at most.
         per_day: How often a client meets it in a day, where the seed has it at all.
         draw: Its parameters.
-        row: Where it stands in the catalogue of faults, for the count.
+        share: How many of the worlds have it; None where the world draws that, too.
     """
 
     least_s: float
     most_s: float
     per_day: float
     draw: Callable[[random.Random], Params] = lambda _: {}
+    share: float | None = None
 
 
 def _way(rng: random.Random) -> Params:
@@ -92,6 +93,8 @@ def _bad_frame(rng: random.Random) -> Params:
              "invalid_utf8", "truncated")  # fmt: skip
     return {"frames": [rng.choice(names)]}
 
+
+SELDOM: Final = 0.15
 
 KINDS: Final[dict[str, Kind]] = {
     # The network. `way` is seen from the client.
@@ -142,25 +145,68 @@ KINDS: Final[dict[str, Kind]] = {
     "rest_lag": Kind(10, 900, 10, lambda rng: {"ms": rng.randint(500, 30_000)}),
     "stale_snapshot": Kind(10, 600, 8, lambda rng: {"ms": rng.randint(0, 30_000)}),
     "clock_skew": Kind(10, 900, 2, lambda rng: {"ms": rng.choice((-1, 1)) * rng.randint(500, 6000)}),
+    # What fewer worlds have. The network:
+    "loss": Kind(10, 300, 6, share=SELDOM),
+    "narrow": Kind(10, 120, 6, share=SELDOM),
+    "black_hole": Kind(10, 120, 6, share=SELDOM),
+    "no_name": Kind(5, 180, 6, lambda rng: {"hangs": rng.random() < 0.5}, SELDOM),
+    "tls_refused": Kind(5, 180, 6, share=SELDOM),
+    "all_lose": Kind(0, 0, 6, share=SELDOM),
+    # Sockets.
+    "bad_protocol": Kind(0, 0, 8, lambda rng: {"close_code": rng.choice((1002, 1007, 1009))}, SELDOM),
+    "day_limit": Kind(20, 300, 6, share=SELDOM),
+    "pongs_lost": Kind(10, 120, 6, share=SELDOM),
+    "burst": Kind(1, 30, 4, lambda rng: {"fills": rng.randint(100, 400)}, SELDOM),
+    "maintenance": Kind(10, 600, 4, share=SELDOM),
+    # Keys.
+    "renewals_fail": Kind(30, 1500, 4, share=SELDOM),
+    "key_storm": Kind(60, 300, 3, share=SELDOM),
+    "key_dies_young": Kind(5, 60, 6, share=SELDOM),
+    "no_expiration": Kind(5, 120, 6, lambda rng: {"ahead_ms": rng.choice((None, -1, -3_600_000, 1 << 40))}, SELDOM),
+    # REST.
+    "bad_answers": Kind(5, 300, 6, lambda rng: {"form": rng.choice(("half", "empty", "null", "text", "html"))}, SELDOM),
+    "key_revoked": Kind(5, 300, 4, share=SELDOM),
+    "trades_lag": Kind(10, 600, 8, lambda rng: {"ms": rng.randint(500, 30_000)}, SELDOM),
+    "paging": Kind(30, 900, 6, share=SELDOM),
+    "limit_lowered": Kind(30, 600, 4, share=SELDOM),
+    "ban_all": Kind(60, 600, 2, share=SELDOM),
+    # The machine and its programs.
+    "drift": Kind(60, 900, 4, lambda rng: {"ms": rng.choice((-50, 50))}, SELDOM),
+    "expiry": Kind(0, 0, 4, share=SELDOM),
+    "two_keys": Kind(0, 0, 4, share=SELDOM),
+    "sigterm": Kind(5, 120, 8, share=SELDOM),
+    "second_instance": Kind(0, 0, 8, share=SELDOM),
+    "user_code": Kind(1, 60, 6, share=SELDOM),
+    "slow_reader": Kind(5, 120, 6, share=SELDOM),
+    "no_descriptors": Kind(5, 120, 6, share=SELDOM),
+    "crash_loop": Kind(10, 60, 4, share=SELDOM),
+    "torn_tail": Kind(1, 60, 8, share=SELDOM),
+    "folder_gone": Kind(5, 120, 6, share=SELDOM),
 }
 
-KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute"})
+KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute",
+                              "key_storm", "key_dies_young", "no_expiration", "maintenance"})  # fmt: skip
 """After these a client may sit on a dead key until it asks: at its next renewal."""
 
 REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "slow", "hang", "refuse", "partition",
-                               "syn_loss", "surge", "suspend", "stall", "retired", "clock_skew"})  # fmt: skip
+                               "syn_loss", "surge", "suspend", "stall", "retired", "clock_skew", "loss", "narrow",
+                               "black_hole", "no_name", "tls_refused", "no_descriptors", "maintenance", "renewals_fail",
+                               "bad_answers", "key_revoked", "limit_lowered", "ban_all"})  # fmt: skip
 """These keep a client from asking."""
 
-LAG_KINDS: Final = frozenset({"rest_lag", "stale_snapshot"})
+LAG_KINDS: Final = frozenset({"rest_lag", "stale_snapshot", "trades_lag"})
 """REST answers, with what was true a while ago: half a minute at most."""
 
-DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors"})
-"""While nothing can be written, nothing is shown."""
+DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors", "folder_gone", "slow_reader", "burst"})
+"""While nothing can be written, nothing is shown; and nothing is read while the consumer does something else."""
 
 LASTING: Final = frozenset({"ack_dead"})
 """A socket that is dead from the beginning stays so, until somebody finds out."""
 
-UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead"})
+OF_ALL: Final = frozenset({"all_lose", "ban_all", "limit_lowered", "paging", "expiry"})
+"""These hit every account, whichever process they were drawn for."""
+
+UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead", "maintenance"})
 """Nothing on the connection shows these; only what REST says does."""
 
 COMPANION: Final = 0.3
@@ -169,7 +215,10 @@ COMPANION: Final = 0.3
 NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "hang", "rest_cut", "duplicate", "reorder",
                                    "delay", "malformed", "mute", "drop_event", "refuse", "refuse_ws", "syn_loss",
                                    "old_key_expires", "retired", "rest_lag", "stale_snapshot", "clock_skew",
-                                   "disk_slow", "disk_full", "disk_errors"})  # fmt: skip
+                                   "disk_slow", "disk_full", "disk_errors", "no_name", "tls_refused", "no_descriptors",
+                                   "burst", "maintenance", "bad_answers", "key_revoked", "trades_lag", "paging",
+                                   "limit_lowered", "ban_all", "drift", "expiry", "two_keys", "second_instance",
+                                   "user_code", "slow_reader", "folder_gone"})  # fmt: skip
 """These leave a socket that is open as it is: its pings are answered."""
 
 
@@ -190,7 +239,18 @@ def draw_faults(
         level: Times the rates of `KINDS`.
         only: These kinds, and not a draw of all.
     """
-    has = list(only) or [name for name in KINDS if rng.random() < rng.choice((0.3, 0.6, 0.9))] or ["reset"]
+    often = [name for name, kind in KINDS.items() if kind.share is None]
+    has = list(only) or [name for name in often if rng.random() < rng.choice((0.3, 0.6, 0.9))] or ["reset"]
+    faults = _at_random(rng, clients, from_s, until_s, level, has)
+    if not only:
+        seldom = [name for name, kind in KINDS.items() if kind.share is not None and rng.random() < kind.share]
+        faults += _at_random(rng, clients, from_s, until_s, level, seldom)
+    return in_order([fault for fault in faults if fault.until_s < until_s])
+
+
+def _at_random(
+    rng: random.Random, clients: int, from_s: float, until_s: float, level: float, has: list[str]
+) -> list[Fault]:
     faults: list[Fault] = []
     for client in range(clients):
         for name in has:
@@ -201,7 +261,7 @@ def draw_faults(
                 if rng.random() < COMPANION:
                     near_s = max(from_s, at_s - 2 + rng.random() * (fault.for_s + 10))
                     faults.append(draw_fault(rng, rng.choice(has), client, near_s))
-    return in_order([fault for fault in faults if fault.until_s < until_s])
+    return faults
 
 
 def draw_fault(rng: random.Random, name: str, client: int, at_s: float) -> Fault:

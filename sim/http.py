@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from listenkey.errors import Disconnected, TimedOut, Unreachable
+from listenkey.errors import ListenKeyError, TimedOut, Unreachable
 from listenkey.governor import weight_of
 from listenkey.sandbox.api import ApiRequest, ApiResponse
 from listenkey.wire.requests import Request
 from listenkey.wire.responses import Response
 from sim.evidence import Asked
+from sim.network import SEGMENT_BYTES
 
 if TYPE_CHECKING:
     from sim.process import Life
@@ -47,7 +47,11 @@ class SimHttp:
 
     def _send(self, request: Request, asked: Asked, answered: asyncio.Future[Response]) -> None:
         network, world = self._process.network, self._process.world
-        if network.refusing:
+        if network.no_way_out:
+            refused = network.no_way_out[-1]
+            if refused is not None:
+                self._fail(answered, refused)
+        elif network.refusing:
             self._fail(answered, Unreachable("venue", "Connection refused"))
         elif not (network.losing_syn or network.partitioned["out"] or "out" in network.rest_cut):
             world.at(world.now_us + network.latency_us(), lambda: self._arrive(request, asked, answered))
@@ -56,8 +60,10 @@ class SimHttp:
         world, network = self._process.world, self._process.network
         headers = {name.lower(): value for name, value in request.wire_headers().items()}
         api_request = ApiRequest(request.method, request.path, request.query, "", headers, self._process.ip)
-        answer = world.exchange.handle(api_request, world.now_ms)
+        answer = self._process.answered(api_request)
         world.flush()
+        if network.black_holes and len(answer.body) > SEGMENT_BYTES:
+            return
         if "reset" in network.rest_cut or answer.manner == "abort":
             self._fail(answered, Unreachable("venue", "the connection was closed before an answer came"))
         elif answer.manner != "hang" and not network.partitioned["in"] and "in" not in network.rest_cut:
@@ -65,7 +71,7 @@ class SimHttp:
 
     def _answer(self, answer: ApiResponse, asked: Asked, answered: asyncio.Future[Response]) -> None:
         network, world = self._process.network, self._process.world
-        delay_us = network.latency_us()
+        delay_us = network.latency_us() + network.takes_us(len(answer.body))
         if answer.manner == "drip" and answer.fault is not None:
             delay_us += answer.fault.params.get("ms", 0) * 1000 * len(answer.body)
         # The sandbox's door adds it, as every server does.
@@ -81,7 +87,7 @@ class SimHttp:
 
         self._loop.deliver(world.now_us + delay_us, arrive)
 
-    def _fail(self, answered: asyncio.Future[Response], error: Unreachable | Disconnected) -> None:
+    def _fail(self, answered: asyncio.Future[Response], error: ListenKeyError) -> None:
         network, world = self._process.network, self._process.world
 
         def arrive() -> None:
@@ -100,12 +106,3 @@ def _wait_until_us(answer: ApiResponse, now_us: int, start_ms: int) -> int:
         return (int(until[1]) - start_ms) * 1000
     wait_s = {name.lower(): value for name, value in answer.headers.items()}.get("retry-after")
     return now_us + int(float(wait_s) * 1e6) if wait_s else now_us + 60_000_000
-
-
-def code_of(answer: ApiResponse) -> int | None:
-    """The code in an error's body."""
-    try:
-        code = json.loads(answer.body).get("code")
-    except (ValueError, AttributeError):
-        return None
-    return code if isinstance(code, int) else None

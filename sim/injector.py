@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from listenkey import venue
 from listenkey.sandbox.api import ApiRequest
 from listenkey.venue import API_KEY_HEADER, LISTEN_KEY_EXPIRED, LISTEN_KEY_PATH
-from sim.faults import NOT_OF_SOCKETS, Fault
+from sim import strokes
+from sim.faults import NOT_OF_SOCKETS, OF_ALL, Fault
 
 if TYPE_CHECKING:
     from sim.process import Process
@@ -58,8 +60,11 @@ class Injector:
     """Carries out a list of faults."""
 
     def __init__(self, world: World, faults: list[Fault]) -> None:
-        self._world = world
+        self.world = self._world = world
         self._faults = faults
+        self.scratch: dict[Fault, Any] = {}  # what a fault has to put right again when it ends
+        self.paged = self.lowered = 0
+        self.rows_max = venue.ROWS_MAX
         self._shaking = _Calendar(world, _shakes)
         self._any = _Calendar(world, lambda _: True)
         for fault in faults:
@@ -110,7 +115,11 @@ class Injector:
             params["duration_ms"] = FOR_GOOD_MS
         if fault.kind == "ban":
             params["seconds"] = max(1, int(fault.for_s))
-        self._world.exchange.put_fault(AT_THE_VENUE[fault.kind], params, self._world.now_ms)
+        self.put(AT_THE_VENUE[fault.kind], params)
+
+    def put(self, kind: str, params: dict[str, Any]) -> None:
+        """A fault of the exchange's own."""
+        self._world.exchange.put_fault(kind, params, self._world.now_ms)
 
     # --- Begin and end -------------------------------------------------------------------------------------------
 
@@ -154,7 +163,7 @@ class Injector:
         process.network.rest_cut.remove(fault.param("way"))
 
     def flapping(self, fault: Fault, process: Process) -> None:
-        self._again(fault, FLAP_EVERY_S, process.network.reset_all)
+        self.again(fault, FLAP_EVERY_S, process.network.reset_all)
 
     def suspend(self, fault: Fault, process: Process) -> None:
         process.freeze(int(fault.for_s * 1e6), asleep=True)
@@ -219,7 +228,7 @@ class Injector:
         self._ask(process, "POST")
 
     def key_fight(self, fault: Fault, process: Process) -> None:
-        self._again(fault, FIGHT_EVERY_S, lambda: self._ask(process, "DELETE"))
+        self.again(fault, FIGHT_EVERY_S, lambda: self._ask(process, "DELETE"))
 
     def old_key_expires(self, _: Fault, process: Process) -> None:
         """The news of a key that was given up long ago comes once more."""
@@ -229,7 +238,8 @@ class Injector:
             payload = {"e": LISTEN_KEY_EXPIRED, "E": str(now_ms), "listenKey": "x" * 64}
             exchange.hub.deliver(key, LISTEN_KEY_EXPIRED, msgspec.json.encode(payload))
 
-    def _again(self, fault: Fault, every_s: float, what: Callable[[], None]) -> None:
+    def again(self, fault: Fault, every_s: float, what: Callable[[], None]) -> None:
+        """Do it now, and again and again while the fault lasts."""
         world = self._world
 
         def step() -> None:
@@ -258,14 +268,16 @@ class _Calendar:
         self._active: dict[int, int] = {}
         self._edges: dict[int, list[int]] = {}
 
-    def _account(self, fault: Fault) -> int:
-        return self._world.options.accounts[fault.client]
+    def _accounts(self, fault: Fault) -> Iterable[int]:
+        accounts = self._world.options.accounts
+        return set(accounts) if fault.kind in OF_ALL else (accounts[fault.client],)
 
     def expect(self, fault: Fault) -> None:
         if self._counts(fault):
-            edges = self._edges.setdefault(self._account(fault), [])
-            edges.append(int(fault.at_s * 1e6))
-            edges.sort(reverse=True)
+            for account in self._accounts(fault):
+                edges = self._edges.setdefault(account, [])
+                edges.append(int(fault.at_s * 1e6))
+                edges.sort(reverse=True)
 
     def begin(self, fault: Fault) -> None:
         self._step(fault, 1)
@@ -275,7 +287,8 @@ class _Calendar:
 
     def _step(self, fault: Fault, step: int) -> None:
         if self._counts(fault):
-            self._active[self._account(fault)] = self._active.get(self._account(fault), 0) + step
+            for account in self._accounts(fault):
+                self._active[account] = self._active.get(account, 0) + step
 
     def free_us(self, account: int) -> int:
         """How long until the next; 0 while one is."""
@@ -297,7 +310,7 @@ BEGIN: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
     for name in ("reset", "late_close", "nat_loss", "partition", "surge", "refuse", "syn_loss", "rest_cut", "flapping",
                  "suspend", "stall", "clock_step", "refuse_ws", "key_deleted", "key_replaced", "key_fight",
                  "old_key_expires", "crash", "power_cut", "disk_slow", "disk_full", "disk_errors")
-}  # fmt: skip
+} | strokes.BEGIN  # fmt: skip
 END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
     "partition": Injector.heal_partition,
     "surge": Injector.end_surge,
@@ -310,4 +323,4 @@ END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
     "disk_slow": Injector.end_disk_slow,
     "disk_full": Injector.end_disk_full,
     "disk_errors": Injector.end_disk_errors,
-}
+} | strokes.END

@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 SURGE_MS = 3000.0
 HOST = "venue"
 
+LOST_SHARE = 0.1
+RESENT_FIRST_MS = 200.0
+RESENT_MAX = 5
+"""A packet that is lost is sent again after this long, and after twice as long each time that it is lost again."""
+
+NARROW_BYTES_A_SECOND = 2000
+"""16 kbit/s."""
+
+SEGMENT_BYTES = 1300
+"""What passes where large packets vanish."""
+
 
 @dataclass(slots=True, eq=False)
 class Connection:
@@ -38,6 +49,7 @@ class Connection:
         gone: The client has hung up.
         lost_in, lost_out: Nothing arrives any more that way, and nobody says so.
         clear_in_us, clear_out_us: When what was sent last arrives: nothing sent later may arrive before.
+        burst_us, burst_bytes: What was sent to the client at one moment, which TCP makes into packets as large as it may.
     """
 
     number: int
@@ -48,6 +60,8 @@ class Connection:
     lost_out: bool = False
     clear_in_us: int = 0
     clear_out_us: int = 0
+    burst_us: int = -1
+    burst_bytes: int = 0
     held_in: list[Callable[[], None]] = field(default_factory=list)
     held_out: list[Callable[[], None]] = field(default_factory=list)
     socket: SimSocket | None = None
@@ -67,6 +81,11 @@ class Network:
         self.surges = 0
         self.refusing = 0
         self.losing_syn = 0
+        self.losing = 0
+        self.narrow = 0
+        self.black_holes = 0
+        self.dropping_pongs = 0
+        self.no_way_out: list[ListenKeyError | None] = []  # why nothing new is opened; None where that is not even said
         self.rest_cut: list[str] = []
         self._numbers = 0
 
@@ -78,7 +97,18 @@ class Network:
         latency_ms = options.latency_ms * slow + self.rng.random() * options.jitter_ms
         if self.surges:
             latency_ms += self.rng.random() * SURGE_MS
+        if self.losing:
+            again_ms = RESENT_FIRST_MS
+            for _ in range(RESENT_MAX):
+                if self.rng.random() >= LOST_SHARE:
+                    break
+                latency_ms += again_ms
+                again_ms *= 2
         return int(latency_ms * 1000) + 1
+
+    def takes_us(self, size: int) -> int:
+        """How long so many bytes need to pass."""
+        return size * 1_000_000 // NARROW_BYTES_A_SECOND if self.narrow else 0
 
     def untroubled(self) -> bool:
         """Whether every ping would be answered in good time."""
@@ -86,14 +116,16 @@ class Network:
 
     # --- Either way ----------------------------------------------------------------------------------------------
 
-    def to_client(self, connection: Connection, arrival: Callable[[], None]) -> None:
+    def to_client(self, connection: Connection, arrival: Callable[[], None], size: int = 0) -> None:
         """Something travels to the client over a connection."""
+        if self.black_holes:
+            self._swallow(connection, size)
         if connection.lost_in:
             return
         if self.partitioned["in"]:
             connection.held_in.append(arrival)
             return
-        at_us = max(connection.clear_in_us, self.world.now_us + self.latency_us(connection.slow))
+        at_us = max(connection.clear_in_us, self.world.now_us + self.latency_us(connection.slow)) + self.takes_us(size)
         connection.clear_in_us = at_us
 
         def arrive() -> None:
@@ -101,6 +133,14 @@ class Network:
                 arrival()
 
         self.process.loop.deliver(at_us, arrive)
+
+    def _swallow(self, connection: Connection, size: int) -> None:
+        """A packet that is too large is sent again and again and never arrives, and nothing behind it does."""
+        if connection.burst_us != self.world.now_us:
+            connection.burst_us, connection.burst_bytes = self.world.now_us, 0
+        connection.burst_bytes += size
+        if connection.burst_bytes > SEGMENT_BYTES:
+            connection.lost_in = True
 
     def to_server(self, connection: Connection, arrival: Callable[[], None]) -> None:
         """Something travels to the exchange over a connection."""
@@ -140,11 +180,16 @@ class Network:
         self.process.evidence.connects_us.append(self.world.now_us)
         self.process.evidence.open_most = max(self.process.evidence.open_most, len(self.connections))
         self.world.note(f"{self.process.number} connect {connection.number}")
+        if self.no_way_out:
+            refused = self.no_way_out[-1]
+            if refused is not None:
+                self.process.loop.deliver(self.world.now_us + self.latency_us(), lambda: answer(refused))
+            return connection
         if self.losing_syn:
             connection.lost_in = connection.lost_out = True
         elif self.refusing:
-            refused = Unreachable(HOST, "Connection refused")
-            self.process.loop.deliver(self.world.now_us + 2 * self.latency_us(), lambda: answer(refused))
+            nobody = Unreachable(HOST, "Connection refused")
+            self.process.loop.deliver(self.world.now_us + 2 * self.latency_us(), lambda: answer(nobody))
         self.to_server(connection, lambda: self._shake(connection, path, query, answer))
         return connection
 
@@ -174,7 +219,7 @@ class Network:
         assert socket is not None
         match action:
             case bytes():
-                self.to_client(connection, lambda: socket.arrived(action))
+                self.to_client(connection, lambda: socket.arrived(action), len(action))
             case hub.Ping(payload):
                 self.to_client(connection, lambda: socket.pinged(payload))
             case hub.Pong(payload):
@@ -210,6 +255,14 @@ class Network:
         answer, connection.answer = connection.answer, None
         assert answer is not None
         answer(None)
+
+    def refuse_frame(self, connection: Connection, code: int, why: str) -> None:
+        """The client reads what no client may read on, and ends the connection: the reason is its own."""
+        if self.connections.get(connection.number) is not connection or connection.answer is not None:
+            return
+        self.hang_up(connection)
+        assert connection.socket is not None
+        connection.socket.on_lost(Disconnected(code, why))
 
     def hang_up(self, connection: Connection) -> None:
         """The client ends a connection; the exchange learns of it if anything reaches it."""
@@ -329,7 +382,8 @@ class SimSocket:
         self._stay_alive()
 
     def pinged(self, payload: bytes) -> None:
-        self._send(lambda hub_, session, now_ms: hub_.receive_pong(session, now_ms))
+        if not self._network.dropping_pongs:
+            self._send(lambda hub_, session, now_ms: hub_.receive_pong(session, now_ms))
         del payload
         self._on_heard()
         self._stay_alive()

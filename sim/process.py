@@ -6,15 +6,16 @@ import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from listenkey import governor as governors
 from listenkey.core.states import State
 from listenkey.core.status import status_of
-from listenkey.errors import Disconnected, JournalError, ListenKeyError, Retired, TimedOut, UsageError
+from listenkey.errors import Disconnected, JournalError, ListenKeyError, Refused, Retired, TimedOut, UsageError
 from listenkey.governor import Governor
 from listenkey.journal.sqlite import SqliteJournal
 from listenkey.journal.writer import NOTE_EVERY_S, Writer
+from listenkey.sandbox.api import ApiRequest, ApiResponse
 from listenkey.sandbox.identities import SandboxAccount
 from listenkey.stream import UserStream
 from listenkey.transport.base import Socket
@@ -34,6 +35,15 @@ FIRST_PORT: Final = 10_001
 CONSUMER: Final = "book"
 TRY_AGAIN_US: Final = 30 * SECOND_US
 """A program that can't open its journal, or finds its address retired, ends; whoever runs it starts it again."""
+
+END_WITHIN_US: Final = 2 * SECOND_US
+"""A program that is asked to end has ended by then."""
+
+Tamper: TypeAlias = Callable[[ApiRequest, ApiResponse], ApiResponse]
+
+
+class UserBug(Exception):
+    """What the user's own code raises."""
 
 
 class SimClock:
@@ -96,6 +106,7 @@ class Life:
             store = made._journal._store
             assert isinstance(store, SimStore)
             store.life = self
+            made._beside = path  # where it is written down what was spent, for the next process
             self._shorten(made._journal._writer)
         else:
             made._journal._wall_ms = process.clock.wall_ms  # type: ignore[attr-defined]
@@ -138,21 +149,37 @@ class Life:
         ended: ListenKeyError | None = None
         try:
             async with stream:
-                async for item in stream:
-                    told.tell(process.world.now_us, item)
-                    process.world.note_told(told)
-                    if every and item.seq % every == 0 and self.path(0) is not None:
-                        await stream.commit(item.seq)
-        except (JournalError, Retired) as error:
-            # The second only at the very beginning: it is how a program ends that has a wrong address.
-            told.exits.append((process.world.now_us, str(error)))
-            if not process.stopping:
-                process.world.at(process.world.now_us + TRY_AGAIN_US, lambda: process.start_again(self))
-            return
+                while True:
+                    try:
+                        await self._read(stream, told, every)
+                    except UserBug:
+                        continue  # a careful program goes on with the next item
+                    break
+        except (JournalError, Retired, Refused) as error:
+            # `Retired` only at the very beginning: it is how a program ends that has a wrong address.
+            if not isinstance(error, Refused) or process.was_revoked:
+                told.exits.append((process.world.now_us, str(error)))
+                if not process.ends:
+                    process.world.at(process.world.now_us + TRY_AGAIN_US, lambda: process.start_again(self))
+                return
+            ended = error
         except ListenKeyError as error:
             ended = error
-        if not process.stopping:
+        if not process.ends:
             told.ended_us, told.error = process.world.now_us, ended
+
+    async def _read(self, stream: UserStream, told: Stream, every: int) -> None:
+        process, world = self.process, self.process.world
+        async for item in stream:
+            told.tell(world.now_us, item)
+            world.note_told(told)
+            if every and item.seq % every == 0 and self.path(0) is not None:
+                await stream.commit(item.seq)
+            if world.now_us < process.reads_from_us:
+                await asyncio.sleep((process.reads_from_us - world.now_us) / 1e6)
+            if world.now_us < process.raises_until_us:
+                world.note(f"{process.number} user code raises")
+                raise UserBug
 
     def _program_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -179,6 +206,11 @@ class Process:
     Attributes:
         frozen_until_us: It does not run before; 0 when it runs.
         down: Reasons why it does not run at all.
+        leaving: It was asked to end, and does.
+        reads_from_us: Its consumer reads nothing before.
+        raises_until_us: Its consumer raises at each item until then.
+        revoked: Reasons why the venue refuses its API key.
+        tampers: What is done to the venue's answers on their way to it.
     """
 
     def __init__(self, world: World, number: int, identity: SandboxAccount, streams: int) -> None:
@@ -198,8 +230,15 @@ class Process:
         self.asleep = False
         self.refused_handshakes = 0
         self.stopping = False
+        self.leaving = False
+        self.reads_from_us = 0
+        self.raises_until_us = 0
+        self.revoked = 0
+        self.was_revoked = False
+        self.tampers: list[Tamper] = []
         self.down = 0
         self._down_since_us = 0
+        self._remembers = False
         self._second = 0
         self._handles_before = 0
         base = f"127.0.0.1:{FIRST_PORT + number}"
@@ -280,15 +319,58 @@ class Process:
         """Whether all of its streams are, with nothing under way."""
         return not self.down and all(each._life.state is State.LIVE for each in self.life.streams)
 
+    @property
+    def ends(self) -> bool:
+        """Whether it was asked to."""
+        return self.stopping or self.leaving
+
+    def answered(self, request: ApiRequest) -> ApiResponse:
+        """What the venue answers to a request of this process, as it arrives."""
+        if self.revoked:
+            return ApiResponse(401, b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}')
+        answer = self.world.exchange.handle(request, self.world.now_ms)
+        for tamper in list(self.tampers):
+            answer = tamper(request, answer)
+        return answer
+
     def stop(self) -> None:
         """Close the streams, as a program does that ends in order."""
         self.stopping = True
-        if self.down:
+        if not self.down:
+            self._close_streams()
+
+    def leave(self) -> None:
+        """SIGTERM: the program ends in order, and is gone two seconds later. Whoever runs it starts it again (`rise`)."""
+        if self.down or self.ends or self.frozen_until_us:
             return
+        self.leaving = True
+        life, closing = self.life, self._close_streams()
+
+        def gone() -> None:
+            if self.life is not life or self.down or self.stopping:
+                return
+            late = [told for told, task in zip(life.told, closing, strict=True) if not task.done()]
+            if not self.frozen_until_us:
+                for told in late:
+                    told.contradictions.append((self.world.now_us, "it was asked to end, and did not within 2 s"))
+            self.die("kill")
+
+        self.world.at(self.world.now_us + END_WITHIN_US, gone)
+
+    def _close_streams(self) -> list[asyncio.Task[None]]:
         closing: list[asyncio.Task[None]] = []
         self.world.machine = self.life.machine
         streams = self.life.streams
         self.loop.call(lambda: closing.extend(self.loop.create_task(each.aclose()) for each in streams))
+        return closing
+
+    def inside(self, do: Callable[[UserStream], None]) -> None:
+        """Do something to each of its streams, from within, if it runs."""
+        if self.down or self.ends or self.frozen_until_us:
+            return
+        self.world.machine = self.life.machine
+        for stream in self.life.streams:
+            self.loop.call(lambda stream=stream: do(stream))  # type: ignore[misc]
 
     # --- Ending without a word -------------------------------------------------------------------------------------
 
@@ -303,6 +385,8 @@ class Process:
         if self._down_since_us or self.stopping:
             return
         self._down_since_us = self.world.now_us
+        self._remembers = self.world.options.journal and how != "power"
+        self.leaving = False
         self.down += 1
         self.world.note(f"{self.number} dies: {how}")
         self.frozen_until_us, self.asleep = 0, False
@@ -339,7 +423,9 @@ class Process:
         if not self._down_since_us:
             return
         self.evidence.stalls_us.append((self._down_since_us, self.world.now_us))
-        self.evidence.starts_us.append(self.world.now_us)
+        self.evidence.lives_us.append(self.world.now_us)
+        if not self._remembers or len(self.evidence.wall_offsets) > 1:
+            self.evidence.starts_us.append(self.world.now_us)
         self._down_since_us = 0
         self.down -= 1
         self.start()

@@ -6,7 +6,7 @@ import itertools
 import logging
 import random
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +15,16 @@ from sim.checkers.violation import Violation
 from sim.evidence import Evidence
 from sim.faults import KINDS, LASTING, Fault, draw_faults, in_order
 from sim.loop import Spinning
-from sim.options import Options, draw_options
+from sim.options import EPOCH_MS, Options, draw_options
 from sim.world import World
 
 FAULTS_FROM_S: Final = 60.0
 PAIR_AT_S: Final = 120.0
 PAIR_MOST_S: Final = 150.0
 """Two faults of this length, one after the other, end before the run heals."""
+
+EXPIRY_MS: Final = 8 * 3_600_000
+"""Options expire at 08:00 UTC."""
 
 IN_MEMORY: Final = Path("/dev/shm")
 """A file system that is memory, where there is one: what is simulated is the disk, not this machine's."""
@@ -59,15 +62,11 @@ class Outcome:
 
 def faults_of(options: Options) -> list[Fault]:
     """The faults of a seed, by its mode."""
-    # Who can't ask REST never finds out that a socket was dead from the beginning.
-    return [fault for fault in _drawn(options) if options.recovers or fault.kind not in LASTING]
-
-
-def _drawn(options: Options) -> list[Fault]:
     rng = random.Random(f"{options.seed}:faults")
     if options.mode == "pair":
         return pair(rng, options)
-    return draw_faults(rng, len(options.processes), FAULTS_FROM_S, options.heal_s, options.level, options.only)
+    drawn = draw_faults(rng, len(options.processes), FAULTS_FROM_S, options.heal_s, options.level, options.only)
+    return [fault for fault in drawn if options.recovers or fault.kind not in LASTING]
 
 
 def pairs_of_kinds() -> list[tuple[str, str]]:
@@ -75,10 +74,16 @@ def pairs_of_kinds() -> list[tuple[str, str]]:
     return list(itertools.combinations_with_replacement(sorted(KINDS), 2))
 
 
+def pair_of(seed: int) -> tuple[str, str]:
+    """The pair that a seed plays."""
+    pairs = pairs_of_kinds()
+    return pairs[seed % len(pairs)]
+
+
 def pair(rng: random.Random, options: Options) -> list[Fault]:
     """Two kinds: in each process the second begins in another phase of the first, or of the recovery from it."""
     pairs = pairs_of_kinds()
-    first, second = pairs[options.seed % len(pairs)]
+    first, second = pair_of(options.seed)
     faults = []
     for client in range(len(options.processes)):
         lengths = [_length(rng, name) for name in (first, second)]
@@ -108,8 +113,24 @@ def run_seed(seed: int, mode: str = "safety", days: float = 0.25, *, keep_trace:
     return run_case(options, faults_of(options), keep_trace=keep_trace)
 
 
+def circumstances(options: Options, faults: list[Fault]) -> Options:
+    """Some faults are a matter of who is there, and at what time."""
+    # Who can't ask REST never finds out that a socket was dead from the beginning.
+    options = replace(options, recovers=options.recovers or any(fault.kind in LASTING for fault in faults))
+    for fault in faults:
+        if fault.kind == "two_keys":
+            accounts = list(options.accounts)
+            accounts[(fault.client + 1) % len(accounts)] = accounts[fault.client]
+            options = replace(options, accounts=tuple(accounts))
+    expires_s = next((fault.at_s for fault in faults if fault.kind == "expiry"), None)
+    if expires_s is not None:
+        options = replace(options, start_ms=EPOCH_MS + EXPIRY_MS - int(expires_s * 1000))
+    return options
+
+
 def run_case(options: Options, faults: list[Fault], *, keep_trace: bool = False) -> Outcome:
     """Run, and judge."""
+    options = circumstances(options, faults)
     # What the client logs is for people; here it would be most of the work.
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None, prefix="sim-") as folder:

@@ -60,7 +60,7 @@ class SimThread:
 
     def run(self) -> None:
         """Its turn; returns when it waits again, or has ended."""
-        if self.waits_for is not None and self.shortcut is not None and self.shortcut():
+        if not self.killed and self.waits_for is not None and self.shortcut is not None and self.shortcut():
             return
         before, self._machine.running = self._machine.running, self
         self._turn.release()
@@ -177,6 +177,20 @@ class Threading:
     def Thread(self, *, target: Callable[[], None], **_: Any) -> SimThread:  # noqa: N802 - as the module has it
         """As `threading.Thread`."""
         return SimThread(self._machine(), target)
+
+
+class AtOnce:
+    """Stands in a module's name `threading`, where what its threads do is short and nobody waits for it for long."""
+
+    class Thread:
+        """As `threading.Thread`: has ended when `start` returns."""
+
+        def __init__(self, *, target: Callable[..., None], args: tuple[Any, ...], **_: Any) -> None:
+            self._target, self._args = target, args
+
+        def start(self) -> None:
+            """As `threading.Thread`."""
+            self._target(*self._args)
 
 
 class Time:

@@ -10,7 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from sim.run import FINE, WRONG, pairs_of_kinds, run_seed
+from sim.rows import PAIRS, covered
+from sim.run import FINE, WRONG, pair_of, pairs_of_kinds, run_seed
 
 TIERS: Final[dict[str, tuple[int, str, float]]] = {
     "commit": (200, "safety", 0.04),
@@ -28,6 +29,7 @@ class Summary:
     Attributes:
         failed: Seed, and what was wrong.
         faults: How often each kind was put in.
+        pairs: Pairs of kinds that were put in together.
     """
 
     seeds: int = 0
@@ -38,6 +40,7 @@ class Summary:
     seconds: float = 0.0
     failed: list[tuple[int, str]] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    pairs: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, other: Summary) -> None:
         """Both together."""
@@ -48,16 +51,19 @@ class Summary:
         self.gaps += other.gaps
         self.failed += other.failed
         self.faults += other.faults
+        self.pairs |= other.pairs
 
     def lines(self) -> list[str]:
         """For people."""
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
+        pairs = f"{len(self.pairs)} pairs of kinds: {covered(self.pairs)} of the {PAIRS} pairs of rows"
         return [
             (
                 f"{self.seeds} seeds, {self.stream_days:.0f} account-days, {self.fills} fills, {self.told} items told, "
                 f"{self.gaps} gaps, {self.seconds:.0f} s"
             ),
             f"{sum(self.faults.values())} faults: {kinds}",
+            *([pairs] if self.pairs else []),
             *[f"seed {seed}: {what}" for seed, what in self.failed],
             "0 violations" if not self.failed else f"{len(self.failed)} seeds failed",
         ]
@@ -73,6 +79,8 @@ def one(seed: int, mode: str, days: float) -> Summary:
         summary.told = sum(len(stream.told) for stream in evidence.streams)
         summary.gaps = sum(type(told.item).__name__ == "GapOpened" for each in evidence.streams for told in each.told)
         summary.faults = Counter(evidence.counts)
+        if mode == "pair" and set(pair := pair_of(seed)) <= set(evidence.counts):
+            summary.pairs = {pair}
     if outcome.code != FINE:
         summary.failed = [(seed, str(outcome.violations[0] if outcome.violations else repr(outcome.crash)))]
     return summary

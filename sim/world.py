@@ -38,7 +38,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
+from listenkey import spending as spending_module
 from listenkey import stream as stream_module
+from listenkey import venue
 from listenkey.journal import sqlite as sqlite_module
 from listenkey.journal import writer as writer_module
 from listenkey.sandbox import world as sandbox
@@ -50,7 +52,7 @@ from sim.loop import Spinning
 from sim.network import Connection, Network
 from sim.options import Options
 from sim.process import Process, connector
-from sim.threads import Machine, Threading, Time
+from sim.threads import AtOnce, Machine, Threading, Time
 from sim.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -176,10 +178,12 @@ class World:
             assert self.machine is not None
             return self.machine
 
+        patches.enter_context(patch.object(venue, "ROWS_MAX", venue.ROWS_MAX))  # a fault makes pages shorter
         for place, name, stand_in in (
             (stream_module, "connect", connector(self)),
             (sqlite_module, "Store", SimStore),
             (writer_module, "threading", Threading(machine)),
+            (spending_module, "threading", AtOnce),
             (writer_module, "time", Time(lambda: self.now_us)),
         ):
             patches.enter_context(patch.object(place, name, stand_in))

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from listenkey.venue import WEIGHT_PER_MINUTE_ASSUMED
 from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, held_ms, key_ends_us, told_fills
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 from sim.faults import LAG_KINDS, REST_KINDS, UNSEEN
 
-LATE_KINDS: Final = REST_KINDS | LAG_KINDS | UNSEEN | {"delay", "reorder", "malformed", "key_fight"}
+LATE_KINDS: Final = REST_KINDS | LAG_KINDS | UNSEEN | {"delay", "reorder", "malformed", "key_fight", "key_storm"}
+
+SPENT_SHARE: Final = 0.5
+"""Of the weight limit; a recovery may fill three quarters, and what it asks for next may be as much as the last quarter."""
 
 
 def fills(evidence: Evidence) -> Iterator[Violation]:
@@ -50,7 +54,7 @@ def _of_stream(
             yield Violation("fills.order", who, at_s, f"{key} comes after a later fill, and is not marked as late")
         if item.late and not is_late and not stream.is_later_life(at_us):
             yield Violation("fills.late", who, at_s, f"{key} is marked as late, and is not")
-        if is_late and item.late and not _may_be_late(evidence, stream, row):
+        if is_late and item.late and not _may_be_late(evidence, stream, row, at_us):
             yield Violation("fills.late", who, at_s, f"{key} is late without a cause")
         if (
             is_late
@@ -62,14 +66,23 @@ def _of_stream(
         newest[key[0]] = max(newest.get(key[0], -1), key[1])
 
 
-def _may_be_late(evidence: Evidence, stream: Stream, row: dict[str, Any]) -> bool:
+def _may_be_late(evidence: Evidence, stream: Stream, row: dict[str, Any], told_us: int) -> bool:
     """Whether something kept it from coming in its turn: events held or lost on a living connection, or REST."""
+    if _was_spent(evidence, stream.process, told_us):
+        return True
     at_us = evidence.us_of(row["time_ms"])
     hindered = any(
         fault.at_s * 1e6 - MINUTE_US <= at_us + KEY_LIFE_US and fault.until_s * 1e6 + MINUTE_US >= at_us
         for fault in evidence.of_client(stream.process, LATE_KINDS)
     )
     return hindered or any(abs(at_us - end_us) <= KEY_LIFE_US for end_us in key_ends_us(evidence, stream.account))
+
+
+def _was_spent(evidence: Evidence, process: int, told_us: int) -> bool:
+    """Whether so much had been asked of REST in the last minute that the rest had to wait for the next."""
+    limit = min(WEIGHT_PER_MINUTE_ASSUMED, evidence.options.venue_switches().weight_per_minute)
+    recent = (each.weight for each in evidence.clients[process].asked if 0 <= told_us - each.at_us <= MINUTE_US)
+    return sum(recent) > limit * SPENT_SHARE
 
 
 def _quantity(event: Any) -> str:

@@ -13,7 +13,13 @@ from sim.evidence import Evidence, Stream
 MINUTE_US: Final = 60_000_000
 KEY_LIFE_US: Final = 62 * MINUTE_US
 FOREVER_MS: Final = 1 << 62
-SURGES: Final = frozenset({"surge"})
+UNSEEN_WHY: Final = "that no socket brought"
+"""What a gap says that only a look at the bill has shown."""
+
+SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000}
+"""How much longer a frame may travel; through a narrow way as long as a burst needs that came before it."""
+
+SLOWING: Final = frozenset(SLOWING_MS)
 HOLDS: Final = frozenset({"delay", "reorder"})
 
 
@@ -94,9 +100,9 @@ def latency_ms(evidence: Evidence, process: int, at_us: int) -> float:
     """The longest that a frame made at this time may have travelled."""
     options = evidence.options
     most_ms = 2 * options.latency_ms + options.jitter_ms + 5
-    for fault in evidence.of_client(process, SURGES):
+    for fault in evidence.of_client(process, SLOWING):
         if fault.at_s * 1e6 - 10e6 <= at_us <= fault.until_s * 1e6 + 10e6:
-            most_ms += 3000
+            most_ms += SLOWING_MS[fault.kind]
     return most_ms
 
 

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from listenkey.items import GapOpened
-from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, frozen_us, key_ends_us
+from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, UNSEEN_WHY, frozen_us, key_ends_us
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 from sim.faults import KEY_KINDS, LASTING, REST_KINDS, Fault
 
 CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surge", "flapping", "close", "freeze",
-                           "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors"})  # fmt: skip
+                           "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors", "all_lose", "bad_protocol",
+                           "black_hole", "no_name", "tls_refused", "no_descriptors", "pongs_lost", "sigterm",
+                           "crash_loop", "torn_tail", "folder_gone", "key_revoked"})  # fmt: skip
 """What may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
 
-SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead"})
+SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "maintenance", "narrow"})
 """Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
-
-UNSEEN_WHY: Final = "that no socket brought"
 
 AFTER_US: Final = int(1.5 * MINUTE_US)
 DEAF_S: Final = 120.0

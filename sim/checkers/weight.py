@@ -18,6 +18,12 @@ CONNECTIONS_MAX: Final = 300
 REQUESTS_MAX: Final = 120
 """In five minutes, of each method: a tenth of the smallest weight limit known, 400 a minute."""
 
+CREATES_MAX: Final = 20
+"""In a minute: promised of a crash loop."""
+
+ROUNDED_US: Final = 2000
+"""It is written down by the millisecond."""
+
 OPEN_MAX: Final = 3
 """Connections of one stream at once: the one in use, its successor, and one that is being hung up."""
 
@@ -30,6 +36,8 @@ def weight(evidence: Evidence) -> Iterator[Violation]:
         who = f"process {number}"
         streams = evidence.options.processes[number]
         yield from _requests(client, who)
+        if not client.starts_us:
+            yield from _creates(client, who)
         yield from _share(evidence, number, who)
         yield from _rate(who, "connections", client.connects_us, CONNECTIONS_MAX)
         if client.open_most > OPEN_MAX * streams:
@@ -65,9 +73,22 @@ def _requests(client: Client, who: str) -> Iterator[Violation]:
             yield Violation("weight.banned", who, asked.at_us / 1e6, what)
 
 
+def _creates(client: Client, who: str) -> Iterator[Violation]:
+    """
+    A crash loop asks for keys no more often than it is allowed to, all its processes together.
+
+    One process that asks alone is bound by its own patience, and by `REQUESTS_MAX`.
+    """
+    times_us = [asked.at_us for asked in client.asked if asked.method == "POST"]
+    for first, last in zip(times_us, times_us[CREATES_MAX:], strict=False):
+        if last - first < MINUTE_US - ROUNDED_US and any(first < began_us <= last for began_us in client.lives_us):
+            yield Violation("weight.creates", who, last / 1e6, f"more than {CREATES_MAX} keys asked for in a minute")
+            return
+
+
 def _share(evidence: Evidence, number: int, who: str) -> Iterator[Violation]:
-    """Of the weight limit. A process that begins anew does not know what the one before has spent."""
-    if any(stream.lives_us or stream.died_us for stream in evidence.streams if stream.process == number):
+    """Of the weight limit, all lives of a process together, where each knows what the one before has spent."""
+    if evidence.clients[number].starts_us:
         return
     limit = evidence.options.venue_switches().weight_per_minute * SHARE_MAX
     window: deque[tuple[int, int]] = deque()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -26,6 +27,15 @@ CASES = {
     "a disk that fails while nothing new is to be noted": Case(
         draw_options(75, "safety", 0.04),
         [Fault("disk_errors", 0, 433.89, 3.093, (("name", "SQLITE_IOERR_WRITE"),))],
+    ),
+    # Nothing happens for a quarter of an hour on a socket that is dead: nobody can know, and the checker thought so.
+    "a socket that is dead from its beginning, found by the first fill": Case(
+        draw_options(194, "safety", 0.04),
+        [Fault("ack_dead", 0, 474.554, 148.459), Fault("torn_tail", 0, 480.795, 2.229)],
+    ),
+    # The thread of a process that had died took a short cut, and wrote on.
+    "a crash loop while the disk is well": Case(
+        replace(draw_options(1, "safety", 0.04), episode_s=60.0), [Fault("crash_loop", 2, 938.386, 47.244)]
     ),
 }
 

@@ -1,0 +1,61 @@
+"""Every kind of fault does something, and stands for a row of docs/faults.md."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sim.faults import KINDS, Fault, draw_fault
+from sim.options import Options, draw_options
+from sim.rows import NOT_SIMULATED, PAIRS, ROWS, covered
+from sim.run import run_case
+from tests.tidy.source import ROOT
+
+OPTIONS = replace(
+    draw_options(1, "safety", 0.005), processes=(1, 1), accounts=(0, 1), recovers=True, journal=True, episode_s=30.0
+)
+FILLS = (("fills", 20),)
+RESETS = [
+    Fault("burst", 0, 125.0, 0.001, FILLS), Fault("reset", 0, 130.0, 0.0),
+    Fault("burst", 0, 169.999, 0.001, FILLS), Fault("reset", 0, 170.0, 0.0),
+]  # fmt: skip
+"""With which it is seen what keeps a client from coming back, and from asking for what it missed."""
+
+
+def _traced(options: Options, faults: list[Fault]) -> list[str]:
+    lines = run_case(options, faults, keep_trace=True).trace_lines or []
+    return [line for line in lines if line.split(" ")[1] != "fault"]
+
+
+@cache
+def _without() -> list[str]:
+    return _traced(OPTIONS, RESETS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_changes_what_happens(kind: str) -> None:
+    import random
+
+    drawn = draw_fault(random.Random(f"{kind} 1"), kind, 0, 120.0)
+    for_s = 0.0 if KINDS[kind].most_s == 0 else max(drawn.for_s, 60.0)
+    assert _traced(OPTIONS, [replace(drawn, for_s=for_s), *RESETS]) != _without()
+
+
+def test_every_row_is_simulated_or_says_why_not_and_every_kind_is_some_row_s() -> None:
+    text = (Path(ROOT) / "docs" / "faults.md").read_text("utf-8")
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ") and line[2:3].isupper()]
+    assert set(ROWS) | set(NOT_SIMULATED) == set(rows)
+    assert not set(ROWS) & set(NOT_SIMULATED)
+    assert all(reason[:10].count("-") == 2 for reason in NOT_SIMULATED.values())
+    assert {kind for kinds in ROWS.values() for kind in kinds} == set(KINDS)
+
+
+def test_all_pairs_of_kinds_are_all_pairs_of_the_rows_that_are_simulated() -> None:
+    every = [(one, other) for one in KINDS for other in KINDS]
+    assert PAIRS == 3916
+    assert covered(every) == len(ROWS) * (len(ROWS) - 1) // 2
+    assert covered([("reset", "ban")]) == 1
+    assert covered([("suspend", "suspend")]) == 1  # K4 and T3 are one kind
