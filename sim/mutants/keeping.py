@@ -65,7 +65,8 @@ def audits_begin_anew(patches: Patches) -> None:
 
 def closed_positions_beat(patches: Patches) -> None:
     """A position that only REST saw closed is waited for as if it were open."""
-    put(patches, watch._Position, "is_open", property(lambda self: bool(self.now)))
+    real = watch.Watch._holds
+    put(patches, watch.Watch, "_holds", lambda self, position, _, now_s: real(self, position, position.now, now_s))
 
 
 def stale_snapshot_wins(patches: Patches) -> None:

@@ -107,6 +107,7 @@ class Recovery:
         clock: For all times.
         timing: `lag_hold_s`, `lag_max_s`, `doubt_after_s`.
         fills: The fills that were delivered; shared with what removes duplicates.
+        sooner: Called where one of `deadlines` has come nearer.
 
     Attributes:
         known: What was delivered.
@@ -114,13 +115,22 @@ class Recovery:
         findings: What a recovery has found and nobody delivered yet.
     """
 
-    def __init__(self, credentials: Credentials, place: Venue, clock: Clock, timing: Timing, fills: Fills) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        place: Venue,
+        clock: Clock,
+        timing: Timing,
+        fills: Fills,
+        sooner: Callable[[], None],
+    ) -> None:
         self.known = Known(fills)
         self.watch = Watch(timing.doubt_after_s, place.time_scale)
         self.findings: Findings | None = None
         self._clock = clock
         self._timing = timing
         self._scale = place.time_scale
+        self._sooner = sooner
         self._governor = governors.share(place, clock)
         self._time = self._governor.time
         self._urgent = self._snapshots(credentials, place, Share.RECOVERY)
@@ -160,11 +170,20 @@ class Recovery:
 
     # --- watching ------------------------------------------------------------------------------------------------
 
-    def delivering(self, event: Event) -> tuple[bool, bool]:
-        """An event is on its way to the reader: whether it is late, and whether a deadline has come nearer."""
+    def delivering(self, event: Event) -> bool:
+        """An event is on its way to the reader: whether it is late."""
         late = self.known.is_late(event)
         self.known.note(event)
-        return late, self.watch.note(event, self._clock.now_s())
+        if self.watch.note(event, self._clock.now_s()):
+            self._sooner()
+        return late
+
+    def delivering_all(self, events: list[Event]) -> set[int]:
+        """The same for a batch of what a socket brings: the places of those that are late."""
+        late, is_sooner = self.watch.note_all(events, self.known, self._clock.now_s())
+        if is_sooner:
+            self._sooner()
+        return late
 
     def follows(self, *, whole: bool) -> None:
         """Another socket is followed; `whole`: there is no gap before it."""

@@ -193,7 +193,7 @@ class UserStream:
         self._keys = openers.share(self.venue, self._credentials.api_key, self._clock, self._beside, self._key_replaced)
         if self._life.repair.active:
             timing, fills = self._life.timing, self._merge.fills
-            self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills)
+            self._recovery = Recovery(self._credentials, self.venue, self._clock, timing, fills, self._set_timer)
             self._recovery.resume(left)
             self._spawn(self._recovery.prepare())
         self._feed(on.Started(left))
@@ -512,7 +512,7 @@ class UserStream:
     def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
         """A batch from a socket: delivered in one go, unless something looks at each of its events."""
         life = self._life
-        if not self._merge.follows(link) or life.needs_proof or life.compares or self._recovery is not None:
+        if not self._merge.follows(link) or life.needs_proof or life.compares:
             for event, raw in zip(events, raws, strict=True):
                 self.event_came(link, event, raw)
             return
@@ -522,7 +522,12 @@ class UserStream:
             self._events += len(events)
             self._last_event_ms = received_ms
             life.event_came()
-            self._journal.append_events(events, raws, received_ms)
+            late = self._recovery.delivering_all(events) if self._recovery is not None else ()
+            if not late:
+                self._journal.append_events(events, raws, received_ms)
+                return
+            for place, (event, raw) in enumerate(zip(events, raws, strict=True)):
+                self._journal.append_event(event, raw, received_ms, late=place in late)
 
     def turn_after_s(self, link: int, held_s: float) -> float | None:
         """Whoever reads has a turn first, and so has the disk; but not for so long that silence means death."""
@@ -555,11 +560,7 @@ class UserStream:
             self._fills += event.is_fill
         elif isinstance(event, LegacyOrderTradeUpdate):
             self._fills += sum(len(order.fills) for order in event.orders)
-        late = False
-        if self._recovery is not None:
-            late, is_sooner = self._recovery.delivering(event)
-            if is_sooner:
-                self._set_timer()
+        late = self._recovery is not None and self._recovery.delivering(event)
         if provenance != "rest":
             self._last_event_ms = received_ms
         self._journal.append_event(event, raw, received_ms, provenance, late=late)

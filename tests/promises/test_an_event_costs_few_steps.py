@@ -17,7 +17,9 @@ import pytest
 
 from benchmarks.speed.frames import LISTEN_KEY, message
 from listenkey.clock import SystemClock
+from listenkey.core.known import Known
 from listenkey.core.merge import Merge
+from listenkey.core.watch import Watch
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected
 from listenkey.events import Event
@@ -32,19 +34,28 @@ STEPS_MAX = 100
 STEPS_ALONE_MAX = 400
 """An event that comes alone: 361 then."""
 
+STEPS_WATCHED_MAX = 255
+"""An event of a busy stream that reckons with orders and positions, too: 234."""
+
 
 class Owner:
-    """What a stream does with a batch in the ordinary case."""
+    """What a stream does with a batch in the ordinary case; with a secret, it knows and watches."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, watches: bool) -> None:
         self.merge = Merge()
         self.merge.follow(1)
         self.journal = make_journal(None, "a3f1", SystemClock(), None, None, None, None, auto_commit=False)
+        self.known = Known(self.merge.fills) if watches else None
+        self.watch = Watch(1.0)
         self.seen = 0
 
     def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
         assert self.merge.follows(link)
         self.merge.admit_all(events, raws)
+        if self.known is not None:
+            late, is_sooner = self.watch.note_all(events, self.known, 0.0)
+            assert not late
+            assert not is_sooner, "the benchmark's messages add up"
         self.journal.append_events(events, raws, 0)
 
     def on_item(self, item: Item) -> None:
@@ -80,9 +91,12 @@ class Steps:
         return self
 
 
-@pytest.mark.parametrize(("size", "steps_max"), [(256, STEPS_MAX), (1, STEPS_ALONE_MAX)])
-async def test_an_event_costs_few_steps_from_the_socket_to_a_function(size: int, steps_max: int) -> None:
-    owner = Owner()
+@pytest.mark.parametrize(
+    ("size", "watches", "steps_max"),
+    [(256, False, STEPS_MAX), (1, False, STEPS_ALONE_MAX), (256, True, STEPS_WATCHED_MAX)],
+)
+async def test_an_event_costs_few_steps_from_the_socket_to_a_function(size: int, watches: bool, steps_max: int) -> None:
+    owner = Owner(watches=watches)
     link = Link(1, Secret(LISTEN_KEY), owner, SystemClock())
 
     brought: list[Callable[[bytes], None]] = []
@@ -107,4 +121,5 @@ async def test_an_event_costs_few_steps_from_the_socket_to_a_function(size: int,
     owner.journal.end(None)
     await running
     assert owner.seen == len(frames)
+    assert owner.watch.due_at_s() is None
     assert 20 < steps.count / len(frames) <= steps_max, steps.count / len(frames)

@@ -28,7 +28,8 @@ DAY_MS = 24 * 3600 * 1000
 @asynccontextmanager
 async def recovery_of(sandbox: LocalSandbox, **timing: float) -> AsyncIterator[Recovery]:
     credentials = Credentials.of(sandbox.api_key, sandbox.api_secret)
-    made = Recovery(credentials, sandbox.venue, SystemClock(), Timing(**timing), Fills())  # type: ignore[arg-type]
+    times = Timing(**timing)  # type: ignore[arg-type]
+    made = Recovery(credentials, sandbox.venue, SystemClock(), times, Fills(), lambda: None)
     try:
         await made.prepare()
         made.follows(whole=True)

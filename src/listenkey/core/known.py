@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import chain
 from struct import pack
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from listenkey.events import (
     BalancePositionUpdate,
     Event,
+    LegacyOrder,
     LegacyOrderTradeUpdate,
     Order,
     OrderTradeUpdate,
@@ -21,7 +24,7 @@ from listenkey.events import (
     RecoveredOrder,
     UnknownEvent,
 )
-from listenkey.events.words import AMOUNT
+from listenkey.events.words import AMOUNT, AMOUNTS_REMEMBERED
 
 FILLS_MAX: Final = 65_536
 """Fills remembered at most, in two halves."""
@@ -30,7 +33,13 @@ SYMBOLS_MAX: Final = 4_096
 """Symbols whose last activity is kept; an account trades a few dozen."""
 
 ENDED_MAX: Final = 16_384
-"""Ended orders remembered, so that a stale answer never opens one again."""
+"""Ended orders remembered at most, in two halves, so that a stale answer never opens one again."""
+
+ORDERS_MAX: Final = 16_384
+"""Orders that live, at most: one whose end was lost, and which no recovery asked for, must not stay for ever."""
+
+TRADE: Final = "TRADE"
+"""The execution type of a fill."""
 
 ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "CANCELLED"})
 ZERO: Final = Decimal(0)
@@ -38,8 +47,14 @@ NOT_DATED: Final = (RecoveredFill, RecoveredOrder, UnknownEvent)
 """No socket brought the first two; what the last one means by its time, nobody knows."""
 
 
+AMOUNTS: Final[dict[str, Decimal]] = {}
+"""Amounts that were read, by their texts, for the process: sizes repeat, and a `Decimal` never changes."""
+
 BEFORE_ALL: Final = -(2**63) - 1
-"""Lower than any id: they have 64 bits, sign included."""
+"""Lower than any id or time: they have 64 bits, sign included."""
+
+AFTER_ALL: Final = 2**63
+"""Higher than any."""
 
 FillKey: TypeAlias = tuple[str, int, int]
 """Symbol, trade id, order id."""
@@ -190,13 +205,24 @@ class Fills:
         )
 
 
-class OrderFacts(NamedTuple):
+class OrderFacts(msgspec.Struct, gc=False):
     """The last that is known of an order that lives."""
 
     symbol: str
     status: str
     filled: Decimal
     at_ms: int
+
+
+class OfSymbol(msgspec.Struct, gc=False):
+    """
+    One symbol.
+
+    Attributes:
+        newest_id: The highest trade id that was delivered.
+    """
+
+    newest_id: int = BEFORE_ALL
 
 
 class NewestFill(NamedTuple):
@@ -214,20 +240,21 @@ class Known:
     Attributes:
         orders: Orders that live, by id.
         positions: Quantity by symbol, negative is short; what is zero is not in it.
-        active_ms: When each symbol last moved, by the venue's clock; the least recent first.
         newest: The newest fill.
         last_event_ms: When the newest event that a socket brought was made, by the venue's clock.
+        ended: Orders that ended lately, and were not put with the others yet; see `has_ended`.
     """
 
     def __init__(self, fills: Fills) -> None:
         self.fills = fills
         self.orders: dict[int, OrderFacts] = {}
         self.positions: dict[str, Decimal] = {}
-        self.active_ms: OrderedDict[str, int] = OrderedDict()
         self.newest: NewestFill | None = None
         self.last_event_ms = 0
-        self._ended: OrderedDict[int, None] = OrderedDict()
-        self._newest_id: dict[str, int] = {}
+        self._symbols: dict[str, OfSymbol] = {}
+        self.ended: list[int] = []
+        self._ended: set[int] = set()
+        self._ended_before: set[int] = set()
 
     def is_late(self, event: Event) -> bool:
         """Whether a fill comes after a newer one: of its symbol by trade id, of the account by time."""
@@ -236,73 +263,102 @@ class Known:
         newest = self.newest
         if newest is not None and event.trade_time_ms < newest.time_ms:
             return True
-        return event.trade_id < self._newest_id.get(event.symbol, event.trade_id)
+        symbol = self._symbols.get(event.symbol)
+        return symbol is not None and event.trade_id < symbol.newest_id
 
     def note(self, event: Event) -> None:
         """An event is being delivered."""
         if not isinstance(event, NOT_DATED) and event.event_ms > self.last_event_ms:
             self.last_event_ms = event.event_ms
-        if isinstance(event, OrderTradeUpdate):
-            self._order(event.order_id, event.symbol, event.status, event.order.filled_quantity_text, event.event_ms)
-            if event.is_fill:
-                self._fill(event.symbol, event.trade_id, event.trade_time_ms)
-        elif isinstance(event, BalancePositionUpdate):
+        if isinstance(event, BalancePositionUpdate):
             for position in event.positions:
                 self._position(position.symbol, position.quantity_text)
+        elif isinstance(event, OrderTradeUpdate):
+            self.note_order(event.order, event.event_ms)
+            if event.is_fill:
+                self.note_fill(event.symbol, event.trade_id, event.trade_time_ms)
         elif isinstance(event, RecoveredFill):
             self.fills.add(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
-            self._fill(event.symbol, event.trade_id, event.trade_time_ms)
+            self.note_fill(event.symbol, event.trade_id, event.trade_time_ms)
         elif isinstance(event, RecoveredOrder):
-            self._order(event.order_id, event.symbol, event.status, event.filled_quantity_text, event.updated_ms)
+            self.note_order(event, event.updated_ms)
         elif isinstance(event, LegacyOrderTradeUpdate):
             for order in event.orders:
-                filled = order.filled_quantity_text.removeprefix("-")
-                self._order(order.order_id, order.symbol, order.status, filled, order.updated_ms)
+                self.note_order(order, order.updated_ms)
                 for fill in order.fills:
                     self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
-                    self._fill(order.symbol, fill.trade_id, fill.trade_time_ms)
+                    self.note_fill(order.symbol, fill.trade_id, fill.trade_time_ms)
+
+    def note_order(self, order: Order | LegacyOrder | RecoveredOrder, at_ms: int) -> None:
+        """What an order is at this time, by the venue's clock."""
+        order_id, status = order.order_id, order.status
+        if status in ENDED:
+            self.orders.pop(order_id, None)
+            self.ended.append(order_id)
+            self.forget()
+            return
+        before, now = (
+            self.orders.get(order_id),
+            abs(amount(order.filled_quantity_text)),
+        )  # the older generation has signs
+        if before is not None:
+            if now >= before.filled:
+                before.status, before.filled, before.at_ms = status, now, at_ms
+        elif not self.has_ended(order_id):
+            self.orders[order_id] = OrderFacts(order.symbol, status, now, at_ms)
+            if len(self.orders) > ORDERS_MAX:
+                del self.orders[next(iter(self.orders))]
+
+    def note_fill(self, symbol: str, trade_id: int, time_ms: int) -> int:
+        """A fill; the time of the newest."""
+        of_symbol = self.of_symbol(symbol)
+        of_symbol.newest_id = max(of_symbol.newest_id, trade_id)
+        if self.newest is None or time_ms >= self.newest.time_ms:
+            self.newest = NewestFill(symbol, trade_id, time_ms)
+        return self.newest.time_ms
+
+    def newest_is(self, order: Order | None) -> None:
+        """The newest fill, where that is known."""
+        if order is not None:
+            self.newest = NewestFill(order.symbol, order.trade_id, order.trade_time_ms)
+
+    def of_symbol(self, symbol: str) -> OfSymbol:
+        """The newest of a symbol; to be written by who goes through many fills."""
+        known = self._symbols.get(symbol)
+        if known is None:
+            if len(self._symbols) >= SYMBOLS_MAX:
+                del self._symbols[next(iter(self._symbols))]
+            known = self._symbols[symbol] = OfSymbol()
+        return known
+
+    def forget(self) -> None:
+        """The ends of orders, where there are too many of them."""
+        if len(self.ended) + len(self._ended) >= ENDED_MAX // 2:
+            self._ended.update(self.ended)
+            self.ended.clear()
+            self._ended, self._ended_before = set(), self._ended
 
     def resume(self, fills: Iterable[tuple[str, int, int, int]]) -> None:
         """An earlier process has delivered these: symbol, trade id, order id, time."""
         for symbol, trade_id, order_id, time_ms in fills:
             self.fills.add(symbol, trade_id, order_id, time_ms)
-            self._fill(symbol, trade_id, time_ms)
+            self.note_fill(symbol, trade_id, time_ms)
 
     def has_ended(self, order_id: int) -> bool:
         """Whether the end of this order was delivered."""
-        return order_id in self._ended
+        self._ended.update(self.ended)
+        self.ended.clear()
+        return order_id in self._ended or order_id in self._ended_before
+
+    def active(self, since_ms: int) -> list[str]:
+        """The symbols that were traded since then, by the venue's clock."""
+        return list(self.fills.count(since_ms, AFTER_ALL))
 
     @property
     def risk(self) -> tuple[int, int]:
         """Who is recovered first, the larger the sooner: open positions and live orders, then the last activity."""
         newest_ms = self.newest.time_ms if self.newest else 0
         return (bool(self.positions) + bool(self.orders), newest_ms)
-
-    def _fill(self, symbol: str, trade_id: int, time_ms: int) -> None:
-        if trade_id > self._newest_id.get(symbol, -1):
-            self._newest_id[symbol] = trade_id
-        if self.newest is None or time_ms >= self.newest.time_ms:
-            self.newest = NewestFill(symbol, trade_id, time_ms)
-        self.touch(symbol, time_ms)
-
-    def touch(self, symbol: str, time_ms: int) -> None:
-        """A symbol moved."""
-        self.active_ms[symbol] = max(time_ms, self.active_ms.get(symbol, 0))
-        self.active_ms.move_to_end(symbol)
-        if len(self.active_ms) > SYMBOLS_MAX:
-            self.active_ms.popitem(last=False)
-
-    def _order(self, order_id: int, symbol: str, status: str, filled: str, at_ms: int) -> None:
-        if status in ENDED:
-            self.orders.pop(order_id, None)
-            self._ended[order_id] = None
-            if len(self._ended) > ENDED_MAX:
-                self._ended.popitem(last=False)
-        elif order_id not in self._ended:
-            before = self.orders.get(order_id)
-            now = amount(filled)
-            if before is None or now >= before.filled:
-                self.orders[order_id] = OrderFacts(symbol, status, now, at_ms)
 
     def _position(self, symbol: str, quantity: str) -> None:
         held = amount(quantity)
@@ -314,4 +370,9 @@ class Known:
 
 def amount(text: str) -> Decimal:
     """An amount, or zero where the text is none: what can't be read can't be reckoned with, and ends no stream."""
-    return Decimal(text) if AMOUNT.fullmatch(text) else ZERO
+    known = AMOUNTS.get(text)
+    if known is None:
+        if len(AMOUNTS) >= AMOUNTS_REMEMBERED:
+            AMOUNTS.clear()
+        known = AMOUNTS[text] = Decimal(text) if AMOUNT.fullmatch(text) else ZERO
+    return known

@@ -109,7 +109,7 @@ def moved(
     wanted = dict.fromkeys([*(symbol for symbol in billed if symbol), *differ])
     if not trusted:
         wanted.update(dict.fromkeys(order.symbol for order in known.orders.values()))
-        wanted.update(dict.fromkeys(s for s, at_ms in reversed(known.active_ms.items()) if at_ms >= recent_ms))
+        wanted.update(dict.fromkeys(known.active(recent_ms)))
     return list(wanted)
 
 

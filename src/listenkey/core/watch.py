@@ -12,17 +12,19 @@ is doubted. What adds up is the sum, not the sequence, so a change of places alo
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from listenkey import venue
-from listenkey.core.known import ENDED, ZERO, amount
+from listenkey.core.known import AFTER_ALL, AMOUNTS, BEFORE_ALL, ENDED, SYMBOLS_MAX, TRADE, ZERO, Known, amount
 from listenkey.events import (
     AccountUpdate,
     BalancePositionUpdate,
     Event,
     GreekUpdate,
+    Order,
     OrderTradeUpdate,
     RecoveredFill,
     RecoveredOrder,
@@ -39,6 +41,9 @@ BARREN_MAX: Final = 3
 So many doubts of one kind in a row that came to nothing, and that kind is given up: then the venue does not keep the
 rule as we read it, and asking for ever would cost weight and tell gaps where there are none. The audit stays.
 """
+
+BEATING: Final = (AccountUpdate, GreekUpdate)
+"""What comes every ten seconds while a position is open."""
 
 FIRST_WITHIN_S: Final = 1.0
 """How far apart the times of a fill and of the position it made may be."""
@@ -65,15 +70,14 @@ class Doubt(NamedTuple):
     why: str
 
 
-@dataclass(slots=True)
-class _Order:
+class _Order(msgspec.Struct, gc=False):
     """`base` + `added` should be `reached`; more than that is a change of places, less is a loss."""
 
     symbol: str
     base: Decimal
     since_ms: int
+    reached: Decimal
     added: Decimal = ZERO
-    reached: Decimal = ZERO
     due_s: float | None = None
     told: bool = False
     ended: bool = False
@@ -83,38 +87,52 @@ class _Order:
         return self.base + self.added >= self.reached
 
 
-@dataclass(slots=True)
-class _Position:
-    """`base` and the fills up to `at_ms` should be `now`. `base` is None until the first message of it is over."""
+class _Position(msgspec.Struct, gc=False):
+    """
+    `base` and the fills up to `at_ms` should be `now`. `base` is None until the first message of it is over.
+
+    `held` is what it must be by its own last message and the fills since: REST tells of those without a message.
+    """
 
     base: Decimal | None
     since_ms: int
     now: Decimal
     at_ms: int
-    fills: list[tuple[int, Decimal]] = field(default_factory=list)
+    held: Decimal
+    added: Decimal = ZERO  # by the fills since `since_ms` and up to `at_ms`
+    later: list[tuple[int, Decimal]] = []
+    latest_ms: int = BEFORE_ALL  # of the fills, whichever came
     given_up: bool = False
     due_s: float | None = None
     told: bool = False
 
     @property
     def adds_up(self) -> bool:
-        if self.base is None:
-            return True
-        return self.base + sum((q for at_ms, q in self.fills if at_ms <= self.at_ms), ZERO) == self.now
+        return self.base is None or self.base + self.added == self.now
 
     @property
-    def is_open(self) -> bool:
-        """Whether anything is held, by its own last message and the fills since: REST tells of those without a message."""
-        return bool(self.now + sum((q for at_ms, q in self.fills if at_ms > self.at_ms), ZERO))
+    def is_sound(self) -> bool:
+        """Whether nothing was left open by its last message."""
+        return self.base == self.now and not self.added
+
+    def tell(self, now: Decimal, at_ms: int) -> Decimal:
+        """Its next message; what is held now."""
+        self.now, self.at_ms = now, at_ms
+        fills, self.later = self.later, []
+        for fill in fills:
+            if fill[0] <= at_ms:
+                self.added += fill[1]
+            else:
+                self.later.append(fill)
+                now += fill[1]
+        return now
 
     def accept(self) -> None:
         """What it is now is where to count from."""
-        self.base, self.since_ms = self.now, self.at_ms
-        self.fills = [fill for fill in self.fills if fill[0] > self.at_ms]
+        self.base, self.since_ms, self.added = self.now, self.at_ms, ZERO
 
 
-@dataclass(slots=True)
-class _First:
+class _First(msgspec.Struct, gc=False):
     """The first position message of a symbol has no sum to be held against; but a fill that made it there must be."""
 
     since_ms: int
@@ -127,6 +145,8 @@ class _First:
     def adds_up(self) -> bool:
         return self.seen
 
+
+NO_POSITION: Final = _Position(None, 0, ZERO, 0, ZERO, given_up=True)
 
 Chain: TypeAlias = _Order | _Position | _First
 Key: TypeAlias = tuple[type[Chain], int | str]
@@ -146,6 +166,7 @@ class Watch:
         self._silence_s = BEATS_MISSED * venue.POSITION_BEAT_S / time_scale
         self._orders: OrderedDict[int, _Order] = OrderedDict()
         self._positions: dict[str, _Position] = {}
+        self._open = 0  # positions that hold something
         self._first_ms = round(FIRST_WITHIN_S * 1000 * time_scale)
         self._unplaced: OrderedDict[str, deque[int]] = OrderedDict()  # times of fills of symbols without a position
         self._broken: dict[Key, Chain] = {}
@@ -155,27 +176,90 @@ class Watch:
 
     # --- in ------------------------------------------------------------------------------------------------------
 
+    def note_all(self, events: list[Event], known: Known, now_s: float) -> tuple[set[int], bool]:
+        """
+        As `known.is_late`, `known.note` and `note` for each that a socket brought.
+
+        What most events of a busy account are is done in one loop: calling functions for each would double its price.
+
+        Returns:
+            The places of those that are late, and whether the next deadline may have come nearer.
+        """
+        late: set[int] = set()
+        orders, live, ended, near = self._orders, known.orders, known.ended.append, False
+        last_ms, newest, newest_ms = known.last_event_ms, None, known.newest.time_ms if known.newest else BEFORE_ALL
+        symbol, told_ms = "", AFTER_ALL
+        for place, event in enumerate(events):
+            if type(event) is not OrderTradeUpdate:
+                if type(event) is AccountUpdate or type(event) is GreekUpdate:
+                    last_ms = max(last_ms, event.event_ms)
+                    self._beats, self._beat_s = self._beats + 1, now_s
+                    continue
+                known.note(event)
+                near |= self.note(event, now_s)
+                symbol = ""
+                continue
+            order, event_ms = event.order, event.event_ms
+            if event_ms > last_ms:  # noqa: PLR1730 - a call takes ten times as long
+                last_ms = event_ms
+            filled = ZERO
+            if order.execution_type == TRADE:
+                filled = AMOUNTS.get(order.last_quantity_text) or amount(order.last_quantity_text)
+            if order.status not in ENDED or order.order_id in orders or order.order_id in live:
+                known.note_order(order, event_ms)
+                if self._order(order, filled, event_ms, now_s):
+                    near, symbol = True, ""
+            else:
+                ended(order.order_id)
+            if order.execution_type != TRADE:
+                continue
+            if order.symbol != symbol:
+                symbol = order.symbol
+                of_symbol = known.of_symbol(symbol)
+                position, told_ms = self._plain(symbol, len(events))
+                wait = position.later.append
+            trade_id, at_ms = order.trade_id, order.trade_time_ms
+            if at_ms >= newest_ms and trade_id >= of_symbol.newest_id:
+                of_symbol.newest_id, newest_ms, newest = trade_id, at_ms, order
+            else:
+                late.add(place)
+                known.newest_is(newest)
+                newest, newest_ms, told_ms = None, known.note_fill(symbol, trade_id, at_ms), AFTER_ALL
+            if at_ms > told_ms and filled:  # Newer than all before, and its own message is still to come.
+                signed = filled if order.side == "BUY" else -filled
+                wait((at_ms, signed))
+                held, position.latest_ms = position.held + signed, at_ms
+                if held and position.held:
+                    position.held = held
+                else:
+                    self._holds(position, held, now_s)
+            elif filled:
+                near |= self._fill(symbol, at_ms, order.side, filled, now_s)
+                symbol = ""
+        known.newest_is(newest)
+        known.last_event_ms = max(last_ms, known.last_event_ms)
+        known.forget()
+        return late, near
+
+    def _plain(self, symbol: str, count: int) -> tuple[_Position, int]:
+        """A position, and after which time its fills only have to wait for its next message, if there are so many."""
+        position = self._positions.get(symbol, NO_POSITION)
+        if position.given_up or self._broken or len(position.later) + count > FILLS_MAX:
+            return position, AFTER_ALL
+        return position, position.at_ms
+
     def note(self, event: Event, now_s: float) -> bool:
         """An event is being delivered; True where the next deadline may have come nearer."""
-        moves = isinstance(event, BalancePositionUpdate | RecoveredFill | OrderTradeUpdate)
-        was_open = not moves or self._any_open()
-        near = self._note(event, now_s)
-        if not was_open and self._any_open():
-            self._beat_s = now_s  # Nobody beats for an account that holds nothing, so the silence begins now.
-        return near
-
-    def _note(self, event: Event, now_s: float) -> bool:
         if isinstance(event, OrderTradeUpdate):
             order = event.order
-            filled = amount(order.last_quantity_text) if event.is_fill else ZERO
-            reached = amount(order.filled_quantity_text)
-            near = self._order(order.order_id, event.symbol, filled, reached, order.status, event.event_ms, now_s)
+            filled = amount(order.last_quantity_text) if order.execution_type == TRADE else ZERO
+            near = self._order(order, filled, event.event_ms, now_s)
             if filled:
-                near |= self._fill(event.symbol, event.trade_time_ms, order.side, filled, now_s)
+                near |= self._fill(order.symbol, order.trade_time_ms, order.side, filled, now_s)
             return near
         if isinstance(event, BalancePositionUpdate):
             return self._positions_changed(event, now_s)
-        if isinstance(event, AccountUpdate | GreekUpdate):
+        if isinstance(event, BEATING):
             self._beats += 1
             self._beat_s = now_s
         elif isinstance(event, RecoveredFill):
@@ -188,8 +272,7 @@ class Watch:
                 self._look((_Order, event.order_id), known, now_s)
             self._fill(event.symbol, event.trade_time_ms, event.side, filled, now_s)
         elif isinstance(event, RecoveredOrder):
-            reached = amount(event.filled_quantity_text)
-            self._order(event.order_id, event.symbol, ZERO, reached, event.status, event.event_ms, now_s)
+            self._order(event, ZERO, event.event_ms, now_s)
         return False
 
     def reconnected(self, now_s: float) -> None:
@@ -229,28 +312,33 @@ class Watch:
 
     def silent_at_s(self) -> float | None:
         """When the beat is overdue: only where it came on this socket and a position is open."""
-        beating = self._beats >= 2 and self._any_open()
+        beating = self._beats >= 2 and self._open
         return self._beat_s + self._silence_s if beating else None
-
-    def _any_open(self) -> bool:
-        return any(position.is_open for position in self._positions.values())
 
     # --- orders --------------------------------------------------------------------------------------------------
 
-    def _order(
-        self, order_id: int, symbol: str, filled: Decimal, reached: Decimal, status: str, at_ms: int, now_s: float
-    ) -> bool:
-        chain = self._orders.get(order_id)
+    def _order(self, order: Order | RecoveredOrder, filled: Decimal, at_ms: int, now_s: float) -> bool:
+        order_id, chain = order.order_id, self._orders.get(order.order_id)
+        reached, ended = amount(order.filled_quantity_text), order.status in ENDED
         if chain is None:
-            # The first we hear of it: what it had filled before is where we begin.
-            chain = self._orders[order_id] = _Order(symbol, reached - filled, at_ms, filled, reached)
-            if len(self._orders) > CHAINS_MAX:
-                self._broken.pop((_Order, self._orders.popitem(last=False)[0]), None)
-        else:
+            # The first we hear of it: what it has filled by now is where we begin.
+            if not ended:
+                self._orders[order_id] = _Order(order.symbol, reached, at_ms, reached)
+                if len(self._orders) > CHAINS_MAX:
+                    self._broken.pop((_Order, self._orders.popitem(last=False)[0]), None)
+            return False
+        if not ended:
             self._orders.move_to_end(order_id)
+        if filled:
             chain.added += filled
-            chain.reached = max(chain.reached, reached)
-        chain.ended |= status in ENDED
+        chain.reached = max(chain.reached, reached)
+        if chain.due_s is None and chain.base + chain.added >= chain.reached:  # As nearly always.
+            if ended or chain.ended:
+                del self._orders[order_id]
+            else:
+                chain.base, chain.added, chain.since_ms = chain.reached, ZERO, at_ms
+            return False
+        chain.ended |= ended
         near = self._look((_Order, order_id), chain, now_s)
         if chain.adds_up:
             chain.since_ms = at_ms
@@ -269,48 +357,77 @@ class Watch:
             self._look((_First, symbol), first, now_s)
         if at_ms < position.since_ms:
             return False  # Counted already, in what the position was when it was first heard of.
-        if len(position.fills) >= FILLS_MAX:
+        if len(position.later) >= FILLS_MAX:
             # It can't be reckoned any more: begin anew when something is told of it.
             position.base, position.given_up = None, True
-            position.fills.clear()
+            position.later.clear()
+            self._holds(position, position.now, now_s)
             self._broken.pop((_Position, symbol), None)
         if position.given_up:
             return False
-        position.fills.append((at_ms, quantity if side == "BUY" else -quantity))
+        signed = quantity if side == "BUY" else -quantity
         if at_ms > position.at_ms:
+            position.later.append((at_ms, signed))
+            position.latest_ms = max(position.latest_ms, at_ms)
+            self._holds(position, position.held + signed, now_s)
             return False  # Its own message is still to come.
+        position.added += signed
         return self._look((_Position, symbol), position, now_s)
+
+    def _holds(self, position: _Position, held: Decimal, now_s: float) -> None:
+        if held and not self._open:
+            self._beat_s = now_s  # Nobody beats for an account that holds nothing, so the silence begins now.
+        self._open += bool(held) - bool(position.held)
+        position.held = held
 
     def _remember(self, symbol: str, at_ms: int) -> None:
         self._unplaced.setdefault(symbol, deque(maxlen=FIRST_FILLS_MAX)).append(at_ms)
         if len(self._unplaced) > CHAINS_MAX:
             self._unplaced.popitem(last=False)
 
-    def _first(self, symbol: str, at_ms: int, now_s: float) -> bool:
-        first = _First(at_ms - self._first_ms, at_ms + self._first_ms)
-        first.seen = any(first.since_ms <= one <= first.until_ms for one in self._unplaced.pop(symbol, ()))
-        return self._look((_First, symbol), first, now_s)
-
     def _positions_changed(self, event: BalancePositionUpdate, now_s: float) -> bool:
         near = False
         for told in event.positions:
             now, at_ms = amount(told.quantity_text), event.transaction_ms
             position = self._positions.get(told.symbol)
-            if position is not None and at_ms < position.at_ms:
+            if position is None:
+                near |= self._begin(told.symbol, now, at_ms, event.reason, now_s)
+                continue
+            if at_ms < position.at_ms:
                 continue  # It changed places with a newer one.
-            if position is None or position.given_up:
-                self._positions[told.symbol] = _Position(None, at_ms, now, at_ms)
-                if position is None and event.reason == "ORDER":
-                    near |= self._first(told.symbol, at_ms, now_s)
+            if position.held == now and position.latest_ms <= at_ms and position.is_sound and not self._broken:
+                # As nearly always: what the fills made of it.
+                position.base, position.now, position.since_ms, position.at_ms = now, now, at_ms, at_ms
+                position.later.clear()
+                continue
+            if position.given_up:
+                self._holds(position, now, now_s)
+                self._positions[told.symbol] = _Position(None, at_ms, now, at_ms, now)
                 continue
             if position.base is None and at_ms > position.at_ms:
                 position.accept()
-            position.now, position.at_ms = now, at_ms
+            self._holds(position, position.tell(now, at_ms), now_s)
             if event.reason != "ORDER":
                 # Exercise, a deposit of the venue's: no fill stands behind it.
                 position.accept()
             near |= self._look((_Position, told.symbol), position, now_s)
         return near
+
+    def _begin(self, symbol: str, now: Decimal, at_ms: int, reason: str, now_s: float) -> bool:
+        """The first message of a position."""
+        if len(self._positions) >= SYMBOLS_MAX:
+            positions = self._positions.items()
+            oldest = next((one for one, position in positions if not position.held), next(iter(self._positions)))
+            self._holds(self._positions.pop(oldest), ZERO, now_s)
+            self._broken.pop((_Position, oldest), None)
+            self._broken.pop((_First, oldest), None)
+        position = self._positions[symbol] = _Position(None, at_ms, now, at_ms, ZERO)
+        self._holds(position, now, now_s)
+        if reason != "ORDER":
+            return False
+        first = _First(at_ms - self._first_ms, at_ms + self._first_ms)
+        first.seen = any(first.since_ms <= one <= first.until_ms for one in self._unplaced.pop(symbol, ()))
+        return self._look((_First, symbol), first, now_s)
 
     # --- both ----------------------------------------------------------------------------------------------------
 

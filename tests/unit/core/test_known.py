@@ -78,7 +78,8 @@ def test_of_what_is_taken_in_the_oldest_is_forgotten_as_well() -> None:
 
 def test_what_an_earlier_process_delivered_is_known() -> None:
     known = known_of()
-    known.resume([(SYMBOL, 5, 1, 2000)])
+    known.resume([(SYMBOL, 5, 1, 2000), (OTHER, 1, 2, 1000)])
+    assert known.active(2000) == [SYMBOL]
     assert (SYMBOL, 5, 1) in known.fills
     assert known.newest == NewestFill(SYMBOL, 5, 2000)
 
@@ -142,7 +143,6 @@ def test_what_is_no_amount_is_nothing() -> None:
 def test_a_late_fill_moves_nothing_back() -> None:
     known = known_of(fill(5, "1", at_ms=2000), fill(4, "1", at_ms=1000))
     assert known.newest == NewestFill(SYMBOL, 5, 2000)
-    assert known.active_ms[SYMBOL] == 2000
     assert known.is_late(fill(4, "1", at_ms=2000)), "by its trade id"
     assert not known.is_late(fill(6, "1", at_ms=2000))
 
@@ -167,13 +167,15 @@ def test_orders_and_fills_of_the_older_generation_are_known_as_well() -> None:
     assert known.last_event_ms == 3000
 
 
-def test_what_is_remembered_of_symbols_and_ended_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knowing, "SYMBOLS_MAX", 3)
-    monkeypatch.setattr(knowing, "ENDED_MAX", 3)
+def test_what_is_remembered_of_symbols_and_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knowing, "SYMBOLS_MAX", 4)
+    monkeypatch.setattr(knowing, "ENDED_MAX", 4)
+    monkeypatch.setattr(knowing, "ORDERS_MAX", 2)
     known = known_of()
-    for number in range(5):
-        known.touch(f"symbol {number}", 1000)
-        known.touch("busy", 1000)
+    for number in range(6):
+        known.note(fill(number, "1", 1000 + number, 10 + number, symbol=f"symbol {number}"))
+        known.note(fill(number, "1", 1000 + number, 10 + number, symbol="busy"))
         known.note(order(number, "CANCELED", symbol="busy"))
-    assert list(known.active_ms) == ["symbol 3", "symbol 4", "busy"], "the least recent is let go first"
-    assert [known.has_ended(number) for number in range(5)] == [False, False, True, True, True]
+    assert len(known._symbols) == 4, "the first are let go first"
+    assert [known.has_ended(number) for number in range(6)] == [False, False, False, False, True, True]
+    assert list(known.orders) == [14, 15]

@@ -50,8 +50,7 @@ def test_a_bill_is_trusted_when_it_shows_a_named_row_for_each_fill() -> None:
 
 def test_symbols_moved_by_bill_by_position_and_without_trust_by_what_lives() -> None:
     known = known_of(position("1", 900, "held"), position("1", 900, "gone"), order(1, symbol="live"))
-    known.touch("recent", 1000)
-    known.touch("old", 10)
+    known.resume([("recent", 1, 1, 1000), ("old", 1, 2, 10)])
     now = [PositionRow("held", "1"), PositionRow("new", "-1")]
     trusted = reconcile.moved(known, ["billed"], now, trusted=True, recent_ms=500)
     assert trusted == ["billed", "gone", "new"]

@@ -6,9 +6,11 @@ import itertools
 
 import pytest
 
+from listenkey.core import known as knowing
 from listenkey.core import watch as watching
+from listenkey.core.known import Fills, Known
 from listenkey.core.watch import BARREN_MAX, Watch
-from listenkey.events import UnknownEvent
+from listenkey.events import Event, UnknownEvent
 from tests.unit.core.making import OTHER, SYMBOL, beat, fill, order, order_row, position, trade_row
 
 GRACE_S = 1.0
@@ -203,7 +205,7 @@ def test_fills_of_a_position_of_which_no_word_comes_are_bounded(monkeypatch: pyt
     watch = told(held("1"), fill(1, "1", at_ms=2000), position("2", 2000))
     for number in range(2, 7):
         watch.note(fill(number, str(number), at_ms=3000), 0.0)
-        assert len(watch._positions[SYMBOL].fills) <= 3
+        assert len(watch._positions[SYMBOL].later) <= 3
     watch.note(position("7", 4000), 0.0)
     assert watch.due_at_s() is None, "it can't be reckoned any more"
     watch.note(position("9", 5000), 0.0)
@@ -278,3 +280,67 @@ def test_the_beat_of_a_position_that_was_just_opened_is_not_missed_since_the_las
     watch.note(fill(2, "2", at_ms=90_000), 100.0)
     watch.note(position("1", 90_000), 100.0)
     assert watch.silent_at_s() == 125.0
+
+
+BATCHES: dict[str, list[Event]] = {
+    "what adds up": [
+        order(1, "NEW"), fill(1, "1", 2000), position("2", 2000), beat(2000), fill(2, "2", 2001), fill(3, "3", 2001),
+        order(1, "FILLED", "4", 2002, trade_id=4, side="SELL"), position("3", 2002), order(2, "CANCELED"),
+        order(3, "FILLED", "1", 2003, trade_id=5), order(4, "FILLED", "1", 2003, trade_id=6, side="SELL"),
+        position("3", 2003),
+    ],
+    "a fill is lost": [order(1, "NEW"), fill(2, "2", 2000), position("3", 2001), fill(3, "3", 2001), fill(4, "4", 2002)],
+    "nothing is held, and something again": [
+        order(1, "FILLED", "1", 2000, trade_id=1, side="SELL"), order(2, "FILLED", "2", 2001, trade_id=2),
+        position("1", 2001),
+    ],
+    "a symbol without a position": [fill(1, "1", 2000, symbol=OTHER), position("1", 2000, symbol=OTHER)],
+    "too many fills to wait": [*(fill(number, str(number), 2000 + number) for number in range(1, 7)), position("9", 3000)],
+    "two fills before their positions": [
+        fill(1, "1", 2000), fill(2, "2", 3000), position("2", 2000), position("3", 3000), position("5", 4000),
+    ],
+    "some are late": [
+        fill(5, "1", 2000), fill(6, "2", 2000), fill(4, "2", 2000), fill(7, "3", 1999), fill(1, "1", 2000, 2, symbol=OTHER),
+        order(1, "PARTIALLY_FILLED", "1", 2001), fill(8, "4", 3000),
+    ],
+    "many ends": [order(number, "FILLED", "1", 2000 + number, trade_id=number) for number in range(1, 9)],
+    "no amount": [fill(1, "1", 2000, last_quantity_text="none"), order(1, "CANCELED", "0", 2001)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_a_batch_is_watched_as_one_by_one(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "FILLS_MAX", 3)
+    monkeypatch.setattr(knowing, "ENDED_MAX", 4)
+    events: list[Event] = [beat(1000), beat(1001), *BATCHES[name], beat(9000), beat(8000)]
+    one_by_one, together = told(held("1")), told(held("1"))
+    known, known_together = Known(Fills()), Known(Fills())
+    for first in range(0, len(events), size):
+        now_s, batch = 10.0 + first, events[first : first + size]
+        late, near = set(), False
+        for place, event in enumerate(batch):
+            if known.is_late(event):
+                late.add(place)
+            known.note(event)
+            near |= one_by_one.note(event, now_s)
+        assert together.note_all(batch, known_together, now_s) == (late, near)
+        assert vars(together) == vars(one_by_one)
+        for what in ("orders", "positions", "newest", "last_event_ms"):
+            assert getattr(known, what) == getattr(known_together, what)
+        assert known.has_ended(8) == known_together.has_ended(8)
+
+
+def test_positions_are_bounded_and_one_that_holds_nothing_is_let_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "SYMBOLS_MAX", 2)
+    watch = told(position("1", 2000, symbol="S1"), beat(2000), beat(2001))
+    watch.note(position("0", 2000, symbol="S2"), 0.0)
+    assert len(watch.take_doubts(GRACE_S)) == 2, "both came without a fill that made them"
+    watch.note(position("2", 2000, symbol="S3", reason="TRANSFER"), 0.0)
+    assert list(watch._positions) == ["S1", "S3"]
+    watch.note(position("3", 2000, symbol="S4", reason="TRANSFER"), 0.0)
+    assert list(watch._positions) == ["S3", "S4"], "else the first"
+    assert not watch._broken, "and nobody waits for what would mend them"
+    watch.note(position("0", 3000, symbol="S3", reason="EXERCISE"), 0.0)
+    watch.note(position("0", 3000, symbol="S4", reason="EXERCISE"), 0.0)
+    assert watch.silent_at_s() is None, "what was let go is not counted as open"
