@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from listenkey import venue
 from listenkey.credentials import Secret
+from listenkey.events.vocabulary import (
+    AssetText,
+    BalanceReasonText,
+    ExecutionTypeText,
+    OrderStatusText,
+    OrderTypeText,
+    SelfTradePreventionText,
+    SideText,
+    TimeInForceText,
+)
 from listenkey.events.words import Amount, Generation, Id, Millis, Words, shown_fingerprint
 
 if TYPE_CHECKING:
@@ -78,7 +88,7 @@ class Balance(Words, frozen=True, gc=False, rename={"asset": "a", "balance_text"
         balance_change: `bc`, the change without profit, loss and commission: a deposit shows here, a trade is 0.
     """
 
-    asset: str
+    asset: AssetText
     balance_text: str
     balance_change_text: str
 
@@ -135,7 +145,7 @@ class BalancePositionUpdate(
 
     event_ms: Millis
     transaction_ms: Millis
-    reason: str
+    reason: BalanceReasonText
     balances: tuple[Balance, ...]
     positions: tuple[Position, ...] = ()
 
@@ -237,19 +247,19 @@ class Order(
 
     symbol: str
     client_order_id: str
-    side: str
-    order_type: str
-    time_in_force: str
+    side: SideText
+    order_type: OrderTypeText
+    time_in_force: TimeInForceText
     quantity_text: str
     price_text: str
     average_price_text: str
-    execution_type: str
-    status: str
+    execution_type: ExecutionTypeText
+    status: OrderStatusText
     order_id: Id
     last_quantity_text: str
     filled_quantity_text: str
     last_price_text: str
-    commission_asset: str
+    commission_asset: AssetText
     commission_text: str
     trade_time_ms: Millis
     trade_id: Id
@@ -257,9 +267,9 @@ class Order(
     ask_quantity_text: str
     maker: bool
     reduce_only: bool
-    original_order_type: str
+    original_order_type: OrderTypeText
     realized_profit_text: str
-    self_trade_prevention: str | None = None
+    self_trade_prevention: SelfTradePreventionText | None = None
 
     quantity: ClassVar[Amount] = Amount()
     price: ClassVar[Amount] = Amount()

@@ -7,6 +7,7 @@ The events keep plain `str`, so that a value nobody has documented yet passes th
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 
 class Side(StrEnum):
@@ -83,3 +84,26 @@ class Liquidity(StrEnum):
 
     MAKER = "MAKER"
     TAKER = "TAKER"
+
+
+# What fields that hold one of these are, to the decoder: of a listed word it need not make a new text each time, and
+# any other is read by the copies of `wire.loose`. To everybody else they are `str`, for that is what may come.
+if TYPE_CHECKING:
+    SideText: TypeAlias = str
+    OrderTypeText: TypeAlias = str
+    TimeInForceText: TypeAlias = str
+    ExecutionTypeText: TypeAlias = str
+    OrderStatusText: TypeAlias = str
+    SelfTradePreventionText: TypeAlias = str
+    BalanceReasonText: TypeAlias = str
+    AssetText: TypeAlias = str
+else:
+    SideText = Literal[tuple(str(word) for word in Side)]
+    # The second stands in the page's own example of an order, and in no list.
+    OrderTypeText = Literal["LIMIT", "TRAILING_STOP_MARKET"]
+    TimeInForceText = Literal[tuple(str(word) for word in TimeInForce)]
+    ExecutionTypeText = Literal[tuple(str(word) for word in ExecutionType)]
+    OrderStatusText = Literal[tuple(str(word) for word in OrderStatus)]
+    SelfTradePreventionText = Literal[tuple(str(word) for word in SelfTradePrevention)]
+    BalanceReasonText = Literal[tuple(str(word) for word in BalanceReason)]
+    AssetText = Literal["USDT"]

@@ -8,7 +8,7 @@ decoder need not be checked. What they refuse is read into copies of them that d
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -41,12 +41,22 @@ def _copy(message: type[Words]) -> type[msgspec.Struct]:
             kind = tuple[_copy(get_args(kind)[0]), ...]  # type: ignore[misc]
         elif isinstance(kind, type) and issubclass(kind, Words):
             kind = _copy(kind)
+        else:
+            kind = _any_word(kind)
         fields.append((field.name, kind) if field.required else (field.name, kind, field.default))
     config = message.__struct_config__
     names = {field.name: field.encode_name for field in msgspec.structs.fields(message)}
     return msgspec.defstruct(
         message.__name__, fields, tag_field=config.tag_field, tag=config.tag, rename=names, gc=False, frozen=True
     )
+
+
+def _any_word(kind: Any) -> Any:
+    """Where the class lists words, the copy takes any."""
+    listed = [each for each in (kind, *get_args(kind)) if get_origin(each) is Literal]
+    if not listed:
+        return kind
+    return str if kind is listed[0] else str | None
 
 
 def _converter(message: type[W]) -> Callable[[Any], W]:

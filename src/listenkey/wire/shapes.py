@@ -100,7 +100,7 @@ def _kind(message: type[Words], name: str, hint: Any) -> tuple[Kind, type[Words]
     if get_origin(hint) is tuple:
         return "many", get_args(hint)[0]
     candidates = [hint, *get_args(hint)]
-    if str in candidates:
+    if str in candidates or any(get_origin(each) is Literal for each in candidates):
         amount = getattr(message, name.removesuffix("_text"), None)
         return ("number" if isinstance(amount, Amount) and amount.pattern is NUMBER else "text"), None
     if bool in candidates:

@@ -31,6 +31,26 @@ def test_unknown_keys_are_skipped_wherever_they_stand(raw: bytes) -> None:
     assert decode(more) == read(raw)
 
 
+@pytest.mark.parametrize(
+    ("listed", "word", "field"),
+    [
+        (b'"S":"BUY"', b'"S":"BOTH"', "side"),
+        (b'"X":"FILLED"', b'"X":"PENDING_NEW"', "status"),
+        (b'"N":"USDT"', b'"N":"BNB"', "commission_asset"),
+        (b'"V":"EXPIRE_MAKER"', b'"V":"DECREMENT"', "self_trade_prevention"),
+    ],
+)
+def test_a_word_that_is_in_no_list_is_taken_as_it_is(listed: bytes, word: bytes, field: str) -> None:
+    raw = fill(7).replace(listed, word)
+    assert word in raw
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(raw, type=OrderTradeUpdate)
+    event = decode(raw)
+    assert isinstance(event, OrderTradeUpdate)
+    assert getattr(event.order, field) == word.split(b'"')[3].decode()
+    assert read(raw) == event
+
+
 def test_a_field_that_may_be_left_out_has_its_default() -> None:
     event = decode(fill(7).replace(b',"V":"EXPIRE_MAKER"', b""))
     assert isinstance(event, OrderTradeUpdate)
