@@ -107,6 +107,11 @@ class Governor:
         if request.method == "POST":
             await self._not_too_often(account)
             self.spending.now.create(account, self._clock.wall_ms())
+            await self._admit(weight_of(request), share, risk)
+            self._spend(weight_of(request))
+            if self.spending.is_kept:
+                await self.spending.saved()
+            return await self._sent(request, base_url)
         return await self.send_made(weight_of(request), lambda: request, base_url, share, risk)
 
     async def send_made(
@@ -115,8 +120,13 @@ class Governor:
         """As `send`, of a request that is made when it may leave: one that was signed before has aged by then."""
         await self._take_over()
         await self._admit(weight, share, risk)
-        await self._write_down(weight)
-        response = await self._http.send(make(), base_url)
+        self._spend(weight)
+        if self.spending.is_kept:
+            await self.spending.saving()
+        return await self._sent(make(), base_url)
+
+    async def _sent(self, request: Request, base_url: str) -> Response:
+        response = await self._http.send(request, base_url)
         self._note(response)
         if self.spending.is_kept and self._still_blocked() is not None:
             await self.spending.saved()
@@ -177,12 +187,10 @@ class Governor:
             told = True
             await asyncio.sleep(wait_ms / 1000)
 
-    async def _write_down(self, weight: int) -> None:
+    def _spend(self, weight: int) -> None:
         now_ms = self._clock.wall_ms()
         self.spending.now.forget(now_ms - round(self._window_s * 1000))
         self.spending.now.spend(weight, now_ms)
-        if self.spending.is_kept:
-            await self.spending.saved()
 
     # --- admission -----------------------------------------------------------------------------------------------
 

@@ -193,7 +193,7 @@ class ListenKeys:
             self.listeners.remove(replaced)
         self.users -= 1
         if beside is not None and self._governor is not None:
-            self._governor.spending.leave(weight_path(beside))
+            await self._governor.spending.leave(weight_path(beside))
         if self.users == 0:
             for here in _shared.values():
                 for place in [place for place, keys in here.items() if keys is self]:

@@ -1,9 +1,10 @@
 """
 The files that carry a governor's spending to the next process: one beside each journal, named after it.
 
-Written before a request leaves, so that what the venue counts is known even if the process is killed the moment after.
-Written in a thread, and never waited for longer than a moment: a slow disk must not cost the stream its key. Nothing is
-synchronised, for a machine that lost its power takes longer to come back than the venue's minute.
+Written in a thread when a request leaves, so that what the venue counts is known even if the process is killed soon after.
+A request that asks for a listen key waits until it is written down; any other only until those before it are, so a kill
+leaves out the last one at most. And nothing waits longer than a moment: a slow disk must not cost the stream its key.
+Nothing is synchronised, for a machine that lost its power takes longer to come back than the venue's minute.
 """
 
 from __future__ import annotations
@@ -53,14 +54,17 @@ class Spending:
         self._reading = asyncio.Lock()
         self._waiting: list[asyncio.Future[None]] = []
         self._is_writing = False
+        self._newest: asyncio.Future[None] | None = None
 
     def keep_in(self, path: Path) -> None:
         """Use this file from now on, and read it before the next request."""
         self._paths.append(path)
         self._unread.append(path)
 
-    def leave(self, path: Path) -> None:
-        """Its journal is closed: write to it no more."""
+    async def leave(self, path: Path) -> None:
+        """Its journal is closed: write to it no more, once what is under way is written."""
+        if self._newest is not None:
+            await _within_a_moment(self._newest)
         self._paths.remove(path)
         self._unread = [other for other in self._unread if other != path]
 
@@ -87,13 +91,21 @@ class Spending:
 
     async def saved(self) -> None:
         """Returns when what is known now is written down, or that has taken too long."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await _within_a_moment(self._save())
+
+    async def saving(self) -> None:
+        """What is known now is being written down; returns when what was to be written before it is."""
+        before = self._newest
+        self._save()
+        if before is not None:
+            await _within_a_moment(before)
+
+    def _save(self) -> asyncio.Future[None]:
+        done = self._newest = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         if not self._is_writing:
             self._write()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SAVE_WITHIN_S):
-                await done
+        return done
 
     def _write(self) -> None:
         self._is_writing = True
@@ -121,6 +133,10 @@ class Spending:
         self._is_writing = False
         if self._waiting:
             self._write()
+
+
+async def _within_a_moment(done: asyncio.Future[None]) -> None:
+    await asyncio.wait({done}, timeout=SAVE_WITHIN_S)
 
 
 def _texts(paths: Iterable[Path]) -> list[bytes]:

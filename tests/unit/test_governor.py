@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from listenkey import governor as governors
+from listenkey import spending as spendings
 from listenkey.clock import SystemClock
 from listenkey.core.budget import Share
 from listenkey.core.carried import CREATES_MAX
@@ -165,6 +167,7 @@ async def test_the_next_process_goes_on_with_what_was_spent_and_what_the_limit_i
     one.note_limit(1000)
     for _ in range(3):
         await send(one, Share.STEADY, request=signed("/eapi/v1/openOrders"))
+    await one.spending.leave(tmp_path / "w")
     other = kept_in(tmp_path / "w", FakeHttp())
     await send(other, Share.KEYS)
     now_s = SystemClock().now_s()
@@ -172,6 +175,24 @@ async def test_the_next_process_goes_on_with_what_was_spent_and_what_the_limit_i
     assert not other.limit_is_stale()
     assert other.budget.wait_s(500 - 121, Share.STEADY, now_s) == 0
     assert 50 < other.budget.wait_s(500 - 120, Share.STEADY, now_s) <= 60
+
+
+async def test_a_request_for_a_key_leaves_when_it_is_written_down_and_any_other_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_write = threading.Event()
+    monkeypatch.setattr(spendings, "_replace", lambda *_: may_write.wait(20))
+    monkeypatch.setattr(spendings, "SAVE_WITHIN_S", 20.0)
+    http = FakeHttp()
+    governor = kept_in(tmp_path / "w", http)
+    await asyncio.wait_for(send(governor, Share.STEADY, request=signed("/eapi/v1/openOrders")), 5)
+    asking = asyncio.ensure_future(send(governor, Share.KEYS, request=requests.create_listen_key(CREDENTIALS)))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(http.sent) == 1
+    may_write.set()
+    await asyncio.wait_for(asking, 5)
+    assert len(http.sent) == 2
 
 
 async def test_the_next_process_keeps_a_ban(tmp_path: Path) -> None:

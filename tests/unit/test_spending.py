@@ -35,7 +35,7 @@ async def test_what_one_writes_the_next_reads(tmp_path: Path) -> None:
     other = Spending(VENUE, 0)
     other.keep_in(path)
     assert await other.join(2000) == {1000: 5}
-    other.leave(path)
+    await other.leave(path)
     other.now.spend(7, 3000)
     assert not other.is_kept
 
@@ -55,6 +55,42 @@ async def test_requests_at_once_share_a_write_and_the_last_is_written(tmp_path: 
     assert await other.join(100) == dict.fromkeys(range(50), 1)
 
 
+async def test_a_request_waits_for_the_one_before_to_be_written_and_not_for_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_write = threading.Semaphore(0)
+    written: list[bytes] = []
+
+    def slowly(_: Path, text: bytes) -> None:
+        may_write.acquire(timeout=20)
+        written.append(text)
+
+    monkeypatch.setattr(spendings, "_replace", slowly)
+    monkeypatch.setattr(spendings, "SAVE_WITHIN_S", 20.0)
+    one = Spending(VENUE, 0)
+    one.keep_in(tmp_path / "w")
+    one.now.spend(1, 1000)
+    await asyncio.wait_for(one.saving(), 5)
+    assert written == [], "the first goes at once"
+    second = asyncio.ensure_future(one.saving())
+    certain = asyncio.ensure_future(one.saved())
+    await asyncio.sleep(0)
+    assert not second.done()
+    may_write.release()
+    await asyncio.wait_for(second, 5)
+    assert len(written) == 1
+    assert not certain.done()
+    may_write.release()
+    await asyncio.wait_for(certain, 5)
+    await asyncio.wait_for(one.saving(), 5)
+    leaving = asyncio.ensure_future(one.leave(tmp_path / "w"))
+    await asyncio.sleep(0)
+    assert not leaving.done(), "what is under way is to be written"
+    may_write.release()
+    await asyncio.wait_for(leaving, 5)
+    assert len(written) == 3
+
+
 async def test_a_disk_that_hangs_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hangs, released = threading.Event(), threading.Event()
 
@@ -68,6 +104,7 @@ async def test_a_disk_that_hangs_holds_up_nobody(tmp_path: Path, monkeypatch: py
     one.keep_in(tmp_path / "w")
     await asyncio.wait_for(one.saved(), 5)
     await asyncio.wait_for(one.saved(), 5)
+    await asyncio.wait_for(one.saving(), 5)
     assert hangs.is_set()
     released.set()
     monkeypatch.setattr(spendings, "SAVE_WITHIN_S", 10.0)
