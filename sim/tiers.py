@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +20,8 @@ TIERS: Final[dict[str, tuple[int, str, float]]] = {
     "pairs": (len(pairs_of_kinds()), "pair", 0.037),
 }
 """Name -> seeds, mode, days of each."""
+
+TOLD_EVERY: Final = 50
 
 
 @dataclass(slots=True)
@@ -127,11 +130,21 @@ def run_many(first: int, seeds: int, mode: str, days: float, processes: int | No
     numbers = range(first, first + seeds)
     if processes == 1:
         for seed in numbers:
-            total.add(one(seed, mode, days))
+            total.add(_told(one(seed, mode, days), seed + 1 - first, seeds))
     else:
         # Whoever calls may have threads, and a process that has some is not to be forked.
         with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-            for summary in pool.map(one, numbers, [mode] * seeds, [days] * seeds, chunksize=4):
-                total.add(summary)
+            summaries = pool.map(one, numbers, [mode] * seeds, [days] * seeds, chunksize=4)
+            for done, summary in enumerate(summaries, 1):
+                total.add(_told(summary, done, seeds))
     total.seconds = time.monotonic() - began_s
     return total
+
+
+def _told(summary: Summary, done: int, seeds: int) -> Summary:
+    """How far it is, now and then, and what is wrong, at once: a long run is looked at while it runs."""
+    for seed, what in summary.failed:
+        print(f"seed {seed}: {what}", file=sys.stderr, flush=True)
+    if done % TOLD_EVERY == 0:
+        print(f"{done} of {seeds}", file=sys.stderr, flush=True)
+    return summary
