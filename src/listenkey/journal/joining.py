@@ -64,18 +64,15 @@ class Held:
 
     def add(self, item: Live | GapOpened | GapClosed) -> None:
         """One more."""
-        match item:
-            case GapOpened():
-                if not self._reopens(item):
-                    self._items.append(item)
-            case GapClosed():
-                joined, self._rejoining = self._rejoining, None
-                if joined is not None:
-                    joined.add(item)
-                self._joined = joined
-                self._items.append(item if joined is None else joined.closed())
-            case Live():
-                self._items.append(item)
+        if isinstance(item, GapOpened) and self._reopens(item):
+            return
+        if isinstance(item, GapClosed):
+            joined, self._rejoining = self._rejoining, None
+            if joined is not None:
+                joined.add(item)
+                item = joined.closed()
+            self._joined = joined
+        self._items.append(item)
 
     def release(self) -> list[Live | GapOpened | GapClosed]:
         """All of it, to be told now; a gap that is open in it stays the one it is."""

@@ -124,9 +124,7 @@ class JournalReader:
                 raise Corrupt(f"the journal {self.path} lacks the items {after + 1} to {row[0] - 1}")
             if not is_whole(row):
                 raise Corrupt(f"item {row[0]} of the journal {self.path} was changed")
-            after = row[0]
-        if rows:
-            self._account = rows[-1][2]
+            after, self._account = row[0], row[2]
         return rows
 
     def changes(self) -> int:
