@@ -205,11 +205,7 @@ class UserStream:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """
-        End the stream, and write what waits into the journal.
-
-        The listen key stays, unless `close_key_on_exit`; the venue lets it expire.
-        """
+        """End the stream, and write what waits; the listen key stays and expires, unless `close_key_on_exit`."""
         if self._keys is None:
             return
         key, keys = self._life.key, self._keys
@@ -491,15 +487,11 @@ class UserStream:
     def event_came(self, link: int, event: Event, raw: bytes) -> None:
         """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
         received_ms = self._clock.wall_ms()
-        if self._life.compares:
-            self._life.brought(link)
+        self._life.brought(link)
         if self._merge.admit(link, event, raw, received_ms):
             self._deliver(link, event, raw, received_ms)
-        elif self._merge.overfull(link):
-            self._drop_link(link, politely=False)
-            self._feed(on.SocketLost(link, "too much came before this socket's turn"))
-        elif self._life.must_recover and link == self._life.followed:
-            self._hold(link, event)
+        else:
+            self._keep_back(link, proves=type(event) not in PROVE_NOTHING)
         if type(event) not in PROVE_NOTHING:
             return
         if isinstance(event, ListenKeyExpired):
@@ -512,11 +504,16 @@ class UserStream:
     def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
         """A batch from a socket: delivered in one go, unless something looks at each of its events."""
         life = self._life
-        if not self._merge.follows(link) or life.needs_proof or life.compares:
+        if life.needs_proof:
             for event, raw in zip(events, raws, strict=True):
                 self.event_came(link, event, raw)
             return
+        life.brought(link, len(events))
         received_ms = self._clock.wall_ms()
+        if not self._merge.follows(link):
+            self._merge.hold_all(link, events, raws, received_ms)
+            self._keep_back(link, proves=True)
+            return
         self._fills += self._merge.admit_all(events, raws)
         if events:
             self._events += len(events)
@@ -525,9 +522,9 @@ class UserStream:
             late = self._recovery.delivering_all(events) if self._recovery is not None else ()
             if not late:
                 self._journal.append_events(events, raws, received_ms)
-                return
-            for place, (event, raw) in enumerate(zip(events, raws, strict=True)):
-                self._journal.append_event(event, raw, received_ms, late=place in late)
+            else:
+                for place, (event, raw) in enumerate(zip(events, raws, strict=True)):
+                    self._journal.append_event(event, raw, received_ms, late=place in late)
 
     def turn_after_s(self, link: int, held_s: float) -> float | None:
         """Whoever reads has a turn first, and so has the disk; but not for so long that silence means death."""
@@ -538,18 +535,20 @@ class UserStream:
             self._life.heard(link, self._clock.now_s())  # what was taken did come, though more may be left for later
         return wait_s
 
-    def _hold(self, link: int, event: Event) -> None:
-        """An event waits for REST; it proves the key all the same."""
-        if type(event) not in PROVE_NOTHING:
-            if self._life.needs_proof:
-                self._feed(on.EventCame(link))
-            self._life.event_came()
-        if self._merge.half_full(link):
-            self._feed(on.HeldTooMuch(link))
+    def _keep_back(self, link: int, *, proves: bool) -> None:
+        """Events came that are not delivered now: they are old, or another socket's, or wait for REST."""
+        if self._merge.overfull(link):
+            self._drop_link(link, politely=False)
+            self._feed(on.SocketLost(link, "too much came before this socket's turn"))
+        elif self._life.must_recover and link == self._life.followed:
+            if proves:  # the key, all the same
+                if self._life.needs_proof:
+                    self._feed(on.EventCame(link))
+                self._life.event_came()
+            if self._merge.half_full(link):
+                self._feed(on.HeldTooMuch(link))
 
-    def _deliver(
-        self, link: int, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws"
-    ) -> None:  # fmt: skip
+    def _deliver(self, link: int, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws") -> None:
         proves = provenance != "rest" and type(event) not in PROVE_NOTHING
         if proves and self._life.needs_proof:
             # The event proves the key, so "live since" is told before it.

@@ -146,17 +146,14 @@ class Lifecycle(Mending):
         """
         return self._proof_ms
 
-    @property
-    def compares(self) -> bool:
-        """Whether `brought` wants to know of each event, on whichever socket it came."""
-        return self.state is State.ROTATING
-
-    def brought(self, number: int) -> None:
-        """An event came on this socket while two are open."""
+    def brought(self, number: int, count: int = 1) -> None:
+        """So many events came on this socket; what matters while two are open."""
+        if self.state is not State.ROTATING:
+            return
         socket = self.sockets.get(number)
         # Of the old one count those behind the pong: they were sent when the successor was attached, so it has them, too.
         if socket is not None and socket.attached and (self._pong_seen or number == self._successor):
-            socket.brought += 1
+            socket.brought += count
 
     @property
     def needs_proof(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Set as AbstractSet
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from listenkey.core.known import Fills, Trades
@@ -128,6 +129,11 @@ class Merge:
             self._held.setdefault(socket, []).append(Held(event, raw, received_ms))
         # Else it is an older socket that is being closed: its successor brings the same events.
         return False
+
+    def hold_all(self, socket: int, events: list[Event], raws: list[bytes], received_ms: int) -> None:
+        """As `admit`, for a batch of a socket that is not followed."""
+        if socket > self._followed:
+            self._held.setdefault(socket, []).extend(map(Held, events, raws, repeat(received_ms)))
 
     def follows(self, socket: int) -> bool:
         """Whether events of this socket are delivered as they come."""

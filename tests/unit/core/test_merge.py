@@ -106,6 +106,20 @@ def test_what_was_held_for_a_socket_that_died_is_gone() -> None:
     assert merge.follow(2) == []
 
 
+def test_a_batch_is_held_as_its_events_one_by_one() -> None:
+    alone, together = Merge(), Merge()
+    came = [snapshot(number, "A") for number in range(3)]
+    events, raws = [event for event, _ in came], [raw for _, raw in came]
+    for merge in (alone, together):
+        merge.follow(2)
+    for event, raw in came:
+        assert not alone.admit(3, event, raw, 5)
+    together.hold_all(3, events, raws, 5)
+    together.hold_all(1, events, raws, 5)
+    assert together.held(3) == alone.held(3)
+    assert together.held(1) == [], "an older socket's are its successor's as well"
+
+
 def test_holding_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merging, "HELD_MAX", 3)
     merge = Merge()

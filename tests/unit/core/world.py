@@ -125,8 +125,7 @@ class World:
         for number, key in list(self.sockets.items()):
             if key == self.key and number not in self.deaf:
                 self.life.heard(number, self.moment().s)
-                if self.life.compares:
-                    self.life.brought(number)
+                self.life.brought(number)
                 if number == self.life.followed:
                     self.life.event_came()
                     if self.life.needs_proof:
