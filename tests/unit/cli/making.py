@@ -23,6 +23,7 @@ from listenkey.events import (
 from listenkey.events.legacy import LegacyOrderTradeUpdate
 from listenkey.health import Health
 from listenkey.items import Item, Live, Update
+from listenkey.wire.frames import read_payload
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -40,7 +41,9 @@ def order_event(**letters: Any) -> OrderTradeUpdate:
     payload["o"] |= {"s": "BTC-261225-90000-C", "S": "BUY", "X": "FILLED", "x": "TRADE", "t": 41, "m": False}
     payload["o"] |= {"q": "0.30", "z": "0.30", "l": "0.10", "L": "1234.50", "n": "-0.02874000", "rp": "0"} | letters
     payload["E"] = AT_MS
-    return msgspec.json.decode(json.dumps(payload), type=OrderTradeUpdate)
+    event = read_payload(json.dumps(payload).encode())
+    assert isinstance(event, OrderTradeUpdate)
+    return event
 
 
 def recovered_event(**words: Any) -> RecoveredFill:
