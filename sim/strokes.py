@@ -7,6 +7,7 @@ socket minutes after it would have been replaced, and `renewals_fail` begins whe
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -179,7 +180,9 @@ def no_expiration(injector: Injector, fault: Fault, process: Process) -> None:
     """Nobody says when the new key ends, or something that can't be."""
 
     def tamper(request: ApiRequest, answer: ApiResponse) -> ApiResponse:
-        if request.method == "POST" and answer.status == 200:
+        if request.method != "POST" or answer.status != 200:
+            return answer
+        with contextlib.suppress(ValueError, AttributeError):  # another fault may have made it no answer at all
             body = json.loads(answer.body)
             body.pop("expiration", None)
             if (ahead_ms := fault.param("ahead_ms")) is not None:
