@@ -129,16 +129,25 @@ async def test_messages_arrive_whole_and_in_order_however_they_are_cut() -> None
         socket.close()
 
 
-async def test_a_read_is_bounded_however_much_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_a_read_is_bounded_however_much_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, encrypted: bool
+) -> None:
     count, size = 600, 4096
+    context = None
+    if encrypted:
+        pair = self_signed(tmp_path, "127.0.0.1")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pair.certificate, pair.key)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pair.certificate))
 
     async def pour(socket: web.WebSocketResponse, request: web.Request) -> None:
         transport_of(request).write(count * (b"\x82\x7e" + size.to_bytes(2, "big") + bytes(size)))
         await until_closed(socket, request)
 
-    async with served(pour) as url:
+    async with served(pour, tls=context) as url:
         heard = Heard()
-        socket = await opened(url, heard)
+        socket = await opened(url.replace("ws:", "wss:") if encrypted else url, heard)
         assert isinstance(socket, PicowsSocket)
         socket.read_less()
         room: list[int] = []
