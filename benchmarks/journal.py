@@ -25,6 +25,7 @@ from benchmarks.million import BATCH
 from listenkey.items import Update
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.sqlite import SqliteJournal
+from listenkey.journal.store import Group
 
 SECONDS = 10
 
@@ -57,6 +58,7 @@ async def at_a_rate(path: Path, per_second: int, *, follower: bool, seconds: int
     """Append at a steady rate; when each was read, and what a follower in another process saw."""
     journal = SqliteJournal(path, "bench", wall_ms)
     await journal.open()
+    commits = timed_commits(journal)
     process = following(path, seconds) if follower else None
     count = per_second * seconds
     appended = [0.0] * (count + 1)
@@ -91,8 +93,23 @@ async def at_a_rate(path: Path, per_second: int, *, follower: bool, seconds: int
     journal.end(None)
     await journal.aclose()
     print(shown(f"append to visible at {count / took_s:,.0f} a second{' with a follower' if follower else ''}", taken))
+    print("  of that, " + shown(f"{len(commits):,} commits", commits))
     if process is not None:
         print("  " + process.communicate(timeout=60)[0].strip())
+
+
+def timed_commits(journal: SqliteJournal) -> list[float]:
+    """How long each commit takes, its fsync and, at times, its checkpoint included; grows while the journal is used."""
+    store, times_s = journal._store, []  # noqa: SLF001 - there is no other way in
+    write = store.write
+
+    def timed(group: Group) -> None:
+        began_s = time.perf_counter()
+        write(group)
+        times_s.append(time.perf_counter() - began_s)
+
+    store.write = timed  # type: ignore[method-assign]
+    return times_s
 
 
 def following(path: Path, seconds: int) -> subprocess.Popen[str]:

@@ -25,7 +25,7 @@ from benchmarks.speed import costs, report
 from benchmarks.speed.consumers import CONSUMERS, Consumer
 from benchmarks.speed.process import Venue
 
-PACED: Final = ("bare_callback", "ours_callback", "bare_iterator", "ours_iterator", "official_sdk")
+PACED: Final = ("bare_callback", "ours_callback", "bare_iterator", "ours_iterator", "ours_sqlite", "official_sdk")
 PACE_S: Final = 3
 IDLE_S: Final = 5.0
 ROOT: Final = Path(__file__).resolve().parents[2]

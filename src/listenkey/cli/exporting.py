@@ -30,6 +30,10 @@ WHOLE_NUMBERS: Final = frozenset(
         "crc32", "maker", "reduce_only", "trade_time_ms", "transaction_ms", "opened_seq", "closed_seq",
     }
 )  # fmt: skip
+TRUTHS: Final = frozenset({"maker", "reduce_only"})
+AS_SQL: Final = {True: 1, False: 0}
+"""SQLite has no Booleans."""
+
 BYTES: Final = frozenset({"chain"})
 FEW_WORDS: Final = frozenset(
     {
@@ -45,30 +49,51 @@ Batch: TypeAlias = list[tuple[Any, ...]]
 def table_of(path: Path, table: str) -> Iterator[tuple[list[str], Batch]]:
     """Column names and rows, some hundred at a time, all of one moment."""
     from listenkey.journal.database import open_reader, told_as_ours
+    from listenkey.journal.schema import PACKED
 
     order = "opened_seq" if table == "gaps" else "seq"
-    question = f"SELECT * FROM {table} ORDER BY {order} LIMIT -1 OFFSET ?"  # noqa: S608 - one of our own names
-    count = 0
+    question = PACKED.get(table, f"SELECT * FROM {table} ORDER BY {order}")  # noqa: S608 - one of our own names
     with told_as_ours(path), closing(open_reader(path)) as connection:
-        forgiving = connection.text_factory
         connection.execute("BEGIN")
-        connection.text_factory = str  # SQLite's own way is many times as fast; it ends at a text that is damaged.
-        cursor = connection.execute(question, (0,))
-        names = [column[0] for column in cursor.description]
+        names = [column[0] for column in connection.execute(f"SELECT * FROM {table} LIMIT 0").description]  # noqa: S608
         yield names, []
-        while True:
-            try:
-                batch = cursor.fetchmany(BATCH_ROWS)
-            except sqlite3.OperationalError:
-                if connection.text_factory is forgiving:
-                    raise
-                connection.text_factory = forgiving
-                cursor = connection.execute(question, (count,))
-                continue
-            if not batch:
-                return
-            count += len(batch)
-            yield names, batch
+        for batch in _batches(connection, question):
+            yield names, _unpacked(batch, names) if table in PACKED else batch
+
+
+def _batches(connection: sqlite3.Connection, question: str) -> Iterator[Batch]:
+    forgiving = connection.text_factory
+    connection.text_factory = str  # SQLite's own way is many times as fast; it ends at a text that is damaged.
+    cursor, count = connection.execute(question), 0
+    while True:
+        try:
+            batch = cursor.fetchmany(BATCH_ROWS)
+        except sqlite3.OperationalError:
+            if connection.text_factory is forgiving:
+                raise
+            connection.text_factory = forgiving
+            cursor = connection.execute(f"{question} LIMIT -1 OFFSET {count}")
+            continue
+        if not batch:
+            return
+        count += len(batch)
+        yield batch
+
+
+def _unpacked(batch: Batch, names: list[str]) -> Batch:
+    """Each row with the words that it holds as one JSON array in their places."""
+    import msgspec
+
+    decode = msgspec.json.Decoder(list[Any]).decode
+    at = names.index("side")  # the first of them, in every such table
+    truth = next(place for place, name in enumerate(names[at:]) if name in TRUTHS)
+    nothing = "[" + ",".join(["null"] * (len(names) - len(batch[0]) + 1)) + "]"  # of a damaged row, as the view has it
+    rows: Batch = []
+    for row in batch:
+        words = decode(row[at] or nothing)
+        words[truth] = AS_SQL.get(words[truth])
+        rows.append((*row[:at], *words, *row[at + 1 :]))
+    return rows
 
 
 def cell(value: Any) -> Any:

@@ -115,5 +115,22 @@ FROM items AS i, json_each(i.event, '$.orders') AS o, json_each(o.value, '$.fill
 WHERE {_LEGACY}""",  # noqa: S608
 }
 
+
+def _packed(names: tuple[str, ...]) -> str:
+    ours, theirs = (", ".join(f"'$.{place}'" for place in places) for places in (names, map(_LETTERS.get, names)))
+    return f"CASE WHEN event IS NULL THEN json_extract(raw, {theirs}) ELSE json_extract(event, {ours}) END AS words"
+
+
+PACKED: Final = {
+    "fills": f"""SELECT seq, account, received_ms, event_ms, symbol, trade_id, order_id,
+  {_packed(_FILL_WORDS)},
+  provenance, late
+FROM items WHERE trade_id IS NOT NULL ORDER BY seq""",  # noqa: S608
+    "orders": f"""SELECT max(seq) AS seq, account, received_ms, event_ms, symbol, order_id,
+  {_packed(_ORDER_WORDS)}
+FROM items WHERE order_id IS NOT NULL GROUP BY order_id ORDER BY seq""",  # noqa: S608
+}
+"""What two views show, for whoever reads all of it: the words of a row as one JSON array, in half the time."""
+
 SQL: Final = TABLES | VIEWS
 """Name to statement; SQLite keeps the text as it is here, and `verify` compares."""

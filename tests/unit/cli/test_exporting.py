@@ -15,7 +15,8 @@ import pytest
 from listenkey.cli import exporting
 from listenkey.errors import JournalError, UsageError
 from listenkey.items import GapOpened
-from tests.unit.journal.making import AT_MS, append, fill, greeks, journal, take
+from tests.unit.core.making import order_row, trade_row
+from tests.unit.journal.making import AT_MS, append, fill, greeks, journal, resting, take
 
 
 @pytest.fixture
@@ -94,6 +95,37 @@ def test_a_file_of_many_groups_has_every_row_once(path: Path, monkeypatch: pytes
     assert exporting.to_file(path, "items", "parquet", path.with_name("t.parquet")) == 32
     assert parquet.ParquetFile(path.with_name("t.parquet")).num_row_groups == 3
     assert parquet.read_table(path.with_name("t.parquet")).column("seq").to_pylist() == list(range(1, 33))
+
+
+@pytest.mark.parametrize("table", ["fills", "orders"])
+def test_what_is_exported_is_what_the_view_shows(table: str, tmp_path: Path) -> None:
+    async def make() -> None:
+        made = journal(tmp_path / "a.db")
+        await made.open()
+        append(made, resting(1), fill(1), resting(2), fill(3).replace(b'"m":true', b'"m":false'), greeks(1))
+        odd = fill(4).replace(b'"q":', b'"l":"9","q":')
+        twice = fill(5).replace(b'"c":"=1+1"', b'"c":"\\u00e9\\n\\"x"')
+        append(made, odd, twice)
+        rest = trade_row(6, AT_MS, 9)
+        made.append_event(rest.fill, rest.raw, AT_MS, "rest", late=True)
+        made.append_event(order_row(7, "FILLED", "1", AT_MS).order, b"{}", AT_MS, "rest")
+        await take(made, 9)
+        await made.aclose()
+
+    asyncio.run(make())
+    connection = sqlite3.connect(tmp_path / "a.db")
+    connection.execute("UPDATE items SET raw = NULL WHERE seq = 2")
+    connection.commit()
+    batches = list(exporting.table_of(tmp_path / "a.db", table))
+    shown = connection.execute(f"SELECT * FROM {table} ORDER BY seq")
+    assert [names for names, _ in batches] == [[column[0] for column in shown.description]] * len(batches)
+    rows = shown.fetchall()
+    connection.close()
+    found = [row for _, batch in batches for row in batch]
+    assert [[(type(value), value) for value in row] for row in found] == [
+        [(type(value), value) for value in row] for row in rows
+    ]
+    assert len(rows) >= 5
 
 
 def test_without_the_package_it_says_how_to_get_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
