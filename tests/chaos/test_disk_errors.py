@@ -33,7 +33,7 @@ def test_d2_a_log_whose_fsync_failed_is_written_anew_before_it_is_moved_into_the
     assert found.counts["fsync twice met"] == 1
 
 
-def test_d2_what_counts_as_synchronised_again() -> None:
+def test_what_counts_as_synchronised_again() -> None:
     wrote, failed, done = Wrote("a", 10, b"xyz"), Synced("a", False), Synced("a", True)
     assert disk_errors.synchronised_again([wrote, failed, done]) != []
     assert disk_errors.synchronised_again([wrote, failed, Wrote("a", 11, b"yz"), done]) != []
