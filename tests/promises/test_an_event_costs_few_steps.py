@@ -34,8 +34,8 @@ STEPS_MAX = 100
 STEPS_ALONE_MAX = 400
 """An event that comes alone: 361 then."""
 
-STEPS_WATCHED_MAX = 255
-"""An event of a busy stream that reckons with orders and positions, too: 234."""
+STEPS_WATCHED_MAX = 260
+"""An event of a busy stream that reckons with orders and positions, too: 240."""
 
 
 class Owner:

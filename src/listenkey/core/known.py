@@ -6,12 +6,12 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 from struct import pack
 from typing import Final, NamedTuple, TypeAlias
-
-import msgspec
 
 from listenkey.events import (
     BalancePositionUpdate,
@@ -205,7 +205,8 @@ class Fills:
         )
 
 
-class OrderFacts(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class OrderFacts:
     """The last that is known of an order that lives."""
 
     symbol: str
@@ -214,7 +215,8 @@ class OrderFacts(msgspec.Struct, gc=False):
     at_ms: int
 
 
-class OfSymbol(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class OfSymbol:
     """
     One symbol.
 
@@ -254,7 +256,7 @@ class Known:
         self._symbols: dict[str, OfSymbol] = {}
         self.ended: list[int] = []
         self._ended: set[int] = set()
-        self._ended_before: set[int] = set()
+        self._ended_before: AbstractSet[int] = frozenset()
 
     def is_late(self, event: Event) -> bool:
         """Whether a fill comes after a newer one: of its symbol by trade id, of the account by time."""
@@ -268,29 +270,29 @@ class Known:
 
     def note(self, event: Event) -> None:
         """An event is being delivered."""
+        if isinstance(event, BalancePositionUpdate):
+            self._positions_changed(event)
+            return
         if not isinstance(event, NOT_DATED) and event.event_ms > self.last_event_ms:
             self.last_event_ms = event.event_ms
-        if isinstance(event, BalancePositionUpdate):
-            for position in event.positions:
-                self._position(position.symbol, position.quantity_text)
-        elif isinstance(event, OrderTradeUpdate):
-            self.note_order(event.order, event.event_ms)
+        if isinstance(event, OrderTradeUpdate):
+            self.note_order(event.order, amount(event.order.filled_quantity_text), event.event_ms)
             if event.is_fill:
                 self.note_fill(event.symbol, event.trade_id, event.trade_time_ms)
         elif isinstance(event, RecoveredFill):
             self.fills.add(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
             self.note_fill(event.symbol, event.trade_id, event.trade_time_ms)
         elif isinstance(event, RecoveredOrder):
-            self.note_order(event, event.updated_ms)
+            self.note_order(event, amount(event.filled_quantity_text), event.updated_ms)
         elif isinstance(event, LegacyOrderTradeUpdate):
             for order in event.orders:
-                self.note_order(order, order.updated_ms)
+                self.note_order(order, abs(amount(order.filled_quantity_text)), order.updated_ms)
                 for fill in order.fills:
                     self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
                     self.note_fill(order.symbol, fill.trade_id, fill.trade_time_ms)
 
-    def note_order(self, order: Order | LegacyOrder | RecoveredOrder, at_ms: int) -> None:
-        """What an order is at this time, by the venue's clock."""
+    def note_order(self, order: Order | LegacyOrder | RecoveredOrder, filled: Decimal, at_ms: int) -> None:
+        """What an order is, and how much of it was filled, at this time by the venue's clock."""
         order_id, status = order.order_id, order.status
         if status in ENDED:
             self.orders.pop(order_id, None)
@@ -305,7 +307,7 @@ class Known:
             if now >= before.filled:
                 before.status, before.filled, before.at_ms = status, now, at_ms
         elif not self.has_ended(order_id):
-            self.orders[order_id] = OrderFacts(order.symbol, status, now, at_ms)
+            self.orders[order_id] = OrderFacts(order.symbol, status, filled, at_ms)
             if len(self.orders) > ORDERS_MAX:
                 del self.orders[next(iter(self.orders))]
 
@@ -360,12 +362,13 @@ class Known:
         newest_ms = self.newest.time_ms if self.newest else 0
         return (bool(self.positions) + bool(self.orders), newest_ms)
 
-    def _position(self, symbol: str, quantity: str) -> None:
-        held = amount(quantity)
-        if held:
-            self.positions[symbol] = held
-        else:
-            self.positions.pop(symbol, None)
+    def _positions_changed(self, event: BalancePositionUpdate) -> None:
+        self.last_event_ms = max(self.last_event_ms, event.event_ms)
+        for position in event.positions:
+            if held := amount(position.quantity_text):
+                self.positions[position.symbol] = held
+            else:
+                self.positions.pop(position.symbol, None)
 
 
 def amount(text: str) -> Decimal:

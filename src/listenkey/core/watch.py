@@ -12,13 +12,11 @@ is doubted. What adds up is the sum, not the sequence, so a change of places alo
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from decimal import Decimal
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
-
 from listenkey import venue
-from listenkey.core.known import AFTER_ALL, AMOUNTS, BEFORE_ALL, ENDED, SYMBOLS_MAX, TRADE, ZERO, Known, amount
+from listenkey.core.known import AFTER_ALL, BEFORE_ALL, ENDED, SYMBOLS_MAX, TRADE, Known, amount
 from listenkey.events import (
     AccountUpdate,
     BalancePositionUpdate,
@@ -29,6 +27,13 @@ from listenkey.events import (
     RecoveredFill,
     RecoveredOrder,
 )
+from listenkey.events.words import AMOUNT, AMOUNTS_REMEMBERED
+
+DIGITS: Final = 18
+"""Behind the point; see `AMOUNT`."""
+
+UNITS: Final[dict[str, int]] = {}
+"""What `units` made of the texts it saw last."""
 
 CHAINS_MAX: Final = 16_384
 """Orders and symbols watched at most; the one that rested longest is let go first."""
@@ -55,6 +60,21 @@ BEATS_MISSED: Final = 2.5
 """Ten-second beats that may be missing: 25 s, so that one late beat is no alarm."""
 
 
+def units(text: str) -> int:
+    """
+    An amount in the smallest unit that one may have, 10^-18: ints add up exactly, and in half the time.
+
+    Zero where the text is none: what can't be read can't be reckoned with, and ends no stream.
+    """
+    known = UNITS.get(text)
+    if known is None:
+        if len(UNITS) >= AMOUNTS_REMEMBERED:
+            UNITS.clear()
+        whole, _, part = text.partition(".")
+        known = UNITS[text] = int(whole + part.ljust(DIGITS, "0")) if AMOUNT.fullmatch(text) else 0
+    return known
+
+
 class Doubt(NamedTuple):
     """
     Something was lost.
@@ -70,14 +90,15 @@ class Doubt(NamedTuple):
     why: str
 
 
-class _Order(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class _Order:
     """`base` + `added` should be `reached`; more than that is a change of places, less is a loss."""
 
     symbol: str
-    base: Decimal
+    base: int
     since_ms: int
-    reached: Decimal
-    added: Decimal = ZERO
+    reached: int
+    added: int = 0
     due_s: float | None = None
     told: bool = False
     ended: bool = False
@@ -87,20 +108,21 @@ class _Order(msgspec.Struct, gc=False):
         return self.base + self.added >= self.reached
 
 
-class _Position(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class _Position:
     """
     `base` and the fills up to `at_ms` should be `now`. `base` is None until the first message of it is over.
 
     `held` is what it must be by its own last message and the fills since: REST tells of those without a message.
     """
 
-    base: Decimal | None
+    base: int | None
     since_ms: int
-    now: Decimal
+    now: int
     at_ms: int
-    held: Decimal
-    added: Decimal = ZERO  # by the fills since `since_ms` and up to `at_ms`
-    later: list[tuple[int, Decimal]] = []
+    held: int
+    added: int = 0  # by the fills since `since_ms` and up to `at_ms`
+    later: list[tuple[int, int]] = field(default_factory=list)
     latest_ms: int = BEFORE_ALL  # of the fills, whichever came
     given_up: bool = False
     due_s: float | None = None
@@ -110,12 +132,7 @@ class _Position(msgspec.Struct, gc=False):
     def adds_up(self) -> bool:
         return self.base is None or self.base + self.added == self.now
 
-    @property
-    def is_sound(self) -> bool:
-        """Whether nothing was left open by its last message."""
-        return self.base == self.now and not self.added
-
-    def tell(self, now: Decimal, at_ms: int) -> Decimal:
+    def tell(self, now: int, at_ms: int) -> int:
         """Its next message; what is held now."""
         self.now, self.at_ms = now, at_ms
         fills, self.later = self.later, []
@@ -129,10 +146,11 @@ class _Position(msgspec.Struct, gc=False):
 
     def accept(self) -> None:
         """What it is now is where to count from."""
-        self.base, self.since_ms, self.added = self.now, self.at_ms, ZERO
+        self.base, self.since_ms, self.added = self.now, self.at_ms, 0
 
 
-class _First(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class _First:
     """The first position message of a symbol has no sum to be held against; but a fill that made it there must be."""
 
     since_ms: int
@@ -146,7 +164,7 @@ class _First(msgspec.Struct, gc=False):
         return self.seen
 
 
-NO_POSITION: Final = _Position(None, 0, ZERO, 0, ZERO, given_up=True)
+NO_POSITION: Final = _Position(None, 0, 0, 0, 0, given_up=True)
 
 Chain: TypeAlias = _Order | _Position | _First
 Key: TypeAlias = tuple[type[Chain], int | str]
@@ -188,7 +206,7 @@ class Watch:
         late: set[int] = set()
         orders, live, ended, near = self._orders, known.orders, known.ended.append, False
         last_ms, newest, newest_ms = known.last_event_ms, None, known.newest.time_ms if known.newest else BEFORE_ALL
-        symbol, told_ms = "", AFTER_ALL
+        symbol, told_ms, read = "", AFTER_ALL, UNITS.get
         for place, event in enumerate(events):
             if type(event) is not OrderTradeUpdate:
                 if type(event) is AccountUpdate or type(event) is GreekUpdate:
@@ -202,16 +220,14 @@ class Watch:
             order, event_ms = event.order, event.event_ms
             if event_ms > last_ms:  # noqa: PLR1730 - a call takes ten times as long
                 last_ms = event_ms
-            filled = ZERO
-            if order.execution_type == TRADE:
-                filled = AMOUNTS.get(order.last_quantity_text) or amount(order.last_quantity_text)
+            is_fill, text = order.execution_type == TRADE, order.last_quantity_text
+            filled = (read(text) or units(text)) if is_fill else 0
             if order.status not in ENDED or order.order_id in orders or order.order_id in live:
-                known.note_order(order, event_ms)
-                if self._order(order, filled, event_ms, now_s):
-                    near, symbol = True, ""
+                known.note_order(order, amount(order.filled_quantity_text), event_ms)
+                near |= self._order(order, filled, event_ms, now_s)
             else:
                 ended(order.order_id)
-            if order.execution_type != TRADE:
+            if not is_fill:
                 continue
             if order.symbol != symbol:
                 symbol = order.symbol
@@ -228,8 +244,9 @@ class Watch:
             if at_ms > told_ms and filled:  # Newer than all before, and its own message is still to come.
                 signed = filled if order.side == "BUY" else -filled
                 wait((at_ms, signed))
-                held, position.latest_ms = position.held + signed, at_ms
-                if held and position.held:
+                position.latest_ms, before = at_ms, position.held
+                held = before + signed
+                if before and held:
                     position.held = held
                 else:
                     self._holds(position, held, now_s)
@@ -244,26 +261,26 @@ class Watch:
     def _plain(self, symbol: str, count: int) -> tuple[_Position, int]:
         """A position, and after which time its fills only have to wait for its next message, if there are so many."""
         position = self._positions.get(symbol, NO_POSITION)
-        if position.given_up or self._broken or len(position.later) + count > FILLS_MAX:
+        if position.given_up or (_First, symbol) in self._broken or len(position.later) + count > FILLS_MAX:
             return position, AFTER_ALL
         return position, position.at_ms
 
     def note(self, event: Event, now_s: float) -> bool:
         """An event is being delivered; True where the next deadline may have come nearer."""
+        if isinstance(event, BalancePositionUpdate):
+            return self._positions_changed(event, now_s)
         if isinstance(event, OrderTradeUpdate):
             order = event.order
-            filled = amount(order.last_quantity_text) if order.execution_type == TRADE else ZERO
+            filled = units(order.last_quantity_text) if order.execution_type == TRADE else 0
             near = self._order(order, filled, event.event_ms, now_s)
             if filled:
                 near |= self._fill(order.symbol, order.trade_time_ms, order.side, filled, now_s)
             return near
-        if isinstance(event, BalancePositionUpdate):
-            return self._positions_changed(event, now_s)
         if isinstance(event, BEATING):
             self._beats += 1
             self._beat_s = now_s
         elif isinstance(event, RecoveredFill):
-            filled = amount(event.last_quantity_text)
+            filled = units(event.last_quantity_text)
             known = self._orders.get(event.order_id)
             if known is not None:
                 known.added += filled
@@ -272,7 +289,7 @@ class Watch:
                 self._look((_Order, event.order_id), known, now_s)
             self._fill(event.symbol, event.trade_time_ms, event.side, filled, now_s)
         elif isinstance(event, RecoveredOrder):
-            self._order(event, ZERO, event.event_ms, now_s)
+            self._order(event, 0, event.event_ms, now_s)
         return False
 
     def reconnected(self, now_s: float) -> None:
@@ -317,9 +334,9 @@ class Watch:
 
     # --- orders --------------------------------------------------------------------------------------------------
 
-    def _order(self, order: Order | RecoveredOrder, filled: Decimal, at_ms: int, now_s: float) -> bool:
-        order_id, chain = order.order_id, self._orders.get(order.order_id)
-        reached, ended = amount(order.filled_quantity_text), order.status in ENDED
+    def _order(self, order: Order | RecoveredOrder, filled: int, at_ms: int, now_s: float) -> bool:
+        order_id, text, ended = order.order_id, order.filled_quantity_text, order.status in ENDED
+        chain, reached = self._orders.get(order_id), UNITS.get(text) or units(text)
         if chain is None:
             # The first we hear of it: what it has filled by now is where we begin.
             if not ended:
@@ -327,26 +344,26 @@ class Watch:
                 if len(self._orders) > CHAINS_MAX:
                     self._broken.pop((_Order, self._orders.popitem(last=False)[0]), None)
             return False
-        if not ended:
-            self._orders.move_to_end(order_id)
-        if filled:
-            chain.added += filled
-        chain.reached = max(chain.reached, reached)
-        if chain.due_s is None and chain.base + chain.added >= chain.reached:  # As nearly always.
-            if ended or chain.ended:
-                del self._orders[order_id]
-            else:
-                chain.base, chain.added, chain.since_ms = chain.reached, ZERO, at_ms
-            return False
         chain.ended |= ended
-        near = self._look((_Order, order_id), chain, now_s)
-        if chain.adds_up:
-            chain.since_ms = at_ms
-        return near
+        chain.added += filled
+        if reached > chain.reached:  # noqa: PLR1730 - a call takes ten times as long
+            chain.reached = reached
+        if chain.due_s is not None or chain.base + chain.added < chain.reached:
+            self._orders.move_to_end(order_id)
+            near = self._look((_Order, order_id), chain, now_s)
+            if chain.adds_up:
+                chain.since_ms = at_ms
+            return near
+        if chain.ended:
+            del self._orders[order_id]
+        else:
+            chain.base, chain.added, chain.since_ms = chain.reached, 0, at_ms
+            self._orders.move_to_end(order_id)
+        return False
 
     # --- positions -----------------------------------------------------------------------------------------------
 
-    def _fill(self, symbol: str, at_ms: int, side: str, quantity: Decimal, now_s: float) -> bool:
+    def _fill(self, symbol: str, at_ms: int, side: str, quantity: int, now_s: float) -> bool:
         position = self._positions.get(symbol)
         if position is None:
             self._remember(symbol, at_ms)
@@ -374,7 +391,7 @@ class Watch:
         position.added += signed
         return self._look((_Position, symbol), position, now_s)
 
-    def _holds(self, position: _Position, held: Decimal, now_s: float) -> None:
+    def _holds(self, position: _Position, held: int, now_s: float) -> None:
         if held and not self._open:
             self._beat_s = now_s  # Nobody beats for an account that holds nothing, so the silence begins now.
         self._open += bool(held) - bool(position.held)
@@ -388,14 +405,15 @@ class Watch:
     def _positions_changed(self, event: BalancePositionUpdate, now_s: float) -> bool:
         near = False
         for told in event.positions:
-            now, at_ms = amount(told.quantity_text), event.transaction_ms
+            now, at_ms = units(told.quantity_text), event.transaction_ms
             position = self._positions.get(told.symbol)
             if position is None:
                 near |= self._begin(told.symbol, now, at_ms, event.reason, now_s)
                 continue
             if at_ms < position.at_ms:
                 continue  # It changed places with a newer one.
-            if position.held == now and position.latest_ms <= at_ms and position.is_sound and not self._broken:
+            whole = position.held == now and position.base == position.now and not position.added
+            if whole and position.latest_ms <= at_ms:
                 # As nearly always: what the fills made of it.
                 position.base, position.now, position.since_ms, position.at_ms = now, now, at_ms, at_ms
                 position.later.clear()
@@ -413,15 +431,15 @@ class Watch:
             near |= self._look((_Position, told.symbol), position, now_s)
         return near
 
-    def _begin(self, symbol: str, now: Decimal, at_ms: int, reason: str, now_s: float) -> bool:
+    def _begin(self, symbol: str, now: int, at_ms: int, reason: str, now_s: float) -> bool:
         """The first message of a position."""
         if len(self._positions) >= SYMBOLS_MAX:
             positions = self._positions.items()
             oldest = next((one for one, position in positions if not position.held), next(iter(self._positions)))
-            self._holds(self._positions.pop(oldest), ZERO, now_s)
+            self._holds(self._positions.pop(oldest), 0, now_s)
             self._broken.pop((_Position, oldest), None)
             self._broken.pop((_First, oldest), None)
-        position = self._positions[symbol] = _Position(None, at_ms, now, at_ms, ZERO)
+        position = self._positions[symbol] = _Position(None, at_ms, now, at_ms, 0)
         self._holds(position, now, now_s)
         if reason != "ORDER":
             return False
@@ -454,4 +472,4 @@ class Watch:
             if chain.ended:
                 self._orders.pop(int(key[1]), None)
             else:
-                chain.base, chain.added = chain.reached, ZERO
+                chain.base, chain.added = chain.reached, 0

@@ -9,8 +9,9 @@ import pytest
 from listenkey.core import known as knowing
 from listenkey.core import watch as watching
 from listenkey.core.known import Fills, Known
-from listenkey.core.watch import BARREN_MAX, Watch
+from listenkey.core.watch import BARREN_MAX, Watch, units
 from listenkey.events import Event, UnknownEvent
+from listenkey.events.words import AMOUNTS_REMEMBERED
 from tests.unit.core.making import OTHER, SYMBOL, beat, fill, order, order_row, position, trade_row
 
 GRACE_S = 1.0
@@ -200,6 +201,12 @@ def test_an_older_word_of_a_position_moves_nothing_back() -> None:
     assert watch.due_at_s() is None
 
 
+def test_a_fill_from_after_the_word_of_a_position_does_not_stand_for_one_before_it() -> None:
+    watch = told(held("1"), position("1", 1500), fill(1, "1", at_ms=2000), fill(2, "2", at_ms=3000, side="SELL"))
+    watch.note(position("1", 2000), 0.0)
+    assert watch.due_at_s() == GRACE_S, "it was 2 then"
+
+
 def test_fills_of_a_position_of_which_no_word_comes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "FILLS_MAX", 3)
     watch = told(held("1"), fill(1, "1", at_ms=2000), position("2", 2000))
@@ -299,6 +306,12 @@ BATCHES: dict[str, list[Event]] = {
     "two fills before their positions": [
         fill(1, "1", 2000), fill(2, "2", 3000), position("2", 2000), position("3", 3000), position("5", 4000),
     ],
+    "the first word of a position comes before its fill": [
+        position("1", 2000, symbol=OTHER), fill(1, "1", 2001, symbol=OTHER), fill(2, "2", 2002, symbol=OTHER),
+    ],
+    "orders that rested too long": [
+        order(1, "NEW"), order(2, "NEW"), order(3, "NEW"), order(1, "FILLED", "1", 2000, trade_id=1), fill(2, "1", 2001, 2),
+    ],
     "some are late": [
         fill(5, "1", 2000), fill(6, "2", 2000), fill(4, "2", 2000), fill(7, "3", 1999), fill(1, "1", 2000, 2, symbol=OTHER),
         order(1, "PARTIALLY_FILLED", "1", 2001), fill(8, "4", 3000),
@@ -312,6 +325,7 @@ BATCHES: dict[str, list[Event]] = {
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_a_batch_is_watched_as_one_by_one(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "FILLS_MAX", 3)
+    monkeypatch.setattr(watching, "CHAINS_MAX", 2)
     monkeypatch.setattr(knowing, "ENDED_MAX", 4)
     events: list[Event] = [beat(1000), beat(1001), *BATCHES[name], beat(9000), beat(8000)]
     one_by_one, together = told(held("1")), told(held("1"))
@@ -329,6 +343,19 @@ def test_a_batch_is_watched_as_one_by_one(name: str, size: int, monkeypatch: pyt
         for what in ("orders", "positions", "newest", "last_event_ms"):
             assert getattr(known, what) == getattr(known_together, what)
         assert known.has_ended(8) == known_together.has_ended(8)
+
+
+def test_amounts_are_exact_and_what_is_none_is_nothing() -> None:
+    smallest = units("0." + "0" * 17 + "1")
+    assert units("9" * 24 + "." + "9" * 18) + smallest == units("1" + "0" * 23) * 10
+    assert units("-0.5") == -units("0.50") < 0
+    assert units("NaN") == units("1e5") == units("") == 0
+
+
+def test_the_amounts_that_are_remembered_are_bounded() -> None:
+    for number in range(3 * AMOUNTS_REMEMBERED):
+        assert units(f"{number}.5") == 2 * number * units("0.5") + units("0.5")
+    assert len(watching.UNITS) <= AMOUNTS_REMEMBERED
 
 
 def test_positions_are_bounded_and_one_that_holds_nothing_is_let_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
