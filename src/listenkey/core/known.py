@@ -271,7 +271,7 @@ class Known:
     def note(self, event: Event) -> None:
         """An event is being delivered."""
         if isinstance(event, BalancePositionUpdate):
-            self._positions_changed(event)
+            self.positions_changed(event)
             return
         if not isinstance(event, NOT_DATED) and event.event_ms > self.last_event_ms:
             self.last_event_ms = event.event_ms
@@ -362,7 +362,8 @@ class Known:
         newest_ms = self.newest.time_ms if self.newest else 0
         return (bool(self.positions) + bool(self.orders), newest_ms)
 
-    def _positions_changed(self, event: BalancePositionUpdate) -> None:
+    def positions_changed(self, event: BalancePositionUpdate) -> None:
+        """What is held now."""
         self.last_event_ms = max(self.last_event_ms, event.event_ms)
         for position in event.positions:
             if held := amount(position.quantity_text):

@@ -213,8 +213,12 @@ class Watch:
                     last_ms = max(last_ms, event.event_ms)
                     self._beats, self._beat_s = self._beats + 1, now_s
                     continue
-                known.note(event)
-                near |= self.note(event, now_s)
+                if type(event) is BalancePositionUpdate:
+                    known.positions_changed(event)
+                    near |= self._positions_changed(event, now_s)
+                else:
+                    known.note(event)
+                    near |= self.note(event, now_s)
                 symbol = ""
                 continue
             order, event_ms = event.order, event.event_ms
