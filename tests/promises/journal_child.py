@@ -42,7 +42,8 @@ async def main(path: Path, first: int) -> None:
             assert not isinstance(event, Unreadable)
             journal.append_event(event, raw, 1)
         number += 1
-        while journal.backlog > BATCH or given == 0:
+        # At first all may be fills that the journal has; from `first` on they are new, and the first is waited for.
+        while journal.backlog > BATCH or (given == 0 and number > first):
             items = [await journal.next(), *journal.take_ready(1000)]
             given += len(items)
             told = [

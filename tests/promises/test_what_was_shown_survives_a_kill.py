@@ -58,8 +58,9 @@ def recovered(path: Path) -> list[tuple[int, int]]:
 def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     path, draw = tmp_path / "a.db", random.Random(20261122)
     given: list[tuple[int, int]] = []
+    there: list[tuple[int, int]] = []
     for _ in range(KILLS):
-        first = given[-1][1] + 1 if given else 1
+        first = there[-1][1] + 1 if there else 1
         given += killed(path, first, draw.choice([0.0, 0.005, 0.02, 0.1]) * draw.random() * 2)
         there = recovered(path)
         assert set(given) <= set(there)
