@@ -87,6 +87,12 @@ class BlockingUserStream:
 
     def __next__(self) -> Item:
         """The next item; waits for it, and raises what ended the stream. After `close`: what still waited, then the end."""
+        try:
+            return self._ready.popleft()  # which no other thread can come into
+        except IndexError:
+            return self._wait()
+
+    def _wait(self) -> Item:
         with self._turn:
             if not self._ready:
                 if self._open:
