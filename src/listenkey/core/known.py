@@ -256,7 +256,7 @@ class Known:
         self._symbols: dict[str, OfSymbol] = {}
         self.ended: list[int] = []
         self._ended: set[int] = set()
-        self._ended_before: AbstractSet[int] = frozenset()
+        self._ended_before: list[int] | AbstractSet[int] = frozenset()
 
     def is_late(self, event: Event) -> bool:
         """Whether a fill comes after a newer one: of its symbol by trade id, of the account by time."""
@@ -279,17 +279,20 @@ class Known:
             self.note_order(event.order, amount(event.order.filled_quantity_text), event.event_ms)
             if event.is_fill:
                 self.note_fill(event.symbol, event.trade_id, event.trade_time_ms)
+            self.forget()
         elif isinstance(event, RecoveredFill):
             self.fills.add(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
             self.note_fill(event.symbol, event.trade_id, event.trade_time_ms)
         elif isinstance(event, RecoveredOrder):
             self.note_order(event, amount(event.filled_quantity_text), event.updated_ms)
+            self.forget()
         elif isinstance(event, LegacyOrderTradeUpdate):
             for order in event.orders:
                 self.note_order(order, abs(amount(order.filled_quantity_text)), order.updated_ms)
                 for fill in order.fills:
                     self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
                     self.note_fill(order.symbol, fill.trade_id, fill.trade_time_ms)
+            self.forget()
 
     def note_order(self, order: Order | LegacyOrder | RecoveredOrder, filled: Decimal, at_ms: int) -> None:
         """What an order is, and how much of it was filled, at this time by the venue's clock."""
@@ -297,7 +300,6 @@ class Known:
         if status in ENDED:
             self.orders.pop(order_id, None)
             self.ended.append(order_id)
-            self.forget()
             return
         before, now = (
             self.orders.get(order_id),
@@ -334,11 +336,15 @@ class Known:
         return known
 
     def forget(self) -> None:
-        """The ends of orders, where there are too many of them."""
-        if len(self.ended) + len(self._ended) >= ENDED_MAX // 2:
+        """The older half of the ends of orders, where the newer one is full. To be called now and then."""
+        if len(self.ended) + len(self._ended) < ENDED_MAX // 2:
+            return
+        if self._ended:
             self._ended.update(self.ended)
-            self.ended.clear()
             self._ended, self._ended_before = set(), self._ended
+            self.ended.clear()
+        else:  # Nobody asked.
+            self._ended_before, self.ended = self.ended, []
 
     def resume(self, fills: Iterable[tuple[str, int, int, int]]) -> None:
         """An earlier process has delivered these: symbol, trade id, order id, time."""
@@ -347,9 +353,12 @@ class Known:
             self.note_fill(symbol, trade_id, time_ms)
 
     def has_ended(self, order_id: int) -> bool:
-        """Whether the end of this order was delivered."""
-        self._ended.update(self.ended)
-        self.ended.clear()
+        """Whether the end of this order was delivered. Only who asks pays for a set."""
+        if self.ended:
+            self._ended.update(self.ended)
+            self.ended.clear()
+        if isinstance(self._ended_before, list):
+            self._ended_before = frozenset(self._ended_before)
         return order_id in self._ended or order_id in self._ended_before
 
     def active(self, since_ms: int) -> list[str]:

@@ -213,12 +213,8 @@ class Watch:
                     last_ms = max(last_ms, event.event_ms)
                     self._beats, self._beat_s = self._beats + 1, now_s
                     continue
-                if type(event) is BalancePositionUpdate:
-                    known.positions_changed(event)
-                    near |= self._positions_changed(event, now_s)
-                else:
-                    known.note(event)
-                    near |= self.note(event, now_s)
+                known.note(event)
+                near |= self.note(event, now_s)
                 symbol = ""
                 continue
             order, event_ms = event.order, event.event_ms
@@ -246,10 +242,13 @@ class Watch:
                 known.newest_is(newest)
                 newest, newest_ms, told_ms = None, known.note_fill(symbol, trade_id, at_ms), AFTER_ALL
             if at_ms > told_ms and filled:  # Newer than all before, and its own message is still to come.
-                signed = filled if order.side == "BUY" else -filled
-                wait((at_ms, signed))
                 position.latest_ms, before = at_ms, position.held
-                held = before + signed
+                if order.side == "BUY":
+                    held = before + filled
+                    wait((at_ms, filled))
+                else:
+                    held = before - filled
+                    wait((at_ms, -filled))
                 if before and held:
                     position.held = held
                 else:
