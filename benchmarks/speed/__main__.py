@@ -48,7 +48,7 @@ def one(venue: Venue, consumer: Consumer, python: Path, count: int, per_second: 
         sent = venue.send(f"burst {count}" if per_second is None else f"pace {per_second} {count}")
         out, err = process.communicate(timeout=180)
         if process.returncode:
-            raise SystemExit(f"{consumer.name} failed: {err}")
+            raise SystemExit(f"{consumer.name} failed ({process.returncode}): {err}")
     result: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
     if result["events"] != count or result["wrong"]:
         raise SystemExit(f"{consumer.name} got {result['events']} of {count}, {result['wrong']} not as they should be")

@@ -102,8 +102,8 @@ async def ours_two_sockets(tally: Tally, rest_url: str, ws_url: str) -> None:
         while stream.health().sockets < 2:  # noqa: ASYNC110 - a rotation sets no event
             await asyncio.sleep(0.01)
         ready()
-        while stream.health().rotations < 1:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        while stream.health().rotations < 1 or tally.seen < tally.count:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
         tally.end()
         tally.wrong += abs(stream.health().duplicates_removed - tally.count)
         running.cancel()

@@ -6,6 +6,7 @@ import asyncio
 from typing import Final, NamedTuple, Protocol
 
 from listenkey.clock import Clock
+from listenkey.core.merge import Unwrap
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected, ProtocolError, TimedOut
 from listenkey.events import Event
@@ -31,6 +32,9 @@ class LinkOwner(Protocol):
 
     def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
         """Several events that one read brought, each with its JSON; the same as `event_came` for each."""
+
+    def frames_came(self, link: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
+        """Several frames that one read brought: those that are to be read now. The others wait, or came already."""
 
     def turn_after_s(self, link: int, held_s: float) -> float | None:
         """How long to wait before more is brought, held back for so long already; None: go on. 0: one turn is enough."""
@@ -228,6 +232,9 @@ class Link:
         return batch
 
     def _take_batch(self, frames: list[bytes]) -> None:
+        frames = self._owner.frames_came(self.number, frames, self._unwrapper.payloads)
+        if not frames:
+            return
         read = self._unwrapper.read_all(frames)
         if read is not None:
             self._owner.events_came(self.number, *read)

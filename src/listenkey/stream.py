@@ -16,10 +16,10 @@ from listenkey.clock import Clock, SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle
-from listenkey.core.merge import Held, Merge
+from listenkey.core.merge import Held, Merge, Unwrap
 from listenkey.core.states import State
 from listenkey.core.status import status_of
-from listenkey.core.timing import Timing
+from listenkey.core.timing import PAUSE_SHARE, Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, Secret, fingerprint
 from listenkey.errors import Disconnected, ListenKeyError, UsageError
@@ -40,21 +40,15 @@ from listenkey.link import Link
 from listenkey.recovery import Recovery
 from listenkey.transport import address
 from listenkey.transport.websocket import connect
-from listenkey.venue import Venue
+from listenkey.venue import LEAVING_EVENTS, Venue
 from listenkey.wire.frames import Unreadable
 
 log = logging.getLogger("listenkey")
-
-LEAVING_EVENTS = frozenset({"serverShutdown", "eventStreamTerminated"})
-"""Spot's words for "this socket will be closed"; no options source has them, and they would mean the same."""
 
 PROVE_NOTHING: Final = frozenset({ListenKeyExpired, UnknownEvent})
 """That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows."""
 
 HAVE_FILLS: Final = (OrderTradeUpdate, RecoveredFill, RecoveredOrder)
-
-PAUSE_SHARE = 0.2
-"""For so much of the time after which a silent socket is dead, a journal that is filling up may keep us from reading."""
 
 _RANDOM = random.Random()
 """One for all streams: each of its own would weigh a tenth of an idle stream."""
@@ -387,6 +381,8 @@ class UserStream:
                 if self._recovery is not None:
                     self._recovery.follows(whole=not self._life.must_recover)
                 self._release(number, self._merge.follow(number))
+                while self._merge.unreadable:
+                    self.unreadable_came(number, self._merge.unreadable.pop(0))
             case do.DeliverFound():
                 self._release(self._life.followed or 0, [])
             case do.Recover() | do.RecoverOrders():
@@ -461,17 +457,13 @@ class UserStream:
 
     async def _recover(self, action: do.Recover | do.RecoverOrders) -> None:
         assert self._recovery is not None
-        self._feed(await self._recovery.recover(action, self._held))
+        self._feed(await self._recovery.recover(action, lambda: self._merge.held(self._life.followed or 0)))
         self._recovery.delivered(closed=self._life.gaps.open_from_ms is None)
 
     async def _audit(self, action: do.Audit) -> None:
         assert self._recovery is not None
         for happened in await self._recovery.look(action):
             self._feed(happened)
-
-    def _held(self) -> list[Held]:
-        """What waits until the socket at hand is followed."""
-        return self._merge.held(self._life.followed or 0)
 
     def _release(self, link: int, held: list[Held]) -> None:
         """Deliver what was held, and what a recovery has found beside it, each in its place."""
@@ -500,6 +492,14 @@ class UserStream:
             self._unknown_events += 1
             if event.type in LEAVING_EVENTS:
                 self._feed(on.VenueLeaving(link))
+
+    def frames_came(self, link: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
+        """While two sockets bring the same, nearly nothing of what the second one brings need be read."""
+        if self._life.state is not State.ROTATING or self._merge.overfull(link):
+            return frames
+        left = self._merge.sift(link, frames, unwrap, self._clock.wall_ms())
+        self._life.brought(link, len(frames) - len(left))
+        return left
 
     def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
         """A batch from a socket: delivered in one go, unless something looks at each of its events."""

@@ -52,6 +52,9 @@ SERVER_PING_EVERY_S: Final = (180, 300)
 SERVER_PONG_WITHIN_S: Final = (600, 900)
 """No pong for so long, and the server drops the connection; the same two sources, in the same order."""
 
+LEAVING_EVENTS: Final = frozenset({"serverShutdown", "eventStreamTerminated"})
+"""Spot's words for "this socket will be closed"; no options source has them, and they would mean the same."""
+
 POSITION_BEAT_S: Final = 10
 """ACCOUNT_UPDATE and GREEK_UPDATE come so often while an account has a position. [O Event-Account-data]"""
 

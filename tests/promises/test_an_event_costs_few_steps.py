@@ -18,7 +18,7 @@ import pytest
 from benchmarks.speed.frames import LISTEN_KEY, message
 from listenkey.clock import SystemClock
 from listenkey.core.known import Known
-from listenkey.core.merge import Merge
+from listenkey.core.merge import Merge, Unwrap
 from listenkey.core.watch import Watch
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected
@@ -48,6 +48,10 @@ class Owner:
         self.known = Known(self.merge.fills) if watches else None
         self.watch = Watch(1.0)
         self.seen = 0
+
+    def frames_came(self, link: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
+        del link, unwrap
+        return frames
 
     def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
         assert self.merge.follows(link)

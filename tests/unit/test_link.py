@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from listenkey.clock import SystemClock
+from listenkey.core.merge import Unwrap
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected, ProtocolError, TimedOut, Unreachable
 from listenkey.link import BATCH_MAX, CROWD, Link
@@ -67,12 +68,19 @@ class Owner:
         self.got: list[tuple[Any, ...]] = []
         self.turns: list[float | None] = []
         self.held_s: list[float] = []
+        self.unwanted: list[bytes] = []
+        self.unwrapped: list[list[bytes] | None] = []
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *what: self.got.append((name, *what))
 
     def names(self) -> list[str]:
         return [got[0] for got in self.got if got[0] != "heard"]
+
+    def frames_came(self, link: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
+        del link
+        self.unwrapped.append(unwrap(frames))
+        return [frame for frame in frames if frame not in self.unwanted]
 
     def turn_after_s(self, link: int, held_s: float) -> float | None:
         del link
@@ -286,6 +294,18 @@ async def test_what_one_read_brings_is_taken_together() -> None:
     assert [got[0] for got in owner.got] == ["events_came", "heard"]
     assert taken(owner) == list(range(7))
     assert socket.did == []
+
+
+async def test_what_its_owner_takes_out_of_a_read_is_not_read() -> None:
+    _, owner, socket = await pausing()
+    frames = numbered(7)
+    owner.unwanted = frames[:3]
+    socket.bring(*frames)
+    assert taken(owner) == [3, 4, 5, 6]
+    assert owner.unwrapped == [[b'{"e":"GREEK_UPDATE","E":%d,"T":1,"G":[]}' % number for number in range(7)]]
+    owner.got.clear()
+    socket.bring(*frames[:3])
+    assert [got[0] for got in owner.got] == ["heard"]
 
 
 async def test_a_large_read_leaves_the_reader_his_turns_and_is_heard_of_when_all_was_taken() -> None:

@@ -9,12 +9,14 @@ first. So the order is always the order of one socket.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from itertools import repeat
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from listenkey.core.known import Fills, Trades
 from listenkey.events import Event, OrderTradeUpdate
+from listenkey.wire.frames import Unreadable, read_payload
 
 TRADE: Final = "TRADE"
 """The execution type of a fill."""
@@ -32,12 +34,29 @@ where a recovery lets go of what it holds back.
 _NOTHING: Final[AbstractSet[object]] = frozenset()
 
 
+ORDER: Final = b'{"e":"ORDER_TRADE_UPDATE"'
+PLAIN: Final = (ORDER, b'{"e":"ACCOUNT_UPDATE"', b'{"e":"BALANCE_POSITION_UPDATE"', b'{"e":"GREEK_UPDATE"')
+"""How the JSON of an event begins that may wait unread: nothing is to be done about it at once."""
+
+UNWRAPPED_AT_ONCE: Final = 256
+
+Unwrap: TypeAlias = Callable[[list[bytes]], list[bytes] | None]
+"""The JSON of several frames without its envelopes; None where there is something else among them."""
+
+
 class Held(NamedTuple):
     """One event that waits for its socket to be followed."""
 
     event: Event
     raw: bytes
     received_ms: int
+
+
+_NO_FRAMES: Final[set[bytes]] = set()
+"""Never added to: where there are any, there is a set of their own."""
+
+Unread: TypeAlias = tuple[bytes, int]
+"""The JSON of an event that waits, and when it was received."""
 
 
 class Recent:
@@ -84,8 +103,7 @@ class Snapshots:
 
     def add(self, kind: str, identity: int) -> bool:
         """One from the followed socket; True where it is to be delivered."""
-        if self._before and self._before[identity] > 0:
-            self._before[identity] -= 1
+        if self.is_copy(identity):
             return False
         if self._last.get(kind) == identity:
             return False  # twice in a row says nothing new, whoever doubled it
@@ -95,9 +113,17 @@ class Snapshots:
             self._old, self._new = self._new, []
         return True
 
+    def is_copy(self, identity: int) -> bool:
+        """Whether the predecessor brought it, once more than copies of it have come; one has come now."""
+        left = self._before.get(identity, 0)
+        if left > 0:
+            self._before[identity] = left - 1
+        return left > 0
+
     def hand_over(self) -> None:
         """Another socket is followed from here on; it may bring again what its predecessor brought."""
-        self._before = Counter(self._old) + Counter(self._new)
+        self._before = Counter(self._old)
+        self._before.update(self._new)
         self._old, self._new = [], []
 
 
@@ -111,13 +137,17 @@ class Merge:
     Attributes:
         duplicates: Events that were taken out because they had been delivered.
         fills: The fills that were delivered, by whichever way.
+        unreadable: What turned out to be no event when it was to be delivered; who tells of it takes it out.
     """
 
     def __init__(self) -> None:
         self.duplicates = 0
         self.fills = Fills()
         self._followed = 0
-        self._held: dict[int, list[Held]] = {}
+        self.unreadable: list[Unreadable] = []
+        self._held: dict[int, list[Held | Unread]] = {}
+        self._unwrap: Unwrap = list
+        self._brought: set[bytes] = _NO_FRAMES  # orders of the followed socket, while another one is open
         self._recent = Recent()
         self._snapshots = Snapshots()
 
@@ -134,6 +164,43 @@ class Merge:
         """As `admit`, for a batch of a socket that is not followed."""
         if socket > self._followed:
             self._held.setdefault(socket, []).extend(map(Held, events, raws, repeat(received_ms)))
+
+    def sift(self, socket: int, frames: list[bytes], unwrap: Unwrap, received_ms: int) -> list[bytes]:
+        """
+        What is to be read now, of that which one of two sockets brought that bring the same.
+
+        Everything of the followed one, whose bytes are remembered. What has the same bytes on the other one is its
+        copy, and forgotten; the rest waits unread, unless there is something among it that can't wait.
+        """
+        if socket == self._followed:
+            self._note(frames, unwrap)
+        if socket <= self._followed:
+            return frames
+        left = self._without_copies(frames)
+        raws = _plain(left, unwrap)
+        if raws is None:
+            return left
+        self._unwrap = unwrap
+        self._held.setdefault(socket, []).extend(zip(raws, repeat(received_ms)))
+        return []
+
+    def _note(self, frames: list[bytes], unwrap: Unwrap) -> None:
+        """Remember the orders among them, by their bytes."""
+        raws = unwrap(frames[:1])
+        if raws and len(self._brought) < HELD_MAX:
+            begin = frames[0][: frames[0].index(raws[0])] + ORDER
+            self._brought = self._brought or set()  # an empty set of its own would weigh on idle streams
+            self._brought.update([frame for frame in frames if frame.startswith(begin)])
+
+    def _without_copies(self, frames: list[bytes]) -> list[bytes]:
+        """But for orders whose bytes the predecessor has brought. Of snapshots it may have brought fewer than came."""
+        copies = self._brought.intersection(frames)
+        if not copies:
+            return frames
+        self._brought -= copies  # Their copies have come, so they need not be remembered.
+        left = [frame for frame in frames if frame not in copies]
+        self.duplicates += len(frames) - len(left)
+        return left
 
     def follows(self, socket: int) -> bool:
         """Whether events of this socket are delivered as they come."""
@@ -181,7 +248,11 @@ class Merge:
 
     def held(self, socket: int) -> list[Held]:
         """What waits for this socket to be followed; to be looked at, not taken."""
-        return self._held.get(socket, [])
+        waiting = self._held.get(socket, [])
+        read = [one if isinstance(one, Held) else self._read(one) for one in waiting]
+        held = [one for one in read if one is not None]
+        waiting[:] = held
+        return held
 
     def half_full(self, socket: int) -> bool:
         """Whether so much is held for this socket that it should be followed soon."""
@@ -195,13 +266,44 @@ class Merge:
         """Follow this socket from here on; what it brought before and nobody delivered comes back, in order."""
         self._followed = socket
         self._snapshots.hand_over()
-        new = [held for held in self._held.pop(socket, ()) if self._is_new(held.event, held.raw)]
+        waiting = self._held.pop(socket, [])
+        brought = self._brought_payloads() if waiting else set()
+        new: list[Held] = []
+        for one in waiting:
+            held = one if isinstance(one, Held) else self._unless_copy(one, brought)
+            if held is not None and self._is_new(held.event, held.raw):
+                new.append(held)
+        self._brought = _NO_FRAMES
         self._held = {number: kept for number, kept in self._held.items() if number > socket}
         return new
+
+    def _brought_payloads(self) -> set[bytes]:
+        """What the predecessor brought and no copy of has come, without envelopes."""
+        frames, payloads = list(self._brought), set[bytes]()
+        for at in range(0, len(frames), UNWRAPPED_AT_ONCE):
+            payloads.update(self._unwrap(frames[at : at + UNWRAPPED_AT_ONCE]) or ())
+        return payloads
+
+    def _unless_copy(self, unread: Unread, brought: AbstractSet[bytes]) -> Held | None:
+        """What waits, read; None where it is a copy, which shows without reading it, or can't be read."""
+        raw, _ = unread
+        if raw in brought if raw.startswith(ORDER) else self._snapshots.is_copy(hash(raw)):
+            self.duplicates += 1
+            return None
+        return self._read(unread)
+
+    def _read(self, unread: Unread) -> Held | None:
+        raw, received_ms = unread
+        event = read_payload(raw)
+        if isinstance(event, Unreadable):
+            self.unreadable.append(event)
+            return None
+        return Held(event, raw, received_ms)
 
     def forget(self, socket: int) -> None:
         """This socket is gone; what is held for it was never vouched for."""
         self._held.pop(socket, None)
+        self._brought = _NO_FRAMES  # Nobody brings copies any more.
 
     def _is_new(self, event: Event, raw: bytes) -> bool:
         if type(event) is not OrderTradeUpdate:
@@ -217,3 +319,9 @@ class Merge:
         order = event.order
         status = (order.execution_type, order.status, order.filled_quantity_text)
         return self._recent.add((order.order_id, *status, event.transaction_ms))
+
+
+def _plain(frames: list[bytes], unwrap: Unwrap) -> list[bytes] | None:
+    """What is in them, where all of it may wait unread."""
+    raws = unwrap(frames) if frames else []
+    return raws if raws is not None and all(map(bytes.startswith, raws, repeat(PLAIN))) else None

@@ -14,6 +14,10 @@ is off by the very hour a key lives, and every key would be dead before its firs
 """
 
 
+PAUSE_SHARE: Final = 0.2
+"""For so much of the time after which a silent socket is dead, a journal that is filling up may keep us from reading."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """

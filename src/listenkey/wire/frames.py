@@ -168,17 +168,23 @@ class Unwrapper:
 
         Else None, and `read` does it frame by frame; it would say the same of these.
         """
+        raws = self.payloads(frames)
+        if raws is None:
+            return None
+        try:
+            return [_decode(raw) for raw in raws], raws
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return None
+
+    def payloads(self, frames: list[bytes]) -> list[bytes] | None:
+        """What is in the envelopes of several frames, unread; None where one of them has no envelope as we know it."""
         if (
             not all(map(bytes.startswith, frames, repeat(self._prefix)))
             or set(map(_last_byte, frames)) != _CLOSED
             or sum(map(len, frames)) > FRAME_BYTES_MAX
         ):
             return None
-        raws = list(map(self._data, frames))
-        try:
-            return [_decode(raw) for raw in raws], raws
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            return None
+        return list(map(self._data, frames))
 
     def read(self, frame: bytes | bytearray | memoryview) -> Read:
         """What a frame holds. Raises nothing, whatever the frame."""

@@ -254,3 +254,122 @@ def made(kind: str, number: int, which: str) -> tuple[Event, bytes]:
         assert not isinstance(again, Unreadable)
         return again, raw
     return event, raw
+
+
+def unwrap(frames: list[bytes]) -> list[bytes] | None:
+    """An envelope of one letter at each end."""
+    return [one[1:-1] for one in frames] if all(one.startswith(b"<") for one in frames) else None
+
+
+def bring(merge: Merge, socket: int, raws: list[bytes], *, by_bytes: bool) -> list[bytes]:
+    """What a link and a stream do with one read while two sockets are open; what is delivered of it."""
+    frames = [b"<" + raw + b">" for raw in raws]
+    left = merge.sift(socket, frames, unwrap, 7) if by_bytes else frames
+    delivered = []
+    for frame in left:
+        event = read_payload(frame[1:-1])
+        assert not isinstance(event, Unreadable)
+        if merge.admit(socket, event, frame[1:-1], 7):
+            delivered.append(frame[1:-1])
+    return delivered
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("fffsg"), st.integers(1, 4)), max_size=24),
+    st.lists(st.tuples(st.sampled_from((1, 2)), st.integers(1, 5)), max_size=20),
+    st.integers(0, 6),
+    st.data(),
+)
+def test_what_waits_unread_is_delivered_as_what_was_read(
+    drawn: list[tuple[str, int]], reads: list[tuple[int, int]], first_of_second: int, data: st.DataObject
+) -> None:
+    """The second socket begins somewhere, each is read in pieces, the first may end anywhere."""
+    sent = [
+        fill(number)[1]
+        if kind == "f"
+        else snapshot(7, "AB"[number % 2])[1]
+        if kind == "s"
+        else made("m", number, "x")[1]
+        for kind, number in drawn
+    ]
+    told: list[list[bytes]] = []
+    counted: list[int] = []
+    looks = data.draw(st.booleans())
+    for by_bytes in (False, True):
+        merge = Merge()
+        merge.follow(1)
+        at = {1: 0, 2: min(first_of_second, len(sent))}
+        delivered: list[bytes] = []
+        for socket, count in reads:
+            piece, at[socket] = sent[at[socket] : at[socket] + count], at[socket] + count
+            delivered += bring(merge, socket, piece, by_bytes=by_bytes)
+        if looks:
+            assert len(merge.held(2)) <= len(sent)
+        delivered += [held.raw for held in merge.follow(2)]
+        delivered += bring(merge, 2, sent[at[2] :], by_bytes=by_bytes)
+        assert not merge.unreadable
+        told.append(delivered)
+        counted.append(merge.duplicates)
+    assert told[0] == told[1]
+    assert counted[0] == counted[1]
+
+
+def enveloped(*events: tuple[Event, bytes]) -> list[bytes]:
+    return [b"<" + raw + b">" for _, raw in events]
+
+
+def test_a_successors_copy_of_an_order_is_known_by_its_bytes_and_never_read() -> None:
+    merge = Merge()
+    merge.follow(1)
+    frames = enveloped(fill(1), fill(2), snapshot(7, "A"))
+    assert merge.sift(1, frames, unwrap, 7) == frames, "all of the followed one is read"
+    assert merge.sift(2, frames, unwrap, 7) == []
+    assert merge.duplicates == 2, "of a snapshot the first may have brought fewer"
+    assert [held.raw for held in merge.held(2)] == [snapshot(7, "A")[1]]
+
+
+def test_what_came_on_the_successor_first_is_taken_out_when_it_is_followed() -> None:
+    merge = Merge()
+    merge.follow(1)
+    frames = enveloped(fill(1), fill(2))
+    assert merge.sift(2, [*frames, *enveloped(fill(3))], unwrap, 7) == []
+    merge.sift(1, frames, unwrap, 8)
+    assert [held.raw for held in merge.follow(2)] == [fill(3)[1]]
+    assert merge.duplicates == 2
+
+
+def test_what_can_not_wait_is_read_at_once_with_all_that_came_with_it() -> None:
+    merge = Merge()
+    merge.follow(1)
+    merge.sift(1, [*enveloped(fill(1)), b"no envelope"], unwrap, 7)
+    for odd in (b"no envelope", b'<{"e":"listenKeyExpired"}>'):
+        frames = [*enveloped(fill(2)), odd]
+        assert merge.sift(2, frames, unwrap, 7) == frames
+    assert merge.held(2) == []
+    assert merge.sift(2, enveloped(fill(3)), unwrap, 7) == []
+    assert [held.raw for held in merge.follow(2)] == [fill(3)[1]]
+    assert merge.sift(1, enveloped(fill(4)), unwrap, 7) == enveloped(fill(4)), "an older socket is its owner's business"
+
+
+def test_bytes_are_remembered_for_as_long_as_two_are_open_and_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "HELD_MAX", 2)
+    merge = Merge()
+    merge.follow(1)
+    for number in range(4):
+        merge.sift(1, enveloped(fill(number)), unwrap, 7)
+    assert merge.sift(2, enveloped(*(fill(number) for number in range(4))), unwrap, 7) == []
+    assert (merge.duplicates, len(merge.held(2))) == (2, 2)
+    merge.forget(2)
+    merge.sift(1, enveloped(fill(9)), unwrap, 7)
+    merge.forget(3)
+    merge.sift(4, enveloped(fill(9)), unwrap, 7)
+    assert merge.duplicates == 2
+    assert len(merge.held(4)) == 1
+
+
+def test_what_turns_out_to_be_unreadable_is_left_to_be_told() -> None:
+    merge = Merge()
+    merge.follow(1)
+    assert merge.sift(2, [b'<{"e":"GREEK_UPDATE","E":"x"}>', *enveloped(fill(1))], unwrap, 7) == []
+    assert [held.raw for held in merge.follow(2)] == [fill(1)[1]]
+    assert [one.size for one in merge.unreadable] == [28]
