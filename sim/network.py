@@ -344,10 +344,16 @@ class SimSocket:
         return link._owner, link._owner._life.sockets.get(link.number)
 
     def _stay_alive(self) -> None:
-        """While pings are left out, silence is no death."""
+        """While pings are left out, silence is no death, and what was sent until the last one has been read."""
         stream, view = self._owner()
-        if view is not None:
-            view.dead_at_s = max(view.dead_at_s, view.pinged_s + stream._life.timing.dead_after_s)
+        if view is None:
+            return
+        clock, timing = self._network.process.clock, stream._life.timing
+        view.dead_at_s = max(view.dead_at_s, view.pinged_s + timing.dead_after_s)
+        answered_s = clock.now_s() - timing.ping_after_s
+        if view.pinged_s > clock.now_s() and answered_s > view.covered_s:
+            view.covered_s = answered_s
+            view.covered_ms = clock.wall_ms() - round(timing.ping_after_s * 1000)
 
     def abort(self) -> None:
         self._hang_up()

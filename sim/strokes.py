@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from listenkey import venue
-from listenkey.core.states import State
 from listenkey.errors import Fenced, ListenKeyError, Unreachable
 from listenkey.journal.store import Store
 from listenkey.sandbox.api import ApiRequest, ApiResponse
@@ -93,10 +92,10 @@ def _sessions(process: Process) -> list[int]:
 
 
 def _rotate_now(stream: UserStream) -> None:
-    life = stream._life
-    if life.state is State.LIVE and life.followed is not None:
-        life.sockets[life.followed].rotate_at_s = stream._clock.now_s()
-        stream._set_timer()
+    for socket in stream._life.sockets.values():
+        if socket.attached:
+            socket.rotate_at_s = stream._clock.now_s()
+    stream._set_timer()
 
 
 def day_limit(injector: Injector, fault: Fault, process: Process) -> None:

@@ -31,14 +31,15 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
     who = f"stream {stream.number}"
     from_us = evidence.heal_us + _bound_us(evidence, stream)
     is_live = was_live = False
+    opened_us = -1
     for at_us, item in stream.told:
         if isinstance(item, Live):
             is_live = True
         elif isinstance(item, GapClosed):
-            # A frame that can't be read is a gap of no length, and the stream goes on.
-            is_live = was_live and item.from_ms == item.to_ms
+            # Of a frame that can't be read nothing but its gap is told, and the stream goes on.
+            is_live = was_live and at_us == opened_us
         elif isinstance(item, GapOpened):
-            was_live, is_live = is_live, False
+            was_live, is_live, opened_us = is_live, False, at_us
             if at_us > from_us and UNSEEN_WHY in item.why and evidence.of_client(stream.process, LASTING):
                 from_us = at_us + SOON_US  # A socket that was dead from its beginning, and nothing happened until now.
             elif at_us > from_us:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from listenkey.items import Live
 from listenkey.venue import WEIGHT_PER_MINUTE_ASSUMED
 from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, held_ms, key_ends_us, told_fills
 from sim.checkers.violation import Violation
@@ -68,8 +69,9 @@ def _of_stream(
 
 def _may_be_late(evidence: Evidence, stream: Stream, row: dict[str, Any], told_us: int) -> bool:
     """Whether something kept it from coming in its turn: events held or lost on a living connection, or REST."""
-    if _was_spent(evidence, stream.process, told_us):
-        return True
+    began_ms = next((item.since_ms for _, item in stream.told if isinstance(item, Live)), 0)
+    if row["time_ms"] <= began_ms or _was_spent(evidence, stream.process, told_us):
+        return True  # the first: rather a fill from before the stream began than one too few
     at_us = evidence.us_of(row["time_ms"])
     hindered = any(
         fault.at_s * 1e6 - MINUTE_US <= at_us + KEY_LIFE_US and fault.until_s * 1e6 + MINUTE_US >= at_us

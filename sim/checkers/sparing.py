@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from listenkey.items import GapOpened
-from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, UNSEEN_WHY, frozen_us, key_ends_us
+from listenkey.items import GapOpened, Live
+from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, UNSEEN_WHY, frozen_us, key_ends_us, latency_ms
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 from sim.faults import KEY_KINDS, LASTING, REST_KINDS, Fault
@@ -43,10 +43,20 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
                 # It was found when REST could be asked again.
                 unseen = evidence.of_client(stream.process, SEEN | LASTING)
                 explained = explained or any(0 <= at_us - fault.at_s * 1e6 <= KEY_LIFE_US for fault in unseen)
+                explained = explained or _is_of_before(evidence, stream, item)
             explained = explained or any(end_us <= at_us <= end_us + 3 * KEY_LIFE_US for end_us in ends_us)
             if not explained:
                 yield Violation("sparing", f"stream {stream.number}", at_us / 1e6, f"a gap without a cause: {item.why}")
         yield from _ran_out(evidence, stream)
+
+
+def _is_of_before(evidence: Evidence, stream: Stream, gap: GapOpened) -> bool:
+    """
+    A fill of the moment before the stream began: the client takes rather one too many than one too few, as far as it
+    can't tell the venue's clock from its own.
+    """
+    began_ms = next((item.since_ms for _, item in stream.told if isinstance(item, Live)), 0)
+    return 0 <= began_ms - gap.from_ms <= 2 * latency_ms(evidence, stream.process, 0)
 
 
 def _ran_out(evidence: Evidence, stream: Stream) -> Iterator[Violation]:

@@ -37,6 +37,12 @@ CASES = {
     "a crash loop while the disk is well": Case(
         replace(draw_options(1, "safety", 0.04), episode_s=60.0), [Fault("crash_loop", 2, 938.386, 47.244)]
     ),
+    # The checker asked for its cause; the client can't tell the two clocks apart by as much, and says so.
+    "a fill of the moment before the stream began": Case(draw_options(1428, "pair", 0.037), []),
+    # Pings that are left out were no proof, so the client thought that it had stood still.
+    "a frame that can't be read while pings are left out": Case(
+        draw_options(2200, "pair", 0.037), [Fault("malformed", 2, 120.0, 7.987, (("frames", ["wrong_types"]),))]
+    ),
 }
 
 
