@@ -319,6 +319,7 @@ class SimSocket:
         self._on_pong = on_pong
         self.on_lost = on_lost
         self.connection: Connection | None = None
+        self._left_out_until_s = 0.0  # the pings before are taken as sent and answered
 
     # --- what its owner calls ------------------------------------------------------------------------------------
 
@@ -328,10 +329,13 @@ class SimSocket:
     def ping(self, number: int) -> None:
         network = self._network
         stream, view = self._owner()
+        left_out_s = min(self._left_out_until_s, network.process.clock.now_s())
+        if view is not None and left_out_s > view.covered_s:
+            self._prove(view, left_out_s)
         ahead_us = network.world.ping_horizon_us(network, self.connection) if view is not None else 0
         if view is not None and ahead_us:
             # Nothing can happen to the pings of this time; they are taken as sent and answered.
-            view.pinged_s = network.process.clock.now_s() + ahead_us / 1e6
+            view.pinged_s = self._left_out_until_s = network.process.clock.now_s() + ahead_us / 1e6
             self._stay_alive()
             network.world.skip_audits(network.process, stream, ahead_us)
             return
@@ -351,9 +355,14 @@ class SimSocket:
         clock, timing = self._network.process.clock, stream._life.timing
         view.dead_at_s = max(view.dead_at_s, view.pinged_s + timing.dead_after_s)
         answered_s = clock.now_s() - timing.ping_after_s
-        if view.pinged_s > clock.now_s() and answered_s > view.covered_s:
-            view.covered_s = answered_s
-            view.covered_ms = clock.wall_ms() - round(timing.ping_after_s * 1000)
+        if self._left_out_until_s > clock.now_s() and answered_s > view.covered_s:
+            self._prove(view, answered_s)
+
+    def _prove(self, view: SocketView, until_s: float) -> None:
+        """The pings until then, which were left out, were answered."""
+        clock = self._network.process.clock
+        view.covered_s = until_s
+        view.covered_ms = clock.wall_ms() - round((clock.now_s() - until_s) * 1000)
 
     def abort(self) -> None:
         self._hang_up()

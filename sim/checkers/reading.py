@@ -19,6 +19,10 @@ UNSEEN_WHY: Final = "that no socket brought"
 SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000}
 """How much longer a frame may travel; through a narrow way as long as a burst needs that came before it."""
 
+NARROW_MS_A_FILL: Final = 1500
+"""Of a burst that was put in: its events, through a narrow way."""
+
+BURSTS: Final = frozenset({"burst"})
 SLOWING: Final = frozenset(SLOWING_MS)
 HOLDS: Final = frozenset({"delay", "reorder"})
 
@@ -101,8 +105,12 @@ def latency_ms(evidence: Evidence, process: int, at_us: int) -> float:
     options = evidence.options
     most_ms = 2 * options.latency_ms + options.jitter_ms + 5
     for fault in evidence.of_client(process, SLOWING):
-        if fault.at_s * 1e6 - 10e6 <= at_us <= fault.until_s * 1e6 + 10e6:
-            most_ms += SLOWING_MS[fault.kind]
+        slower_ms, after_ms = SLOWING_MS[fault.kind], 0
+        if fault.kind == "narrow":
+            slower_ms += sum(NARROW_MS_A_FILL * each.param("fills") for each in evidence.of_client(process, BURSTS))
+            after_ms = slower_ms  # until what waits has passed
+        if fault.at_s * 1e6 - 10e6 <= at_us <= fault.until_s * 1e6 + 10e6 + after_ms * 1e3:
+            most_ms += slower_ms
     return most_ms
 
 

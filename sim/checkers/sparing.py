@@ -36,7 +36,7 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
                 continue
             since_us = at_us - AFTER_US - frozen_us(evidence, stream.process, 0, at_us)
             explained = any(
-                fault.at_s * 1e6 <= at_us and (fault.until_s * 1e6 >= since_us or fault.kind in LASTING)
+                fault.at_s * 1e6 <= at_us and (_over_us(evidence, fault) >= since_us or fault.kind in LASTING)
                 for fault in causes
             )
             if UNSEEN_WHY in item.why:
@@ -70,6 +70,12 @@ def _ran_out(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
             yield Violation(
                 "sparing.key", f"stream {stream.number}", at_us / 1e6, "a key ran out, and nothing hindered"
             )
+
+
+def _over_us(evidence: Evidence, fault: Fault) -> float:
+    """When the last of it has passed: what waited before a narrow way comes late even when it is wide again."""
+    waits_ms = latency_ms(evidence, fault.client, int(fault.until_s * 1e6)) if fault.kind == "narrow" else 0.0
+    return fault.until_s * 1e6 + waits_ms * 1e3
 
 
 def _costs(fault: Fault) -> bool:

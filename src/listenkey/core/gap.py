@@ -87,6 +87,8 @@ class Gaps:
     def _is_earlier(self, from_ms: int, from_s: float | None) -> bool:
         if self.open_from_ms is None:
             return True
+        if from_ms == self.open_from_ms:
+            return False  # Earlier within the millisecond that was told is no news.
         if self._open_from_s is None or from_s is None:
             return from_ms < self.open_from_ms
         return from_s < self._open_from_s
