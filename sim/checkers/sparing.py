@@ -9,7 +9,7 @@ from listenkey.items import GapOpened, Live
 from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, UNSEEN_WHY, frozen_us, key_ends_us, latency_ms
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
-from sim.faults import KEY_KINDS, LASTING, REST_KINDS, Fault
+from sim.faults import DISK_KINDS, KEY_KINDS, LASTING, REST_KINDS, Fault
 
 CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surge", "flapping", "close", "freeze",
                            "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors", "all_lose", "bad_protocol",
@@ -35,6 +35,7 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
             if not isinstance(item, GapOpened):
                 continue
             since_us = at_us - AFTER_US - frozen_us(evidence, stream.process, 0, at_us)
+            since_us -= _not_shown_us(evidence, stream.process, at_us)
             explained = any(
                 fault.at_s * 1e6 <= at_us and (_over_us(evidence, fault) >= since_us or fault.kind in LASTING)
                 for fault in causes
@@ -70,6 +71,15 @@ def _ran_out(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
             yield Violation(
                 "sparing.key", f"stream {stream.number}", at_us / 1e6, "a key ran out, and nothing hindered"
             )
+
+
+def _not_shown_us(evidence: Evidence, process: int, at_us: int) -> int:
+    """How much later than it was told this may have been read: nothing could be written, or nobody read."""
+    return sum(
+        int(fault.for_s * 1e6)
+        for fault in evidence.of_client(process, DISK_KINDS)
+        if fault.at_s * 1e6 <= at_us <= fault.until_s * 1e6 + MINUTE_US
+    )
 
 
 def _over_us(evidence: Evidence, fault: Fault) -> float:
