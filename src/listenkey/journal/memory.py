@@ -30,6 +30,9 @@ ITEM_OVERHEAD_BYTES: Final = 240
 DECODED_MAX: Final = 512
 """So many items are kept decoded. Beyond that, a backlog of objects would double the memory and leave the cache."""
 
+BEHIND_WAIT_S: Final = 0.002
+"""So long nothing is read from the socket where a quarter of the buffer is full; again and again, as far as it may be."""
+
 TOLD_BYTES: Final = 300
 """What an item that the lifecycle tells costs, measured."""
 
@@ -67,6 +70,7 @@ class MemoryJournal:
         self._raised: Exception | None = None
         self._overflow = Overflow(bytes_max, TOO_SLOW, "did not fit into the buffer of a slow reader")
         self._bytes = 0
+        self._wait_above_bytes = bytes_max // 4
         self._seq = 0
         self._told = 0
         self._gap_is_open = False
@@ -156,7 +160,9 @@ class MemoryJournal:
             self._wake()
 
     def turn_after_s(self) -> float | None:
-        """At once, and the reader first: what he takes soon is still in the cache."""
+        """At once, and the reader first: what he takes soon is still in the cache. He who is far behind gets time."""
+        if self._bytes > self._wait_above_bytes:
+            return BEHIND_WAIT_S
         return 0.0 if self._items else None
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:

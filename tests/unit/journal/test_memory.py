@@ -7,7 +7,7 @@ import pytest
 from listenkey.errors import Refused
 from listenkey.events import Event, GreekUpdate
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from listenkey.journal.memory import DECODED_MAX, ITEM_OVERHEAD_BYTES, TOLD_MAX, MemoryJournal
+from listenkey.journal.memory import BEHIND_WAIT_S, DECODED_MAX, ITEM_OVERHEAD_BYTES, TOLD_MAX, MemoryJournal
 
 
 def raw(number: int) -> bytes:
@@ -373,4 +373,17 @@ async def test_the_reader_has_a_turn_while_something_waits_for_him() -> None:
     kept = journal()
     assert kept.turn_after_s() is None
     append(kept, 0)
+    assert kept.turn_after_s() == 0.0
+
+
+async def test_who_is_far_behind_gets_time_before_more_is_read() -> None:
+    kept = journal(bytes_max=40_000)
+    for number in range(100):
+        append(kept, number)
+        if kept.turn_after_s():
+            break
+    assert 10_000 < kept._bytes < 12_000
+    assert kept.turn_after_s() == BEHIND_WAIT_S
+    await kept.next()
+    await kept.next()
     assert kept.turn_after_s() == 0.0
