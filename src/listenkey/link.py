@@ -14,7 +14,7 @@ from listenkey.opener import Attachment
 from listenkey.transport.base import Connect, Pausing, Socket
 from listenkey.wire.frames import Control, Read, Received, Unreadable, Unwrapper
 
-BATCH_MAX: Final = 256
+BATCH_MAX: Final = 512
 """Frames taken together. One read may bring thousands, which all at once would not fit into the cache."""
 
 CROWD: Final = 64

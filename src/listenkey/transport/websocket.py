@@ -30,7 +30,7 @@ away, so that one absurd message does not cost the connection. Others: picows 10
 READ_BUFFER_BYTES: Final = 4 * 1024
 """Where reading starts; picows doubles it under load and keeps it. 16 KiB is its default, and costs idle streams 12."""
 
-READ_BYTES_MAX: Final = 256 * 1024
+READ_BYTES_MAX: Final = 512 * 1024
 """Of one read. Else a backlog makes picows' buffer, which never shrinks, as large as the system's: six megabytes."""
 
 PING_BYTES: Final = 8
