@@ -166,7 +166,8 @@ async def test_a_read_is_bounded_however_much_there_is(
         assert below(socket).get_protocol() is protocol, "once is enough"
         socket.resume()
         await heard.until(lambda: len(heard.messages) == count)
-        assert max(room) == READ_BYTES_MAX
+        # Through TLS the event loop itself brings less at a time.
+        assert max(room) <= READ_BYTES_MAX if encrypted else max(room) == READ_BYTES_MAX
         socket.close()
 
 
