@@ -76,6 +76,7 @@ SINGLE_ORDERS_MAX: Final = 20
 """Orders asked for one by one in one recovery, when neither list has them."""
 
 DAY_S: Final = 24 * 3600
+BEAT_STOPPED: Final = "a position is open and its beat stopped"
 
 
 @dataclass(slots=True)
@@ -224,12 +225,11 @@ class Recovery:
         for doubt in self.watch.take_doubts(now_s):
             self.suspect(doubt.symbol)
             told.append(on.Doubted(self._wall(doubt.from_ms), doubt.why))
-        silent_at_s = self.watch.silent_at_s()
-        if silent_at_s is not None and now_s >= silent_at_s:
+        if now_s >= (self.watch.silent_at_s() or inf):
+            self.known.settle(self.watch.settle(self._now_ms(), now_s))
+            if self.watch.silent_at_s() is not None:
+                told.append(on.StreamSilent(self._wall(self.known.last_event_ms), BEAT_STOPPED))
             self.watch.reconnected(now_s)
-            told.append(
-                on.StreamSilent(self._wall(self.known.last_event_ms), "a position is open and its beat stopped")
-            )
         return told
 
     # --- recovering ----------------------------------------------------------------------------------------------

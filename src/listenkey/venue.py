@@ -55,6 +55,9 @@ SERVER_PONG_WITHIN_S: Final = (600, 900)
 LEAVING_EVENTS: Final = frozenset({"serverShutdown", "eventStreamTerminated"})
 """Spot's words for "this socket will be closed"; no options source has them, and they would mean the same."""
 
+EXPIRY_HOUR_UTC: Final = 8
+"""All contracts end at this hour of the day in their symbol. [O common-definition]"""
+
 POSITION_BEAT_S: Final = 10
 """ACCOUNT_UPDATE and GREEK_UPDATE come so often while an account has a position. [O Event-Account-data]"""
 

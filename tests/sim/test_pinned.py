@@ -20,6 +20,9 @@ class Case(NamedTuple):
 
 
 CASES = {
+    "a contract ends, and the message that says so is lost": Case(
+        draw_options(1384, "pair", 0.037), [Fault("mute", 0, 109.258, 107.287), Fault("expiry", 0, 120.0, 0.0)]
+    ),
     "a key fight that shows only in lost sockets": Case(
         draw_options(3, "safety", 0.05), [Fault("key_fight", 0, 300.0, 600.0)]
     ),

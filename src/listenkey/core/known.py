@@ -371,6 +371,11 @@ class Known:
         newest_ms = self.newest.time_ms if self.newest else 0
         return (bool(self.positions) + bool(self.orders), newest_ms)
 
+    def settle(self, symbols: Iterable[str]) -> None:
+        """These contracts are over, and nothing of them is held."""
+        for symbol in symbols:
+            self.positions.pop(symbol, None)
+
     def positions_changed(self, event: BalancePositionUpdate) -> None:
         """What is held now."""
         self.last_event_ms = max(self.last_event_ms, event.event_ms)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from listenkey import venue
+from listenkey.core.expiry import has_expired
 from listenkey.core.known import AFTER_ALL, BEFORE_ALL, ENDED, SYMBOLS_MAX, TRADE, Known, amount
 from listenkey.events import (
     AccountUpdate,
@@ -299,6 +300,14 @@ class Watch:
         """Another socket: whether the beat comes is to be seen anew."""
         self._beats = 0
         self._beat_s = now_s
+
+    def settle(self, now_ms: int, now_s: float) -> list[str]:
+        """Let go of positions in contracts that are over: the message that closed them was lost. Their symbols."""
+        over = [symbol for symbol, one in self._positions.items() if one.held and has_expired(symbol, now_ms)]
+        for symbol in over:
+            self._holds(self._positions.pop(symbol), 0, now_s)
+            self._broken.pop((_Position, symbol), None)
+        return over
 
     def mended(self) -> None:
         """REST was asked after every doubt told: what still does not add up is taken as it is."""

@@ -116,6 +116,12 @@ def test_late_is_behind_its_symbol_or_behind_the_account() -> None:
     assert not known.is_late(order(2, "NEW", at_ms=1))
 
 
+def test_of_contracts_that_are_over_nothing_is_held() -> None:
+    known = known_of(position("1", 1000), position("2", 1000, symbol=OTHER))
+    known.settle([SYMBOL])
+    assert known.positions == {OTHER: Decimal(2)}
+
+
 def test_positions_risk_and_activity() -> None:
     known = known_of()
     assert known.risk == (0, 0)

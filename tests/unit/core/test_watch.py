@@ -24,9 +24,13 @@ def told(*events: object, now_s: float = 0.0) -> Watch:
     return watch
 
 
-def held(quantity: str) -> object:
+OVER = "BTC-261122-90000-C"
+OVER_MS = 1_795_334_400_000  # 2026-11-22T08:00:00Z
+
+
+def held(quantity: str, symbol: str = SYMBOL) -> object:
     """What was held before: the first word of a position, behind which there is no fill."""
-    return position(quantity, 1000, reason="TRANSFER")
+    return position(quantity, 1000, symbol, reason="TRANSFER")
 
 
 def test_an_order_that_adds_up_is_not_doubted() -> None:
@@ -178,6 +182,18 @@ def test_the_beat_is_missed_only_where_it_came_and_a_position_is_open() -> None:
     watch.note(beat(1001), 41.0)
     watch.note(position("0", 9000, reason="EXERCISE"), 42.0)
     assert watch.silent_at_s() is None
+
+
+def test_a_position_in_a_contract_that_is_over_has_no_beat_to_miss() -> None:
+    watch = told(held("1"), held("1", symbol=OVER))
+    watch.note(beat(1000), 10.0)
+    watch.note(beat(1001), 20.0)
+    assert watch.settle(OVER_MS - 1, 46.0) == []
+    assert watch.settle(OVER_MS, 46.0) == [OVER]
+    assert watch.silent_at_s() == 45.0, "the other one is held"
+    watch.note(position("0", 9000, reason="EXERCISE"), 42.0)
+    assert watch.silent_at_s() is None
+    assert watch.settle(OVER_MS, 47.0) == []
 
 
 def test_a_position_that_only_rest_saw_closed_has_no_beat_to_miss() -> None:

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from listenkey.venue import EXPIRY_HOUR_UTC
+
 SETTLEMENT_ASSET: Final = "USDT"
-EXPIRY_HOUR_UTC: Final = 8
 STRIKES_EACH_WAY: Final = 2
 
 

@@ -1,0 +1,29 @@
+"""When a contract is over: its symbol says so."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from listenkey.venue import EXPIRY_HOUR_UTC
+
+DAY: Final = re.compile(r"[^-]+-([0-9]{2})([0-9]{2})([0-9]{2})-[^-]+-[CP]")
+
+
+def has_expired(symbol: str, now_ms: int) -> bool:
+    """
+    Whether a contract is over by now, so that nobody can hold it; False where the symbol does not tell.
+
+    Args:
+        symbol: For example `BTC-261225-90000-C`, which ends on 2026-12-25.
+        now_ms: The venue's time, epoch ms.
+    """
+    day = DAY.fullmatch(symbol)
+    if day is None:
+        return False
+    try:
+        ends = datetime(2000 + int(day[1]), int(day[2]), int(day[3]), EXPIRY_HOUR_UTC, tzinfo=UTC)
+    except ValueError:
+        return False
+    return now_ms >= ends.timestamp() * 1000
