@@ -20,6 +20,9 @@ CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surg
 SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "maintenance", "narrow"})
 """Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
 
+AGE: Final = frozenset({"day_limit"})
+ASLEEP: Final = frozenset({"suspend", "stall"})
+
 AFTER_US: Final = int(1.5 * MINUTE_US)
 DEAF_S: Final = 120.0
 """A machine that slept no longer than this finds its connections alive."""
@@ -46,9 +49,19 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
                 explained = explained or any(0 <= at_us - fault.at_s * 1e6 <= KEY_LIFE_US for fault in unseen)
                 explained = explained or _is_of_before(evidence, stream, item)
             explained = explained or any(end_us <= at_us <= end_us + 3 * KEY_LIFE_US for end_us in ends_us)
+            explained = explained or _came_of_age_asleep(evidence, stream.process, since_us, at_us)
             if not explained:
                 yield Violation("sparing", f"stream {stream.number}", at_us / 1e6, f"a gap without a cause: {item.why}")
         yield from _ran_out(evidence, stream)
+
+
+def _came_of_age_asleep(evidence: Evidence, process: int, since_us: float, at_us: int) -> bool:
+    """A socket whose day was over while the machine slept, so that nobody could open the next one first."""
+    return any(
+        limit.at_s <= sleep.until_s and sleep.at_s <= limit.until_s and since_us <= sleep.until_s * 1e6 <= at_us
+        for limit in evidence.of_client(process, AGE)
+        for sleep in evidence.of_client(process, ASLEEP)
+    )
 
 
 def _is_of_before(evidence: Evidence, stream: Stream, gap: GapOpened) -> bool:
