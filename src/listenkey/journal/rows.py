@@ -91,8 +91,15 @@ def names_each_once(raw: bytes, expected: int) -> bool:
         raw: An object that could be read.
         expected: How many names there should be; found out where there are others.
     """
+    if _BACKSLASH in raw:
+        return False
     colons = raw.count(b":")
-    return (colons == expected or colons == _names_in(_decode_any(raw))) and _BACKSLASH not in raw
+    if colons == expected:
+        return True
+    try:
+        return colons == _names_in(_decode_any(raw))
+    except (msgspec.DecodeError, ValueError):
+        return False  # A number under a name that we have no word for may be more than a float holds.
 
 
 def _names_in(tree: object) -> int:

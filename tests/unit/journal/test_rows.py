@@ -124,3 +124,10 @@ def test_what_rest_brought_is_found_by_its_order_and_only_a_fill_by_its_trade() 
     for event in (recovered, order):
         item = Update(1, ACCOUNT, event, AT_MS, b"{}", "rest")
         assert round_trip(item) == item
+
+
+def test_a_number_that_nobody_can_hold_under_an_unknown_name_is_kept_as_it_came() -> None:
+    raw = fill(7).replace(b'{"e"', b'{"unknown":1e400,"e"', 1)
+    item = Update(1, ACCOUNT, event_of(fill(7)), AT_MS, raw)
+    assert round_trip(item) == item
+    assert update_values(1, ACCOUNT, item.event, raw, AT_MS)[COLUMNS.index("event")] is not None
