@@ -182,6 +182,8 @@ KINDS: Final[dict[str, Kind]] = {
     "crash_loop": Kind(10, 60, 4, share=SELDOM),
     "torn_tail": Kind(1, 60, 8, share=SELDOM),
     "folder_gone": Kind(5, 120, 6, share=SELDOM),
+    # The venue's manners, and who reads.
+    "generation": Kind(10, 600, 6, share=SELDOM),
 }
 
 KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute",
@@ -203,7 +205,8 @@ DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors", "folder_
 LASTING: Final = frozenset({"ack_dead"})
 """A socket that is dead from the beginning stays so, until somebody finds out."""
 
-OF_ALL: Final = frozenset({"all_lose", "ban_all", "limit_lowered", "paging", "expiry"})
+OF_ALL: Final = frozenset({"all_lose", "ban_all", "limit_lowered", "paging", "expiry",
+                           "generation"})  # fmt: skip
 """These hit every account, whichever process they were drawn for."""
 
 UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead", "maintenance"})
@@ -218,7 +221,7 @@ NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "
                                    "disk_slow", "disk_full", "disk_errors", "no_name", "tls_refused", "no_descriptors",
                                    "burst", "maintenance", "bad_answers", "key_revoked", "trades_lag", "paging",
                                    "limit_lowered", "ban_all", "drift", "expiry", "two_keys", "second_instance",
-                                   "user_code", "slow_reader", "folder_gone"})  # fmt: skip
+                                   "user_code", "slow_reader", "folder_gone", "generation"})  # fmt: skip
 """These leave a socket that is open as it is: its pings are answered."""
 
 

@@ -11,7 +11,7 @@ import msgspec
 from listenkey import venue
 from listenkey.sandbox.api import ApiRequest
 from listenkey.venue import API_KEY_HEADER, LISTEN_KEY_EXPIRED, LISTEN_KEY_PATH
-from sim import strokes
+from sim import manners, strokes
 from sim.faults import NOT_OF_SOCKETS, OF_ALL, Fault
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Injector:
         self.world = self._world = world
         self._faults = faults
         self.scratch: dict[Fault, Any] = {}  # what a fault has to put right again when it ends
-        self.paged = self.lowered = 0
+        self.paged = self.lowered = self.legacy = 0
         self.rows_max = venue.ROWS_MAX
         self._shaking = _Calendar(world, _shakes)
         self._any = _Calendar(world, lambda _: True)
@@ -310,17 +310,21 @@ BEGIN: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
     for name in ("reset", "late_close", "nat_loss", "partition", "surge", "refuse", "syn_loss", "rest_cut", "flapping",
                  "suspend", "stall", "clock_step", "refuse_ws", "key_deleted", "key_replaced", "key_fight",
                  "old_key_expires", "crash", "power_cut", "disk_slow", "disk_full", "disk_errors")
-} | strokes.BEGIN  # fmt: skip
-END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
-    "partition": Injector.heal_partition,
-    "surge": Injector.end_surge,
-    "refuse": Injector.end_refuse,
-    "syn_loss": Injector.end_syn_loss,
-    "rest_cut": Injector.end_rest_cut,
-    "refuse_ws": Injector.end_refuse_ws,
-    "crash": Injector.rise,
-    "power_cut": Injector.rise,
-    "disk_slow": Injector.end_disk_slow,
-    "disk_full": Injector.end_disk_full,
-    "disk_errors": Injector.end_disk_errors,
-} | strokes.END
+} | strokes.BEGIN | manners.BEGIN  # fmt: skip
+END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = (
+    {
+        "partition": Injector.heal_partition,
+        "surge": Injector.end_surge,
+        "refuse": Injector.end_refuse,
+        "syn_loss": Injector.end_syn_loss,
+        "rest_cut": Injector.end_rest_cut,
+        "refuse_ws": Injector.end_refuse_ws,
+        "crash": Injector.rise,
+        "power_cut": Injector.rise,
+        "disk_slow": Injector.end_disk_slow,
+        "disk_full": Injector.end_disk_full,
+        "disk_errors": Injector.end_disk_errors,
+    }
+    | strokes.END
+    | manners.END
+)

@@ -39,6 +39,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "W11": ("bad_protocol",),
     "W12": ("malformed",),
     "W13": ("malformed",),
+    "W14": ("generation",),
     "W15": ("bad_protocol",),
     "W16": ("shutdown",),
     "W17": ("maintenance",),
@@ -99,7 +100,6 @@ seen (R9) are what traffic makes most of, and they are missed where events are; 
 
 NOT_SIMULATED: Final[dict[str, str]] = {
     "N8": "2026-11-28: the simulated network carries whole messages; what cuts them up lies below it",
-    "W14": "2026-11-28: the exchange changes generation for all accounts at once, and the judge reads the present one",
     "R8": "2026-11-28: no run lasts for the five days and three months after which REST forgets",
     "P8": "2026-11-28: there is one version",
     "P9": "2026-11-28: a simulated program has no standard output",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from listenkey.items import Live
 from listenkey.venue import WEIGHT_PER_MINUTE_ASSUMED
-from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, held_ms, key_ends_us, told_fills
+from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, FillKey, held_ms, key_ends_us, told_fills
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 from sim.faults import LAG_KINDS, REST_KINDS, UNSEEN
@@ -36,9 +36,8 @@ def _of_stream(
     who = f"stream {stream.number}"
     for at_us, item, key, words in told_fills(stream):
         at_s = at_us / 1e6
-        event: Any = item.event
-        if (event.symbol, event.trade_id, event.order_id) != key or _quantity(event) != words["quantity"]:
-            yield Violation("fills.decoded", who, at_s, f"{key} is told as {event.symbol} {event.trade_id}")
+        if (key, words["quantity"]) not in list(_decoded(item.event)):
+            yield Violation("fills.decoded", who, at_s, f"{key} is not told as what it is")
         if key in seen:
             yield Violation("fills.once", who, at_s, f"{key} is told twice")
         seen.add(key)
@@ -87,6 +86,12 @@ def _was_spent(evidence: Evidence, process: int, told_us: int) -> bool:
     return sum(recent) > limit * SPENT_SHARE
 
 
-def _quantity(event: Any) -> str:
-    own = event.order.last_quantity_text if hasattr(event, "order") else event.last_quantity_text
-    return str(own)
+def _decoded(event: Any) -> Iterator[tuple[FillKey, str]]:
+    """What the client makes of a message or a row: its fills, and how much each is."""
+    if hasattr(event, "orders"):
+        for order in event.orders:
+            for fill in order.fills:
+                yield (order.symbol, fill.trade_id, order.order_id), fill.quantity_text
+    else:
+        own = event.order if hasattr(event, "order") else event
+        yield (event.symbol, event.trade_id, event.order_id), own.last_quantity_text

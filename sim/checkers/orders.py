@@ -28,7 +28,11 @@ def _of_stream(stream: Stream) -> Iterator[Violation]:
             continue
         if b'"ORDER_TRADE_UPDATE"' in item.raw:
             order = json.loads(item.raw)["o"]
-            number, now, status = order["i"], Decimal(order["z"]), order["X"]
+            if isinstance(order, list):  # of before 2026; the exchange puts one into each message
+                (order,) = order
+                number, now, status = int(order["oid"]), abs(Decimal(order["e"])), order["S"]
+            else:
+                number, now, status = order["i"], Decimal(order["z"]), order["X"]
         elif b'"executedQty"' in item.raw:
             row = json.loads(item.raw)
             number, now, status = row["orderId"], abs(Decimal(row["executedQty"])), row["status"]

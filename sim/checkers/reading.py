@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from listenkey.items import GapClosed, GapOpened, Update
 from sim.evidence import Evidence, Stream
@@ -52,12 +52,16 @@ def spans(stream: Stream) -> list[Span]:
     return found
 
 
+FillKey: TypeAlias = tuple[str, int, int]
+"""Symbol, trade id, order id."""
+
+
 class ToldFill(NamedTuple):
     """A fill as it was told, read from its own JSON without the client's help."""
 
     at_us: int
     item: Update
-    key: tuple[str, int, int]
+    key: FillKey
     words: dict[str, Any]
     """The ledger's words, as far as the source has them."""
 
@@ -76,22 +80,41 @@ REST_WORDS: Final = {
 def told_fills(stream: Stream) -> Iterator[ToldFill]:
     """Every fill told."""
     for at_us, item in stream.told:
-        if isinstance(item, Update) and (fill := fill_of(item.raw)) is not None:
-            yield ToldFill(at_us, item, *fill)
+        if isinstance(item, Update):
+            for key, words in fills_of(item.raw):
+                yield ToldFill(at_us, item, key, words)
 
 
-def fill_of(raw: bytes) -> tuple[tuple[str, int, int], dict[str, Any]] | None:
-    """The fill in an item's JSON, if it is one's."""
+def fills_of(raw: bytes) -> Iterator[tuple[FillKey, dict[str, Any]]]:
+    """The fills in an item's JSON; the frame alone says of which generation it is."""
     if b'"TRADE"' in raw:
         order = json.loads(raw)["o"]
         if order["x"] == "TRADE":
             words = {word: order[letter] for word, letter in STREAM_WORDS.items()}
-            return (order["s"], order["t"], order["i"]), words
+            yield (order["s"], order["t"], order["i"]), words
+    elif b'"ORDER_TRADE_UPDATE"' in raw:
+        orders = json.loads(raw)["o"]
+        for order in orders if isinstance(orders, list) else ():
+            for fill in order["fi"]:
+                yield (order["s"], int(fill["t"]), int(order["oid"])), _legacy_words(order, fill)
     elif b'"tradeId"' in raw:
         row = json.loads(raw)
         words = {word: row[name] for word, name in REST_WORDS.items()} | {"maker": row["liquidity"] == "MAKER"}
-        return (row["symbol"], row["tradeId"], row["orderId"]), words
-    return None
+        yield (row["symbol"], row["tradeId"], row["orderId"]), words
+
+
+def _legacy_words(order: dict[str, Any], fill: dict[str, Any]) -> dict[str, Any]:
+    """The quantity has its side's sign in the order alone, and a fee was positive where it was charged."""
+    fee = fill["f"]
+    return {
+        "order_id": int(order["oid"]),
+        "side": "SELL" if order["q"].startswith("-") else "BUY",
+        "quantity": fill["q"],
+        "price": fill["p"],
+        "commission": fee if not fee.strip("0.") else f"-{fee}",
+        "maker": fill["m"] == "MAKER",
+        "time_ms": fill["T"],
+    }
 
 
 def key_ends_us(evidence: Evidence, account: str) -> list[int]:

@@ -23,7 +23,7 @@ from listenkey.core import inputs as on
 from listenkey.core import reconcile
 from listenkey.core.budget import Share
 from listenkey.core.gap import Resumed
-from listenkey.core.known import Fills, Known, NewestFill
+from listenkey.core.known import AFTER_ALL, Fills, Known, NewestFill
 from listenkey.core.merge import Held
 from listenkey.core.reconcile import Delivery, Findings
 from listenkey.core.timing import Timing
@@ -289,6 +289,7 @@ class Recovery:
         if newest_ms > self._now_ms() + self._venue_ms(CLOCKS_DIFFER_S):
             lists.until_ms = newest_ms  # Its trades and its `/time` go by different clocks, so no age can be told.
         fills = reconcile.missing(trades, self.known, lists.until_ms)
+        symbols = list(dict.fromkeys([*filter(None, symbols), *(row.fill.symbol for row in fills)]))
         found = Findings(
             fills=fills, over_rest={reconcile.key_of(row) for row in trades}, positions=positions, complete=complete
         )
@@ -461,7 +462,7 @@ class Recovery:
         seen = self.known.fills.count(since_ms, until_ms)
         suspects = reconcile.unexplained(reconcile.contracts(bill, since_ms, until_ms), seen)
         lists = _Lists(since_ms, until_ms, [])
-        trades = await self._trades_of(snapshots, [symbol for symbol in suspects if symbol], lists)
+        trades = await self._trades_of(snapshots, suspects, lists)
         fills = reconcile.missing(trades, self.known, until_ms)
         self._audited_to_ms = until_ms
         self._audited_s = self._clock.now_s()
@@ -501,14 +502,30 @@ class Recovery:
                 break
         return list(rows.values())
 
-    async def _trades_of(self, snapshots: Snapshots, symbols: Iterable[str], lists: _Lists) -> list[TradeRow]:
+    async def _trades_of(self, snapshots: Snapshots, symbols: Sequence[str], lists: _Lists) -> list[TradeRow]:
+        if "" in symbols:
+            return await self._trades_of_all(snapshots, [symbol for symbol in symbols if symbol], lists)
+
         async def ask(symbol: str) -> list[TradeRow]:
             return await self._trades(snapshots, symbol, lists.since_ms)
 
         pages = await _together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
         return [row for page in pages for row in page]
 
-    async def _trades(self, snapshots: Snapshots, symbol: str, since_ms: int) -> list[TradeRow]:
+    async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: _Lists) -> list[TradeRow]:
+        """Where the bill does not name symbols: before 2026 it did not, and all trades could be asked for at once."""
+        try:
+            return await self._trades(snapshots, None, lists.since_ms)
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+        # It names them by now, or nobody can say which they are.
+        named = reconcile.contracts(await self._bill(snapshots, lists.since_ms), lists.since_ms, AFTER_ALL)
+        if named[""]:
+            lists.refused.append(reconcile.NO_SYMBOLS)
+        return await self._trades_of(snapshots, list(dict.fromkeys([*filter(None, named), *symbols])), lists)
+
+    async def _trades(self, snapshots: Snapshots, symbol: str | None, since_ms: int) -> list[TradeRow]:
         page = await snapshots.user_trades(symbol, from_ms=since_ms)
         rows = {row.id: row for row in page}
         for _ in range(PAGES_MAX):

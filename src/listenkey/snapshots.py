@@ -49,8 +49,14 @@ class Snapshots:
         asked: Params = {"currency": QUOTE_ASSET, "recordId": record_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
         return await self._list(venue.BILL_PATH, asked, lambda row, _: rows.bill(row))
 
-    async def user_trades(self, symbol: str, from_ms: int | None = None, from_id: int | None = None) -> list[TradeRow]:
-        """A page of a symbol's fills: from a time on, or from an id on, that one included. Weight 5."""
+    async def user_trades(
+        self, symbol: str | None, from_ms: int | None = None, from_id: int | None = None
+    ) -> list[TradeRow]:
+        """
+        A page of a symbol's fills: from a time on, or from an id on, that one included. Weight 5.
+
+        Without a symbol those of all, which the venue has refused since January 2026.
+        """
         asked: Params = {"symbol": symbol, "fromId": from_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
         return await self._list(venue.USER_TRADES_PATH, asked, rows.trade)
 

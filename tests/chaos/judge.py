@@ -57,25 +57,48 @@ def wrongs(ledger: Mapping[str, Any], journal: Path, shown: Iterable[bytes] = ()
 
 
 def read(journal: Path) -> tuple[list[Row], dict[Fill, Row]]:
-    """Every row, and the view of fills."""
+    """Every row, and the views of fills."""
     with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         items = [dict(row) for row in connection.execute("SELECT * FROM items ORDER BY seq")]
         words = [dict(row) for row in connection.execute("SELECT * FROM fills")]
+        words += [_as_today(dict(row)) for row in connection.execute("SELECT * FROM legacy_fills")]
     return items, {(row["symbol"], row["trade_id"], row["order_id"]): row for row in words}
 
 
-def fill_of(item: Row) -> Fill | None:
-    """Which fill a row holds, by the venue's own JSON."""
+def _as_today(row: Row) -> Row:
+    """What the view of fills of before 2026 says: its quantity has its side's sign, and a fee was positive."""
+    fee = row["commission"]
+    return {
+        "symbol": row["symbol"],
+        "trade_id": row["trade_id"],
+        "order_id": row["order_id"],
+        "last_quantity": row["quantity"],
+        "last_price": row["price"],
+        "commission": fee if not fee.strip("0.") else f"-{fee}",
+        "maker": row["maker"],
+    }
+
+
+def fills_in(item: Row) -> list[Fill]:
+    """Which fills a row holds, by the venue's own JSON, of whichever generation that is."""
     if item["kind"] != "update":
-        return None
+        return []
     raw = json.loads(item["raw"])
     if item["provenance"] == "rest":
-        return (raw["symbol"], raw["tradeId"], raw["orderId"]) if "tradeId" in raw else None
+        return [(raw["symbol"], raw["tradeId"], raw["orderId"])] if "tradeId" in raw else []
     order = raw.get("data", raw).get("o")
+    if isinstance(order, list):  # before 2026
+        return [(each["s"], int(fill["t"]), int(each["oid"])) for each in order for fill in each["fi"]]
     if not isinstance(order, dict) or order["x"] != "TRADE":
-        return None
-    return order["s"], order["t"], order["i"]
+        return []
+    return [(order["s"], order["t"], order["i"])]
+
+
+def _is_of_before(item: Row) -> bool:
+    """Whether it is a message of before 2026, of which the columns say nothing."""
+    raw = json.loads(item["raw"]) if item["kind"] == "update" else {}
+    return isinstance(raw.get("data", raw).get("o"), list)
 
 
 def _truth(ledger: Mapping[str, Any]) -> dict[Fill, Row]:
@@ -87,25 +110,24 @@ def _fills_wrong(
 ) -> Iterator[str]:
     truth, kept, per_order = _truth(ledger), set[Fill](), dict[int, Decimal]()
     for item in items:
-        fill = fill_of(item)
-        if (fill is None) != (item["trade_id"] is None):
+        fills = fills_in(item)
+        if (bool(fills) and not _is_of_before(item)) != (item["trade_id"] is not None):
             yield f"item {item['seq']} is or is no fill, and its column says otherwise"
-        if fill is None or fill not in words:
-            continue
-        if fill in kept:
-            yield f"{fill} is there twice, again in item {item['seq']}"
-        kept.add(fill)
-        row = truth.get(fill)
-        if row is None:
-            yield f"{fill} of item {item['seq']} never happened"
-            continue
-        told = words[fill]
-        per_order[fill[2]] = per_order.get(fill[2], Decimal(0)) + Decimal(told["last_quantity"])
-        wrong = [name for name, there in SAME_WORDS.items() if told[name] != row[there]]
-        if told["filled_quantity"] not in (None, row["filled_quantity"]):
-            wrong.append("filled_quantity")
-        if wrong:
-            yield f"{fill} of item {item['seq']} differs from the ledger in {', '.join(wrong)}"
+        for fill in fills:
+            if fill not in words:
+                continue
+            if fill in kept:
+                yield f"{fill} is there twice, again in item {item['seq']}"
+            kept.add(fill)
+            row = truth.get(fill)
+            if row is None:
+                yield f"{fill} of item {item['seq']} never happened"
+                continue
+            told = words[fill]
+            per_order[fill[2]] = per_order.get(fill[2], Decimal(0)) + abs(Decimal(told["last_quantity"]))
+            wrong = _differs(told, row)
+            if wrong:
+                yield f"{fill} of item {item['seq']} differs from the ledger in {', '.join(wrong)}"
     if not settled:
         return
     missing = [fill for fill in truth if fill not in kept]
@@ -117,19 +139,27 @@ def _fills_wrong(
             yield f"the fills of order {order_id} make {filled}, and it has {whole}"
 
 
+def _differs(told: Row, row: Row) -> list[str]:
+    """Which words of a view are not the ledger's; those that a view does not have can't be."""
+    wrong = [name for name, there in SAME_WORDS.items() if name in told and told[name] != row[there]]
+    if told.get("filled_quantity") not in (None, row["filled_quantity"]):
+        wrong.append("filled_quantity")
+    return wrong
+
+
 def _order_wrong(ledger: Mapping[str, Any], items: list[Row]) -> Iterator[str]:
     truth, newest, newest_ms = _truth(ledger), dict[str, int](), 0
     for item in items:
-        fill = fill_of(item)
-        if fill is None or fill not in truth:
-            continue
-        symbol, trade_id, _ = fill
-        at_ms = truth[fill]["time_ms"]
-        # An account that met itself has two fills of one id.
-        in_order = trade_id >= newest.get(symbol, 0) and at_ms >= newest_ms
-        if not in_order and not item["late"]:
-            yield f"{fill} of item {item['seq']} came after a newer one, and is not flagged late"
-        newest[symbol], newest_ms = max(trade_id, newest.get(symbol, 0)), max(at_ms, newest_ms)
+        for fill in fills_in(item):
+            if fill not in truth:
+                continue
+            symbol, trade_id, _ = fill
+            at_ms = truth[fill]["time_ms"]
+            # An account that met itself has two fills of one id.
+            in_order = trade_id >= newest.get(symbol, 0) and at_ms >= newest_ms
+            if not in_order and not item["late"]:
+                yield f"{fill} of item {item['seq']} came after a newer one, and is not flagged late"
+            newest[symbol], newest_ms = max(trade_id, newest.get(symbol, 0)), max(at_ms, newest_ms)
 
 
 def _numbers_wrong(items: list[Row]) -> Iterator[str]:

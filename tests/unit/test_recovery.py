@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,9 +17,11 @@ from listenkey.core.gap import Resumed
 from listenkey.core.known import Fills
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
-from listenkey.errors import ListenKeyError
+from listenkey.errors import ListenKeyError, VenueDown, VenueError
 from listenkey.recovery import Recovery
+from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
+from listenkey.wire.rows import PositionRow, TradeRow
 from tests.unit.core.making import beat, fill, order
 
 DAY_MS = 24 * 3600 * 1000
@@ -88,6 +90,41 @@ async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
         assert any("BTC-200101-1-C" in left for left in found.unrecoverable)
+
+
+async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    sandbox.set_switches(generation="legacy")
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 10)
+        monkeypatch.setattr(Snapshots, "positions", no_positions)  # which would name them
+        assert len((await recovery.run(recover(), list)).fills) == 10
+
+        # When they are asked for, the venue may be another: it names them, or nobody does.
+        monkeypatch.setattr(recovery, "_moved", lambda *_: [""])
+        sandbox.set_switches(generation="current")
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 10
+        assert reconcile.NO_SYMBOLS not in found.unrecoverable
+        sandbox.set_switches(generation="legacy")
+        monkeypatch.setattr(Snapshots, "user_trades", refused(VenueError(400, -1102, "'symbol' was not sent")))
+        assert reconcile.NO_SYMBOLS in (await recovery.run(recover(), list)).unrecoverable
+        monkeypatch.setattr(Snapshots, "user_trades", refused(VenueDown(503)))
+        with pytest.raises(VenueDown):
+            await recovery.run(recover(), list)
+
+
+async def no_positions(_: Snapshots) -> list[PositionRow]:
+    return []
+
+
+def refused(error: VenueError) -> Callable[..., Coroutine[None, None, list[TradeRow]]]:
+    async def user_trades(*_: object, **__: object) -> list[TradeRow]:
+        raise error
+
+    return user_trades
 
 
 async def test_what_rest_has_forgotten_is_said(binance_options_sandbox: LocalSandbox) -> None:

@@ -42,6 +42,10 @@ TRADE: Final = "TRADE"
 """The execution type of a fill."""
 
 ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "CANCELLED"})
+ACCEPTED: Final = "ACCEPTED"
+NEW: Final = "NEW"
+"""The same, before 2026 and now."""
+
 ZERO: Final = Decimal(0)
 NOT_DATED: Final = (RecoveredFill, RecoveredOrder, UnknownEvent)
 """No socket brought the first two; what the last one means by its time, nobody knows."""
@@ -260,13 +264,21 @@ class Known:
 
     def is_late(self, event: Event) -> bool:
         """Whether a fill comes after a newer one: of its symbol by trade id, of the account by time."""
+        if isinstance(event, LegacyOrderTradeUpdate):
+            return any(
+                self._is_late(order.symbol, fill.trade_id, fill.trade_time_ms)
+                for order in event.orders
+                for fill in order.fills
+            )
         if not (isinstance(event, OrderTradeUpdate | RecoveredFill) and event.is_fill):
             return False
-        newest = self.newest
-        if newest is not None and event.trade_time_ms < newest.time_ms:
+        return self._is_late(event.symbol, event.trade_id, event.trade_time_ms)
+
+    def _is_late(self, symbol: str, trade_id: int, time_ms: int) -> bool:
+        if self.newest is not None and time_ms < self.newest.time_ms:
             return True
-        symbol = self._symbols.get(event.symbol)
-        return symbol is not None and event.trade_id < symbol.newest_id
+        known = self._symbols.get(symbol)
+        return known is not None and trade_id < known.newest_id
 
     def note(self, event: Event) -> None:
         """An event is being delivered."""
@@ -297,6 +309,8 @@ class Known:
     def note_order(self, order: Order | LegacyOrder | RecoveredOrder, filled: Decimal, at_ms: int) -> None:
         """What an order is, and how much of it was filled, at this time by the venue's clock."""
         order_id, status = order.order_id, order.status
+        if status == ACCEPTED:
+            status = NEW
         if status in ENDED:
             self.orders.pop(order_id, None)
             self.ended.append(order_id)

@@ -15,7 +15,7 @@ from itertools import repeat
 from typing import Final, NamedTuple, TypeAlias
 
 from listenkey.core.known import Fills, Trades
-from listenkey.events import Event, OrderTradeUpdate
+from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate
 from listenkey.wire.frames import Unreadable, read_payload
 
 TRADE: Final = "TRADE"
@@ -133,6 +133,7 @@ class Merge:
 
     A fill is known by symbol, trade id and order (an account may trade with itself), another change of an order by
     order id, status, filled quantity and time; the same one is never delivered twice. Anything else is a snapshot.
+    A message of before 2026 may have several of these, and is delivered while one of them is new.
 
     Attributes:
         duplicates: Events that were taken out because they had been delivered.
@@ -236,6 +237,12 @@ class Merge:
                         continue
                 elif self._is_new_step(event):
                     continue
+            elif type(event) is LegacyOrderTradeUpdate:
+                fills += known.take_in(changed)
+                symbol = None
+                if self._is_new_of_before(event):
+                    fills += len(event.fill_keys())
+                    continue
             elif snapshot(event.type, hash(raws[place])):
                 continue
             doubles.append(place)
@@ -306,7 +313,9 @@ class Merge:
         self._brought = _NO_FRAMES  # Nobody brings copies any more.
 
     def _is_new(self, event: Event, raw: bytes) -> bool:
-        if type(event) is not OrderTradeUpdate:
+        if type(event) is LegacyOrderTradeUpdate:
+            is_new = self._is_new_of_before(event)
+        elif type(event) is not OrderTradeUpdate:
             is_new = self._snapshots.add(event.type, hash(raw))
         elif (order := event.order).execution_type == TRADE:
             is_new = self.fills.add(order.symbol, order.trade_id, order.order_id, order.trade_time_ms)
@@ -319,6 +328,17 @@ class Merge:
         order = event.order
         status = (order.execution_type, order.status, order.filled_quantity_text)
         return self._recent.add((order.order_id, *status, event.transaction_ms))
+
+    def _is_new_of_before(self, event: LegacyOrderTradeUpdate) -> bool:
+        """A message of before 2026: new where any of its fills is, or any step of an order without one."""
+        is_new = False
+        for order in event.orders:
+            for fill in order.fills:
+                is_new |= self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
+            if not order.fills:
+                step = (order.order_id, order.status, order.filled_quantity_text, order.updated_ms)
+                is_new |= self._recent.add(step)
+        return is_new
 
 
 def _plain(frames: list[bytes], unwrap: Unwrap) -> list[bytes] | None:

@@ -18,7 +18,7 @@ import msgspec
 
 from listenkey.core.known import ENDED, ZERO, FillKey, Known, amount
 from listenkey.core.merge import Held
-from listenkey.events import Event, OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate, RecoveredFill, RecoveredOrder
 from listenkey.items import Provenance
 from listenkey.wire.rows import CONTRACT, BillRow, OrderRow, PositionRow, TradeRow
 
@@ -33,6 +33,7 @@ SNAPSHOTS_LOST: Final = (
 
 ORDERS_TOO_OLD: Final = "orders that ended more than five days ago: REST has forgotten them"
 TRADES_TOO_OLD: Final = "fills of more than three months ago: REST has forgotten them"
+NO_SYMBOLS: Final = "fills in symbols that nothing names: the bill has none, and REST refuses to list all trades"
 NOTHING_FOUND: Final = "REST shows nothing that was missing"
 
 
@@ -98,7 +99,7 @@ def moved(
 
     Args:
         known: What was delivered.
-        billed: Symbols of the bill's rows.
+        billed: Symbols of the bill's rows; the empty text where one names none, which is then wanted, too.
         positions: The answer of `position`.
         trusted: Whether the bill is known to have a row for each fill, and its symbol; else symbols with live orders,
             and those that moved of late, are asked as well.
@@ -106,7 +107,7 @@ def moved(
     """
     now = {row.symbol: amount(row.quantity) for row in positions}
     differ = [s for s in {**known.positions, **now} if known.positions.get(s, ZERO) != now.get(s, ZERO)]
-    wanted = dict.fromkeys([*(symbol for symbol in billed if symbol), *differ])
+    wanted = dict.fromkeys([*billed, *differ])
     if not trusted:
         wanted.update(dict.fromkeys(order.symbol for order in known.orders.values()))
         wanted.update(dict.fromkeys(known.active(recent_ms)))
@@ -172,13 +173,13 @@ def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int
     A fill that is in both is delivered once, from the stream's event, which has more words. The socket's own order is
     kept. To be called when what is held is being released: what was delivered since the answers came is left out.
     """
-    held_fills = {(e.symbol, e.trade_id, e.order_id) for e in map(_order_event, held) if e is not None and e.is_fill}
+    held_fills = {fill for one in held for fill in _fills_in(one.event)}
     fills = [row for row in findings.fills if key_of(row) not in held_fills and key_of(row) not in known.fills]
     found = [
         Delivery(fill, row.raw, now_ms, "rest")
         for row, fill in zip(fills, _proven(fills, findings.orders, held, known), strict=True)
     ]
-    told = {e.order_id: e.event_ms for e in map(_order_event, held) if e is not None}
+    told = {order_id: at_ms for one in held for order_id, at_ms in _orders_in(one.event)}
     orders = [
         Delivery(row.order, row.raw, now_ms, "rest")
         for row in findings.orders.values()
@@ -195,8 +196,20 @@ def key_of(row: TradeRow) -> FillKey:
     return (row.fill.symbol, row.fill.trade_id, row.fill.order_id)
 
 
-def _order_event(one: Held) -> OrderTradeUpdate | None:
-    return one.event if isinstance(one.event, OrderTradeUpdate) else None
+def _fills_in(event: Event) -> list[FillKey]:
+    """Of a message, whichever its generation."""
+    if isinstance(event, LegacyOrderTradeUpdate):
+        return event.fill_keys()
+    if isinstance(event, OrderTradeUpdate) and event.is_fill:
+        return [(event.symbol, event.trade_id, event.order_id)]
+    return []
+
+
+def _orders_in(event: Event) -> list[tuple[int, int]]:
+    """Of which orders it tells, and when it was made."""
+    if isinstance(event, LegacyOrderTradeUpdate):
+        return [(order.order_id, event.event_ms) for order in event.orders]
+    return [(event.order_id, event.event_ms)] if isinstance(event, OrderTradeUpdate) else []
 
 
 def _interleaved(found: list[Delivery], held: Sequence[Held], over_rest: Collection[FillKey]) -> list[Delivery]:
@@ -206,14 +219,18 @@ def _interleaved(found: list[Delivery], held: Sequence[Held], over_rest: Collect
         while place < len(found) and _comes_first(found[place].event, one.event):
             out.append(found[place])
             place += 1
-        event = _order_event(one)
-        both = event is not None and event.is_fill and (event.symbol, event.trade_id, event.order_id) in over_rest
+        both = any(fill in over_rest for fill in _fills_in(one.event))
         out.append(Delivery(one.event, one.raw, one.received_ms, "ws+rest" if both else "ws"))
     return out + found[place:]
 
 
 def _comes_first(found: Event, held: Event) -> bool:
     at_ms = found.event_ms or 0
+    if isinstance(held, LegacyOrderTradeUpdate):
+        fills = [(order.symbol, fill) for order in held.orders for fill in order.fills]
+        if isinstance(found, RecoveredFill) and (ids := [f.trade_id for s, f in fills if s == found.symbol]):
+            return found.trade_id < min(ids)
+        return at_ms <= min((fill.trade_time_ms for _, fill in fills), default=held.event_ms)
     if isinstance(held, OrderTradeUpdate):
         if isinstance(found, RecoveredFill) and held.is_fill and found.symbol == held.symbol:
             return found.trade_id < held.trade_id
@@ -259,9 +276,15 @@ def _total(fills: Iterable[RecoveredFill]) -> Decimal:
 
 def _reached(order_id: int, orders: Mapping[int, OrderRow], held: Sequence[Held]) -> Decimal | None:
     """What it had filled after the missing fills: before the first event that is held, or else by its row."""
-    for event in map(_order_event, held):
-        if event is not None and event.order_id == order_id:
+    for one in held:
+        event = one.event
+        if isinstance(event, OrderTradeUpdate) and event.order_id == order_id:
             own = amount(event.order.last_quantity_text) if event.is_fill else ZERO
             return amount(event.order.filled_quantity_text) - own
+        if isinstance(event, LegacyOrderTradeUpdate):
+            for order in event.orders:
+                if order.order_id == order_id:
+                    own = sum((abs(amount(fill.quantity_text)) for fill in order.fills), ZERO)
+                    return abs(amount(order.filled_quantity_text)) - own
     row = orders.get(order_id)
     return None if row is None else amount(row.order.filled_quantity_text)

@@ -23,6 +23,9 @@ from listenkey.events import (
     BalancePositionUpdate,
     Event,
     GreekUpdate,
+    LegacyAccountUpdate,
+    LegacyOrder,
+    LegacyOrderTradeUpdate,
     Order,
     OrderTradeUpdate,
     RecoveredFill,
@@ -48,7 +51,7 @@ So many doubts of one kind in a row that came to nothing, and that kind is given
 rule as we read it, and asking for ever would cost weight and tell gaps where there are none. The audit stays.
 """
 
-BEATING: Final = (AccountUpdate, GreekUpdate)
+BEATING: Final = (AccountUpdate, GreekUpdate, LegacyAccountUpdate)
 """What comes every ten seconds while a position is open."""
 
 FIRST_WITHIN_S: Final = 1.0
@@ -214,8 +217,14 @@ class Watch:
                     last_ms = max(last_ms, event.event_ms)
                     self._beats, self._beat_s = self._beats + 1, now_s
                     continue
+                if type(event) is LegacyOrderTradeUpdate:
+                    known.newest_is(newest)
+                    if known.is_late(event):
+                        late.add(place)
                 known.note(event)
                 near |= self.note(event, now_s)
+                if type(event) is LegacyOrderTradeUpdate:
+                    newest, newest_ms = None, known.newest.time_ms if known.newest else BEFORE_ALL
                 symbol = ""
                 continue
             order, event_ms = event.order, event.event_ms
@@ -294,7 +303,18 @@ class Watch:
             self._fill(event.symbol, event.trade_time_ms, event.side, filled, now_s)
         elif isinstance(event, RecoveredOrder):
             self._order(event, 0, event.event_ms, now_s)
+        elif isinstance(event, LegacyOrderTradeUpdate):
+            sooner = [self._of_before(order, now_s) for order in event.orders]
+            return any(sooner)
         return False
+
+    def _of_before(self, order: LegacyOrder, now_s: float) -> bool:
+        """An order as it was told of before 2026: with its fills, and no message of the position follows."""
+        filled = [abs(units(fill.quantity_text)) for fill in order.fills]
+        near = self._order(order, sum(filled), order.updated_ms, now_s)
+        for fill, quantity in zip(order.fills, filled, strict=True):
+            near |= self._fill(order.symbol, fill.trade_time_ms, order.side, quantity, now_s)
+        return near
 
     def reconnected(self, now_s: float) -> None:
         """Another socket: whether the beat comes is to be seen anew."""
@@ -346,8 +366,8 @@ class Watch:
 
     # --- orders --------------------------------------------------------------------------------------------------
 
-    def _order(self, order: Order | RecoveredOrder, filled: int, at_ms: int, now_s: float) -> bool:
-        order_id, text, ended = order.order_id, order.filled_quantity_text, order.status in ENDED
+    def _order(self, order: Order | RecoveredOrder | LegacyOrder, filled: int, at_ms: int, now_s: float) -> bool:
+        order_id, text, ended = order.order_id, order.filled_quantity_text.removeprefix("-"), order.status in ENDED
         chain, reached = self._orders.get(order_id), UNITS.get(text) or units(text)
         if chain is None:
             # The first we hear of it: what it has filled by now is where we begin.

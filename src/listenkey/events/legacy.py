@@ -290,3 +290,7 @@ class LegacyOrderTradeUpdate(
 
     type: ClassVar[str] = venue.ORDER_TRADE_UPDATE
     generation: ClassVar[Generation] = "legacy"
+
+    def fill_keys(self) -> list[tuple[str, int, int]]:
+        """Symbol, trade id and order id of each fill in it."""
+        return [(order.symbol, fill.trade_id, order.order_id) for order in self.orders for fill in order.fills]

@@ -12,6 +12,7 @@ from listenkey.events import (
     BalancePositionUpdate,
     Event,
     GreekUpdate,
+    LegacyOrderTradeUpdate,
     ListenKeyExpired,
     Order,
     OrderTradeUpdate,
@@ -124,13 +125,13 @@ def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int |
     return (item.seq, kind, item.account, told_ms, *_NO_UPDATE, *facts, skipped)
 
 
-def fill_key(event: Event) -> tuple[str, int, int] | None:
-    """What makes a fill itself, or None where the event is none; with its order, for an account may meet itself."""
+def fill_keys(event: Event) -> list[tuple[str, int, int]]:
+    """What makes each fill of an event itself; with its order, for an account may meet itself."""
     if isinstance(event, OrderTradeUpdate) and event.is_fill:
-        return event.order.symbol, event.order.trade_id, event.order.order_id
+        return [(event.order.symbol, event.order.trade_id, event.order.order_id)]
     if isinstance(event, RecoveredFill):
-        return event.symbol, event.trade_id, event.order_id
-    return None
+        return [(event.symbol, event.trade_id, event.order_id)]
+    return event.fill_keys() if isinstance(event, LegacyOrderTradeUpdate) else []
 
 
 def fill_of(values: Row) -> tuple[str, int, int] | None:

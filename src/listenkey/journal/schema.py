@@ -50,7 +50,8 @@ TABLES: Final = {
     # written twice.
     "items_fill": "CREATE UNIQUE INDEX items_fill ON items(symbol, trade_id, order_id) WHERE trade_id IS NOT NULL",
     "items_told": "CREATE INDEX items_told ON items(kind, from_ms) WHERE kind <> 'update'",
-    # The fills that retention took away: they may come again, and are known then.
+    # The fills that the index does not know, and that may come again: those that retention took away, and those in
+    # messages of before 2026, of which one may have several.
     "pruned_fills": (
         "CREATE TABLE pruned_fills(symbol TEXT NOT NULL, trade_id INTEGER NOT NULL, order_id INTEGER NOT NULL, "
         "PRIMARY KEY(symbol, trade_id, order_id)) WITHOUT ROWID"
@@ -110,10 +111,16 @@ WHERE o.kind = 'gap_opened'""",
   i.seq, i.account, i.received_ms, i.event_ms, json_extract(o.value, '$.symbol') AS symbol,
   json_extract(f.value, '$.trade_id') AS trade_id, json_extract(o.value, '$.order_id') AS order_id,
   json_extract(f.value, '$.quantity') AS quantity, json_extract(f.value, '$.price') AS price,
-  json_extract(f.value, '$.commission') AS commission, json_extract(f.value, '$.maker') AS maker
+  json_extract(f.value, '$.commission') AS commission, json_extract(f.value, '$.liquidity') = 'MAKER' AS maker
 FROM items AS i, json_each(i.event, '$.orders') AS o, json_each(o.value, '$.fills') AS f
 WHERE {_LEGACY}""",  # noqa: S608
 }
+
+LEGACY_FILLS: Final = f"""SELECT json_extract(o.value, '$.symbol'), json_extract(f.value, '$.trade_id'),
+  json_extract(o.value, '$.order_id'), json_extract(f.value, '$.trade_time_ms')
+FROM items AS i, json_each(i.event, '$.orders') AS o, json_each(o.value, '$.fills') AS f
+WHERE {_LEGACY} AND i.seq > ? ORDER BY i.seq DESC LIMIT 4096"""  # noqa: S608
+"""Fills in messages of before 2026 that came after an item: no index knows them, so only so many items are looked at."""
 
 
 def _packed(names: tuple[str, ...]) -> str:

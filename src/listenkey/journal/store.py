@@ -76,6 +76,9 @@ _FILLS: Final = (
 )
 """What the next process need not ask for again, of the time that its questions overlap. The index knows them all."""
 
+LEGACY_ITEMS_MAX: Final = 16_384
+"""Of the newest items, looked through for fills that no index knows."""
+
 _TAIL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq DESC LIMIT {TAIL_ROWS}"  # noqa: S608 - our own names
 
 FillKey: TypeAlias = tuple[str, int, int]
@@ -84,9 +87,15 @@ _Identity: TypeAlias = tuple[int, int] | None
 
 @dataclass(slots=True)
 class Group:
-    """What is committed together."""
+    """
+    What is committed together.
+
+    Attributes:
+        fills: Those among the rows that their columns do not name.
+    """
 
     rows: list[Row] = field(default_factory=list)
+    fills: list[FillKey] = field(default_factory=list)
     covered_ms: int | None = None
     cursors: dict[str, int] = field(default_factory=dict)
 
@@ -99,7 +108,8 @@ class Store:
         last_seq: The newest item that is durable.
         chain: Its chain.
         skip: Items that were lost at the end before this process; the next row says so.
-        has_pruned: Whether retention has ever taken fills away, which the index on items then doesn't know.
+        has_pruned: Whether there are fills that the index on items doesn't know: retention took them away, or they came
+            in messages of before 2026.
     """
 
     def __init__(self, path: Path, account: str) -> None:
@@ -112,6 +122,7 @@ class Store:
         self._lock: Lock | None = None
         self._connection: sqlite3.Connection | None = None
         self._may_hold_more = False
+        self._uncertain = set[FillKey]()  # of a commit that failed: whether they are known is not known
         self._files: tuple[_Identity, _Identity] = (None, None)
 
     def open(self) -> Resumed:
@@ -159,7 +170,7 @@ class Store:
         What a failed commit may have left does not count: it is written anew.
         """
         statement, places = _filled(_KNOWN, list(keys), 3)
-        return set(self._opened.execute(statement, [*places, self.last_seq]))
+        return set(self._opened.execute(statement, [*places, self.last_seq])) - self._uncertain
 
     def write(self, group: Group) -> None:
         """
@@ -170,11 +181,15 @@ class Store:
             sqlite3.Error: It is not known what was written.
         """
         self._check_place()
-        if group.rows and group.covered_ms is None and not group.cursors and not self._may_hold_more:
+        self._uncertain.update(group.fills)
+        more = group.fills or group.covered_ms is not None or group.cursors or self._may_hold_more
+        if group.rows and not more:
             self._opened.execute(*self._insert(group.rows))
         else:
             self._write_all(group)
         self._may_hold_more = False
+        self.has_pruned |= bool(group.fills)
+        self._uncertain.clear()
         if group.rows:
             self.last_seq, self.chain, self.skip = group.rows[-1][0], group.rows[-1][-1], 0
         if group.covered_ms is not None:
@@ -202,6 +217,8 @@ class Store:
                 connection.execute("DELETE FROM items WHERE seq > ?", (self.last_seq,))
             if group.rows:
                 connection.execute(*self._insert(group.rows))
+            if group.fills:
+                connection.executemany("INSERT OR IGNORE INTO pruned_fills VALUES (?, ?, ?)", group.fills)
             if group.covered_ms is not None:
                 facts.set_fact(connection, facts.COVERED_MS, group.covered_ms)
             for name, seq in group.cursors.items():
@@ -334,7 +351,7 @@ class Store:
         anchor_seq, anchor_chain = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
         assert isinstance(anchor_seq, int)
         assert isinstance(anchor_chain, bytes)
-        self.has_pruned = anchor_seq > 0
+        (self.has_pruned,) = map(bool, self._opened.execute("SELECT EXISTS (SELECT 1 FROM pruned_fills)").fetchone())
         self.last_seq, self.chain = (rows[-1][0], rows[-1][-1]) if rows else (anchor_seq, anchor_chain)
         # A number is never used twice: whoever has read the lost items would take the new ones for the old.
         self.skip = max(0, self._lock.reached() - self.last_seq)
@@ -345,7 +362,10 @@ class Store:
             return Resumed()
         (open_from_ms,) = self._opened.execute(_OPEN_GAP).fetchone()
         why = f"the journal had lost its last {self.skip} items, and {NOT_RUNNING}" if self.skip else NOT_RUNNING
-        return Resumed(covered_ms, open_from_ms, why, tuple(self._opened.execute(_FILLS)))
+        fills = self._opened.execute(_FILLS).fetchall()
+        if self.has_pruned:
+            fills += self._opened.execute(schema.LEGACY_FILLS, (self.last_seq - LEGACY_ITEMS_MAX,))
+        return Resumed(covered_ms, open_from_ms, why, tuple(fills))
 
 
 def _identity(path: Path) -> _Identity:

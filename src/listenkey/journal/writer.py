@@ -19,12 +19,12 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from listenkey.errors import Corrupt, JournalError
-from listenkey.events import Event
+from listenkey.events import Event, LegacyOrderTradeUpdate
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import seal
 from listenkey.journal.database import as_ours
 from listenkey.journal.retention import Retention
-from listenkey.journal.rows import fill_key, fill_of, told_values, update_values
+from listenkey.journal.rows import fill_keys, fill_of, told_values, update_values
 from listenkey.journal.store import GROUP_ROWS_MAX, FillKey, Group, Store
 
 log = logging.getLogger("listenkey")
@@ -264,13 +264,14 @@ class Writer:
         """
         if not self._store.has_pruned:
             numbered = self._number(entries, group, set())
-            try:
-                self._store.write(group)
-            except sqlite3.IntegrityError:
-                pass
-            else:
-                return numbered
-        asked = {key for entry in entries if isinstance(entry, Arrived) and (key := fill_key(entry.event)) is not None}
+            if not group.fills:
+                try:
+                    self._store.write(group)
+                except sqlite3.IntegrityError:
+                    pass
+                else:
+                    return numbered
+        asked = {key for entry in entries if isinstance(entry, Arrived) for key in fill_keys(entry.event)}
         numbered = self._number(entries, group, self._store.known_fills(asked) if asked else set())
         self._store.write(group)
         return numbered
@@ -279,6 +280,7 @@ class Writer:
         """Give each entry its number and its row; fills that are known, or double among them, get none."""
         numbered = _Numbered(group)
         group.rows.clear()
+        group.fills.clear()
         account, seq, chain, skipped = self._store.account, self._store.last_seq, self._store.chain, self._store.skip
         item: Item
         for entry in entries:
@@ -296,6 +298,13 @@ class Writer:
                         numbered.duplicates += 1
                         continue
                     known.add(key)
+                elif type(event) is LegacyOrderTradeUpdate and (keys := event.fill_keys()):
+                    new = [key for key in keys if key not in known]
+                    if not new:
+                        numbered.duplicates += 1
+                        continue
+                    known.update(new)
+                    group.fills.extend(new)
                 item = Update(number, account, event, received_ms, raw, provenance, late)
             else:
                 item = msgspec.structs.replace(entry.item, seq=number, account=account)

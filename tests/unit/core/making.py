@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from listenkey.core.merge import Held
-from listenkey.events import AccountUpdate, BalancePositionUpdate, Order, OrderTradeUpdate, Position
+from listenkey.events import (
+    AccountUpdate,
+    BalancePositionUpdate,
+    LegacyFill,
+    LegacyOrder,
+    LegacyOrderTradeUpdate,
+    Order,
+    OrderTradeUpdate,
+    Position,
+)
 from listenkey.wire import rows
 
 SYMBOL = "BTC-261225-90000-C"
@@ -31,6 +40,24 @@ def order(
 
 def fill(trade_id: int, filled: str, at_ms: int = 1000, order_id: int = 1, **more: Any) -> OrderTradeUpdate:
     return order(order_id, "PARTIALLY_FILLED", filled, at_ms, trade_id=trade_id, **more)
+
+
+def before_2026(*orders: LegacyOrder, at_ms: int = 1000) -> LegacyOrderTradeUpdate:
+    return LegacyOrderTradeUpdate(at_ms, orders)
+
+
+def old_order(
+    order_id: int = 1, status: str = "ACCEPTED", filled: str = "0", at_ms: int = 1000, trades: tuple[int, ...] = ()
+) -> LegacyOrder:
+    """One of a message of before 2026, with a fill of 1 for each trade id."""
+    fills = tuple(LegacyFill(trade_id, "5", "1", at_ms, "MAKER", "0.1") for trade_id in trades)
+    return LegacyOrder(
+        1, at_ms, SYMBOL, "", order_id, "5", "10", False, False, status, filled, "0", "0", "GTC", "LIMIT", fills
+    )
+
+
+def old_fill(trade_id: int, filled: str, at_ms: int = 1000, order_id: int = 1) -> LegacyOrderTradeUpdate:
+    return before_2026(old_order(order_id, "PARTIALLY_FILLED", filled, at_ms, (trade_id,)), at_ms=at_ms)
 
 
 def position(quantity: str, at_ms: int, symbol: str = SYMBOL, reason: str = "ORDER") -> BalancePositionUpdate:

@@ -11,7 +11,18 @@ from listenkey.core.known import Fills, Known, NewestFill, amount
 from listenkey.credentials import Secret
 from listenkey.events import LegacyFill, LegacyOrder, LegacyOrderTradeUpdate, ListenKeyExpired, UnknownEvent
 from listenkey.events.words import AMOUNTS_REMEMBERED
-from tests.unit.core.making import OTHER, SYMBOL, fill, order, order_row, position, trade_row
+from tests.unit.core.making import (
+    OTHER,
+    SYMBOL,
+    before_2026,
+    fill,
+    old_fill,
+    old_order,
+    order,
+    order_row,
+    position,
+    trade_row,
+)
 
 
 def known_of(*events: object) -> Known:
@@ -192,3 +203,12 @@ def test_what_is_remembered_of_symbols_and_orders_is_bounded(monkeypatch: pytest
     assert len(known._symbols) == 4, "the first are let go first"
     assert [known.has_ended(number) for number in range(6)] == [False, False, False, False, True, True]
     assert list(known.orders) == [14, 15]
+
+
+def test_a_fill_of_the_older_generation_may_be_late_and_its_words_for_a_status_are_todays() -> None:
+    known = known_of(old_fill(5, "1", at_ms=2000), before_2026(old_order(2)))
+    assert known.orders[2].status == "NEW", "ACCEPTED, it said"
+    assert known.is_late(old_fill(4, "1", at_ms=2000)), "by its trade id"
+    assert known.is_late(old_fill(6, "1", at_ms=1999)), "by its time"
+    assert not known.is_late(old_fill(6, "2", at_ms=2000))
+    assert not known.is_late(before_2026(old_order(3))), "no fill"

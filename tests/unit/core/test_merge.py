@@ -10,7 +10,7 @@ from listenkey.core import merge as merging
 from listenkey.core.merge import Merge, Recent
 from listenkey.events import Event
 from listenkey.wire.frames import Unreadable, read_payload
-from tests.unit.core.making import order
+from tests.unit.core.making import before_2026, old_fill, old_order, order
 
 
 def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]:
@@ -373,3 +373,41 @@ def test_what_turns_out_to_be_unreadable_is_left_to_be_told() -> None:
     assert merge.sift(2, [b'<{"e":"GREEK_UPDATE","E":"x"}>', *enveloped(fill(1))], unwrap, 7) == []
     assert [held.raw for held in merge.follow(2)] == [fill(1)[1]]
     assert [one.size for one in merge.unreadable] == [28]
+
+
+def admit_old(merge: Merge, *events: Event) -> list[bool]:
+    return [merge.admit(1, event, b"%d" % place, 7) for place, event in enumerate(events)]
+
+
+def test_fills_of_before_2026_are_delivered_once_whichever_generation_brings_them() -> None:
+    merge = Merge()
+    merge.follow(1)
+    assert admit_old(merge, old_fill(1, "1"), old_fill(2, "2"), old_fill(1, "1")) == [True, True, False]
+    merge.fills.add("BTC-261225-90000-C", 3, 1, 1000)  # REST brought it
+    both = before_2026(old_order(1, "FILLED", "4", trades=(3, 4)))
+    assert admit_old(merge, old_fill(3, "3"), both, both) == [False, True, False], "one of two is new"
+    assert merge.duplicates == 3
+
+
+def test_steps_of_orders_of_before_2026_are_told_apart_by_what_the_order_became() -> None:
+    merge = Merge()
+    merge.follow(1)
+    placed, cancelled = before_2026(old_order(1)), before_2026(old_order(1, "CANCELLED", at_ms=1001))
+    assert admit_old(merge, placed, cancelled, placed, cancelled) == [True, True, False, False]
+
+
+def test_a_batch_with_fills_of_both_generations_is_taken_as_one_by_one() -> None:
+    merge = Merge()
+    merge.follow(1)
+    (today, raw), *_ = [fill(number) for number in (1, 2)]
+    events: list[Event] = [
+        today,
+        old_fill(1, "1", order_id=7),
+        old_fill(2, "2", order_id=7),
+        fill(2)[0],
+        old_fill(3, "3"),
+    ]
+    raws = [raw] * len(events)
+    assert merge.admit_all(events, raws) == 3
+    assert [getattr(event, "trade_id", None) or event.fill_keys()[0][1] for event in events] == [1, 2, 3]  # type: ignore[union-attr]
+    assert (merge.duplicates, len(raws)) == (2, 3)

@@ -13,7 +13,20 @@ from listenkey.core.known import Fills, Known
 from listenkey.core.reconcile import Delivery, Findings, combined
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
 from listenkey.wire.rows import PositionRow
-from tests.unit.core.making import OTHER, SYMBOL, contract, fill, held, order, order_row, position, trade_row
+from tests.unit.core.making import (
+    OTHER,
+    SYMBOL,
+    before_2026,
+    contract,
+    fill,
+    held,
+    old_fill,
+    old_order,
+    order,
+    order_row,
+    position,
+    trade_row,
+)
 
 
 def known_of(*events: object) -> Known:
@@ -55,6 +68,7 @@ def test_symbols_moved_by_bill_by_position_and_without_trust_by_what_lives() -> 
     trusted = reconcile.moved(known, ["billed"], now, trusted=True, recent_ms=500)
     assert trusted == ["billed", "gone", "new"]
     assert reconcile.moved(known, ["billed"], now, trusted=False, recent_ms=500) == [*trusted, "live", "recent"]
+    assert "" in reconcile.moved(known, [""], now, trusted=True, recent_ms=500), "a symbol that the bill does not name"
 
 
 def test_what_is_missing_is_what_was_not_delivered_once_each_in_order() -> None:
@@ -154,3 +168,30 @@ def test_orders_and_fills_that_were_found_are_told_by_time_and_of_one_moment_the
         (RecoveredFill, 3000),
         (RecoveredOrder, 3000),
     ]
+
+
+def test_fills_and_orders_that_a_message_of_before_2026_brings_are_told_once_and_in_their_place() -> None:
+    rows = [trade_row(number, at_ms=1000 + number) for number in (1, 2, 3, 4)]
+    found = Findings(fills=rows, over_rest={(SYMBOL, number, 1) for number in (1, 2, 3, 4)},
+                     orders={1: order_row(1, "PARTIALLY_FILLED", "4", 1004), 2: order_row(2, "NEW", "0", 1002)})  # fmt: skip
+    both = before_2026(old_order(1, "PARTIALLY_FILLED", "3", 1003, (2, 3)), old_order(2), at_ms=1003)
+    told = combined(found, held(both), known_of(), 7)
+    brought = [one.event.fill_keys()[0][1] if one.event is both else one.event.trade_id for one in told[:2]]  # type: ignore[union-attr]
+    assert brought == [1, 2]
+    assert [one.provenance for one in told] == ["rest", "ws+rest", "rest", "rest"]
+    assert isinstance(told[3].event, RecoveredOrder)
+    assert told[3].event.order_id == 1, "the other one was told of by the socket, and later"
+
+
+def test_what_a_message_of_before_2026_says_proves_how_far_an_order_had_come() -> None:
+    rows = [trade_row(number, at_ms=1000 + number) for number in (1, 2)]
+    last = old_fill(3, "3", 1003)
+    told = combined(Findings(fills=rows), held(before_2026(old_order(9)), last), known_of(order(1)), 7)
+    fills = [one.event for one in told if isinstance(one.event, RecoveredFill)]
+    assert [fill.filled_quantity_text for fill in fills] == ["1", "2"]
+
+
+def test_a_row_of_another_symbol_goes_before_a_message_of_before_2026_by_its_time() -> None:
+    rows = [trade_row(9, at_ms=999, symbol=OTHER), trade_row(9, at_ms=1001, symbol=OTHER, orderId=2)]
+    told = combined(Findings(fills=rows), held(before_2026(old_order(), at_ms=1000)), known_of(), 7)
+    assert [type(one.event).__name__ for one in told] == ["RecoveredFill", "LegacyOrderTradeUpdate", "RecoveredFill"]

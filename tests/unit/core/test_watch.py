@@ -10,9 +10,21 @@ from listenkey.core import known as knowing
 from listenkey.core import watch as watching
 from listenkey.core.known import Fills, Known
 from listenkey.core.watch import BARREN_MAX, Watch, units
-from listenkey.events import Event, UnknownEvent
+from listenkey.events import Event, LegacyAccountUpdate, UnknownEvent
 from listenkey.events.words import AMOUNTS_REMEMBERED
-from tests.unit.core.making import OTHER, SYMBOL, beat, fill, order, order_row, position, trade_row
+from tests.unit.core.making import (
+    OTHER,
+    SYMBOL,
+    beat,
+    before_2026,
+    fill,
+    old_fill,
+    old_order,
+    order,
+    order_row,
+    position,
+    trade_row,
+)
 
 GRACE_S = 1.0
 
@@ -387,3 +399,28 @@ def test_positions_are_bounded_and_one_that_holds_nothing_is_let_go_first(monkey
     watch.note(position("0", 3000, symbol="S3", reason="EXERCISE"), 0.0)
     watch.note(position("0", 3000, symbol="S4", reason="EXERCISE"), 0.0)
     assert watch.silent_at_s() is None, "what was let go is not counted as open"
+
+
+def test_chains_hold_where_the_generation_changes_in_the_middle_of_an_order() -> None:
+    watch = told(held("0"), order(1, "NEW", at_ms=1000), fill(1, "1", at_ms=1001), old_fill(2, "2", 1002),
+                 fill(3, "3", at_ms=1003), position("3", 1003))  # fmt: skip
+    assert watch.due_at_s() is None
+    watch.note(old_fill(5, "5", 1005), 5.0)
+    assert watch.due_at_s() == 6.0, "the fourth fill was lost"
+
+
+def test_the_beat_of_before_2026_is_one_as_well() -> None:
+    watch = told(held("1"))
+    for second in (10, 20, 30):
+        watch.note(LegacyAccountUpdate(second * 1000, (), 7), float(second))
+    assert watch.silent_at_s() == 30 + 25.0
+
+
+def test_late_fills_of_before_2026_are_late_in_a_batch_too() -> None:
+    watch, known = Watch(GRACE_S), Known(Fills())
+    batch: list[Event] = [fill(5, "1", at_ms=2000), old_fill(4, "2", 2000), old_fill(6, "3", 2001), fill(7, "4", at_ms=2000),
+                          before_2026(old_order(2))]  # fmt: skip
+    assert watch.note_all(batch, known, 0.0)[0] == {1, 3}
+    assert known.newest is not None
+    assert known.newest.trade_id == 6
+    assert watch.note_all([before_2026(old_order(3))], Known(Fills()), 0.0)[0] == set(), "the first of all"

@@ -8,7 +8,7 @@ import pytest
 from listenkey.errors import Corrupt
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import BEGINNING, seal
-from listenkey.journal.rows import fill_key, item_of, told_values, update_values
+from listenkey.journal.rows import fill_keys, item_of, told_values, update_values
 from listenkey.journal.schema import COLUMNS
 from listenkey.wire.frames import OddRaw, Received, read
 from tests.unit.core.making import order_row, trade_row
@@ -74,9 +74,9 @@ def test_an_event_that_took_the_slow_road_says_so() -> None:
 
 
 def test_only_a_fill_has_a_trade_id() -> None:
-    assert fill_key(event_of(fill(7))) == (SYMBOL, 7, ORDER_ID + 7)
+    assert fill_keys(event_of(fill(7))) == [(SYMBOL, 7, ORDER_ID + 7)]
     for raw in (resting(1), greeks(1)):
-        assert fill_key(event_of(raw)) is None
+        assert fill_keys(event_of(raw)) == []
         assert update_values(1, ACCOUNT, event_of(raw), raw, AT_MS)[COLUMNS.index("trade_id")] is None
 
 
@@ -114,8 +114,8 @@ def test_an_event_whose_raw_cant_be_read_comes_from_its_words() -> None:
 
 def test_what_rest_brought_is_found_by_its_order_and_only_a_fill_by_its_trade() -> None:
     recovered, order = trade_row(7, order_id=3).fill, order_row(3, "CANCELED", "1").order
-    assert fill_key(recovered) == (recovered.symbol, 7, 3)
-    assert fill_key(order) is None
+    assert fill_keys(recovered) == [(recovered.symbol, 7, 3)]
+    assert fill_keys(order) == []
     columns = [COLUMNS.index(name) for name in ("symbol", "order_id", "trade_id")]
     found = update_values(1, ACCOUNT, recovered, b"{}", AT_MS, "rest")
     assert [found[column] for column in columns] == [recovered.symbol, 3, 7]

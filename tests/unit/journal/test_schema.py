@@ -47,8 +47,10 @@ async def test_the_views_show_what_happened(connection: sqlite3.Connection) -> N
         (5, 6, AT_MS, AT_MS + 5, "lost", 1, '["all"]'),
         (8, None, AT_MS + 9, None, "again", None, None),
     ]
-    legacy = "SELECT seq, symbol, trade_id, order_id, quantity, price FROM legacy_fills"
-    assert connection.execute(legacy).fetchall() == [(4, "BTC-220930-18000-C", 20, 4611869636869226548, "0.1", "1993")]
+    legacy = "SELECT seq, symbol, trade_id, order_id, quantity, price, maker FROM legacy_fills"
+    assert connection.execute(legacy).fetchall() == [
+        (4, "BTC-220930-18000-C", 20, 4611869636869226548, "0.1", "1993", 0)
+    ]
     connection.close()
 
 
