@@ -69,9 +69,6 @@ LAG_POLL_S: Final = 0.4
 AT_ONCE: Final = 4
 """Requests under way at the same time: enough to hide the way to the venue, few enough when it says stop."""
 
-PAGES_MAX: Final = 1_000
-"""Of one list: a million rows. Beyond that something is wrong with the paging."""
-
 SINGLE_ORDERS_MAX: Final = 20
 """Orders asked for one by one in one recovery, when neither list has them."""
 
@@ -281,7 +278,7 @@ class Recovery:
         complete = await self._has_caught_up(held)
         since_ms = self._since(action)
         lists = _Lists(since_ms, self._until(action), [])
-        bill, positions = await _both(self._bill(self._urgent, since_ms), self._urgent.positions())
+        bill, positions = await _both(self._urgent.bill_since(since_ms), self._urgent.positions())
         symbols = self._moved(bill, positions, since_ms, max(since_ms, self._covered(action.from_ms)))
         await self._find_room(symbols)
         trades = await self._trades_of(self._urgent, symbols, lists)
@@ -456,7 +453,7 @@ class Recovery:
         # What settles a gap belongs to its recovery; what only looks can wait.
         snapshots = self._steady if action.from_ms is None else self._urgent
         since_ms = self._audit_since(action)
-        bill = await self._bill(snapshots, since_ms)
+        bill = await snapshots.bill_since(since_ms)
         newest_ms = max((row.time_ms for row in bill), default=0)
         until_ms = max(newest_ms, self._now_ms()) - self._venue_ms(AUDIT_IN_FLIGHT_S)
         seen = self.known.fills.count(since_ms, until_ms)
@@ -489,25 +486,12 @@ class Recovery:
 
     # --- lists ---------------------------------------------------------------------------------------------------
 
-    async def _bill(self, snapshots: Snapshots, since_ms: int) -> list[BillRow]:
-        page = await snapshots.bill(from_ms=since_ms)
-        rows = {row.id: row for row in page}
-        for _ in range(PAGES_MAX):
-            if len(page) < venue.ROWS_MAX:
-                break
-            before = len(rows)
-            page = await snapshots.bill(record_id=page[-1].id)  # Inclusive: the pages overlap by one.
-            rows |= {row.id: row for row in page}
-            if len(rows) == before:
-                break
-        return list(rows.values())
-
     async def _trades_of(self, snapshots: Snapshots, symbols: Sequence[str], lists: _Lists) -> list[TradeRow]:
         if "" in symbols:
             return await self._trades_of_all(snapshots, [symbol for symbol in symbols if symbol], lists)
 
         async def ask(symbol: str) -> list[TradeRow]:
-            return await self._trades(snapshots, symbol, lists.since_ms)
+            return await snapshots.trades_since(symbol, lists.since_ms)
 
         pages = await _together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
         return [row for page in pages for row in page]
@@ -515,33 +499,15 @@ class Recovery:
     async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: _Lists) -> list[TradeRow]:
         """Where the bill does not name symbols: before 2026 it did not, and all trades could be asked for at once."""
         try:
-            return await self._trades(snapshots, None, lists.since_ms)
+            return await snapshots.trades_since(None, lists.since_ms)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
         # It names them by now, or nobody can say which they are.
-        named = reconcile.contracts(await self._bill(snapshots, lists.since_ms), lists.since_ms, AFTER_ALL)
+        named = reconcile.contracts(await snapshots.bill_since(lists.since_ms), lists.since_ms, AFTER_ALL)
         if named[""]:
             lists.refused.append(reconcile.NO_SYMBOLS)
         return await self._trades_of(snapshots, list(dict.fromkeys([*filter(None, named), *symbols])), lists)
-
-    async def _trades(self, snapshots: Snapshots, symbol: str | None, since_ms: int) -> list[TradeRow]:
-        page = await snapshots.user_trades(symbol, from_ms=since_ms)
-        rows = {row.id: row for row in page}
-        for _ in range(PAGES_MAX):
-            if len(page) < venue.ROWS_MAX:
-                break
-            before, last = len(rows), page[-1]
-            page = await snapshots.user_trades(symbol, from_id=last.id)  # Inclusive: the pages overlap by one.
-            rows |= {row.id: row for row in page}
-            if len(rows) > before:
-                continue
-            # Then `fromId` is not what we take it for, and time has to do.
-            page = await snapshots.user_trades(symbol, from_ms=last.fill.trade_time_ms)
-            rows |= {row.id: row for row in page}
-            if len(rows) == before:
-                break
-        return list(rows.values())
 
     # --- times, all by the venue's clock -------------------------------------------------------------------------
 

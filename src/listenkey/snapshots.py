@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from listenkey import venue
 from listenkey.clock import Clock
@@ -18,6 +18,9 @@ from listenkey.wire.signing import Params, Signer
 
 R = TypeVar("R")
 QUOTE_ASSET = "USDT"
+
+PAGES_MAX: Final = 1_000
+"""Of one list: a million rows. Beyond that something is wrong with the paging."""
 
 
 class Snapshots:
@@ -59,6 +62,39 @@ class Snapshots:
         """
         asked: Params = {"symbol": symbol, "fromId": from_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
         return await self._list(venue.USER_TRADES_PATH, asked, rows.trade)
+
+    async def bill_since(self, since_ms: int) -> list[BillRow]:
+        """The account's bill from a time on, page by page."""
+        page = await self.bill(from_ms=since_ms)
+        rows = {row.id: row for row in page}
+        for _ in range(PAGES_MAX):
+            if len(page) < venue.ROWS_MAX:
+                break
+            before = len(rows)
+            page = await self.bill(record_id=page[-1].id)  # Inclusive: the pages overlap by one.
+            rows |= {row.id: row for row in page}
+            if len(rows) == before:
+                break
+        return list(rows.values())
+
+    async def trades_since(self, symbol: str | None, since_ms: int) -> list[TradeRow]:
+        """A symbol's fills from a time on, page by page."""
+        page = await self.user_trades(symbol, from_ms=since_ms)
+        rows = {row.id: row for row in page}
+        for _ in range(PAGES_MAX):
+            if len(page) < venue.ROWS_MAX:
+                break
+            before, last = len(rows), page[-1]
+            page = await self.user_trades(symbol, from_id=last.id)  # Inclusive: the pages overlap by one.
+            rows |= {row.id: row for row in page}
+            if len(rows) > before:
+                continue
+            # Then `fromId` is not what we take it for, and time has to do.
+            page = await self.user_trades(symbol, from_ms=last.fill.trade_time_ms)
+            rows |= {row.id: row for row in page}
+            if len(rows) == before:
+                break
+        return list(rows.values())
 
     async def positions(self) -> list[PositionRow]:
         """All positions. Weight 5."""

@@ -335,6 +335,16 @@ class Known:
             self.newest = NewestFill(symbol, trade_id, time_ms)
         return self.newest.time_ms
 
+    @property
+    def newest_ms(self) -> int:
+        """When the newest fill was, by the venue's clock."""
+        return self.newest.time_ms if self.newest else BEFORE_ALL
+
+    def is_late_after(self, order: Order | None, event: Event) -> bool:
+        """`is_late`, where the newest fill may be one that is not noted yet."""
+        self.newest_is(order)
+        return self.is_late(event)
+
     def newest_is(self, order: Order | None) -> None:
         """The newest fill, where that is known."""
         if order is not None:

@@ -209,7 +209,7 @@ class Watch:
         """
         late: set[int] = set()
         orders, live, ended, near = self._orders, known.orders, known.ended.append, False
-        last_ms, newest, newest_ms = known.last_event_ms, None, known.newest.time_ms if known.newest else BEFORE_ALL
+        last_ms, newest, newest_ms = known.last_event_ms, None, known.newest_ms
         symbol, told_ms, read = "", AFTER_ALL, UNITS.get
         for place, event in enumerate(events):
             if type(event) is not OrderTradeUpdate:
@@ -217,14 +217,12 @@ class Watch:
                     last_ms = max(last_ms, event.event_ms)
                     self._beats, self._beat_s = self._beats + 1, now_s
                     continue
-                if type(event) is LegacyOrderTradeUpdate:
-                    known.newest_is(newest)
-                    if known.is_late(event):
-                        late.add(place)
+                if type(event) is LegacyOrderTradeUpdate and known.is_late_after(newest, event):
+                    late.add(place)
                 known.note(event)
                 near |= self.note(event, now_s)
                 if type(event) is LegacyOrderTradeUpdate:
-                    newest, newest_ms = None, known.newest.time_ms if known.newest else BEFORE_ALL
+                    newest, newest_ms = None, known.newest_ms
                 symbol = ""
                 continue
             order, event_ms = event.order, event.event_ms
