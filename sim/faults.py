@@ -217,7 +217,7 @@ COMPANION: Final = 0.3
 
 NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "hang", "rest_cut", "duplicate", "reorder",
                                    "delay", "malformed", "mute", "drop_event", "refuse", "refuse_ws", "syn_loss",
-                                   "old_key_expires", "retired", "rest_lag", "stale_snapshot", "clock_skew",
+                                   "old_key_expires", "rest_lag", "stale_snapshot", "clock_skew",
                                    "disk_slow", "disk_full", "disk_errors", "no_name", "tls_refused", "no_descriptors",
                                    "burst", "maintenance", "bad_answers", "key_revoked", "trades_lag", "paging",
                                    "limit_lowered", "ban_all", "drift", "expiry", "two_keys", "second_instance",

@@ -40,7 +40,6 @@ AT_THE_VENUE: Final[dict[str, str]] = {
     "slow": "slow_http",
     "hang": "hang_http",
     "ack_dead": "ack_dead",
-    "retired": "retire_endpoint",
     "rest_lag": "rest_lag",
     "stale_snapshot": "stale_snapshot",
     "clock_skew": "clock_skew",
@@ -52,7 +51,6 @@ EXTRA: Final[dict[str, dict[str, Any]]] = {
     "drop_event": {"probability": 0.3, "event": "ORDER_TRADE_UPDATE"},
     "ack_dead": {"count": 1},
     "slow": {"bytes": 1},
-    "retired": {"path": LISTEN_KEY_PATH},
 }
 
 

@@ -85,6 +85,7 @@ class Network:
         self.narrow = 0
         self.black_holes = 0
         self.dropping_pongs = 0
+        self.retired: list[int] = []  # what a handshake is answered with, whose address is gone
         self.no_way_out: list[ListenKeyError | None] = []  # why nothing new is opened; None where that is not even said
         self.rest_cut: list[str] = []
         self._numbers = 0
@@ -201,6 +202,10 @@ class Network:
         world = self.world
         if self.process.refused_handshakes:
             self.to_client(connection, lambda: answer(VenueDown(503, None, "the WebSocket handshake was refused")))
+            return
+        if self.retired:
+            gone = _refusal(ApiResponse(self.retired[-1], b"<html></html>", content_type="text/html"))
+            self.to_client(connection, lambda: answer(gone))
             return
         admitted = world.exchange.admit(path, query, self.process.ip, world.now_ms)
         if isinstance(admitted, ApiResponse):

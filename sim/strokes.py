@@ -139,6 +139,19 @@ def maintenance(injector: Injector, fault: Fault, process: Process) -> None:
     injector.put("http_status", lasts | {"status": 503})
 
 
+def retired(injector: Injector, fault: Fault, process: Process) -> None:
+    """The addresses of listen keys and of sockets are gone, and what is open ends; the rest of REST answers."""
+    status = fault.param("status")
+    lasts: dict[str, Any] = {"account": process.account, "duration_ms": int(fault.for_s * 1000)}
+    injector.put("retire_endpoint", lasts | {"path": LISTEN_KEY_PATH, "status": status})
+    process.network.retired.append(status)
+    process.network.reset_all()
+
+
+def end_retired(_: Injector, fault: Fault, process: Process) -> None:
+    process.network.retired.remove(fault.param("status"))
+
+
 # --- Keys ------------------------------------------------------------------------------------------------------------
 
 
@@ -351,7 +364,7 @@ BEGIN: Final[dict[str, Stroke]] = {
     "loss": _loss, "narrow": _narrow, "black_hole": _black_hole,
     "no_name": close_the_way_out, "tls_refused": close_the_way_out, "no_descriptors": close_the_way_out,
     "bad_protocol": bad_protocol, "all_lose": all_lose, "day_limit": day_limit, "pongs_lost": pongs_lost, "burst": burst,
-    "maintenance": maintenance, "renewals_fail": renewals_fail, "key_storm": key_storm, "key_dies_young": key_dies_young,
+    "maintenance": maintenance, "retired": retired, "renewals_fail": renewals_fail, "key_storm": key_storm, "key_dies_young": key_dies_young,
     "no_expiration": no_expiration, "bad_answers": bad_answers, "key_revoked": key_revoked, "trades_lag": trades_lag,
     "paging": paging, "limit_lowered": limit_lowered, "ban_all": ban_all, "drift": drift, "expiry": expiry,
     "two_keys": two_keys, "sigterm": sigterm, "second_instance": second_instance, "user_code": user_code,
@@ -362,5 +375,5 @@ END: Final[dict[str, Stroke]] = {
     "no_name": open_the_way_out, "tls_refused": open_the_way_out, "no_descriptors": open_the_way_out,
     "day_limit": end_day_limit, "pongs_lost": end_pongs_lost, "key_dies_young": end_tamper, "no_expiration": end_tamper,
     "bad_answers": end_tamper, "key_revoked": end_key_revoked, "paging": end_paging,
-    "limit_lowered": end_limit_lowered, "sigterm": rise, "torn_tail": rise, "folder_gone": end_folder_gone,
+    "retired": end_retired, "limit_lowered": end_limit_lowered, "sigterm": rise, "torn_tail": rise, "folder_gone": end_folder_gone,
 }  # fmt: skip

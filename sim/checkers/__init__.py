@@ -11,13 +11,14 @@ from sim.checkers.fills import fills
 from sim.checkers.grammar import grammar
 from sim.checkers.journals import journals
 from sim.checkers.orders import orders
+from sim.checkers.polled import polled
 from sim.checkers.sparing import sparing
 from sim.checkers.violation import Violation
 from sim.checkers.weight import weight
 from sim.evidence import Evidence
 
 CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
-    grammar, fills, orders, covered, sparing, weight, journals, alive,
+    grammar, fills, orders, covered, polled, sparing, weight, journals, alive,
 )  # fmt: skip
 
 

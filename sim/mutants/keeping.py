@@ -12,6 +12,7 @@ from listenkey.core import budget, reconcile, repair, watch
 from listenkey.core import inputs as on
 from listenkey.core.gap import Resumed
 from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.mending import Mending
 from listenkey.journal import database, store, writer
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
@@ -55,6 +56,11 @@ def never_audits(patches: Patches) -> None:
 
     put(patches, repair.Repair, "went_live", went_live)
     put(patches, recovery.Recovery, "is_audited", lambda *_: True)
+
+
+def never_polls(patches: Patches) -> None:
+    """Without a socket nothing is brought, though REST answers."""
+    put(patches, Mending, "_may_poll", False)
 
 
 def audits_begin_anew(patches: Patches) -> None:
@@ -186,7 +192,7 @@ def told_before_written(patches: Patches) -> None:
 
 
 KEEPING = (
-    cursor_is_last_seen, never_settles, never_audits, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
+    cursor_is_last_seen, never_settles, never_audits, never_polls, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
     known_fills_forgotten, amounts_are_floats, budget_ignored, restart_without_a_gap,
     not_synchronised, failed_write_forgotten, same_file_after_failed_fsync, told_before_written,
 )  # fmt: skip

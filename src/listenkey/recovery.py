@@ -33,13 +33,12 @@ from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, VenueError
 from listenkey.events import Event, OrderTradeUpdate
 from listenkey.snapshots import Snapshots
+from listenkey.together import both, together
 from listenkey.venue import Venue
 from listenkey.wire.rows import BillRow, OrderRow, PositionRow, TradeRow
 
 log = logging.getLogger("listenkey")
 
-A = TypeVar("A")
-B = TypeVar("B")
 R = TypeVar("R")
 
 OVERLAP_S: Final = 30.0
@@ -65,9 +64,6 @@ CLOCKS_DIFFER_S: Final = 1.0
 
 LAG_POLL_S: Final = 0.4
 """Between two looks at whether REST has caught up."""
-
-AT_ONCE: Final = 4
-"""Requests under way at the same time: enough to hide the way to the venue, few enough when it says stop."""
 
 SINGLE_ORDERS_MAX: Final = 20
 """Orders asked for one by one in one recovery, when neither list has them."""
@@ -137,6 +133,7 @@ class Recovery:
         self._rules = self._snapshots(credentials, place, Share.KEYS)
         self._began_ms: int | None = None
         self._audited_to_ms: int | None = None
+        self._polled_to_ms: int | None = None
         self._audited_s: float | None = None
         self._resumed_ms: int | None = None
         self._suspects: set[str] = set()
@@ -232,12 +229,11 @@ class Recovery:
     # --- recovering ----------------------------------------------------------------------------------------------
 
     async def recover(
-        self, action: do.Recover | do.RecoverOrders, held: Callable[[], Sequence[Held]]
+        self, action: do.Recover | do.RecoverOrders | do.Poll, held: Callable[[], Sequence[Held]]
     ) -> on.Recovered | on.NotRecovered:
-        """`run` or `run_orders`, told as a fact. What was found stays in `findings` until `delivered`."""
+        """What the action asks for, told as a fact. What was found stays in `findings` until `delivered`."""
         try:
-            found = self.run(action, held) if isinstance(action, do.Recover) else self.run_orders()
-            findings = self.findings = await found
+            findings = self.findings = await self._asked(action, held)
         except ListenKeyError as error:
             log.warning("what was missed could not be asked for: %s", error)
             return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
@@ -250,6 +246,17 @@ class Recovery:
             orders_due=findings.orders_due,
             newest_ms=self._wall(max(happened_ms)) if happened_ms else 0,
         )
+
+    async def _asked(
+        self, action: do.Recover | do.RecoverOrders | do.Poll, held: Callable[[], Sequence[Held]]
+    ) -> Findings:
+        match action:
+            case do.Recover():
+                return await self.run(action, held)
+            case do.RecoverOrders():
+                return await self.run_orders()
+            case do.Poll():
+                return await self.poll(action)
 
     def combined(self, held: Sequence[Held]) -> list[Delivery]:
         """What was found and what is held, in one order."""
@@ -278,7 +285,7 @@ class Recovery:
         complete = await self._has_caught_up(held)
         since_ms = self._since(action)
         lists = _Lists(since_ms, self._until(action), [])
-        bill, positions = await _both(self._urgent.bill_since(since_ms), self._urgent.positions())
+        bill, positions = await both(self._urgent.bill_since(since_ms), self._urgent.positions())
         symbols = self._moved(bill, positions, since_ms, max(since_ms, self._covered(action.from_ms)))
         await self._find_room(symbols)
         trades = await self._trades_of(self._urgent, symbols, lists)
@@ -379,17 +386,17 @@ class Recovery:
         if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
             rows = await self._urgent.open_orders(None)
         else:
-            pages = await _together([self._of_symbol(self._urgent.open_orders, symbol, lists) for symbol in wanted])
+            pages = await together([self._of_symbol(self._urgent.open_orders, symbol, lists) for symbol in wanted])
             rows = [row for page in pages for row in page]
         live = {row.order.order_id for row in rows}
         gone = {order_id: facts.symbol for order_id, facts in self.known.orders.items() if order_id not in live}
         gone |= {row.fill.order_id: row.fill.symbol for row in fills if row.fill.order_id not in live}
         ended_in = list(dict.fromkeys(gone.values()))
-        pages = await _together([self._of_symbol(self._urgent.history_orders, symbol, lists) for symbol in ended_in])
+        pages = await together([self._of_symbol(self._urgent.history_orders, symbol, lists) for symbol in ended_in])
         ended = {row.order.order_id: row for page in pages for row in page}
         rows += [ended[order_id] for order_id in gone if order_id in ended]
         lost = [(symbol, order_id) for order_id, symbol in gone.items() if order_id not in ended]
-        singles = await _together([self._one_order(*which) for which in lost[:SINGLE_ORDERS_MAX]])
+        singles = await together([self._one_order(*which) for which in lost[:SINGLE_ORDERS_MAX]])
         rows += [row for row in singles if row is not None]
         # What changed so lately is on its way over the socket, and must not seem to go back when it comes.
         return reconcile.newest_orders(row for row in rows if row.order.updated_ms <= lists.until_ms)
@@ -428,7 +435,37 @@ class Recovery:
             left.append(reconcile.TRADES_TOO_OLD)
         return tuple(left)
 
-    # --- auditing ------------------------------------------------------------------------------------------------
+    # --- looking at the bill -------------------------------------------------------------------------------------
+
+    async def poll(self, action: do.Poll) -> Findings:
+        """
+        Fills that happened since the last socket was lost, as far as they are old enough for REST to show all of them.
+
+        Raises:
+            ListenKeyError: As `run`.
+        """
+        await self._read_time()
+        since_ms = self._asked_from(action.from_ms, action.not_before_ms)
+        if self._polled_to_ms is not None:
+            since_ms = max(since_ms, self._polled_to_ms - self._venue_ms(self._timing.lag_max_s))
+        fills, self._polled_to_ms = await self._unbrought(self._steady, since_ms, self._timing.lag_hold_s)
+        return Findings(fills=fills, over_rest={reconcile.key_of(row) for row in fills})
+
+    async def _unbrought(self, snapshots: Snapshots, since_ms: int, in_flight_s: float) -> tuple[list[TradeRow], int]:
+        """
+        Fills that were not delivered, in order, of the symbols of which the bill has more trades than were delivered.
+
+        Returns:
+            The fills, and until when they were looked for: what is younger than `in_flight_s` may still be on its way.
+        """
+        bill = await snapshots.bill_since(since_ms)
+        newest_ms = max((row.time_ms for row in bill), default=0)
+        until_ms = max(newest_ms, self._now_ms()) - self._venue_ms(in_flight_s)
+        seen = self.known.fills.count(since_ms, until_ms)
+        suspects = reconcile.unexplained(reconcile.contracts(bill, since_ms, until_ms), seen)
+        lists = _Lists(since_ms, until_ms, [])
+        trades = await self._trades_of(snapshots, suspects, lists)
+        return reconcile.missing(trades, self.known, until_ms), until_ms
 
     async def look(self, action: do.Audit) -> list[on.Audited | on.NotAudited | on.Doubted | on.StreamSilent]:
         """`audit`, told as facts."""
@@ -453,15 +490,7 @@ class Recovery:
         # What settles a gap belongs to its recovery; what only looks can wait.
         snapshots = self._steady if action.from_ms is None else self._urgent
         since_ms = self._audit_since(action)
-        bill = await snapshots.bill_since(since_ms)
-        newest_ms = max((row.time_ms for row in bill), default=0)
-        until_ms = max(newest_ms, self._now_ms()) - self._venue_ms(AUDIT_IN_FLIGHT_S)
-        seen = self.known.fills.count(since_ms, until_ms)
-        suspects = reconcile.unexplained(reconcile.contracts(bill, since_ms, until_ms), seen)
-        lists = _Lists(since_ms, until_ms, [])
-        trades = await self._trades_of(snapshots, suspects, lists)
-        fills = reconcile.missing(trades, self.known, until_ms)
-        self._audited_to_ms = until_ms
+        fills, self._audited_to_ms = await self._unbrought(snapshots, since_ms, AUDIT_IN_FLIGHT_S)
         self._audited_s = self._clock.now_s()
         if not fills:
             return None
@@ -493,7 +522,7 @@ class Recovery:
         async def ask(symbol: str) -> list[TradeRow]:
             return await snapshots.trades_since(symbol, lists.since_ms)
 
-        pages = await _together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
+        pages = await together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
         return [row for page in pages for row in page]
 
     async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: _Lists) -> list[TradeRow]:
@@ -556,28 +585,3 @@ class Recovery:
         """Fills up to then are missing if nobody brought them; younger ones may be on their way over the socket."""
         attached_ms = self._of_wall(action.to_ms) + self._venue_ms(ATTACHED_MARGIN_S) if action.blind else 0
         return max(attached_ms, self._now_ms() - self._venue_ms(IN_FLIGHT_S))
-
-
-async def _together(works: Sequence[Coroutine[Any, Any, R]]) -> list[R]:
-    """A few at a time; the first failure ends the others."""
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def in_turn(work: Coroutine[Any, Any, R]) -> R:
-        async with turns:
-            return await work
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(in_turn(work)) for work in works]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    finally:
-        for work in works:
-            work.close()  # What had not begun when another failed would complain about it.
-    return [task.result() for task in tasks]
-
-
-async def _both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
-    works: list[Coroutine[Any, Any, Any]] = [one, other]
-    first, second = await _together(works)
-    return first, second

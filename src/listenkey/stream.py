@@ -385,7 +385,7 @@ class UserStream:
                     self.unreadable_came(number, self._merge.unreadable.pop(0))
             case do.DeliverFound():
                 self._release(self._life.followed or 0, [])
-            case do.Recover() | do.RecoverOrders():
+            case do.Recover() | do.RecoverOrders() | do.Poll():
                 if self._recovering is not None:
                     self._recovering.cancel()
                 self._recovering = self._spawn(self._recover(action))
@@ -455,7 +455,7 @@ class UserStream:
         else:
             self._feed(on.SocketAttached(action.socket))
 
-    async def _recover(self, action: do.Recover | do.RecoverOrders) -> None:
+    async def _recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
         assert self._recovery is not None
         self._feed(await self._recovery.recover(action, lambda: self._merge.held(self._life.followed or 0)))
         self._recovery.delivered(closed=self._life.gaps.open_from_ms is None)

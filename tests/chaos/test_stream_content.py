@@ -229,7 +229,9 @@ def test_w18_the_address_is_retired(tmp_path: Path) -> None:
         stage.burst(5)
         passes(4)
         tries = stage.proxy.connections + stage.requests("POST /eapi/v1/listenKey")
-        passes(50)
+        until(lambda: stage.client.fills() >= stage.expected, 30, "fills come over REST, without a socket")
+        assert stage.client.has_open_gap()
+        passes(30)
         more = stage.proxy.connections + stage.requests("POST /eapi/v1/listenKey") - tries
         assert more <= 2, f"once a minute at most, not {more} times"
         stage.sandbox.clear_faults()

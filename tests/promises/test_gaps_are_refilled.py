@@ -171,6 +171,30 @@ async def test_fills_of_a_gap_come_back_in_order(
         assert reader.stream.health().recovered == len(found)
 
 
+async def test_fills_come_over_rest_while_no_socket_is_to_be_had(
+    binance_options_sandbox: LocalSandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The address of listen keys and sockets is retired for good, as far as anybody knows, and REST still answers."""
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox, replace(QUICK, poll_every_s=0.3, backoff_max_s=1.0)) as reader:
+        await burst(sandbox, 10)
+        await reader.until_fills(10)
+        retired = sandbox.fault("retire_endpoint", status=410)
+        await dropped(sandbox, reader)
+        for fills in (20, 30):
+            await burst(sandbox, fills - 10)
+            await reader.until_fills(fills)
+            assert reader.fills() == sandbox.fills()
+            assert reader.stream.health().status == "GAP"
+        assert not any(update.late for update in reader.updates())
+        await asyncio.to_thread(sandbox.clear_faults, retired)
+        await asyncio.to_thread(sandbox.burst, 5)
+        await reader.until_live(2, within_s=90)
+        await reader.until_fills(35)
+        check_whole(sandbox, reader)
+        check_secrets(sandbox, reader, caplog.text)
+
+
 async def test_fills_made_while_rest_is_asked_take_their_place_behind(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovering(sandbox) as reader:

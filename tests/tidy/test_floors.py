@@ -33,6 +33,7 @@ ROOMS: Final = {
     "rest": ONE,
     "governor": HANDS,
     "spending": HANDS,
+    "together": HANDS,
     "snapshots": ONE,
     "recovery": ONE,
     "opener": ONE,

@@ -21,7 +21,7 @@ from listenkey.errors import ListenKeyError, VenueDown, VenueError
 from listenkey.recovery import Recovery
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
-from listenkey.wire.rows import PositionRow, TradeRow
+from listenkey.wire.rows import BillRow, PositionRow, TradeRow
 from tests.unit.core.making import beat, fill, order
 
 DAY_MS = 24 * 3600 * 1000
@@ -248,3 +248,32 @@ async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it
         found = await recovery.run(recover(), list)
         assert governor.budget.limit == 2400
         assert not found.orders_due
+
+
+async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_ended(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox, asked_from, bill_since = binance_options_sandbox, [], Snapshots.bill_since
+
+    async def noted(snapshots: Snapshots, from_ms: int) -> list[BillRow]:
+        asked_from.append(from_ms)
+        return await bill_since(snapshots, from_ms)
+
+    monkeypatch.setattr(Snapshots, "bill_since", noted)
+    async with recovery_of(sandbox, lag_hold_s=5.0, lag_max_s=30.0) as recovery:
+        began_ms = recovery._began_ms
+        now_ms = SystemClock().wall_ms()
+        poll = do.Poll(1, now_ms - 120_000, now_ms - 120_000)
+        await asyncio.to_thread(sandbox.burst, 5)
+        assert (await recovery.poll(poll)).fills == [], "too young: REST may not show yet all that happened before them"
+        sandbox.fault("clock_skew", ms=60_000)
+        recovery._time.forget()
+        answer = await recovery.recover(poll, list)
+        assert isinstance(answer, on.Recovered)
+        assert (answer.attempt, answer.count, answer.unrecoverable, answer.orders_due) == (1, 5, (), False)
+        for one in recovery.combined([]):
+            recovery.delivering(one.event)
+        recovery.delivered(closed=False)
+        assert (await recovery.poll(poll)).fills == []
+        assert asked_from[:2] == [began_ms, began_ms]
+        assert asked_from[2] - asked_from[0] > 20_000, "half a minute before the end of the last one, and not all again"

@@ -97,6 +97,22 @@ class RecoverOrders:
 
 
 @dataclass(frozen=True, slots=True)
+class Poll:
+    """
+    Ask REST for fills now, while no socket is to be had. Answers as to `Recover`; the gap stays open.
+
+    Attributes:
+        attempt: Its number; the answer repeats it.
+        from_ms: Where the gap began, wall clock.
+        not_before_ms: As in `Recover`.
+    """
+
+    attempt: int
+    from_ms: int
+    not_before_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverFound:
     """Deliver what a recovery has found, at once."""
 
@@ -124,6 +140,7 @@ Action: TypeAlias = (
     | Follow
     | Recover
     | RecoverOrders
+    | Poll
     | DeliverFound
     | Audit
 )

@@ -122,7 +122,7 @@ class Lifecycle(Mending):
         times.extend(min(socket.dead_at_s, socket.ping_at_s(self.timing)) for socket in attached)
         if self.state is State.LIVE:
             times.append(self._rotate_at_s())
-        times.extend(self.repair.deadlines(may_look=self._may_look))
+        times.extend(self.repair.deadlines(may_look=self._may_look, may_poll=self._may_poll))
         return min(times, default=None)
 
     def heard(self, number: int, now_s: float) -> None:
@@ -164,6 +164,7 @@ class Lifecycle(Mending):
 
     def _start(self, happened: on.Started, now: Moment) -> None:
         self.gaps.resume(happened.left)
+        self.repair.interrupted(now)
         self._ask_for_key(now, None)
 
     def _ask_for_key(self, now: Moment, stale: Secret | None, wait_s: float = 0.0) -> None:
@@ -268,7 +269,7 @@ class Lifecycle(Mending):
         self._key_ends.happened(now.s)
         self._end_counted = True
         self._open_gap_since_proof(now, why)
-        self.repair.interrupted()
+        self.repair.interrupted(now)
         for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
             self._abort(number)
         self._end_rotation()
@@ -371,7 +372,7 @@ class Lifecycle(Mending):
         self._losses.happened(now.s)
         self.reconnects += 1
         self.gaps.open(socket.covered_ms, happened.why, socket.covered_s)
-        self.repair.interrupted()
+        self.repair.interrupted(now)
         self.state = State.CONNECTING
         self.why = happened.why
         # Where dead keys close their sockets, somebody who closes our key again and again shows in nothing else.
@@ -497,7 +498,7 @@ class Lifecycle(Mending):
             return
         self.followed = new.number
         self.gaps.open(old.covered_ms, happened.why, old.covered_s)
-        self.repair.interrupted()
+        self.repair.interrupted(now)
         if not self.must_recover:
             self._follow(new.number)
         self._go_live(now)

@@ -184,10 +184,30 @@ class Mending:
         self.reconnects += 1
         self._losses.happened(now.s)
         self.gaps.open(min(happened.from_ms, now.wall_ms), happened.why)
-        self.repair.interrupted()
+        self.repair.interrupted(now)
         self.state = State.CONNECTING
         self.why = happened.why
         self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
+
+    # --- no socket to be had ---------------------------------------------------------------------------------------
+
+    @property
+    def _may_poll(self) -> bool:
+        return self.must_recover and self.state in (State.KEYING, State.CONNECTING)
+
+    def _polled(self, happened: on.Recovered, now: Moment) -> None:
+        """Fills of the open gap, long before it can be closed."""
+        if happened.attempt != self.repair.attempt or self.repair.poll_at_s is not None:
+            return
+        self.repair.polled(now)
+        if not self._may_poll:
+            return  # The new socket's recovery finds them again, and puts each in its place.
+        self.gaps.found(happened.count)
+        self._actions.append(do.DeliverFound())
+
+    def _not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
+        if happened.attempt == self.repair.attempt and self.repair.poll_at_s is None:
+            self.repair.not_polled(happened, now)
 
     # --- looks at the bill -----------------------------------------------------------------------------------------
 
@@ -209,5 +229,8 @@ class Mending:
         in_hand = self.state in (State.RECOVERING, State.LIVE, State.ROTATING)
         if in_hand and repair.retry_at_s is not None and now.s >= repair.retry_at_s:
             self._ask_rest()
+        if self._may_poll and repair.poll_at_s is not None and now.s >= repair.poll_at_s:
+            assert self.gaps.open_from_ms is not None
+            self._actions.append(repair.poll(self.gaps.open_from_ms, self.gaps.began_ms))
         if self._may_look and (look := repair.look_if_due(now, self.gaps.began_ms)) is not None:
             self._actions.append(look)

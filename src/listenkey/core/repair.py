@@ -35,6 +35,7 @@ class Repair:
         more_lost_at: When that was last noticed, whichever gap it was in.
         hold_until_s: Until when the new socket's events may be held; None where none are.
         retry_at_s: When to try again.
+        poll_at_s: When to ask for fills if there is no socket by then; None while that is being asked.
         problem: Why REST can't be asked at the moment, for people, or None.
     """
 
@@ -48,6 +49,7 @@ class Repair:
         self.more_lost_at: Moment | None = None
         self.hold_until_s: float | None = None
         self.retry_at_s: float | None = None
+        self.poll_at_s: float | None = None
         self.problem: str | None = None
         self._timing = timing
         self._failures = 0
@@ -63,9 +65,10 @@ class Repair:
         """Whether REST may still show more of the last gap."""
         return bool(self._settle_at_s)
 
-    def deadlines(self, *, may_look: bool) -> list[float]:
-        """When `TimerDue` is wanted. `may_look`: whether a look at the bill would be made then."""
-        times = [at_s for at_s in (self.hold_until_s, self.retry_at_s) if at_s is not None]
+    def deadlines(self, *, may_look: bool, may_poll: bool) -> list[float]:
+        """When `TimerDue` is wanted. `may_look`, `may_poll`: whether that would be done if it were due."""
+        poll_at_s = self.poll_at_s if may_poll else None
+        times = [at_s for at_s in (self.hold_until_s, self.retry_at_s, poll_at_s) if at_s is not None]
         if may_look and not self._auditing:
             audit_at_s = [] if self._audit_at_s is None else [self._audit_at_s]
             times.extend(self._settle_at_s[:1] or audit_at_s)
@@ -121,11 +124,31 @@ class Repair:
         self._settle_from_ms = min(from_ms, self._settle_from_ms) if self._settle_at_s else from_ms
         self._settle_at_s = [now.s + after_s for after_s in self._timing.settle_after_s]
 
-    def interrupted(self) -> None:
+    def interrupted(self, now: Moment) -> None:
         """The socket is gone: what runs would be answered for nobody, and the next socket asks anew."""
         self.running, self.again, self.blind = False, False, True
         self.hold_until_s = self.retry_at_s = None
         self._auditing = False
+        self.poll_at_s = now.s + self._timing.poll_every_s
+
+    # --- polling -------------------------------------------------------------------------------------------------
+
+    def poll(self, from_ms: int, not_before_ms: int) -> do.Poll:
+        """Ask for fills, while nobody brings any."""
+        self.attempt += 1
+        self.poll_at_s = None
+        return do.Poll(self.attempt, from_ms, not_before_ms)
+
+    def polled(self, now: Moment) -> None:
+        """REST answered."""
+        self.poll_at_s = now.s + self._timing.poll_every_s
+        self.problem = None
+
+    def not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
+        """REST does not answer either: whoever has an outage is not asked more often for it."""
+        self.problem = str(happened.verdict.error)
+        wait_s = self._timing.refused_retry_s if happened.verdict.do is Do.STOP else self._timing.poll_retry_s
+        self.poll_at_s = now.s + max(wait_s, happened.verdict.wait_s) + now.draw
 
     # --- settling and auditing -----------------------------------------------------------------------------------
 

@@ -103,6 +103,12 @@ class Timing:
     audit_every_s: float = 60.0
     """How often the bill is held against the fills that were seen; ± 10 %."""
 
+    poll_every_s: float = 10.0
+    """How often REST is asked for fills while no socket is to be had: the first time so long after the last was lost."""
+
+    poll_retry_s: float = 30.0
+    """And after it could not be asked, or did not answer."""
+
     doubt_after_s: float = 1.0
     """How long orders and positions may not add up before something is taken to be lost: messages change places."""
 

@@ -22,6 +22,8 @@ def table(life: Any) -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment
         on.KeyNotReady: life._key_not_ready,
         on.SocketAttached: life._abort_stray,
         on.SocketLost: life._forget_socket,
+        on.Recovered: life._polled,
+        on.NotRecovered: life._not_polled,
     }
     connecting: dict[type[Any], Callable[..., None]] = {
         on.KeyRenewed: life._key_renewed,
@@ -30,6 +32,8 @@ def table(life: Any) -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment
         on.SocketAttached: life._attached,
         on.SocketNotOpened: life._not_opened,
         on.SocketLost: life._forget_socket,
+        on.Recovered: life._polled,
+        on.NotRecovered: life._not_polled,
     }
     proving = connecting | {on.SocketLost: life._lost_unproven, on.EventCame: life._proved_by_event}
     mending: dict[type[Any], Callable[..., None]] = {

@@ -8,10 +8,11 @@ import pytest
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
+from listenkey.core.gap import Resumed
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import Do, Verdict, judge
-from listenkey.errors import Banned, Refused, Unreachable
+from listenkey.errors import Banned, Refused, Retired, Unreachable
 from listenkey.items import GapClosed, GapOpened, Live
 from tests.unit.core.world import World
 
@@ -371,3 +372,120 @@ def test_a_frame_of_a_socket_that_was_given_up_is_lost_when_it_is_read() -> None
     world.feed(on.FrameUnreadable(99, "not JSON"))
     assert kinds(world) == [Live, GapOpened]
     assert world.items[1].from_ms == world.moment().wall_ms
+
+
+# --- no socket to be had -----------------------------------------------------------------------------------------------
+
+
+def polls(world: World) -> list[do.Poll]:
+    return [action for _, action in world.log if isinstance(action, do.Poll)]
+
+
+def without_sockets(**timing: float) -> World:
+    """A stream that was live, and whose venue opens no socket any more."""
+    world = live(**timing)
+    world.down.add("ws")
+    world.drop(1)
+    return world
+
+
+def test_while_no_socket_opens_rest_is_asked_for_fills_every_ten_seconds_and_the_gap_stays_open() -> None:
+    world = without_sockets()
+    world.recoveries = [on.Recovered(0, 2, ()), on.Recovered(0, 0, ()), on.Recovered(0, 1, ())]
+    dropped_s = world.now_s
+    world.run(35)
+    assert [round(at_s - dropped_s) for at_s in world.actions(do.Poll)] == [10, 20, 30]
+    (opened,) = world.items[1:]
+    assert {(poll.from_ms, poll.not_before_ms) for poll in polls(world)} == {(opened.from_ms, world.items[0].since_ms)}
+    assert len(world.actions(do.DeliverFound)) == 3
+    world.down.clear()
+    world.run_until_live()
+    so_far = len(polls(world))
+    world.run(60)
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+    assert world.items[2].recovered == 3
+    assert len(polls(world)) == so_far, "and no more of it"
+
+
+def test_an_address_that_is_retired_leaves_rest_to_be_asked() -> None:
+    world = live()
+    world.post_answers = [Retired(410)] * 3
+    world.expire_key(told=True)
+    world.drop(1)
+    world.run(120)
+    assert len(world.actions(do.CreateKey)) <= 4, "once a minute at most"
+    assert len(polls(world)) >= 10
+
+
+def test_without_a_secret_and_before_the_stream_was_live_nothing_is_polled() -> None:
+    world = World().start()
+    world.run_until_live()
+    world.down.add("ws")
+    world.drop(1)
+    world.run(60)
+    world = World(recovers=True)
+    world.down.add("ws")
+    world.start().run(60)
+    assert polls(world) == []
+
+
+def test_what_an_earlier_process_left_open_is_polled_for_though_no_socket_came_yet() -> None:
+    world = World(recovers=True)
+    world.down.add("ws")
+    world.feed(on.Started(Resumed(covered_until_ms=5)))
+    world.run(15)
+    assert [poll.from_ms for poll in polls(world)] == [5]
+
+
+def test_a_rest_that_does_not_answer_is_polled_seldom_and_one_that_asks_for_silence_is_left_alone() -> None:
+    world = without_sockets()
+    world.recoveries = [LATER, LATER, on.Recovered(0, 0, ())]
+    dropped_s = world.now_s
+    world.run(90)
+    first, second, third, fourth = world.actions(do.Poll)[:4]
+    assert 30 <= second - first <= 31.1
+    assert 30 <= third - second <= 31.1
+    assert round(fourth - third) == 10
+    assert round(first - dropped_s) == 10
+    for verdict, wait_s in (
+        (judge(Banned(418, -1003, retry_after_s=600), 0), 600),
+        (judge(Refused(401, -2015), 0), 300),
+    ):
+        world = without_sockets()
+        world.recoveries = [verdict]
+        world.run(400)
+        at_s = world.actions(do.Poll)
+        assert len(at_s) < 2 if wait_s == 600 else at_s[1] - at_s[0] >= wait_s
+
+
+def test_a_poll_that_is_answered_when_a_socket_has_come_is_left_to_the_recovery() -> None:
+    world = without_sockets()
+    world.run(5)
+    moment = world.moment()
+    world.life.repair.poll_at_s = moment.s
+    world.latency_s = 40.0
+    world.feed(on.TimerDue())
+    attempt = polls(world)[-1].attempt
+    world.latency_s = 0.02
+    world.down.clear()
+    while state(world) is not State.PROVING:
+        world.run(0.01)
+    world.feed(on.Recovered(attempt, 7, ()))
+    assert world.actions(do.DeliverFound) == []
+    world.run_until_live()
+    world.feed(on.Recovered(attempt, 7, ()))
+    world.feed(on.NotRecovered(attempt, LATER))
+    assert world.items[2].recovered == 0, "what came too late is not counted"
+
+
+def test_an_answer_to_an_earlier_poll_changes_nothing() -> None:
+    world = without_sockets()
+    world.run(15)
+    attempt = polls(world)[-1].attempt
+    before = len(world.actions(do.DeliverFound))
+    for number in (attempt, attempt - 1):
+        world.feed(on.Recovered(number, 7, ()))
+        world.feed(on.NotRecovered(number, judge(Banned(418, -1003, retry_after_s=600), 0)))
+    assert len(world.actions(do.DeliverFound)) == before
+    world.run(15)
+    assert polls(world)[-1].attempt > attempt

@@ -17,8 +17,8 @@ def test_no_look_is_due_while_one_may_not_be_made() -> None:
     repair = Repair(Timing())
     repair.closed(5, at(0.0))
     repair.went_live(at(0.0))
-    assert repair.deadlines(may_look=False) == []
-    assert repair.deadlines(may_look=True) == [2.0]
+    assert repair.deadlines(may_look=False, may_poll=False) == []
+    assert repair.deadlines(may_look=True, may_poll=False) == [2.0]
 
 
 def test_one_look_at_a_time_and_of_several_that_are_due_one_does() -> None:
@@ -29,7 +29,7 @@ def test_one_look_at_a_time_and_of_several_that_are_due_one_does() -> None:
     assert (look.number, look.from_ms, look.not_before_ms) == (1, 5, 1)
     assert repair.look_if_due(at(6.0), 1) is None
     repair.looked(Audited(1).number, at(6.0))
-    assert repair.deadlines(may_look=True) == [15.0]
+    assert repair.deadlines(may_look=True, may_poll=False) == [15.0]
 
 
 def test_a_gap_within_one_that_settles_is_settled_from_the_earlier_one_on() -> None:
@@ -62,7 +62,7 @@ def test_a_look_that_failed_before_the_stream_was_live_plans_no_audit() -> None:
     look = repair.look_if_due(at(2.0), 0)
     assert look is not None
     repair.could_not_look(NotAudited(look.number, Verdict(Do.WAIT, 0.0, Unreachable("x", "y"))), at(2.0))
-    assert repair.deadlines(may_look=True) == [4.5], "settling waits"
+    assert repair.deadlines(may_look=True, may_poll=False) == [4.5], "settling waits"
     for at_s in (4.5, 5.0, 15.0, 35.0):
         if (look := repair.look_if_due(at(at_s), 0)) is not None:
             repair.looked(look.number, at(at_s))

@@ -144,7 +144,7 @@ class World:
                 self.at(self.latency_s, lambda: self._pong(number, ping))
             case do.AbortSocket(number) | do.CloseSocket(number):
                 self.sockets.pop(number, None)
-            case do.Recover(attempt) | do.RecoverOrders(attempt):
+            case do.Recover(attempt) | do.RecoverOrders(attempt) | do.Poll(attempt):
                 self.at(self.latency_s, lambda: self._recover(attempt))
             case do.Audit(number):
                 self.at(self.latency_s, lambda: self._audit(number))
