@@ -79,6 +79,8 @@ class Stream:
     told_again: int = 0
     contradictions: list[tuple[int, str]] = field(default_factory=list)
     """Items that were told again by a later process, and were others then."""
+    unkept: list[tuple[int, str]] = field(default_factory=list)
+    """What came while nothing could be shown, and was not in the journal soon after."""
     journal: Path | None = None
     lives_us: list[int] = field(default_factory=list)
     """When each later process began to read its journal."""

@@ -184,6 +184,7 @@ KINDS: Final[dict[str, Kind]] = {
     "folder_gone": Kind(5, 120, 6, share=SELDOM),
     # The venue's manners, and who reads.
     "generation": Kind(10, 600, 6, share=SELDOM),
+    "no_output": Kind(5, 120, 6, lambda rng: {"hangs": rng.random() < 0.5}, SELDOM),
 }
 
 KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute",
@@ -199,7 +200,8 @@ REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "
 LAG_KINDS: Final = frozenset({"rest_lag", "stale_snapshot", "trades_lag"})
 """REST answers, with what was true a while ago: half a minute at most."""
 
-DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors", "folder_gone", "slow_reader", "burst"})
+DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors", "folder_gone", "slow_reader", "burst",
+                               "no_output"})  # fmt: skip
 """While nothing can be written, nothing is shown; and nothing is read while the consumer does something else."""
 
 LASTING: Final = frozenset({"ack_dead"})
@@ -221,7 +223,7 @@ NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "
                                    "disk_slow", "disk_full", "disk_errors", "no_name", "tls_refused", "no_descriptors",
                                    "burst", "maintenance", "bad_answers", "key_revoked", "trades_lag", "paging",
                                    "limit_lowered", "ban_all", "drift", "expiry", "two_keys", "second_instance",
-                                   "user_code", "slow_reader", "folder_gone", "generation"})  # fmt: skip
+                                   "user_code", "slow_reader", "folder_gone", "generation", "no_output"})  # fmt: skip
 """These leave a socket that is open as it is: its pings are answered."""
 
 

@@ -84,6 +84,18 @@ class Injector:
         """How long no fault of any kind will touch it."""
         return self._any.free_us(account)
 
+    def is_alone(self, fault: Fault, beside_us: int) -> bool:
+        """Whether no other fault touches its account while it lasts, or did shortly before."""
+        accounts = self._world.options.accounts
+        from_s = fault.at_s - beside_us / 1e6
+        return not any(
+            other != fault
+            and other.at_s <= fault.until_s
+            and other.until_s >= from_s
+            and (other.kind in OF_ALL or accounts[other.client] == accounts[fault.client])
+            for other in self._faults
+        )
+
     def _begin(self, fault: Fault) -> None:
         self._shaking.begin(fault)
         self._any.begin(fault)

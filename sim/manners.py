@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sim.disk import read_files, write_files
 from sim.faults import Fault
+from tests.chaos import judge
 
 if TYPE_CHECKING:
     from sim.injector import Injector
-    from sim.process import Process
+    from sim.process import Life, Process
     from sim.strokes import Stroke
+
+WRITTEN_US: Final = 3_000_000
+"""By then what came is in the file, where nothing else is wrong."""
+
+HELD_MOST_US: Final = 60_000_000
+"""And by then where something is: what a new socket brings waits for REST, thirty seconds at most."""
+
+BESIDE_US: Final = 180_000_000
+"""A fault that ended no longer ago may still be felt."""
 
 
 # --- The venue -------------------------------------------------------------------------------------------------------
@@ -28,5 +39,42 @@ def end_generation(injector: Injector, _: Fault, __: Process) -> None:
         injector.world.exchange.switches.generation = "current"
 
 
-BEGIN: Final[dict[str, Stroke]] = {"generation": generation}
-END: Final[dict[str, Stroke]] = {"generation": end_generation}
+# --- Who reads -------------------------------------------------------------------------------------------------------
+
+
+def no_output(injector: Injector, fault: Fault, process: Process) -> None:
+    """What is printed goes nowhere: printing fails, and nobody reads on, or it does not come to its end."""
+    until_us = injector.world.now_us + int(fault.for_s * 1e6)
+    if until_us > process.prints_from_us:
+        process.prints_from_us, process.print_hangs = until_us, fault.param("hangs")
+    process.unprinted += 1
+
+
+def end_no_output(injector: Injector, fault: Fault, process: Process) -> None:
+    """Whatever came meanwhile is in the journal, though nobody has seen it."""
+    process.unprinted -= 1
+    if not injector.world.options.journal or process.down or process.ends or process.frozen_until_us:
+        return
+    now_us = injector.world.now_us
+    until_us = now_us - (WRITTEN_US if injector.is_alone(fault, BESIDE_US) else HELD_MOST_US)
+    for number, told in enumerate(process.life.told):
+        written = _written(process.life, number)
+        for at_us, fill in process.life.arrivals.get(number, ()):
+            if int(fault.at_s * 1e6) <= at_us <= until_us and fill not in written:
+                told.unkept.append((now_us, f"{fill} came at {at_us / 1e6:.3f} s and is not in the journal"))
+
+
+def _written(life: Life, number: int) -> set[tuple[str, int, int]]:
+    """The fills in a journal's file, as somebody else finds them there."""
+    path = life.path(number)
+    assert path is not None
+    copy = path.with_name("looked-at.db")
+    write_files(copy, {ending: data for ending, data in read_files(path).items() if ending in ("", "-wal")})
+    fills = {fill for item in judge.read(copy)[0] for fill in judge.fills_in(item)}
+    for place in path.parent.glob("looked-at.db*"):
+        place.unlink()
+    return fills
+
+
+BEGIN: Final[dict[str, Stroke]] = {"generation": generation, "no_output": no_output}
+END: Final[dict[str, Stroke]] = {"generation": end_generation, "no_output": end_no_output}

@@ -397,6 +397,9 @@ class SimSocket:
     # --- what arrives --------------------------------------------------------------------------------------------
 
     def arrived(self, frame: bytes) -> None:
+        process = self._network.process
+        if process.unprinted:
+            process.life.note_arrival(self._owner()[0], frame)
         self._on_message(frame)
         self._on_heard()
         self._stay_alive()

@@ -13,6 +13,7 @@ from listenkey.core.states import State
 from listenkey.core.status import status_of
 from listenkey.errors import Disconnected, JournalError, ListenKeyError, Refused, Retired, TimedOut, UsageError
 from listenkey.governor import Governor
+from listenkey.items import Item
 from listenkey.journal.sqlite import SqliteJournal
 from listenkey.journal.writer import NOTE_EVERY_S, Writer
 from listenkey.sandbox.api import ApiRequest, ApiResponse
@@ -26,6 +27,7 @@ from sim.http import SimHttp
 from sim.loop import VirtualLoop
 from sim.network import Network, SimSocket
 from sim.threads import Machine
+from tests.chaos import judge
 
 if TYPE_CHECKING:
     from sim.world import World
@@ -44,6 +46,14 @@ Tamper: TypeAlias = Callable[[ApiRequest, ApiResponse], ApiResponse]
 
 class UserBug(Exception):
     """What the user's own code raises."""
+
+
+class NoOutput(Exception):
+    """What was read can't be printed."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__()
+        self.item = item
 
 
 class SimClock:
@@ -72,6 +82,7 @@ class Life:
         self.streams: list[UserStream] = []
         self.told: list[Stream] = []
         self.statuses: list[str] = []
+        self.arrivals: dict[int, list[tuple[int, judge.Fill]]] = {}
         governor = Governor(process.clock, process.venue, SimHttp(self))
         governor.users = 1  # ours, so that it is never closed
         governors._shared.setdefault(self.loop, {})[process.venue.rest_url] = governor
@@ -154,6 +165,11 @@ class Life:
                         await self._read(stream, told, every)
                     except UserBug:
                         continue  # a careful program goes on with the next item
+                    except NoOutput as unprinted:
+                        # Nobody reads meanwhile; what was not printed is printed first then.
+                        await self._output_is_back()
+                        await self._print(stream, told, unprinted.item, every)
+                        continue
                     break
         except (JournalError, Retired, Refused) as error:
             # `Retired` only at the very beginning: it is how a program ends that has a wrong address.
@@ -171,15 +187,35 @@ class Life:
     async def _read(self, stream: UserStream, told: Stream, every: int) -> None:
         process, world = self.process, self.process.world
         async for item in stream:
-            told.tell(world.now_us, item)
-            world.note_told(told)
-            if every and item.seq % every == 0 and self.path(0) is not None:
-                await stream.commit(item.seq)
+            if world.now_us < process.prints_from_us:
+                if not process.print_hangs:
+                    raise NoOutput(item)
+                await self._output_is_back()
+            await self._print(stream, told, item, every)
             if world.now_us < process.reads_from_us:
                 await asyncio.sleep((process.reads_from_us - world.now_us) / 1e6)
             if world.now_us < process.raises_until_us:
                 world.note(f"{process.number} user code raises")
                 raise UserBug
+
+    async def _output_is_back(self) -> None:
+        process, world = self.process, self.process.world
+        while world.now_us < process.prints_from_us:  # noqa: ASYNC110 - virtual time, and it may get longer
+            await asyncio.sleep((process.prints_from_us - world.now_us) / 1e6)
+
+    async def _print(self, stream: UserStream, told: Stream, item: Item, every: int) -> None:
+        world = self.process.world
+        told.tell(world.now_us, item)
+        world.note_told(told)
+        if every and item.seq % every == 0 and self.path(0) is not None:
+            await stream.commit(item.seq)
+
+    def note_arrival(self, stream: UserStream, frame: bytes) -> None:
+        """While nothing can be shown: which fills a socket of a stream has brought."""
+        if b'"TRADE"' in frame or b'"fi"' in frame:
+            fills = judge.fills_in({"kind": "update", "provenance": "ws", "raw": frame})
+            came = self.arrivals.setdefault(self.streams.index(stream), [])
+            came += [(self.process.world.now_us, fill) for fill in fills]
 
     def _program_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -209,6 +245,9 @@ class Process:
         leaving: It was asked to end, and does.
         reads_from_us: Its consumer reads nothing before.
         raises_until_us: Its consumer raises at each item until then.
+        prints_from_us: What its consumer has read can't be shown before.
+        print_hangs: Showing it takes until then; else it fails, and the consumer reads no more.
+        unprinted: Reasons why that is so.
         revoked: Reasons why the venue refuses its API key.
         tampers: What is done to the venue's answers on their way to it.
     """
@@ -233,6 +272,9 @@ class Process:
         self.leaving = False
         self.reads_from_us = 0
         self.raises_until_us = 0
+        self.prints_from_us = 0
+        self.print_hangs = False
+        self.unprinted = 0
         self.revoked = 0
         self.was_revoked = False
         self.tampers: list[Tamper] = []

@@ -23,6 +23,8 @@ def journals(evidence: Evidence) -> Iterator[Violation]:
         who = f"stream {stream.number}"
         for at_us, what in stream.contradictions:
             yield Violation("journal.shown", who, at_us / 1e6, what)
+        for at_us, what in stream.unkept:
+            yield Violation("journal.unkept", who, at_us / 1e6, what)
         if stream.journal is None:
             continue
         stepped = len(evidence.clients[stream.process].wall_offsets) > 1
