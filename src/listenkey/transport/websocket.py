@@ -77,6 +77,7 @@ class PicowsSocket(WSListener):
         "_on_pong",
         "_parts",
         "_parts_bytes",
+        "_pong_held",
         "_transport",
         "on_ws_frame",
     )
@@ -95,6 +96,7 @@ class PicowsSocket(WSListener):
         self._transport: WSTransport | None = None
         self._parts: list[bytes] = []
         self._parts_bytes = 0
+        self._pong_held: int | None = None  # it came inside a message that is not whole yet
         self._closed_by: Disconnected | None = None
         self._given_up = False
         self.on_ws_frame = self._taker()  # type: ignore[assignment, method-assign]
@@ -188,30 +190,51 @@ class PicowsSocket(WSListener):
 
     def _refuse(self, code: WSCloseCode, why: str) -> None:
         """What came is not to be read on: the connection ends, with the reason that is ours."""
-        self._closed_by = Disconnected(int(code.value), why)
+        self._end_with(Disconnected(int(code.value), why))
         self.abort()
+
+    def _end_with(self, reason: Disconnected) -> None:
+        """Nothing counts that came behind this: a pong would prove that all was read, and that is no longer so."""
+        self._closed_by = reason
+        self._parts.append(b"")  # A message that never ends sends all that follows to `_take_other`.
 
     def _take_other(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
+        if self._closed_by is not None:
+            return
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._refuse(WSCloseCode.PROTOCOL_ERROR, "a frame with reserved bits, which nobody has agreed on")
-        elif kind is WSMsgType.TEXT and frame.fin:
+        elif kind is WSMsgType.TEXT and frame.fin and not self._parts:
             self._on_message(frame.get_payload_as_bytes())
         elif kind in _MESSAGE_TYPES:
             self._take_part(frame)
+        elif kind is WSMsgType.PING:
+            # picows would answer by itself, and hide the frame: a message before it, in the same read, stayed unheard.
+            transport.send_pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.PONG:
             payload = frame.get_payload_as_bytes()
             if len(payload) == PING_BYTES:
-                self._on_pong(int.from_bytes(payload, "big"))
+                self._take_pong(int.from_bytes(payload, "big"))
         elif kind is WSMsgType.CLOSE:
-            self._closed_by = _close_reason(frame)
+            self._end_with(_close_reason(frame))
             transport.disconnect()
+
+    def _take_pong(self, number: int) -> None:
+        """
+        A pong proves that all was read which the other side had begun to send before it got the ping. Inside a message
+        it comes too early for that.
+        """
+        if self._parts:
+            self._pong_held = number
+        else:
+            self._on_pong(number)
 
     def _take_part(self, frame: WSFrame) -> None:
         """A message in several frames, or a binary one: both are legal, and no document says that they come."""
-        if frame.msg_type is not WSMsgType.CONTINUATION:
-            self._parts.clear()
-            self._parts_bytes = 0
+        if (frame.msg_type is WSMsgType.CONTINUATION) is not bool(self._parts):
+            # Of one that never ends, or has no beginning, nobody would ever learn that it was lost.
+            self._refuse(WSCloseCode.PROTOCOL_ERROR, "a message began before the last one had ended, or never did")
+            return
         self._parts_bytes += frame.payload_size
         if self._parts_bytes > MESSAGE_BYTES_MAX:
             self._refuse(WSCloseCode.MESSAGE_TOO_BIG, "a message was too big")
@@ -222,6 +245,9 @@ class PicowsSocket(WSListener):
             self._parts.clear()
             self._parts_bytes = 0
             self._on_message(message)
+            if self._pong_held is not None:
+                number, self._pong_held = self._pong_held, None
+                self._on_pong(number)
 
 
 async def connect(
@@ -259,6 +285,7 @@ async def connect(
                 ssl_context=tls.context() if url.startswith("wss:") else None,
                 websocket_handshake_timeout=timeout_s,
                 logger_name=_LOGGER,
+                enable_auto_pong=False,
                 max_frame_size=MESSAGE_BYTES_MAX,
                 max_redirects=0,
                 read_buffer_init_size=READ_BUFFER_BYTES,

@@ -71,13 +71,13 @@ class Heard:
 
 @asynccontextmanager
 async def served(
-    handler: Handler | None = None, status: int = 101, tls: ssl.SSLContext | None = None
+    handler: Handler | None = None, status: int = 101, tls: ssl.SSLContext | None = None, *, autoping: bool = True
 ) -> AsyncIterator[str]:
     async def upgrade(request: web.Request) -> web.StreamResponse:
         if status != 101:
             headers = {"Location": "ws://elsewhere.test/", "Retry-After": "77"}
             return web.Response(status=status, text="<html>no</html>", headers=headers)
-        socket = web.WebSocketResponse(max_msg_size=0, autoping=True)
+        socket = web.WebSocketResponse(max_msg_size=0, autoping=autoping)
         await socket.prepare(request)
         assert handler is not None
         await handler(socket, request)
@@ -127,6 +127,68 @@ async def test_messages_arrive_whole_and_in_order_however_they_are_cut() -> None
         assert heard.messages == [b"abcd", b"efg", b"hi"]
         assert heard.batches >= 1
         socket.close()
+
+
+async def test_a_message_with_a_ping_right_behind_it_is_heard_at_once() -> None:
+    answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def both(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport_of(request).write(b"\x81\x02ab" + b"\x89\x01p")  # one read brings them
+        message = await socket.receive()
+        assert message.type is WSMsgType.PONG
+        answered.set_result(message.data)
+        await until_closed(socket, request)
+
+    async with served(both, autoping=False) as url:
+        heard = Heard()
+        socket = await opened(url, heard)
+        assert await answered == b"p"
+        assert heard.messages == [b"ab"]
+        assert heard.batches == 1, "else the message would lie until something else comes"
+        socket.close()
+
+
+async def test_a_pong_inside_a_message_says_nothing_before_the_message_is_whole() -> None:
+    order: list[str] = []
+
+    async def pong_between(socket: web.WebSocketResponse, request: web.Request) -> None:
+        pong = b"\x8a\x08" + (7).to_bytes(8, "big")
+        transport_of(request).write(b"\x01\x02ab" + pong + b"\x80\x02cd" + b"\x81\x02ef" + pong)
+        await until_closed(socket, request)
+
+    async with served(pong_between) as url:
+        heard = Heard()
+
+        def on_pong(number: int) -> None:
+            order.append(f"pong {number}")
+            heard.on_pong(number)
+
+        def on_message(message: bytes) -> None:
+            order.append(message.decode())
+
+        socket = await connect(url, on_message, heard.on_heard, on_pong, heard.on_lost, timeout_s=5)
+        await heard.until(lambda: len(heard.pongs) == 2)
+        # What a pong proves is that all was read which the other side had begun to send before it.
+        assert order == ["abcd", "pong 7", "ef", "pong 7"]
+        socket.close()
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"\x01\x02ab" + b"\x81\x02cd", b"\x01\x02ab" + b"\x01\x02cd", b"\x80\x02cd", b"\xc1\x02cd"]
+)
+async def test_a_message_that_is_lost_between_others_ends_the_socket_and_nothing_behind_it_counts(wrong: bytes) -> None:
+    async def send(socket: web.WebSocketResponse, request: web.Request) -> None:
+        pong = b"\x8a\x08" + (7).to_bytes(8, "big")
+        large = b"\x81\x7e\x01\x00" + bytes(256)
+        transport_of(request).write(b"\x81\x02ok" + wrong + pong + b"\x81\x02ef" + large)
+        await until_closed(socket, request)
+
+    async with served(send) as url:
+        heard = Heard()
+        await opened(url, heard)
+        assert (await heard.lost).close_code == 1002
+        assert heard.messages == [b"ok"]
+        assert heard.pongs == [], "it would prove that all was read"
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
