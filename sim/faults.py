@@ -182,9 +182,10 @@ KINDS: Final[dict[str, Kind]] = {
     "crash_loop": Kind(10, 60, 4, share=SELDOM),
     "torn_tail": Kind(1, 60, 8, share=SELDOM),
     "folder_gone": Kind(5, 120, 6, share=SELDOM),
-    # The venue's manners, and who reads.
+    # The venue's manners, who reads, and what is read in pieces.
     "generation": Kind(10, 600, 6, share=SELDOM),
     "no_output": Kind(5, 120, 6, lambda rng: {"hangs": rng.random() < 0.5}, SELDOM),
+    "pieces": Kind(10, 300, 6, share=SELDOM),
 }
 
 KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute",

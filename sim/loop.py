@@ -33,6 +33,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         slept_us: How long this process's machine was asleep so far: asyncio's clock stands still then.
         handles: Callbacks run so far.
         failure: What a callback or a task died of, if one did.
+        dial: Makes connections, where they are simulated down to their bytes.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.slept_us = 0
         self.handles = 0
         self.failure: BaseException | None = None
+        self.dial: Callable[[Callable[[], Any]], tuple[asyncio.Transport, Any]] | None = None
         self._ready: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[int, int, asyncio.TimerHandle]] = []
         self._inbox: list[tuple[int, int, Callable[[], None]]] = []
@@ -166,6 +168,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         else:
             self.call_soon(_settle, future, result, None)
         return future
+
+    async def create_connection(
+        self, protocol_factory: Callable[[], Any], *_: Any, **__: Any
+    ) -> tuple[asyncio.Transport, Any]:
+        assert self.dial is not None
+        return self.dial(protocol_factory)
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)

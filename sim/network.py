@@ -10,9 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from listenkey.errors import Disconnected, ListenKeyError, Unreachable, VenueDown
+from listenkey.errors import Disconnected, ListenKeyError, Unreachable
 from listenkey.sandbox import hub
 from listenkey.sandbox.api import ApiResponse
 from listenkey.transport.websocket import _handshake_error
@@ -20,8 +20,11 @@ from listenkey.transport.websocket import _handshake_error
 if TYPE_CHECKING:
     from listenkey.core.sockets import SocketView
     from listenkey.stream import UserStream
+    from sim.framed import VenueEnd
     from sim.process import Process
     from sim.world import World
+
+Answer: TypeAlias = Callable[[ListenKeyError | ApiResponse | None], None]
 
 SURGE_MS = 3000.0
 HOST = "venue"
@@ -50,6 +53,7 @@ class Connection:
         lost_in, lost_out: Nothing arrives any more that way, and nobody says so.
         clear_in_us, clear_out_us: When what was sent last arrives: nothing sent later may arrive before.
         burst_us, burst_bytes: What was sent to the client at one moment, which TCP makes into packets as large as it may.
+        venue_end: Where it is simulated down to its bytes: what writes and reads them for the exchange.
     """
 
     number: int
@@ -65,7 +69,8 @@ class Connection:
     held_in: list[Callable[[], None]] = field(default_factory=list)
     held_out: list[Callable[[], None]] = field(default_factory=list)
     socket: SimSocket | None = None
-    answer: Callable[[ListenKeyError | None], None] | None = None
+    venue_end: VenueEnd | None = None
+    answer: Answer | None = None
     """What waits for the handshake; None once it is over."""
 
 
@@ -86,9 +91,10 @@ class Network:
         self.black_holes = 0
         self.dropping_pongs = 0
         self.retired: list[int] = []  # what a handshake is answered with, whose address is gone
+        self.pieces = 0
         self.no_way_out: list[ListenKeyError | None] = []  # why nothing new is opened; None where that is not even said
         self.rest_cut: list[str] = []
-        self._numbers = 0
+        self.opened = 0
 
     # --- Time ----------------------------------------------------------------------------------------------------
 
@@ -171,12 +177,10 @@ class Network:
 
     # --- Connections ---------------------------------------------------------------------------------------------
 
-    def connect(
-        self, path: str, query: str, socket: SimSocket, answer: Callable[[ListenKeyError | None], None]
-    ) -> Connection:
+    def connect(self, path: str, query: str, socket: SimSocket, answer: Answer) -> Connection:
         """A handshake begins; `answer` is called with None when it succeeds, or never."""
-        self._numbers += 1
-        connection = Connection(self._numbers, slow=0.5 + 1.5 * self.rng.random(), socket=socket, answer=answer)
+        self.opened += 1
+        connection = Connection(self.opened, slow=0.5 + 1.5 * self.rng.random(), socket=socket, answer=answer)
         self.connections[connection.number] = connection
         self.process.evidence.connects_us.append(self.world.now_us)
         self.process.evidence.open_most = max(self.process.evidence.open_most, len(self.connections))
@@ -194,24 +198,21 @@ class Network:
         self.to_server(connection, lambda: self._shake(connection, path, query, answer))
         return connection
 
-    def _shake(
-        self, connection: Connection, path: str, query: str, answer: Callable[[ListenKeyError | None], None]
-    ) -> None:
+    def _shake(self, connection: Connection, path: str, query: str, answer: Answer) -> None:
         if self.refusing or connection.gone:
             return
         world = self.world
         if self.process.refused_handshakes:
-            self.to_client(connection, lambda: answer(VenueDown(503, None, "the WebSocket handshake was refused")))
+            self.to_client(connection, lambda: answer(ApiResponse(503, b"")))
             return
         if self.retired:
-            gone = _refusal(ApiResponse(self.retired[-1], b"<html></html>", content_type="text/html"))
+            gone = ApiResponse(self.retired[-1], b"<html></html>", content_type="text/html")
             self.to_client(connection, lambda: answer(gone))
             return
         admitted = world.exchange.admit(path, query, self.process.ip, world.now_ms)
         if isinstance(admitted, ApiResponse):
             if admitted.manner != "hang":
-                refused = _refusal(admitted)
-                self.to_client(connection, lambda: answer(refused))
+                self.to_client(connection, lambda: answer(admitted))
             return
         self.to_client(connection, lambda: self._established(connection))
         connection.session = world.exchange.open_socket(admitted, self.process.ip, world.now_ms)
@@ -220,6 +221,9 @@ class Network:
 
     def perform(self, connection: Connection, action: hub.Action) -> None:
         """What the exchange wants done with one of its sockets."""
+        if connection.venue_end is not None:
+            connection.venue_end.perform(action)
+            return
         socket = connection.socket
         assert socket is not None
         match action:
@@ -264,6 +268,9 @@ class Network:
     def refuse_frame(self, connection: Connection, code: int, why: str) -> None:
         """The client reads what no client may read on, and ends the connection: the reason is its own."""
         if self.connections.get(connection.number) is not connection or connection.answer is not None:
+            return
+        if connection.venue_end is not None:
+            connection.venue_end.break_rules(code)
             return
         self.hang_up(connection)
         assert connection.socket is not None
@@ -344,6 +351,9 @@ class SimSocket:
             self._stay_alive()
             network.world.skip_audits(network.process, stream, ahead_us)
             return
+        self._ping(number)
+
+    def _ping(self, number: int) -> None:
         payload = number.to_bytes(8, "big")
         self._send(lambda hub_, session, now_ms: hub_.receive_ping(session, payload, now_ms))
 
@@ -424,7 +434,8 @@ class _Refused(Exception):
         self.response = response
 
 
-def _refusal(answer: ApiResponse) -> ListenKeyError:
+def refusal(answer: ApiResponse) -> ListenKeyError:
+    """What the client makes of a handshake that is answered with this."""
     if answer.manner == "abort":
         return Unreachable(HOST, "the connection was closed")
     return _handshake_error(_Refused(answer), HOST)  # type: ignore[arg-type]

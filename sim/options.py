@@ -41,6 +41,7 @@ class Options:
         attach: How the client puts its key on a socket.
         switches: The venue's manners, where they differ from the defaults.
         only: Faults of these kinds and no others; of any, where it is empty.
+        framed: Whether connections are simulated down to their bytes, and the client's own frame reader reads them.
         quotes: Whether most of what happens is orders that rest in one symbol and are cancelled again.
     """
 
@@ -63,6 +64,7 @@ class Options:
     attach: str = "subscribe"
     switches: tuple[tuple[str, Any], ...] = ()
     only: tuple[str, ...] = ()
+    framed: bool = False
     quotes: bool = False
 
     @property

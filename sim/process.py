@@ -21,11 +21,12 @@ from listenkey.sandbox.identities import SandboxAccount
 from listenkey.stream import UserStream
 from listenkey.transport.base import Socket
 from listenkey.venue import Venue
+from sim import framed
 from sim.disk import Disk, Files, SimStore, write_files
 from sim.evidence import Client, Stream
 from sim.http import SimHttp
 from sim.loop import VirtualLoop
-from sim.network import Network, SimSocket
+from sim.network import Network, SimSocket, refusal
 from sim.threads import Machine
 from tests.chaos import judge
 
@@ -496,16 +497,18 @@ def connector(world: World) -> Callable[..., object]:
         process = world.processes[int(base.rpartition(":")[2]) - FIRST_PORT]
         if asyncio.get_running_loop() is not process.loop:
             raise UsageError("a process opened a connection of another one")
+        if world.options.framed:
+            return await framed.connect(process, url, on_message, on_heard, on_pong, on_lost, timeout_s=timeout_s)
         socket = SimSocket(process.network, on_message, on_heard, on_pong, on_lost)
         answered: asyncio.Future[None] = process.loop.create_future()
 
-        def answer(refused: ListenKeyError | None) -> None:
+        def answer(refused: ListenKeyError | ApiResponse | None) -> None:
             if answered.done():
                 return
             if refused is None:
                 answered.set_result(None)
             else:
-                answered.set_exception(refused)
+                answered.set_exception(refusal(refused) if isinstance(refused, ApiResponse) else refused)
 
         socket.connection = process.network.connect(f"/{path}", query, socket, answer)
         try:

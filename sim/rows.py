@@ -18,6 +18,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "N5": ("narrow",),
     "N6": ("surge",),
     "N7": ("loss",),
+    "N8": ("pieces",),
     "N9": ("syn_loss",),
     "N10": ("refuse",),
     "N11": ("no_name",),
@@ -100,7 +101,6 @@ seen (R9) are what traffic makes most of, and they are missed where events are; 
 """
 
 NOT_SIMULATED: Final[dict[str, str]] = {
-    "N8": "2026-11-28: the simulated network carries whole messages; what cuts them up lies below it",
     "R8": "2026-11-28: no run lasts for the five days and three months after which REST forgets",
     "P8": "2026-11-28: there is one version",
     "D6": "2026-11-28: a journal that was changed is refused, and no stream comes back without somebody who mends it",

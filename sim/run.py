@@ -122,6 +122,8 @@ def circumstances(options: Options, faults: list[Fault]) -> Options:
             accounts = list(options.accounts)
             accounts[(fault.client + 1) % len(accounts)] = accounts[fault.client]
             options = replace(options, accounts=tuple(accounts))
+    if any(fault.kind == "pieces" for fault in faults):
+        options = replace(options, framed=True)
     expires_s = next((fault.at_s for fault in faults if fault.kind == "expiry"), None)
     if expires_s is not None:
         options = replace(options, start_ms=EPOCH_MS + EXPIRY_MS - int(expires_s * 1000))

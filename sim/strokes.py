@@ -359,9 +359,10 @@ def end_folder_gone(_: Injector, __: Fault, process: Process) -> None:
 _loss, _end_loss = counted("losing")
 _narrow, _end_narrow = counted("narrow")
 _black_hole, _end_black_hole = counted("black_holes")
+_pieces, _end_pieces = counted("pieces")
 
 BEGIN: Final[dict[str, Stroke]] = {
-    "loss": _loss, "narrow": _narrow, "black_hole": _black_hole,
+    "loss": _loss, "narrow": _narrow, "black_hole": _black_hole, "pieces": _pieces,
     "no_name": close_the_way_out, "tls_refused": close_the_way_out, "no_descriptors": close_the_way_out,
     "bad_protocol": bad_protocol, "all_lose": all_lose, "day_limit": day_limit, "pongs_lost": pongs_lost, "burst": burst,
     "maintenance": maintenance, "retired": retired, "renewals_fail": renewals_fail, "key_storm": key_storm, "key_dies_young": key_dies_young,
@@ -371,7 +372,7 @@ BEGIN: Final[dict[str, Stroke]] = {
     "slow_reader": slow_reader, "crash_loop": crash_loop, "torn_tail": torn_tail, "folder_gone": folder_gone,
 }  # fmt: skip
 END: Final[dict[str, Stroke]] = {
-    "loss": _end_loss, "narrow": _end_narrow, "black_hole": _end_black_hole,
+    "loss": _end_loss, "narrow": _end_narrow, "black_hole": _end_black_hole, "pieces": _end_pieces,
     "no_name": open_the_way_out, "tls_refused": open_the_way_out, "no_descriptors": open_the_way_out,
     "day_limit": end_day_limit, "pongs_lost": end_pongs_lost, "key_dies_young": end_tamper, "no_expiration": end_tamper,
     "bad_answers": end_tamper, "key_revoked": end_key_revoked, "paging": end_paging,

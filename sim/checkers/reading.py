@@ -16,7 +16,7 @@ FOREVER_MS: Final = 1 << 62
 UNSEEN_WHY: Final = "that no socket brought"
 """What a gap says that only a look at the bill has shown."""
 
-SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000}
+SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000, "pieces": 600}
 """How much longer a frame may travel; through a narrow way as long as a burst needs that came before it."""
 
 NARROW_MS_A_FILL: Final = 1500

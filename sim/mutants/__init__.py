@@ -67,6 +67,7 @@ AIMED: Final[dict[str, Aim]] = {
     "stale_snapshot_wins": Aim(("reset", "stale_snapshot", "rest_lag"), quotes=True),
     "budget_ignored": Aim(("reset", "nat_loss"), level=100.0, weight=200),
     "same_file_after_failed_fsync": Aim(("disk_errors", "power_cut")),
+    "pieces_are_messages": Aim(("pieces",)),
 }
 
 SHOWN_BY: Final[dict[str, int]] = {

@@ -10,6 +10,7 @@ from listenkey.core import inputs as on
 from listenkey.core.known import Fills
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
+from listenkey.transport import websocket
 from sim import process
 from sim.mutants.patching import NEVER_S, Patches, put, transition
 
@@ -156,8 +157,17 @@ def deadlines_on_the_wall(patches: Patches) -> None:
     put(patches, process.SimClock, "now_s", lambda self: self.wall_ms() / 1000)
 
 
+def pieces_are_messages(patches: Patches) -> None:
+    """Each frame is taken for a message, whole or not."""
+
+    def take_part(self: websocket.PicowsSocket, frame: Any) -> None:
+        self._on_message(frame.get_payload_as_bytes())
+
+    put(patches, websocket.PicowsSocket, "_take_part", take_part)
+
+
 CONNECTION = (
     no_dedupe, held_dropped, no_ping_timeout, any_key_end_obeyed, rotation_closes_first, never_renewed, gives_up,
     gap_not_told, gap_from_now, waits_for_goodbye, bans_ignored, no_backoff, deletes_on_exit, put_is_proof,
-    deadlines_on_the_wall,
+    deadlines_on_the_wall, pieces_are_messages,
 )  # fmt: skip
