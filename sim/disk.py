@@ -121,9 +121,9 @@ class SimStore(Store):
                 self._uncertain.update(group.fills)
         raise error
 
-    def _note_reached(self) -> None:
+    def note_reached(self) -> None:
         if not self._unheard:
-            super()._note_reached()
+            super().note_reached()
 
     def _cut(self, group: Group, how: str) -> None:
         """The end comes in the middle of this write."""

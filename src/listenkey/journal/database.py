@@ -176,7 +176,10 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
     if kind != schema.APPLICATION_ID:
         raise UsageError(f"{path} is a database, and not one of listenkey's journals")
     if version > schema.VERSION:
-        raise UsageError(f"the journal {path} was written by a newer release of listenkey (schema {version})")
+        raise UsageError(
+            f"the journal {path} was written by a newer release of listenkey (schema {version}; this one reads "
+            f"{schema.VERSION}): use that release with it, or give another journal"
+        )
 
 
 def _uri(path: Path, query: str) -> str:

@@ -1,9 +1,11 @@
 """
 One writer: the file beside a journal that only one process can hold, and that knows how far it had come.
 
-The lock ends with the process, however it ends. The number in the file is written after each commit and never waited
-for. It is right after a crash of the process, too low or unreadable after a power cut, and never too high. So a journal
-that ends before it has lost its end: somebody put an older copy back, or cut it off.
+The lock ends with the process, however it ends. The number in the file is written when nothing waits to be committed, else
+many times a second, and nobody waits for it. It is right after a crash of the process, or too low by what came in the
+last moment of a burst; too low or unreadable after a power cut; and never too high. So a journal that ends before it has
+lost its end: somebody put an older copy back, or cut it off. Beside it stands until when the stream was whole, for a
+journal that has lost even that.
 """
 
 from __future__ import annotations
@@ -13,8 +15,12 @@ import fcntl
 import os
 import zlib
 from pathlib import Path
+from typing import Final
 
 from listenkey.errors import Fenced, JournalError
+
+LINE_BYTES: Final = 30
+"""Of a number with its checksum."""
 
 
 def lock_path(journal: Path) -> Path:
@@ -55,13 +61,17 @@ class Lock:
 
     def reached(self) -> int:
         """The last number that was committed, as far as is known; 0 where nothing is."""
-        return read_reached(os.pread(self._file, 64, 0))
+        return read_reached(os.pread(self._file, LINE_BYTES, 0))
 
-    def note_reached(self, seq: int) -> None:
-        """Remember that everything up to `seq` is committed."""
-        # No room for thirty bytes is no reason to lose the stream: the number is then too low, which is allowed.
+    def covered_ms(self) -> int:
+        """Until when the stream was whole, as far as is known; 0 where nothing is."""
+        return read_reached(os.pread(self._file, LINE_BYTES, LINE_BYTES))
+
+    def note_reached(self, seq: int, covered_ms: int = 0) -> None:
+        """Remember that everything up to `seq` is committed, and that the stream was whole until then."""
+        # No room for sixty bytes is no reason to lose the stream: the number is then too low, which is allowed.
         with contextlib.suppress(OSError):
-            os.pwrite(self._file, reached_line(seq), 0)
+            os.pwrite(self._file, reached_line(seq) + reached_line(covered_ms), 0)
 
     def release(self) -> None:
         """Let another process write. The file stays: taking it away would let two hold one name."""
@@ -77,6 +87,6 @@ def reached_line(seq: int) -> bytes:
 
 
 def read_reached(line: bytes) -> int:
-    """The number of a line, or 0 where it is not whole."""
+    """The number of the first line, or 0 where it is not whole."""
     digits = line[:20]
-    return int(digits) if digits.isdigit() and line == b"%s %08x\n" % (digits, zlib.crc32(digits)) else 0
+    return int(digits) if digits.isdigit() and line[:LINE_BYTES] == b"%s %08x\n" % (digits, zlib.crc32(digits)) else 0

@@ -70,6 +70,9 @@ _OPEN_GAP: Final = (
 )
 """A gap that turned out to have begun earlier is told twice, and closed once, from the earlier beginning."""
 
+_TOLD: Final = "SELECT max(from_ms) FROM items WHERE kind IN ('live', 'gap_opened')"
+"""Since when it was told to be whole, or until when."""
+
 _FILLS: Final = (
     f"SELECT symbol, trade_id, order_id, {schema.word('trade_time_ms')} FROM items "  # noqa: S608 - our own names
     "WHERE trade_id IS NOT NULL ORDER BY seq DESC LIMIT 4096"
@@ -123,6 +126,7 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._may_hold_more = False
         self._uncertain = set[FillKey]()  # of a commit that failed: whether they are known is not known
+        self._covered_ms = 0
         self._files: tuple[_Identity, _Identity] = (None, None)
 
     def open(self) -> Resumed:
@@ -193,7 +197,8 @@ class Store:
         if group.rows:
             self.last_seq, self.chain, self.skip = group.rows[-1][0], group.rows[-1][-1], 0
         if group.covered_ms is not None:
-            self._note_reached()
+            self._covered_ms = group.covered_ms
+            self.note_reached()
 
     def _check_place(self) -> None:
         """
@@ -231,9 +236,11 @@ class Store:
             return statement, [self.account, *places]
         return _filled(_INSERT, rows, len(schema.COLUMNS))
 
-    def _note_reached(self) -> None:
-        if self._lock is not None and self.last_seq:
-            self._lock.note_reached(self.last_seq)
+    def note_reached(self) -> None:
+        """Write beside the journal how far it has come; nobody waits for that to be on the disk."""
+        # What was lost has numbers as well. Until one behind them is given, they must stay noted.
+        if self._lock is not None and self.last_seq and not self.skip:
+            self._lock.note_reached(self.last_seq, self._covered_ms)
 
     def prune(self, through_seq: int) -> None:
         """Take away everything up to a number. The chain stays checkable from there on, and fills stay known."""
@@ -292,7 +299,7 @@ class Store:
 
     def close(self) -> None:
         """Move the log into the file, and let go of both; another process may write."""
-        self._note_reached()
+        self.note_reached()
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()  # the last connection checkpoints and takes the log away
@@ -356,9 +363,19 @@ class Store:
         # A number is never used twice: whoever has read the lost items would take the new ones for the old.
         self.skip = max(0, self._lock.reached() - self.last_seq)
 
-    def _left(self, known: dict[str, object]) -> Resumed:
+    def _covered_until(self, known: dict[str, object]) -> int:
+        """Until when the stream is known to have been whole; 0 where it has never been live."""
         covered_ms = known.get(facts.COVERED_MS)
-        if not isinstance(covered_ms, int):
+        if isinstance(covered_ms, int):
+            return covered_ms
+        (told_ms,) = self._opened.execute(_TOLD).fetchone()  # It ended before that was noted for the first time.
+        assert self._lock is not None
+        # Or that was lost with everything else: the journal was taken away, or a copy from before was put back.
+        return int(told_ms) if told_ms is not None else self._lock.covered_ms() if self.skip else 0
+
+    def _left(self, known: dict[str, object]) -> Resumed:
+        covered_ms = self._covered_ms = self._covered_until(known)
+        if not covered_ms:
             return Resumed()
         (open_from_ms,) = self._opened.execute(_OPEN_GAP).fetchone()
         why = f"the journal had lost its last {self.skip} items, and {NOT_RUNNING}" if self.skip else NOT_RUNNING

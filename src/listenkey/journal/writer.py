@@ -33,6 +33,9 @@ T = TypeVar("T")
 NOTE_EVERY_S: Final = 1.0
 """How often it is written down until when the stream was whole, and how far a reader has come by itself."""
 
+REACHED_EVERY_S: Final = 0.05
+"""How often it is written beside the journal how far it has come, while there is always more to write."""
+
 PRUNE_EVERY_S: Final = 30.0
 RETRY_FIRST_S: Final = 0.02
 RETRY_MAX_S: Final = 1.0
@@ -144,6 +147,7 @@ class Writer:
         self._cursor_written = 0
         self._note_at_s = 0.0
         self._prune_at_s = 0.0
+        self._reached_at_s = 0.0
         self._problem: str | None = None
         # A daemon: Python would wait for ever for one that is inside an fsync that never returns.
         self._thread = threading.Thread(target=self._run, name="listenkey journal", daemon=True)
@@ -239,7 +243,15 @@ class Writer:
                 cursor if group.cursors else None,
             )
         )
+        self._note_reached()
         return True
+
+    def _note_reached(self) -> None:
+        """Behind what is shown, so that nobody waits for it; in a burst now and then, for Python's lock is given away."""
+        now_s = time.monotonic()
+        if not self._entries or now_s >= self._reached_at_s:
+            self._store.note_reached()
+            self._reached_at_s = now_s + REACHED_EVERY_S
 
     def _take(self) -> list[Entry]:
         entries: list[Entry] = []

@@ -88,8 +88,11 @@ async def test_a_journal_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     ours = sqlite3.connect(tmp_path / "a.db")
     ours.execute("PRAGMA user_version=99")
     ours.close()
-    with pytest.raises(UsageError, match="newer release"):
-        open_reader(tmp_path / "a.db")
+    before = (tmp_path / "a.db").read_bytes()
+    for opening in (open_writer, open_reader):
+        with pytest.raises(UsageError, match=r"newer release.*schema 99; this one reads 1\): use that release"):
+            opening(tmp_path / "a.db")
+    assert (tmp_path / "a.db").read_bytes() == before
 
 
 async def test_a_reader_cant_write(tmp_path: Path) -> None:

@@ -66,6 +66,16 @@ def test_it_knows_how_far_the_journal_had_come(tmp_path: Path) -> None:
     assert read_reached(lock_path(tmp_path / "a.db").read_bytes()) == 42
 
 
+def test_it_knows_until_when_the_stream_was_whole(tmp_path: Path) -> None:
+    held = Lock(tmp_path / "a.db")
+    assert held.covered_ms() == 0
+    held.note_reached(41)
+    assert held.covered_ms() == 0
+    held.note_reached(42, 1_795_330_000_000)
+    assert (held.reached(), held.covered_ms()) == (42, 1_795_330_000_000)
+    held.release()
+
+
 def test_a_number_that_is_not_whole_is_none() -> None:
     line = reached_line(1234)
     assert read_reached(line) == 1234

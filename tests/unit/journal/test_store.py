@@ -9,7 +9,7 @@ import pytest
 
 from listenkey.core.gap import NOT_RUNNING, Resumed
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
-from listenkey.items import GapClosed, GapOpened
+from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.chain import seal
 from listenkey.journal.lock import lock_path, reached_line
 from listenkey.journal.reader import JournalReader
@@ -149,6 +149,45 @@ def test_a_number_is_never_used_again_when_the_end_was_lost(store: Store, path: 
     again = Store(path, ACCOUNT)
     assert again.open() == Resumed(5, None, f"the journal had lost its last 2 items, and {NOT_RUNNING}")
     assert (again.last_seq, again.skip) == (1, 2)
+    again.close()
+
+
+def test_what_was_lost_stays_noted_until_a_number_behind_it_is_given(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1), fill(2), fill(3)], store), covered_ms=5))
+    store.close()
+    change(path, "DELETE FROM items WHERE seq > 1")
+    for _ in range(2):  # Who opens it, writes nothing and closes it has used no number.
+        again = Store(path, ACCOUNT)
+        again.open()
+        assert (again.last_seq, again.skip) == (1, 2)
+        again.write(group(covered_ms=6))
+        again.close()
+    assert lock_path(path).read_bytes().startswith(reached_line(3))
+
+
+@pytest.mark.parametrize("left", ["nothing", "a copy of before"])
+def test_a_journal_of_which_all_was_lost_goes_on_with_a_gap(left: str, store: Store, path: Path) -> None:
+    before = path.read_bytes()
+    store.write(group(*rows([fill(1), fill(2)], store), covered_ms=AT_MS))
+    store.close()
+    path.unlink()
+    if left != "nothing":
+        path.write_bytes(before)
+    again = Store(path, ACCOUNT)
+    assert again.open() == Resumed(AT_MS, None, f"the journal had lost its last 2 items, and {NOT_RUNNING}")
+    assert (again.last_seq, again.skip) == (0, 2)
+    again.write(group(seal(told_values(GapOpened(3, ACCOUNT, AT_MS, "lost"), AT_MS + 7, 2), again.chain)))
+    again.close()
+    later = Store(path, ACCOUNT)
+    assert later.open() == Resumed(AT_MS, AT_MS, NOT_RUNNING)
+    later.close()
+
+
+def test_a_stream_that_ended_in_its_first_second_was_live(store: Store, path: Path) -> None:
+    store.write(group(seal(told_values(Live(1, ACCOUNT, AT_MS), AT_MS + 7), store.chain)))
+    store.close()
+    again = Store(path, ACCOUNT)
+    assert again.open() == Resumed(AT_MS, None, NOT_RUNNING)
     again.close()
 
 

@@ -13,11 +13,12 @@ from listenkey.events import Event
 from listenkey.items import Live
 from listenkey.journal import facts
 from listenkey.journal import writer as module
+from listenkey.journal.lock import lock_path, read_reached
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.retention import Retention
 from listenkey.journal.store import GROUP_ROWS_MAX, Store
 from listenkey.journal.verify import verify
-from listenkey.journal.writer import Arrived, Committed, Finished, Report, Told, Troubled, Writer
+from listenkey.journal.writer import REACHED_EVERY_S, Arrived, Committed, Finished, Report, Told, Troubled, Writer
 from tests.unit.journal.making import ACCOUNT, AT_MS, BadDisk, Wall, fill, greeks, old_fill, read
 
 
@@ -70,6 +71,28 @@ def test_a_group_is_reported_when_it_is_on_the_disk(bench: Bench) -> None:
     assert report.raw_bytes == len(fill(1)) + len(fill(2))
     assert bench.committed() == bench.on_disk() == [1, 2, 3]
     assert not bench.step()
+
+
+def test_what_is_shown_is_noted_beside_the_journal_when_nothing_waits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("listenkey.journal.writer.time.monotonic", lambda: clock[0])
+
+    def reached() -> int:
+        return read_reached(lock_path(bench.path).read_bytes())
+
+    bench.put(fill(1))
+    bench.step()
+    assert reached() == 1
+    bench.put(*(greeks(number) for number in range(3 * GROUP_ROWS_MAX)))
+    bench.step()
+    assert reached() == 1  # more waits, and that was a moment ago
+    clock[0] += REACHED_EVERY_S
+    bench.step()
+    assert reached() == 1 + 2 * GROUP_ROWS_MAX
+    bench.step()
+    assert reached() == 1 + 3 * GROUP_ROWS_MAX
 
 
 def test_a_group_has_a_limit(bench: Bench) -> None:
