@@ -60,6 +60,25 @@ class Client:
     """(since when, microseconds; how many milliseconds its wall clock was ahead)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """
+    What a journal had and has not any more: an older copy of it was put back, or its end was cut off.
+
+    Attributes:
+        first_seq, last_seq: The numbers of what was lost. Nobody may get them again.
+        since_us: When the copy was made, or the first of what was lost was told.
+        at_us: When the journal was made so.
+        told: What a consumer had been told of it.
+    """
+
+    first_seq: int
+    last_seq: int
+    since_us: int
+    at_us: int
+    told: tuple[Told, ...]
+
+
 @dataclass(slots=True)
 class Stream:
     """What one stream told its consumer."""
@@ -84,11 +103,22 @@ class Stream:
     journal: Path | None = None
     lives_us: list[int] = field(default_factory=list)
     """When each later process began to read its journal."""
+    losses: list[Loss] = field(default_factory=list)
+    """What is not in its journal any more; another stream was told it, which ended there."""
     _by_seq: dict[int, Item] = field(default_factory=dict)
 
     def is_later_life(self, at_us: int) -> bool:
         """Whether an earlier process had told of this stream, too."""
         return any(since_us <= at_us for since_us in self.lives_us)
+
+    def parted(self, number: int, loss: Loss) -> Stream:
+        """What goes on from a journal that has lost its end: the same up to there, and another stream from then on."""
+        kept = [told for told in self.told if told.item.seq < loss.first_seq]
+        goes_on = Stream(number, self.process, self.account, kept, list(self.statuses))
+        goes_on.lives_us = [*self.lives_us, loss.at_us]
+        goes_on.losses = [*self.losses, loss]
+        goes_on._by_seq = {told.item.seq: told.item for told in kept}
+        return goes_on
 
     def tell(self, at_us: int, item: Item) -> None:
         """The consumer reads an item; what a later process tells once more is compared and not kept twice."""

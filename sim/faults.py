@@ -94,6 +94,16 @@ def _bad_frame(rng: random.Random) -> Params:
     return {"frames": [rng.choice(names)]}
 
 
+def _damage(rng: random.Random) -> Params:
+    """Whether somebody verifies the journal before the program is started on it, or only later."""
+    return {"what": rng.choice(("flip", "flip", "flip", "swap", "remove")), "verified": rng.random() < 0.4}
+
+
+def _moved(rng: random.Random) -> Params:
+    """Whether what was written down beside the journal comes with it."""
+    return _when(rng) | {"how": rng.choice(("kill", "power")), "beside": rng.random() < 0.5}
+
+
 SELDOM: Final = 0.15
 
 KINDS: Final[dict[str, Kind]] = {
@@ -186,6 +196,11 @@ KINDS: Final[dict[str, Kind]] = {
     "generation": Kind(10, 600, 6, share=SELDOM),
     "no_output": Kind(5, 120, 6, lambda rng: {"hangs": rng.random() < 0.5}, SELDOM),
     "pieces": Kind(10, 300, 6, share=SELDOM),
+    # What becomes of a journal's files between two lives of a process.
+    "bit_flipped": Kind(20, 90, 6, _damage, SELDOM),
+    "older_copy": Kind(20, 600, 6, lambda rng: {"way": rng.choice(("files", "vacuum"))}, SELDOM),
+    "takeover": Kind(1, 120, 6, _moved, SELDOM),
+    "other_version": Kind(10, 120, 6, share=SELDOM),
 }
 
 KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute",

@@ -11,7 +11,7 @@ import msgspec
 from listenkey import venue
 from listenkey.sandbox.api import ApiRequest
 from listenkey.venue import API_KEY_HEADER, LISTEN_KEY_EXPIRED, LISTEN_KEY_PATH
-from sim import manners, strokes
+from sim import manners, restores, strokes
 from sim.faults import NOT_OF_SOCKETS, OF_ALL, Fault
 
 if TYPE_CHECKING:
@@ -185,12 +185,13 @@ class Injector:
         process.freeze(int(fault.for_s * 1e6), asleep=False)
 
     def crash(self, fault: Fault, process: Process) -> None:
-        self._end_life(process, "kill", in_write=fault.param("in_write"))
+        self.end_life(process, "kill", in_write=fault.param("in_write"))
 
     def power_cut(self, fault: Fault, process: Process) -> None:
-        self._end_life(process, "power", in_write=fault.param("in_write"))
+        self.end_life(process, "power", in_write=fault.param("in_write"))
 
-    def _end_life(self, process: Process, how: str, *, in_write: bool) -> None:
+    def end_life(self, process: Process, how: str, *, in_write: bool) -> None:
+        """Kill it, or cut its power: in the middle of its next write, or now."""
         if in_write and self._world.options.journal and not process.down:
             process.disk.cut = how  # in the middle of the next write
         else:
@@ -320,7 +321,7 @@ BEGIN: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
     for name in ("reset", "late_close", "nat_loss", "partition", "surge", "refuse", "syn_loss", "rest_cut", "flapping",
                  "suspend", "stall", "clock_step", "refuse_ws", "key_deleted", "key_replaced", "key_fight",
                  "old_key_expires", "crash", "power_cut", "disk_slow", "disk_full", "disk_errors")
-} | strokes.BEGIN | manners.BEGIN  # fmt: skip
+} | strokes.BEGIN | manners.BEGIN | restores.BEGIN  # fmt: skip
 END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = (
     {
         "partition": Injector.heal_partition,
@@ -337,4 +338,5 @@ END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = (
     }
     | strokes.END
     | manners.END
+    | restores.END
 )

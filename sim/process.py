@@ -63,9 +63,10 @@ class SimClock:
     def __init__(self, world: World) -> None:
         self._world = world
         self.offset_ms = 0
+        self.up_s = 1000.0  # for so long its machine had been running when the simulation began
 
     def now_s(self) -> float:
-        return 1000.0 + self._world.now_us / 1e6
+        return self.up_s + self._world.now_us / 1e6
 
     def wall_ms(self) -> int:
         return self._world.options.start_ms + self._world.now_us // 1000 + self.offset_ms
@@ -172,9 +173,9 @@ class Life:
                         await self._print(stream, told, unprinted.item, every)
                         continue
                     break
-        except (JournalError, Retired, Refused) as error:
+        except (JournalError, Retired, Refused, UsageError) as error:
             # `Retired` only at the very beginning: it is how a program ends that has a wrong address.
-            if not isinstance(error, Refused) or process.was_revoked:
+            if process.is_started_again_after(error):
                 told.exits.append((process.world.now_us, str(error)))
                 if not process.ends:
                     process.world.at(process.world.now_us + TRY_AGAIN_US, lambda: process.start_again(self))
@@ -251,6 +252,8 @@ class Process:
         unprinted: Reasons why that is so.
         revoked: Reasons why the venue refuses its API key.
         tampers: What is done to the venue's answers on their way to it.
+        spoilt: Reasons why its journal may be refused, until somebody mends it.
+        anew: How often somebody moved a journal of it away, so that it began a new one.
     """
 
     def __init__(self, world: World, number: int, identity: SandboxAccount, streams: int) -> None:
@@ -279,6 +282,8 @@ class Process:
         self.revoked = 0
         self.was_revoked = False
         self.tampers: list[Tamper] = []
+        self.spoilt = 0
+        self.anew = 0
         self.down = 0
         self._down_since_us = 0
         self._remembers = False
@@ -294,6 +299,16 @@ class Process:
     def life(self) -> Life:
         """The present one, or the last."""
         return self.lives[-1]
+
+    @property
+    def told_now(self) -> list[Stream]:
+        """What the present life's streams tell, by their number in the process."""
+        return self.life.told
+
+    def goes_on_as(self, number: int, stream: Stream) -> None:
+        """What one of its streams tells is another stream from now on; to be asked while it is down."""
+        self.life.told = [stream if place == number else told for place, told in enumerate(self.life.told)]
+        self.told.append(stream)
 
     @property
     def loop(self) -> VirtualLoop:
@@ -449,6 +464,10 @@ class Process:
         following.told = self._go_on(life.told)
         self.lives.append(following)
 
+    def forgets(self) -> None:
+        """What the last process had spent and been told was written down, and is not there for the next one."""
+        self._remembers = False
+
     def _go_on(self, told: list[Stream]) -> list[Stream]:
         """A journal in a file goes on; one in memory is another stream from now on."""
         if self.world.options.journal:
@@ -472,6 +491,12 @@ class Process:
         self._down_since_us = 0
         self.down -= 1
         self.start()
+
+    def is_started_again_after(self, error: ListenKeyError) -> bool:
+        """Whether what ended the program may be over in a while, by itself or by somebody who mends it."""
+        if isinstance(error, Refused):
+            return self.was_revoked
+        return bool(self.spoilt) or not isinstance(error, UsageError)
 
     def start_again(self, life: Life) -> None:
         """The program had ended with an error of its journal."""

@@ -81,18 +81,22 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "P5": ("user_code",),
     "P6": ("no_descriptors",),
     "P7": ("crash_loop",),
+    "P8": ("other_version",),
     "P9": ("no_output",),
     "D1": ("power_cut",),
     "D2": ("disk_errors",),
     "D3": ("disk_errors",),
     "D4": ("disk_full",),
     "D5": ("torn_tail",),
+    "D6": ("bit_flipped",),
     "D7": ("disk_slow",),
     "D8": ("folder_gone",),
+    "D9": ("older_copy",),
     "G1": ("all_lose",),
     "G3": ("slow_reader",),
     "G5": ("two_keys",),
     "G6": ("ban_all",),
+    "G7": ("takeover",),
 }
 """
 Where a row is not its kind's name: the kernel's memory limit (P4) ends a process as any kill does; fills in symbols never
@@ -102,12 +106,8 @@ seen (R9) are what traffic makes most of, and they are missed where events are; 
 
 NOT_SIMULATED: Final[dict[str, str]] = {
     "R8": "2026-11-28: no run lasts for the five days and three months after which REST forgets",
-    "P8": "2026-11-28: there is one version",
-    "D6": "2026-11-28: a journal that was changed is refused, and no stream comes back without somebody who mends it",
-    "D9": "2026-11-28: the same: an older copy is a journal of other items, and whoever put it back has to say so",
     "G2": "2026-11-28: a process has one account: this release has no service for many",
     "G4": "2026-11-28: as G2",
-    "G7": "2026-11-28: a journal is a file of one machine",
 }
 """Rows that no kind stands for, and since when that is known to be so."""
 

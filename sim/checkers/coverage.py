@@ -13,7 +13,9 @@ from sim.checkers.reading import (
     KEY_LIFE_US,
     MINUTE_US,
     Span,
+    forgotten_us,
     frozen_us,
+    had_live,
     held_ms,
     key_ends_us,
     latency_ms,
@@ -64,6 +66,9 @@ def covered(evidence: Evidence) -> Iterator[Violation]:
 
 def _of_stream(case: _Case) -> Iterator[Violation]:
     live_us = next((told.at_us for told in case.stream.told if isinstance(told.item, Live)), None)
+    lost_us = had_live(case.stream, case.evidence.end_us)
+    if live_us is None or (lost_us is not None and lost_us < live_us):
+        live_us = lost_us
     if live_us is None:
         return
     for row in case.evidence.ledgers[case.stream.account]["fills"]:
@@ -85,25 +90,25 @@ def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation
     ):
         yield Violation("coverage.lost", case.who, at_s, f"{key} was never told")
     bound_us = _bound_us(case, at_us, told_us or case.until_us)
-    if (told_us or case.until_us) <= at_us + bound_us:
+    lost_us = forgotten_us(case.stream, key, at_us, bound_us, told_us or case.evidence.end_us)
+    due_us = max(at_us, lost_us) + bound_us
+    if (told_us or case.until_us) <= due_us:
         return
     if not case.recovers and _unseen(case, at_us):
         return
     holding = [gap for gap in case.gaps if _holds(case, gap, at_us) and (told_us is None or gap.opened_us <= told_us)]
     if told_us is not None:
         # Held back while a gap before it was being mended, for the sake of order.
-        holding += [
-            gap for gap in case.gaps if gap.opened_us <= at_us + bound_us and gap.closed_us >= told_us >= gap.opened_us
-        ]
+        holding += [gap for gap in case.gaps if gap.opened_us <= due_us and gap.closed_us >= told_us >= gap.opened_us]
     if not holding:
         yield Violation("coverage.silent", case.who, at_s, f"{key} was not told, and no gap holds it")
         return
     opened_us = min(gap.opened_us for gap in holding)
-    if opened_us > at_us + bound_us:
+    if opened_us > due_us:
         late_s = (opened_us - at_us) / 1e6
         yield Violation("coverage.late", case.who, at_s, f"the gap that holds {key} was told {late_s:.0f} s later")
     for since_us, until_us, status in _statuses(case.stream, case.evidence.end_us):
-        from_us = max(since_us, at_us + bound_us)
+        from_us = max(since_us, due_us)
         if status == "LIVE" and from_us < min(until_us, told_us or case.until_us):
             # Who can't ask REST has told what is missing when the gap is closed, and is live again.
             if case.recovers or not any(gap.closed_us <= from_us for gap in holding):

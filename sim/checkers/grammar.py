@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from listenkey.items import GapClosed, GapOpened, Live
+from sim.checkers.reading import had_live
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
+
+LOST = "had lost its last"
 
 
 def grammar(evidence: Evidence) -> Iterator[Violation]:
@@ -17,13 +20,24 @@ def grammar(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("grammar.end", f"stream {stream.number}", stream.ended_us / 1e6, f"ended: {stream.error}")
 
 
+def _next(stream: Stream, last: int) -> tuple[int, int]:
+    """Which number comes next, and how many before it were lost."""
+    expected = max((loss.last_seq + 1 for loss in stream.losses if loss.first_seq == last + 1), default=last + 1)
+    return expected, expected - last - 1
+
+
 def _of_stream(stream: Stream, *, stepped: bool) -> Iterator[Violation]:
     open_from_ms: int | None = None
     was_live = False
-    for position, (at_us, item) in enumerate(stream.told, 1):
-        problem = ""
-        if item.seq != position:
-            problem = f"item {position} is numbered {item.seq}"
+    last = 0
+    for at_us, item in stream.told:
+        expected, lost = _next(stream, last)
+        problem = "" if item.seq == expected else f"item {expected} is numbered {item.seq}"
+        last = item.seq
+        # The consumer knows: it was told so by what is lost.
+        was_live = was_live or (lost > 0 and had_live(stream, at_us) is not None)
+        if lost and was_live and open_from_ms is None and not (isinstance(item, GapOpened) and LOST in item.why):
+            problem = problem or f"{lost} items were lost before item {item.seq}, and nobody is told"
         match item:
             case GapOpened(from_ms=from_ms):
                 # Told again only where it turns out to have begun earlier.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from listenkey.items import GapClosed, GapOpened, Update
+from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from sim.evidence import Evidence, Stream
 
 MINUTE_US: Final = 60_000_000
@@ -150,6 +150,38 @@ def frozen_us(evidence: Evidence, process: int, from_us: int, to_us: int) -> int
     """How much of this time the process did not run."""
     stalls = evidence.clients[process].stalls_us
     return sum(max(0, min(to_us, end_us) - max(from_us, start_us)) for start_us, end_us in stalls)
+
+
+def forgotten_us(stream: Stream, key: FillKey, at_us: int, bound_us: int, told_us: int) -> int:
+    """
+    When it was lost from the journal that this fill had been told before it was at `told_us`, or that it was missing; 0
+    where it was not.
+
+    Only from then on can it be missed: until then, it was in the journal, or in a gap that was.
+    """
+    return max(
+        (
+            loss.at_us
+            for loss in stream.losses
+            if at_us < loss.at_us <= told_us
+            and (at_us + bound_us > loss.since_us or any(key in _keys(told.item) for told in loss.told))
+        ),
+        default=0,
+    )
+
+
+def had_live(stream: Stream, at_us: int) -> int | None:
+    """Since when a stream goes on whose journal has lost that it had been live; None where none has."""
+    lost = (
+        loss.at_us
+        for loss in stream.losses
+        if loss.at_us <= at_us and any(isinstance(told.item, Live) for told in loss.told)
+    )
+    return min(lost, default=None)
+
+
+def _keys(item: Item) -> list[FillKey]:
+    return [key for key, _ in fills_of(item.raw)] if isinstance(item, Update) else []
 
 
 def offsets_ms(evidence: Evidence, process: int, from_us: int, to_us: int) -> set[int]:

@@ -68,6 +68,10 @@ AIMED: Final[dict[str, Aim]] = {
     "budget_ignored": Aim(("reset", "nat_loss"), level=100.0, weight=200),
     "same_file_after_failed_fsync": Aim(("disk_errors", "power_cut")),
     "pieces_are_messages": Aim(("pieces",)),
+    "told_before_written": Aim(("crash", "power_cut")),
+    "end_not_missed": Aim(("older_copy",)),
+    "seals_not_compared": Aim(("bit_flipped",)),
+    "newer_journal_used": Aim(("other_version",)),
 }
 
 SHOWN_BY: Final[dict[str, int]] = {

@@ -13,7 +13,7 @@ from listenkey.core import inputs as on
 from listenkey.core.gap import Resumed
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.mending import Mending
-from listenkey.journal import database, store, writer
+from listenkey.journal import database, lock, store, verify, writer
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
 
@@ -191,8 +191,26 @@ def told_before_written(patches: Patches) -> None:
     put(patches, writer.Writer, "_write", write)
 
 
+def end_not_missed(patches: Patches) -> None:
+    """A journal that ends before what is noted beside it is taken for all there ever was."""
+    put(patches, lock.Lock, "reached", lambda _: 0)
+
+
+def seals_not_compared(patches: Patches) -> None:
+    """Rows are what they say, whatever their checksums and the chain say."""
+    for place in (store, verify):
+        put(patches, place, "is_whole", lambda _: True)
+        put(patches, place, "follows", lambda *_: True)
+
+
+def newer_journal_used(patches: Patches) -> None:
+    """A journal is used, whatever release has written it."""
+    put(patches, database, "check_kind", lambda *_: None)
+
+
 KEEPING = (
     cursor_is_last_seen, never_settles, never_audits, never_polls, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
     known_fills_forgotten, amounts_are_floats, budget_ignored, restart_without_a_gap,
     not_synchronised, failed_write_forgotten, same_file_after_failed_fsync, told_before_written,
+    end_not_missed, seals_not_compared, newer_journal_used,
 )  # fmt: skip

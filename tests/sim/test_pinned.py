@@ -50,6 +50,25 @@ CASES = {
     "a frame that can't be read while pings are left out": Case(
         draw_options(2200, "pair", 0.037), [Fault("malformed", 2, 120.0, 7.987, (("frames", ["wrong_types"]),))]
     ),
+    # How far it had come was noted once a second, so that the last numbers were given again.
+    "a copy is put back within a second of the last item": Case(
+        replace(draw_options(5, "safety", 0.04), only=("older_copy",), level=20.0),
+        [Fault("older_copy", 1, 270.779, 112.9, (("way", "vacuum"),))],
+    ),
+    # All of its log was lost, the first `Live` in it; nobody was told.
+    "a journal of which nothing is left but what is noted beside it": Case(
+        replace(draw_options(2, "safety", 0.04), only=("bit_flipped",), level=20.0),
+        [Fault("bit_flipped", 0, 339.903, 75.76, (("verified", False), ("what", "remove")))],
+    ),
+    # The gap that was told of it was forgotten by the process after that.
+    "a gap is all that a journal holds": Case(
+        replace(draw_options(1, "safety", 0.04), episode_s=1200.0),
+        [
+            Fault("bit_flipped", 0, 100.0, 60.0, (("verified", False), ("what", "flip"))),
+            Fault("ban_all", 0, 101.0, 150.0),
+            Fault("takeover", 0, 162.0, 40.0, (("beside", False), ("how", "kill"), ("in_write", False))),
+        ],
+    ),
 }
 
 
