@@ -227,6 +227,9 @@ OF_ALL: Final = frozenset({"all_lose", "ban_all", "limit_lowered", "paging", "ex
                            "generation"})  # fmt: skip
 """These hit every account, whichever process they were drawn for."""
 
+OF_BYTES: Final = frozenset({"pieces", "bad_protocol"})
+"""Worlds with these have connections down to their bytes."""
+
 UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead", "maintenance"})
 """Nothing on the connection shows these; only what REST says does."""
 

@@ -341,8 +341,9 @@ class VenueEnd:
         self._network.to_client(self.connection, lambda: self._client.arrived(data), len(data))
 
     def break_rules(self, close_code: int) -> None:
-        """A frame that no client may read on has arrived."""
-        self._client.arrived(forbidden(self._rng, close_code))
+        """Send what no client may read on."""
+        data = forbidden(self._rng, close_code)
+        self._network.to_client(self.connection, lambda: self._client.arrived(data))
 
     # --- what the client sends -----------------------------------------------------------------------------------
 

@@ -265,17 +265,6 @@ class Network:
         assert answer is not None
         answer(None)
 
-    def refuse_frame(self, connection: Connection, code: int, why: str) -> None:
-        """The client reads what no client may read on, and ends the connection: the reason is its own."""
-        if self.connections.get(connection.number) is not connection or connection.answer is not None:
-            return
-        if connection.venue_end is not None:
-            connection.venue_end.break_rules(code)
-            return
-        self.hang_up(connection)
-        assert connection.socket is not None
-        connection.socket.on_lost(Disconnected(code, why))
-
     def hang_up(self, connection: Connection) -> None:
         """The client ends a connection; the exchange learns of it if anything reaches it."""
         if self.connections.pop(connection.number, None) is None:

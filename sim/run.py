@@ -13,7 +13,7 @@ from typing import Final
 from sim.checkers import check
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence
-from sim.faults import KINDS, LASTING, Fault, draw_faults, in_order
+from sim.faults import KINDS, LASTING, OF_BYTES, Fault, draw_faults, in_order
 from sim.loop import Spinning
 from sim.options import EPOCH_MS, Options, draw_options
 from sim.world import World
@@ -122,7 +122,7 @@ def circumstances(options: Options, faults: list[Fault]) -> Options:
             accounts = list(options.accounts)
             accounts[(fault.client + 1) % len(accounts)] = accounts[fault.client]
             options = replace(options, accounts=tuple(accounts))
-    if any(fault.kind == "pieces" for fault in faults):
+    if any(fault.kind in OF_BYTES for fault in faults):
         options = replace(options, framed=True)
     expires_s = next((fault.at_s for fault in faults if fault.kind == "expiry"), None)
     if expires_s is not None:

@@ -73,10 +73,9 @@ def open_the_way_out(injector: Injector, fault: Fault, process: Process) -> None
 
 def bad_protocol(_: Injector, fault: Fault, process: Process) -> None:
     """A message over the cap, or a frame that the standard forbids: the client ends the connection."""
-    network, code = process.network, fault.param("close_code")
-    for connection in list(network.connections.values()):
-        if connection.session is not None:
-            network.to_client(connection, lambda each=connection: network.refuse_frame(each, code, "not to be read"))  # type: ignore[misc]
+    for connection in list(process.network.connections.values()):
+        if connection.session is not None and connection.venue_end is not None:
+            connection.venue_end.break_rules(fault.param("close_code"))
 
 
 def all_lose(injector: Injector, _: Fault, __: Process) -> None:
