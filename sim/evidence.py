@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from listenkey.errors import ListenKeyError
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from sim.faults import OF_ALL, Fault
+from sim.faults import OF_ACCOUNT, OF_ALL, OF_GUESTS, Fault
 from sim.options import Options
 
 
@@ -40,7 +40,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Client:
-    """What one process did, seen from outside of it."""
+    """What one process did, seen from outside of it; behind the processes come their guests, by their seats."""
 
     asked: list[Asked] = field(default_factory=list)
     starts_us: list[int] = field(default_factory=list)
@@ -152,14 +152,23 @@ class Evidence:
         return (exchange_ms - self.options.start_ms) * 1000
 
     def of_client(self, process: int, kinds: frozenset[str]) -> list[Fault]:
-        """The faults of these kinds that hit a process, or another process of its account."""
+        """The faults of these kinds that hit a process, or another process of its account; or a guest, by its seat."""
         known = self._of_client.get((process, kinds))
-        if known is None:
-            accounts = self.options.accounts
+        accounts = self.options.accounts
+        if known is None and process >= len(accounts):
+            host, _ = self.options.guests[process - len(accounts)]
             known = self._of_client[process, kinds] = [
                 fault
                 for fault in self.faults
-                if fault.kind in kinds and (fault.kind in OF_ALL or accounts[fault.client] == accounts[process])
+                if fault.kind in kinds
+                and (fault.kind in OF_ALL or (fault.client == host and fault.kind not in OF_ACCOUNT))
+            ]
+        if known is None:
+            known = self._of_client[process, kinds] = [
+                fault
+                for fault in self.faults
+                if fault.kind in kinds - OF_GUESTS
+                and (fault.kind in OF_ALL or accounts[fault.client] == accounts[process])
             ]
         return known
 

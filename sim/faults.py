@@ -194,6 +194,8 @@ KINDS: Final[dict[str, Kind]] = {
     "folder_gone": Kind(5, 120, 6, share=SELDOM),
     # The venue's manners, who reads, and what is read in pieces.
     "generation": Kind(10, 600, 6, share=SELDOM),
+    "poison": Kind(5, 60, 4, lambda rng: {"fills": rng.randint(3, 12)}, SELDOM),
+    "comes_and_goes": Kind(1, 300, 6, lambda rng: {"new_key": rng.random() < 0.5}, SELDOM),
     "no_output": Kind(5, 120, 6, lambda rng: {"hangs": rng.random() < 0.5}, SELDOM),
     "pieces": Kind(10, 300, 6, share=SELDOM),
     # What becomes of a journal's files between two lives of a process.
@@ -230,6 +232,18 @@ OF_ALL: Final = frozenset({"all_lose", "ban_all", "limit_lowered", "paging", "ex
 OF_BYTES: Final = frozenset({"pieces", "bad_protocol"})
 """Worlds with these have connections down to their bytes."""
 
+OF_ACCOUNT: Final = frozenset({"close", "freeze", "shutdown", "duplicate", "reorder", "delay", "malformed", "mute",
+                               "drop_event", "ack_dead", "key_expires", "key_dies_silently", "key_deleted",
+                               "key_replaced", "old_key_expires", "key_fight", "key_storm", "poison", "rest_lag",
+                               "stale_snapshot", "trades_lag"})  # fmt: skip
+"""These hit one account, and nothing else that the process may have beside it."""
+
+OF_GUESTS: Final = frozenset({"comes_and_goes"})
+"""These hit the guests of a process, and not its own account."""
+
+WITH_GUESTS: Final = frozenset({"poison", "comes_and_goes"})
+"""These take a process that has another account beside its own."""
+
 UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead", "maintenance"})
 """Nothing on the connection shows these; only what REST says does."""
 
@@ -242,7 +256,7 @@ NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "
                                    "disk_slow", "disk_full", "disk_errors", "no_name", "tls_refused", "no_descriptors",
                                    "burst", "maintenance", "bad_answers", "key_revoked", "trades_lag", "paging",
                                    "limit_lowered", "ban_all", "drift", "expiry", "two_keys", "second_instance",
-                                   "user_code", "slow_reader", "folder_gone", "generation", "no_output"})  # fmt: skip
+                                   "user_code", "slow_reader", "folder_gone", "generation", "no_output", "poison"})  # fmt: skip
 """These leave a socket that is open as it is: its pings are answered."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.disk import read_files, write_files
 from sim.faults import Fault
@@ -12,6 +12,19 @@ if TYPE_CHECKING:
     from sim.injector import Injector
     from sim.process import Life, Process
     from sim.strokes import Stroke
+
+POISONED_EVERY_S: Final = 2.0
+GARBAGE: Final = (
+    "not_json",
+    "array",
+    "null",
+    "number",
+    "string",
+    "unknown_event",
+    "wrong_types",
+    "long_id",
+    "truncated",
+)
 
 WRITTEN_US: Final = 3_000_000
 """By then what came is in the file, where nothing else is wrong."""
@@ -37,6 +50,36 @@ def end_generation(injector: Injector, _: Fault, __: Process) -> None:
     injector.legacy -= 1
     if not injector.legacy:
         injector.world.exchange.switches.generation = "current"
+
+
+# --- Accounts side by side -------------------------------------------------------------------------------------------
+
+
+def poison(injector: Injector, fault: Fault, process: Process) -> None:
+    """One account gets garbage, and everything at once, again and again; others beside it don't."""
+    world = injector.world
+    lasts: dict[str, Any] = {"account": process.account, "duration_ms": int(fault.for_s * 1000)}
+    injector.put("malformed_frame", lasts | {"frames": list(GARBAGE)})
+
+    def all_at_once() -> None:
+        world.exchange.burst(process.account, fault.param("fills"), world.now_ms)
+
+    injector.again(fault, POISONED_EVERY_S, all_at_once)
+
+
+def comes_and_goes(_: Injector, __: Fault, process: Process) -> None:
+    for guest in process.guests:
+        guest.go()
+
+
+def comes_again(injector: Injector, fault: Fault, process: Process) -> None:
+    """With the API key it had, or with another one of the same account."""
+    world = injector.world
+    for guest in process.guests:
+        identity = guest.identity
+        if fault.param("new_key") and guest.away_us is not None:
+            identity = world.exchange.add_account(identity.name, world.now_ms)
+        guest.come(identity)
 
 
 # --- Who reads -------------------------------------------------------------------------------------------------------
@@ -76,5 +119,9 @@ def _written(life: Life, number: int) -> set[tuple[str, int, int]]:
     return fills
 
 
-BEGIN: Final[dict[str, Stroke]] = {"generation": generation, "no_output": no_output}
-END: Final[dict[str, Stroke]] = {"generation": end_generation, "no_output": end_no_output}
+BEGIN: Final[dict[str, Stroke]] = {
+    "generation": generation, "poison": poison, "comes_and_goes": comes_and_goes, "no_output": no_output,
+}  # fmt: skip
+END: Final[dict[str, Stroke]] = {
+    "generation": end_generation, "comes_and_goes": comes_again, "no_output": end_no_output,
+}  # fmt: skip

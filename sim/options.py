@@ -42,6 +42,7 @@ class Options:
         switches: The venue's manners, where they differ from the defaults.
         only: Faults of these kinds and no others; of any, where it is empty.
         framed: Whether connections are simulated down to their bytes, and the client's own frame reader reads them.
+        guests: Further accounts of processes: which process, and which account. See `sim/guests.py`.
         quotes: Whether most of what happens is orders that rest in one symbol and are cancelled again.
     """
 
@@ -66,6 +67,7 @@ class Options:
     only: tuple[str, ...] = ()
     framed: bool = False
     quotes: bool = False
+    guests: tuple[tuple[int, int], ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -80,7 +82,7 @@ class Options:
     @property
     def streams(self) -> int:
         """How many there are."""
-        return sum(self.processes)
+        return sum(self.processes) + len(self.guests)
 
     def timing(self) -> Timing:
         """The client's own, but for how long it keeps a socket."""

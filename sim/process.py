@@ -31,6 +31,7 @@ from sim.threads import Machine
 from tests.chaos import judge
 
 if TYPE_CHECKING:
+    from sim.guests import Guest
     from sim.world import World
 
 SECOND_US: Final = 1_000_000
@@ -84,6 +85,7 @@ class Life:
         self.streams: list[UserStream] = []
         self.told: list[Stream] = []
         self.statuses: list[str] = []
+        self.closed: set[int] = set()  # streams of guests that have gone
         self.arrivals: dict[int, list[tuple[int, judge.Fill]]] = {}
         governor = Governor(process.clock, process.venue, SimHttp(self))
         governor.users = 1  # ours, so that it is never closed
@@ -91,31 +93,35 @@ class Life:
 
     def start(self) -> None:
         """Run the program: open each stream, read it, commit now and then."""
+        for guest in self.process.guests:
+            guest.is_back()
         for number, told in enumerate(self.told):
-            stream = self._make_stream(number)
+            stream = self.make_stream(number)
             self.streams.append(stream)
             self.statuses.append("")
             self.loop.call(lambda stream=stream, told=told: self._begin(stream, told))  # type: ignore[misc]
 
     def _begin(self, stream: UserStream, told: Stream) -> None:
-        self.loop.create_task(self._use(stream, told)).add_done_callback(self._program_ended)
+        self.loop.create_task(self.use(stream, told)).add_done_callback(self.program_ended)
 
-    def _make_stream(self, number: int) -> UserStream:
+    def make_stream(self, number: int) -> UserStream:
+        """As a program makes it, but for the clock, the disk and the random numbers."""
         process = self.process
         options = process.world.options
         path = self.path(number)
+        identity = process.identity_of(number)
         made = UserStream(
-            api_key=process.api_key,
-            api_secret=process.api_secret if options.recovers else None,
+            api_key=identity.api_key,
+            api_secret=identity.api_secret if options.recovers else None,
             venue=process.venue,
-            account=process.account,
+            account=identity.name,
             timing=options.timing(),
         )
         made._clock = process.clock
         made._random = random.Random(f"{options.seed}:client:{process.number}:{number}:{self.number}")
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            made._journal = SqliteJournal(path, process.account, process.clock.wall_ms, consumer=CONSUMER)
+            made._journal = SqliteJournal(path, identity.name, process.clock.wall_ms, consumer=CONSUMER)
             store = made._journal._store
             assert isinstance(store, SimStore)
             store.life = self
@@ -156,7 +162,7 @@ class Life:
         stores = [journal._store for journal in journals if isinstance(journal, SqliteJournal)]
         return [store for store in stores if isinstance(store, SimStore)]
 
-    async def _use(self, stream: UserStream, told: Stream) -> None:
+    async def use(self, stream: UserStream, told: Stream) -> None:
         """What a careful program does."""
         process, every = self.process, self.process.world.options.commit_every
         ended: ListenKeyError | None = None
@@ -183,7 +189,7 @@ class Life:
             ended = error
         except ListenKeyError as error:
             ended = error
-        if not process.ends:
+        if not process.ends and told.number not in self.closed and told.died_us is None:
             told.ended_us, told.error = process.world.now_us, ended
 
     async def _read(self, stream: UserStream, told: Stream, every: int) -> None:
@@ -219,13 +225,15 @@ class Life:
             came = self.arrivals.setdefault(self.streams.index(stream), [])
             came += [(self.process.world.now_us, fill) for fill in fills]
 
-    def _program_ended(self, task: asyncio.Task[None]) -> None:
+    def program_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.loop.failure = self.loop.failure or error
 
     def note_statuses(self) -> None:
         """What the streams say of themselves now."""
         for number, (stream, told) in enumerate(zip(self.streams, self.told, strict=True)):
+            if told.number in self.closed:
+                continue
             journal = stream._journal
             status = status_of(stream._life, self.process.clock.now_s(), journal.problem, journal.losing)
             if status != self.statuses[number]:
@@ -239,7 +247,7 @@ class Life:
 
 class Process:
     """
-    One process with one or more streams of one account, and its machine.
+    One process with one or more streams of one account, and guests of others; and its machine.
 
     Attributes:
         frozen_until_us: It does not run before; 0 when it runs.
@@ -251,6 +259,7 @@ class Process:
         print_hangs: Showing it takes until then; else it fails, and the consumer reads no more.
         unprinted: Reasons why that is so.
         revoked: Reasons why the venue refuses its API key.
+        guests: Further accounts, each with a stream behind those of its own account.
         tampers: What is done to the venue's answers on their way to it.
         spoilt: Reasons why its journal may be refused, until somebody mends it.
         anew: How often somebody moved a journal of it away, so that it began a new one.
@@ -262,7 +271,9 @@ class Process:
         self.account = identity.name
         self.ip = f"10.0.0.{number + 1}"
         self.api_key = identity.api_key
-        self.api_secret = identity.api_secret
+        self.guests: list[Guest] = []
+        self._identity = identity
+        self._streams = streams
         self.folder = world.folder / str(number)
         self.evidence = Client(wall_offsets=[(0, 0)])
         self.clock = SimClock(world)
@@ -294,6 +305,10 @@ class Process:
         self.told = [Stream(world.next_stream(), number, identity.name) for _ in range(streams)]
         self.lives = [Life(self, 0)]
         self.life.told = list(self.told)
+
+    def identity_of(self, number: int) -> SandboxAccount:
+        """Whose stream it is, and with which API key."""
+        return self._identity if number < self._streams else self.guests[number - self._streams].identity
 
     @property
     def life(self) -> Life:
@@ -476,7 +491,7 @@ class Process:
             return told
         for one in told:
             one.died_us = self.world.now_us
-        new = [Stream(self.world.next_stream(), self.number, self.account) for _ in told]
+        new = [Stream(self.world.next_stream(), one.process, one.account) for one in told]
         self.told.extend(new)
         return new
 

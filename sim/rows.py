@@ -93,7 +93,9 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "D8": ("folder_gone",),
     "D9": ("older_copy",),
     "G1": ("all_lose",),
+    "G2": ("poison",),
     "G3": ("slow_reader",),
+    "G4": ("comes_and_goes",),
     "G5": ("two_keys",),
     "G6": ("ban_all",),
     "G7": ("takeover",),
@@ -106,8 +108,6 @@ seen (R9) are what traffic makes most of, and they are missed where events are; 
 
 NOT_SIMULATED: Final[dict[str, str]] = {
     "R8": "2026-11-28: no run lasts for the five days and three months after which REST forgets",
-    "G2": "2026-11-28: a process has one account: this release has no service for many",
-    "G4": "2026-11-28: as G2",
 }
 """Rows that no kind stands for, and since when that is known to be so."""
 

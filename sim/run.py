@@ -13,7 +13,7 @@ from typing import Final
 from sim.checkers import check
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence
-from sim.faults import KINDS, LASTING, OF_BYTES, Fault, draw_faults, in_order
+from sim.faults import KINDS, LASTING, OF_BYTES, WITH_GUESTS, Fault, draw_faults, in_order
 from sim.loop import Spinning
 from sim.options import EPOCH_MS, Options, draw_options
 from sim.world import World
@@ -124,6 +124,11 @@ def circumstances(options: Options, faults: list[Fault]) -> Options:
             options = replace(options, accounts=tuple(accounts))
     if any(fault.kind in OF_BYTES for fault in faults):
         options = replace(options, framed=True)
+    hosts = sorted(
+        {fault.client for fault in faults if fault.kind in WITH_GUESTS} - {host for host, _ in options.guests}
+    )
+    free = max((*options.accounts, *(account for _, account in options.guests))) + 1
+    options = replace(options, guests=(*options.guests, *zip(hosts, itertools.count(free), strict=False)))
     expires_s = next((fault.at_s for fault in faults if fault.kind == "expiry"), None)
     if expires_s is not None:
         options = replace(options, start_ms=EPOCH_MS + EXPIRY_MS - int(expires_s * 1000))

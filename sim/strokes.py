@@ -304,7 +304,7 @@ def second_instance(injector: Injector, _: Fault, process: Process) -> None:
     for told, store in zip(process.life.told, process.life.stores(), strict=False):
         if process.down or store._lock is None:
             continue
-        other = Store(store.path, process.account)
+        other = Store(store.path, store.account)
         try:
             other.open()
         except Fenced:

@@ -47,6 +47,7 @@ from listenkey.sandbox import world as sandbox
 from sim.disk import SimStore
 from sim.evidence import Evidence, Stream
 from sim.faults import Fault
+from sim.guests import Guest
 from sim.injector import Injector
 from sim.loop import Spinning
 from sim.network import Connection, Network
@@ -98,6 +99,11 @@ class World:
             known = names.setdefault(account, f"account{account}")
             identity = self.exchange.add_account(known, options.start_ms)
             self.processes.append(Process(self, number, identity, streams))
+        self.guests: list[Guest] = []
+        for seat, (number, account) in enumerate(options.guests, len(options.processes)):
+            known = names.setdefault(account, f"account{account}")
+            identity = self.exchange.add_account(known, options.start_ms)
+            self.guests.append(Guest(self.processes[number], seat, identity))
         self.accounts = list(names.values())
         self.injector = Injector(self, faults)
         self._faults = faults
@@ -263,7 +269,7 @@ class World:
         for_us = min(for_us, self.injector.calm_us(self.options.accounts[process.number]) - MARGIN_US)
         until_s = process.clock.now_s() + for_us / 1e6
         recovery, repair = stream._recovery, stream._life.repair
-        trades = self.exchange.exchange.state.accounts[process.account].trades
+        trades = self.exchange.exchange.state.accounts[stream.account].trades
         newest_ms = trades[-1].time_ms if trades else 0
         if recovery is None or recovery._audited_to_ms is None or recovery._audited_to_ms <= newest_ms:
             return
@@ -277,7 +283,7 @@ class World:
             faults=self._faults,
             ledgers={name: self.exchange.ledger(name) for name in self.accounts},
             streams=[told for process in self.processes for told in process.told],
-            clients=[process.evidence for process in self.processes],
+            clients=[process.evidence for process in self.processes] + [guest.client() for guest in self.guests],
             heal_us=int(self.options.heal_s * 1e6),
             end_us=self.now_us,
             trace=self._digest.hexdigest(),

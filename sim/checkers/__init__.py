@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from sim.checkers.alive import alive
+from sim.checkers.apart import apart
 from sim.checkers.coverage import covered
 from sim.checkers.fills import fills
 from sim.checkers.grammar import grammar
@@ -18,7 +19,7 @@ from sim.checkers.weight import weight
 from sim.evidence import Evidence
 
 CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
-    grammar, fills, orders, covered, polled, sparing, weight, journals, alive,
+    grammar, fills, orders, covered, polled, sparing, weight, journals, alive, apart,
 )  # fmt: skip
 
 

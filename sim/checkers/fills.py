@@ -12,7 +12,9 @@ from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 from sim.faults import LAG_KINDS, REST_KINDS, UNSEEN
 
-LATE_KINDS: Final = REST_KINDS | LAG_KINDS | UNSEEN | {"delay", "reorder", "malformed", "key_fight", "key_storm"}
+LATE_KINDS: Final = (
+    REST_KINDS | LAG_KINDS | UNSEEN | {"delay", "reorder", "malformed", "poison", "key_fight", "key_storm"}
+)
 
 SPENT_SHARE: Final = 0.5
 """Of the weight limit; a recovery may fill three quarters, and what it asks for next may be as much as the last quarter."""

@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from sim.evidence import Evidence, Stream
+from sim.faults import Fault
+from sim.manners import POISONED_EVERY_S
 
 MINUTE_US: Final = 60_000_000
 KEY_LIFE_US: Final = 62 * MINUTE_US
@@ -22,7 +24,7 @@ SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000, "pieces": 60
 NARROW_MS_A_FILL: Final = 1500
 """Of a burst that was put in: its events, through a narrow way."""
 
-BURSTS: Final = frozenset({"burst"})
+BURSTS: Final = frozenset({"burst", "poison"})
 SLOWING: Final = frozenset(SLOWING_MS)
 HOLDS: Final = frozenset({"delay", "reorder"})
 
@@ -130,11 +132,17 @@ def latency_ms(evidence: Evidence, process: int, at_us: int) -> float:
     for fault in evidence.of_client(process, SLOWING):
         slower_ms, after_ms = SLOWING_MS[fault.kind], 0
         if fault.kind == "narrow":
-            slower_ms += sum(NARROW_MS_A_FILL * each.param("fills") for each in evidence.of_client(process, BURSTS))
+            slower_ms += sum(NARROW_MS_A_FILL * _put_in(each) for each in evidence.of_client(process, BURSTS))
             after_ms = slower_ms  # until what waits has passed
         if fault.at_s * 1e6 - 10e6 <= at_us <= fault.until_s * 1e6 + 10e6 + after_ms * 1e3:
             most_ms += slower_ms
     return most_ms
+
+
+def _put_in(fault: Fault) -> int:
+    """How many fills."""
+    fills: int = fault.param("fills")
+    return fills if fault.kind == "burst" else fills * (1 + int(fault.for_s / POISONED_EVERY_S))
 
 
 def held_ms(evidence: Evidence, process: int, at_us: int) -> float:

@@ -15,7 +15,7 @@ CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surg
                            "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors", "all_lose", "bad_protocol",
                            "black_hole", "no_name", "tls_refused", "no_descriptors", "pongs_lost", "sigterm",
                            "crash_loop", "torn_tail", "folder_gone", "key_revoked", "bit_flipped", "older_copy",
-                           "takeover", "other_version"})  # fmt: skip
+                           "takeover", "other_version", "poison", "comes_and_goes"})  # fmt: skip
 """What may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
 
 SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "maintenance", "narrow"})

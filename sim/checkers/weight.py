@@ -31,10 +31,11 @@ HANDLES_MAX: Final = 50_000
 
 
 def weight(evidence: Evidence) -> Iterator[Violation]:
-    """Every process."""
-    for number, client in enumerate(evidence.clients):
-        who = f"process {number}"
-        streams = evidence.options.processes[number]
+    """Every process, with its guests."""
+    options = evidence.options
+    for number, own in enumerate(options.processes):
+        who, client = f"process {number}", evidence.clients[number]
+        streams = own + sum(host == number for host, _ in options.guests)
         yield from _requests(client, who)
         if not client.starts_us:
             yield from _creates(client, who)

@@ -11,7 +11,7 @@ import pytest
 from sim.faults import KINDS, Fault, draw_fault
 from sim.options import Options, draw_options
 from sim.rows import NOT_SIMULATED, PAIRS, ROWS, covered
-from sim.run import run_case
+from sim.run import circumstances, run_case
 from tests.tidy.source import ROOT
 
 OPTIONS = replace(
@@ -31,8 +31,8 @@ def _traced(options: Options, faults: list[Fault]) -> list[str]:
 
 
 @cache
-def _without() -> list[str]:
-    return _traced(OPTIONS, RESETS)
+def _without(options: Options) -> list[str]:
+    return _traced(options, RESETS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,7 +41,10 @@ def test_it_changes_what_happens(kind: str) -> None:
 
     drawn = draw_fault(random.Random(f"{kind} 1"), kind, 0, 120.0)
     for_s = 0.0 if KINDS[kind].most_s == 0 else max(drawn.for_s, 60.0)
-    assert _traced(OPTIONS, [replace(drawn, for_s=for_s), *RESETS]) != _without()
+    fault = replace(drawn, for_s=for_s)
+    # Who is there is not what the fault does.
+    options = replace(OPTIONS, guests=circumstances(OPTIONS, [fault]).guests)
+    assert _traced(options, [fault, *RESETS]) != _without(options)
 
 
 def test_every_row_is_simulated_or_says_why_not_and_every_kind_is_some_row_s() -> None:
