@@ -151,12 +151,17 @@ class Evidence:
         """A time of the exchange, on the run's own clock."""
         return (exchange_ms - self.options.start_ms) * 1000
 
+    def host_of(self, process: int) -> int:
+        """Of a guest's seat the process; of a process itself."""
+        behind = process - len(self.options.accounts)
+        return process if behind < 0 else self.options.guests[behind][0]
+
     def of_client(self, process: int, kinds: frozenset[str]) -> list[Fault]:
         """The faults of these kinds that hit a process, or another process of its account; or a guest, by its seat."""
         known = self._of_client.get((process, kinds))
         accounts = self.options.accounts
         if known is None and process >= len(accounts):
-            host, _ = self.options.guests[process - len(accounts)]
+            host = self.host_of(process)
             known = self._of_client[process, kinds] = [
                 fault
                 for fault in self.faults

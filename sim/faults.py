@@ -194,6 +194,7 @@ KINDS: Final[dict[str, Kind]] = {
     "folder_gone": Kind(5, 120, 6, share=SELDOM),
     # The venue's manners, who reads, and what is read in pieces.
     "generation": Kind(10, 600, 6, share=SELDOM),
+    "retention": Kind(170, 500, 6, lambda rng: {"keeps_s": rng.randint(120, 150)}, SELDOM),
     "poison": Kind(5, 60, 4, lambda rng: {"fills": rng.randint(3, 12)}, SELDOM),
     "comes_and_goes": Kind(1, 300, 6, lambda rng: {"new_key": rng.random() < 0.5}, SELDOM),
     "no_output": Kind(5, 120, 6, lambda rng: {"hangs": rng.random() < 0.5}, SELDOM),
@@ -222,11 +223,14 @@ DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors", "folder_
                                "no_output"})  # fmt: skip
 """While nothing can be written, nothing is shown; and nothing is read while the consumer does something else."""
 
+ASKING: Final = frozenset({"retention"})
+"""These mean something only to who can ask REST."""
+
 LASTING: Final = frozenset({"ack_dead"})
 """A socket that is dead from the beginning stays so, until somebody finds out."""
 
 OF_ALL: Final = frozenset({"all_lose", "ban_all", "limit_lowered", "paging", "expiry",
-                           "generation"})  # fmt: skip
+                           "generation", "retention"})  # fmt: skip
 """These hit every account, whichever process they were drawn for."""
 
 OF_BYTES: Final = frozenset({"pieces", "bad_protocol"})

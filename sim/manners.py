@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from listenkey import recovery, venue
+from listenkey.sandbox.trading import queries
 from sim.disk import read_files, write_files
 from sim.faults import Fault
 from tests.chaos import judge
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from sim.injector import Injector
     from sim.process import Life, Process
     from sim.strokes import Stroke
+
+FORGETS_SOONER_S: Final = 10
+"""As much sooner the client believes it forgotten; a day, where it is kept for months."""
 
 POISONED_EVERY_S: Final = 2.0
 GARBAGE: Final = (
@@ -52,6 +57,30 @@ def end_generation(injector: Injector, _: Fault, __: Process) -> None:
         injector.world.exchange.switches.generation = "current"
 
 
+def retention(_: Injector, fault: Fault, process: Process) -> None:
+    """
+    From now on REST forgets after minutes what it keeps for months, and both sides know it; and the process is away.
+
+    For good: no venue remembers again what it has forgotten. Of several such faults the shortest memory counts.
+    """
+    keeps_s = min(fault.param("keeps_s"), venue.TRADES_KEPT_S)
+    for place, name, value in forgetful(keeps_s):
+        setattr(place, name, value)
+    process.die("kill")
+
+
+def forgetful(keeps_s: int) -> list[tuple[Any, str, Any]]:
+    """What has to be changed, where, for REST to keep no more than so many seconds."""
+    return [
+        (venue, "TRADES_KEPT_S", keeps_s),
+        (venue, "ORDERS_KEPT_S", keeps_s),
+        (recovery, "KEPT_MARGIN_S", FORGETS_SOONER_S),
+        (queries, "TRADES_MS", keeps_s * 1000),
+        (queries, "FINISHED_ORDERS_MS", keeps_s * 1000),
+        (queries, "UNFILLED_CANCELS_MS", keeps_s * 600),
+    ]
+
+
 # --- Accounts side by side -------------------------------------------------------------------------------------------
 
 
@@ -80,6 +109,10 @@ def comes_again(injector: Injector, fault: Fault, process: Process) -> None:
         if fault.param("new_key") and guest.away_us is not None:
             identity = world.exchange.add_account(identity.name, world.now_ms)
         guest.come(identity)
+
+
+def rise(_: Injector, __: Fault, process: Process) -> None:
+    process.rise()
 
 
 # --- Who reads -------------------------------------------------------------------------------------------------------
@@ -120,8 +153,8 @@ def _written(life: Life, number: int) -> set[tuple[str, int, int]]:
 
 
 BEGIN: Final[dict[str, Stroke]] = {
-    "generation": generation, "poison": poison, "comes_and_goes": comes_and_goes, "no_output": no_output,
+    "generation": generation, "retention": retention, "poison": poison, "comes_and_goes": comes_and_goes, "no_output": no_output,
 }  # fmt: skip
 END: Final[dict[str, Stroke]] = {
-    "generation": end_generation, "comes_and_goes": comes_again, "no_output": end_no_output,
+    "generation": end_generation, "retention": rise, "comes_and_goes": comes_again, "no_output": end_no_output,
 }  # fmt: skip

@@ -150,7 +150,7 @@ def _begin_anew(process: Process, number: int, path: Path, sound: Files, since_u
         told.died_us = since_us
     process.forgets()
     process.anew += 1
-    process.goes_on_as(number, Stream(process.world.next_stream(), process.number, process.account))
+    process.goes_on_as(number, Stream(process.world.next_stream(), told.process, told.account))
 
 
 # --- A bit is another one (D6) ---------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "R5": ("rest_lag",),
     "R6": ("stale_snapshot",),
     "R7": ("paging",),
+    "R8": ("retention",),
     "R9": ("mute", "drop_event"),
     "R10": ("bad_answers",),
     "R11": ("key_revoked",),
@@ -106,9 +107,7 @@ seen (R9) are what traffic makes most of, and they are missed where events are; 
 (R14) is a request that is reset, for the one retry is the HTTP client's, and that one is not simulated.
 """
 
-NOT_SIMULATED: Final[dict[str, str]] = {
-    "R8": "2026-11-28: no run lasts for the five days and three months after which REST forgets",
-}
+NOT_SIMULATED: Final[dict[str, str]] = {}
 """Rows that no kind stands for, and since when that is known to be so."""
 
 PAIRS: Final = (len(ROWS) + len(NOT_SIMULATED)) * (len(ROWS) + len(NOT_SIMULATED) - 1) // 2

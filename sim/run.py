@@ -13,7 +13,7 @@ from typing import Final
 from sim.checkers import check
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence
-from sim.faults import KINDS, LASTING, OF_BYTES, WITH_GUESTS, Fault, draw_faults, in_order
+from sim.faults import ASKING, KINDS, LASTING, OF_BYTES, WITH_GUESTS, Fault, draw_faults, in_order
 from sim.loop import Spinning
 from sim.options import EPOCH_MS, Options, draw_options
 from sim.world import World
@@ -66,7 +66,7 @@ def faults_of(options: Options) -> list[Fault]:
     if options.mode == "pair":
         return pair(rng, options)
     drawn = draw_faults(rng, len(options.processes), FAULTS_FROM_S, options.heal_s, options.level, options.only)
-    return [fault for fault in drawn if options.recovers or fault.kind not in LASTING]
+    return [fault for fault in drawn if options.recovers or fault.kind not in LASTING | ASKING]
 
 
 def pairs_of_kinds() -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ def run_seed(seed: int, mode: str = "safety", days: float = 0.25, *, keep_trace:
 def circumstances(options: Options, faults: list[Fault]) -> Options:
     """Some faults are a matter of who is there, and at what time."""
     # Who can't ask REST never finds out that a socket was dead from the beginning.
-    options = replace(options, recovers=options.recovers or any(fault.kind in LASTING for fault in faults))
+    options = replace(options, recovers=options.recovers or any(fault.kind in LASTING | ASKING for fault in faults))
     for fault in faults:
         if fault.kind == "two_keys":
             accounts = list(options.accounts)

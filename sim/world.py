@@ -50,6 +50,7 @@ from sim.faults import Fault
 from sim.guests import Guest
 from sim.injector import Injector
 from sim.loop import Spinning
+from sim.manners import forgetful
 from sim.network import Connection, Network
 from sim.options import Options
 from sim.process import Process, connector
@@ -185,6 +186,8 @@ class World:
             return self.machine
 
         patches.enter_context(patch.object(venue, "ROWS_MAX", venue.ROWS_MAX))  # a fault makes pages shorter
+        for place, name, _ in forgetful(0):
+            patches.enter_context(patch.object(place, name, getattr(place, name)))  # another one makes REST forget
         for place, name, stand_in in (
             (stream_module, "connect", connector(self)),
             (sqlite_module, "Store", SimStore),
@@ -267,6 +270,8 @@ class World:
     def skip_audits(self, process: Process, stream: UserStream, for_us: int) -> None:
         """Where the last one has seen all that ever happened, and no fault is near, those up to then find nothing."""
         for_us = min(for_us, self.injector.calm_us(self.options.accounts[process.number]) - MARGIN_US)
+        if for_us >= venue.TRADES_KEPT_S * 1e6:
+            return  # It has to look before REST forgets.
         until_s = process.clock.now_s() + for_us / 1e6
         recovery, repair = stream._recovery, stream._life.repair
         trades = self.exchange.exchange.state.accounts[stream.account].trades

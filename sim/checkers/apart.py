@@ -26,7 +26,7 @@ def apart(evidence: Evidence) -> Iterator[Violation]:
     for stream in evidence.streams:
         if stream.process < seats:
             continue
-        host, _ = evidence.options.guests[stream.process - seats]
+        host = evidence.host_of(stream.process)
         for fault in evidence.faults:
             if fault.kind == POISONS and fault.client == host:
                 yield from _of_fault(evidence, stream, fault)

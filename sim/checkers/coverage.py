@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from listenkey.items import Live
 from sim.checkers.reading import (
+    FORGETS,
     KEY_LIFE_US,
     MINUTE_US,
     Span,
@@ -38,6 +39,10 @@ AUDIT_US: Final = 80_000_000
 
 LAG_US: Final = 40_000_000
 """How much later the bill may show a fill."""
+
+TOO_OLD: Final = "fills of more than three months ago"
+SOONER_S: Final = 12
+"""Ten seconds by which the client believes them forgotten before they are, and two by which clocks differ."""
 
 RENEWAL_US: Final = 24 * MINUTE_US
 """Until a key that died without a word is asked after, by who can't look at the bill."""
@@ -81,11 +86,13 @@ def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation
     key = (row["symbol"], row["trade_id"], row["order_id"])
     told_us = case.told_us.get(key)
     at_s = at_us / 1e6
+    forgotten = told_us is None and _was_forgotten(case, at_us)
     # A stream that ended, and had no file, may have ended in the middle of mending.
     if (
         told_us is None
         and case.recovers
         and not case.died
+        and not forgotten
         and at_us < case.evidence.end_us - AUDIT_US - KEY_LIFE_US // 2
     ):
         yield Violation("coverage.lost", case.who, at_s, f"{key} was never told")
@@ -111,9 +118,28 @@ def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation
         from_us = max(since_us, due_us)
         if status == "LIVE" and from_us < min(until_us, told_us or case.until_us):
             # Who can't ask REST has told what is missing when the gap is closed, and is live again.
-            if case.recovers or not any(gap.closed_us <= from_us for gap in holding):
+            # And so has who has told that REST has forgotten it.
+            if (case.recovers and not forgotten) or not any(gap.closed_us <= from_us for gap in holding):
                 yield Violation("coverage.live", case.who, at_s, f"{key} is missing, and the stream is LIVE")
             return
+
+
+def _was_forgotten(case: _Case, at_us: int) -> bool:
+    """
+    Whether the gap that holds the fill was closed as one of which REST has forgotten fills, and had by then.
+
+    The client stops asking a little before the venue forgets, by as much as clocks may differ.
+    """
+    forgets = case.evidence.of_client(case.stream.process, FORGETS)
+    return any(
+        TOO_OLD in " ".join(gap.lost)
+        and _holds(case, gap, at_us)
+        and any(
+            fault.at_s * 1e6 <= gap.closed_us and at_us + (fault.param("keeps_s") - SOONER_S) * 1e6 <= gap.closed_us
+            for fault in forgets
+        )
+        for gap in case.gaps
+    )
 
 
 def _statuses(stream: Stream, end_us: int) -> Iterator[tuple[int, int, str]]:

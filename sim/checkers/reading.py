@@ -18,6 +18,11 @@ FOREVER_MS: Final = 1 << 62
 UNSEEN_WHY: Final = "that no socket brought"
 """What a gap says that only a look at the bill has shown."""
 
+FORGOTTEN_WHY: Final = "has forgotten what nobody held against it"
+"""And what one says where the bill was not looked at until it had forgotten."""
+
+FORGETS: Final = frozenset({"retention"})
+
 SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000, "pieces": 600}
 """How much longer a frame may travel; through a narrow way as long as a burst needs that came before it."""
 
@@ -31,12 +36,13 @@ HOLDS: Final = frozenset({"delay", "reorder"})
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One gap: what was told of it, and when."""
+    """One gap: what was told of it, and when; and what of it is lost for good, when it was closed."""
 
     from_ms: int
     to_ms: int
     opened_us: int
     closed_us: int
+    lost: tuple[str, ...] = ()
 
 
 def spans(stream: Stream) -> list[Span]:
@@ -47,7 +53,8 @@ def spans(stream: Stream) -> list[Span]:
         if isinstance(told.item, GapOpened):
             opened = (told.item.from_ms, opened[1] if opened else told.at_us)
         elif isinstance(told.item, GapClosed) and opened is not None:
-            found.append(Span(told.item.from_ms, told.item.to_ms, opened[1], told.at_us))
+            item = told.item
+            found.append(Span(item.from_ms, item.to_ms, opened[1], told.at_us, item.unrecoverable))
             opened = None
     if opened is not None:
         found.append(Span(opened[0], FOREVER_MS, opened[1], 1 << 62))

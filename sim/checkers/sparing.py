@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from listenkey.items import GapOpened, Live
-from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, UNSEEN_WHY, frozen_us, key_ends_us, latency_ms
+from sim.checkers.reading import (
+    BURSTS,
+    FORGETS,
+    FORGOTTEN_WHY,
+    KEY_LIFE_US,
+    MINUTE_US,
+    UNSEEN_WHY,
+    frozen_us,
+    key_ends_us,
+    latency_ms,
+)
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 from sim.faults import DISK_KINDS, KEY_KINDS, LASTING, REST_KINDS, Fault
@@ -15,11 +25,14 @@ CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surg
                            "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors", "all_lose", "bad_protocol",
                            "black_hole", "no_name", "tls_refused", "no_descriptors", "pongs_lost", "sigterm",
                            "crash_loop", "torn_tail", "folder_gone", "key_revoked", "bit_flipped", "older_copy",
-                           "takeover", "other_version", "poison", "comes_and_goes"})  # fmt: skip
+                           "takeover", "other_version", "poison", "comes_and_goes", "retention"})  # fmt: skip
 """What may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
 
 SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "maintenance", "narrow"})
 """Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
+
+REORDERS: Final = frozenset({"reorder"})
+OF_POSITIONS: Final = ("a position is not what its fills make of it", "a position is open and its beat stopped")
 
 AGE: Final = frozenset({"day_limit"})
 ASLEEP: Final = frozenset({"suspend", "stall"})
@@ -33,7 +46,8 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
     """Every gap told must have a fault that explains it, and so must every key that ran out."""
     for stream in evidence.streams:
         kinds = CAUSES | SEEN if evidence.options.recovers else CAUSES
-        causes = [fault for fault in evidence.of_client(stream.process, kinds) if _costs(fault)]
+        host = evidence.host_of(stream.process)
+        causes = [fault for fault in evidence.of_client(stream.process, kinds) if _costs(fault, host)]
         ends_us = key_ends_us(evidence, stream.account)
         for at_us, item in stream.told:
             if not isinstance(item, GapOpened):
@@ -49,11 +63,29 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
                 unseen = evidence.of_client(stream.process, SEEN | LASTING)
                 explained = explained or any(0 <= at_us - fault.at_s * 1e6 <= KEY_LIFE_US for fault in unseen)
                 explained = explained or _is_of_before(evidence, stream, item)
+            if FORGOTTEN_WHY in item.why:
+                forgets = evidence.of_client(stream.process, FORGETS)
+                explained = explained or any(fault.at_s * 1e6 <= at_us for fault in forgets)
+            if any(why in item.why for why in OF_POSITIONS):
+                explained = explained or _changed_places(evidence, stream.process, at_us)
             explained = explained or any(end_us <= at_us <= end_us + 3 * KEY_LIFE_US for end_us in ends_us)
             explained = explained or _came_of_age_asleep(evidence, stream.process, since_us, at_us)
             if not explained:
                 yield Violation("sparing", f"stream {stream.number}", at_us / 1e6, f"a gap without a cause: {item.why}")
         yield from _ran_out(evidence, stream)
+
+
+def _changed_places(evidence: Evidence, process: int, at_us: int) -> bool:
+    """
+    Whether messages of one millisecond have changed places, as those of a burst may when the venue reorders.
+
+    Nobody can say which of them is the last, so a position may be taken for what it was, until its next message.
+    """
+    return any(
+        burst.at_s <= reorder.until_s and reorder.at_s <= burst.until_s and reorder.at_s * 1e6 <= at_us
+        for burst in evidence.of_client(process, BURSTS)
+        for reorder in evidence.of_client(process, REORDERS)
+    )
 
 
 def _came_of_age_asleep(evidence: Evidence, process: int, since_us: float, at_us: int) -> bool:
@@ -102,5 +134,7 @@ def _over_us(evidence: Evidence, fault: Fault) -> float:
     return fault.until_s * 1e6 + waits_ms * 1e3
 
 
-def _costs(fault: Fault) -> bool:
+def _costs(fault: Fault, process: int) -> bool:
+    if fault.kind in FORGETS:  # The venue forgets for all, and one process is away.
+        return fault.client == process
     return fault.kind != "suspend" or fault.for_s > DEAF_S

@@ -38,7 +38,7 @@ def weight(evidence: Evidence) -> Iterator[Violation]:
         streams = own + sum(host == number for host, _ in options.guests)
         yield from _requests(client, who)
         if not client.starts_us:
-            yield from _creates(client, who)
+            yield from _creates(client, who, streams - own + 1)
         yield from _share(evidence, number, who)
         yield from _rate(who, "connections", client.connects_us, CONNECTIONS_MAX)
         if client.open_most > OPEN_MAX * streams:
@@ -74,16 +74,17 @@ def _requests(client: Client, who: str) -> Iterator[Violation]:
             yield Violation("weight.banned", who, asked.at_us / 1e6, what)
 
 
-def _creates(client: Client, who: str) -> Iterator[Violation]:
+def _creates(client: Client, who: str, accounts: int) -> Iterator[Violation]:
     """
-    A crash loop asks for keys no more often than it is allowed to, all its processes together.
+    A crash loop asks for keys no more often than it is allowed to, all its processes together, for each account.
 
     One process that asks alone is bound by its own patience, and by `REQUESTS_MAX`.
     """
     times_us = [asked.at_us for asked in client.asked if asked.method == "POST"]
-    for first, last in zip(times_us, times_us[CREATES_MAX:], strict=False):
+    most = CREATES_MAX * accounts
+    for first, last in zip(times_us, times_us[most:], strict=False):
         if last - first < MINUTE_US - ROUNDED_US and any(first < began_us <= last for began_us in client.lives_us):
-            yield Violation("weight.creates", who, last / 1e6, f"more than {CREATES_MAX} keys asked for in a minute")
+            yield Violation("weight.creates", who, last / 1e6, f"more than {most} keys asked for in a minute")
             return
 
 

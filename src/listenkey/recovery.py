@@ -69,6 +69,9 @@ SINGLE_ORDERS_MAX: Final = 20
 """Orders asked for one by one in one recovery, when neither list has them."""
 
 DAY_S: Final = 24 * 3600
+KEPT_MARGIN_S: Final = DAY_S
+"""So much of what REST keeps is not asked for: a list that is asked for from too early is refused as a whole."""
+
 BEAT_STOPPED: Final = "a position is open and its beat stopped"
 
 
@@ -79,6 +82,7 @@ class _Lists:
     since_ms: int
     until_ms: int
     refused: list[str]
+    forgotten: bool = False
 
 
 @dataclass(slots=True)
@@ -284,7 +288,7 @@ class Recovery:
         await self._read_time()
         complete = await self._has_caught_up(held)
         since_ms = self._since(action)
-        lists = _Lists(since_ms, self._until(action), [])
+        lists = _Lists(since_ms, self._until(action), [], self._kept_ms() > self._of_wall(action.from_ms))
         bill, positions = await both(self._urgent.bill_since(since_ms), self._urgent.positions())
         symbols = self._moved(bill, positions, since_ms, max(since_ms, self._covered(action.from_ms)))
         await self._find_room(symbols)
@@ -318,9 +322,15 @@ class Recovery:
         return found
 
     async def _add_orders(self, found: Findings, due: _OrdersDue) -> None:
-        fills = due.found.fills
-        found.orders = await self._orders(due.symbols, fills, due.lists)
-        found.unrecoverable = self._unrecoverable(due.action, fills, due.lists)
+        found.orders = await self._orders(due.symbols, due.found.fills, due.lists)
+        age_s = (self._clock.wall_ms() - due.action.from_ms) / 1000 * self._scale
+        found.unrecoverable = reconcile.unrecoverable(
+            due.lists.refused,
+            blind=due.action.blind,
+            found=bool(due.found.fills),
+            orders_forgotten=age_s > venue.ORDERS_KEPT_S,
+            trades_forgotten=due.lists.forgotten,
+        )
 
     def _orders_weight(self, symbols: Iterable[str]) -> int:
         """What `_orders` may cost, the orders it asks for one by one left out."""
@@ -422,19 +432,6 @@ class Recovery:
             lists.refused.append(f"{symbol}: REST refuses, code {error.code}")
             return []
 
-    def _unrecoverable(self, action: do.Recover, fills: Sequence[TradeRow], lists: _Lists) -> tuple[str, ...]:
-        left: list[str] = list(dict.fromkeys(lists.refused))
-        age_s = (self._clock.wall_ms() - action.from_ms) / 1000 * self._scale
-        if action.blind:
-            left.extend(reconcile.SNAPSHOTS_LOST)
-        elif not fills:
-            left.append(reconcile.NOTHING_FOUND)
-        if age_s > venue.ORDERS_KEPT_S:
-            left.append(reconcile.ORDERS_TOO_OLD)
-        if age_s > venue.TRADES_KEPT_S:
-            left.append(reconcile.TRADES_TOO_OLD)
-        return tuple(left)
-
     # --- looking at the bill -------------------------------------------------------------------------------------
 
     async def poll(self, action: do.Poll) -> Findings:
@@ -489,9 +486,11 @@ class Recovery:
         await self._read_limit()
         # What settles a gap belongs to its recovery; what only looks can wait.
         snapshots = self._steady if action.from_ms is None else self._urgent
-        since_ms = self._audit_since(action)
+        since_ms, unseen_ms = self._audit_since(action), self._unseen_ms()
         fills, self._audited_to_ms = await self._unbrought(snapshots, since_ms, AUDIT_IN_FLIGHT_S)
         self._audited_s = self._clock.now_s()
+        if self._kept_ms() > unseen_ms:
+            return on.Doubted(self._wall(unseen_ms), reconcile.FORGOTTEN)  # and what it has is asked for with it
         if not fills:
             return None
         for row in fills:
@@ -513,6 +512,11 @@ class Recovery:
             since_ms = min(since_ms, self._asked_from(action.from_ms, action.not_before_ms))
         return since_ms
 
+    def _unseen_ms(self) -> int:
+        """From when on nobody has looked at the bill, or it may have lagged."""
+        unseen_ms = (self._audited_to_ms or self._now_ms()) - self._venue_ms(self._timing.lag_max_s)
+        return max(self._began_ms or 0, unseen_ms)
+
     # --- lists ---------------------------------------------------------------------------------------------------
 
     async def _trades_of(self, snapshots: Snapshots, symbols: Sequence[str], lists: _Lists) -> list[TradeRow]:
@@ -520,7 +524,13 @@ class Recovery:
             return await self._trades_of_all(snapshots, [symbol for symbol in symbols if symbol], lists)
 
         async def ask(symbol: str) -> list[TradeRow]:
-            return await snapshots.trades_since(symbol, lists.since_ms)
+            try:
+                return await snapshots.trades_since(symbol, lists.since_ms)
+            except VenueError as error:
+                if error.code != venue.Code.SEARCH_WINDOW:
+                    raise
+            lists.refused.append(reconcile.TRADES_TOO_OLD)  # It keeps less than it says, or our clock is wrong.
+            return await snapshots.user_trades(symbol)
 
         pages = await together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
         return [row for page in pages for row in page]
@@ -578,8 +588,11 @@ class Recovery:
         if self._began_ms is None:
             # Rather a fill from before than one lost of the first moments, should the clocks differ by that much.
             self._began_ms = self._of_wall(not_before_ms) - self._time.uncertain_ms
-        kept_ms = self._now_ms() - (venue.TRADES_KEPT_S - DAY_S) * 1000
-        return max(self._began_ms, self.known.fills.since_ms, kept_ms)
+        return max(self._began_ms, self.known.fills.since_ms, self._kept_ms())
+
+    def _kept_ms(self) -> int:
+        """What is older is not asked for: REST has forgotten it, or is about to."""
+        return self._now_ms() - round((venue.TRADES_KEPT_S - KEPT_MARGIN_S) * 1000)
 
     def _until(self, action: do.Recover) -> int:
         """Fills up to then are missing if nobody brought them; younger ones may be on their way over the socket."""

@@ -135,6 +135,43 @@ async def test_what_rest_has_forgotten_is_said(binance_options_sandbox: LocalSan
         assert (await recovery.run(recover(blind=False), list)).unrecoverable == (reconcile.NOTHING_FOUND,)
 
 
+async def test_the_day_before_rest_forgets_is_not_asked_for_and_said_to_be_lost(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        assert reconcile.TRADES_TOO_OLD in (await recovery.run(recover(90 * DAY_MS - 1000), list)).unrecoverable
+        assert reconcile.TRADES_TOO_OLD not in (await recovery.run(recover(88 * DAY_MS), list)).unrecoverable
+
+
+async def test_a_venue_that_keeps_less_than_it_says_is_asked_for_what_it_has(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 10)
+        recovery._began_ms = 0
+        monkeypatch.setattr("listenkey.sandbox.trading.queries.TRADES_MS", 50_000)
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 10
+        assert reconcile.TRADES_TOO_OLD in found.unrecoverable
+
+
+async def test_what_was_not_held_against_the_bill_until_it_was_forgotten_is_a_gap(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ms = SystemClock().wall_ms()
+    async with recovery_of(binance_options_sandbox) as recovery:
+        monkeypatch.setattr(venue, "TRADES_KEPT_S", DAY_MS // 1000 + 600)
+        recovery._began_ms, recovery._audited_to_ms = 0, now_ms - 900_000
+        doubt = await recovery.audit(do.Audit(1, None, 0))
+        assert isinstance(doubt, on.Doubted)
+        assert doubt.why == reconcile.FORGOTTEN
+        assert now_ms - 940_000 < doubt.from_ms < now_ms - 930_000, (
+            "and half a minute before, in which the bill may have lagged"
+        )
+        assert await recovery.audit(do.Audit(2, None, 0)) is None, "once"
+
+
 async def test_rest_that_does_not_show_what_the_stream_brought_is_said_to_lag(
     binance_options_sandbox: LocalSandbox,
 ) -> None:

@@ -33,6 +33,7 @@ SNAPSHOTS_LOST: Final = (
 
 ORDERS_TOO_OLD: Final = "orders that ended more than five days ago: REST has forgotten them"
 TRADES_TOO_OLD: Final = "fills of more than three months ago: REST has forgotten them"
+FORGOTTEN: Final = "REST could not be asked for so long that it has forgotten what nobody held against it"
 NO_SYMBOLS: Final = "fills in symbols that nothing names: the bill has none, and REST refuses to list all trades"
 NOTHING_FOUND: Final = "REST shows nothing that was missing"
 
@@ -161,6 +162,31 @@ def is_news(order: RecoveredOrder, known: Known) -> bool:
     if filled < before.filled or (order.updated_ms < before.at_ms and order.status not in ENDED):
         return False
     return (order.status, filled) != (before.status, before.filled)
+
+
+def unrecoverable(
+    refused: Iterable[str], *, blind: bool, found: bool, orders_forgotten: bool, trades_forgotten: bool
+) -> tuple[str, ...]:
+    """
+    What of a gap can't be brought back, in words.
+
+    Args:
+        refused: What REST would not answer.
+        blind: Whether no socket was there, so that what REST keeps no history of is gone.
+        found: Whether there was anything that was missing.
+        orders_forgotten: Whether the gap reaches back beyond what REST keeps of orders.
+        trades_forgotten: And of fills.
+    """
+    left = list(refused)
+    if blind:
+        left.extend(SNAPSHOTS_LOST)
+    elif not found:
+        left.append(NOTHING_FOUND)
+    if orders_forgotten:
+        left.append(ORDERS_TOO_OLD)
+    if trades_forgotten:
+        left.append(TRADES_TOO_OLD)
+    return tuple(dict.fromkeys(left))
 
 
 # --- Between what the socket brought --------------------------------------------------------------------------------
