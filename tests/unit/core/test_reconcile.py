@@ -195,3 +195,17 @@ def test_a_row_of_another_symbol_goes_before_a_message_of_before_2026_by_its_tim
     rows = [trade_row(9, at_ms=999, symbol=OTHER), trade_row(9, at_ms=1001, symbol=OTHER, orderId=2)]
     told = combined(Findings(fills=rows), held(before_2026(old_order(), at_ms=1000)), known_of(), 7)
     assert [type(one.event).__name__ for one in told] == ["RecoveredFill", "LegacyOrderTradeUpdate", "RecoveredFill"]
+
+
+def test_what_can_not_come_back_is_said_once_each() -> None:
+    told = reconcile.unrecoverable(
+        ["refused", "refused", reconcile.TRADES_TOO_OLD],
+        blind=True,
+        found=False,
+        orders_forgotten=True,
+        trades_forgotten=True,
+    )
+    assert told == ("refused", reconcile.TRADES_TOO_OLD, *reconcile.SNAPSHOTS_LOST, reconcile.ORDERS_TOO_OLD)
+    nothing = {"orders_forgotten": False, "trades_forgotten": False}
+    assert reconcile.unrecoverable([], blind=False, found=False, **nothing) == (reconcile.NOTHING_FOUND,)
+    assert reconcile.unrecoverable([], blind=False, found=True, **nothing) == ()
