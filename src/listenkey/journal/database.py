@@ -31,6 +31,9 @@ ANEW_BYTES: Final = 1024 * 1024
 """The log is written anew in portions of this size."""
 
 NO_ROOM: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
+ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""How an error of SQLite comes: where its words quote what is damaged, Python may not be able to read them."""
+
 DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"})
 
 
@@ -82,7 +85,7 @@ def close_without_moving(connection: sqlite3.Connection, path: Path) -> None:
     readers move nothing.
     """
     with (
-        contextlib.suppress(sqlite3.Error),
+        contextlib.suppress(*ERRORS),
         contextlib.closing(sqlite3.connect(_uri(path, "mode=ro"), uri=True)) as other,
     ):
         other.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -186,8 +189,11 @@ def _uri(path: Path, query: str) -> str:
     return f"file:{quote(os.fspath(path.absolute()))}?{query}"
 
 
-def as_ours(error: sqlite3.Error, path: Path) -> JournalError:
+def as_ours(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> JournalError:
     """SQLite's error as one of ours, by what to do."""
+    if isinstance(error, UnicodeDecodeError):
+        words = error.object.decode("utf-8", "replace")
+        return Corrupt(f"the journal {path} is damaged: {words}; `listenkey journal verify` tells more")
     name = getattr(error, "sqlite_errorname", "") or ""
     primary = "_".join(name.split("_")[:2])
     if name in NO_ROOM or primary in NO_ROOM:
@@ -202,5 +208,5 @@ def told_as_ours(path: Path) -> Iterator[None]:
     """Raise SQLite's errors as ours."""
     try:
         yield
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise as_ours(error, path) from error

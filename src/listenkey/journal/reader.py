@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
@@ -12,7 +11,7 @@ from listenkey.errors import Corrupt
 from listenkey.items import Item, Update
 from listenkey.journal import schema
 from listenkey.journal.chain import Row, checksums, is_whole
-from listenkey.journal.database import open_reader, told_as_ours
+from listenkey.journal.database import ERRORS, open_reader, told_as_ours
 from listenkey.journal.facts import ANCHOR_SEQ, facts
 from listenkey.journal.rows import item_of
 from listenkey.wire.frames import read_payloads
@@ -107,7 +106,7 @@ class JournalReader:
         try:
             limits = self._account, CHUNK_BYTES // most, after, most
             return self._connection.execute(_PLAIN, limits).fetchall()
-        except sqlite3.Error:
+        except ERRORS:
             return [_NOT_PLAIN]  # A text that is none, for example.
         finally:
             self._connection.text_factory = self._lenient

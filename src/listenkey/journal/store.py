@@ -165,7 +165,8 @@ class Store:
 
     def cursor(self, name: str) -> int | None:
         """The last item that a consumer is done with, or None where it is new."""
-        return facts.cursors(self._opened).get(name)
+        with told_as_ours(self.path):
+            return facts.cursors(self._opened).get(name)
 
     def known_fills(self, keys: Collection[FillKey]) -> set[FillKey]:
         """

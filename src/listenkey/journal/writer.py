@@ -22,7 +22,7 @@ from listenkey.errors import Corrupt, JournalError
 from listenkey.events import Event, LegacyOrderTradeUpdate
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import seal
-from listenkey.journal.database import as_ours
+from listenkey.journal.database import ERRORS, as_ours
 from listenkey.journal.retention import Retention
 from listenkey.journal.rows import fill_keys, fill_of, told_values, update_values
 from listenkey.journal.store import GROUP_ROWS_MAX, FillKey, Group, Store
@@ -341,7 +341,7 @@ class Writer:
                 if not self._store.is_open:
                     self._store.reopen()
                 done = do()
-            except sqlite3.Error as error:
+            except ERRORS as error:
                 self._store.abandon()
                 problem = as_ours(error, self._store.path)
                 if isinstance(problem, Corrupt):

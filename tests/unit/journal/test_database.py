@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -10,7 +11,10 @@ import pytest
 from listenkey.errors import Corrupt, Full, JournalError, UsageError
 from listenkey.journal import schema
 from listenkey.journal.database import as_ours, create, open_reader, open_writer, told_as_ours
-from tests.unit.journal.making import broken, fill, written
+from listenkey.journal.info import info
+from listenkey.journal.store import Store
+from listenkey.journal.verify import verify
+from tests.unit.journal.making import ACCOUNT, broken, fill, written
 
 
 def test_a_new_file_is_its_owners_alone_and_so_is_what_sqlite_adds(tmp_path: Path) -> None:
@@ -93,6 +97,20 @@ async def test_a_journal_of_a_newer_release_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"newer release.*schema 99; this one reads 1\): use that release"):
             opening(tmp_path / "a.db")
     assert (tmp_path / "a.db").read_bytes() == before
+
+
+async def test_words_of_sqlite_that_quote_damage_are_read_as_well_as_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    await written(path, [fill(1)])
+    right = path.read_bytes()
+    path.write_bytes(right.replace(b" ELSE ", b" E\xccSE ", 1))
+    with pytest.raises(UnicodeDecodeError), contextlib.closing(sqlite3.connect(path)) as theirs:
+        theirs.execute("SELECT count(*) FROM sqlite_master")
+    with pytest.raises(Corrupt, match=r"is damaged: .*E\ufffdSE.*verify"):
+        Store(path, ACCOUNT).open()
+    with pytest.raises(Corrupt, match="is damaged"):
+        info(path)
+    assert not verify(path).whole
 
 
 async def test_a_reader_cant_write(tmp_path: Path) -> None:

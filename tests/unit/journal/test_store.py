@@ -183,6 +183,16 @@ def test_a_journal_of_which_all_was_lost_goes_on_with_a_gap(left: str, store: St
     later.close()
 
 
+def test_a_cursor_that_cant_be_read_is_damage(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    change(path, "INSERT INTO consumers VALUES ('book', 1, 7)")
+    with pytest.raises(Corrupt, match="cursor of the consumer book"):
+        store.cursor("book")
+    store.connection.execute("DROP TABLE consumers")
+    with pytest.raises(JournalError, match="no such table"):
+        store.cursor("book")
+
+
 def test_a_stream_that_ended_in_its_first_second_was_live(store: Store, path: Path) -> None:
     store.write(group(seal(told_values(Live(1, ACCOUNT, AT_MS), AT_MS + 7), store.chain)))
     store.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from listenkey.errors import JournalError
+from listenkey.errors import Corrupt, JournalError
 from listenkey.events import Event
 from listenkey.items import Live
 from listenkey.journal import facts
@@ -233,6 +233,18 @@ def watch(bench: Bench) -> None:
             assert bench.on_disk() == bench.committed()
 
     bench.writer._report = check
+
+
+def test_damage_that_sqlite_has_no_readable_words_for_ends_the_thread(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_: Any) -> None:
+        b"near E\xccSE".decode()
+
+    bench.put(fill(1))
+    monkeypatch.setattr(bench.store, "write", write)
+    with pytest.raises(Corrupt, match="is damaged"):
+        bench.step()
 
 
 def test_damage_ends_the_thread_with_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
