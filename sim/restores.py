@@ -78,7 +78,7 @@ def _content(files: Files) -> Content:
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 return [], [], []
             return tuple(connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables)
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):  # its words quote what is damaged
             return None
 
 
@@ -184,12 +184,23 @@ def _damaged(sound: Files, what: str, rng: random.Random) -> Files:
     rows = _content(sound)
     if what != "flip" and rows and len(rows[0]) > 1:
         return _rows_damaged(sound, what, rng.randrange(len(rows[0]) - 1), rng.random() < 0.5)
-    ending = "-wal" if sound.get("-wal") and rng.random() < 0.5 else ""
-    at = rng.randrange(max(1, 8 * len(sound.get(ending, b""))))
-    data = bytearray(sound.get(ending, b""))
+    # Much of what is in the log is not yet in the file, and what is in both is read from the log alone.
+    is_moved = bool(rows) and rng.random() < 0.5
+    left = sound | (_log_moved(sound) if is_moved else {})
+    ending = "-wal" if left.get("-wal") and rng.random() < 0.7 else ""
+    data = bytearray(left.get(ending, b""))
     if data:
+        at = rng.randrange(8 * len(data))
         data[at // 8] ^= 1 << at % 8
-    return {ending: bytes(data)}
+    return {own: left.get(own, b"") for own in OWN} | {ending: bytes(data)}
+
+
+def _log_moved(sound: Files) -> Files:
+    """As it is when the last program that has it open ends in order."""
+    with _aside({ending: sound[ending] for ending in OWN if ending in sound}) as path:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("SELECT count(*) FROM items").fetchone()
+        return {"": path.read_bytes(), "-wal": b""}
 
 
 def _rows_damaged(sound: Files, what: str, index: int, second: bool) -> Files:
