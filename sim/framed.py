@@ -158,6 +158,7 @@ class ClientEnd(asyncio.Transport):
         self._socket = socket
         self._network = process.network
         self._loop = process.loop
+        self._stalls_us = process.evidence.stalls_us
         self._protocol: Any = None
         self._rng = random.Random(f"{process.world.options.seed}:read:{process.number}:{process.network.opened}")
         self._unread = bytearray()
@@ -193,7 +194,10 @@ class ClientEnd(asyncio.Transport):
             self._protocol.buffer_updated(len(part))
 
     def _waits(self) -> bool:
-        return self._loop.now_us < self._since_us + HELD_MOST_US and self._rng.random() < LATER_SHARE
+        now_us, stalls = self._loop.now_us, self._stalls_us
+        if stalls and now_us < stalls[-1][1] + HELD_MOST_US:
+            return False  # It came while nothing ran, all of it, and is read before timers are looked at.
+        return now_us < self._since_us + HELD_MOST_US and self._rng.random() < LATER_SHARE
 
     def _read_at_last(self) -> None:
         self._appointed = False

@@ -69,6 +69,11 @@ CASES = {
             Fault("takeover", 0, 162.0, 40.0, (("beside", False), ("how", "kill"), ("in_write", False))),
         ],
     ),
+    # What had come while it stood still was read in pieces, some of them later than the timers that waited for it.
+    "a stall while messages come in pieces": Case(
+        replace(draw_options(9525, "safety", 0.035), episode_s=60.0),
+        [Fault("pieces", 2, 77.424, 300.832), Fault("stall", 2, 177.317, 36.385)],
+    ),
 }
 
 
