@@ -73,6 +73,7 @@ class Guest:
         process, life = self._process, self._process.life
         if self.away_us is None:
             return
+        process.thaw_if_due(process.world.now_us)
         if process.frozen_until_us:
             process.world.at(process.frozen_until_us + 1, lambda: self.come(identity))
             return

@@ -36,7 +36,7 @@ def weight(evidence: Evidence) -> Iterator[Violation]:
     for number, own in enumerate(options.processes):
         who, client = f"process {number}", evidence.clients[number]
         streams = own + sum(host == number for host, _ in options.guests)
-        yield from _requests(client, who)
+        yield from _requests(client, who, streams - own + 1)
         if not client.starts_us:
             yield from _creates(client, who, streams - own + 1)
         yield from _share(evidence, number, who)
@@ -49,9 +49,11 @@ def weight(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("weight.spin", who, 0.0, f"{client.handles_in_a_second_most} callbacks in a second")
 
 
-def _requests(client: Client, who: str) -> Iterator[Violation]:
+def _requests(client: Client, who: str, accounts: int) -> Iterator[Violation]:
     for method in ("POST", "PUT"):
-        yield from _rate(who, method, [asked.at_us for asked in client.asked if asked.method == method], REQUESTS_MAX)
+        # Each account has a key of its own to ask for; what all of it weighs is looked at by itself.
+        times_us = [asked.at_us for asked in client.asked if asked.method == method]
+        yield from _rate(who, method, times_us, REQUESTS_MAX * accounts)
     starts = sorted(client.starts_us, reverse=True)
     forbidden: tuple[int, int, int] | None = None  # since when, until when, after which status
     answers = sorted(

@@ -60,6 +60,11 @@ CASES = {
         replace(draw_options(2, "safety", 0.04), only=("bit_flipped",), level=20.0),
         [Fault("bit_flipped", 0, 339.903, 75.76, (("verified", False), ("what", "remove")))],
     ),
+    # It was appointed to come when its machine wakes, again and again within that moment.
+    "an account comes back while its machine sleeps": Case(
+        draw_options(1019, "pair", 0.037),
+        [Fault("comes_and_goes", 1, 120.0, 1.031, (("new_key", True),)), Fault("suspend", 1, 120.951, 19.52)],
+    ),
     # The gap that was told of it was forgotten by the process after that.
     "a gap is all that a journal holds": Case(
         replace(draw_options(1, "safety", 0.04), episode_s=1200.0),
