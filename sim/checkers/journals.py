@@ -20,19 +20,27 @@ SHIFTED: Final = " what was open from "
 def journals(evidence: Evidence) -> Iterator[Violation]:
     """Every stream that has a file."""
     for stream in evidence.streams:
-        who = f"stream {stream.number}"
-        for at_us, what in stream.contradictions:
-            yield Violation("journal.shown", who, at_us / 1e6, what)
-        for at_us, what in stream.unkept:
-            yield Violation("journal.unkept", who, at_us / 1e6, what)
-        if stream.journal is None:
-            continue
-        stepped = len(evidence.clients[stream.process].wall_offsets) > 1
-        for wrong in wrongs(evidence.ledgers[stream.account], stream.journal, settled=False):
-            # Without REST nothing is marked as late; and a wall clock that is set makes times that can't be compared.
-            if not (UNMARKED in wrong and not evidence.options.recovers) and not (SHIFTED in wrong and stepped):
-                yield Violation("journal.file", who, evidence.end_us / 1e6, wrong)
-        yield from _shown(stream, stream.journal)
+        try:
+            yield from _of_stream(evidence, stream)
+        except (sqlite3.Error, ValueError) as error:  # a build that takes damage for a journal
+            yield Violation("journal.file", f"stream {stream.number}", evidence.end_us / 1e6, f"can't be read: {error}")
+
+
+def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
+    """One of them."""
+    who = f"stream {stream.number}"
+    for at_us, what in stream.contradictions:
+        yield Violation("journal.shown", who, at_us / 1e6, what)
+    for at_us, what in stream.unkept:
+        yield Violation("journal.unkept", who, at_us / 1e6, what)
+    if stream.journal is None:
+        return
+    stepped = len(evidence.clients[stream.process].wall_offsets) > 1
+    for wrong in wrongs(evidence.ledgers[stream.account], stream.journal, settled=False):
+        # Without REST nothing is marked as late; and a wall clock that is set makes times that can't be compared.
+        if not (UNMARKED in wrong and not evidence.options.recovers) and not (SHIFTED in wrong and stepped):
+            yield Violation("journal.file", who, evidence.end_us / 1e6, wrong)
+    yield from _shown(stream, stream.journal)
 
 
 def _shown(stream: Stream, journal: Path) -> Iterator[Violation]:
