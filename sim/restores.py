@@ -267,9 +267,11 @@ def end_older_copy(injector: Injector, fault: Fault, process: Process) -> None:
     """
     The process ends, the copy is put in its journal's place, and what is beside that stays as it is.
 
-    Unless that is beside another journal by now: then nobody puts it back.
+    Unless that is beside another journal by now, or somebody has to mend the one that is there: then nobody does so.
     """
     copied_us, anew, copied = injector.scratch.pop(fault, (0, process.anew, {}))
+    if process.spoilt:
+        return
     process.die("kill")
     for number, path in _journals(process) if anew == process.anew else ():
         if number in copied:

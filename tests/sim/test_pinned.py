@@ -79,6 +79,21 @@ CASES = {
         replace(draw_options(9525, "safety", 0.035), episode_s=60.0),
         [Fault("pieces", 2, 77.424, 300.832), Fault("stall", 2, 177.317, 36.385)],
     ),
+    # Somebody put a copy in the place of a journal that was damaged, or another release's, while that was being seen to.
+    "an older copy, and a row that is gone": Case(
+        draw_options(9026, "safety", 0.035),
+        [
+            Fault("older_copy", 3, 195.786, 250.796, (("way", "files"),)),
+            Fault("bit_flipped", 3, 420.064, 38.905, (("verified", False), ("what", "remove"))),
+        ],
+    ),
+    "an older copy, and a journal of a newer release": Case(
+        draw_options(9028, "safety", 0.035),
+        [
+            Fault("older_copy", 2, 471.974, 57.081, (("way", "vacuum"),)),
+            Fault("other_version", 2, 523.017, 16.138),
+        ],
+    ),
 }
 
 

@@ -13,7 +13,16 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
-from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import (
+    WSCloseCode,
+    WSError,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSProtocolError,
+    WSTransport,
+    ws_connect,
+)
 
 from listenkey.errors import Disconnected, ProtocolError, TimedOut, Unreachable, VenueError
 from listenkey.transport import address, tls
@@ -70,6 +79,7 @@ class PicowsSocket(WSListener):
 
     __slots__ = (
         "_closed_by",
+        "_ending",
         "_given_up",
         "_on_heard",
         "_on_lost",
@@ -99,6 +109,7 @@ class PicowsSocket(WSListener):
         self._pong_held: int | None = None  # it came inside a message that is not whole yet
         self._closed_by: Disconnected | None = None
         self._given_up = False
+        self._ending: asyncio.Task[None] | None = None
         self.on_ws_frame = self._taker()  # type: ignore[assignment, method-assign]
 
     # --- what picows calls ---------------------------------------------------------------------------------------
@@ -128,10 +139,19 @@ class PicowsSocket(WSListener):
 
         return on_ws_frame
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
-        if self._given_up:
-            return
-        self._on_lost(self._closed_by or Disconnected(None, "the connection ended without a close frame"))
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._ending = asyncio.get_running_loop().create_task(self._tell_end(transport))
+
+    async def _tell_end(self, transport: WSTransport) -> None:
+        """Why picows ended it, if it did, is in a future; where nobody asks for that, asyncio complains to the user."""
+        reason = Disconnected(None, "the connection ended without a close frame")
+        try:
+            await transport.wait_disconnected()
+        except WSProtocolError as error:
+            reason = Disconnected(int(error.code.value), f"a frame that is not to be read: {clean(str(error.args[1]))}")
+        finally:  # Whatever it was, the connection is over.
+            if not self._given_up:
+                self._on_lost(self._closed_by or reason)
 
     @property
     def is_connected(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -306,6 +307,35 @@ async def test_a_message_past_the_cap_ends_the_socket_and_not_the_memory() -> No
             await opened(url, heard)
             await asyncio.wait_for(heard.lost, 10)
             assert heard.messages == []
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (b"\x83\x02ab", 1002),  # an opcode that means nothing
+        (b"\x81\x82\x00\x00\x00\x00ab", 1002),  # a server does not mask
+        (b"\x89\x7e\x00\x80" + bytes(128), 1002),  # a ping is short
+        (b"\x81\x7f" + struct.pack(">Q", MESSAGE_BYTES_MAX + 1), 1009),
+    ],
+)
+async def test_a_frame_that_ends_the_socket_says_so_and_asyncio_has_nothing_to_complain_of(
+    frame: bytes, code: int
+) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    async def forbidden(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport_of(request).write(frame)
+        await until_closed(socket, request)
+
+    async with served(forbidden) as url:
+        heard = Heard()
+        await opened(url, heard)
+        lost = await asyncio.wait_for(heard.lost, 10)
+        assert (lost.close_code, "not to be read" in str(lost)) == (code, True)
+    gc.collect()  # A future complains when its memory is cleaned up.
+    await asyncio.sleep(0)
+    assert complaints == []
 
 
 @pytest.mark.parametrize("bit", [0x40, 0x20, 0x10])
