@@ -223,6 +223,9 @@ DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors", "folder_
                                "no_output"})  # fmt: skip
 """While nothing can be written, nothing is shown; and nothing is read while the consumer does something else."""
 
+NOBODY_READS: Final = frozenset({"slow_reader", "burst", "no_output"})
+"""The journal is written meanwhile."""
+
 ASKING: Final = frozenset({"retention"})
 """These mean something only to who can ask REST."""
 

@@ -100,7 +100,10 @@ def _rotate_now(stream: UserStream) -> None:
 def day_limit(injector: Injector, fault: Fault, process: Process) -> None:
     """The sockets that are open have come of age: the client is to replace them, and in a while the venue cuts them."""
     injector.scratch[fault] = _sessions(process)
-    process.inside(_rotate_now)
+    if not process.frozen_until_us:
+        process.inside(_rotate_now)
+    else:  # Its timers find out when it runs again.
+        injector.world.at(process.frozen_until_us + 1, lambda: process.inside(_rotate_now))
 
 
 def pongs_lost(injector: Injector, fault: Fault, process: Process) -> None:

@@ -26,7 +26,7 @@ from sim.checkers.reading import (
 )
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
-from sim.faults import DISK_KINDS, LAG_KINDS, LASTING, REST_KINDS, UNSEEN
+from sim.faults import DISK_KINDS, LAG_KINDS, LASTING, NOBODY_READS, REST_KINDS, UNSEEN
 
 UNDER_WAY_US: Final = 10_000_000
 """What happened in the last seconds of a run may still be under way."""
@@ -116,7 +116,7 @@ def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation
         yield Violation("coverage.late", case.who, at_s, f"the gap that holds {key} was told {late_s:.0f} s later")
     for since_us, until_us, status in _statuses(case.stream, case.evidence.end_us):
         from_us = max(since_us, due_us)
-        if status == "LIVE" and from_us < min(until_us, told_us or case.until_us):
+        if status == "LIVE" and from_us < min(until_us, _could_be_read_us(case, told_us or case.until_us)):
             # Who can't ask REST has told what is missing when the gap is closed, and is live again.
             # And so has who has told that REST has forgotten it.
             if (case.recovers and not forgotten) or not any(gap.closed_us <= from_us for gap in holding):
@@ -139,6 +139,14 @@ def _was_forgotten(case: _Case, at_us: int) -> bool:
             for fault in forgets
         )
         for gap in case.gaps
+    )
+
+
+def _could_be_read_us(case: _Case, told_us: int) -> int:
+    """When somebody who did not read may have found it: it is in the journal before, and the stream rightly live."""
+    away = case.evidence.of_client(case.stream.process, NOBODY_READS)
+    return min(
+        [told_us, *(int(each.at_s * 1e6) for each in away if each.at_s * 1e6 <= told_us <= each.until_s * 1e6 + 1e6)]
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, TypeVar
 
@@ -25,7 +24,7 @@ from listenkey.core.budget import Share
 from listenkey.core.gap import Resumed
 from listenkey.core.known import AFTER_ALL, Fills, Known, NewestFill
 from listenkey.core.merge import Held
-from listenkey.core.reconcile import Delivery, Findings
+from listenkey.core.reconcile import Delivery, Findings, Lists, OrdersDue, Unbrought
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.core.watch import Watch
@@ -33,7 +32,7 @@ from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, VenueError
 from listenkey.events import Event, OrderTradeUpdate
 from listenkey.snapshots import Snapshots
-from listenkey.together import both, together
+from listenkey.together import AT_ONCE, both, together
 from listenkey.venue import Venue
 from listenkey.wire.rows import BillRow, OrderRow, PositionRow, TradeRow
 
@@ -73,26 +72,6 @@ KEPT_MARGIN_S: Final = DAY_S
 """So much of what REST keeps is not asked for: a list that is asked for from too early is refused as a whole."""
 
 BEAT_STOPPED: Final = "a position is open and its beat stopped"
-
-
-@dataclass(slots=True)
-class _Lists:
-    """One recovery's way through the lists."""
-
-    since_ms: int
-    until_ms: int
-    refused: list[str]
-    forgotten: bool = False
-
-
-@dataclass(slots=True)
-class _OrdersDue:
-    """What is left to be done after the fills."""
-
-    action: do.Recover
-    symbols: list[str]
-    found: Findings
-    lists: _Lists
 
 
 class Recovery:
@@ -141,7 +120,7 @@ class Recovery:
         self._audited_s: float | None = None
         self._resumed_ms: int | None = None
         self._suspects: set[str] = set()
-        self._orders_due: _OrdersDue | None = None
+        self._orders_due: OrdersDue | None = None
 
     def _snapshots(self, credentials: Credentials, place: Venue, share: Share) -> Snapshots:
         lane = self._governor.lane(share, self._risk)
@@ -288,7 +267,7 @@ class Recovery:
         await self._read_time()
         complete = await self._has_caught_up(held)
         since_ms = self._since(action)
-        lists = _Lists(since_ms, self._until(action), [], self._kept_ms() > self._of_wall(action.from_ms))
+        lists = Lists(since_ms, self._until(action), [], self._kept_ms() > self._of_wall(action.from_ms))
         bill, positions = await both(self._urgent.bill_since(since_ms), self._urgent.positions())
         symbols = self._moved(bill, positions, since_ms, max(since_ms, self._covered(action.from_ms)))
         await self._find_room(symbols)
@@ -301,7 +280,7 @@ class Recovery:
         found = Findings(
             fills=fills, over_rest={reconcile.key_of(row) for row in trades}, positions=positions, complete=complete
         )
-        due = _OrdersDue(action, symbols, found, lists)
+        due = OrdersDue(action, symbols, found, lists)
         if self._governor.has_room(self._orders_weight(symbols), Share.RECOVERY):
             await self._add_orders(found, due)
         else:
@@ -321,7 +300,7 @@ class Recovery:
         await self._add_orders(found, due)
         return found
 
-    async def _add_orders(self, found: Findings, due: _OrdersDue) -> None:
+    async def _add_orders(self, found: Findings, due: OrdersDue) -> None:
         found.orders = await self._orders(due.symbols, due.found.fills, due.lists)
         age_s = (self._clock.wall_ms() - due.action.from_ms) / 1000 * self._scale
         found.unrecoverable = reconcile.unrecoverable(
@@ -390,7 +369,7 @@ class Recovery:
         trusted = reconcile.is_trusted(before, seen) or bool(self._suspects)
         return reconcile.moved(self.known, billed, positions, trusted=trusted, recent_ms=since_ms)
 
-    async def _orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: _Lists) -> dict[int, OrderRow]:
+    async def _orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: Lists) -> dict[int, OrderRow]:
         """What became of orders: those that live, and of those that do not any more the row that says how they ended."""
         wanted = self._symbols_with_orders(symbols)
         if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
@@ -421,7 +400,7 @@ class Recovery:
             return None
 
     async def _of_symbol(
-        self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: _Lists
+        self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists
     ) -> list[R]:
         """One symbol's list; a symbol the venue does not serve any more must not keep the others from theirs."""
         try:
@@ -445,24 +424,33 @@ class Recovery:
         since_ms = self._asked_from(action.from_ms, action.not_before_ms)
         if self._polled_to_ms is not None:
             since_ms = max(since_ms, self._polled_to_ms - self._venue_ms(self._timing.lag_max_s))
-        fills, self._polled_to_ms = await self._unbrought(self._steady, since_ms, self._timing.lag_hold_s)
-        return Findings(fills=fills, over_rest={reconcile.key_of(row) for row in fills})
+        found = await self._unbrought(self._steady, since_ms, self._timing.lag_hold_s)
+        self._polled_to_ms = found.until_ms
+        return Findings(fills=found.fills, over_rest={reconcile.key_of(row) for row in found.fills})
 
-    async def _unbrought(self, snapshots: Snapshots, since_ms: int, in_flight_s: float) -> tuple[list[TradeRow], int]:
+    async def _unbrought(
+        self, snapshots: Snapshots, since_ms: int, in_flight_s: float, *, until_sure: bool = False
+    ) -> Unbrought:
         """
         Fills that were not delivered, in order, of the symbols of which the bill has more trades than were delivered.
 
-        Returns:
-            The fills, and until when they were looked for: what is younger than `in_flight_s` may still be on its way.
+        What is younger than `in_flight_s` may still be on its way. `until_sure`: as soon as one is known to be missing,
+        no more symbols are asked for: there may be so many that the weight limit makes it wait, and the loss untold.
         """
         bill = await snapshots.bill_since(since_ms)
         newest_ms = max((row.time_ms for row in bill), default=0)
         until_ms = max(newest_ms, self._now_ms()) - self._venue_ms(in_flight_s)
         seen = self.known.fills.count(since_ms, until_ms)
         suspects = reconcile.unexplained(reconcile.contracts(bill, since_ms, until_ms), seen)
-        lists = _Lists(since_ms, until_ms, [])
-        trades = await self._trades_of(snapshots, suspects, lists)
-        return reconcile.missing(trades, self.known, until_ms), until_ms
+        lists, found = Lists(since_ms, until_ms, []), Unbrought(until_ms)
+        while suspects and not found.fills:
+            count = AT_ONCE if until_sure else len(suspects)
+            trades = await self._trades_of(snapshots, suspects[:count], lists)
+            suspects = suspects[count:]
+            found.fills = reconcile.missing(trades, self.known, until_ms)
+        found.unasked = suspects
+        found.from_ms = reconcile.first_of(suspects, bill, found.fills, since_ms)
+        return found
 
     async def look(self, action: do.Audit) -> list[on.Audited | on.NotAudited | on.Doubted | on.StreamSilent]:
         """`audit`, told as facts."""
@@ -487,19 +475,17 @@ class Recovery:
         # What settles a gap belongs to its recovery; what only looks can wait.
         snapshots = self._steady if action.from_ms is None else self._urgent
         since_ms, unseen_ms = self._audit_since(action), self._unseen_ms()
-        fills, self._audited_to_ms = await self._unbrought(snapshots, since_ms, AUDIT_IN_FLIGHT_S)
-        self._audited_s = self._clock.now_s()
+        found = await self._unbrought(snapshots, since_ms, AUDIT_IN_FLIGHT_S, until_sure=True)
+        self._audited_to_ms, self._audited_s = found.until_ms, self._clock.now_s()
         if self._kept_ms() > unseen_ms:
             return on.Doubted(self._wall(unseen_ms), reconcile.FORGOTTEN)  # and what it has is asked for with it
-        if not fills:
+        if not found.fills:
             return None
-        for row in fills:
-            self.suspect(row.fill.symbol)
-        first_ms = fills[0].fill.trade_time_ms
-        why = f"the bill has {len(fills)} fills that no socket brought"
-        if self.known.last_event_ms < first_ms:
-            return on.StreamSilent(self._wall(self.known.last_event_ms or first_ms - 1), why)
-        return on.Doubted(self._wall(first_ms - 1), why)
+        self._suspects.update([row.fill.symbol for row in found.fills], found.unasked)
+        why = f"the bill has {'at least ' * bool(found.unasked)}{len(found.fills)} fills that no socket brought"
+        if self.known.last_event_ms < found.fills[0].fill.trade_time_ms:
+            return on.StreamSilent(self._wall(min(self.known.last_event_ms or found.from_ms, found.from_ms)), why)
+        return on.Doubted(self._wall(found.from_ms), why)
 
     def _audit_since(self, action: do.Audit) -> int:
         floor_ms = self._floor(action.not_before_ms)
@@ -519,7 +505,7 @@ class Recovery:
 
     # --- lists ---------------------------------------------------------------------------------------------------
 
-    async def _trades_of(self, snapshots: Snapshots, symbols: Sequence[str], lists: _Lists) -> list[TradeRow]:
+    async def _trades_of(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
         if "" in symbols:
             return await self._trades_of_all(snapshots, [symbol for symbol in symbols if symbol], lists)
 
@@ -535,7 +521,7 @@ class Recovery:
         pages = await together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
         return [row for page in pages for row in page]
 
-    async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: _Lists) -> list[TradeRow]:
+    async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
         """Where the bill does not name symbols: before 2026 it did not, and all trades could be asked for at once."""
         try:
             return await snapshots.trades_since(None, lists.since_ms)

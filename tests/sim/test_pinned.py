@@ -94,6 +94,20 @@ CASES = {
             Fault("other_version", 2, 523.017, 16.138),
         ],
     ),
+    # It was never told that its sockets were of age: it stood still at that moment.
+    "a socket comes of age while its process stands still": Case(
+        draw_options(1230, "pair", 0.037), [Fault("stall", 0, 115.06, 9.301), Fault("day_limit", 0, 120.0, 133.942)]
+    ),
+    # The journal had them, and the stream was rightly live.
+    "fills come back while nothing can be printed": Case(
+        draw_options(1789, "pair", 0.037),
+        [Fault("flapping", 2, 120.0, 63.375), Fault("no_output", 2, 183.888, 108.578, (("hangs", True),))],
+    ),
+    # Fills of forty symbols were missing, and the loss was told when all of these had been asked for: a minute later.
+    "a key dies without a word, and more is missing than may be asked for in a minute": Case(
+        draw_options(2195, "pair", 0.037),
+        [Fault("key_dies_silently", 1, 120.0, 0.0), Fault("poison", 1, 120.0, 43.519, (("fills", 5),))],
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from listenkey.errors import ListenKeyError, VenueDown, VenueError
 from listenkey.recovery import Recovery
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
+from listenkey.together import AT_ONCE
 from listenkey.wire.rows import BillRow, PositionRow, TradeRow
 from tests.unit.core.making import beat, fill, order
 
@@ -314,3 +315,25 @@ async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_e
         assert (await recovery.poll(poll)).fills == []
         assert asked_from[:2] == [began_ms, began_ms]
         assert asked_from[2] - asked_from[0] > 20_000, "half a minute before the end of the last one, and not all again"
+
+
+async def test_a_loss_is_told_before_all_of_it_was_asked_for(binance_options_sandbox: LocalSandbox) -> None:
+    """The weight limit may make a look at forty symbols last a minute, and nobody would know meanwhile."""
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 100)
+        traded = {symbol for symbol, _ in sandbox.fills()}
+        assert len(traded) > AT_ONCE
+        sandbox.fault("clock_skew", ms=5000)
+        recovery._time.forget()
+        recovery._audited_to_ms = None
+        before = sandbox.meters()["requests"].get("GET /eapi/v1/userTrades", 0)
+        dead = await recovery.audit(do.Audit(1, None, 0))
+        assert isinstance(dead, on.StreamSilent)
+        assert "at least" in dead.why
+        assert sandbox.meters()["requests"]["GET /eapi/v1/userTrades"] - before <= AT_ONCE
+        assert recovery._suspects == traded
+        first_ms = min(row["time_ms"] for row in sandbox.ledger()["fills"])
+        assert recovery._of_wall(dead.from_ms) <= first_ms
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 100, "the recovery asks for the others"

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from listenkey.core import actions as do
 from listenkey.core.known import ENDED, ZERO, FillKey, Known, amount
 from listenkey.core.merge import Held
 from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate, RecoveredFill, RecoveredOrder
@@ -62,6 +63,52 @@ class Findings:
     orders_due: bool = False
 
 
+@dataclass(slots=True)
+class Lists:
+    """
+    One recovery's way through the lists.
+
+    Attributes:
+        since_ms: From when on they are asked for, by the venue's clock.
+        until_ms: What is younger may be on its way over the socket.
+        refused: What REST would not answer, in words.
+        forgotten: Whether REST keeps less than was missed.
+    """
+
+    since_ms: int
+    until_ms: int
+    refused: list[str]
+    forgotten: bool = False
+
+
+@dataclass(slots=True)
+class OrdersDue:
+    """What is left of a recovery after the fills."""
+
+    action: do.Recover
+    symbols: list[str]
+    found: Findings
+    lists: Lists
+
+
+@dataclass(slots=True)
+class Unbrought:
+    """
+    What a look at the bill has found.
+
+    Attributes:
+        until_ms: Until when it looked, by the venue's clock.
+        fills: Those that were not delivered, in order.
+        unasked: Symbols that were not asked for any more, with one fill known to be missing.
+        from_ms: Since when fills may be missing.
+    """
+
+    until_ms: int
+    fills: list[TradeRow] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+    from_ms: int = 0
+
+
 class Delivery(NamedTuple):
     """One event on its way to the reader."""
 
@@ -90,6 +137,12 @@ def unexplained(billed: Counter[str], seen: Counter[str]) -> list[str]:
         more.extend(symbol for symbol in seen if symbol not in more)
         more.append("")
     return more
+
+
+def first_of(symbols: Collection[str], bill: Iterable[BillRow], fills: Sequence[TradeRow], since_ms: int) -> int:
+    """The moment before the first of these fills, and before the first trade of these symbols in the bill."""
+    times = [row.time_ms for row in bill if row.type == CONTRACT and row.symbol in symbols and row.time_ms >= since_ms]
+    return min([*times, *(row.fill.trade_time_ms for row in fills)], default=since_ms) - 1
 
 
 def moved(

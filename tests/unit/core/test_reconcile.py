@@ -71,6 +71,17 @@ def test_symbols_moved_by_bill_by_position_and_without_trust_by_what_lives() -> 
     assert "" in reconcile.moved(known, [""], now, trusted=True, recent_ms=500), "a symbol that the bill does not name"
 
 
+def test_fills_may_be_missing_since_the_first_that_is_and_the_first_trade_of_what_nobody_asked_for() -> None:
+    bill = [contract("A", 10, 1), contract("B", 30, 2), contract("A", 5, 3)]
+    fills = [trade_row(7, 20)]
+    assert reconcile.first_of([], bill, fills, 8) == 19
+    assert reconcile.first_of(["A"], bill, fills, 8) == 9
+    assert reconcile.first_of(["A"], bill, fills, 0) == 4
+    assert reconcile.first_of(["B"], bill, fills, 8) == 19
+    assert reconcile.first_of(["B"], bill, [], 8) == 29
+    assert reconcile.first_of(["C"], bill, [], 8) == 7
+
+
 def test_what_is_missing_is_what_was_not_delivered_once_each_in_order() -> None:
     known = known_of(fill(2, "1"))
     found = [trade_row(3, 2000), trade_row(2), trade_row(1, 500), trade_row(3, 2000), trade_row(4, 9000)]
