@@ -36,6 +36,7 @@ DRIFT_EVERY_S: Final = 10.0
 ROWS_OF_A_PAGE: Final = 5
 LOWERED_WEIGHT: Final = 60
 GARBAGE_MOST: Final = 9000
+YOUNG_MS: Final = 10_000
 OVER: Final = 1 << 40
 
 NOT_OPENED: Final[dict[str, str]] = {
@@ -98,8 +99,15 @@ def _rotate_now(stream: UserStream) -> None:
 
 
 def day_limit(injector: Injector, fault: Fault, process: Process) -> None:
-    """The sockets that are open have come of age: the client is to replace them, and in a while the venue cuts them."""
-    injector.scratch[fault] = _sessions(process)
+    """
+    The sockets that are open have come of age: the client is to replace them, and in a while the venue cuts them.
+
+    Not those that have just replaced others which were of age: nobody would think of replacing them at once.
+    """
+    sessions, now_ms = injector.world.exchange.hub._sessions, injector.world.now_ms
+    injector.scratch[fault] = [
+        each for each in _sessions(process) if each in sessions and now_ms - sessions[each].opened_ms >= YOUNG_MS
+    ]
     if not process.frozen_until_us:
         process.inside(_rotate_now)
     else:  # Its timers find out when it runs again.

@@ -108,6 +108,11 @@ CASES = {
         draw_options(2195, "pair", 0.037),
         [Fault("key_dies_silently", 1, 120.0, 0.0), Fault("poison", 1, 120.0, 43.519, (("fills", 5),))],
     ),
+    # The socket that had replaced one was taken to be as old, and nobody was told.
+    "sockets come of age twice within a second": Case(
+        draw_options(114, "safety", 0.04),
+        [Fault("day_limit", 1, 254.894, 20.028), Fault("day_limit", 1, 255.722, 36.943)],
+    ),
 }
 
 
