@@ -65,10 +65,13 @@ _KNOWN: Final = {
     for size in SIZES
 }
 _OPEN_GAP: Final = (
-    "SELECT min(from_ms) FROM items o WHERE kind = 'gap_opened' AND NOT EXISTS "
-    "(SELECT 1 FROM items c WHERE c.kind = 'gap_closed' AND c.from_ms <= o.from_ms AND c.seq > o.seq)"
+    "SELECT min(from_ms) FROM items WHERE kind = 'gap_opened' AND seq > "
+    "(SELECT coalesce(max(seq), 0) FROM items WHERE kind = 'gap_closed')"
 )
-"""A gap that turned out to have begun earlier is told twice, and closed once, from the earlier beginning."""
+"""
+A gap that turned out to have begun earlier is told twice, and closed once, from the earlier beginning. No other is open
+beside it: an end of long ago that is missing (`journal verify` will tell) must not open that gap again.
+"""
 
 _TOLD: Final = "SELECT max(from_ms) FROM items WHERE kind IN ('live', 'gap_opened')"
 """Since when it was told to be whole, or until when."""

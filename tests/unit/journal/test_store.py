@@ -79,8 +79,8 @@ def test_a_fill_is_not_written_twice_and_the_store_goes_on(store: Store, path: P
 
 
 def test_gaps_that_were_not_closed_are_left_to_the_next(store: Store, path: Path) -> None:
-    told: list[GapOpened | GapClosed] = [GapOpened(1, ACCOUNT, 5, "a"), GapOpened(2, ACCOUNT, 3, "b")]
-    told += [GapClosed(3, ACCOUNT, 5, 6, 0), GapOpened(4, ACCOUNT, 9, "c")]  # a gap within a gap has closed
+    told: list[GapOpened | GapClosed] = [GapOpened(1, ACCOUNT, 1, "a"), GapClosed(2, ACCOUNT, 1, 2, 0)]
+    told += [GapOpened(3, ACCOUNT, 5, "b"), GapOpened(4, ACCOUNT, 3, "and it had begun earlier")]
     chain, made = store.chain, []
     for item in told:
         made.append(seal(told_values(item, AT_MS), chain))
@@ -88,6 +88,23 @@ def test_gaps_that_were_not_closed_are_left_to_the_next(store: Store, path: Path
     store.write(group(*made, covered_ms=4))
     store.close()
     assert Store(path, ACCOUNT).open() == Resumed(4, 3)
+
+
+def test_a_gap_whose_end_was_taken_away_long_ago_is_not_open_again(store: Store, path: Path) -> None:
+    told: list[Live | GapOpened | GapClosed] = [GapOpened(1, ACCOUNT, 1, "a"), GapClosed(2, ACCOUNT, 1, 2, 0)]
+    told += [GapOpened(3, ACCOUNT, 5, "b"), GapClosed(4, ACCOUNT, 5, 9, 0)]
+    told += [Live(seq, ACCOUNT, 9) for seq in range(5, 1100)]
+    chain, made = store.chain, []
+    for item in told:
+        made.append(seal(told_values(item, AT_MS), chain))
+        chain = made[-1][-1]
+    for at in range(0, len(made), GROUP_ROWS_MAX):
+        store.write(group(*made[at : at + GROUP_ROWS_MAX], covered_ms=20))
+    store.close()
+    change(path, "DELETE FROM items WHERE seq = 2")
+    again = Store(path, ACCOUNT)
+    assert again.open() == Resumed(20)
+    again.close()
 
 
 def test_a_gap_that_was_told_from_earlier_is_closed_as_one(store: Store, path: Path) -> None:
