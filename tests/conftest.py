@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import sys
 
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 # What most users have; tests/promises/test_a_stream_runs_on_uvloop.py has the other.
 os.environ["LISTENKEY_LOOP"] = "asyncio"
+
+# Started in the background by a shell we would ignore Ctrl-C, and so would every command that a test starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_local(address: object) -> bool:

@@ -193,6 +193,7 @@ def test_wherever_it_is_cut_off_a_prefix_is_left_with_all_that_was_told(
         told = list(process.told)
         database, log = at / "a.db", at / "a.db-wal"
         before, log_before = database.read_bytes(), log.read_bytes() if log.exists() else b""
+        noted_before = lock_path(database).read_bytes()
         for step in last:
             process.step(step)
         copy = copied(database, there)
@@ -201,6 +202,9 @@ def test_wherever_it_is_cut_off_a_prefix_is_left_with_all_that_was_told(
             here = len(log_before) + int(torn * (len(log_now) - len(log_before)))
             rest = b"\0" * (len(log_now) - here) if zeroed else b""
             Path(f"{copy}-wal").write_bytes(log_now[:here] + rest)
+            lock_path(copy).write_bytes(
+                noted_before
+            )  # how far it has come is noted when the disk has it, and not sooner
         everything = list(process.told)
         process.close()
         left = opened_again(copy)
