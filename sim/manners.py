@@ -8,6 +8,7 @@ from listenkey import recovery, venue
 from listenkey.sandbox.trading import queries
 from sim.disk import read_files, write_files
 from sim.faults import Fault
+from sim.strokes import lasting, rise
 from tests.chaos import judge
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def forgetful(keeps_s: int) -> list[tuple[Any, str, Any]]:
 def poison(injector: Injector, fault: Fault, process: Process) -> None:
     """One account gets garbage, and everything at once, again and again; others beside it don't."""
     world = injector.world
-    lasts: dict[str, Any] = {"account": process.account, "duration_ms": int(fault.for_s * 1000)}
-    injector.put("malformed_frame", lasts | {"frames": list(GARBAGE)})
+    injector.put("malformed_frame", lasting(fault, process) | {"frames": list(GARBAGE)})
 
     def all_at_once() -> None:
         world.exchange.burst(process.account, fault.param("fills"), world.now_ms)
@@ -109,10 +109,6 @@ def comes_again(injector: Injector, fault: Fault, process: Process) -> None:
         if fault.param("new_key") and guest.away_us is not None:
             identity = world.exchange.add_account(identity.name, world.now_ms)
         guest.come(identity)
-
-
-def rise(_: Injector, __: Fault, process: Process) -> None:
-    process.rise()
 
 
 # --- Who reads -------------------------------------------------------------------------------------------------------

@@ -47,6 +47,16 @@ NOT_OPENED: Final[dict[str, str]] = {
 """Why nothing new is opened; what is open stays open."""
 
 
+def lasting(fault: Fault, process: Process) -> dict[str, Any]:
+    """What the exchange has to know of a fault that lasts: whose, and how long."""
+    return {"account": process.account, "duration_ms": int(fault.for_s * 1000)}
+
+
+def rise(_: Injector, __: Fault, process: Process) -> None:
+    """Whoever runs the program starts it again."""
+    process.rise()
+
+
 # --- The network -----------------------------------------------------------------------------------------------------
 
 
@@ -144,16 +154,14 @@ def burst(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def maintenance(injector: Injector, fault: Fault, process: Process) -> None:
-    lasts: dict[str, Any] = {"account": process.account, "duration_ms": int(fault.for_s * 1000)}
-    injector.put("mute", lasts)
-    injector.put("http_status", lasts | {"status": 503})
+    injector.put("mute", lasting(fault, process))
+    injector.put("http_status", lasting(fault, process) | {"status": 503})
 
 
 def retired(injector: Injector, fault: Fault, process: Process) -> None:
     """The addresses of listen keys and of sockets are gone, and what is open ends; the rest of REST answers."""
     status = fault.param("status")
-    lasts: dict[str, Any] = {"account": process.account, "duration_ms": int(fault.for_s * 1000)}
-    injector.put("retire_endpoint", lasts | {"path": LISTEN_KEY_PATH, "status": status})
+    injector.put("retire_endpoint", lasting(fault, process) | {"path": LISTEN_KEY_PATH, "status": status})
     process.network.retired.append(status)
     process.network.reset_all()
 
@@ -172,8 +180,7 @@ def _renew_now(stream: UserStream) -> None:
 
 
 def renewals_fail(injector: Injector, fault: Fault, process: Process) -> None:
-    lasts: dict[str, Any] = {"account": process.account, "duration_ms": int(fault.for_s * 1000)}
-    injector.put("http_status", lasts | {"status": 503, "path": LISTEN_KEY_PATH, "method": "PUT"})
+    injector.put("http_status", lasting(fault, process) | {"status": 503, "path": LISTEN_KEY_PATH, "method": "PUT"})
     process.inside(_renew_now)
 
 
@@ -254,8 +261,7 @@ def end_key_revoked(_: Injector, __: Fault, process: Process) -> None:
 
 def trades_lag(injector: Injector, fault: Fault, process: Process) -> None:
     """The bill has a fill, and the list of trades does not have it yet."""
-    lasts: dict[str, Any] = {"account": process.account, "duration_ms": int(fault.for_s * 1000)}
-    injector.put("rest_lag", lasts | {"path": USER_TRADES_PATH, "ms": fault.param("ms")})
+    injector.put("rest_lag", lasting(fault, process) | {"path": USER_TRADES_PATH, "ms": fault.param("ms")})
 
 
 def paging(injector: Injector, _: Fault, __: Process) -> None:
@@ -304,10 +310,6 @@ def two_keys(_: Injector, __: Fault, ___: Process) -> None:
 
 def sigterm(_: Injector, __: Fault, process: Process) -> None:
     process.leave()
-
-
-def rise(_: Injector, __: Fault, process: Process) -> None:
-    process.rise()
 
 
 def second_instance(injector: Injector, _: Fault, process: Process) -> None:

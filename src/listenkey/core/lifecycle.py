@@ -164,7 +164,7 @@ class Lifecycle(Mending):
 
     def _start(self, happened: on.Started, now: Moment) -> None:
         self.gaps.resume(happened.left)
-        self.repair.interrupted(now)
+        self.repair.interrupted(now)  # What an earlier process left open is polled for, should no socket come.
         self._ask_for_key(now, None)
 
     def _ask_for_key(self, now: Moment, stale: Secret | None, wait_s: float = 0.0) -> None:
