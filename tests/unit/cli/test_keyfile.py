@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from listenkey.cli import keyfile
 from listenkey.cli.keyfile import BYTES_MAX, read_key_file, read_private
 from listenkey.errors import UsageError
 
@@ -29,11 +30,73 @@ def test_a_file_open_to_others_is_refused_with_what_to_do(tmp_path: Path, mode: 
         read_key_file(path)
 
 
-def test_a_link_is_refused(tmp_path: Path) -> None:
+def test_a_link_is_followed_where_only_we_could_have_made_it(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(write(tmp_path / "k", "BINANCE_API_KEY=abc"))
-    with pytest.raises(UsageError, match="symbolic link"):
+    assert read_key_file(link) == {"BINANCE_API_KEY": "abc"}
+    (tmp_path / "k").chmod(0o644)
+    with pytest.raises(UsageError, match="open to others"):
         read_key_file(link)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_link_that_others_could_turn_is_refused(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    (folder / "link").symlink_to(write(tmp_path / "k", "BINANCE_API_KEY=abc"))
+    (tmp_path / "ours").symlink_to(folder / "link")
+    folder.chmod(mode)
+    with pytest.raises(UsageError, match="others could turn elsewhere"):
+        read_key_file(tmp_path / "ours")
+    folder.chmod(0o1777)
+    assert read_key_file(tmp_path / "ours")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="2026-11-30: only root can give a link to somebody else")
+def test_a_link_of_somebody_else_is_refused_in_a_sticky_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    (folder / "link").symlink_to(write(tmp_path / "k", "BINANCE_API_KEY=abc"))
+    os.lchown(folder / "link", 12345, 12345)
+    with pytest.raises(UsageError, match="others could turn elsewhere"):
+        read_key_file(folder / "link")
+
+
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(UsageError, match="too many links"):
+        read_key_file(tmp_path / "a")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o440, 0o400])
+def test_a_secret_that_kubernetes_mounts_is_read(tmp_path: Path, mode: int) -> None:
+    version = tmp_path / "..2026_11_30_06_00_00.1"
+    version.mkdir()
+    write(version / "key", "BINANCE_API_KEY=abc", mode)
+    (tmp_path / "..data").symlink_to(version.name)
+    (tmp_path / "key").symlink_to("..data/key")
+    tmp_path.chmod(0o1777)
+    assert read_key_file(tmp_path / "key") == {"BINANCE_API_KEY": "abc"}
+    (version / "key").chmod(0o666)
+    with pytest.raises(UsageError, match="open to others"):
+        read_key_file(tmp_path / "key")
+
+
+def test_a_secret_below_a_mount_of_secrets_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "key", "BINANCE_API_KEY=abc", 0o444)
+    with pytest.raises(UsageError, match="open to others"):
+        read_key_file(path)
+    monkeypatch.setattr(keyfile, "MOUNTED_AT", (tmp_path,))
+    assert read_key_file(path) == {"BINANCE_API_KEY": "abc"}
+    path.chmod(0o464)
+    with pytest.raises(UsageError, match="open to others"):
+        read_key_file(path)
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
+    assert read_key_file(write(tmp_path / "k", "\ufeffBINANCE_API_KEY=abc")) == {"BINANCE_API_KEY": "abc"}
 
 
 def test_a_folder_that_everybody_writes_is_refused(tmp_path: Path) -> None:
