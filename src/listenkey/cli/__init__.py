@@ -7,6 +7,7 @@ that no person ever meets a traceback, and no secret reaches a terminal (`redact
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ def show_version(context: click.Context, _option: click.Parameter, wanted: bool)
 )
 @click.option(
     "--version",
+    "-V",
     is_flag=True,
     is_eager=True,
     expose_value=False,
@@ -80,6 +82,8 @@ def run(arguments: Sequence[str]) -> int:
     """One call of the command, as an exit code; errors are told on stderr."""
     from listenkey.cli import exits
 
+    if arguments[:1] == ["help"]:  # As in git; `listenkey help tail` is `listenkey tail --help`.
+        arguments = [*arguments[1:], "--help"]
     debug = exits.wants_debug(arguments)
     try:
         code = command.main(args=list(arguments), prog_name="listenkey", standalone_mode=False)
@@ -113,3 +117,7 @@ def open_standard_streams() -> None:
         elif number == 2:
             sys.stderr = os.fdopen(2, "w", closefd=False)
     os.close(number)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A letter that the terminal's encoding lacks is shown by its number; it is no reason to end.
+            stream.reconfigure(errors="backslashreplace")

@@ -15,7 +15,7 @@ import click
 
 from listenkey.cli import exits
 from listenkey.cli.lazy import Command
-from listenkey.cli.options import DURATION, debug_option, debug_wanted
+from listenkey.cli.options import DURATION, configure_logs, debug_option, debug_wanted
 from listenkey.cli.running import Stop, first_of, put_away, run
 from listenkey.cli.terminal import stdout_is_terminal
 from listenkey.errors import UsageError
@@ -66,12 +66,10 @@ def demo(seconds: float | None, as_json: bool, journal: str | None, seed: int) -
       listenkey demo
       listenkey demo --seconds 5 --json | tail -1
     """
-    from listenkey.cli import logs
-
     check_new(journal)
     view = stdout_is_terminal() and not as_json
     # What it breaks is told among the items; warnings of the same on stderr would look as if something else were wrong.
-    logs.configure(debug=debug_wanted(), quiet=view or not debug_wanted())
+    configure_logs(quiet=view or not debug_wanted())
     if seconds is None and not stdout_is_terminal():
         seconds = SECONDS_WITHOUT_TERMINAL
     return run(
@@ -116,6 +114,17 @@ async def perform(
     return stop.exit_code
 
 
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that goes with the demo."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="listenkey-demo-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise UsageError(
+            f"there is no temporary folder for the demo's journal ({error.strerror}); "
+            "name one in TMPDIR, or a new file with --journal"
+        ) from None
+
+
 @contextmanager
 def place_for(stop: Stop, journal: str | None) -> Iterator[Path]:
     """Where the journal is: where the user said, or in a folder of its own that goes with the demo."""
@@ -124,7 +133,7 @@ def place_for(stop: Stop, journal: str | None) -> Iterator[Path]:
     if journal is not None:
         yield journal_path(journal)
         return
-    with tempfile.TemporaryDirectory(prefix="listenkey-demo-", ignore_cleanup_errors=True) as folder:
+    with temporary_folder() as folder:
 
         def remove() -> None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
@@ -15,7 +16,7 @@ import click
 
 from listenkey.cli import exits, settings
 from listenkey.cli.lazy import Command
-from listenkey.cli.options import account_options, debug_wanted
+from listenkey.cli.options import account_options, configure_logs, debug_wanted
 from listenkey.cli.running import Stop, put_away, run
 from listenkey.cli.settings import Addresses, Settings
 from listenkey.cli.terminal import colours_allowed, stdout_is_terminal
@@ -68,9 +69,7 @@ def doctor(key_file: Path | None, addresses: Addresses, as_json: bool) -> int:
       listenkey doctor --venue testnet --key-file ~/.binance-options-test
       listenkey doctor --json | jq -r 'select(.ok | not) | .advice'
     """
-    from listenkey.cli import logs
-
-    logs.configure(debug=debug_wanted(), quiet=not debug_wanted())
+    configure_logs(quiet=not debug_wanted())
     chosen = settings.load(key_file, addresses)
     return run(lambda stop: examine(stop, chosen, as_json=as_json))
 
@@ -217,6 +216,16 @@ def failed(check: str, error: ListenKeyError) -> Finding:
     return Finding(check, False, exits.sentence(error), advice, {"error": type(error).__name__}, code)
 
 
+def mark_of(*, ok: bool, encoding: str) -> str:
+    """A check mark or a cross; words where the terminal's encoding has neither."""
+    mark = "✓" if ok else "✗"
+    try:
+        mark.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return "ok" if ok else "NO"
+    return mark
+
+
 def show(finding: Finding, *, as_json: bool) -> None:
     """One finding, at once."""
     if as_json:
@@ -226,7 +235,7 @@ def show(finding: Finding, *, as_json: bool) -> None:
         click.echo(json.dumps(told))
         return
     colours = stdout_is_terminal() and colours_allowed()
-    mark = "✓" if finding.ok else "✗"
+    mark = mark_of(ok=finding.ok, encoding=sys.stdout.encoding or "ascii")
     if colours:
         mark = click.style(mark, fg="green" if finding.ok else "red", bold=True)
     click.echo(f"{mark} {finding.check:12} {finding.found}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final
 
@@ -53,6 +54,22 @@ class Group(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         refuse_secrets(args, ctx)
         return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise with_suggestion(error, args[0], self.list_commands(ctx)) from None
+
+
+def with_suggestion(error: click.UsageError, name: str, names: Iterable[str]) -> click.UsageError:
+    """The error, naming the command that was meant, where one is close to what was typed."""
+    close = get_close_matches(name, list(names), n=1)
+    if not close or close[0] in error.message:
+        return error
+    return click.UsageError(f"{error.message} Did you mean {close[0]!r}?", ctx=error.ctx)
 
 
 class LazyGroup(Group):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import logging
 import sys
 import warnings
@@ -16,6 +18,29 @@ class RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return plain(redact(super().format(record)), 2_000)
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging names it
+        """UTC to the millisecond, as ISO 8601 has it."""
+        del datefmt
+        at = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class JsonFormatter(RedactingFormatter):
+    """One JSON object a record: `time` in UTC, `level`, `logger`, `message`; `account` where the record names one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": plain(redact(record.getMessage()), 2_000),
+        }
+        if isinstance(account := getattr(record, "account", None), str):
+            told["account"] = account
+        if record.exc_info and record.exc_info[0] is not None:
+            told["error"] = plain(redact(self.formatException(record.exc_info)), 8_000)
+        return json.dumps(told)
+
 
 class WithoutRepeats(logging.Filter):
     """Lets a record through that says something else than the one before: retries say the same for hours."""
@@ -29,19 +54,20 @@ class WithoutRepeats(logging.Filter):
         return self._last != before
 
 
-def configure(*, debug: bool, quiet: bool = False) -> None:
+def configure(*, debug: bool, quiet: bool = False, as_json: bool = False) -> None:
     """
     Send log records to stderr.
 
     Args:
         debug: All of them, also other libraries'; else warnings and worse.
         quiet: None of them: a full-screen view owns the terminal, or the command tells the same in its own words.
+        as_json: A JSON object a line, for what collects logs.
     """
     root = logging.getLogger()
     root.handlers.clear()
     handler: logging.Handler = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        RedactingFormatter("%(asctime)s %(name)s %(levelname)s %(message)s" if debug else "listenkey: %(message)s")
+        JsonFormatter() if as_json else RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
     if not debug:
         handler.addFilter(WithoutRepeats())

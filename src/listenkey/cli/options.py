@@ -15,6 +15,7 @@ from listenkey.venue import VENUES, Attach
 AnyCommand = Callable[..., Any]
 
 DEBUG: Final = "listenkey.debug"
+LOG_FORMAT: Final = "listenkey.log_format"
 
 DURATION: Final = click.FloatRange(min=0, min_open=True)
 
@@ -31,15 +32,38 @@ def debug_wanted() -> bool:
     return context is not None and context.meta.get(DEBUG, False)
 
 
+def note_log_format(context: click.Context, _option: click.Parameter, chosen: str) -> None:
+    """Keep the form of log records for `configure_logs`."""
+    context.meta[LOG_FORMAT] = chosen
+
+
+def configure_logs(*, quiet: bool = False) -> None:
+    """Send log records to stderr as the command's `--debug` and `--log-format` say; `quiet`: none of them."""
+    from listenkey.cli import logs
+
+    context = click.get_current_context(silent=True)
+    as_json = context is not None and context.meta.get(LOG_FORMAT) == "json"
+    logs.configure(debug=debug_wanted(), quiet=quiet, as_json=as_json)
+
+
 def debug_option(function: AnyCommand) -> AnyCommand:
-    """`--debug`."""
+    """`--debug` and `--log-format`."""
+    with_format = click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        envvar="LISTENKEY_LOG_FORMAT",
+        expose_value=False,
+        callback=note_log_format,
+        help="Log records on stderr as lines of text, or as a JSON object a line; or LISTENKEY_LOG_FORMAT.",
+    )(function)
     return click.option(
         "--debug",
         is_flag=True,
         expose_value=False,
         callback=note_debug,
         help="Log to stderr, and on an error show where it arose; still without secrets.",
-    )(function)
+    )(with_format)
 
 
 def account_options(function: AnyCommand) -> AnyCommand:

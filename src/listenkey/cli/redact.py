@@ -26,6 +26,15 @@ DIRECTION: Final = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)
 PLAIN: Final = CONTROL | DIRECTION
 
 
+ESCAPED: Final = {place: f"\\u{place:04x}" for place in PLAIN if place != ord("\n")}
+"""The same as JSON writes them: for lines that a program may read, and a terminal shows."""
+
+
+def escaped(line: str) -> str:
+    """A line of JSON that a terminal obeys in nothing. It means the same: what is escaped stands in texts alone."""
+    return line.translate(ESCAPED)
+
+
 def plain(text: str, longest: int = 200) -> str:
     """The text without anything a terminal would obey, on one line, cut at `longest` letters."""
     text = text[: longest * 2].translate(PLAIN)

@@ -9,7 +9,7 @@ import click
 
 from listenkey.cli import exits
 from listenkey.cli.lazy import Command
-from listenkey.cli.options import debug_option, debug_wanted
+from listenkey.cli.options import configure_logs, debug_option
 from listenkey.cli.running import Stop, first_of, put_away, run
 from listenkey.cli.terminal import stdout_is_terminal
 
@@ -42,11 +42,10 @@ def replay(journal: str, first: int | None, follow: bool, as_json: bool) -> int:
       listenkey replay fills.db --from 1000 --json | jq -c .event
       listenkey replay fills.db --follow
     """
-    from listenkey.cli import logs
     from listenkey.journal.place import journal_path
     from listenkey.journal.reader import JournalReader
 
-    logs.configure(debug=debug_wanted())
+    configure_logs()
     reader = JournalReader(journal_path(journal))
     try:
         words = stdout_is_terminal() and not as_json

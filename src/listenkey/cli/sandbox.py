@@ -9,7 +9,7 @@ import click
 
 from listenkey.cli import exits
 from listenkey.cli.lazy import Command
-from listenkey.cli.options import debug_option, debug_wanted
+from listenkey.cli.options import configure_logs, debug_option
 from listenkey.cli.running import Stop, run
 from listenkey.errors import UsageError
 
@@ -55,9 +55,7 @@ def sandbox(
       listenkey sandbox --port 0 --json --account alice --account bob
       listenkey sandbox --time-scale 60        # a listen key then lives one minute
     """
-    from listenkey.cli import logs
-
-    logs.configure(debug=debug_wanted())
+    configure_logs()
 
     async def serve(stop: Stop) -> int:
         from listenkey.sandbox.server import Sandbox

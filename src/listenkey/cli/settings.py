@@ -107,9 +107,16 @@ def load_credentials(key_file: Path | None, environment: Mapping[str, str]) -> t
     for name in ("BINANCE_API_KEY", "BINANCE_API_SECRET"):
         remember(values.get(name) or "")
     private_path = values.get("BINANCE_PRIVATE_KEY_FILE")
-    private_key = read_private(folder / Path(private_path).expanduser()) if private_path else None
+    private_key = read_private(folder / _at_home(private_path)) if private_path else None
     secret = values.get("BINANCE_API_SECRET") or None
     return Credentials.of(values["BINANCE_API_KEY"], secret, private_key), key_from
+
+
+def _at_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{path}: this user has no home folder; write the whole path") from None
 
 
 def load_venue(addresses: Addresses, environment: Mapping[str, str], *, needs_socket: bool) -> Venue:

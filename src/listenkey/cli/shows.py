@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 from listenkey.cli.figures import clock_time
 from listenkey.cli.output import Output
 from listenkey.cli.plain import line_of
+from listenkey.cli.redact import escaped
 
 if TYPE_CHECKING:
     from listenkey.cli.note import Note
@@ -58,6 +60,7 @@ class LineShow:
         self.output = Output(descriptor, self._closed)
         self._stop = stop
         self._on_failed = on_failed
+        self._is_terminal = os.isatty(descriptor)
 
     def _closed(self) -> None:
         if self._on_failed is not None and (error := self.output.failure) is not None:
@@ -93,12 +96,15 @@ class LineShow:
 
 
 class JsonShow(LineShow):
-    """One JSON object a line."""
+    """One JSON object a line. On a terminal, what could move its cursor is escaped as JSON does."""
 
     def add(self, item: Item) -> None:
         from listenkey.wire.lines import to_line
 
-        self.output.write(to_line(item) + b"\n")
+        line = to_line(item)
+        if self._is_terminal:
+            line = escaped(line.decode(errors="replace")).encode()
+        self.output.write(line + b"\n")
 
 
 class PlainShow(LineShow):

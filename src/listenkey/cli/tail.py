@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import click
 
 from listenkey.cli import exits, settings
 from listenkey.cli.lazy import Command
-from listenkey.cli.options import DURATION, account_options, debug_wanted
+from listenkey.cli.options import DURATION, account_options, configure_logs
 from listenkey.cli.running import Stop, run
 from listenkey.cli.settings import Addresses, Settings
 from listenkey.cli.terminal import stdout_is_terminal
@@ -37,12 +38,20 @@ def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: fl
       listenkey tail --journal fills.db
       listenkey tail --key-file ~/.binance-options --venue testnet
     """
-    from listenkey.cli import logs
-
     chosen = settings.load(key_file, addresses)
-    view = stdout_is_terminal() and not as_json
-    logs.configure(debug=debug_wanted(), quiet=view)
-    return run(lambda stop: follow_account(stop, chosen, journal, view=view), seconds=seconds)
+    shown = form_of_items(as_json=as_json)
+    configure_logs(quiet=shown == "view")
+    return run(lambda stop: follow_account(stop, chosen, journal, shown=shown), seconds=seconds)
+
+
+Form: TypeAlias = Literal["json", "view", "words"]
+
+
+def form_of_items(*, as_json: bool) -> Form:
+    """Choose the form: JSON for programs, the full-screen view, or words where a terminal can't move its cursor."""
+    if as_json or not sys.stdout.isatty():
+        return "json"
+    return "view" if stdout_is_terminal() else "words"
 
 
 UNFINISHED: Final = {
@@ -54,22 +63,23 @@ UNFINISHED: Final = {
 """Statuses in which an end leaves something to do, and what that means."""
 
 
-async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, view: bool) -> int:
+async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, shown: Form) -> int:
     """Show the stream until asked to stop; the exit code."""
     from listenkey.cli.follow import follow
     from listenkey.cli.opening import open_stream
-    from listenkey.cli.shows import JsonShow, Show
+    from listenkey.cli.shows import JsonShow, PlainShow, Show
     from listenkey.cli.summary import Tally, sentence
 
     tally, failures = Tally(), StdoutFailures()
     async with open_stream(chosen, journal=journal) as stream:
         show: Show
-        if view:
+        on_failed = None if journal is None else failures.tell
+        if shown == "view":
             from listenkey.cli.screen import ScreenShow
 
             show = ScreenShow(stop, stream.health, place=chosen.venue.name)
         else:
-            show = JsonShow(stop, on_failed=None if journal is None else failures.tell)
+            show = JsonShow(stop, on_failed=on_failed) if shown == "json" else PlainShow(stop, on_failed=on_failed)
         async with show:
             await follow(stop, stream, show, tally)
         # Said before connections are closed: closing may take longer than Ctrl-C waits.

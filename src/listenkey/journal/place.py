@@ -34,7 +34,10 @@ def journal_path(journal: str | os.PathLike[str]) -> Path:
         text = unquote(rest[1:])
     if not text or text == ":memory:" or "\0" in text:
         raise UsageError("the journal needs the path of a file; leave it out to keep items in memory")
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{text}: this user has no home folder; write the whole path") from None
     if path.is_dir():
         raise UsageError(f"the journal {path} is a folder; give the path of a file in it")
     return path

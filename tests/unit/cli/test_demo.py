@@ -10,11 +10,12 @@ import pytest
 
 from listenkey.cli import demo as module
 from listenkey.cli import run
-from listenkey.cli.demo import place_for, settled, watch
+from listenkey.cli.demo import place_for, settled, temporary_folder, watch
 from listenkey.cli.demo_plug import plan_for
 from listenkey.cli.demo_truth import Received, ledger_fills
 from listenkey.cli.demo_witness import Witness
 from listenkey.cli.running import Stop
+from listenkey.errors import UsageError
 from listenkey.journal.sqlite import SqliteJournal
 from listenkey.sandbox.server import Sandbox
 from tests.unit.cli.making import FakeStream, ListShow, live
@@ -88,3 +89,12 @@ async def test_a_journal_that_nobody_asked_for_goes_with_the_demo(tmp_path: Path
     assert stop.last_words == []
     with place_for(stop, str(tmp_path / "kept.db")) as path:
         assert path == tmp_path / "kept.db"
+
+
+def test_without_a_temporary_folder_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(**_: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", nowhere)
+    with pytest.raises(UsageError, match="TMPDIR"):
+        temporary_folder()

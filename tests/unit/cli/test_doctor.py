@@ -9,7 +9,7 @@ import pytest
 
 from listenkey.cli import doctor as module
 from listenkey.cli import run
-from listenkey.cli.doctor import weight_finding
+from listenkey.cli.doctor import mark_of, weight_finding
 from listenkey.testing import LocalSandbox
 
 
@@ -77,3 +77,10 @@ def test_weight_near_the_limit_is_told() -> None:
     assert weight_finding(None).ok
     assert weight_finding(12).ok
     assert not weight_finding(390).ok
+
+
+@pytest.mark.parametrize(
+    ("encoding", "marks"), [("utf-8", ("✓", "✗")), ("latin-1", ("ok", "NO")), ("nonsense", ("ok", "NO"))]
+)
+def test_a_mark_that_the_terminal_lacks_is_a_word(encoding: str, marks: tuple[str, str]) -> None:
+    assert (mark_of(ok=True, encoding=encoding), mark_of(ok=False, encoding=encoding)) == marks

@@ -55,3 +55,22 @@ def test_a_reader_that_leaves_is_no_error() -> None:
             [sys.executable, "-m", "listenkey", "--help"], stdout=stdout, stderr=subprocess.PIPE, check=False
         )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["help", "tail"], ["help", "journal", "export"]])
+def test_help_is_a_command_too(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 0
+    asked = capsys.readouterr().out
+    assert run([*arguments[1:], "--help"]) == 0
+    assert asked == capsys.readouterr().out
+
+
+def test_a_letter_that_the_encoding_lacks_ends_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from listenkey import cli; cli.open_standard_streams(); print('✓ ü')"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == b"\\u2713 \xfc\n"

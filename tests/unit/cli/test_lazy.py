@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 
-from listenkey.cli import COMMANDS, command
+from listenkey.cli import COMMANDS, command, run
 from listenkey.cli.lazy import SECRET_OPTIONS, refuse_secrets
 
 
@@ -44,3 +44,18 @@ def test_the_help_imports_no_command() -> None:
     )
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [(["jurnal"], "journal"), (["tial"], "tail"), (["journal", "exprot"], "export")]
+)
+def test_a_slip_of_the_fingers_is_answered_with_what_was_meant(
+    typed: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(typed) == 2
+    assert f"Did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_a_command_that_resembles_none_gets_no_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["xyzzy"]) == 2
+    assert "mean" not in capsys.readouterr().err

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from listenkey.cli.redact import plain, redact, remember
+from listenkey.cli.redact import escaped, plain, redact, remember
 
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 
@@ -36,3 +38,12 @@ def test_nothing_a_terminal_obeys_is_left(evil: str) -> None:
 def test_plain_text_is_one_line_and_has_an_end() -> None:
     assert plain("a\nb\tc") == "a b c"
     assert plain("x" * 500, 10) == "x" * 9 + "…"
+
+
+def test_an_escaped_line_of_json_means_the_same() -> None:
+    text = "a\x1b[2J\x07\x7f\x9b\u202eb\nä"
+    line = json.dumps(text, ensure_ascii=False)
+    shown = escaped(line)
+    assert json.loads(shown) == text
+    assert not any(one in shown for one in "\x1b\x07\x7f\x9b\u202e")
+    assert "ä" in shown

@@ -84,3 +84,15 @@ def test_attachment_and_time_scale() -> None:
     found = load(None, Addresses(attach="path", time_scale=60.0), KEYS).venue
     assert (found.attach, found.time_scale) == (Attach.PATH, 60.0)
     assert load(None, Addresses(), KEYS | {"LISTENKEY_TIME_SCALE": "2.5"}).venue.time_scale == 2.5
+
+
+def test_a_home_that_there_is_not_is_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    path = tmp_path / "k"
+    path.write_text("BINANCE_API_KEY=abc\nBINANCE_PRIVATE_KEY_FILE=~/key.pem\n")
+    path.chmod(0o600)
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(UsageError, match="no home folder"):
+        load(path, Addresses(), {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tty
 
 import pytest
 
@@ -85,4 +86,18 @@ async def test_such_a_command_ends_as_well_when_its_reader_leaves() -> None:
         show.add(live())
         await asyncio.wait_for(stop.asked.wait(), 5)
     assert stop.why == "closed"
+    os.close(writing)
+
+
+async def test_json_on_a_terminal_moves_no_cursor() -> None:
+    reading, writing = os.openpty()
+    tty.setraw(writing)
+    evil = "BTC\x9b2J\u202e"
+    async with JsonShow(Stop(), writing) as show:
+        show.add(update(order_event(s=evil)))
+    line = os.read(reading, 65536).decode()
+    assert evil not in line
+    assert "\x9b" not in line
+    assert json.loads(line)["event"]["symbol"] == evil
+    os.close(reading)
     os.close(writing)

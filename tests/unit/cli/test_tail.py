@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 
 from listenkey.cli import run
+from listenkey.cli.tail import form_of_items
 from listenkey.errors import Fenced, Refused
 from listenkey.journal.lock import Lock
 from listenkey.testing import LocalSandbox
@@ -73,3 +75,29 @@ def test_a_journal_that_somebody_writes_is_held(
 def test_a_journal_in_nats_is_not_in_this_release(exchange: LocalSandbox, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["tail", "--journal", "nats://localhost"]) == 2
     assert "not in this release" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("as_json", "is_terminal", "term", "form"),
+    [
+        (False, True, "xterm", "view"),
+        (False, True, "dumb", "words"),
+        (False, False, "xterm", "json"),
+        (True, True, "xterm", "json"),
+    ],
+)
+def test_a_person_gets_words_where_there_is_no_full_screen(
+    *, as_json: bool, is_terminal: bool, term: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdout", Terminal(is_terminal=is_terminal))
+    assert form_of_items(as_json=as_json) == form
+
+
+class Terminal(io.StringIO):
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
