@@ -19,7 +19,7 @@ from listenkey.transport.websocket import _handshake_error
 
 if TYPE_CHECKING:
     from listenkey.core.sockets import SocketView
-    from listenkey.stream import UserStream
+    from listenkey.driver import Driver
     from sim.framed import VenueEnd
     from sim.process import Process
     from sim.world import World
@@ -329,7 +329,7 @@ class SimSocket:
 
     def ping(self, number: int) -> None:
         network = self._network
-        stream, view = self._owner()
+        driver, view = self._owner()
         left_out_s = min(self._left_out_until_s, network.process.clock.now_s())
         if view is not None and left_out_s > view.covered_s:
             self._prove(view, left_out_s)
@@ -338,7 +338,7 @@ class SimSocket:
             # Nothing can happen to the pings of this time; they are taken as sent and answered.
             view.pinged_s = self._left_out_until_s = network.process.clock.now_s() + ahead_us / 1e6
             self._stay_alive()
-            network.world.skip_audits(network.process, stream, ahead_us)
+            network.world.skip_audits(network.process, driver, ahead_us)
             return
         self._ping(number)
 
@@ -346,17 +346,17 @@ class SimSocket:
         payload = number.to_bytes(8, "big")
         self._send(lambda hub_, session, now_ms: hub_.receive_ping(session, payload, now_ms))
 
-    def _owner(self) -> tuple[UserStream, SocketView | None]:
+    def _owner(self) -> tuple[Driver, SocketView | None]:
         """Whose socket this is, and how the lifecycle sees it."""
         link: Any = getattr(self._on_heard, "__self__")  # noqa: B009 - a bound method, as far as types know a callable
-        return link._owner, link._owner._life.sockets.get(link.number)
+        return link._owner, link._owner.life.sockets.get(link.number)
 
     def _stay_alive(self) -> None:
         """While pings are left out, silence is no death, and what was sent until the last one has been read."""
-        stream, view = self._owner()
+        driver, view = self._owner()
         if view is None:
             return
-        clock, timing = self._network.process.clock, stream._life.timing
+        clock, timing = self._network.process.clock, driver.life.timing
         view.dead_at_s = max(view.dead_at_s, view.pinged_s + timing.dead_after_s)
         answered_s = clock.now_s() - timing.ping_after_s
         if self._left_out_until_s > clock.now_s() and answered_s > view.covered_s:

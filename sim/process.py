@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from listenkey import governor as governors
 from listenkey.core.states import State
 from listenkey.core.status import status_of
+from listenkey.driver import Driver
 from listenkey.errors import Disconnected, JournalError, ListenKeyError, Refused, Retired, TimedOut, UsageError
 from listenkey.governor import Governor
 from listenkey.items import Item
@@ -117,18 +118,18 @@ class Life:
             account=identity.name,
             timing=options.timing(),
         )
-        made._clock = process.clock
-        made._random = random.Random(f"{options.seed}:client:{process.number}:{number}:{self.number}")
+        made._driver.clock = process.clock
+        made._driver.random = random.Random(f"{options.seed}:client:{process.number}:{number}:{self.number}")
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            made._journal = SqliteJournal(path, identity.name, process.clock.wall_ms, consumer=CONSUMER)
-            store = made._journal._store
+            made._driver.journal = SqliteJournal(path, identity.name, process.clock.wall_ms, consumer=CONSUMER)
+            store = made._driver.journal._store
             assert isinstance(store, SimStore)
             store.life = self
-            made._beside = path  # where it is written down what was spent, for the next process
-            self._shorten(made._journal._writer)
+            made._driver.beside = path  # where it is written down what was spent, for the next process
+            self._shorten(made._driver.journal._writer)
         else:
-            made._journal._wall_ms = process.clock.wall_ms  # type: ignore[attr-defined]
+            made._driver.journal._wall_ms = process.clock.wall_ms  # type: ignore[attr-defined]
         return made
 
     def _shorten(self, writer: Writer) -> None:
@@ -158,7 +159,7 @@ class Life:
 
     def stores(self) -> list[SimStore]:
         """The journals' files."""
-        journals = [stream._journal for stream in self.streams]
+        journals = [stream._driver.journal for stream in self.streams]
         stores = [journal._store for journal in journals if isinstance(journal, SqliteJournal)]
         return [store for store in stores if isinstance(store, SimStore)]
 
@@ -218,11 +219,12 @@ class Life:
         if every and item.seq % every == 0 and self.path(0) is not None:
             await stream.commit(item.seq)
 
-    def note_arrival(self, stream: UserStream, frame: bytes) -> None:
+    def note_arrival(self, driver: Driver, frame: bytes) -> None:
         """While nothing can be shown: which fills a socket of a stream has brought."""
         if b'"TRADE"' in frame or b'"fi"' in frame:
             fills = judge.fills_in({"kind": "update", "provenance": "ws", "raw": frame})
-            came = self.arrivals.setdefault(self.streams.index(stream), [])
+            number = next(at for at, stream in enumerate(self.streams) if stream._driver is driver)
+            came = self.arrivals.setdefault(number, [])
             came += [(self.process.world.now_us, fill) for fill in fills]
 
     def program_ended(self, task: asyncio.Task[None]) -> None:
@@ -234,8 +236,8 @@ class Life:
         for number, (stream, told) in enumerate(zip(self.streams, self.told, strict=True)):
             if told.number in self.closed:
                 continue
-            journal = stream._journal
-            status = status_of(stream._life, self.process.clock.now_s(), journal.problem, journal.losing)
+            journal = stream._driver.journal
+            status = status_of(stream._driver.life, self.process.clock.now_s(), journal.problem, journal.losing)
             if status != self.statuses[number]:
                 self.statuses[number] = status
                 told.statuses.append((self.process.world.now_us, status))
@@ -390,7 +392,7 @@ class Process:
 
     def is_live(self) -> bool:
         """Whether all of its streams are, with nothing under way."""
-        return not self.down and all(each._life.state is State.LIVE for each in self.life.streams)
+        return not self.down and all(each._driver.life.state is State.LIVE for each in self.life.streams)
 
     @property
     def ends(self) -> bool:

@@ -102,10 +102,10 @@ def _sessions(process: Process) -> list[int]:
 
 
 def _rotate_now(stream: UserStream) -> None:
-    for socket in stream._life.sockets.values():
+    for socket in stream._driver.life.sockets.values():
         if socket.attached:
-            socket.rotate_at_s = stream._clock.now_s()
-    stream._set_timer()
+            socket.rotate_at_s = stream._driver.clock.now_s()
+    stream._driver.set_timer()
 
 
 def day_limit(injector: Injector, fault: Fault, process: Process) -> None:
@@ -174,9 +174,9 @@ def end_retired(_: Injector, fault: Fault, process: Process) -> None:
 
 
 def _renew_now(stream: UserStream) -> None:
-    if stream._life._renew_at_s is not None:
-        stream._life._renew_at_s = stream._clock.now_s()
-        stream._set_timer()
+    if stream._driver.life._renew_at_s is not None:
+        stream._driver.life._renew_at_s = stream._driver.clock.now_s()
+        stream._driver.set_timer()
 
 
 def renewals_fail(injector: Injector, fault: Fault, process: Process) -> None:

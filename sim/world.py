@@ -38,8 +38,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
+from listenkey import driver as driver_module
 from listenkey import spending as spending_module
-from listenkey import stream as stream_module
 from listenkey import venue
 from listenkey.journal import sqlite as sqlite_module
 from listenkey.journal import writer as writer_module
@@ -58,8 +58,8 @@ from sim.threads import AtOnce, Machine, Threading, Time
 from sim.traffic import Traffic
 
 if TYPE_CHECKING:
+    from listenkey.driver import Driver
     from listenkey.sandbox.hub import Session
-    from listenkey.stream import UserStream
 
 ELIDED_MOST_US: Final = 600_000_000
 MARGIN_US: Final = 3_000_000
@@ -189,7 +189,7 @@ class World:
         for place, name, _ in forgetful(0):
             patches.enter_context(patch.object(place, name, getattr(place, name)))  # another one makes REST forget
         for place, name, stand_in in (
-            (stream_module, "connect", connector(self)),
+            (driver_module, "connect", connector(self)),
             (sqlite_module, "Store", SimStore),
             (writer_module, "threading", Threading(machine)),
             (spending_module, "threading", AtOnce),
@@ -267,14 +267,14 @@ class World:
         horizon_us = min(self.injector.quiet_us(account) - MARGIN_US, key_ends_us - MARGIN_US, ELIDED_MOST_US)
         return horizon_us if horizon_us > 5_000_000 else 0
 
-    def skip_audits(self, process: Process, stream: UserStream, for_us: int) -> None:
+    def skip_audits(self, process: Process, driver: Driver, for_us: int) -> None:
         """Where the last one has seen all that ever happened, and no fault is near, those up to then find nothing."""
         for_us = min(for_us, self.injector.calm_us(self.options.accounts[process.number]) - MARGIN_US)
         if for_us >= venue.TRADES_KEPT_S * 1e6:
             return  # It has to look before REST forgets.
         until_s = process.clock.now_s() + for_us / 1e6
-        recovery, repair = stream._recovery, stream._life.repair
-        trades = self.exchange.exchange.state.accounts[stream.account].trades
+        recovery, repair = driver.recovery, driver.life.repair
+        trades = self.exchange.exchange.state.accounts[driver.account].trades
         newest_ms = trades[-1].time_ms if trades else 0
         if recovery is None or recovery._audited_to_ms is None or recovery._audited_to_ms <= newest_ms:
             return

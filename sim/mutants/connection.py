@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from listenkey import governor, opener, stream
+from listenkey import driver, governor, opener, stream
 from listenkey.core import budget, gap, lifecycle, mending, merge, sockets, verdict
 from listenkey.core import inputs as on
 from listenkey.core.known import Fills
@@ -119,7 +119,7 @@ def bans_ignored(patches: Patches) -> None:
         known = verdict.judge(error, wall_ms)
         return verdict.Verdict(known.do, 0.0, known.error)
 
-    for module in (stream, opener, governor):
+    for module in (driver, opener, governor):
         put(patches, module, "judge", judge)
     put(patches, budget.Budget, "block", lambda *_: None)
 

@@ -115,11 +115,12 @@ class Side:
 
     def __init__(self, clock: Now) -> None:
         self.stream = UserStream(api_key="key", api_secret="secret", account="a3f1")
-        self.stream._clock = clock
-        self.stream._merge.follow(1)
-        credentials, life, merge = self.stream._credentials, self.stream._life, self.stream._merge
+        driver = self.driver = self.stream._driver
+        driver.clock = clock
+        driver.merge.follow(1)
+        credentials, life, merge = driver.credentials, driver.life, driver.merge
         self.recovery = Recovery(credentials, self.stream.venue, clock, life.timing, merge.fills, self.set_timer)
-        self.stream._recovery = self.recovery
+        driver.recovery = self.recovery
         self.recovery.watch.reconnected(clock.now_s())
         self.told: list[Any] = []
         self.timer_s = inf
@@ -166,8 +167,8 @@ def test_a_batch_is_the_same_as_its_events_one_by_one(
             for count, passed_s, mends in cuts:
                 part = slice(at, at + count)
                 for event, raw in zip(events[part], raws[part], strict=True):
-                    one_by_one.stream.event_came(1, event, raw)
-                together.stream.events_came(1, events[part], raws[part])
+                    one_by_one.driver.event_came(1, event, raw)
+                together.driver.events_came(1, events[part], raws[part])
                 assert one_by_one.items() == together.items()
                 assert one_by_one.state() == together.state()
                 assert together.wakes_in_time

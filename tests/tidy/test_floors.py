@@ -38,6 +38,8 @@ ROOMS: Final = {
     "recovery": ONE,
     "opener": ONE,
     "link": ONE,
+    "driver": ONE,
+    "options": ONE,
     "stream": ONE,
     "blocking": ONE,
     "gateway": MANY,

@@ -1,0 +1,410 @@
+"""The driver: runs the `core.lifecycle` state machine of one stream on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+from listenkey import opener as openers
+from listenkey.clock import Clock, SystemClock
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core.gap import Resumed
+from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.merge import Held, Merge, Unwrap
+from listenkey.core.states import State
+from listenkey.core.timing import PAUSE_SHARE, Timing
+from listenkey.core.verdict import judge
+from listenkey.credentials import Credentials, Secret
+from listenkey.errors import Disconnected, ListenKeyError
+from listenkey.events import (
+    Event,
+    LegacyOrderTradeUpdate,
+    ListenKeyExpired,
+    OrderTradeUpdate,
+    RecoveredFill,
+    RecoveredOrder,
+    UnknownEvent,
+)
+from listenkey.items import GapClosed, GapOpened, Live, Provenance
+from listenkey.journal.base import Journal
+from listenkey.link import Link
+from listenkey.recovery import Recovery
+from listenkey.transport.websocket import connect
+from listenkey.venue import LEAVING_EVENTS, Venue
+from listenkey.wire.frames import Unreadable
+
+log = logging.getLogger("listenkey")
+
+PROVE_NOTHING: Final = frozenset({ListenKeyExpired, UnknownEvent})
+"""That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows."""
+
+HAVE_FILLS: Final = (OrderTradeUpdate, RecoveredFill, RecoveredOrder)
+
+_RANDOM = random.Random()
+"""One for all streams: each of its own would weigh a tenth of an idle stream."""
+
+
+class Driver:
+    """
+    Feeds a `Lifecycle` with facts, performs its actions, and appends what links and recoveries bring to the journal.
+
+    Args:
+        credentials: The account's.
+        venue: Where the account is.
+        account: The alias that items and logs carry.
+        timing: Durations, at the venue's scale.
+        journal: Where items go.
+        beside: The journal's file, or None where items are kept in memory.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        venue: Venue,
+        account: str,
+        timing: Timing,
+        journal: Journal,
+        beside: Path | None,
+    ) -> None:
+        self.credentials = credentials
+        self.venue = venue
+        self.account = account
+        self.clock: Clock = SystemClock()
+        self.random = _RANDOM
+        self.life = Lifecycle(timing, recovers=credentials.can_sign)
+        self.merge = Merge()
+        self.recovery: Recovery | None = None
+        self.journal = journal
+        self.beside = beside
+        self.keys: openers.ListenKeys | None = None
+        self.links: dict[int, Link] = {}
+        self.events = 0
+        self.fills = 0
+        self.unreadable = 0
+        self.unknown_events = 0
+        self.last_event_ms: int | None = None
+        self.round_trip_s: float | None = None
+        self._recovering: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._inbox: list[on.Input] = []
+        self._feeding = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, left: Resumed) -> None:
+        """Begin, with what an earlier process left in the journal."""
+        self.keys = openers.share(self.venue, self.credentials.api_key, self.clock, self.beside, self.key_replaced)
+        if self.life.repair.active:
+            timing, fills = self.life.timing, self.merge.fills
+            self.recovery = Recovery(self.credentials, self.venue, self.clock, timing, fills, self.set_timer)
+            self.recovery.resume(left)
+            self.spawn(self.recovery.prepare())
+        self.feed(on.Started(left))
+
+    async def aclose(self, *, closes_key: bool) -> None:
+        """End the stream, and write what waits."""
+        if self.keys is None:
+            return
+        key, keys = self.life.key, self.keys
+        self.feed(on.StopAsked())
+        self.keys = None
+        for task in self._tasks:
+            task.cancel()
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self.journal.aclose()
+            if closes_key and key is not None:
+                await keys.close(key)
+        finally:
+            await keys.release(self.beside, self.key_replaced)
+            if self.recovery is not None:
+                await self.recovery.aclose()
+
+    def feed(self, happened: on.Input) -> None:
+        """Give the lifecycle a fact, do what it asks for, keep what it tells, and come back when it says."""
+        self._inbox.append(happened)
+        if self._feeding:
+            return  # what is being done brought this about; it is next
+        self._feeding = True
+        try:
+            while self._inbox:
+                self.life.handle(self._inbox.pop(0), self._moment())
+                for action in self.life.take_actions():
+                    self._perform(action)
+                self._tell(self.life.take_items())
+        except Exception as error:  # noqa: BLE001 - the top of everything: a bug must reach the reader, not a log
+            self._crash(error)
+        finally:
+            self._feeding = False
+        if self.life.state is State.ENDED:
+            self.journal.end(self.life.error)
+        self.set_timer()
+
+    def _tell(self, items: list[Live | GapOpened | GapClosed]) -> None:
+        self.journal.append_told(items)
+        for item in items:
+            if isinstance(item, Live):
+                self.journal.heard(item.since_ms)
+
+    def set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wake_at_s = self.life.wake_at_s()
+        if wake_at_s is not None:
+            if self.recovery is not None:
+                wake_at_s = min(wake_at_s, *self.recovery.deadlines())
+            delay_s = max(0.0, wake_at_s - self.clock.now_s())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        if self.recovery is not None:
+            for happened in self.recovery.doubts():
+                self.feed(happened)
+        wake_at_s = self.life.wake_at_s()
+        if wake_at_s is not None and wake_at_s <= self.clock.now_s():
+            self.feed(on.TimerDue())
+        else:  # Frames have moved the deadline since.
+            self.set_timer()
+
+    def _moment(self) -> on.Moment:
+        return on.Moment(self.clock.now_s(), self.clock.wall_ms(), self.random.random())
+
+    def _perform(self, action: do.Action) -> None:
+        log.debug("stream %s: %s", self.account, action)
+        match action:
+            case do.CreateKey():
+                self.spawn(self._create_key(action))
+            case do.RenewKey():
+                self.spawn(self._renew_key(action))
+            case do.OpenSocket():
+                self.spawn(self._open_socket(action))
+            case do.SendPing(number, ping):
+                if number in self.links:
+                    self.links[number].ping(ping)
+            case do.AbortSocket(number):
+                self._drop_link(number, politely=False)
+            case do.CloseSocket(number):
+                self._drop_link(number, politely=True)
+            case do.Follow(number):
+                if self.recovery is not None:
+                    self.recovery.follows(whole=not self.life.must_recover)
+                self._release(number, self.merge.follow(number))
+                while self.merge.unreadable:
+                    self.unreadable_came(number, self.merge.unreadable.pop(0))
+            case do.DeliverFound():
+                self._release(self.life.followed or 0, [])
+            case do.Recover() | do.RecoverOrders() | do.Poll():
+                if self._recovering is not None:
+                    self._recovering.cancel()
+                self._recovering = self.spawn(self._recover(action))
+            case do.Audit():
+                self.spawn(self._audit(action))
+
+    def _drop_link(self, number: int, *, politely: bool) -> None:
+        self.merge.forget(number)
+        link = self.links.pop(number, None)
+        if link is not None:
+            (link.close if politely else link.abort)()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._crash(error)
+
+    def _crash(self, error: BaseException) -> None:
+        """A bug of ours: the reader gets it, and nothing goes on behind its back."""
+        self.journal.end(error)
+        self.life.handle(on.StopAsked(), self._moment())
+        for link in self.links.values():
+            link.abort()
+        self.links.clear()
+
+    async def _create_key(self, action: do.CreateKey) -> None:
+        assert self.keys is not None
+        try:
+            grant = await self.keys.create(action.stale)
+        except ListenKeyError as error:
+            self.feed(on.KeyNotReady(judge(error, self.clock.wall_ms())))
+            if self.life.state is not State.ENDED:  # else the reader gets the error itself
+                log.warning("stream %s: no listen key: %s", self.account, error)
+        else:
+            self.feed(on.KeyReady(grant.key, grant.valid_for_s))
+
+    async def _renew_key(self, action: do.RenewKey) -> None:
+        assert self.keys is not None
+        try:
+            since_s = await self.keys.renew(action.key, action.since_s)
+        except ListenKeyError as error:
+            log.warning("stream %s: the listen key was not renewed: %s", self.account, error)
+            self.feed(on.KeyNotRenewed(action.key, judge(error, self.clock.wall_ms())))
+        else:
+            self.feed(on.KeyRenewed(action.key, since_s))
+
+    def key_replaced(self, key: Secret) -> None:
+        self.feed(on.KeyNotRenewed(key, judge(openers.replaced_error(), self.clock.wall_ms())))
+
+    async def _open_socket(self, action: do.OpenSocket) -> None:
+        assert self.keys is not None
+        link = self.links[action.socket] = Link(action.socket, action.key, self, self.clock)
+        attachment = self.keys.attachment(action.key, action.socket, self.venue)
+        try:
+            await link.open(connect, attachment, self.life.timing.open_timeout_s)
+        except ListenKeyError as error:
+            self._drop_link(action.socket, politely=False)
+            self.feed(on.SocketNotOpened(action.socket, judge(error, self.clock.wall_ms())))
+            if self.life.state is not State.ENDED:
+                log.warning("stream %s: no socket: %s", self.account, error)
+        else:
+            self.feed(on.SocketAttached(action.socket))
+
+    async def _recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
+        assert self.recovery is not None
+        self.feed(await self.recovery.recover(action, lambda: self.merge.held(self.life.followed or 0)))
+        self.recovery.delivered(closed=self.life.gaps.open_from_ms is None)
+
+    async def _audit(self, action: do.Audit) -> None:
+        assert self.recovery is not None
+        for happened in await self.recovery.look(action):
+            self.feed(happened)
+
+    def _release(self, link: int, held: list[Held]) -> None:
+        """Deliver what was held, and what a recovery has found beside it, each in its place."""
+        if self.recovery is None or self.recovery.findings is None:
+            for one in held:
+                self._deliver(link, *one)
+            return
+        for event, raw, received_ms, provenance in self.recovery.combined(held):
+            self._deliver(link, event, raw, received_ms, provenance)
+
+    # --- what links bring ----------------------------------------------------------------------------------------
+
+    def event_came(self, link: int, event: Event, raw: bytes) -> None:
+        """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
+        received_ms = self.clock.wall_ms()
+        self.life.brought(link)
+        if self.merge.admit(link, event, raw, received_ms):
+            self._deliver(link, event, raw, received_ms)
+        else:
+            self._keep_back(link, proves=type(event) not in PROVE_NOTHING)
+        if type(event) not in PROVE_NOTHING:
+            return
+        if isinstance(event, ListenKeyExpired):
+            self.feed(on.KeyEnded(event.listen_key))
+        elif isinstance(event, UnknownEvent):
+            self.unknown_events += 1
+            if event.type in LEAVING_EVENTS:
+                self.feed(on.VenueLeaving(link))
+
+    def frames_came(self, link: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
+        """While two sockets bring the same, nearly nothing of what the second one brings need be read."""
+        if self.life.state is not State.ROTATING or self.merge.overfull(link):
+            return frames
+        left = self.merge.sift(link, frames, unwrap, self.clock.wall_ms())
+        self.life.brought(link, len(frames) - len(left))
+        return left
+
+    def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
+        """A batch from a socket: delivered in one go, unless something looks at each of its events."""
+        life = self.life
+        if life.needs_proof:
+            for event, raw in zip(events, raws, strict=True):
+                self.event_came(link, event, raw)
+            return
+        life.brought(link, len(events))
+        received_ms = self.clock.wall_ms()
+        if not self.merge.follows(link):
+            self.merge.hold_all(link, events, raws, received_ms)
+            self._keep_back(link, proves=True)
+            return
+        self.fills += self.merge.admit_all(events, raws)
+        if events:
+            self.events += len(events)
+            self.last_event_ms = received_ms
+            life.event_came()
+            late = self.recovery.delivering_all(events) if self.recovery is not None else ()
+            if not late:
+                self.journal.append_events(events, raws, received_ms)
+            else:
+                for place, (event, raw) in enumerate(zip(events, raws, strict=True)):
+                    self.journal.append_event(event, raw, received_ms, late=place in late)
+
+    def turn_after_s(self, link: int, held_s: float) -> float | None:
+        """Whoever reads has a turn first, and so has the disk; but not for so long that silence means death."""
+        if held_s > self.life.timing.dead_after_s * PAUSE_SHARE:
+            return None
+        wait_s = self.journal.turn_after_s()
+        if wait_s is not None and not held_s:
+            self.life.heard(link, self.clock.now_s())  # what was taken did come, though more may be left for later
+        return wait_s
+
+    def _keep_back(self, link: int, *, proves: bool) -> None:
+        """Events came that are not delivered now: they are old, or another socket's, or wait for REST."""
+        if self.merge.overfull(link):
+            self._drop_link(link, politely=False)
+            self.feed(on.SocketLost(link, "too much came before this socket's turn"))
+        elif self.life.must_recover and link == self.life.followed:
+            if proves:  # the key, all the same
+                if self.life.needs_proof:
+                    self.feed(on.EventCame(link))
+                self.life.event_came()
+            if self.merge.half_full(link):
+                self.feed(on.HeldTooMuch(link))
+
+    def _deliver(self, link: int, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws") -> None:
+        proves = provenance != "rest" and type(event) not in PROVE_NOTHING
+        if proves and self.life.needs_proof:
+            # The event proves the key, so "live since" is told before it.
+            self.life.handle(on.EventCame(link), self._moment())
+            self.journal.append_told(self.life.take_items())
+        self.events += 1
+        if isinstance(event, HAVE_FILLS):
+            self.fills += event.is_fill
+        elif isinstance(event, LegacyOrderTradeUpdate):
+            self.fills += sum(len(order.fills) for order in event.orders)
+        late = self.recovery is not None and self.recovery.delivering(event)
+        if provenance != "rest":
+            self.last_event_ms = received_ms
+        self.journal.append_event(event, raw, received_ms, provenance, late=late)
+        if proves:
+            self.life.event_came()
+
+    def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
+        """A frame that can't be read ends nothing: it is counted and told."""
+        self.unreadable += 1
+        log.warning("stream %s: a frame can't be read: %s", self.account, unreadable.reason)
+        self.feed(on.FrameUnreadable(link, unreadable.reason))
+
+    def heard(self, link: int) -> None:
+        """Any frame counts as life."""
+        life, recovery, now_s = self.life, self.recovery, self.clock.now_s()
+        life.heard(link, now_s)
+        if self.beside is None:
+            return  # there is no journal that another process could read it in
+        if link != life.followed or not life.is_whole:
+            return
+        if recovery is None:
+            self.journal.heard(life.proof_ms)
+        elif recovery.is_audited(now_s):
+            self.journal.heard(self.clock.wall_ms())
+
+    def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
+        """The answer to our ping."""
+        self.round_trip_s = round_trip_s
+        self.feed(on.PongCame(link, ping, round_trip_s))
+
+    def lost(self, link: int, reason: Disconnected) -> None:
+        """A socket has ended."""
+        log.warning("stream %s: %s", self.account, reason)
+        self.links.pop(link, None)
+        self.feed(on.SocketLost(link, str(reason)))

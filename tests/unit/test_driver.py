@@ -1,0 +1,107 @@
+"""The driver's own duties: events counted, sockets opened, bugs told. What a stream does is in tests/promises."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from listenkey import Live, Update, UserStream
+from listenkey.core import inputs as on
+from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.timing import Timing
+from listenkey.testing import LocalSandbox
+
+
+def stream(sandbox: LocalSandbox, **arguments: object) -> UserStream:
+    settings: dict[str, object] = {"api_key": sandbox.api_key, "venue": sandbox.venue} | arguments
+    return UserStream(**settings)  # type: ignore[arg-type]
+
+
+async def test_fills_of_both_generations_are_counted(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    for generation in ("current", "legacy"):
+        sandbox.set_switches(generation=generation)
+        async with stream(sandbox) as made:
+            assert isinstance(await anext(made), Live)
+            await asyncio.to_thread(sandbox.burst, 3)
+            async with asyncio.timeout(10):
+                while made.health().fills < 3:
+                    await anext(made)
+
+
+async def test_a_server_that_says_it_leaves_proves_no_key(binance_options_sandbox: LocalSandbox) -> None:
+    async with stream(binance_options_sandbox) as opened:
+        proven_ms = 0
+        async for item in opened:
+            if isinstance(item, Live):
+                proven_ms = opened._driver.life.proof_ms
+                binance_options_sandbox.fault("server_shutdown")
+            elif isinstance(item, Update) and item.event.type == "serverShutdown":
+                break
+        assert opened._driver.life.proof_ms == proven_ms > 0
+
+
+@pytest.mark.parametrize("form", ["subscribe", "path", "query", "streams"])
+async def test_every_form_of_address_brings_events(binance_options_sandbox: LocalSandbox, form: str) -> None:
+    from dataclasses import replace
+
+    from listenkey import Attach
+
+    venue = replace(binance_options_sandbox.venue, attach=Attach(form))
+    async with stream(binance_options_sandbox, venue=venue) as made:
+        await anext(made)
+        await asyncio.to_thread(binance_options_sandbox.burst, 3)
+        for _ in range(12):
+            item = await anext(made)
+        assert item.seq == 13
+
+
+async def test_the_legacy_generation_is_read_and_so_is_the_change_in_mid_life(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with stream(binance_options_sandbox) as made:
+        await anext(made)
+        generations = set()
+        for generation in ("current", "legacy"):
+            binance_options_sandbox.set_switches(generation=generation)
+            await asyncio.to_thread(binance_options_sandbox.burst, 3)
+            while generation not in generations:
+                item = await anext(made)
+                generations.add(item.event.generation)  # type: ignore[union-attr]
+        assert made.health().gaps == 0
+
+
+async def test_nothing_that_is_logged_shows_a_key(
+    binance_options_sandbox: LocalSandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with stream(binance_options_sandbox, timing=Timing(renew_after_s=0.2)) as made:
+        await anext(made)
+        binance_options_sandbox.fault("expire_key")
+        while made.health().reconnects + made.health().gaps == 0:
+            await anext(made)
+        keys = [key["listen_key"] for key in binance_options_sandbox.ledger()["keys"] if "listen_key" in key]
+    assert caplog.text, "the driver tells what it does"
+    for secret in (binance_options_sandbox.api_key, binance_options_sandbox.api_secret, *keys):
+        assert secret not in caplog.text
+
+
+async def test_a_bug_reaches_the_reader_and_ends_everything(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stream(binance_options_sandbox) as made:
+        assert isinstance(await anext(made), Live)
+        handle = Lifecycle.handle
+
+        def broken(life: Lifecycle, happened: on.Input, now: on.Moment) -> None:
+            if isinstance(happened, on.SocketLost):
+                raise RuntimeError("a bug")  # noqa: TRY004 - any will do
+            handle(life, happened, now)
+
+        monkeypatch.setattr(Lifecycle, "handle", broken)
+        binance_options_sandbox.fault("drop_sockets")
+        with pytest.raises(RuntimeError, match="a bug"):
+            await anext(made)
+        assert made.health().status == "ENDED"
