@@ -276,11 +276,11 @@ class World:
         recovery, repair = driver.recovery, driver.life.repair
         trades = self.exchange.exchange.state.accounts[driver.account].trades
         newest_ms = trades[-1].time_ms if trades else 0
-        if recovery is None or recovery._audited_to_ms is None or recovery._audited_to_ms <= newest_ms:
+        if recovery is None or recovery.audits.audited_to_ms is None or recovery.audits.audited_to_ms <= newest_ms:
             return
         if repair._audit_at_s is not None and not repair.settling and not repair._auditing:
             repair._audit_at_s = max(repair._audit_at_s, until_s)
-            recovery._audited_s = until_s
+            recovery.audits.audited_s = until_s
 
     def _evidence(self) -> Evidence:
         return Evidence(

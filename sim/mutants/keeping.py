@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from listenkey import recovery
+from listenkey import audit, recovery, windows
+from listenkey.core import actions as do
 from listenkey.core import budget, reconcile, repair, watch
 from listenkey.core import inputs as on
 from listenkey.core.gap import Resumed
@@ -20,14 +21,17 @@ from sim.mutants.patching import NEVER_S, Patches, put, transition
 
 def cursor_is_last_seen(patches: Patches) -> None:
     """REST is asked from the newest fill that was delivered: what became visible later, and is older, is passed over."""
-    real = recovery.Recovery._asked_from
+    real = windows.Windows.asked_from
 
-    def asked_from(self: recovery.Recovery, from_ms: int, not_before_ms: int) -> int:
-        newest = self.known.newest
+    def asked_from(self: windows.Windows, from_ms: int, not_before_ms: int) -> int:
+        newest = self._known.newest
         return real(self, from_ms, not_before_ms) if newest is None else newest.time_ms
 
-    put(patches, recovery.Recovery, "_asked_from", asked_from)
-    put(patches, recovery.Recovery, "_audit_since", lambda self, action: asked_from(self, action.from_ms or 0, 0))
+    def audit_since(self: audit.Audits, action: do.Audit) -> int:
+        return asked_from(self._windows, action.from_ms or 0, 0)
+
+    put(patches, windows.Windows, "asked_from", asked_from)
+    put(patches, audit.Audits, "_audit_since", audit_since)
 
 
 def never_settles(patches: Patches) -> None:
@@ -55,7 +59,7 @@ def never_audits(patches: Patches) -> None:
         self._audit_at_s = NEVER_S
 
     put(patches, repair.Repair, "went_live", went_live)
-    put(patches, recovery.Recovery, "is_audited", lambda *_: True)
+    put(patches, audit.Audits, "is_audited", lambda *_: True)
 
 
 def never_polls(patches: Patches) -> None:
@@ -65,8 +69,8 @@ def never_polls(patches: Patches) -> None:
 
 def audits_begin_anew(patches: Patches) -> None:
     """What the process before had not audited is nobody's business."""
-    put(patches, recovery.Recovery, "_first_unaudited", lambda self: self._now_ms())
-    put(patches, recovery.Recovery, "is_audited", lambda *_: True)
+    put(patches, audit.Audits, "_first_unaudited", lambda self: self._windows.now_ms())
+    put(patches, audit.Audits, "is_audited", lambda *_: True)
 
 
 def closed_positions_beat(patches: Patches) -> None:

@@ -275,7 +275,7 @@ class Driver:
 
     async def _audit(self, action: do.Audit) -> None:
         assert self.recovery is not None
-        for happened in await self.recovery.look(action):
+        for happened in await self.recovery.audits.look(action):
             self.feed(happened)
 
     def _release(self, link: int, held: list[Held]) -> None:
@@ -395,7 +395,7 @@ class Driver:
             return
         if recovery is None:
             self.journal.heard(life.proof_ms)
-        elif recovery.is_audited(now_s):
+        elif recovery.audits.is_audited(now_s):
             self.journal.heard(self.clock.wall_ms())
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:

@@ -1,0 +1,184 @@
+"""
+Looks at REST history (`bill`) that come by themselves, beside the recovery of a gap.
+
+The bill has a row for each trade of the account and costs 1 to ask for; `userTrades` of a symbol costs 5, and is asked
+for only where the bill has more trades than were delivered.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from listenkey.backfill import Backfill
+from listenkey.clock import Clock
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core import reconcile
+from listenkey.core.gap import Resumed
+from listenkey.core.known import Known
+from listenkey.core.reconcile import Findings, Lists, Unbrought
+from listenkey.core.timing import Timing
+from listenkey.core.verdict import judge
+from listenkey.errors import ListenKeyError
+from listenkey.snapshots import Snapshots
+from listenkey.together import AT_ONCE
+from listenkey.windows import Windows
+
+log = logging.getLogger("listenkey")
+
+AUDIT_IN_FLIGHT_S: Final = 2.0
+"""A fill so young may still be on its way over the socket; an audit should raise no alarm over a slow second."""
+
+AUDITS_MISSED: Final = 2
+"""So many may fail before the journal stops noting that the stream is whole; the next process looks back as far."""
+
+
+class Audits:
+    """
+    Holds REST history against the fills that were delivered.
+
+    Args:
+        backfill: Asks for it.
+        windows: From when on.
+        known: What was delivered.
+        clock: For all times.
+        timing: `audit_every_s`, `lag_hold_s`, `lag_max_s`.
+        suspects: Symbols that the next recovery is to ask for are put there.
+
+    Attributes:
+        audited_to_ms: Until when the bill was looked at, by the venue's clock.
+        audited_s: When it was.
+    """
+
+    def __init__(
+        self, backfill: Backfill, windows: Windows, known: Known, clock: Clock, timing: Timing, suspects: set[str]
+    ) -> None:
+        self.audited_to_ms: int | None = None
+        self.audited_s: float | None = None
+        self._backfill = backfill
+        self._windows = windows
+        self._known = known
+        self._clock = clock
+        self._timing = timing
+        self._suspects = suspects
+        self._polled_to_ms: int | None = None
+        self._resumed_ms: int | None = None
+
+    def resume(self, left: Resumed) -> None:
+        """Note until when an earlier process has covered the stream."""
+        self._resumed_ms = left.covered_until_ms
+
+    def follows(self) -> None:
+        """Another socket is followed: what happens from now on is to be audited, and what was not seen before."""
+        now_s = self._clock.now_s()
+        self.audited_s = self.audited_s or now_s
+        if not self._backfill.time.stale(now_s):
+            self.audited_to_ms = self.audited_to_ms or self._first_unaudited()
+
+    def _first_unaudited(self) -> int:
+        """From when on the bill is to be looked at; what the end of an earlier process kept it from seeing included."""
+        now_ms = self._windows.now_ms()
+        if self._resumed_ms is None:
+            return now_ms
+        unaudited_ms = self._windows.venue_ms(AUDITS_MISSED * self._timing.audit_every_s)
+        return min(now_ms, self._windows.of_wall(self._resumed_ms)) - unaudited_ms
+
+    def is_audited(self, now_s: float) -> bool:
+        """Whether the bill was looked at of late: else nobody may say that all of the stream has come."""
+        late_s = AUDITS_MISSED * self._timing.audit_every_s
+        return self.audited_s is not None and now_s - self.audited_s <= late_s
+
+    async def poll(self, action: do.Poll) -> Findings:
+        """
+        Fills that happened since the last socket was lost, as far as they are old enough for REST to show all of them.
+
+        Raises:
+            ListenKeyError: As `run`.
+        """
+        await self._backfill.read_time()
+        since_ms = self._windows.asked_from(action.from_ms, action.not_before_ms)
+        if self._polled_to_ms is not None:
+            since_ms = max(since_ms, self._polled_to_ms - self._windows.venue_ms(self._timing.lag_max_s))
+        found = await self._unbrought(self._backfill.steady, since_ms, self._timing.lag_hold_s)
+        self._polled_to_ms = found.until_ms
+        return Findings(fills=found.fills, over_rest={reconcile.key_of(row) for row in found.fills})
+
+    async def _unbrought(
+        self, snapshots: Snapshots, since_ms: int, in_flight_s: float, *, until_sure: bool = False
+    ) -> Unbrought:
+        """
+        Fills that were not delivered, in order, of the symbols of which the bill has more trades than were delivered.
+
+        What is younger than `in_flight_s` may still be on its way. `until_sure`: as soon as one is known to be missing,
+        no more symbols are asked for: there may be so many that the weight limit makes it wait, and the loss untold.
+        """
+        bill = await snapshots.bill_since(since_ms)
+        newest_ms = max((row.time_ms for row in bill), default=0)
+        until_ms = max(newest_ms, self._windows.now_ms()) - self._windows.venue_ms(in_flight_s)
+        seen = self._known.fills.count(since_ms, until_ms)
+        suspects = reconcile.unexplained(reconcile.contracts(bill, since_ms, until_ms), seen)
+        lists, found = Lists(since_ms, until_ms, []), Unbrought(until_ms)
+        while suspects and not found.fills:
+            count = AT_ONCE if until_sure else len(suspects)
+            trades = await self._backfill.trades_of(snapshots, suspects[:count], lists)
+            suspects = suspects[count:]
+            found.fills = reconcile.missing(trades, self._known, until_ms)
+        found.unasked = suspects
+        found.from_ms = reconcile.first_of(suspects, bill, found.fills, since_ms)
+        return found
+
+    async def look(self, action: do.Audit) -> list[on.Audited | on.NotAudited | on.Doubted | on.StreamSilent]:
+        """`audit`, told as facts."""
+        try:
+            missed = await self.audit(action)
+        except ListenKeyError as error:
+            log.warning("the bill could not be looked at: %s", error)
+            return [on.NotAudited(action.number, judge(error, self._clock.wall_ms()))]
+        audited = on.Audited(action.number)
+        return [audited] if missed is None else [audited, missed]
+
+    async def audit(self, action: do.Audit) -> on.Doubted | on.StreamSilent | None:
+        """
+        Hold the bill against the fills that were delivered, and look closer where it has more of them.
+
+        Returns:
+            What to make of it: None where all agrees. Where nothing at all was delivered since the first fill that is
+            missing, it is the socket that is dead.
+        """
+        await self._backfill.read_time()
+        await self._backfill.read_limit()
+        # What settles a gap belongs to its recovery; what only looks can wait.
+        snapshots = self._backfill.steady if action.from_ms is None else self._backfill.urgent
+        since_ms, unseen_ms = self._audit_since(action), self._unseen_ms()
+        found = await self._unbrought(snapshots, since_ms, AUDIT_IN_FLIGHT_S, until_sure=True)
+        self.audited_to_ms, self.audited_s = found.until_ms, self._clock.now_s()
+        if self._windows.kept_ms() > unseen_ms:
+            return on.Doubted(
+                self._windows.to_wall(unseen_ms), reconcile.FORGOTTEN
+            )  # and what it has is asked for with it
+        if not found.fills:
+            return None
+        self._suspects.update([row.fill.symbol for row in found.fills], found.unasked)
+        why = f"the bill has {'at least ' * bool(found.unasked)}{len(found.fills)} fills that no socket brought"
+        if self._known.last_event_ms < found.fills[0].fill.trade_time_ms:
+            return on.StreamSilent(
+                self._windows.to_wall(min(self._known.last_event_ms or found.from_ms, found.from_ms)), why
+            )
+        return on.Doubted(self._windows.to_wall(found.from_ms), why)
+
+    def _audit_since(self, action: do.Audit) -> int:
+        floor_ms = self._windows.floor(action.not_before_ms)
+        since_ms = self._windows.now_ms() - self._windows.venue_ms(self._timing.audit_every_s)
+        if self.audited_to_ms is not None:
+            since_ms = self.audited_to_ms
+        since_ms = max(floor_ms, since_ms - self._windows.venue_ms(self._timing.lag_max_s))
+        if action.from_ms is not None:
+            # Audits may have failed for a while before the gap; what they did not see must not be passed over.
+            since_ms = min(since_ms, self._windows.asked_from(action.from_ms, action.not_before_ms))
+        return since_ms
+
+    def _unseen_ms(self) -> int:
+        """From when on nobody has looked at the bill, or it may have lagged."""
+        unseen_ms = (self.audited_to_ms or self._windows.now_ms()) - self._windows.venue_ms(self._timing.lag_max_s)
+        return max(self._windows.began_ms or 0, unseen_ms)

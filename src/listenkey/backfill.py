@@ -1,0 +1,172 @@
+"""Requests for the lists of many symbols: what REST refuses of one is noted, and keeps nobody else from theirs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+from listenkey import governor as governors
+from listenkey import venue
+from listenkey.clock import Clock
+from listenkey.core import reconcile
+from listenkey.core.budget import Share
+from listenkey.core.known import AFTER_ALL, Known
+from listenkey.core.reconcile import Lists
+from listenkey.credentials import Credentials
+from listenkey.errors import ListenKeyError, VenueError
+from listenkey.snapshots import Snapshots
+from listenkey.together import together
+from listenkey.venue import Venue
+from listenkey.wire.rows import OrderRow, TradeRow
+
+log = logging.getLogger("listenkey")
+
+R = TypeVar("R")
+
+SINGLE_ORDERS_MAX: Final = 20
+"""Orders asked for one by one in one recovery, when neither list has them."""
+
+
+class Backfill:
+    """
+    Asks REST for what one account's stream missed.
+
+    Args:
+        credentials: With something to sign with.
+        place: The venue.
+        clock: For all times.
+        known: What was delivered.
+
+    Attributes:
+        governor: What keeps all requests of this address below the limit; its `time` is the venue's clock.
+        urgent: Reads with the right of a recovery.
+        steady: Reads that can wait.
+    """
+
+    def __init__(self, credentials: Credentials, place: Venue, clock: Clock, known: Known) -> None:
+        self.governor = governors.share(place, clock)
+        self.time = self.governor.time
+        self._clock = clock
+        self._known = known
+        self.urgent = self._snapshots(credentials, place, Share.RECOVERY)
+        self.steady = self._snapshots(credentials, place, Share.STEADY)
+        # What time it is and how much may be asked is asked first: all the rest may have to wait for the answers.
+        self._rules = self._snapshots(credentials, place, Share.KEYS)
+
+    def _snapshots(self, credentials: Credentials, place: Venue, share: Share) -> Snapshots:
+        return Snapshots(credentials, place.rest_url, self.governor.lane(share, self._risk), self._clock, self.time)
+
+    def _risk(self) -> tuple[int, ...]:
+        return self._known.risk
+
+    async def aclose(self) -> None:
+        """Give the governor back."""
+        await governors.release(self.governor)
+
+    # --- rules ---------------------------------------------------------------------------------------------------
+
+    async def read_time(self) -> None:
+        """Compare clocks, where that is due."""
+        if self.time.stale(self._clock.now_s()):
+            await self._rules.read_time()
+
+    async def read_limit(self) -> None:
+        """Read the weight limit, where that is due."""
+        if self.governor.limit_is_stale():
+            self.governor.note_limit(await self._rules.weight_limit())
+
+    async def find_room(self, symbols: Sequence[str]) -> None:
+        """Before anybody waits for room under a limit that is only assumed, ask what it is."""
+        weight = len(symbols) * venue.WEIGHTS[venue.USER_TRADES_PATH] + self._orders_weight(symbols)
+        if self.governor.limit_is_stale() and not self.governor.has_room(weight, Share.RECOVERY):
+            try:
+                await self.read_limit()
+            except ListenKeyError as error:
+                log.info("the weight limit could not be read yet: %s", error)
+
+    def has_room_for_orders(self, symbols: Iterable[str]) -> bool:
+        """Whether `orders` of these symbols can be asked for now."""
+        return self.governor.has_room(self._orders_weight(symbols), Share.RECOVERY)
+
+    def _orders_weight(self, symbols: Iterable[str]) -> int:
+        """What `orders` may cost, the orders it asks for one by one left out."""
+        count = len(self._symbols_with_orders(symbols))
+        alive = min(count, venue.OPEN_ORDERS_ALL_WEIGHT) * venue.WEIGHTS[venue.OPEN_ORDERS_PATH]
+        return alive + count * venue.WEIGHTS[venue.HISTORY_ORDERS_PATH]
+
+    def _symbols_with_orders(self, symbols: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys([*(facts.symbol for facts in self._known.orders.values()), *symbols]))
+
+    # --- lists ---------------------------------------------------------------------------------------------------
+
+    async def trades_of(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
+        if "" in symbols:
+            return await self._trades_of_all(snapshots, [symbol for symbol in symbols if symbol], lists)
+
+        async def ask(symbol: str) -> list[TradeRow]:
+            try:
+                return await snapshots.trades_since(symbol, lists.since_ms)
+            except VenueError as error:
+                if error.code != venue.Code.SEARCH_WINDOW:
+                    raise
+            lists.refused.append(reconcile.TRADES_TOO_OLD)  # It keeps less than it says, or our clock is wrong.
+            return await snapshots.user_trades(symbol)
+
+        pages = await together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
+        return [row for page in pages for row in page]
+
+    async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
+        """Where the bill does not name symbols: before 2026 it did not, and all trades could be asked for at once."""
+        try:
+            return await snapshots.trades_since(None, lists.since_ms)
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+        # It names them by now, or nobody can say which they are.
+        named = reconcile.contracts(await snapshots.bill_since(lists.since_ms), lists.since_ms, AFTER_ALL)
+        if named[""]:
+            lists.refused.append(reconcile.NO_SYMBOLS)
+        return await self.trades_of(snapshots, list(dict.fromkeys([*filter(None, named), *symbols])), lists)
+
+    async def orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: Lists) -> dict[int, OrderRow]:
+        """What became of orders: those that live, and of those that do not any more the row that says how they ended."""
+        wanted = self._symbols_with_orders(symbols)
+        if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
+            rows = await self.urgent.open_orders(None)
+        else:
+            pages = await together([self._of_symbol(self.urgent.open_orders, symbol, lists) for symbol in wanted])
+            rows = [row for page in pages for row in page]
+        live = {row.order.order_id for row in rows}
+        gone = {order_id: facts.symbol for order_id, facts in self._known.orders.items() if order_id not in live}
+        gone |= {row.fill.order_id: row.fill.symbol for row in fills if row.fill.order_id not in live}
+        ended_in = list(dict.fromkeys(gone.values()))
+        pages = await together([self._of_symbol(self.urgent.history_orders, symbol, lists) for symbol in ended_in])
+        ended = {row.order.order_id: row for page in pages for row in page}
+        rows += [ended[order_id] for order_id in gone if order_id in ended]
+        lost = [(symbol, order_id) for order_id, symbol in gone.items() if order_id not in ended]
+        singles = await together([self._one_order(*which) for which in lost[:SINGLE_ORDERS_MAX]])
+        rows += [row for row in singles if row is not None]
+        # What changed so lately is on its way over the socket, and must not seem to go back when it comes.
+        return reconcile.newest_orders(row for row in rows if row.order.updated_ms <= lists.until_ms)
+
+    async def _one_order(self, symbol: str, order_id: int) -> OrderRow | None:
+        """An order that is in neither list; None where REST does not know it any more, or not yet."""
+        try:
+            return await self.urgent.order(symbol, order_id)
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+            return None
+
+    async def _of_symbol(
+        self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists
+    ) -> list[R]:
+        """One symbol's list; a symbol the venue does not serve any more must not keep the others from theirs."""
+        try:
+            return await ask(symbol)
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+            lists.refused.append(f"{symbol}: REST refuses, code {error.code}")
+            return []

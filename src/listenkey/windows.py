@@ -1,0 +1,92 @@
+"""Spans of time that REST is asked for, all by the venue's clock."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from listenkey import venue
+from listenkey.clock import Clock
+from listenkey.core import actions as do
+from listenkey.core.known import Known
+from listenkey.core.venue_time import VenueTime
+
+DAY_S: Final = 24 * 3600
+KEPT_MARGIN_S: Final = DAY_S
+"""So much of what REST keeps is not asked for: a list that is asked for from too early is refused as a whole."""
+
+OVERLAP_S: Final = 30.0
+"""How much of what was surely covered is asked for again: clocks differ, and lists may be a little behind."""
+
+ATTACHED_MARGIN_S: Final = 0.25
+"""How far our idea of when a socket took over may be off, by the way the clocks were compared."""
+
+IN_FLIGHT_S: Final = 0.5
+"""A fill so young may still be on its way over the socket, whose event has more words than REST."""
+
+
+class Windows:
+    """
+    Turns moments of our wall clock into spans of the venue's time.
+
+    Args:
+        clock: For our own times.
+        time: The venue's clock, as far as it is known.
+        time_scale: How many of the venue's seconds pass in one of ours.
+        known: Its fills say from when on nothing was forgotten, and its newest event until when the stream is covered.
+
+    Attributes:
+        began_ms: Since when the stream is to be whole, or None where that is not known by the venue's clock yet.
+    """
+
+    def __init__(self, clock: Clock, time: VenueTime, time_scale: float, known: Known) -> None:
+        self.began_ms: int | None = None
+        self._clock = clock
+        self._time = time
+        self._scale = time_scale
+        self._known = known
+
+    def begin_now(self) -> None:
+        """The stream is whole from now on, unless it began earlier."""
+        if self.began_ms is None:
+            self.began_ms = self.now_ms() - self._time.uncertain_ms
+
+    def now_ms(self) -> int:
+        """Return the venue's time."""
+        return self._time.now_ms(self._clock.now_s(), self._clock.wall_ms())
+
+    def venue_ms(self, seconds: float) -> int:
+        """Return so many of our seconds in the venue's milliseconds."""
+        return round(seconds * 1000 * self._scale)
+
+    def to_wall(self, venue_ms: int) -> int:
+        """Return a moment of the venue's clock by our wall clock."""
+        return self._time.to_wall(venue_ms, self._clock.now_s(), self._clock.wall_ms())
+
+    def of_wall(self, at_ms: int) -> int:
+        """Return a moment of our wall clock by the venue's clock."""
+        return self._time.of_wall(at_ms, self._clock.now_s(), self._clock.wall_ms())
+
+    def asked_from(self, from_ms: int, not_before_ms: int) -> int:
+        """Return a moment a little before the gap that began at `from_ms`, wall clock."""
+        return max(self.covered(from_ms) - self.venue_ms(OVERLAP_S), self.floor(not_before_ms))
+
+    def covered(self, from_ms: int) -> int:
+        """Return when coverage ended; not after the last event, should the venue's clock have been moved meanwhile."""
+        covered_ms, last_ms = self.of_wall(from_ms), self._known.last_event_ms
+        return min(covered_ms, last_ms) if last_ms else covered_ms
+
+    def floor(self, not_before_ms: int) -> int:
+        """Nothing is asked for that happened before the stream was first live, is forgotten here, or forgotten there."""
+        if self.began_ms is None:
+            # Rather a fill from before than one lost of the first moments, should the clocks differ by that much.
+            self.began_ms = self.of_wall(not_before_ms) - self._time.uncertain_ms
+        return max(self.began_ms, self._known.fills.since_ms, self.kept_ms())
+
+    def kept_ms(self) -> int:
+        """What is older is not asked for: REST has forgotten it, or is about to."""
+        return self.now_ms() - round((venue.TRADES_KEPT_S - KEPT_MARGIN_S) * 1000)
+
+    def until(self, action: do.Recover) -> int:
+        """Fills up to then are missing if nobody brought them; younger ones may be on their way over the socket."""
+        attached_ms = self.of_wall(action.to_ms) + self.venue_ms(ATTACHED_MARGIN_S) if action.blind else 0
+        return max(attached_ms, self.now_ms() - self.venue_ms(IN_FLIGHT_S))

@@ -1,0 +1,32 @@
+"""A recovery over a sandbox, for the tests of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from listenkey.clock import SystemClock
+from listenkey.core import actions as do
+from listenkey.core.known import Fills
+from listenkey.core.timing import Timing
+from listenkey.credentials import Credentials
+from listenkey.recovery import Recovery
+from listenkey.testing import LocalSandbox
+
+
+@asynccontextmanager
+async def recovery_of(sandbox: LocalSandbox, **timing: float) -> AsyncIterator[Recovery]:
+    credentials = Credentials.of(sandbox.api_key, sandbox.api_secret)
+    times = Timing(**timing)  # type: ignore[arg-type]
+    made = Recovery(credentials, sandbox.venue, SystemClock(), times, Fills(), lambda: None)
+    try:
+        await made.prepare()
+        made.follows(whole=True)
+        yield made
+    finally:
+        await made.aclose()
+
+
+def recover(back_ms: int = 60_000, *, blind: bool = True) -> do.Recover:
+    now_ms = SystemClock().wall_ms()
+    return do.Recover(1, now_ms - back_ms, now_ms, now_ms - back_ms, blind)

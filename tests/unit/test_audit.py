@@ -1,0 +1,145 @@
+"""Looks at REST history that come by themselves: what they make of it, and from when on they look."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from listenkey import venue
+from listenkey.clock import SystemClock
+from listenkey.core import actions as do
+from listenkey.core import inputs as on
+from listenkey.core import reconcile
+from listenkey.core.gap import Resumed
+from listenkey.errors import ListenKeyError
+from listenkey.snapshots import Snapshots
+from listenkey.testing import LocalSandbox
+from listenkey.together import AT_ONCE
+from listenkey.wire.rows import BillRow
+from tests.unit.core.making import beat
+from tests.unit.recovering import recover, recovery_of
+
+DAY_MS = 24 * 3600 * 1000
+
+
+async def test_what_was_not_held_against_the_bill_until_it_was_forgotten_is_a_gap(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ms = SystemClock().wall_ms()
+    async with recovery_of(binance_options_sandbox) as recovery:
+        monkeypatch.setattr(venue, "TRADES_KEPT_S", DAY_MS // 1000 + 600)
+        recovery.windows.began_ms, recovery.audits.audited_to_ms = 0, now_ms - 900_000
+        doubt = await recovery.audits.audit(do.Audit(1, None, 0))
+        assert isinstance(doubt, on.Doubted)
+        assert doubt.why == reconcile.FORGOTTEN
+        assert now_ms - 940_000 < doubt.from_ms < now_ms - 930_000, (
+            "and half a minute before, in which the bill may have lagged"
+        )
+        assert await recovery.audits.audit(do.Audit(2, None, 0)) is None, "once"
+
+
+async def test_an_audit_tells_one_loss_from_a_dead_socket(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        assert await recovery.audits.audit(do.Audit(1, None, SystemClock().wall_ms())) is None
+        await asyncio.to_thread(sandbox.burst, 5)
+        assert await recovery.audits.audit(do.Audit(2, None, 0)) is None, "too young to be missed"
+        sandbox.fault("clock_skew", ms=5000)
+        recovery.backfill.time.forget()
+        recovery.audits.audited_to_ms = None
+        dead = await recovery.audits.audit(do.Audit(3, None, 0))
+        assert isinstance(dead, on.StreamSilent)
+        assert "5 fills" in dead.why
+        recovery.delivering(beat(SystemClock().wall_ms() + 1000))
+        recovery.audits.audited_to_ms = None
+        assert isinstance(await recovery.audits.audit(do.Audit(4, None, 0)), on.Doubted)
+
+
+async def test_what_failed_audits_did_not_see_is_seen_when_a_later_gap_settles(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        assert await recovery.audits.audit(do.Audit(1, None, 0)) is None
+        await asyncio.to_thread(sandbox.burst, 5)
+        sandbox.fault("clock_skew", ms=5000)
+        recovery.backfill.time.forget()
+        later_ms = SystemClock().wall_ms() + 60_000
+        assert await recovery.audits.audit(do.Audit(2, later_ms, 0)) is not None
+
+
+async def test_what_an_earlier_process_could_not_audit_any_more_is_audited_by_the_next(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        covered_ms = SystemClock().wall_ms() - 600_000
+        recovery.audits.audited_to_ms = recovery.windows.began_ms = None
+        recovery.resume(Resumed(covered_ms))
+        recovery.follows(whole=False)
+        assert recovery.audits._audit_since(do.Audit(1, None, 0)) <= covered_ms - 120_000
+
+
+async def test_a_stream_whose_audits_fail_is_not_taken_for_whole(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox, audit_every_s=60.0) as recovery:
+        now_s = SystemClock().now_s()
+        assert recovery.audits.is_audited(now_s + 119)
+        assert not recovery.audits.is_audited(now_s + 130)
+        sandbox.fault("ban", seconds=60)
+        with pytest.raises(ListenKeyError):
+            await recovery.audits.audit(do.Audit(1, None, 0))
+        assert not recovery.audits.is_audited(now_s + 130)
+
+
+async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_ended(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox, asked_from, bill_since = binance_options_sandbox, [], Snapshots.bill_since
+
+    async def noted(snapshots: Snapshots, from_ms: int) -> list[BillRow]:
+        asked_from.append(from_ms)
+        return await bill_since(snapshots, from_ms)
+
+    monkeypatch.setattr(Snapshots, "bill_since", noted)
+    async with recovery_of(sandbox, lag_hold_s=5.0, lag_max_s=30.0) as recovery:
+        began_ms = recovery.windows.began_ms
+        now_ms = SystemClock().wall_ms()
+        poll = do.Poll(1, now_ms - 120_000, now_ms - 120_000)
+        await asyncio.to_thread(sandbox.burst, 5)
+        assert (await recovery.audits.poll(poll)).fills == [], (
+            "too young: REST may not show yet all that happened before them"
+        )
+        sandbox.fault("clock_skew", ms=60_000)
+        recovery.backfill.time.forget()
+        answer = await recovery.recover(poll, list)
+        assert isinstance(answer, on.Recovered)
+        assert (answer.attempt, answer.count, answer.unrecoverable, answer.orders_due) == (1, 5, (), False)
+        for one in recovery.combined([]):
+            recovery.delivering(one.event)
+        recovery.delivered(closed=False)
+        assert (await recovery.audits.poll(poll)).fills == []
+        assert asked_from[:2] == [began_ms, began_ms]
+        assert asked_from[2] - asked_from[0] > 20_000, "half a minute before the end of the last one, and not all again"
+
+
+async def test_a_loss_is_told_before_all_of_it_was_asked_for(binance_options_sandbox: LocalSandbox) -> None:
+    """The weight limit may make a look at forty symbols last a minute, and nobody would know meanwhile."""
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 100)
+        traded = {symbol for symbol, _ in sandbox.fills()}
+        assert len(traded) > AT_ONCE
+        sandbox.fault("clock_skew", ms=5000)
+        recovery.backfill.time.forget()
+        recovery.audits.audited_to_ms = None
+        before = sandbox.meters()["requests"].get("GET /eapi/v1/userTrades", 0)
+        dead = await recovery.audits.audit(do.Audit(1, None, 0))
+        assert isinstance(dead, on.StreamSilent)
+        assert "at least" in dead.why
+        assert sandbox.meters()["requests"]["GET /eapi/v1/userTrades"] - before <= AT_ONCE
+        assert recovery._suspects == traded
+        first_ms = min(row["time_ms"] for row in sandbox.ledger()["fills"])
+        assert recovery.windows.of_wall(dead.from_ms) <= first_ms
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 100, "the recovery asks for the others"

@@ -1,0 +1,113 @@
+"""The way through the lists: paging, refused symbols, and room for all of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import pytest
+
+from listenkey import venue
+from listenkey.clock import SystemClock
+from listenkey.core import reconcile
+from listenkey.errors import VenueDown, VenueError
+from listenkey.snapshots import Snapshots
+from listenkey.testing import LocalSandbox
+from listenkey.wire.rows import PositionRow, TradeRow
+from tests.unit.core.making import order
+from tests.unit.recovering import recover, recovery_of
+
+
+async def test_pages_of_one_symbol_and_of_the_bill_are_followed_to_the_end(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    monkeypatch.setattr(venue, "ROWS_MAX", 7)
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 300)
+        found = await recovery.run(recover(), list)
+        assert [(row.fill.symbol, row.fill.trade_id) for row in found.fills] == sandbox.fills()
+        assert found.complete
+
+
+@pytest.mark.parametrize("used", [350, 900])
+async def test_what_others_used_does_not_keep_us_from_asking_for_the_limit(
+    binance_options_sandbox: LocalSandbox, used: int
+) -> None:
+    """The lowest limit is assumed until the venue has told its own; waiting for that would cost up to a minute."""
+    sandbox = binance_options_sandbox
+    sandbox.sandbox.world.limits.spend("127.0.0.1", used, SystemClock().wall_ms())
+    async with asyncio.timeout(10), recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 3)
+        assert len((await recovery.run(recover(), list)).fills) == 3
+
+
+async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        recovery.known.note(order(1, symbol="BTC-200101-1-C"))
+        await asyncio.to_thread(sandbox.burst, 10)
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 10
+        assert any("BTC-200101-1-C" in left for left in found.unrecoverable)
+
+
+async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    sandbox.set_switches(generation="legacy")
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 10)
+        monkeypatch.setattr(Snapshots, "positions", no_positions)  # which would name them
+        assert len((await recovery.run(recover(), list)).fills) == 10
+
+        # When they are asked for, the venue may be another: it names them, or nobody does.
+        monkeypatch.setattr(recovery, "_moved", lambda *_: [""])
+        sandbox.set_switches(generation="current")
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 10
+        assert reconcile.NO_SYMBOLS not in found.unrecoverable
+        sandbox.set_switches(generation="legacy")
+        monkeypatch.setattr(Snapshots, "user_trades", refused(VenueError(400, -1102, "'symbol' was not sent")))
+        assert reconcile.NO_SYMBOLS in (await recovery.run(recover(), list)).unrecoverable
+        monkeypatch.setattr(Snapshots, "user_trades", refused(VenueDown(503)))
+        with pytest.raises(VenueDown):
+            await recovery.run(recover(), list)
+
+
+async def no_positions(_: Snapshots) -> list[PositionRow]:
+    return []
+
+
+def refused(error: VenueError) -> Callable[..., Coroutine[None, None, list[TradeRow]]]:
+    async def user_trades(*_: object, **__: object) -> list[TradeRow]:
+        raise error
+
+    return user_trades
+
+
+async def test_a_venue_that_keeps_less_than_it_says_is_asked_for_what_it_has(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 10)
+        recovery.windows.began_ms = 0
+        monkeypatch.setattr("listenkey.sandbox.trading.queries.TRADES_MS", 50_000)
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 10
+        assert reconcile.TRADES_TOO_OLD in found.unrecoverable
+
+
+async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 30)
+        governor = recovery.backfill.governor
+        governor.budget.limit, governor.limit_at_s = 100, None
+        found = await recovery.run(recover(), list)
+        assert governor.budget.limit == 2400
+        assert not found.orders_due

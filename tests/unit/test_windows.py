@@ -1,0 +1,33 @@
+"""Spans of time that REST is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+
+from listenkey.clock import SystemClock
+from listenkey.core import reconcile
+from listenkey.testing import LocalSandbox
+from tests.unit.recovering import recover, recovery_of
+
+DAY_MS = 24 * 3600 * 1000
+
+
+async def test_fills_of_the_first_moments_are_asked_for_although_clocks_are_compared_badly(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        now_s, now_ms = SystemClock().now_s(), SystemClock().wall_ms()
+        recovery.backfill.time.note(now_ms, now_s - 1.9, now_s + 0.1)  # Off by 0.9 s, of the second it may be off.
+        recovery.windows.began_ms = None
+        recovery.follows(whole=True)
+        await asyncio.to_thread(sandbox.burst, 5)
+        assert len((await recovery.run(recover(0), list)).fills) == 5
+
+
+async def test_the_day_before_rest_forgets_is_not_asked_for_and_said_to_be_lost(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        assert reconcile.TRADES_TOO_OLD in (await recovery.run(recover(90 * DAY_MS - 1000), list)).unrecoverable
+        assert reconcile.TRADES_TOO_OLD not in (await recovery.run(recover(88 * DAY_MS), list)).unrecoverable
