@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from listenkey.cli.controls import Kinds
 from listenkey.cli.figures import is_zero
 from listenkey.cli.note import Note
 from listenkey.cli.rows import Row, rows_of
 from listenkey.events import AccountUpdate, BalancePositionUpdate, GreekUpdate, LegacyAccountUpdate, RiskLevelChange
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+
+Line: TypeAlias = Row | Note | Live | GapOpened | GapClosed
 
 RECENT_MAX: Final = 250
 """Rows kept for the table: more than the tallest terminal shows."""
@@ -22,6 +25,8 @@ class Board:
     Attributes:
         version: Grows with every item, so that a screen knows whether to draw.
         recent: Order events, gaps, lives and notes, oldest first.
+        open_gap: The gap that is open, or None.
+        last_gap: The gap that closed last, or None.
         greeks, positions, balances: By underlying, symbol and asset: the words of the newest event of each.
         totals: Of the newest ACCOUNT_UPDATE.
     """
@@ -30,6 +35,9 @@ class Board:
         self.version = 0
         self.account = ""
         self.recent: deque[Item | Note] = deque(maxlen=RECENT_MAX)
+        self.open_gap: GapOpened | None = None
+        self.last_gap: GapClosed | None = None
+        self._held: tuple[Item | Note, ...] | None = None
         self.greeks: dict[str, dict[str, Any]] = {}
         self.positions: dict[str, dict[str, Any]] = {}
         self.balances: dict[str, dict[str, Any]] = {}
@@ -44,6 +52,7 @@ class Board:
         self.account = item.account
         if not isinstance(item, Update):
             self.recent.append(item)
+            self._note_gap(item)
             return
         self.events += 1
         self.last_received_ms = item.received_ms
@@ -54,6 +63,16 @@ class Board:
                 self.risk_level = item.event.risk_level
             case _:
                 self.recent.append(item)
+
+    def _note_gap(self, item: Live | GapOpened | GapClosed) -> None:
+        if isinstance(item, GapOpened):
+            self.open_gap = item
+        elif isinstance(item, GapClosed):
+            self.open_gap, self.last_gap = None, item
+
+    def hold(self, *, held: bool) -> None:
+        """Let the table stand still, or go on."""
+        self._held = tuple(self.recent) if held else None
 
     def note(self, note: Note) -> None:
         """Words among the items, in their place."""
@@ -74,14 +93,16 @@ class Board:
         if "equity" in words:
             self.totals = words
 
-    def newest(self, count: int) -> list[Row | Note | Live | GapOpened | GapClosed]:
-        """At most `count` lines for the table, newest first."""
-        lines: list[Row | Note | Live | GapOpened | GapClosed] = []
-        for item in reversed(self.recent):
-            if len(lines) >= count:
+    def newest(self, count: int, *, skipped: int = 0, kinds: Kinds = "all") -> list[Line]:
+        """At most `count` lines for the table, newest first, without the `skipped` newest of those `kinds`."""
+        lines: list[Line] = []
+        for item in reversed(self.recent if self._held is None else self._held):
+            if len(lines) >= count + skipped:
                 break
-            if isinstance(item, Update):
-                lines.extend(reversed(rows_of(item.event)))
-            else:
-                lines.append(item)
-        return lines[:count]
+            if not isinstance(item, Update):
+                lines.extend([item] if kinds != "fills" else [])
+            elif kinds != "gaps":
+                lines.extend(row for row in reversed(rows_of(item.event)) if kinds == "all" or row.is_fill)
+        # Scrolled beyond the oldest line, the oldest ones stay in sight.
+        skipped = min(skipped, max(0, len(lines) - count))
+        return lines[skipped : skipped + count]

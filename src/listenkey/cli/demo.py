@@ -160,8 +160,9 @@ def show_for(stop: Stop, stream: UserStream, *, view: bool, as_json: bool) -> Sh
     """The full-screen view, JSON lines, or words."""
     if view:
         from listenkey.cli.screen import ScreenShow
+        from listenkey.cli.view import Setting
 
-        return ScreenShow(stop, stream.health, place="sandbox")
+        return ScreenShow(stop, stream.health, Setting("sandbox", "in a file of the demo"))
     from listenkey.cli.shows import JsonShow, PlainShow
 
     return JsonShow(stop) if as_json else PlainShow(stop)

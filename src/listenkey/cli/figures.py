@@ -27,7 +27,7 @@ def amount(value: object, places: int = 8) -> str:
     if found is None:
         return plain(text, 24)
     sign, whole, fraction = found[1], found[2].lstrip("0") or "0", (found[3] or "")[:places].rstrip("0")
-    grouped = f"{int(whole):,}" if len(whole) > 4 else whole
+    grouped = f"{int(whole):,}"
     shown = f"{grouped}.{fraction}" if fraction else grouped
     return shown if shown == "0" else sign + shown
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final, Self
 from rich.console import Console
 
 from listenkey.cli.board import Board
+from listenkey.cli.controls import Controls
+from listenkey.cli.keyboard import STDIN, Keyboard
 from listenkey.cli.output import Output
 from listenkey.cli.running import put_away
-from listenkey.cli.view import frame
+from listenkey.cli.view import Setting, frame
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -45,18 +47,28 @@ class ScreenShow:
     Args:
         stop: Asked when the terminal goes away.
         health: Asks the stream how it is.
-        place: The venue's name, for the header.
+        setting: Which stream it is, for the header.
         descriptor: The terminal.
+        keyboard: The terminal that keys come from.
     """
 
     is_full: Final = False
 
-    def __init__(self, stop: Stop, health: Callable[[], Health], place: str, descriptor: int = STDOUT) -> None:
+    def __init__(
+        self,
+        stop: Stop,
+        health: Callable[[], Health],
+        setting: Setting,
+        descriptor: int = STDOUT,
+        keyboard: int = STDIN,
+    ) -> None:
         self.board = Board()
         self.output = Output(descriptor, lambda: stop.ask("closed"))
         self._stop = stop
         self._health = health
-        self._place = place
+        self._setting = setting
+        self._controls = Controls()
+        self._keyboard = Keyboard(self._on_key, keyboard)
         self._descriptor = descriptor
         self._drawn = b""
         self._drawing: asyncio.Task[None] | None = None
@@ -75,6 +87,7 @@ class ScreenShow:
     async def __aenter__(self) -> Self:
         self._stop.last_words.append(self._restore)
         self.output.write(TO_ALTERNATE)
+        self._keyboard.open()
         self._drawing = asyncio.create_task(self._draw_for_ever(), name="listenkey view")
         return self
 
@@ -83,14 +96,25 @@ class ScreenShow:
     ) -> None:
         if self._drawing is not None:
             await put_away(self._drawing)
+        self._keyboard.close()
         self.output.write(BACK_TO_NORMAL)
         await self.output.flushed(LEAVE_WITHIN_S)
         self._stop.last_words.remove(self._restore)
 
     def _restore(self) -> None:
         """Give the terminal back at an end by force."""
+        self._keyboard.restore()
         with contextlib.suppress(OSError):  # It is gone, and with it the need.
             os.write(self._descriptor, BACK_TO_NORMAL)
+
+    def _on_key(self, key: bytes) -> None:
+        was_paused = self._controls.paused
+        self._controls.press(key)
+        if self._controls.paused != was_paused:
+            self.board.hold(held=self._controls.paused)
+        if self._controls.quit:
+            self._stop.ask("signal")
+        self._draw()
 
     async def _draw_for_ever(self) -> None:
         while True:
@@ -101,7 +125,7 @@ class ScreenShow:
         if self.output.pending_bytes > BEHIND_BYTES:
             return
         size = terminal_size(self._descriptor)
-        lines = frame(self.board, self._health(), self._place, size, time.time_ns() // 1_000_000)
+        lines = frame(self.board, self._health(), self._setting, size, time.time_ns() // 1_000_000, self._controls)
         picture = as_bytes(lines, size)
         if picture != self._drawn:
             self._drawn = picture

@@ -76,8 +76,10 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, s
         on_failed = None if journal is None else failures.tell
         if shown == "view":
             from listenkey.cli.screen import ScreenShow
+            from listenkey.cli.view import Setting
 
-            show = ScreenShow(stop, stream.health, place=chosen.venue.name)
+            refills = chosen.credentials.can_sign
+            show = ScreenShow(stop, stream.health, Setting(chosen.venue.name, journal, refills=refills))
         else:
             show = JsonShow(stop, on_failed=on_failed) if shown == "json" else PlainShow(stop, on_failed=on_failed)
         async with show:

@@ -6,12 +6,14 @@ Pure: the same board, health and size give the same frame. Every text of the ven
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from listenkey.cli.controls import HELP, Controls
 from listenkey.cli.figures import age, amount, clock_time
 from listenkey.cli.note import Note
 from listenkey.cli.plain import gap_words
@@ -34,15 +36,18 @@ STATUS_STYLE: Final = {
     "DEGRADED": "bold red",
     "FAILED": "bold red",
 }
-WHY: Final = {"SETTLING": "all is there that REST showed; it is asked again, in case it lags"}
+WHY: Final = {"SETTLING": "recovered all that REST returned; checking again in case REST lags"}
 """Words for a status whose own `why` says no more than that the stream is live."""
 
 SIDE_STYLE: Final = {"BUY": "green", "SELL": "magenta"}
 LABEL: Final = "dim"
 HEADING: Final = "bold cyan"
 WIDE: Final = 110
+SIDE_BY_SIDE: Final = 80
+"""Narrower, greeks and positions would cut each other's numbers."""
+
 KEY_BAR: Final = 16
-FOOTER: Final = "Ctrl-C ends · times in UTC · fees: what was paid"
+FOOTER: Final = "Ctrl-C ends · ? keys · times in UTC · fees: what was paid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +58,17 @@ class Column:
     width: int
     of: str
     right: bool = False
+    rank: int = 0
 
 
 NARROW_COLUMNS: Final = (
-    Column("time", 8, "time"),
-    Column("symbol", 19, "symbol"),
-    Column("side", 4, "side"),
-    Column("status", 9, "status"),
-    Column("last qty @ price", 16, "last", right=True),
-    Column("filled", 9, "filled", right=True),
-    Column("fee", 7, "fee", right=True),
+    Column("time", 8, "time", rank=3),
+    Column("symbol", 19, "symbol", rank=1),
+    Column("side", 4, "side", rank=2),
+    Column("status", 9, "status", rank=4),
+    Column("last qty @ price", 17, "last", rank=0, right=True),
+    Column("filled", 9, "filled", rank=5, right=True),
+    Column("fee", 7, "fee", rank=6, right=True),
 )
 
 WIDE_COLUMNS: Final = (
@@ -78,41 +84,110 @@ WIDE_COLUMNS: Final = (
 )
 
 
-def frame(board: Board, health: Health, place: str, size: tuple[int, int], now_ms: int) -> list[Text]:
+def columns_for(width: int) -> tuple[Column, ...]:
+    """Choose the columns that a line of this width has room for: those of a low rank first, and none of them cut."""
+    if width >= WIDE:
+        return WIDE_COLUMNS
+    chosen: list[Column] = []
+    for column in sorted(NARROW_COLUMNS, key=lambda one: one.rank):
+        if chosen and sum(one.width + 1 for one in (*chosen, column)) > width:
+            break
+        chosen.append(column)
+    return tuple(column for column in NARROW_COLUMNS if column in chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """
+    The stream that is shown.
+
+    Attributes:
+        place: The venue's name.
+        journal: The journal's file, or None where items are kept in memory.
+        refills: Whether gaps are refilled: there is a secret to sign with.
+    """
+
+    place: str
+    journal: str | None = None
+    refills: bool = True
+
+
+def frame(
+    board: Board,
+    health: Health,
+    setting: Setting,
+    size: tuple[int, int],
+    now_ms: int,
+    controls: Controls | None = None,
+) -> list[Text]:
     """
     The lines of one frame.
 
     Args:
         board: What the items said.
         health: What the stream says of itself.
-        place: The venue's name.
+        setting: Which stream it is.
         size: Columns and lines of the terminal.
         now_ms: The wall clock, for the age of the last event.
+        controls: The choices of whoever looks.
 
     Returns:
         Exactly as many lines as the terminal has, none wider than it.
     """
     width, height = max(size[0], 20), max(size[1], 4)
-    head = header(board, health, place, width, now_ms)
+    controls = controls or Controls()
+    head = header(board, health, setting, width, now_ms, controls)
     foot = [*bottom(board, width, lines_max=max(2, height // 6)), Text(f" {FOOTER}", style=LABEL)]
     room = height - len(head) - len(foot)
     if room < 4:  # A very low terminal: the table matters more than the rest.
         foot, room = [], height - len(head)
-    lines = [*head, *table(board, width, room), *foot][:height]
+    middle = help_lines(room) if controls.help else table(board, width, room, controls)
+    lines = [*head, *middle, *foot][:height]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines
 
 
-def header(board: Board, health: Health, place: str, width: int, now_ms: int) -> list[Text]:
-    """Status, key, socket, counts, and a rule below."""
+def header(board: Board, health: Health, setting: Setting, width: int, now_ms: int, controls: Controls) -> list[Text]:
+    """Status, key, socket, counts, journal, the gap that is open or was last, and a rule below."""
     return [
-        status_line(board, health, place, width),
+        status_line(board, health, setting.place, width),
         key_line(health),
         socket_line(board, health, now_ms),
         count_line(health),
-        Text("─" * width, style=LABEL),
+        keeping_line(health, setting),
+        *gap_line(board),
+        rule(width, controls),
     ]
+
+
+def rule(width: int, controls: Controls) -> Text:
+    """The line above the table; it says why the table does not show the newest of everything."""
+    told = " · ".join(told_of(controls))
+    line = Text.assemble("── ", (told, "bold yellow"), " ", style=LABEL) if told else Text("", style=LABEL)
+    return line.append("─" * max(0, width - cell_len(line.plain)))
+
+
+def keeping_line(health: Health, setting: Setting) -> Text:
+    """Where items are kept, and what becomes of gaps."""
+    line = labelled(("journal", plain(setting.journal or "none, items are kept in memory", 80)))
+    if health.journal_problem:
+        line.append(f"  {plain(health.journal_problem, 120)}", style="bold red")
+    if not setting.refills:
+        line.append("   no secret: gaps will not be refilled", style="yellow")
+    return line
+
+
+def gap_line(board: Board) -> list[Text]:
+    """The open gap, or else the last one: pinned, so that new orders don't push it out of sight."""
+    if (gap := board.open_gap) is not None:
+        since = f" gap open since {clock_time(gap.from_ms)}: {plain(gap.why, 160)}"
+        return [Text(since, style="bold red")]
+    if (last := board.last_gap) is not None:
+        return [
+            Text(f" last gap {clock_time(last.from_ms)} to {clock_time(last.to_ms)}: {gap_words(last)}", style="red")
+        ]
+    return []
 
 
 def status_line(board: Board, health: Health, place: str, width: int) -> Text:
@@ -184,18 +259,36 @@ def labelled(*pairs: tuple[str, str], start: str = " ") -> Text:
     return line
 
 
-def table(board: Board, width: int, height: int) -> list[Text]:
+def help_lines(height: int) -> list[Text]:
+    """The keys, in place of the table."""
+    lines = [Text(" keys", style=HEADING)]
+    lines += [Text.assemble(f" {keys:14}", (meaning, LABEL)) for keys, meaning in HELP]
+    lines.extend(Text("") for _ in range(height - len(lines)))
+    return lines[:height]
+
+
+def table(board: Board, width: int, height: int, controls: Controls) -> list[Text]:
     """The heading and the newest rows, newest first, filled with empty lines to `height`."""
-    columns = WIDE_COLUMNS if width >= WIDE else NARROW_COLUMNS
+    columns = columns_for(width)
     lines = [Text(" " + " ".join(fitted(column, column.title) for column in columns), style=HEADING)]
     lines += [
         table_row(entry, columns) if isinstance(entry, Row) else mark_line(entry, width)
-        for entry in board.newest(height - 1)
+        for entry in board.newest(height - 1, skipped=controls.skipped, kinds=controls.kinds)
     ]
     if len(lines) == 1:
         lines.append(Text(" waiting for the first order", style=LABEL))
     lines.extend(Text("") for _ in range(height - len(lines)))
     return lines[:height]
+
+
+def told_of(controls: Controls) -> Iterator[str]:
+    """Why the table does not show the newest of everything."""
+    if controls.paused:
+        yield "PAUSED"
+    if controls.kinds != "all":
+        yield f"{controls.kinds.upper()} ONLY"
+    if controls.skipped:
+        yield f"{controls.skipped} NEWER"
 
 
 def table_row(row: Row, columns: tuple[Column, ...]) -> Text:
@@ -230,11 +323,14 @@ def fitted(column: Column, text: str) -> str:
 
 
 def bottom(board: Board, width: int, lines_max: int) -> list[Text]:
-    """The wallet's line; below it greeks on the left and positions on the right."""
+    """The wallet's line; below it greeks on the left and positions on the right, or one below the other."""
+    lines = [Text("─" * width, style=LABEL), wallet_line(board, width)]
+    if width < SIDE_BY_SIDE:
+        each = max(1, lines_max // 2)
+        return [*lines, *half(greek_lines(board), each), *half(position_lines(board), each)]
     left = half(greek_lines(board), lines_max)
     right = half(position_lines(board), lines_max)
     middle = width // 2
-    lines = [Text("─" * width, style=LABEL), wallet_line(board, width)]
     for place in range(max(len(left), len(right))):
         line = left[place].copy() if place < len(left) else Text("")
         line.truncate(middle - 1, overflow="ellipsis", pad=True)

@@ -10,7 +10,7 @@ from tests.unit.cli.making import account_event, live, order_event, resting_even
 def test_each_kind_has_its_line() -> None:
     assert line_of(live()) == "06:46:40  LIVE    from here on every event of alice is shown"
     fill = line_of(update(order_event()))
-    assert fill == "06:46:40  fill    BUY  0.1 @ 1234.5  BTC-261225-90000-C  FILLED 0.3/0.3  fee 0.0287"
+    assert fill == "06:46:40  fill    BUY  0.1 @ 1,234.5  BTC-261225-90000-C  FILLED 0.3/0.3  fee 0.0287"
     assert line_of(update(resting_event())).endswith("NEW 0/0.3")
     assert line_of(update(account_event())) == ""
 

@@ -31,7 +31,7 @@ def test_words_in_a_terminal(
     asyncio.run(written(tmp_path / "a.db", [fill(1)]))
     monkeypatch.setattr("listenkey.cli.replay.stdout_is_terminal", lambda: True)
     assert run(["replay", str(tmp_path / "a.db")]) == 0
-    assert "0.1 @ 3660" in capfd.readouterr().out
+    assert "0.1 @ 3,660" in capfd.readouterr().out
 
 
 async def test_it_follows_what_is_written(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from tests.unit.core.making import order_row, trade_row
 
 def test_a_fill_shows_what_was_traded_and_what_it_cost() -> None:
     (row,) = rows_of(order_event(z="0.1", X="PARTIALLY_FILLED", rp="1.50", m=True))
-    assert (row.is_fill, row.last, row.filled, row.status) == (True, "0.1 @ 1234.5", "0.1/0.3", "PARTIAL")
+    assert (row.is_fill, row.last, row.filled, row.status) == (True, "0.1 @ 1,234.5", "0.1/0.3", "PARTIAL")
     assert (row.fee, row.realized, row.role) == ("0.0287", "1.5", "maker")
 
 
@@ -19,7 +19,7 @@ def test_a_rebate_is_a_negative_fee() -> None:
 
 def test_an_order_that_rests_shows_what_was_ordered() -> None:
     (row,) = rows_of(resting_event())
-    assert (row.is_fill, row.last, row.fee, row.role) == (False, "0.3 @ 1200", "", "")
+    assert (row.is_fill, row.last, row.fee, row.role) == (False, "0.3 @ 1,200", "", "")
 
 
 def test_a_symbol_can_not_move_the_cursor() -> None:
@@ -28,9 +28,9 @@ def test_a_symbol_can_not_move_the_cursor() -> None:
 
 def test_legacy_orders_have_a_row_a_fill() -> None:
     (row,) = rows_of(legacy_order(q="-1"))
-    assert (row.side, row.last, row.filled, row.fee, row.role) == ("SELL", "0.1 @ 1993", "0.1/1", "0.0002", "taker")
+    assert (row.side, row.last, row.filled, row.fee, row.role) == ("SELL", "0.1 @ 1,993", "0.1/1", "0.0002", "taker")
     (bare,) = rows_of(legacy_order(fi=[]))
-    assert (bare.side, bare.is_fill, bare.last) == ("BUY", False, "1 @ 1993")
+    assert (bare.side, bare.is_fill, bare.last) == ("BUY", False, "1 @ 1,993")
 
 
 def test_fills_are_told_by_symbol_and_trade_id() -> None:

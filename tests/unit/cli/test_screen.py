@@ -15,6 +15,7 @@ import pytest
 
 from listenkey.cli.running import Stop
 from listenkey.cli.screen import BACK_TO_NORMAL, TO_ALTERNATE, ScreenShow, as_bytes, terminal_size
+from listenkey.cli.view import Setting
 from tests.unit.cli.making import healthy, order_event, update
 
 
@@ -53,13 +54,13 @@ async def read_until(descriptor: int, wanted: bytes) -> bytes:
 async def test_it_draws_redraws_when_resized_and_gives_the_terminal_back(terminal: tuple[int, int]) -> None:
     ours, theirs = terminal
     stop = Stop()
-    async with ScreenShow(stop, healthy, "sandbox", theirs) as show:
+    async with ScreenShow(stop, healthy, Setting("sandbox"), theirs) as show:
         first = await read_until(ours, b"Ctrl-C ends")
         assert TO_ALTERNATE in first
         show.add(update(order_event(s="BTC-261225-91000-C")))
         await read_until(ours, b"BTC-261225-91000-C")
         assert terminal_size(theirs) == (100, 30)
-        resize(theirs, 60, 12)
+        resize(theirs, 60, 16)
         redrawn = await read_until(ours, b"Ctrl-C ends")
         assert "─".encode() * 60 in redrawn
         assert len(stop.last_words) == 1
@@ -70,7 +71,7 @@ async def test_it_draws_redraws_when_resized_and_gives_the_terminal_back(termina
 async def test_an_end_by_force_gives_the_terminal_back_too(terminal: tuple[int, int]) -> None:
     ours, theirs = terminal
     stop = Stop()
-    async with ScreenShow(stop, healthy, "sandbox", theirs):
+    async with ScreenShow(stop, healthy, Setting("sandbox"), theirs):
         stop.last_words[0]()
         await read_until(ours, BACK_TO_NORMAL)
 
@@ -79,7 +80,7 @@ async def test_a_frame_that_did_not_change_is_not_sent_again(
     terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, theirs = terminal
-    show = ScreenShow(Stop(), healthy, "sandbox", theirs)
+    show = ScreenShow(Stop(), healthy, Setting("sandbox"), theirs)
     sent: list[bytes] = []
     monkeypatch.setattr(show.output, "write", sent.append)
     show._draw()
@@ -92,7 +93,7 @@ async def test_a_frame_that_did_not_change_is_not_sent_again(
 
 async def test_a_terminal_that_is_behind_gets_no_further_frame(terminal: tuple[int, int]) -> None:
     _, theirs = terminal
-    show = ScreenShow(Stop(), healthy, "sandbox", theirs)
+    show = ScreenShow(Stop(), healthy, Setting("sandbox"), theirs)
     show.output.pending_bytes = 10**6
     show._draw()
     assert show._drawn == b""

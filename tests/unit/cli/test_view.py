@@ -8,8 +8,9 @@ import pytest
 from rich.cells import cell_len
 
 from listenkey.cli.board import Board
+from listenkey.cli.controls import HELP, Controls
 from listenkey.cli.note import Note
-from listenkey.cli.view import STATUS_STYLE, WHY, frame
+from listenkey.cli.view import STATUS_STYLE, WHY, Setting, columns_for, frame
 from listenkey.items import GapClosed, GapOpened, Item
 from tests.unit.cli.making import (
     AT_MS,
@@ -28,7 +29,7 @@ def drawn(items: list[Item], size: tuple[int, int] = (120, 30), **health: Any) -
     board = Board()
     for item in items:
         board.add(item)
-    return "\n".join(line.plain for line in frame(board, healthy(**health), "sandbox", size, AT_MS + 400))
+    return "\n".join(line.plain for line in frame(board, healthy(**health), Setting("sandbox"), size, AT_MS + 400))
 
 
 EVERYTHING: list[Item] = [
@@ -49,7 +50,7 @@ def test_a_frame_fits_every_terminal(size: tuple[int, int], items: list[Item]) -
     board = Board()
     for item in items:
         board.add(item)
-    lines = frame(board, healthy(gaps=3, unreadable=2), "sandbox", size, AT_MS)
+    lines = frame(board, healthy(gaps=3, unreadable=2), Setting("sandbox"), size, AT_MS)
     assert len(lines) == size[1]
     assert max(cell_len(line.plain) for line in lines) <= size[0]
 
@@ -65,7 +66,7 @@ def test_the_header_tells_how_the_stream_is() -> None:
 
 def test_each_status_has_its_colour_and_says_why() -> None:
     for status, style in STATUS_STYLE.items():
-        line = frame(Board(), healthy(status=status, why="no answer yet"), "sandbox", (80, 24), AT_MS)[0]
+        line = frame(Board(), healthy(status=status, why="no answer yet"), Setting("sandbox"), (80, 24), AT_MS)[0]
         assert f"● {status}" in line.plain
         assert any(span.style == style for span in line.spans)
         assert (WHY.get(status, "no answer yet")[:20] in line.plain) == (status != "LIVE")
@@ -75,7 +76,10 @@ def test_a_note_is_a_line_across_the_table_and_what_came_back_is_counted() -> No
     board = Board()
     board.add(live())
     board.note(Note(AT_MS, "PLUG    back in"))
-    lines = [line.plain for line in frame(board, healthy(gaps=1, gap_s=3.2, recovered=9), "sandbox", (80, 24), AT_MS)]
+    lines = [
+        line.plain
+        for line in frame(board, healthy(gaps=1, gap_s=3.2, recovered=9), Setting("sandbox"), (80, 24), AT_MS)
+    ]
     assert any(line.startswith(" 06:46:40 ── PLUG    back in ──") for line in lines)
     assert board.version == 2
     assert any("gaps 1 (3.2s, 9 back)" in line for line in lines)
@@ -83,7 +87,7 @@ def test_a_note_is_a_line_across_the_table_and_what_came_back_is_counted() -> No
 
 def test_rows_gaps_greeks_and_positions_are_all_there() -> None:
     text = drawn(EVERYTHING)
-    assert "0.1 @ 1234.5       0.3/0.3    0.0287        12.5 taker" in text
+    assert "0.1 @ 1,234.5       0.3/0.3    0.0287        12.5 taker" in text
     assert "ETH-261225-3000-P" in text
     assert "── GAP     opened: the socket ended ──" in text
     assert "closed after 0.4s: 0 recovered; not recoverable: events in between" in text
@@ -91,6 +95,80 @@ def test_rows_gaps_greeks_and_positions_are_all_there() -> None:
     assert "-0.1" in text
     assert "equity 10,000,371.61" in text
     assert text.index("ETH-261225-3000-P") < text.index("BTC-261225-90000-C"), "the newest comes first"
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (110, ["time", "symbol", "side", "status", "last qty @ price", "filled", "fee", "realised", "role"]),
+        (80, ["time", "symbol", "side", "status", "last qty @ price", "filled", "fee"]),
+        (60, ["time", "symbol", "side", "last qty @ price"]),
+        (44, ["symbol", "side", "last qty @ price"]),
+        (20, ["last qty @ price"]),
+    ],
+)
+def test_columns_go_as_the_terminal_narrows_and_prices_stay_whole(width: int, titles: list[str]) -> None:
+    assert [column.title for column in columns_for(width)] == titles
+    text = drawn([update(order_event(L="12345.5", l="0.25"))], (width, 24))
+    assert "0.25 @ 12,345.5" in text
+
+
+def test_a_gap_stays_in_sight_however_much_comes_after_it() -> None:
+    opened = GapOpened(4, "alice", AT_MS, "the socket ended")
+    many = [update(order_event()) for _ in range(300)]
+    assert "gap open since 06:46:40: the socket ended" in drawn([opened, *many])
+    closed = GapClosed(5, "alice", AT_MS, AT_MS + 400, 3, ())
+    text = drawn([opened, *many, closed, *many])
+    assert "gap open" not in text
+    assert "last gap 06:46:40 to 06:46:40: GAP     closed after 0.4s: 3 recovered" in text
+
+
+def test_no_number_of_a_position_is_cut_on_a_narrow_terminal() -> None:
+    text = drawn([update(position_event("BTC-261204-90000-C", "-1234.5678")), update(greek_event())], (60, 24))
+    assert "-1,234.5678" in text
+    assert text.index("greeks") < text.index("positions")
+
+
+def test_the_journal_and_a_missing_secret_are_told() -> None:
+    def shown(setting: Setting, **health: Any) -> str:
+        return "\n".join(line.plain for line in frame(Board(), healthy(**health), setting, (120, 30), AT_MS))
+
+    assert "journal none, items are kept in memory" in shown(Setting("sandbox"))
+    assert "no secret" not in shown(Setting("sandbox"))
+    assert "no secret: gaps will not be refilled" in shown(Setting("sandbox", refills=False))
+    assert "journal fills.db  no room" in shown(Setting("sandbox", "fills.db"), journal_problem="no room")
+
+
+def test_the_table_shows_what_was_asked_for_and_says_so() -> None:
+    board = Board()
+    for item in EVERYTHING:
+        board.add(item)
+    controls = Controls()
+
+    def shown() -> str:
+        lines = frame(board, healthy(), Setting("sandbox"), (120, 30), AT_MS, controls)
+        return "\n".join(line.plain for line in lines)
+
+    controls.press(b"f")
+    assert "FILLS ONLY" in shown()
+    assert "ETH-261225-3000-P" not in shown()
+    assert "BTC-261225-90000-C" in shown()
+    controls.press(b"f")
+    assert "GAPS ONLY" in shown()
+    assert "0.0287" not in shown()
+    controls.press(b"f")
+    controls.press(b"p")
+    board.hold(held=True)
+    board.add(update(order_event(s="SOL-261225-300-C")))
+    assert "PAUSED" in shown()
+    assert "SOL-261225-300-C" not in shown()
+    board.hold(held=False)
+    controls.press(b"p")
+    assert "SOL-261225-300-C" in shown()
+    controls.press(b"j")
+    assert "1 NEWER" in shown()
+    controls.press(b"?")
+    assert all(meaning in shown() for _, meaning in HELP)
 
 
 def test_every_part_is_there_at_80_columns() -> None:
@@ -123,4 +201,4 @@ def test_the_wires_texts_can_not_move_the_cursor() -> None:
 def test_a_risk_level_that_is_not_normal_stands_in_the_first_line() -> None:
     board = Board()
     board.risk_level = "REDUCE_ONLY"
-    assert "REDUCE_ONLY" in frame(board, healthy(), "sandbox", (80, 24), AT_MS)[0].plain
+    assert "REDUCE_ONLY" in frame(board, healthy(), Setting("sandbox"), (80, 24), AT_MS)[0].plain
