@@ -20,7 +20,7 @@ from listenkey.core.states import State
 from listenkey.core.timing import PAUSE_SHARE, Timing
 from listenkey.core.verdict import judge
 from listenkey.credentials import Credentials, Secret
-from listenkey.errors import Disconnected, ListenKeyError
+from listenkey.errors import Banned, Disconnected, ListenKeyError
 from listenkey.events import (
     Event,
     LegacyOrderTradeUpdate,
@@ -262,6 +262,8 @@ class Driver:
             await link.open(connect, attachment, self.life.timing.open_timeout_s)
         except ListenKeyError as error:
             self._drop_link(action.socket, politely=False)
+            if isinstance(error, Banned):
+                self.keys.refused(error)
             self.feed(on.SocketNotOpened(action.socket, judge(error, self.clock.wall_ms())))
             if self.life.state is not State.ENDED:
                 log.warning("stream %s: no socket: %s", self.account, error)

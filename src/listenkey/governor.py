@@ -21,8 +21,9 @@ from weakref import WeakKeyDictionary
 from listenkey import venue
 from listenkey.clock import Clock
 from listenkey.core.budget import WINDOW_S, Budget, Share
+from listenkey.core.status import HTTP_BANNED, silence_text
 from listenkey.core.venue_time import VenueTime
-from listenkey.core.verdict import judge
+from listenkey.core.verdict import ban_left_s, judge
 from listenkey.errors import Banned, RateLimited
 from listenkey.spending import Spending
 from listenkey.transport.base import Http, Request, Response
@@ -38,7 +39,6 @@ BLOCK_MARGIN_S: Final = 0.1
 LIMIT_FRESH_S: Final = 6 * 3600.0
 """How long the limit read from `exchangeInfo` is taken for true."""
 
-HTTP_BANNED: Final = 418
 _RANKS: Final = {Share.KEYS: 0, Share.RECOVERY: 1, Share.STEADY: 2}
 
 
@@ -131,6 +131,18 @@ class Governor:
         if self.spending.is_kept and self._still_blocked() is not None:
             await self.spending.saved()
         return response
+
+    def refused(self, error: RateLimited) -> None:
+        """Send nothing: this answer of the venue came on another way than through here."""
+        self._block(error, self._clock.now_s())
+
+    def silence(self) -> str | None:
+        """Until when the venue wants no requests, for people; None where it may be asked."""
+        now_s, blocked_by = self._clock.now_s(), self._blocked_by
+        left_s = self.budget.blocked_until_s - now_s
+        if left_s <= 0 or blocked_by is None:
+            return None
+        return silence_text(blocked_by.http_status, left_s, self._clock.wall_ms())
 
     def has_room(self, weight: int, share: Share) -> bool:
         """Whether so much could leave at once, with nobody waiting before it."""
@@ -249,13 +261,14 @@ class Governor:
             self._block(error, now_s)
 
     def _block(self, error: RateLimited, now_s: float) -> None:
-        wait_s = error.retry_after_s or 0.0
-        if isinstance(error, Banned) and error.until_ms is not None:
-            # By the venue's clock, since its words are in it.
-            venue_ms = self.time.now_ms(now_s, self._clock.wall_ms())
-            wait_s = max(wait_s, (error.until_ms - venue_ms) / 1000)
-        wait_s = wait_s or judge(error, self._clock.wall_ms()).wait_s
-        log.warning("the venue told this address to send nothing for %.0f s: HTTP %d", wait_s, error.http_status)
+        venue_ms = self.time.now_ms(now_s, self._clock.wall_ms())
+        wait_s = judge(error, venue_ms).wait_s
+        if isinstance(error, Banned) and self.time.is_known:
+            wait_s = max(wait_s, ban_left_s(error, venue_ms) or 0.0)
+        log.warning(
+            "the venue told this address to send nothing: no requests for %.0f s. It said: HTTP %d %s",
+            wait_s, error.http_status, error.message,
+        )  # fmt: skip
         self._blocked_by = error
         self.budget.block(now_s + wait_s + BLOCK_MARGIN_S)
         known = self.spending.now

@@ -22,7 +22,7 @@ from listenkey.clock import Clock
 from listenkey.core.budget import Share
 from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
-from listenkey.errors import KeyUnknown, RateLimited
+from listenkey.errors import Banned, KeyUnknown, RateLimited
 from listenkey.governor import Governor
 from listenkey.rest import AsyncUserDataStreamsApi
 from listenkey.spending import weight_path
@@ -172,6 +172,15 @@ class ListenKeys:
             self._silent_until_s = self._clock.now_s() + judge(error, self._clock.wall_ms()).wait_s
             self._silenced_by = error
             raise
+
+    def refused(self, error: Banned) -> None:
+        """The venue has banned this address where it was asked for a socket: that holds for every request."""
+        if self._governor is not None:
+            self._governor.refused(error)
+
+    def silence(self) -> str | None:
+        """Until when the venue wants no requests of this address, for people; None where it may be asked."""
+        return None if self._governor is None else self._governor.silence()
 
     async def close(self, key: Secret) -> None:  # noqa: ARG002 - DELETE names no key
         """DELETE: the key ends for everybody who uses it. Nothing is sent while another stream here uses it."""

@@ -10,7 +10,7 @@ from typing import Self, Unpack
 from listenkey.blocking import BlockingUserStream
 from listenkey.clock import SystemClock
 from listenkey.core.states import State
-from listenkey.core.status import status_of
+from listenkey.core.status import status_of, why_of
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials, fingerprint
 from listenkey.driver import Driver
@@ -187,10 +187,10 @@ class UserStream:
         driver = self._driver
         life, journal, now_s = driver.life, driver.journal, driver.clock.now_s()
         followed = life.sockets.get(life.followed or 0)
-        status = status_of(life, now_s, journal.problem, journal.losing)
+        silence = driver.keys.silence() if driver.keys else None
         return Health(
-            status=status,
-            why=journal.problem or journal.losing or (life.impaired(now_s) if status == "DEGRADED" else "") or life.why,
+            status=status_of(life, now_s, journal.problem, journal.losing),
+            why=why_of(life, now_s, journal.problem, journal.losing, silence),
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,

@@ -84,6 +84,43 @@ async def test_a_ban_ends_by_the_venues_clock() -> None:
     assert caught.value.retry_after_s == pytest.approx(30, abs=0.5)
 
 
+@pytest.mark.parametrize("time_known", [False, True])
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "wait_s"),
+    [
+        (418, b'{"code":-1003,"msg":"IP banned until 9999999999999."}', (), 120.0),
+        (418, b'{"code":-1003,"msg":"IP banned until 9999999999999999."}', (), 120.0),
+        (418, b"", (("Retry-After", "999999999"),), 120.0),
+        (418, b"", (("Retry-After", "-3"),), 120.0),
+        (429, b"", (("Retry-After", "99999999"),), 60.0),
+        (429, b"", (("Retry-After", "172800"),), 60.0),
+        (429, b"", (("Retry-After", "nan"),), 60.0),
+    ],
+)
+async def test_no_wait_is_longer_than_the_venue_can_mean(
+    status: int, body: bytes, headers: tuple[tuple[str, str], ...], wait_s: float, time_known: bool
+) -> None:
+    governor = Governor(SystemClock(), PLACE, FakeHttp([Response(status, headers, body)]))
+    assert governor.silence() is None
+    if time_known:
+        governor.time.note(SystemClock().wall_ms(), SystemClock().now_s(), SystemClock().now_s())
+    await send(governor, Share.KEYS)
+    with pytest.raises(RateLimited) as caught:
+        await send(governor, Share.KEYS)
+    assert caught.value.retry_after_s == pytest.approx(wait_s, abs=0.5)
+    assert f"no requests for another {wait_s:.0f} s" in str(governor.silence())
+
+
+async def test_a_ban_that_a_socket_was_told_holds_for_every_request() -> None:
+    http = FakeHttp()
+    governor = Governor(SystemClock(), PLACE, http)
+    governor.refused(Banned(418, None, "the WebSocket handshake was refused", 300.0))
+    with pytest.raises(Banned) as caught:
+        await send(governor, Share.RECOVERY)
+    assert caught.value.retry_after_s == pytest.approx(300, abs=0.5)
+    assert not http.sent
+
+
 async def test_those_who_wait_go_by_rank_and_risk_and_a_ban_ends_their_waiting() -> None:
     http = FakeHttp()
     governor = Governor(SystemClock(), Venue(PLACE.rest_url, PLACE.ws_url, time_scale=200.0), http)  # 0.3 s a minute

@@ -11,7 +11,7 @@ from listenkey import opener
 from listenkey.clock import SystemClock
 from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
-from listenkey.errors import KeyUnknown, RateLimited
+from listenkey.errors import Banned, KeyUnknown, RateLimited
 from listenkey.opener import ListenKeys
 from listenkey.rest import AsyncUserDataStreamsApi
 from listenkey.testing import LocalSandbox
@@ -177,4 +177,17 @@ async def test_how_a_key_is_put_on_a_socket(form: Attach, url: str) -> None:
     else:
         assert attachment.request is None
         assert attachment.url.endswith("a%2Fb%3D" * 16), "and where it is, it is encoded"
+    await keys.release()
+
+
+async def test_a_ban_that_a_socket_was_told_silences_the_requests_for_keys(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    keys = keys_of(binance_options_sandbox)
+    assert keys.silence() is None
+    keys.refused(Banned(418, None, "the WebSocket handshake was refused", 300.0))
+    with pytest.raises(Banned):
+        await keys.create(None)
+    assert "no requests for another 300 s" in str(keys.silence())
+    assert count(binance_options_sandbox, "POST") == 0
     await keys.release()

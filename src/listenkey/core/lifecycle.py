@@ -36,7 +36,7 @@ from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
 from listenkey.core.transitions import table
 from listenkey.core.verdict import Do, Verdict, says_no
 from listenkey.credentials import Secret
-from listenkey.errors import ListenKeyError, RateLimited, Retired, UsageError
+from listenkey.errors import Banned, ListenKeyError, RateLimited, Retired, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
 
 FAILURES_UNTIL_NEW_POST: Final = 3
@@ -352,6 +352,8 @@ class Lifecycle(Mending):
             if isinstance(verdict.error, UsageError | Retired) and not self.gaps.ever_live:
                 self._fail(verdict.error)
                 return
+            if isinstance(verdict.error, Banned):
+                self._keep_quiet(verdict, now)
             wait_s = max(wait_s, verdict.wait_s)
             self.why = f"no socket yet: {verdict.error}"
         # A venue that says no to the socket, or says nothing again and again, may mean that the key is dead.

@@ -52,7 +52,7 @@ class Mending:
     def impaired(self, now_s: float) -> str | None:
         """Why a stream that is live could not help itself now: the key can't be prolonged, or no loss be noticed."""
         if now_s < self._quiet_until_s:
-            return f"the venue lets nothing be asked for {self._quiet_until_s - now_s:.0f} s more"
+            return f"rate limited or banned: no requests for another {self._quiet_until_s - now_s:.0f} s"
         if self.last_renewal_ok is False:
             return self.why
         return self.repair.problem

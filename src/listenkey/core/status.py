@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 from listenkey.core.mending import Mending
 from listenkey.core.states import State
 from listenkey.health import Status
 
+HTTP_BANNED: Final = 418
 LIVE_STATES: Final = frozenset({State.LIVE, State.ROTATING, State.RECOVERING})
 
 
@@ -33,3 +35,25 @@ def status_of(life: Mending, now_s: float, journal_problem: str | None, losing: 
     if life.impaired(now_s) is not None:
         return "DEGRADED"
     return "SETTLING" if life.repair.settling else "LIVE"
+
+
+def why_of(life: Mending, now_s: float, journal_problem: str | None, losing: str | None, silence: str | None) -> str:
+    """
+    The reason of the status, for people.
+
+    The arguments are those of `status_of`; `silence` tells until when the venue wants no requests (`silence_text`).
+    """
+    problem = journal_problem or losing
+    if problem is not None:
+        return problem
+    if life.state is State.ENDED:
+        return life.why
+    why = life.impaired(now_s) or life.why if status_of(life, now_s, None, None) == "DEGRADED" else life.why
+    return why if silence is None else f"{silence}; {why}"
+
+
+def silence_text(http_status: int, left_s: float, wall_ms: int) -> str:
+    """A sentence on how long no requests may be sent, and until when by this machine's clock."""
+    until = datetime.fromtimestamp(wall_ms / 1000 + left_s, UTC)
+    word = "banned" if http_status == HTTP_BANNED else "rate limited"
+    return f"{word} (HTTP {http_status}): no requests for another {left_s:.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC"

@@ -41,6 +41,11 @@ class VenueTime:
         """Whether it is time to ask again."""
         return self._server_ms is None or now_s - self._at_s > FRESH_S
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the venue was asked."""
+        return self._server_ms is not None
+
     def forget(self) -> None:
         """The venue has refused a timestamp: what we know is wrong."""
         self._server_ms = None

@@ -17,6 +17,18 @@ RETIRED_WAIT_S: Final = 60.0
 BAN_WAIT_S: Final = 120.0
 """The shortest ban documented is two minutes. [O general-info]"""
 
+BAN_MAX_S: Final = 3 * 24 * 3600.0
+"""The longest ban documented is three days. [O general-info]"""
+
+RATE_LIMIT_MAX_S: Final = 3600.0
+"""Sixty times the longest window of a limit that `exchangeInfo` names; no 429 can mean more."""
+
+DOWN_MAX_S: Final = 60.0
+"""A server that is down asks for patience and forbids nothing, so it is asked once per minute all the same."""
+
+CLOCKS_DIFFER_S: Final = 10.0
+"""A ban whose end lies so little behind us is about to end; one that ended earlier shows that a clock is wrong."""
+
 
 class Do(Enum):
     """What an error asks for."""
@@ -49,11 +61,11 @@ class Verdict:
 
 def judge(error: errors.ListenKeyError, wall_ms: int) -> Verdict:
     """
-    What to do about an error.
+    What to do about an error. No wait is longer than what the venue documents.
 
     Args:
         error: What happened.
-        wall_ms: Now, epoch ms; a ban's end is given as a time of day.
+        wall_ms: Now, epoch ms; a ban's end is given as a time of day. The venue's time where it is known.
     """
     match error:
         case errors.KeyUnknown():
@@ -61,13 +73,13 @@ def judge(error: errors.ListenKeyError, wall_ms: int) -> Verdict:
         case errors.Banned():
             return Verdict(Do.WAIT, _ban_s(error, wall_ms), error)
         case errors.RateLimited():
-            return Verdict(Do.WAIT, error.retry_after_s or RATE_LIMIT_WAIT_S, error)
+            return Verdict(Do.WAIT, _credible_s(error.retry_after_s, RATE_LIMIT_MAX_S) or RATE_LIMIT_WAIT_S, error)
         case errors.Refused() | errors.UsageError():
             return Verdict(Do.STOP, 0.0, error)
         case errors.Retired():
             return Verdict(Do.WAIT, RETIRED_WAIT_S, error)
         case errors.VenueError():
-            return Verdict(Do.WAIT, error.retry_after_s or 0.0, error)
+            return Verdict(Do.WAIT, min(max(error.retry_after_s or 0.0, 0.0), DOWN_MAX_S), error)
         case _:
             return Verdict(Do.WAIT, 0.0, error)
 
@@ -81,6 +93,28 @@ def says_no(error: errors.ListenKeyError) -> bool:
 
 def _ban_s(ban: errors.Banned, wall_ms: int) -> float:
     """How long a ban lasts: as long as the answer says, else until its end by our own clock, which may be wrong."""
-    if ban.retry_after_s is not None:
-        return ban.retry_after_s
-    return BAN_WAIT_S if ban.until_ms is None else max(1.0, (ban.until_ms - wall_ms) / 1000)
+    return _credible_s(ban.retry_after_s, BAN_MAX_S) or ban_left_s(ban, wall_ms) or BAN_WAIT_S
+
+
+def ban_left_s(ban: errors.Banned, now_ms: int) -> float | None:
+    """
+    Seconds until the end that a ban names, or None where it names none that can be meant.
+
+    Args:
+        ban: What the venue answered.
+        now_ms: The venue's time where it is known, epoch ms.
+    """
+    if ban.until_ms is None:
+        return None
+    left_s = (ban.until_ms - now_ms) / 1000
+    return max(left_s, 1.0) if -CLOCKS_DIFFER_S < left_s <= BAN_MAX_S else None
+
+
+def _credible_s(said_s: float | None, most_s: float) -> float | None:
+    """
+    A wait that the venue named, or None where it can't have meant it.
+
+    A stream that believed a mistyped wait would stay silent until its key is dead. It asks again after the wait that
+    the documents name instead: one request, and the answer names the wait anew.
+    """
+    return said_s if said_s is not None and 0 < said_s <= most_s else None

@@ -30,10 +30,13 @@ FIREWALL_WAIT_S: Final = 60.0
 """After a 403 of the firewall, which never says how long. One minute is the window of the weight limit."""
 
 RETRY_AFTER_MAX_S: Final = 3 * 24 * 3600.0
-"""The longest ban documented. [O general-info] What an answer says beyond it is a mistake, ours or theirs."""
+"""The longest ban documented. [O general-info] What an answer says beyond it is a mistake and counts for nothing."""
 
-BANNED_UNTIL: Final = re.compile(r"until\s+([0-9]{13})\b", re.ASCII)
+BANNED_UNTIL: Final = re.compile(r"until\s{1,8}([0-9]{10}|[0-9]{13}|[0-9]{16})\b", re.ASCII)
 """`IP banned until 1660090423228.`: epoch ms. Seen on spot; the options page prints a placeholder. [O error-code]"""
+
+EPOCH_UNITS: Final = {10: (1000, 1), 13: (1, 1), 16: (1, 1000)}
+"""Digits of an epoch time in seconds, ms and µs, to the factor and the divisor that make ms of it."""
 
 RATE_CODES: Final = frozenset({Code.TOO_MANY_REQUESTS, Code.TOO_MANY_REQUESTS_ELSEWHERE})
 
@@ -268,18 +271,23 @@ def _retry_after_s(response: Response) -> float | None:
     """Seconds by Retry-After: a number, or a date that is compared with the answer's own Date. None if unreadable."""
     text = (response.header(venue.RETRY_AFTER_HEADER) or "").strip()
     if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):
-        return min(float(text), RETRY_AFTER_MAX_S)
+        return _credible_s(float(text))
     then, now = _date(text), _date(response.header("Date"))
     if then is None or now is None:
         return None
-    return min(max((then - now).total_seconds(), 0.0), RETRY_AFTER_MAX_S)
+    return _credible_s(max((then - now).total_seconds(), 0.0))
+
+
+def _credible_s(wait_s: float) -> float | None:
+    return wait_s if wait_s <= RETRY_AFTER_MAX_S else None
 
 
 def _banned_until_ms(response: Response, wait_s: float | None) -> int | None:
     """When a ban ends, epoch ms: as the message says, else the answer's own Date plus Retry-After."""
     _, message = _said(response, ())
     if said := BANNED_UNTIL.search(message):
-        return int(said[1])
+        factor, divisor = EPOCH_UNITS[len(said[1])]
+        return int(said[1]) * factor // divisor
     now = _date(response.header("Date"))
     if wait_s is None or now is None:
         return None
@@ -296,7 +304,8 @@ def _ban_s(response: Response, wait_s: float | None, until_ms: int | None) -> fl
     now = _date(response.header("Date"))
     if until_ms is None or now is None:
         return wait_s
-    return min(max(until_ms / 1000 - now.timestamp(), wait_s or 0.0, 0.0), RETRY_AFTER_MAX_S)
+    until_s = _credible_s(max(until_ms / 1000 - now.timestamp(), 0.0))
+    return max((said_s for said_s in (wait_s, until_s) if said_s is not None), default=None)
 
 
 def _date(text: str | None) -> datetime | None:

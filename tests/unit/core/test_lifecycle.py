@@ -365,6 +365,18 @@ def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_ne
     assert world.life.last_renewal_ok
 
 
+def test_a_ban_that_a_new_socket_is_told_holds_for_every_request() -> None:
+    world = World().start()
+    while not world.life.sockets:
+        world.run(0.01)
+    world.feed(on.SocketNotOpened(next(iter(world.life.sockets)), judge(Banned(418, None, "", 600.0), 0)))
+    requests = len(world.actions(do.CreateKey))
+    world.run(599)
+    assert "another 1 s" in str(world.life.impaired(world.now_s))
+    assert len(world.actions(do.CreateKey)) == requests
+    world.run_until_live()
+
+
 def test_a_renewal_that_fails_during_a_ban_is_not_tried_again_before_its_end() -> None:
     world = live()
     assert world.life.key is not None

@@ -360,7 +360,7 @@ def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
     assert world.life.impaired(world.now_s) is None
     assert world.life.key is not None
     world.feed(on.KeyNotRenewed(world.life.key, judge(Banned(418, None, "", 300.0), 0)))
-    assert "300 s more" in str(world.life.impaired(world.now_s))
+    assert "another 300 s" in str(world.life.impaired(world.now_s))
     world.run(400)
     assert world.life.impaired(world.now_s) is None
     assert kinds(world) == [Live]

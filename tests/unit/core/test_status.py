@@ -6,7 +6,7 @@ import pytest
 
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
-from listenkey.core.status import status_of
+from listenkey.core.status import silence_text, status_of, why_of
 from listenkey.errors import Refused
 
 NOW_S = 1000.0
@@ -66,3 +66,25 @@ def test_live_and_unable_to_help_itself_or_not_yet_sure() -> None:
     assert status_of(life, NOW_S + 1, None, None) == "LIVE"
     life.repair._settle_at_s = [NOW_S + 5]
     assert status_of(life, NOW_S + 1, None, None) == "SETTLING"
+
+
+def test_the_reason_names_the_worst_first_and_how_long_nothing_may_be_asked() -> None:
+    life = life_in(State.KEYING)
+    life.why = "no listen key yet"
+    silence = silence_text(418, 90.0, 1_795_362_960_000)
+    assert silence == "banned (HTTP 418): no requests for another 90 s, until 2026-11-22 15:57:30 UTC"
+    assert "rate limited (HTTP 429)" in silence_text(429, 1.0, 0)
+    assert why_of(life, NOW_S, None, None, silence) == f"{silence}; no listen key yet"
+    assert why_of(life, NOW_S, None, None, None) == "no listen key yet"
+    assert why_of(life, NOW_S, "the disk is full", "no room", silence) == "the disk is full"
+    assert why_of(life, NOW_S, None, "no room", silence) == "no room"
+    life.state = State.ENDED
+    assert why_of(life, NOW_S, None, None, silence) == "no listen key yet"
+
+
+def test_a_stream_that_is_live_and_impaired_says_why() -> None:
+    life = life_in(State.LIVE)
+    life.last_renewal_ok, life.why = False, "renewing the key failed"
+    assert why_of(life, NOW_S, None, None, None) == "renewing the key failed"
+    life.last_renewal_ok, life.repair.problem = True, "REST is down"
+    assert why_of(life, NOW_S, None, None, None) == "REST is down"

@@ -152,7 +152,10 @@ def test_a_firewall_asks_for_a_minute_at_least() -> None:
     [
         ("0", 0.0),
         (" 17 ", 17.0),
-        ("99999999999", 259_200.0),
+        ("259200", 259_200.0),
+        ("259201", None),
+        ("99999999999", None),
+        ("Thu, 26 Nov 2026 12:00:00 GMT", None),
         ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0),
         ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
         ("Sun, 22 Nov 2026 12:00:30", None),
@@ -174,6 +177,8 @@ def test_retry_after_is_read_or_ignored(text: str, seconds: Any) -> None:
     ("message", "headers", "until_ms"),
     [
         ("Way too much; IP banned until 1660090423228. Please", (), 1660090423228),
+        ("Way too much; IP banned until 1660090423. Please", (), 1660090423000),
+        ("Way too much; IP banned until 1660090423228999. Please", (), 1660090423228),
         ("Way too much; IP banned until %s.", (), None),
         ("IP banned until 16600904232281660090423228.", (), None),
         ("Words.", (("Retry-After", "120"),), None),
@@ -194,6 +199,14 @@ def test_a_ban_is_measured_by_the_answer_s_own_clock() -> None:
     for error, wait_s in assert_ban:
         assert isinstance(error, errors.Banned)
         assert (error.retry_after_s, error.until_ms) == (wait_s, until_ms)
+
+
+def test_a_ban_that_nobody_can_mean_says_nothing() -> None:
+    body, date = said(-1003, "IP banned until 9999999999999."), ("Date", "Sun, 22 Nov 2026 15:54:00 GMT")
+    for headers, wait_s in (((date,), None), ((date, ("Retry-After", "300")), 300)):
+        error = error_of(418, body, *headers)
+        assert isinstance(error, errors.Banned)
+        assert error.retry_after_s == wait_s
 
 
 def test_the_venues_words_are_cleaned() -> None:
