@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from listenkey.errors import Corrupt, Full, JournalError, UsageError
+from listenkey.errors import Corrupt, Fenced, Full, JournalError, UsageError
 from listenkey.journal import schema
+from listenkey.journal.files import OWNER_ONLY, beside, check_files, is_there, open_regular, synchronise_folder
 
 CHECKPOINT_PAGES: Final = 250
 """A checkpoint holds up the writer: 250 pages take about 2 ms, SQLite's own 1,000 take 6, and 4,000 take 30."""
@@ -38,17 +39,28 @@ DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"})
 
 
 def create(path: Path) -> None:
-    """Make the file, for its owner alone, where there is none. SQLite gives its own files the same mode."""
+    """
+    Make the file, for its owner alone, where there is none. SQLite gives its own files the same mode.
+
+    Raises:
+        Fenced: The file has a second name, under which another process may write to it.
+        OSError: It can't be made.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY))
     except FileExistsError:
+        if path.stat().st_nlink > 1:
+            # A second name has a lock and a log of its own: what one name's log holds, the other one's writer misses.
+            raise Fenced(
+                f"the journal {path} has another name as well (a hard link), under which another process may write "
+                "to it; remove that name, or make a copy in its place"
+            ) from None
         return
-    # A file whose name was never written to the disk is gone after a power cut, whatever was synchronised into it.
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        synchronise_folder(path.parent)
+    except BaseException:
+        path.unlink()  # The next one that makes it is to synchronise the folder as well.
+        raise
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -105,12 +117,9 @@ def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         sqlite3.OperationalError: It could not be synchronised.
     """
-    log = path.with_name(path.name + "-wal")
-    if not log.exists():
-        return
     connection.execute("BEGIN IMMEDIATE")  # Nobody else may write meanwhile; readers may read, for no byte changes.
     try:
-        file = os.open(log, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        file = open_regular(beside(path, "-wal"), os.O_RDWR)
         try:
             at = 0
             while part := os.pread(file, ANEW_BYTES, at):
@@ -118,6 +127,8 @@ def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
             os.fsync(file)
         finally:
             os.close(file)
+    except FileNotFoundError:
+        return
     except OSError as error:
         failed = sqlite3.OperationalError(f"the log can't be written: {error.strerror}")
         failed.sqlite_errorname = "SQLITE_FULL" if error.errno == errno.ENOSPC else "SQLITE_IOERR_FSYNC"
@@ -141,13 +152,14 @@ def open_reader(path: Path) -> sqlite3.Connection:
         UsageError: There is no journal, or the file is none.
         JournalError: It can't be opened.
     """
-    if not path.is_file():
+    if not is_there(path):
         raise UsageError(f"there is no journal at {path}")
+    check_files(path)
     with told_as_ours(path):
         try:
             return _reading(path, "mode=ro")
         except sqlite3.OperationalError:
-            if path.with_name(path.name + "-wal").exists():
+            if is_there(beside(path, "-wal")):
                 raise
             # Nobody writes, and the folder is read-only: then SQLite can't make the file it shares with a writer.
             return _reading(path, "mode=ro&immutable=1")

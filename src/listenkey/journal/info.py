@@ -10,6 +10,7 @@ import msgspec
 
 from listenkey.journal import facts
 from listenkey.journal.database import open_reader, told_as_ours
+from listenkey.journal.files import beside, size_of
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -87,9 +88,7 @@ def _counted(connection: sqlite3.Connection, path: Path) -> Info:
         gaps=one("SELECT count(*) FROM items WHERE kind = 'gap_opened'")[0],
         open_gaps=one("SELECT count(*) FROM gaps WHERE closed_seq IS NULL")[0],
         consumers=facts.cursors(connection),
-        file_bytes=sum(
-            file.stat().st_size for end in ("", "-wal") if (file := path.with_name(path.name + end)).exists()
-        ),
+        file_bytes=sum(size_of(beside(path, ending)) for ending in ("", "-wal")),
         head=last[1].hex(),
         sqlite=sqlite3.sqlite_version,
     )

@@ -13,43 +13,72 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
+import weakref
 import zlib
 from pathlib import Path
 from typing import Final
 
 from listenkey.errors import Fenced, JournalError
+from listenkey.journal.files import OWNER_ONLY, beside, open_regular
 
 LINE_BYTES: Final = 30
 """Of a number with its checksum."""
 
+NUMBER_MAX: Final = 2**63 - 1
+"""SQLite's largest integer; whatever is above was not written by us."""
+
+_PROCESS_LINE: Final = 2
+
 
 def lock_path(journal: Path) -> Path:
     """The lock file of a journal; links are followed, so that two names of one file have one lock."""
-    real = journal.resolve()
-    return real.with_name(real.name + "-lock")
+    return beside(Path(os.path.realpath(journal)), "-lock")
 
 
 class Lock:
     """
     Held from its making until `release`.
 
+    A child of this process that is forked gives its copy back at once, so that the lock ends with this process.
+
     Raises:
         Fenced: Another process holds it. Known at once; nobody waits.
-        JournalError: The file can't be made.
+        JournalError: The file can't be made, or the file system has no locks.
     """
 
     def __init__(self, journal: Path) -> None:
         self.path = lock_path(journal)
         try:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            self._file = open_regular(self.path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise JournalError(f"the journal's lock {self.path} can't be opened: {error.strerror}") from None
         try:
+            self._hold(journal)
+        except BaseException:
+            self.release()
+            raise
+        _HELD.add(self)
+        self._note(_PROCESS_LINE, os.getpid())
+
+    def _hold(self, journal: Path) -> None:
+        try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._file)
-            raise Fenced(f"another process writes to the journal {journal}") from None
-        os.fchmod(self._file, 0o600)
+        except BlockingIOError:
+            process = self._number(_PROCESS_LINE)
+            who = "another stream of this process" if process == os.getpid() else "another process"
+            raise Fenced(f"{who} writes to the journal {journal} (process {process or 'unknown'})") from None
+        except OSError as error:
+            raise JournalError(
+                f"the journal's lock {self.path} can't be held: {error.strerror}; keep the journal on a local disk"
+            ) from None
+        try:
+            if stat.S_IMODE(os.fstat(self._file).st_mode) != OWNER_ONLY:
+                os.fchmod(self._file, OWNER_ONLY)
+        except OSError as error:
+            raise JournalError(
+                f"the journal's lock {self.path} can't be made its owner's alone: {error.strerror}"
+            ) from None
 
     def is_held(self) -> bool:
         """Whether the file that is locked is still the one with its name."""
@@ -61,23 +90,41 @@ class Lock:
 
     def reached(self) -> int:
         """The last number that was committed, as far as is known; 0 where nothing is."""
-        return read_reached(os.pread(self._file, LINE_BYTES, 0))
+        return self._number(0)
 
     def covered_ms(self) -> int:
         """Until when the stream was whole, as far as is known; 0 where nothing is."""
-        return read_reached(os.pread(self._file, LINE_BYTES, LINE_BYTES))
+        return self._number(1)
 
     def note_reached(self, seq: int, covered_ms: int = 0) -> None:
         """Remember that everything up to `seq` is committed, and that the stream was whole until then."""
+        self._note(0, seq, covered_ms)
+
+    def _number(self, line: int) -> int:
+        return read_reached(os.pread(self._file, LINE_BYTES, line * LINE_BYTES))
+
+    def _note(self, line: int, *numbers: int) -> None:
         # No room for sixty bytes is no reason to lose the stream: the number is then too low, which is allowed.
         with contextlib.suppress(OSError):
-            os.pwrite(self._file, reached_line(seq) + reached_line(covered_ms), 0)
+            os.pwrite(self._file, b"".join(map(reached_line, numbers)), line * LINE_BYTES)
 
     def release(self) -> None:
         """Let another process write. The file stays: taking it away would let two hold one name."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+_HELD: Final = weakref.WeakSet[Lock]()
+
+
+def _release_in_child() -> None:
+    """Close the copies that a forked process got: with one of them open, the lock would outlive this process."""
+    for lock in list(_HELD):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_release_in_child)
 
 
 def reached_line(seq: int) -> bytes:
@@ -87,6 +134,8 @@ def reached_line(seq: int) -> bytes:
 
 
 def read_reached(line: bytes) -> int:
-    """The number of the first line, or 0 where it is not whole."""
+    """The number of the first line, or 0 where it is not whole or no number that a journal reaches."""
     digits = line[:20]
-    return int(digits) if digits.isdigit() and line[:LINE_BYTES] == b"%s %08x\n" % (digits, zlib.crc32(digits)) else 0
+    if not digits.isdigit() or line[:LINE_BYTES] != b"%s %08x\n" % (digits, zlib.crc32(digits)):
+        return 0
+    return number if (number := int(digits)) <= NUMBER_MAX else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -15,7 +16,9 @@ SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 
 def journal_path(journal: str | os.PathLike[str]) -> Path:
     """
-    The file of a journal.
+    Return the file of a journal: a path from the root, with links followed.
+
+    It is made absolute here and once, because a program may change its folder, or a link be turned, while it runs.
 
     `sqlite:///fills.db` is a path from here, `sqlite:////var/lib/fills.db` one from the root, as SQLAlchemy has them.
 
@@ -38,6 +41,17 @@ def journal_path(journal: str | os.PathLike[str]) -> Path:
         path = Path(text).expanduser()
     except RuntimeError:
         raise UsageError(f"{text}: this user has no home folder; write the whole path") from None
-    if path.is_dir():
+    try:
+        path = Path(os.path.realpath(path))
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        if not path.is_absolute():
+            raise UsageError(
+                f"the folder that {text} is in does not exist any more; give a path from the root"
+            ) from None
+        is_folder = False
+    except OSError:
+        is_folder = False  # Opening it will tell.
+    if is_folder:
         raise UsageError(f"the journal {path} is a folder; give the path of a file in it")
     return path

@@ -9,6 +9,7 @@ nothing about the first. `reopen` starts from what is on the disk.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,10 @@ from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.journal import facts, schema
 from listenkey.journal.chain import BEGINNING, Row, follows, is_whole
 from listenkey.journal.database import close_without_moving, create, is_new, open_writer, told_as_ours
+from listenkey.journal.files import check_files, make_private
 from listenkey.journal.lock import Lock
+
+log = logging.getLogger("listenkey")
 
 TAIL_ROWS: Final = 1000
 """So many rows at the end are compared with their seals whenever a journal is opened."""
@@ -137,15 +141,18 @@ class Store:
         Lock the journal, make it where there is none, and look at its end.
 
         Raises:
-            Fenced: Another process writes to it.
-            UsageError: It is no journal, or another account's.
+            Fenced: Another process writes to it, or may.
+            UsageError: It is no journal, or another account's, or its files don't lie together.
             Corrupt: Its end is damaged.
             Full, JournalError: It can't be made or read.
         """
+        check_files(self.path)
         self._lock = Lock(self.path)
         try:
             with told_as_ours(self.path):
                 create(self.path)
+                if told := make_private(self.path):
+                    log.warning("journal %s: %s", self.path, told)
                 self._connection = open_writer(self.path)
                 self._files = self._named()
                 self._make_tables()

@@ -68,7 +68,7 @@ def test_a_journal_that_somebody_writes_is_held(
 ) -> None:
     held = Lock(tmp_path / "fills.db")
     assert run(["tail", "--journal", str(tmp_path / "fills.db")]) == 6
-    assert "another process writes" in capfd.readouterr().err
+    assert "another stream of this process writes" in capfd.readouterr().err
     held.release()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.errors import Corrupt, Full, JournalError, UsageError
+from listenkey.errors import Corrupt, Fenced, Full, JournalError, UsageError
 from listenkey.journal import schema
 from listenkey.journal.database import as_ours, create, open_reader, open_writer, told_as_ours
 from listenkey.journal.info import info
@@ -163,3 +163,28 @@ def test_errors_are_told_by_what_to_do(name: str, kind: type[JournalError], tmp_
     assert type(as_ours(broken(name), tmp_path)) is kind
     with pytest.raises(kind), told_as_ours(tmp_path):
         raise broken(name)
+
+
+async def test_a_journal_with_two_names_has_no_writer(tmp_path: Path) -> None:
+    """Each name has a lock and a log of its own: what waits in one log, the other name's writer would miss."""
+    await written(tmp_path / "a.db", [fill(1)])
+    (tmp_path / "b.db").hardlink_to(tmp_path / "a.db")
+    for name in ("a.db", "b.db"):
+        with pytest.raises(Fenced, match=r"another name as well \(a hard link\).*remove that name"):
+            Store(tmp_path / name, ACCOUNT).open()
+    (tmp_path / "b.db").unlink()
+    store = Store(tmp_path / "a.db", ACCOUNT)
+    store.open()
+    store.close()
+
+
+async def test_a_journal_that_others_could_read_is_closed_to_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await written(tmp_path / "a.db", [fill(1)])
+    (tmp_path / "a.db").chmod(0o644)
+    store = Store(tmp_path / "a.db", ACCOUNT)
+    store.open()
+    store.close()
+    assert (tmp_path / "a.db").stat().st_mode & 0o777 == 0o600
+    assert "closed to other users of this machine: a.db (0644)" in caplog.text

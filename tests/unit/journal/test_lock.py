@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ from listenkey.journal.lock import Lock, lock_path, reached_line, read_reached
 
 def test_one_holds_it_and_the_next_is_told_at_once(tmp_path: Path) -> None:
     held = Lock(tmp_path / "a.db")
-    with pytest.raises(Fenced, match="another process"):
+    with pytest.raises(Fenced, match=rf"another stream of this process writes .*process {os.getpid()}"):
         Lock(tmp_path / "a.db")
     held.release()
     held.release()
@@ -85,3 +89,64 @@ def test_a_number_that_is_not_whole_is_none() -> None:
             1234 if line[place : place + 1] == b"7" else 0,
         )
         assert read_reached(line[:place]) == 0
+
+
+def test_a_forked_child_gives_its_copy_back(tmp_path: Path) -> None:
+    """A worker that outlives its parent must not keep the next process out."""
+    script = """
+import os, sys
+from pathlib import Path
+from listenkey.journal.lock import Lock
+held = Lock(Path(sys.argv[1]))
+if os.fork() == 0:  # the worker: lives until it is told to end
+    print("worker", flush=True)
+    os.read(0, 1)
+    os._exit(0)
+os.kill(os.getpid(), 9)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "a.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"worker\n"
+        assert parent.wait(20) == -9
+        Lock(tmp_path / "a.db").release()
+        parent.communicate(b"x", timeout=20)
+
+
+def test_a_second_process_is_told_which_one_writes(tmp_path: Path) -> None:
+    script = "import sys; from pathlib import Path; from listenkey.journal.lock import Lock; Lock(Path(sys.argv[1]))"
+    held = Lock(tmp_path / "a.db")
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "a.db")], check=False, capture_output=True, text=True
+    )
+    assert f"Fenced: another process writes to the journal {tmp_path}/a.db (process {os.getpid()})" in told.stderr
+    held.release()
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "words"),
+    [
+        ("flock", errno.ENOLCK, r"can't be held: No locks available; keep the journal on a local disk"),
+        ("fchmod", errno.EPERM, "can't be made its owner's alone: Operation not permitted"),
+    ],
+)
+def test_what_the_system_says_is_told_and_is_no_other_process(
+    call: str, code: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock_path(tmp_path / "a.db").touch(0o644)
+
+    def fails(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl if call == "flock" else os, call, fails)
+        with pytest.raises(JournalError, match=words) as caught:
+            Lock(tmp_path / "a.db")
+        assert type(caught.value) is JournalError
+    Lock(tmp_path / "a.db").release()
+
+
+def test_a_number_that_no_journal_reaches_is_none() -> None:
+    assert read_reached(reached_line(2**63 - 1)) == 2**63 - 1
+    assert read_reached(reached_line(2**63)) == 0

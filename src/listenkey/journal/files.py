@@ -1,0 +1,193 @@
+"""
+The files of a journal: only regular ones are opened, without waiting, and all of them lie in one folder of one mount.
+
+SQLite and the lock make files beside the database whose names begin with its name. A FIFO under one of these names would
+hold the process for ever. A database that is mounted into a container as a single file leaves its log behind when the
+container ends, and with it whatever the log held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Final
+
+from listenkey.errors import JournalError, UsageError
+
+ENDINGS: Final = ("", "-wal", "-shm", "-journal", "-lock")
+"""What the names of a journal's files end in, after the name of the database."""
+
+OWNER_ONLY: Final = 0o600
+
+_WITHOUT_WAITING: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_KINDS: Final = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+_NOTHING_TO_SYNCHRONISE: Final = frozenset({errno.EINVAL, errno.ENOTSUP})
+
+
+def beside(journal: Path, ending: str) -> Path:
+    """Return the path of the journal's file with this ending."""
+    return journal.with_name(journal.name + ending)
+
+
+def irregular(mode: int) -> str | None:
+    """Return what a file is, in words, where it is no regular file; else None."""
+    return None if stat.S_ISREG(mode) else next((words for is_kind, words in _KINDS if is_kind(mode)), "a special file")
+
+
+def open_regular(path: Path, flags: int, mode: int = OWNER_ONLY) -> int:
+    """
+    Open a regular file, without waiting and without following a link; return its descriptor.
+
+    Args:
+        path: Its path.
+        flags: As for `os.open`. Of these, O_TRUNC would empty a file before it is known to be one of ours: leave it out.
+        mode: The permissions of a new file.
+
+    Raises:
+        OSError: The system refuses, or something other than a regular file has this name.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        _demand_regular(path, path.lstat().st_mode)
+    descriptor = os.open(path, flags | _WITHOUT_WAITING, mode)
+    try:
+        _demand_regular(path, os.fstat(descriptor).st_mode)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _demand_regular(path: Path, mode: int) -> None:
+    if words := irregular(mode):
+        raise OSError(errno.EINVAL, f"it is {words}, and no regular file", os.fspath(path))
+
+
+def check_files(journal: Path) -> None:
+    """
+    Check that each of the journal's files that exist is a regular file, in the mount of its folder.
+
+    Raises:
+        UsageError: One is no regular file, or is mounted by itself.
+        JournalError: One can't be looked at.
+    """
+    mount = mount_of(journal.parent)
+    for ending in ENDINGS:
+        path = beside(journal, ending)
+        try:
+            mode = path.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise JournalError(f"the journal {journal} can't be looked at: {error.strerror}") from None
+        if words := irregular(mode):
+            raise UsageError(f"{path} is {words}, and no file of a journal; take it away, or give another journal")
+        if mount_of(path) != mount:
+            raise UsageError(
+                f"{path} is mounted by itself, so the files that belong to it would stay outside; "
+                f"mount the folder {journal.parent} instead"
+            )
+
+
+def make_private(journal: Path) -> str | None:
+    """
+    Take away what others may do with the journal's files, as after a copy that was made with another mask.
+
+    Returns:
+        What was found and done, in words; None where nothing was open to others.
+    """
+    opened = []
+    for ending in ENDINGS:
+        path = beside(journal, ending)
+        try:
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if mode & 0o077 == 0:
+                continue
+            # By its name: to close a descriptor of the file would give back the locks that SQLite holds on it.
+            path.chmod(mode & ~0o077)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return f"{path} is open to other users of this machine, and can't be closed to them: {error.strerror}"
+        opened.append(f"{path.name} ({mode:04o})")
+    return f"closed to other users of this machine: {', '.join(opened)}" if opened else None
+
+
+def mount_of(path: Path) -> str | None:
+    """
+    Return which mount a file or folder belongs to; None where the system does not say.
+
+    Device numbers do not tell: a file that is mounted by itself from the same disk has the same one.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        # O_PATH opens nothing: to close it gives back none of the locks that SQLite holds on the same file.
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return next((line.removeprefix("mnt_id:").strip() for line in lines if line.startswith("mnt_id:")), None)
+
+
+def is_there(path: Path) -> bool:
+    """
+    Tell whether something has this name.
+
+    Raises:
+        JournalError: The system does not let us look.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise JournalError(f"{path} can't be looked at: {error.strerror}") from None
+    return True
+
+
+def size_of(path: Path) -> int:
+    """Return how many bytes a file holds; 0 where there is none, or none that can be looked at."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def synchronise_folder(folder: Path) -> None:
+    """
+    Write a folder's names to the disk.
+
+    A file whose name was never written to the disk is gone after a power cut, whatever was synchronised into it.
+    Some file systems, mostly of networks and FUSE, have nothing to synchronise for a folder and say that the question
+    makes no sense. PostgreSQL takes that for an answer, and so do we: such a system either keeps names by itself, or no
+    call would make it.
+
+    Raises:
+        OSError: It could not be written.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOTHING_TO_SYNCHRONISE:
+            raise
+    finally:
+        os.close(descriptor)
