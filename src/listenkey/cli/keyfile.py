@@ -18,8 +18,8 @@ from listenkey.errors import UsageError
 
 BYTES_MAX: Final = 64 * 1024
 
-MOUNTED_AT: Final = (Path("/run/secrets"), Path("/var/run/secrets"))
-"""Where Docker, Compose and Podman mount secrets, readable by all of the container."""
+MOUNTED_AT: Final = (Path("/run/secrets"), Path("/var/run/secrets"), Path("/run/credentials"))
+"""Where Docker, Compose and Podman mount secrets, readable by all of the container; and systemd a unit's, root's."""
 
 KUBERNETES_LINK: Final = "..data"
 """The link that Kubernetes turns to the newest version of a mounted secret."""
