@@ -11,7 +11,7 @@ from listenkey import venue
 from listenkey.clock import Clock
 from listenkey.core import reconcile
 from listenkey.core.budget import Share
-from listenkey.core.known import AFTER_ALL, Known
+from listenkey.core.known import AFTER_ALL, Known, OrderKey
 from listenkey.core.reconcile import Lists
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, VenueError
@@ -129,7 +129,7 @@ class Backfill:
             lists.refused.append(reconcile.NO_SYMBOLS)
         return await self.trades_of(snapshots, list(dict.fromkeys([*filter(None, named), *symbols])), lists)
 
-    async def orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: Lists) -> dict[int, OrderRow]:
+    async def orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: Lists) -> dict[OrderKey, OrderRow]:
         """What became of orders: those that live, and of those that do not any more the row that says how they ended."""
         wanted = self._symbols_with_orders(symbols)
         if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
@@ -137,14 +137,14 @@ class Backfill:
         else:
             pages = await together([self._of_symbol(self.urgent.open_orders, symbol, lists) for symbol in wanted])
             rows = [row for page in pages for row in page]
-        live = {row.order.order_id for row in rows}
-        gone = {order_id: facts.symbol for order_id, facts in self._known.orders.items() if order_id not in live}
-        gone |= {row.fill.order_id: row.fill.symbol for row in fills if row.fill.order_id not in live}
-        ended_in = list(dict.fromkeys(gone.values()))
+        live = {reconcile.order_key_of(row.order) for row in rows}
+        asked = dict.fromkeys([*self._known.orders, *(reconcile.order_key_of(row.fill) for row in fills)])
+        gone = [key for key in asked if key not in live]
+        ended_in = list(dict.fromkeys(symbol for symbol, _ in gone))
         pages = await together([self._of_symbol(self.urgent.history_orders, symbol, lists) for symbol in ended_in])
-        ended = {row.order.order_id: row for page in pages for row in page}
-        rows += [ended[order_id] for order_id in gone if order_id in ended]
-        lost = [(symbol, order_id) for order_id, symbol in gone.items() if order_id not in ended]
+        ended = {reconcile.order_key_of(row.order): row for page in pages for row in page}
+        rows += [ended[key] for key in gone if key in ended]
+        lost = [key for key in gone if key not in ended]
         singles = await together([self._one_order(*which) for which in lost[:SINGLE_ORDERS_MAX]])
         rows += [row for row in singles if row is not None]
         # What changed so lately is on its way over the socket, and must not seem to go back when it comes.

@@ -54,15 +54,14 @@ class Traded:
 
     def __init__(self) -> None:
         self.held = {SYMBOL: 0, OTHER: 5, THIRD: -2}
-        self.filled: dict[int, int] = {}
+        self.filled: dict[tuple[str, int], int] = {}  # order ids count by contract
         self.trade_id = 100
         self.at_ms = 6000
 
     def events(self, symbol: str, order_id: int, buys: bool, ends: bool) -> Iterator[Event]:
-        order_id += 10 * [SYMBOL, OTHER, THIRD].index(symbol)
         self.trade_id += 1
         self.at_ms += order_id % 3
-        self.filled[order_id] = filled = self.filled.get(order_id, 0) + 1
+        self.filled[symbol, order_id] = filled = self.filled.get((symbol, order_id), 0) + 1
         self.held[symbol] += 1 if buys else -1
         status = "FILLED" if ends else "PARTIALLY_FILLED"
         words = {"symbol": symbol, "side": "BUY" if buys else "SELL", "trade_id": self.trade_id}
@@ -145,7 +144,15 @@ class Side:
         known, watch, health = self.recovery.known, self.recovery.watch, self.stream.health()
         facts: dict[str, Any] = {f"known{name}": value for name, value in vars(known).items() if name != "fills"}
         facts |= {f"watch{name}": value for name, value in vars(watch).items()}
-        facts |= {"ended": {number for number in range(40) if known.has_ended(number)}, "told": self.told}
+        facts |= {
+            "ended": {
+                (symbol, number)
+                for symbol in (SYMBOL, OTHER, THIRD)
+                for number in range(40)
+                if known.has_ended((symbol, number))
+            },
+            "told": self.told,
+        }
         facts |= {"deadlines": self.recovery.deadlines(), "fills": known.fills.count(0, 10**9)}
         return facts | {"health": (health.events, health.fills, health.duplicates_removed, health.last_event_ms)}
 

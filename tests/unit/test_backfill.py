@@ -10,11 +10,12 @@ import pytest
 from listenkey import venue
 from listenkey.clock import SystemClock
 from listenkey.core import reconcile
+from listenkey.core.reconcile import Lists
 from listenkey.errors import VenueDown, VenueError
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
-from listenkey.wire.rows import PositionRow, TradeRow
-from tests.unit.core.making import order
+from listenkey.wire.rows import OrderRow, PositionRow, TradeRow
+from tests.unit.core.making import OTHER, SYMBOL, order, order_row
 from tests.unit.recovering import recover, recovery_of
 
 
@@ -111,3 +112,26 @@ async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it
         found = await recovery.run(recover(), list)
         assert governor.budget.limit == 2400
         assert not found.orders_due
+
+
+async def test_orders_of_two_contracts_with_one_id_are_asked_for_and_found_each(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, object]] = []
+
+    async def open_orders(_: Snapshots, symbol: str | None) -> list[OrderRow]:
+        asked.append(("open", symbol))
+        return [order_row(1, "NEW", "0", 500)] if symbol == SYMBOL else []
+
+    async def history_orders(_: Snapshots, symbol: str) -> list[OrderRow]:
+        asked.append(("history", symbol))
+        return [order_row(1, "CANCELED", "0", 500, symbol=OTHER), order_row(1, "EXPIRED", "0", 5, symbol="a third")]
+
+    async with recovery_of(binance_options_sandbox) as recovery:
+        for symbol in (SYMBOL, OTHER):
+            recovery.known.note(order(1, "NEW", symbol=symbol))
+        monkeypatch.setattr(Snapshots, "open_orders", open_orders)
+        monkeypatch.setattr(Snapshots, "history_orders", history_orders)
+        found = await recovery.backfill.orders([], [], Lists(0, 1000, []))
+    assert {key: row.order.status for key, row in found.items()} == {(SYMBOL, 1): "NEW", (OTHER, 1): "CANCELED"}
+    assert sorted(asked, key=str) == [("history", OTHER), ("open", SYMBOL), ("open", OTHER)]

@@ -63,6 +63,9 @@ AFTER_ALL: Final = 2**63
 FillKey: TypeAlias = tuple[str, int, int]
 """Symbol, trade id, order id."""
 
+OrderKey: TypeAlias = tuple[str, int]
+"""Symbol and order id: ids may count by contract, so an id alone may mean two orders."""
+
 
 class _Half:
     """
@@ -244,7 +247,7 @@ class Known:
     Folded from every event that is delivered; the stream's life long.
 
     Attributes:
-        orders: Orders that live, by id.
+        orders: Orders that live.
         positions: Quantity by symbol, negative is short; what is zero is not in it.
         newest: The newest fill.
         last_event_ms: When the newest event that a socket brought was made, by the venue's clock.
@@ -253,14 +256,14 @@ class Known:
 
     def __init__(self, fills: Fills) -> None:
         self.fills = fills
-        self.orders: dict[int, OrderFacts] = {}
+        self.orders: dict[OrderKey, OrderFacts] = {}
         self.positions: dict[str, Decimal] = {}
         self.newest: NewestFill | None = None
         self.last_event_ms = 0
         self._symbols: dict[str, OfSymbol] = {}
-        self.ended: list[int] = []
-        self._ended: set[int] = set()
-        self._ended_before: list[int] | AbstractSet[int] = frozenset()
+        self.ended: list[OrderKey] = []
+        self._ended: set[OrderKey] = set()
+        self._ended_before: list[OrderKey] | AbstractSet[OrderKey] = frozenset()
 
     def is_late(self, event: Event) -> bool:
         """Whether a fill comes after a newer one: of its symbol by trade id, of the account by time."""
@@ -308,22 +311,22 @@ class Known:
 
     def note_order(self, order: Order | LegacyOrder | RecoveredOrder, filled: Decimal, at_ms: int) -> None:
         """What an order is, and how much of it was filled, at this time by the venue's clock."""
-        order_id, status = order.order_id, order.status
+        key, status = (order.symbol, order.order_id), order.status
         if status == ACCEPTED:
             status = NEW
         if status in ENDED:
-            self.orders.pop(order_id, None)
-            self.ended.append(order_id)
+            self.orders.pop(key, None)
+            self.ended.append(key)
             return
         before, now = (
-            self.orders.get(order_id),
+            self.orders.get(key),
             abs(amount(order.filled_quantity_text)),
         )  # the older generation has signs
         if before is not None:
             if now >= before.filled:
                 before.status, before.filled, before.at_ms = status, now, at_ms
-        elif not self.has_ended(order_id):
-            self.orders[order_id] = OrderFacts(order.symbol, status, filled, at_ms)
+        elif not self.has_ended(key):
+            self.orders[key] = OrderFacts(order.symbol, status, filled, at_ms)
             if len(self.orders) > ORDERS_MAX:
                 del self.orders[next(iter(self.orders))]
 
@@ -376,14 +379,14 @@ class Known:
             self.fills.add(symbol, trade_id, order_id, time_ms)
             self.note_fill(symbol, trade_id, time_ms)
 
-    def has_ended(self, order_id: int) -> bool:
+    def has_ended(self, key: OrderKey) -> bool:
         """Whether the end of this order was delivered. Only who asks pays for a set."""
         if self.ended:
             self._ended.update(self.ended)
             self.ended.clear()
         if isinstance(self._ended_before, list):
             self._ended_before = frozenset(self._ended_before)
-        return order_id in self._ended or order_id in self._ended_before
+        return key in self._ended or key in self._ended_before
 
     def active(self, since_ms: int) -> list[str]:
         """The symbols that were traded since then, by the venue's clock."""

@@ -132,7 +132,7 @@ class Merge:
     Several sockets in, one order of events out.
 
     A fill is known by symbol, trade id and order (an account may trade with itself), another change of an order by
-    order id, status, filled quantity and time; the same one is never delivered twice. Anything else is a snapshot.
+    symbol, order id, status, filled quantity and time; the same one is never delivered twice. Anything else is a snapshot.
     A message of before 2026 may have several of these, and is delivered while one of them is new.
 
     Attributes:
@@ -327,7 +327,7 @@ class Merge:
     def _is_new_step(self, event: OrderTradeUpdate) -> bool:
         order = event.order
         status = (order.execution_type, order.status, order.filled_quantity_text)
-        return self._recent.add((order.order_id, *status, event.transaction_ms))
+        return self._recent.add((order.symbol, order.order_id, *status, event.transaction_ms))
 
     def _is_new_of_before(self, event: LegacyOrderTradeUpdate) -> bool:
         """A message of before 2026: new where any of its fills is, or any step of an order without one."""
@@ -336,7 +336,7 @@ class Merge:
             for fill in order.fills:
                 is_new |= self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
             if not order.fills:
-                step = (order.order_id, order.status, order.filled_quantity_text, order.updated_ms)
+                step = (order.symbol, order.order_id, order.status, order.filled_quantity_text, order.updated_ms)
                 is_new |= self._recent.add(step)
         return is_new
 

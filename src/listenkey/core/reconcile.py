@@ -17,9 +17,17 @@ from typing import Final, NamedTuple
 import msgspec
 
 from listenkey.core import actions as do
-from listenkey.core.known import ENDED, ZERO, FillKey, Known, amount
+from listenkey.core.known import ENDED, ZERO, FillKey, Known, OrderKey, amount
 from listenkey.core.merge import Held
-from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.events import (
+    Event,
+    LegacyOrder,
+    LegacyOrderTradeUpdate,
+    Order,
+    OrderTradeUpdate,
+    RecoveredFill,
+    RecoveredOrder,
+)
 from listenkey.items import Provenance
 from listenkey.wire.rows import CONTRACT, BillRow, OrderRow, PositionRow, TradeRow
 
@@ -56,7 +64,7 @@ class Findings:
 
     fills: list[TradeRow] = field(default_factory=list)
     over_rest: set[FillKey] = field(default_factory=set)
-    orders: dict[int, OrderRow] = field(default_factory=dict)
+    orders: dict[OrderKey, OrderRow] = field(default_factory=dict)
     positions: list[PositionRow] = field(default_factory=list)
     unrecoverable: tuple[str, ...] = ()
     complete: bool = True
@@ -190,13 +198,14 @@ def missing(rows: Iterable[TradeRow], known: Known, until_ms: int) -> list[Trade
     return sorted(found.values(), key=lambda row: (row.fill.trade_time_ms, row.id))
 
 
-def newest_orders(rows: Iterable[OrderRow]) -> dict[int, OrderRow]:
+def newest_orders(rows: Iterable[OrderRow]) -> dict[OrderKey, OrderRow]:
     """Of several rows of one order the most advanced: an end beats a life, then more filled, then later."""
-    best: dict[int, OrderRow] = {}
+    best: dict[OrderKey, OrderRow] = {}
     for row in rows:
-        before = best.get(row.order.order_id)
+        key = order_key_of(row.order)
+        before = best.get(key)
         if before is None or _advance(row.order) > _advance(before.order):
-            best[row.order.order_id] = row
+            best[key] = row
     return best
 
 
@@ -206,9 +215,10 @@ def _advance(order: RecoveredOrder) -> tuple[bool, Decimal, int]:
 
 def is_news(order: RecoveredOrder, known: Known) -> bool:
     """Whether a row says more of an order than was delivered. A snapshot that is older than the stream says nothing."""
-    if known.has_ended(order.order_id):
+    key = order_key_of(order)
+    if known.has_ended(key):
         return False
-    before = known.orders.get(order.order_id)
+    before = known.orders.get(key)
     if before is None:
         return True
     filled = amount(order.filled_quantity_text)
@@ -258,11 +268,11 @@ def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int
         Delivery(fill, row.raw, now_ms, "rest")
         for row, fill in zip(fills, _proven(fills, findings.orders, held, known), strict=True)
     ]
-    told = {order_id: at_ms for one in held for order_id, at_ms in _orders_in(one.event)}
+    told = {key: at_ms for one in held for key, at_ms in _orders_in(one.event)}
     orders = [
         Delivery(row.order, row.raw, now_ms, "rest")
         for row in findings.orders.values()
-        if is_news(row.order, known) and told.get(row.order.order_id, -1) < row.order.updated_ms
+        if is_news(row.order, known) and told.get(order_key_of(row.order), -1) < row.order.updated_ms
     ]
     # An order's state comes after the fills that led to it, and those of one moment keep the venue's own order.
     found.extend(orders)
@@ -275,6 +285,11 @@ def key_of(row: TradeRow) -> FillKey:
     return (row.fill.symbol, row.fill.trade_id, row.fill.order_id)
 
 
+def order_key_of(order: Order | LegacyOrder | RecoveredFill | RecoveredOrder) -> OrderKey:
+    """The order that this is, or belongs to."""
+    return (order.symbol, order.order_id)
+
+
 def _fills_in(event: Event) -> list[FillKey]:
     """Of a message, whichever its generation."""
     if isinstance(event, LegacyOrderTradeUpdate):
@@ -284,11 +299,11 @@ def _fills_in(event: Event) -> list[FillKey]:
     return []
 
 
-def _orders_in(event: Event) -> list[tuple[int, int]]:
+def _orders_in(event: Event) -> list[tuple[OrderKey, int]]:
     """Of which orders it tells, and when it was made."""
     if isinstance(event, LegacyOrderTradeUpdate):
-        return [(order.order_id, event.event_ms) for order in event.orders]
-    return [(event.order_id, event.event_ms)] if isinstance(event, OrderTradeUpdate) else []
+        return [(order_key_of(order), event.event_ms) for order in event.orders]
+    return [(order_key_of(event.order), event.event_ms)] if isinstance(event, OrderTradeUpdate) else []
 
 
 def _interleaved(found: list[Delivery], held: Sequence[Held], over_rest: Collection[FillKey]) -> list[Delivery]:
@@ -318,34 +333,30 @@ def _comes_first(found: Event, held: Event) -> bool:
 
 
 def _proven(
-    rows: Sequence[TradeRow], orders: Mapping[int, OrderRow], held: Sequence[Held], known: Known
+    rows: Sequence[TradeRow], orders: Mapping[OrderKey, OrderRow], held: Sequence[Held], known: Known
 ) -> list[RecoveredFill]:
     """
     The fills, with `filled_quantity` where it is proven: from what was filled before, over each fill, to what a later
     event or the order itself says, the chain has no hole.
     """
-    by_order: dict[int, list[RecoveredFill]] = {}
+    by_order: dict[OrderKey, list[RecoveredFill]] = {}
     for row in rows:
-        by_order.setdefault(row.fill.order_id, []).append(row.fill)
-    begun = {order_id: _before(order_id, known) for order_id in by_order}
-    proven = {
-        order_id
-        for order_id, fills in by_order.items()
-        if begun[order_id] + _total(fills) == _reached(order_id, orders, held)
-    }
+        by_order.setdefault(order_key_of(row.fill), []).append(row.fill)
+    begun = {key: _before(key, known) for key in by_order}
+    proven = {key for key, fills in by_order.items() if begun[key] + _total(fills) == _reached(key, orders, held)}
     out = []
     for row in rows:
-        fill = row.fill
-        if fill.order_id in proven:
-            begun[fill.order_id] += amount(fill.last_quantity_text)
-            fill = msgspec.structs.replace(fill, filled_quantity_text=f"{begun[fill.order_id]:f}")
+        fill, key = row.fill, order_key_of(row.fill)
+        if key in proven:
+            begun[key] += amount(fill.last_quantity_text)
+            fill = msgspec.structs.replace(fill, filled_quantity_text=f"{begun[key]:f}")
         out.append(fill)
     return out
 
 
-def _before(order_id: int, known: Known) -> Decimal:
+def _before(key: OrderKey, known: Known) -> Decimal:
     """What had been filled when we last heard of it; nothing of an order we never heard of, which the end must prove."""
-    facts = known.orders.get(order_id)
+    facts = known.orders.get(key)
     return ZERO if facts is None else facts.filled
 
 
@@ -353,17 +364,17 @@ def _total(fills: Iterable[RecoveredFill]) -> Decimal:
     return sum((amount(fill.last_quantity_text) for fill in fills), ZERO)
 
 
-def _reached(order_id: int, orders: Mapping[int, OrderRow], held: Sequence[Held]) -> Decimal | None:
+def _reached(key: OrderKey, orders: Mapping[OrderKey, OrderRow], held: Sequence[Held]) -> Decimal | None:
     """What it had filled after the missing fills: before the first event that is held, or else by its row."""
     for one in held:
         event = one.event
-        if isinstance(event, OrderTradeUpdate) and event.order_id == order_id:
+        if isinstance(event, OrderTradeUpdate) and order_key_of(event.order) == key:
             own = amount(event.order.last_quantity_text) if event.is_fill else ZERO
             return amount(event.order.filled_quantity_text) - own
         if isinstance(event, LegacyOrderTradeUpdate):
             for order in event.orders:
-                if order.order_id == order_id:
+                if order_key_of(order) == key:
                     own = sum((abs(amount(fill.quantity_text)) for fill in order.fills), ZERO)
                     return abs(amount(order.filled_quantity_text)) - own
-    row = orders.get(order_id)
+    row = orders.get(key)
     return None if row is None else amount(row.order.filled_quantity_text)

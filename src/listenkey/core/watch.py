@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from listenkey import venue
 from listenkey.core.expiry import has_expired
-from listenkey.core.known import AFTER_ALL, BEFORE_ALL, ENDED, SYMBOLS_MAX, TRADE, Known, amount
+from listenkey.core.known import AFTER_ALL, BEFORE_ALL, ENDED, SYMBOLS_MAX, TRADE, Known, OrderKey, amount
 from listenkey.events import (
     AccountUpdate,
     BalancePositionUpdate,
@@ -98,7 +98,7 @@ class Doubt(NamedTuple):
 class _Order:
     """`base` + `added` should be `reached`; more than that is a change of places, less is a loss."""
 
-    symbol: str
+    key: OrderKey
     base: int
     since_ms: int
     reached: int
@@ -171,7 +171,7 @@ class _First:
 NO_POSITION: Final = _Position(None, 0, 0, 0, 0, given_up=True)
 
 Chain: TypeAlias = _Order | _Position | _First
-Key: TypeAlias = tuple[type[Chain], int | str]
+Key: TypeAlias = tuple[type[Chain], OrderKey | str]
 
 
 class Watch:
@@ -186,7 +186,7 @@ class Watch:
     def __init__(self, grace_s: float, time_scale: float = 1.0) -> None:
         self._grace_s = grace_s
         self._silence_s = BEATS_MISSED * venue.POSITION_BEAT_S / time_scale
-        self._orders: OrderedDict[int, _Order] = OrderedDict()
+        self._orders: OrderedDict[OrderKey, _Order] = OrderedDict()
         self._positions: dict[str, _Position] = {}
         self._open = 0  # positions that hold something
         self._first_ms = round(FIRST_WITHIN_S * 1000 * time_scale)
@@ -228,13 +228,13 @@ class Watch:
             order, event_ms = event.order, event.event_ms
             if event_ms > last_ms:  # noqa: PLR1730 - a call takes ten times as long
                 last_ms = event_ms
-            is_fill, text = order.execution_type == TRADE, order.last_quantity_text
+            key, text, is_fill = (order.symbol, order.order_id), order.last_quantity_text, order.execution_type == TRADE
             filled = (read(text) or units(text)) if is_fill else 0
-            if order.status not in ENDED or order.order_id in orders or order.order_id in live:
+            if order.status not in ENDED or key in orders or key in live:
                 known.note_order(order, amount(order.filled_quantity_text), event_ms)
                 near |= self._order(order, filled, event_ms, now_s)
             else:
-                ended(order.order_id)
+                ended(key)
             if not is_fill:
                 continue
             if order.symbol != symbol:
@@ -292,12 +292,13 @@ class Watch:
             self._beat_s = now_s
         elif isinstance(event, RecoveredFill):
             filled = units(event.last_quantity_text)
-            known = self._orders.get(event.order_id)
+            key = (event.symbol, event.order_id)
+            known = self._orders.get(key)
             if known is not None:
                 known.added += filled
                 # Its row does not say how far the order had come; as far as its fills, at least.
                 known.reached = max(known.reached, known.base + known.added)
-                self._look((_Order, event.order_id), known, now_s)
+                self._look((_Order, key), known, now_s)
             self._fill(event.symbol, event.trade_time_ms, event.side, filled, now_s)
         elif isinstance(event, RecoveredOrder):
             self._order(event, 0, event.event_ms, now_s)
@@ -333,7 +334,7 @@ class Watch:
             if chain.told:
                 self._barren[type(chain)] += 1
                 del self._broken[key]
-                self._accept(key, chain)
+                self._accept(chain)
 
     # --- out -----------------------------------------------------------------------------------------------------
 
@@ -350,7 +351,7 @@ class Watch:
             chain.told = True
             if isinstance(chain, _Order):
                 what = "an order has filled more than its fills say"
-                doubts.append(Doubt(chain.since_ms, chain.symbol, what))
+                doubts.append(Doubt(chain.since_ms, chain.key[0], what))
             elif isinstance(chain, _Position):
                 doubts.append(Doubt(chain.since_ms, str(key[1]), "a position is not what its fills make of it"))
             else:
@@ -365,12 +366,16 @@ class Watch:
     # --- orders --------------------------------------------------------------------------------------------------
 
     def _order(self, order: Order | RecoveredOrder | LegacyOrder, filled: int, at_ms: int, now_s: float) -> bool:
-        order_id, text, ended = order.order_id, order.filled_quantity_text.removeprefix("-"), order.status in ENDED
-        chain, reached = self._orders.get(order_id), UNITS.get(text) or units(text)
+        key, text, ended = (
+            (order.symbol, order.order_id),
+            order.filled_quantity_text.removeprefix("-"),
+            order.status in ENDED,
+        )
+        chain, reached = self._orders.get(key), UNITS.get(text) or units(text)
         if chain is None:
             # The first we hear of it: what it has filled by now is where we begin.
             if not ended:
-                self._orders[order_id] = _Order(order.symbol, reached, at_ms, reached)
+                self._orders[key] = _Order(key, reached, at_ms, reached)
                 if len(self._orders) > CHAINS_MAX:
                     self._broken.pop((_Order, self._orders.popitem(last=False)[0]), None)
             return False
@@ -379,16 +384,16 @@ class Watch:
         if reached > chain.reached:  # noqa: PLR1730 - a call takes ten times as long
             chain.reached = reached
         if chain.due_s is not None or chain.base + chain.added < chain.reached:
-            self._orders.move_to_end(order_id)
-            near = self._look((_Order, order_id), chain, now_s)
+            self._orders.move_to_end(key)
+            near = self._look((_Order, key), chain, now_s)
             if chain.adds_up:
                 chain.since_ms = at_ms
             return near
         if chain.ended:
-            del self._orders[order_id]
+            del self._orders[key]
         else:
             chain.base, chain.added, chain.since_ms = chain.reached, 0, at_ms
-            self._orders.move_to_end(order_id)
+            self._orders.move_to_end(key)
         return False
 
     # --- positions -----------------------------------------------------------------------------------------------
@@ -485,7 +490,7 @@ class Watch:
             if chain.told:
                 self._barren[type(chain)] = 0
             self._broken.pop(key, None)
-            self._accept(key, chain)
+            self._accept(chain)
             return False
         if key in self._broken or self._barren[type(chain)] >= BARREN_MAX:
             return False
@@ -493,13 +498,13 @@ class Watch:
         self._broken[key] = chain
         return True
 
-    def _accept(self, key: Key, chain: Chain) -> None:
+    def _accept(self, chain: Chain) -> None:
         chain.due_s, chain.told = None, False
         if isinstance(chain, _Position):
             if chain.base is not None:
                 chain.accept()
         elif isinstance(chain, _Order):
             if chain.ended:
-                self._orders.pop(int(key[1]), None)
+                self._orders.pop(chain.key, None)
             else:
                 chain.base, chain.added = chain.reached, 0

@@ -46,7 +46,7 @@ TABLES: Final = {
   crc32 INTEGER NOT NULL,
   chain BLOB NOT NULL
 )""",
-    # A fill is its symbol and trade id, for as long as the journal lives: this index is what keeps it from being
+    # A fill is its symbol, trade id and order id, for as long as the journal lives: this index is what keeps it from being
     # written twice.
     "items_fill": "CREATE UNIQUE INDEX items_fill ON items(symbol, trade_id, order_id) WHERE trade_id IS NOT NULL",
     "items_told": "CREATE INDEX items_told ON items(kind, from_ms) WHERE kind <> 'update'",
@@ -100,7 +100,7 @@ FROM items WHERE trade_id IS NOT NULL""",  # noqa: S608 - our own names
     "orders": f"""CREATE VIEW orders AS SELECT
   max(seq) AS seq, account, received_ms, event_ms, symbol, order_id,
   {_words(_ORDER_WORDS)}
-FROM items WHERE order_id IS NOT NULL GROUP BY order_id""",  # noqa: S608
+FROM items WHERE order_id IS NOT NULL GROUP BY symbol, order_id""",  # noqa: S608
     "gaps": """CREATE VIEW gaps AS SELECT
   o.seq AS opened_seq, c.seq AS closed_seq, o.account, o.from_ms, c.to_ms, o.why, c.recovered, c.unrecoverable
 FROM items AS o LEFT JOIN items AS c ON c.seq =
@@ -135,7 +135,7 @@ PACKED: Final = {
 FROM items WHERE trade_id IS NOT NULL ORDER BY seq""",  # noqa: S608
     "orders": f"""SELECT max(seq) AS seq, account, received_ms, event_ms, symbol, order_id,
   {_packed(_ORDER_WORDS)}
-FROM items WHERE order_id IS NOT NULL GROUP BY order_id ORDER BY seq""",  # noqa: S608
+FROM items WHERE order_id IS NOT NULL GROUP BY symbol, order_id ORDER BY seq""",  # noqa: S608
 }
 """What two views show, for whoever reads all of it: the words of a row as one JSON array, in half the time."""
 

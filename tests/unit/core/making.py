@@ -47,12 +47,17 @@ def before_2026(*orders: LegacyOrder, at_ms: int = 1000) -> LegacyOrderTradeUpda
 
 
 def old_order(
-    order_id: int = 1, status: str = "ACCEPTED", filled: str = "0", at_ms: int = 1000, trades: tuple[int, ...] = ()
+    order_id: int = 1,
+    status: str = "ACCEPTED",
+    filled: str = "0",
+    at_ms: int = 1000,
+    trades: tuple[int, ...] = (),
+    symbol: str = SYMBOL,
 ) -> LegacyOrder:
     """One of a message of before 2026, with a fill of 1 for each trade id."""
     fills = tuple(LegacyFill(trade_id, "5", "1", at_ms, "MAKER", "0.1") for trade_id in trades)
     return LegacyOrder(
-        1, at_ms, SYMBOL, "", order_id, "5", "10", False, False, status, filled, "0", "0", "GTC", "LIMIT", fills
+        1, at_ms, symbol, "", order_id, "5", "10", False, False, status, filled, "0", "0", "GTC", "LIMIT", fills
     )
 
 

@@ -106,9 +106,9 @@ def test_fills_are_counted_by_symbol_within_a_span_with_both_ends() -> None:
 
 def test_orders_live_until_their_end_and_never_again() -> None:
     known = known_of(order(1, "NEW"), fill(5, "1"))
-    assert known.orders[1].filled == 1
+    assert known.orders[SYMBOL, 1].filled == 1
     known.note(order(1, "CANCELED", "1", 2000))
-    assert (known.orders, known.has_ended(1)) == ({}, True)
+    assert (known.orders, known.has_ended((SYMBOL, 1))) == ({}, True)
     known.note(order_row(1, "NEW", "1").order)
     assert known.orders == {}
 
@@ -116,7 +116,7 @@ def test_orders_live_until_their_end_and_never_again() -> None:
 def test_a_row_with_less_filled_moves_nothing_back() -> None:
     known = known_of(fill(5, "3"))
     known.note(order_row(1, "NEW", "1").order)
-    assert known.orders[1].filled == 3
+    assert known.orders[SYMBOL, 1].filled == 3
 
 
 def test_late_is_behind_its_symbol_or_behind_the_account() -> None:
@@ -184,8 +184,8 @@ def legacy_order(order_id: int, status: str, filled: str, *fills: LegacyFill) ->
 def test_orders_and_fills_of_the_older_generation_are_known_as_well() -> None:
     one = LegacyFill(7, "5", "1", 2500, "MAKER", "-0.1")
     known = known_of(legacy(legacy_order(1, "PARTIALLY_FILLED", "-1", one), legacy_order(2, "CANCELLED", "0")))
-    assert known.orders[1].filled == 1, "sold, told as negative"
-    assert known.has_ended(2)
+    assert known.orders[SYMBOL, 1].filled == 1, "sold, told as negative"
+    assert known.has_ended((SYMBOL, 2))
     assert (SYMBOL, 7, 1) in known.fills
     assert known.newest == NewestFill(SYMBOL, 7, 2500)
     assert known.last_event_ms == 3000
@@ -201,14 +201,25 @@ def test_what_is_remembered_of_symbols_and_orders_is_bounded(monkeypatch: pytest
         known.note(fill(number, "1", 1000 + number, 10 + number, symbol="busy"))
         known.note(order(number, "CANCELED", symbol="busy"))
     assert len(known._symbols) == 4, "the first are let go first"
-    assert [known.has_ended(number) for number in range(6)] == [False, False, False, False, True, True]
-    assert list(known.orders) == [14, 15]
+    assert [known.has_ended(("busy", number)) for number in range(6)] == [False, False, False, False, True, True]
+    assert list(known.orders) == [("symbol 5", 15), ("busy", 15)]
 
 
 def test_a_fill_of_the_older_generation_may_be_late_and_its_words_for_a_status_are_todays() -> None:
     known = known_of(old_fill(5, "1", at_ms=2000), before_2026(old_order(2)))
-    assert known.orders[2].status == "NEW", "ACCEPTED, it said"
+    assert known.orders[SYMBOL, 2].status == "NEW", "ACCEPTED, it said"
     assert known.is_late(old_fill(4, "1", at_ms=2000)), "by its trade id"
     assert known.is_late(old_fill(6, "1", at_ms=1999)), "by its time"
     assert not known.is_late(old_fill(6, "2", at_ms=2000))
     assert not known.is_late(before_2026(old_order(3))), "no fill"
+
+
+def test_one_order_id_in_two_symbols_is_two_orders() -> None:
+    known = known_of(order(1, "NEW"), order(1, "NEW", symbol=OTHER), order(1, "CANCELED"))
+    assert list(known.orders) == [(OTHER, 1)]
+    assert (known.has_ended((SYMBOL, 1)), known.has_ended((OTHER, 1))) == (True, False)
+    known.note(before_2026(old_order(1, "CANCELLED", symbol=OTHER)))
+    assert known.orders == {}
+    known.note(order_row(2, "NEW", "0").order)
+    known.note(order_row(2, "NEW", "0", symbol=OTHER).order)
+    assert list(known.orders) == [(SYMBOL, 2), (OTHER, 2)]

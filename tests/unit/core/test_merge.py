@@ -10,7 +10,7 @@ from listenkey.core import merge as merging
 from listenkey.core.merge import Merge, Recent
 from listenkey.events import Event
 from listenkey.wire.frames import Unreadable, read_payload
-from tests.unit.core.making import before_2026, old_fill, old_order, order
+from tests.unit.core.making import OTHER, before_2026, old_fill, old_order, order
 
 
 def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]:
@@ -411,3 +411,18 @@ def test_a_batch_with_fills_of_both_generations_is_taken_as_one_by_one() -> None
     assert merge.admit_all(events, raws) == 3
     assert [getattr(event, "trade_id", None) or event.fill_keys()[0][1] for event in events] == [1, 2, 3]  # type: ignore[union-attr]
     assert (merge.duplicates, len(raws)) == (2, 3)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_one_order_id_in_two_symbols_is_two_orders(at_once: bool) -> None:
+    merge = Merge()
+    merge.follow(1)
+    steps: list[Event] = [order(7, "NEW"), order(7, "NEW", symbol=OTHER), before_2026(old_order(7)),
+                          before_2026(old_order(7, symbol=OTHER))]  # fmt: skip
+    raws = [b"{}"] * len(steps)
+    if at_once:
+        merge.admit_all(kept := list(steps), raws)
+    else:
+        kept = [event for event in steps if merge.admit(1, event, b"{}", 7)]
+    assert (kept, merge.duplicates) == (steps, 0)
+    assert [merge.admit(1, event, b"{}", 7) for event in steps] == [False] * len(steps)

@@ -90,8 +90,8 @@ def test_what_is_missing_is_what_was_not_delivered_once_each_in_order() -> None:
 
 def test_the_most_advanced_row_of_an_order_wins() -> None:
     ended, less, more = order_row(1, "CANCELED", "1", 5), order_row(1, "NEW", "1", 9), order_row(1, "NEW", "2", 1)
-    assert reconcile.newest_orders([less, ended, more])[1] is ended
-    assert reconcile.newest_orders([less, more])[1] is more
+    assert reconcile.newest_orders([less, ended, more])[SYMBOL, 1] is ended
+    assert reconcile.newest_orders([less, more])[SYMBOL, 1] is more
 
 
 def test_a_stale_row_is_no_news() -> None:
@@ -121,12 +121,12 @@ def test_a_fill_in_both_is_the_streams_own_and_says_so() -> None:
 
 
 def test_what_was_delivered_while_rest_was_asked_is_left_out() -> None:
-    findings = Findings(fills=[trade_row(3, 3000)], orders={1: order_row(1, "NEW", "1", 900)})
+    findings = Findings(fills=[trade_row(3, 3000)], orders={(SYMBOL, 1): order_row(1, "NEW", "1", 900)})
     assert combined(findings, [], known_of(fill(3, "1", 3000)), 77) == []
 
 
 def test_an_order_comes_after_its_fills_and_not_where_the_socket_says_more() -> None:
-    findings = Findings(fills=[trade_row(1, 2000)], orders={1: order_row(1, "FILLED", "1", 2000)})
+    findings = Findings(fills=[trade_row(1, 2000)], orders={(SYMBOL, 1): order_row(1, "FILLED", "1", 2000)})
     out = combined(findings, [], known_of(), 77)
     assert [type(one.event) for one in out] == [RecoveredFill, RecoveredOrder]
     later = held(order(1, "CANCELED", "1", 3000))
@@ -145,7 +145,7 @@ def test_filled_so_far_is_told_only_where_the_chain_has_no_hole() -> None:
     others = held(fill(9, "9.00", 3500, order_id=5), fill(4, "3.00", 4000))
     assert filled(combined(Findings(fills=two), others, known, 7)) == ["1.50", "2.00"], "another order says nothing"
     assert filled(combined(Findings(fills=two), [], known, 7)) == [None, None], "no end to prove it"
-    proof = Findings(fills=two, orders={1: order_row(1, "PARTIALLY_FILLED", "2.00", 3000)})
+    proof = Findings(fills=two, orders={(SYMBOL, 1): order_row(1, "PARTIALLY_FILLED", "2.00", 3000)})
     assert filled(combined(proof, [], known, 7)) == ["1.50", "2.00"]
     assert filled(combined(proof, [], known_of(), 7)) == [None, None], "an order that began before we knew of it"
 
@@ -164,13 +164,13 @@ def test_each_fill_once_and_in_order_whatever_came_which_way(before: set[int], r
 
 def test_what_rest_found_carries_its_own_row_when_it_was_read_and_where_it_is_from() -> None:
     row, became = trade_row(1, 2000), order_row(1, "FILLED", "1", 2500)
-    fill_found, order_found = combined(Findings(fills=[row], orders={1: became}), [], known_of(), 77)
+    fill_found, order_found = combined(Findings(fills=[row], orders={(SYMBOL, 1): became}), [], known_of(), 77)
     assert (fill_found.raw, fill_found.received_ms, fill_found.provenance) == (row.raw, 77, "rest")
     assert (order_found.raw, order_found.received_ms, order_found.provenance) == (became.raw, 77, "rest")
 
 
 def test_orders_and_fills_that_were_found_are_told_by_time_and_of_one_moment_the_fill_first() -> None:
-    orders = {2: order_row(2, "CANCELED", "0", 1000), 3: order_row(3, "FILLED", "1", 3000)}
+    orders = {(SYMBOL, 2): order_row(2, "CANCELED", "0", 1000), (SYMBOL, 3): order_row(3, "FILLED", "1", 3000)}
     findings = Findings(fills=[trade_row(1, 2000), trade_row(2, 3000, order_id=3)], orders=orders)
     out = combined(findings, [], known_of(), 77)
     assert [(type(one.event), one.event.event_ms) for one in out] == [
@@ -184,7 +184,7 @@ def test_orders_and_fills_that_were_found_are_told_by_time_and_of_one_moment_the
 def test_fills_and_orders_that_a_message_of_before_2026_brings_are_told_once_and_in_their_place() -> None:
     rows = [trade_row(number, at_ms=1000 + number) for number in (1, 2, 3, 4)]
     found = Findings(fills=rows, over_rest={(SYMBOL, number, 1) for number in (1, 2, 3, 4)},
-                     orders={1: order_row(1, "PARTIALLY_FILLED", "4", 1004), 2: order_row(2, "NEW", "0", 1002)})  # fmt: skip
+                     orders={(SYMBOL, 1): order_row(1, "PARTIALLY_FILLED", "4", 1004), (SYMBOL, 2): order_row(2, "NEW", "0", 1002)})  # fmt: skip
     both = before_2026(old_order(1, "PARTIALLY_FILLED", "3", 1003, (2, 3)), old_order(2), at_ms=1003)
     told = combined(found, held(both), known_of(), 7)
     brought = [one.event.fill_keys()[0][1] if one.event is both else one.event.trade_id for one in told[:2]]  # type: ignore[union-attr]
@@ -220,3 +220,22 @@ def test_what_can_not_come_back_is_said_once_each() -> None:
     nothing = {"orders_forgotten": False, "trades_forgotten": False}
     assert reconcile.unrecoverable([], blind=False, found=False, **nothing) == (reconcile.NOTHING_FOUND,)
     assert reconcile.unrecoverable([], blind=False, found=True, **nothing) == ()
+
+
+def test_one_order_id_in_two_symbols_is_two_orders() -> None:
+    here, there = order_row(1, "CANCELED", "0", 2000), order_row(1, "NEW", "0", 3000, symbol=OTHER)
+    both = reconcile.newest_orders([here, there])
+    assert both == {(SYMBOL, 1): here, (OTHER, 1): there}
+    known = known_of(order(1, "NEW"))
+    known.note(here.order)
+    assert reconcile.is_news(there.order, known), "only the other one has ended"
+    told = combined(Findings(orders=both), held(order(1, "CANCELED", at_ms=4000, symbol=OTHER)), known_of(), 7)
+    assert [(one.event.symbol, one.provenance) for one in told] == [(SYMBOL, "rest"), (OTHER, "ws")]  # type: ignore[union-attr]
+
+
+def test_how_far_an_order_had_come_is_proven_by_its_own_events_alone() -> None:
+    known = known_of(fill(1, "1.00", 1000), fill(1, "7.00", 1000, symbol=OTHER))
+    rows = [trade_row(2, 2000), trade_row(2, 2000, symbol=OTHER, quantity="2")]
+    after = held(fill(9, "9.50", 3000, symbol=OTHER, last_quantity_text="0.50"), fill(3, "3.00", 3000),
+                 before_2026(old_order(1, "PARTIALLY_FILLED", "99", 3000, symbol="another")))  # fmt: skip
+    assert filled(combined(Findings(fills=rows), after, known, 7)) == ["2.00", "9.00"]

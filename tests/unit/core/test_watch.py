@@ -370,7 +370,7 @@ def test_a_batch_is_watched_as_one_by_one(name: str, size: int, monkeypatch: pyt
         assert vars(together) == vars(one_by_one)
         for what in ("orders", "positions", "newest", "last_event_ms"):
             assert getattr(known, what) == getattr(known_together, what)
-        assert known.has_ended(8) == known_together.has_ended(8)
+        assert known.has_ended((SYMBOL, 8)) == known_together.has_ended((SYMBOL, 8))
 
 
 def test_amounts_are_exact_and_what_is_none_is_nothing() -> None:
@@ -424,3 +424,12 @@ def test_late_fills_of_before_2026_are_late_in_a_batch_too() -> None:
     assert known.newest is not None
     assert known.newest.trade_id == 6
     assert watch.note_all([before_2026(old_order(3))], Known(Fills()), 0.0)[0] == set(), "the first of all"
+
+
+def test_one_order_id_in_two_symbols_is_two_chains() -> None:
+    theirs = [order(1, "NEW", symbol=OTHER), fill(1, "3", symbol=OTHER, last_quantity_text="3")]
+    watch = told(order(1, "NEW"), *theirs, fill(1, "1"), order(1, "CANCELED", "3", symbol=OTHER))
+    assert watch.due_at_s() is None, "each adds up"
+    watch.note(order(1, "CANCELED", "2", 2000), 5.0)
+    (doubt,) = watch.take_doubts(6.0)
+    assert doubt.symbol == SYMBOL

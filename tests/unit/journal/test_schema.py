@@ -115,3 +115,18 @@ def test_the_table_has_the_columns_that_are_written() -> None:
     assert tuple(column[1] for column in made.execute("PRAGMA table_info(items)")) == schema.COLUMNS
     assert read(LEGACY).generation == "legacy"
     made.close()
+
+
+async def test_one_order_id_in_two_symbols_is_two_orders(tmp_path: Path) -> None:
+    made = journal(tmp_path / "a.db")
+    await made.open()
+    append(made, resting(1), resting(1).replace(SYMBOL.encode(), b"ETH-261225-3000-P"), fill(1))
+    await take(made, 3)
+    await made.aclose()
+    reader = open_reader(tmp_path / "a.db")
+    view = "SELECT seq, symbol, status FROM orders ORDER BY seq"
+    expected = [(2, "ETH-261225-3000-P", "NEW"), (3, SYMBOL, "FILLED")]
+    assert reader.execute(view).fetchall() == expected
+    packed = [(row[0], row[4]) for row in reader.execute(schema.PACKED["orders"])]
+    reader.close()
+    assert packed == [(seq, symbol) for seq, symbol, _ in expected]
