@@ -10,7 +10,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
   "$$one" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$one"; break; }; done)
 
-.PHONY: help demo test coverage fuzz check format lint types tidy fix wheel-test peers bench performance chaos sim clean
+.PHONY: help demo test coverage fuzz cancellations check format lint types tidy fix wheel-test peers bench performance chaos sim clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -38,7 +38,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@$(PIP) install --group test
 	@touch $@
 
-$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+$(VENV)/.installed-cancellations: $(VENV)/.installed-test ## 400 cancellations at random instants, in opening, reading, committing and closing
+	@CANCELLATIONS=400 $(PY) -m pytest -q -o timeout=600 tests/promises/test_closing_ends_whatever_happens.py
+
+fuzz: $(VENV)/.installed-test
 	@echo "Installing what fuzzing needs ..."
 	@$(PIP) install --group fuzz
 	@touch $@

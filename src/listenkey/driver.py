@@ -6,14 +6,15 @@ import asyncio
 import logging
 import random
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
 from listenkey import opener as openers
 from listenkey.clock import Clock, SystemClock
+from listenkey.closing import outlast
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.gap import Resumed
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.merge import Held, Merge, Unwrap
 from listenkey.core.states import State
@@ -45,6 +46,9 @@ PROVE_NOTHING: Final = frozenset({ListenKeyExpired, UnknownEvent})
 
 HAVE_FILLS: Final = (OrderTradeUpdate, RecoveredFill, RecoveredOrder)
 
+STOP_WITHIN_S: Final = 2.0
+"""Tasks that are cancelled end at once; one that does not must not keep the journal from being closed."""
+
 _RANDOM = random.Random()
 """One for all streams: each of its own would weigh a tenth of an idle stream."""
 
@@ -60,6 +64,7 @@ class Driver:
         timing: Durations, at the venue's scale.
         journal: Where items go.
         beside: The journal's file, or None where items are kept in memory.
+        closes_key: Whether to DELETE the listen key at the end.
     """
 
     def __init__(
@@ -70,8 +75,11 @@ class Driver:
         timing: Timing,
         journal: Journal,
         beside: Path | None,
+        *,
+        closes_key: bool,
     ) -> None:
         self.credentials = credentials
+        self.closes_key = closes_key
         self.venue = venue
         self.account = account
         self.clock: Clock = SystemClock()
@@ -89,40 +97,49 @@ class Driver:
         self.unknown_events = 0
         self.last_event_ms: int | None = None
         self.round_trip_s: float | None = None
+        self._opened = AsyncExitStack()
         self._recovering: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbox: list[on.Input] = []
         self._feeding = False
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, left: Resumed) -> None:
-        """Begin, with what an earlier process left in the journal."""
+    async def open(self) -> None:
+        """
+        Open the journal, share the account's listen keys, and start the lifecycle.
+
+        What this has opened when it fails or is cancelled is closed by `aclose`, as is what it opened when it did not.
+        """
+        left = await self.journal.open()
+        self._opened.push_async_callback(self.journal.aclose)
         self.keys = openers.share(self.venue, self.credentials.api_key, self.clock, self.beside, self.key_replaced)
+        self._opened.push_async_callback(self._release_keys, self.keys)
         if self.life.repair.active:
             timing, fills = self.life.timing, self.merge.fills
             self.recovery = Recovery(self.credentials, self.venue, self.clock, timing, fills, self.set_timer)
+            self._opened.push_async_callback(self.recovery.aclose)
             self.recovery.resume(left)
+        self._opened.push_async_callback(self._stop)
+        if self.recovery is not None:
             self.spawn(self.recovery.prepare())
         self.feed(on.Started(left))
 
-    async def aclose(self, *, closes_key: bool) -> None:
-        """End the stream, and write what waits."""
-        if self.keys is None:
-            return
-        key, keys = self.life.key, self.keys
+    async def aclose(self) -> None:
+        """End the stream, write what waits, and close what `open` has opened, in the reverse order."""
+        await self._opened.aclose()
+
+    async def _stop(self) -> None:
+        """End the lifecycle, its tasks and its sockets."""
+        if self.closes_key and self.life.key is not None and self.keys is not None:
+            self._opened.push_async_callback(self.keys.close, self.life.key)  # the next to run
         self.feed(on.StopAsked())
-        self.keys = None
         for task in self._tasks:
             task.cancel()
-        try:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self.journal.aclose()
-            if closes_key and key is not None:
-                await keys.close(key)
-        finally:
-            await keys.release(self.beside, self.key_replaced)
-            if self.recovery is not None:
-                await self.recovery.aclose()
+        await outlast(asyncio.gather(*self._tasks, return_exceptions=True), STOP_WITHIN_S)
+
+    async def _release_keys(self, keys: openers.ListenKeys) -> None:
+        self.keys = None
+        await keys.release(self.beside, self.key_replaced)
 
     def feed(self, happened: on.Input) -> None:
         """Give the lifecycle a fact, do what it asks for, keep what it tells, and come back when it says."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
@@ -201,15 +201,16 @@ class ListenKeys:
         if replaced is not None:
             self.listeners.remove(replaced)
         self.users -= 1
-        if beside is not None and self._governor is not None:
-            await self._governor.spending.leave(weight_path(beside))
-        if self.users == 0:
-            for here in _shared.values():
-                for place in [place for place, keys in here.items() if keys is self]:
-                    del here[place]
-            await self.api.close()
-            if self._governor is not None:
-                await governors.release(self._governor)
+        async with AsyncExitStack() as to_close:  # Each step is done, also where one before it fails or is cancelled.
+            if self.users == 0:
+                for here in _shared.values():
+                    for place in [place for place, keys in here.items() if keys is self]:
+                        del here[place]
+                if self._governor is not None:
+                    to_close.push_async_callback(governors.release, self._governor)
+                to_close.push_async_callback(self.api.close)
+            if beside is not None and self._governor is not None:
+                to_close.push_async_callback(self._governor.spending.leave, weight_path(beside))
 
     def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
         """By the form the venue's description names; see `venue.Attach`."""

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from listenkey.closing import outlast
 from listenkey.core import carried
 from listenkey.core.carried import Carried
 
@@ -63,10 +64,12 @@ class Spending:
 
     async def leave(self, path: Path) -> None:
         """Its journal is closed: write to it no more, once what is under way is written."""
-        if self._newest is not None:
-            await _within_a_moment(self._newest)
-        self._paths.remove(path)
-        self._unread = [other for other in self._unread if other != path]
+        try:
+            if self._newest is not None:
+                await outlast(self._newest, SAVE_WITHIN_S)
+        finally:
+            self._paths.remove(path)
+            self._unread = [other for other in self._unread if other != path]
 
     @property
     def is_kept(self) -> bool:

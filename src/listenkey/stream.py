@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import warnings
+import weakref
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Final, Self, Unpack
 
 from listenkey.blocking import BlockingUserStream
 from listenkey.clock import SystemClock
+from listenkey.closing import finish, outlast
 from listenkey.core.states import State
 from listenkey.core.status import status_of, why_of
 from listenkey.core.timing import Timing
@@ -22,6 +27,12 @@ from listenkey.journal.place import journal_path
 from listenkey.options import StreamOptions
 from listenkey.transport import address
 from listenkey.venue import Venue
+
+CLOSE_WITHIN_S: Final = 5.0
+"""How long a caller that is cancelled waits for the end of closing, which no disk and no venue can hold up for longer."""
+
+_closing_dropped: set[asyncio.Task[None]] = set()
+"""Closings that nobody waits for; asyncio itself would let the collector take them."""
 
 
 class UserStream:
@@ -91,9 +102,11 @@ class UserStream:
             (timing or Timing()).scaled(self.venue.time_scale),
             make_journal(journal, self.account, clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit),
             None if journal is None else journal_path(journal),
+            closes_key=close_key_on_exit,
         )
-        self._close_key_on_exit = close_key_on_exit
-        self._entered = False
+        self._opening: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._finalizer: weakref.finalize[Any, Self] | None = None
         self._reading = False
 
     @classmethod
@@ -109,10 +122,20 @@ class UserStream:
     # --- for the reader ------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        if self._entered:
+        if self._opening is not None:
             raise UsageError("a stream is opened once; make another one")
-        self._entered = True
-        self._driver.start(await self._driver.journal.open())
+        loop = running_loop()
+        opening = self._opening = loop.create_task(self._driver.open())
+        self._finalizer = weakref.finalize(self, _dropped, self._driver, opening)
+        self._finalizer.atexit = False
+        try:
+            await asyncio.wait({opening})
+            if opening.cancelled():
+                raise UsageError("the stream was closed while it was opening")
+            opening.result()
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -121,8 +144,23 @@ class UserStream:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the stream, and write what waits; the listen key stays and expires, unless `close_key_on_exit`."""
-        await self._driver.aclose(closes_key=self._close_key_on_exit)
+        """
+        End the stream, and write what waits; the listen key stays and expires, unless `close_key_on_exit`.
+
+        Whoever is cancelled in here has closed the stream all the same: the cancellation is raised at the end. May be
+        called twice, by several tasks, and while the stream is opening; each returns when the stream is closed.
+        """
+        opening = self._opening
+        if opening is None:
+            return
+        loop = running_loop()
+        if opening.get_loop() is not loop:
+            raise UsageError("close a stream on the event loop that it was opened on")
+        if self._closing is None:
+            assert self._finalizer is not None, "it is made with the task"
+            self._finalizer.detach()
+            self._closing = loop.create_task(_closed(self._driver, opening))
+        await finish(self._closing, CLOSE_WITHIN_S)
 
     async def __aiter__(self) -> AsyncIterator[Item]:
         """The items, one by one. What was not asked for stays for the next reader."""
@@ -216,3 +254,55 @@ class UserStream:
             recovered=life.gaps.recovered,
             used_weight=driver.keys.api.used_weight_1m if driver.keys else None,
         )
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of the caller; in words where it is not asyncio's."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise UsageError(
+            "UserStream needs asyncio, and no asyncio loop runs here (trio is another one); "
+            "use UserStream.blocking(...), in a thread of its own where an event loop runs"
+        ) from None
+
+
+async def _closed(driver: Driver, opening: asyncio.Task[None]) -> None:
+    """Give up opening, where that is still going on, and close what was opened."""
+    try:
+        if not opening.done():
+            opening.cancel()
+            await outlast(opening, CLOSE_WITHIN_S)
+    finally:
+        await driver.aclose()
+
+
+def _dropped(driver: Driver, opening: asyncio.Task[None]) -> None:
+    """
+    Close a stream that its owner has forgotten.
+
+    The collector may call from any thread, and when the loop has been closed.
+    """
+    warnings.warn(
+        f"the stream of account {driver.account} was dropped and never closed: use `async with`, or call aclose()",
+        ResourceWarning,
+        stacklevel=2,
+    )
+    loop = opening.get_loop()
+
+    def close() -> None:
+        task = loop.create_task(_closed(driver, opening))
+        _closing_dropped.add(task)
+        task.add_done_callback(_closing_dropped.discard)
+
+    try:
+        is_here = asyncio.get_running_loop() is loop
+    except RuntimeError:
+        is_here = False
+    if is_here:
+        close()
+        return
+    with suppress(RuntimeError):  # The loop has been closed.
+        loop.call_soon_threadsafe(close)
+    if not loop.is_running():
+        driver.journal.abandon()  # Perhaps nobody will ever run what closes it in order.

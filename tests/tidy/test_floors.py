@@ -29,6 +29,7 @@ ROOMS: Final = {
     "transport": HANDS,
     "journal": HANDS,
     "loops": HANDS,
+    "closing": HANDS,
     "portal": HANDS,
     "rest": ONE,
     "governor": HANDS,

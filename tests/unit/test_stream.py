@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from pathlib import Path
 
 import pytest
 
-from listenkey import Live, OrderTradeUpdate, Update, UserStream, Venue
+from listenkey import Live, OrderTradeUpdate, Update, UserStream, Venue, governor
 from listenkey.errors import Refused, Retired, UsageError
 from listenkey.items import Item
 from listenkey.journal.memory import TOO_SLOW, MemoryJournal
@@ -166,3 +168,70 @@ async def test_a_function_gets_what_a_loop_would_get(binance_options_sandbox: Lo
         await running
     assert fills_of(looped) == fills_of(called)
     assert [item.seq for item in called] == list(range(1, len(called) + 1))
+
+
+async def test_a_stream_that_is_dropped_is_closed_and_named(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "fills.db"
+    kept = [await stream(binance_options_sandbox, journal=path, account="mine").__aenter__()]
+    assert isinstance(await anext(kept[0]), Live)
+    with pytest.warns(ResourceWarning, match="account mine was dropped and never closed: use `async with`"):
+        kept.clear()
+    async with asyncio.timeout(10):
+        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - its closing is one of them
+            await asyncio.sleep(0.001)
+    async with stream(binance_options_sandbox, journal=path, account="mine") as again:
+        assert again.account == "mine"
+
+
+def test_a_stream_that_is_dropped_when_its_loop_is_gone_leaves_no_thread(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "fills.db"
+    kept = []
+
+    async def opened() -> None:
+        kept.append(await stream(binance_options_sandbox, journal=path).__aenter__())
+
+    asyncio.run(opened())
+    with pytest.warns(ResourceWarning, match="never closed"):
+        kept.clear()
+    for thread in threading.enumerate():
+        if thread.name == "listenkey journal":
+            thread.join(5)
+            assert not thread.is_alive()
+
+    async def again() -> None:
+        async with stream(binance_options_sandbox, journal=path):
+            pass
+
+    asyncio.run(again())
+
+
+def test_a_loop_that_is_not_asyncio_s_is_named(binance_options_sandbox: LocalSandbox) -> None:
+    made = stream(binance_options_sandbox)
+    opening = made.__aenter__()
+    with pytest.raises(UsageError, match=r"needs asyncio.*UserStream\.blocking"):
+        opening.send(None)  # as trio would run it
+
+
+async def test_opening_that_fails_holds_nothing(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fills.db"
+    before = asyncio.all_tasks()
+    for _ in range(2):
+        with pytest.raises(UsageError, match="ends at 0"):
+            await stream(binance_options_sandbox, journal=path, after=5).__aenter__()
+    monkeypatch.setattr(governor, "share", broken)
+    with pytest.raises(RuntimeError, match="no governor"):
+        await stream(binance_options_sandbox, journal=path).__aenter__()
+    monkeypatch.undo()
+    assert asyncio.all_tasks() == before
+    async with stream(binance_options_sandbox, journal=path):
+        pass
+
+
+def broken(*_: object) -> None:
+    raise RuntimeError("no governor")

@@ -23,6 +23,9 @@ class Journal(Protocol):
     async def aclose(self) -> None:
         """Write what waits, and let go. Nothing is appended afterwards."""
 
+    def abandon(self) -> None:
+        """Let go without waiting, for an owner whose event loop is gone; from any thread."""
+
     def append_event(
         self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
     ) -> None:

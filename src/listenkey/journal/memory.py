@@ -113,6 +113,9 @@ class MemoryJournal:
     async def aclose(self) -> None:
         """What waits can still be read."""
 
+    def abandon(self) -> None:
+        """Nothing is held."""
+
     def append_event(
         self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
     ) -> None:

@@ -13,9 +13,11 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, assert_never
 
+from listenkey.closing import outlast
 from listenkey.core.gap import Resumed
 from listenkey.errors import Corrupt, JournalError, UsageError
 from listenkey.events import Event
@@ -130,9 +132,16 @@ class SqliteJournal:
         self._loop = asyncio.get_running_loop()
         opening = self._loop.run_in_executor(None, self._store.open)
         try:
-            left = await asyncio.shield(opening)
+            await asyncio.wait({opening})
+            left = opening.result()
         except asyncio.CancelledError:
-            opening.add_done_callback(lambda _: self._store.close())
+            try:
+                await outlast(opening, FINISH_WITHIN_S)
+            finally:
+                if opening.done():
+                    self._close_opened(opening)
+                else:
+                    opening.add_done_callback(self._close_opened)
             raise
         try:
             self._read_seq = self._position()
@@ -144,6 +153,11 @@ class SqliteJournal:
         self._finished = self._loop.create_future()
         self._writer.start()
         return left
+
+    def _close_opened(self, opening: asyncio.Future[Resumed]) -> None:
+        """It was given up while a thread opened it."""
+        if not opening.cancelled() and opening.exception() is None:
+            self._store.close()
 
     def _position(self) -> int:
         """After which item the reader starts."""
@@ -168,23 +182,37 @@ class SqliteJournal:
             return
         self._tell_held()
         self._writer.stop()
-        if not await self._finishes(FINISH_WITHIN_S):
-            self._writer.give_up()
-            if not await self._finishes(GIVE_UP_WITHIN_S):
-                log.error("journal %s: the disk does not answer; %d items wait", self.path, self._waiting_entries)
-        self.end(self._error)
+        async with AsyncExitStack() as to_do:  # Each step is done, also where one before it is cancelled.
+            to_do.callback(self._let_go)
+            to_do.push_async_callback(self._stop_reading)
+            to_do.callback(self.end, self._error)
+            if not await outlast(self._finished, FINISH_WITHIN_S):
+                self._writer.give_up()
+                if not await outlast(self._finished, GIVE_UP_WITHIN_S):
+                    log.error("journal %s: the disk does not answer; %d items wait", self.path, self._waiting_entries)
+
+    async def _stop_reading(self) -> None:
         if self._refilling is not None:
-            await asyncio.gather(self._refilling, return_exceptions=True)
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+            await outlast(self._refilling, GIVE_UP_WITHIN_S)
+
+    def _let_go(self) -> None:
+        if self._refilling is not None and not self._refilling.done():
+            self._refilling.add_done_callback(
+                lambda _: self._close_reader()
+            )  # The disk does not answer; a thread waits for it.
+        else:
+            self._close_reader()
         self._closed = True
         self._durable_seq = self._window_end  # what is only in the file is read from there
 
-    async def _finishes(self, within_s: float) -> bool:
-        assert self._finished is not None
-        done, _ = await asyncio.wait({self._finished}, timeout=within_s)
-        return bool(done)
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def abandon(self) -> None:
+        """Stop writing, without waiting for it; from any thread."""
+        self._writer.give_up()
 
     # --- appending -----------------------------------------------------------------------------------------------
 

@@ -166,6 +166,22 @@ async def test_a_reader_that_closes_while_the_file_is_read_leaves_nothing_open(
     assert (await waiting).seq == 1
 
 
+async def test_a_look_into_the_file_that_hangs_keeps_nobody_from_closing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(path, [fill(1)])
+    file = SlowFile(monkeypatch)
+    made = journal(path, after=0)
+    await made.open()
+    waiting = asyncio.ensure_future(made.next())
+    await until(lambda: file.looks == 1)
+    await made.aclose()
+    assert made._reader is not None, "a connection that reads can't be closed under its reader"
+    file.opened.set()
+    assert (await waiting).seq == 1
+    assert made._reader is None
+
+
 class LateReports:
     """Stands where the loop is; keeps what the thread reports until it is let through."""
 
@@ -371,6 +387,42 @@ async def test_opening_that_is_given_up_lets_go(path: Path, monkeypatch: pytest.
         with pytest.raises(asyncio.CancelledError):
             await opening
         go_on.set()
+    await until_free(path)
+
+
+async def test_opening_that_is_given_up_waits_for_the_disk_that_answers(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = threading.Event(), threading.Event()
+    real = Store.open
+
+    def slow(store: Store) -> Resumed:
+        began.set()
+        go_on.wait(5)
+        return real(store)
+
+    for refuses in (False, True):
+        began.clear()
+        go_on.clear()
+        holder = Store(path, ACCOUNT)
+        if refuses:
+            holder.open()
+        with monkeypatch.context() as patched:
+            patched.setattr(Store, "open", slow)
+            opening = asyncio.ensure_future(journal(path).open())
+            await asyncio.to_thread(began.wait, 5)
+            opening.cancel()
+            await asyncio.sleep(0)
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+        holder.close()
+        free = Store(path, ACCOUNT)
+        free.open()
+        free.close()
+
+
+async def until_free(path: Path) -> None:
     free = Store(path, ACCOUNT)
 
     def is_free() -> bool:
@@ -413,7 +465,7 @@ def test_a_loop_that_is_gone_is_nobody_to_tell(path: Path) -> None:
         await made[0].open()
 
     asyncio.run(start())
-    made[0]._writer.stop()
+    made[0].abandon()
     made[0]._writer._thread.join(5)
     assert not made[0]._writer._thread.is_alive()
 
