@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 import random
 from typing import Any
 
@@ -181,3 +182,63 @@ def test_exchange_info_tells_the_limits_of_the_switches(world: World) -> None:
     world.set_switches({"weight_per_minute": 400, "orders_per_minute": 100, "orders_per_10_s": 30}, T0)
     info = value(ask(world, None, "GET", "exchangeInfo", T0))
     assert info["rateLimits"] == fixture("exchange_info_rate_limits_recorded")
+
+
+@pytest.mark.parametrize("over", ["sent", "decoded", "either"])
+def test_a_signature_is_over_the_text_as_sent_or_before_it_was_encoded(
+    world: World, alice: SandboxAccount, over: str
+) -> None:
+    world.set_switches({"signature_over": over}, T0)
+    plain = f"clientOrderId=a/b&symbol=X&timestamp={T0}"
+    encoded = plain.replace("/", "%2F")
+    codes = {}
+    for what, text in (("sent", encoded), ("decoded", plain)):
+        signature = hmac.new(alice.api_secret.encode(), text.encode(), "sha256").hexdigest()
+        codes[what] = refusal(ask(world, alice, "GET", "order", T0, query=f"{encoded}&signature={signature}"))[1]
+    assert codes == {what: -1121 if over in (what, "either") else -1022 for what in codes}
+
+
+def test_rest_may_refuse_one_contract_and_no_other(world: World, alice: SandboxAccount) -> None:
+    bad, good = world.exchange.symbols()[:2]
+    world.put_fault("http_status", {"status": 400, "symbol": bad}, T0)
+    for path in ("userTrades", "historyOrders", "openOrders"):
+        assert refusal(ask_signed(world, alice, "GET", path, T0, symbol=bad)) == (400, -1121)
+        assert ask_signed(world, alice, "GET", path, T0, symbol=good).status == 200
+    assert ask_signed(world, alice, "GET", "openOrders", T0).status == 200
+    body = signed(alice, T0, **resting_order(world, symbol=bad))
+    assert refusal(ask(world, alice, "POST", "order", T0, body=body)) == (400, -1121)
+    assert world.exchange.open_orders("alice") == []
+
+
+@pytest.mark.parametrize("lag_ms", [0, 1, 30_000, 60_000])
+def test_each_list_may_lag_by_a_time_of_its_own(world: World, alice: SandboxAccount, lag_ms: int) -> None:
+    world.put_fault("rest_lag", {"ms": lag_ms, "path": "/eapi/v1/bill"}, T0)
+    world.put_fault("rest_lag", {"ms": 60_000 - lag_ms, "path": "/eapi/v1/userTrades"}, T0)
+    world.burst("alice", 5, T0 + 1)
+    symbols = sorted({fill["symbol"] for fill in world.ledger("alice")["fills"]})
+
+    def seen(now_ms: int) -> tuple[bool, bool]:
+        bills = value(ask_signed(world, alice, "GET", "bill", now_ms, currency="USDT"))
+        trades = [value(ask_signed(world, alice, "GET", "userTrades", now_ms, symbol=symbol)) for symbol in symbols]
+        return any(row["type"] == "CONTRACT" for row in bills), sum(map(len, trades)) == 5
+
+    for after_ms in sorted((lag_ms - 1, lag_ms, 60_000 - lag_ms - 1, 60_000 - lag_ms)):
+        if after_ms >= 0:
+            assert seen(T0 + 1 + after_ms) == (after_ms >= lag_ms, after_ms >= 60_000 - lag_ms)
+
+
+def test_any_answer_may_have_a_wrong_shape(world: World, alice: SandboxAccount) -> None:
+    fault = world.put_fault(
+        "wrong_shape",
+        {"path": "/eapi/v1/exchangeInfo", "field": "/rateLimits/0/intervalNum", "value": None, "count": 1},
+        T0,
+    )
+    world.put_fault("wrong_shape", {"path": "/eapi/v1/openOrders", "value": {"rows": []}, "account": "alice"}, T0)
+    struck = value(ask(world, None, "GET", "exchangeInfo", T0))["rateLimits"]
+    assert [each["intervalNum"] for each in struck] == [None, 1, 10]
+    world.put_fault("wrong_shape", {"event": "ACCOUNT_UPDATE", "field": "/b", "remove": True}, T0)
+    limits = value(ask(world, None, "GET", "exchangeInfo", T0))["rateLimits"]
+    assert (fault.struck, limits[0]["intervalNum"]) == (1, 1), "one strike, and over"
+    assert value(ask_signed(world, alice, "GET", "openOrders", T0)) == {"rows": []}
+    assert refusal(ask_signed(world, alice, "GET", "openOrders", T0, symbol="?")) == (400, -1121), "no answer of 200"
+    assert value(ask_signed(world, world.add_account("bob", T0), "GET", "openOrders", T0)) == []

@@ -27,7 +27,7 @@ async def test_the_ledger_equals_the_stream() -> None:
         heard = await receive_trades(ws, 40)
         _, ledger = await visitor.owner("GET", "ledger?account=alice")
         assert [(fill["symbol"], fill["trade_id"]) for fill in ledger["fills"]] == heard
-        assert set(ledger) == {"account", "fills", "orders", "keys", "transfers"}
+        assert set(ledger) == {"account", "fills", "orders", "keys", "transfers", "exercises"}
         assert [row["what"] for row in ledger["keys"]] == ["created"]
 
 

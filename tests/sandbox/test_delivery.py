@@ -121,3 +121,22 @@ def test_all_presets_by_default() -> None:
     ]
     assert len(raw) == 2 * len(PRESETS) + 1
     assert line.faults.listing() == []
+
+
+def test_an_event_loses_one_step_of_an_order_and_no_other() -> None:
+    line = Line()
+    line.faults.put("drop_event", {"status": "CANCELED", "symbol": "A", "count": 5}, T0)
+    for symbol, status in (("A", "NEW"), ("B", "CANCELED"), ("A", "CANCELED"), ("A", "FILLED")):
+        line.push(name="ORDER_TRADE_UPDATE", o={"x": "NEW", "X": status, "s": symbol})
+    line.push(name="ORDER_TRADE_UPDATE", o=[{"S": "CANCELED", "s": "A"}])
+    line.push()
+    assert line.got() == [1, 2, 4, 6]
+
+
+def test_a_field_of_an_event_may_have_a_wrong_shape() -> None:
+    line = Line()
+    line.faults.put("wrong_shape", {"event": "ACCOUNT_UPDATE", "field": "/n", "value": {"x": []}, "count": 1}, T0)
+    line.faults.put("wrong_shape", {"field": "/n", "value": "of REST answers only"}, T0)
+    line.push(1, name="GREEK_UPDATE")
+    line.push(2)
+    assert line.got() == [1, {"x": []}, 3]

@@ -71,6 +71,23 @@ def test_facts_narrow_it() -> None:
     assert faults.strike("http_status", T0, **put, executed=True)
 
 
+def test_an_orders_step_and_one_contract_narrow_it() -> None:
+    faults = make()
+    faults.put("drop_event", {"status": "canceled", "symbol": "A", "count": 9}, T0)
+    facts = {"event": "ORDER_TRADE_UPDATE", "execution_type": "CANCELED"}
+    assert not faults.strike("drop_event", T0, "a", **facts, status="EXPIRED", symbol="A")
+    assert not faults.strike("drop_event", T0, "a", **facts, status="CANCELED", symbol="B")
+    assert faults.strike("drop_event", T0, "a", **facts, status="CANCELED", symbol="A")
+
+
+def test_what_finds_nothing_to_strike_is_not_used_up() -> None:
+    faults = make()
+    faults.put("wrong_shape", {"value": 1, "field": "/a", "count": 1}, T0)
+    assert faults.strike_where("wrong_shape", T0, "a", {"path": "/x"}, lambda _: False) is None
+    assert faults.strike_where("wrong_shape", T0, "a", {"path": "/x"}, lambda _: True) is not None
+    assert not faults.are_in()
+
+
 def test_probability() -> None:
     faults = make()
     faults.put("drop_event", {"probability": 0.25}, T0)
@@ -118,6 +135,12 @@ def test_sockets_are_struck_by_a_path_only_when_it_is_named() -> None:
         ("malformed_frame", {"frames": "array"}, "list of texts"),
         ("hang_http", {"executed": 1}, "true or false"),
         ("mute", {"account": 7}, "is a text"),
+        *(("http_status", {"status": status}, "200 to 599") for status in (0, 99, 100, 199, 600, 1000)),
+        ("retire_endpoint", {"status": 99}, "200 to 599"),
+        ("drop_event", {"status": 503}, "of an order"),
+        ("drop_sockets", {"close_code": 0}, "1000 to 4999"),
+        ("delay", {"ms": 10**400}, "at most"),
+        ("wrong_shape", {"value": 1, "field": 5}, "is a text"),
     ],
 )
 def test_a_wrong_fault_is_told_what_would_be_right(kind: Any, params: Any, says: Any) -> None:
@@ -130,5 +153,5 @@ def test_a_wrong_fault_is_told_what_would_be_right(kind: Any, params: Any, says:
 def test_every_kind_of_the_contract_is_there() -> None:
     wanted = """drop_sockets mute drop_event duplicate_event reorder delay expire_key expire_key_silently ack_dead
     malformed_frame http_status rate_limit ban rest_lag stale_snapshot clock_skew refuse_connections retire_endpoint
-    generation half_open slow_http hang_http server_shutdown"""
+    generation wrong_shape half_open slow_http hang_http server_shutdown"""
     assert set(wanted.split()) == set(KINDS)

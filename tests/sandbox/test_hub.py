@@ -373,3 +373,29 @@ def test_meters_and_reprs_show_no_key() -> None:
     scene.open(f"/private/ws/{scene.key}")
     assert scene.key not in repr(scene.hub.sockets())
     assert scene.key not in repr(next(iter(scene.hub._sessions.values())))
+
+
+@pytest.mark.parametrize(("manner", "heard"), [("all", [1, 2]), ("first", [1]), ("last", [2])])
+@pytest.mark.parametrize("form", ["subscribe", "query"])
+def test_of_several_keys_on_one_socket_all_or_one_deliver(manner: str, heard: list[int], form: str) -> None:
+    scene = Scene(keys_per_socket=manner)
+    bobs, _ = scene.keys.start("bob", T0)
+    if form == "subscribe":
+        sid = scene.open("/private/stream")
+        for key in (scene.key, bobs):
+            assert scene.say(sid, method="SUBSCRIBE", params=[key]) == [{"result": None, "id": 1}]
+    else:
+        sid = scene.open("/private/stream", f"listenKey={scene.key}&listenKey={bobs}")
+    for number, key in ((1, scene.key), (2, bobs)):
+        scene.hub.deliver(key, "X", json.dumps({"n": number}).encode())
+    assert [frame["data"]["n"] for frame in scene.frames(sid)] == heard
+
+
+def test_a_key_that_is_over_does_not_keep_the_next_one_out() -> None:
+    scene = Scene(keys_per_socket="first")
+    sid = scene.open("/private/stream", f"streams={scene.key}")
+    scene.keys.expire("alice", T0)
+    new, _ = scene.keys.start("alice", T0)
+    scene.say(sid, method="SUBSCRIBE", params=[new, "btcusdt@index"])
+    scene.hub.deliver(new, "X", b"{}")
+    assert len(scene.frames(sid)) == 1

@@ -276,3 +276,21 @@ def test_the_same_seed_makes_the_same_world() -> None:
     first, second = run(), run()
     assert len(first) > 20
     assert first == second
+
+
+def test_what_expires_while_nobody_listens_is_kept_by_rest() -> None:
+    stage = Stage()
+    world, alice = stage.world, stage.alice
+    world.burst("alice", 100, T0 + 1)
+    ask(world, alice, "DELETE", KEY, T0 + 2)
+    positions = json.loads(ask_signed(world, alice, "GET", "position", T0 + 2).body)
+    expiry_ms = min(each["expiryDate"] for each in positions)
+    ended = {each["symbol"]: each["quantity"] for each in positions if each["expiryDate"] == expiry_ms}
+    now_ms = world.advance(expiry_ms + HOUR_MS)
+    records = json.loads(ask_signed(world, alice, "GET", "exerciseRecord", now_ms).body)
+    assert {each["symbol"] for each in records} == set(ended)
+    told = {each["symbol"]: each["quantity"] for each in world.ledger("alice")["exercises"]}
+    assert told == ended
+    bills = json.loads(ask_signed(world, alice, "GET", "bill", now_ms, currency="USDT", limit=1000).body)
+    paid = {each["symbol"] for each in bills if each["type"].startswith("EXERCISE")}
+    assert paid == {each["symbol"] for each in records if Decimal(each["amount"])}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from listenkey.sandbox import rendering, wrong_shapes
 from listenkey.sandbox.endpoints import ALIASES, ENDPOINTS, Call, Endpoint, Place
 from listenkey.sandbox.parameters import Parameters
 from listenkey.sandbox.refusals import Refusal
@@ -45,6 +46,9 @@ BODIES: Final[dict[int, dict[str, Any]]] = {
     500: {"code": -1000, "msg": "An unknown error occurred while processing the request."},
     503: {"msg": "Unknown error, please check your request or try again later."},
 }  # fmt: skip
+
+BAD_SYMBOL: Final = {"code": -1121, "msg": "Invalid symbol."}
+"""With 400 for one contract: what the venue says of one it does not know."""
 
 FIREWALL: Final = 403
 """The firewall's own answer: a page, unless a fault says otherwise. [O general-info]"""
@@ -118,10 +122,11 @@ class Api:
         endpoint = self._endpoint(request.method, path)
         self._note(f"{request.method} {path if endpoint else 'unknown path'}")
         account = identity.name if identity else None
-        response = self._fail_before(request.method, path, account, now_ms)
+        facts = {"method": request.method, "path": path, "symbol": self._symbol(request)}
+        response = self._fail_before(facts, account, now_ms)
         if response is None:
             response = self._answer(request, path, endpoint, identity, now_ms)
-            response = self._fail_after(response, request.method, path, account, now_ms)
+            response = self._fail_after(response, facts, account, now_ms)
         if response.content_type == "application/json":
             # On every answer, says [O general-info]; a gateway's page is not the API's.
             response.headers.setdefault(USED_WEIGHT_HEADER, str(self._limits.used(request.ip, now_ms)))
@@ -145,7 +150,8 @@ class Api:
             account = self._authorize(request, endpoint, identity, values, api_now_ms)
             if endpoint.orders is not None:
                 self._count_orders(account, endpoint.orders(asked), headers, now_ms)
-            answer = endpoint.answer(self._call(account, asked, path, now_ms, api_now_ms))
+            answer = endpoint.answer(self._call(request, account, asked, path, now_ms, api_now_ms))
+            answer = rendering.answer(path, answer, self._place.switches)
         except Rejected as rejected:
             if isinstance(rejected, Refusal):
                 headers.update(rejected.headers)
@@ -194,7 +200,8 @@ class Api:
         if endpoint.security == "signed":
             lenient = self._place.switches.lenient_timestamps
             check_fresh(values, now_ms, time_scale=self._time_scale, lenient=lenient)
-            verified = identity.verifies(request.query, request.body if request.method != "GET" else "")
+            body = request.body if request.method != "GET" else ""
+            verified = identity.verifies(request.query, body, self._place.switches.signature_over)
             if verified is None:
                 raise Refusal(-1102, "Mandatory parameter 'signature' was not sent, was empty/null, or malformed.")
             if not verified:
@@ -209,9 +216,12 @@ class Api:
             message = f"Too many new orders; current limit is {ordered.exceeded}."
             raise Refusal(-1015, message, 429, self._retry_after(-(-(ordered.until_ms - now_ms) // 1000)))
 
-    def _call(self, account: str, asked: Parameters, path: str, now_ms: int, api_now_ms: int) -> Call:
+    def _call(
+        self, request: ApiRequest, account: str, asked: Parameters, path: str, now_ms: int, api_now_ms: int
+    ) -> Call:
         as_of_ms = None
-        lag = self._faults.strike("rest_lag", now_ms, account, path=path)
+        facts = {"method": request.method, "path": path, "symbol": asked.text("symbol") or ""}
+        lag = self._faults.strike("rest_lag", now_ms, account, **facts)
         if lag is not None:
             as_of_ms = now_ms - lag.params["ms"]
         snapshot_as_of_ms = as_of_ms
@@ -235,7 +245,16 @@ class Api:
 
     # --- Faults ---
 
-    def _fail_before(self, method: str, path: str, account: str | None, now_ms: int) -> ApiResponse | None:
+    def _symbol(self, request: ApiRequest) -> str:
+        """The contract that a request names; read only where faults are that could ask for it."""
+        if not self._faults.are_in():
+            return ""
+        try:
+            return parameters(request.query, request.body).get("symbol", "")
+        except ValueError:
+            return ""
+
+    def _fail_before(self, facts: dict[str, str], account: str | None, now_ms: int) -> ApiResponse | None:
         """What fails before anything was done."""
         refused = self._faults.strike("refuse_connections", now_ms, account, scope="http")
         if refused is not None:
@@ -244,35 +263,51 @@ class Api:
         if ban is not None and ban.until_ms is not None:
             self._limits.refused_418 += 1
             return self._refused(self._banned(ban.until_ms, -(-(ban.until_ms - now_ms) // 1000)))
-        limited = self._faults.strike("rate_limit", now_ms, account, method=method, path=path)
+        limited = self._faults.strike("rate_limit", now_ms, account, **facts)
         if limited is not None:
             self._limits.refused_429 += 1
             return self._refused(self._limited(limited))
-        retired = self._faults.strike("retire_endpoint", now_ms, account, method=method, path=path)
+        retired = self._faults.strike("retire_endpoint", now_ms, account, **facts)
         if retired is not None:
             return retired_page(retired)
-        return self._instead(method, path, account, now_ms, executed=False)
+        return self._instead(facts, account, now_ms, executed=False)
 
     def _fail_after(
-        self, response: ApiResponse, method: str, path: str, account: str | None, now_ms: int
+        self, response: ApiResponse, facts: dict[str, str], account: str | None, now_ms: int
     ) -> ApiResponse:
         """What fails when everything was done: the client can't know that it was."""
-        failed = self._instead(method, path, account, now_ms, executed=True)
+        failed = self._instead(facts, account, now_ms, executed=True)
         if failed is not None:
             return failed
-        slow = self._faults.strike("slow_http", now_ms, account, method=method, path=path)
+        self._misshape(response, facts, account, now_ms)
+        slow = self._faults.strike("slow_http", now_ms, account, **facts)
         if slow is not None:
             response.manner, response.fault = "drip", slow
         return response
 
+    def _misshape(self, response: ApiResponse, facts: dict[str, str], account: str | None, now_ms: int) -> None:
+        """Gives an answer that was given a wrong shape."""
+        if response.status != 200 or not self._faults.any_of("wrong_shape"):
+            return
+        value = msgspec.json.decode(response.body)
+
+        def changes(fault: Fault) -> bool:
+            nonlocal value
+            if fault.params.keys() & {"event", "execution_type", "status"}:
+                return False
+            value, changed = wrong_shapes.applied(value, fault.params)
+            return changed
+
+        if self._faults.strike_where("wrong_shape", now_ms, account, facts, changes) is not None:
+            response.body = msgspec.json.encode(value)
+
     def _instead(
-        self, method: str, path: str, account: str | None, now_ms: int, *, executed: bool
+        self, facts: dict[str, str], account: str | None, now_ms: int, *, executed: bool
     ) -> ApiResponse | None:
-        facts: dict[str, str | bool] = {"method": method, "path": path, "executed": executed}
-        hang = self._faults.strike("hang_http", now_ms, account, **facts)
+        hang = self._faults.strike("hang_http", now_ms, account, **facts, executed=executed)
         if hang is not None:
             return ApiResponse(503, b"", manner="hang", fault=hang)
-        failing = self._faults.strike("http_status", now_ms, account, **facts)
+        failing = self._faults.strike("http_status", now_ms, account, **facts, executed=executed)
         return status_answer(failing) if failing is not None else None
 
     def _limited(self, fault: Fault) -> Refusal:
@@ -317,7 +352,8 @@ def status_answer(fault: Fault) -> ApiResponse:
     """The answer of an `http_status` fault."""
     status = fault.params["status"]
     headers = {RETRY_AFTER_HEADER: str(fault.params["retry_after"])} if "retry_after" in fault.params else {}
-    body = fault.params.get("body", BODIES.get(status, {"code": -1000, "msg": "An error."}))
+    default = BAD_SYMBOL if status == 400 and "symbol" in fault.params else {"code": -1000, "msg": "An error."}
+    body = fault.params.get("body", BODIES.get(status, default))
     if fault.params.get("html", status == FIREWALL and "body" not in fault.params):
         page = body if isinstance(body, str) else HTML.format(f"{status} Error")
         return ApiResponse(status, page.encode(), headers, content_type="text/html")

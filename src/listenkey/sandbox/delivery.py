@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from listenkey.sandbox import malformed
+from listenkey.sandbox import malformed, wrong_shapes
 
 if TYPE_CHECKING:
     from listenkey.sandbox.faults import Fault, Faults
     from listenkey.sandbox.hub import Hub
 
-KINDS: Final = ("mute", "drop_event", "duplicate_event", "reorder", "delay", "malformed_frame")
+KINDS: Final = ("mute", "drop_event", "duplicate_event", "reorder", "delay", "malformed_frame", "wrong_shape")
 REORDER_WINDOW: Final = 5
 REORDER_HOLD_MS: Final = 1_000
 HELD_MAX: Final = 1_000_000
@@ -57,13 +57,14 @@ class Delivery:
     def push(self, account: str, key: str, payload: dict[str, Any], now_ms: int) -> None:
         """One event of one account, for the listeners of this key."""
         name = payload["e"]
-        event = Event(account, key, name, msgspec.json.encode(payload))
         if not any(map(self._faults.any_of, KINDS)):
             if self._windows:
                 self._release(account)
-            self._hub.deliver(key, name, event.payload)
+            self._hub.deliver(key, name, msgspec.json.encode(payload))
             return
-        self._push_through_faults(event, _facts(payload), now_ms)
+        facts = _facts(payload)
+        self._misshape(account, payload, facts, now_ms)
+        self._push_through_faults(Event(account, key, name, msgspec.json.encode(payload)), facts, now_ms)
 
     def advance(self, now_ms: int) -> None:
         """Sends what was held long enough."""
@@ -79,6 +80,12 @@ class Delivery:
         if self._late:
             times.append(self._late[0][0])
         return min(times, default=None)
+
+    def _misshape(self, account: str, payload: dict[str, Any], facts: dict[str, str], now_ms: int) -> None:
+        def changes(fault: Fault) -> bool:
+            return "event" in fault.params and wrong_shapes.applied(payload, fault.params)[1]
+
+        self._faults.strike_where("wrong_shape", now_ms, account, facts, changes)
 
     def _push_through_faults(self, event: Event, facts: dict[str, str], now_ms: int) -> None:
         strike = self._faults.strike
@@ -136,5 +143,8 @@ class Delivery:
 
 def _facts(payload: dict[str, Any]) -> dict[str, str]:
     order = payload.get("o")
-    execution_type = order.get("x") if isinstance(order, dict) else None
-    return {"event": payload["e"], "execution_type": str(execution_type or "")}
+    names = ("x", "X", "s")
+    if isinstance(order, list):  # before January 2026, without an execution type
+        order, names = order[0], ("", "S", "s")
+    execution_type, status, symbol = ((order or {}).get(name, "") for name in names)
+    return {"event": payload["e"], "execution_type": execution_type, "status": status, "symbol": symbol}

@@ -9,15 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from listenkey.sandbox import wrong_shapes
 from listenkey.venue import LISTEN_KEY_PATH
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 FAULTS_MAX: Final = 1_000
 _COMMON: Final = frozenset({"account", "after_ms", "duration_ms", "count", "probability", "every_ms"})
-_REQUEST: Final = frozenset({"path", "method"})
+_REQUEST: Final = frozenset({"path", "method", "symbol"})
+_EVENT: Final = frozenset({"event", "execution_type", "status", "symbol"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,10 @@ KINDS: Final[dict[str, Kind]] = {
     "server_shutdown": Kind("once", count=1),
     "refuse_connections": Kind("while", frozenset({"scope"})),
     # events
-    "drop_event": Kind("while", frozenset({"event", "execution_type"}), 1),
-    "duplicate_event": Kind("while", frozenset({"event", "execution_type", "copies"}), 1),
+    "drop_event": Kind("while", _EVENT, 1),
+    "duplicate_event": Kind("while", _EVENT | {"copies"}, 1),
     "reorder": Kind("while", frozenset({"window", "hold_ms"})),
-    "delay": Kind("while", frozenset({"ms", "event", "execution_type"})),
+    "delay": Kind("while", _EVENT | {"ms"}),
     "malformed_frame": Kind("while", frozenset({"frames", "texts"}), 1),
     # keys
     "expire_key": Kind("once", count=1),
@@ -61,6 +63,7 @@ KINDS: Final[dict[str, Kind]] = {
     "hang_http": Kind("while", _REQUEST | {"executed"}),
     "retire_endpoint": Kind("while", _REQUEST | {"status"}),
     "rest_lag": Kind("while", _REQUEST | {"ms"}),
+    "wrong_shape": Kind("while", _REQUEST | _EVENT | {"field", "value", "remove"}),
     "stale_snapshot": Kind("while", frozenset({"ms"})),
     "clock_skew": Kind("while", frozenset({"ms"})),
     # the venue
@@ -68,17 +71,24 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 _NUMBERS: Final = frozenset(
-    {"after_ms", "duration_ms", "count", "every_ms", "close_code", "window", "hold_ms", "copies", "bytes", "status"}
-    | {"ms", "seconds", "retry_after"}
+    {"after_ms", "duration_ms", "count", "every_ms", "close_code", "window", "hold_ms", "copies", "bytes", "ms"}
+    | {"seconds", "retry_after"}
 )
+_NUMBER_MAX: Final = 10**15
 _MAY_BE_NEGATIVE: Final = frozenset({"ms"})
-_TEXTS: Final = frozenset({"account", "path", "method", "event", "execution_type", "room", "scope", "generation"})
+_TEXTS: Final = frozenset(
+    {"account", "path", "method", "symbol", "field", "event", "execution_type", "room", "scope", "generation"}
+)
+_STATUS_KINDS: Final = frozenset({"http_status", "retire_endpoint"})
+"""Whose `status` is that of HTTP; elsewhere it is an order's."""
+
 _REST_PATHS: Final = ("/eapi/", "/fapi/")
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "http_status": {"path": _REST_PATHS, "executed": False},
     "hang_http": {"path": _REST_PATHS, "executed": False},
     "slow_http": {"path": _REST_PATHS},
     "rate_limit": {"path": _REST_PATHS},
+    "wrong_shape": {"remove": False},
     "retire_endpoint": {"path": (LISTEN_KEY_PATH, "/private", "/eoptions", "/ws", "/stream")},
     "refuse_connections": {"scope": "all"},
 }
@@ -188,6 +198,10 @@ class Faults:
             self._finish(fault)
         return len(out)
 
+    def are_in(self) -> bool:
+        """Whether any fault is in at all."""
+        return bool(self._by_kind)
+
     def any_of(self, kind: str) -> bool:
         """A cheap first question: whether any fault of this kind is in the list at all."""
         return kind in self._by_kind
@@ -199,7 +213,13 @@ class Faults:
                 return fault
         return None
 
-    def strike(self, kind: str, now_ms: int, account: str | None = None, **facts: str | bool) -> Fault | None:
+    def strike(
+        self,
+        kind: str,
+        now_ms: int,
+        account: str | None = None,
+        **facts: str | bool,
+    ) -> Fault | None:
         """
         The active fault of this kind that applies, used up by one; None when nothing fails.
 
@@ -207,13 +227,26 @@ class Faults:
             kind: One of `KINDS`.
             now_ms: The exchange's time.
             account: Whom it would hit; a fault for another account does not apply.
-            facts: What is at hand: `event`, `execution_type`, `method`, `path`, `scope`, `executed`. A fault that
-                names one of them applies only to it; a path is a prefix.
+            facts: What is at hand: `event`, `execution_type`, `status`, `symbol`, `method`, `path`, `scope`,
+                `executed`. A fault that names one of them applies only to it; a path is a prefix.
         """
+        return self.strike_where(kind, now_ms, account, facts, lambda _: True)
+
+    def strike_where(
+        self,
+        kind: str,
+        now_ms: int,
+        account: str | None,
+        facts: Mapping[str, str | bool],
+        would: Callable[[Fault], bool],
+    ) -> Fault | None:
+        """Like `strike`, of a kind that may find nothing to strike: `would` is asked last, and strikes."""
         for fault in self._by_kind.get(kind, ()):
             if not fault.active(now_ms) or fault.account not in (None, account) or not _applies(fault, facts):
                 continue
             if fault.probability < 1 and self._rng.random() >= fault.probability:
+                continue
+            if not would(fault):
                 continue
             fault.struck += 1
             if fault.left is not None:
@@ -308,6 +341,16 @@ def _check(kind: str, params: Mapping[str, Any]) -> None:
             raise ValueError(f"{kind} needs {name!r}")
     for name, value in params.items():
         _check_value(kind, name, value)
+    if kind == "wrong_shape":
+        wrong_shapes.check(params)
+
+
+def _check_status(kind: str, value: Any) -> None:
+    if kind not in _STATUS_KINDS:
+        if not isinstance(value, str):
+            raise ValueError(f"{kind}: 'status' is that of an order, like CANCELED")
+    elif isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
+        raise ValueError(f"{kind}: 'status' is a whole number from 200 to 599")
 
 
 def _check_value(kind: str, name: str, value: Any) -> None:
@@ -316,6 +359,12 @@ def _check_value(kind: str, name: str, value: Any) -> None:
             raise ValueError(f"{kind}: {name!r} is a whole number")
         if value < 0 and name not in _MAY_BE_NEGATIVE:
             raise ValueError(f"{kind}: {name!r} is not negative")
+        if abs(value) > _NUMBER_MAX:
+            raise ValueError(f"{kind}: {name!r} is at most {_NUMBER_MAX}")
+        if name == "close_code" and not 1000 <= value <= 4999:
+            raise ValueError(f"{kind}: 'close_code' is from 1000 to 4999")
+    elif name == "status":
+        _check_status(kind, value)
     elif name in _TEXTS:
         if not isinstance(value, str):
             raise ValueError(f"{kind}: {name!r} is a text")
@@ -325,7 +374,7 @@ def _check_value(kind: str, name: str, value: Any) -> None:
         isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1
     ):
         raise ValueError(f"{kind}: 'probability' is from 0 to 1")
-    elif name in ("html", "executed") and not isinstance(value, bool):
+    elif name in ("html", "executed", "remove") and not isinstance(value, bool):
         raise ValueError(f"{kind}: {name!r} is true or false")
     elif name in ("frames", "texts") and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
         raise ValueError(f"{kind}: {name!r} is a list of texts")

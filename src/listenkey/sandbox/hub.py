@@ -342,8 +342,26 @@ class Hub:
         if account is not None:
             session.accounts.add(account)
             dead = dead or self._faults.strike("ack_dead", now_ms, account) is not None
+        if account is not None and not dead:
+            dead = self._crowded(session)
         session.streams[stream] = Subscription(events, dead or session.room in ("public", "market"))
         self._listeners.setdefault(stream, {})[session.id] = session
+
+    def _crowded(self, session: Session) -> bool:
+        """
+        Whether one more valid key on a socket stays silent, by the switch `keys_per_socket`.
+
+        Where only the last one delivers, those before it are silenced.
+        """
+        others = [
+            subscription
+            for stream, subscription in session.streams.items()
+            if not subscription.dead and self._keys.account_of(stream) is not None
+        ]
+        if self._switches.keys_per_socket == "last":
+            for subscription in others:
+                subscription.dead = True
+        return bool(others) and self._switches.keys_per_socket == "first"
 
     def _is_bad_key(self, session: Session, stream: str) -> bool:
         is_private = session.room in ("private", "legacy") and "@" not in stream

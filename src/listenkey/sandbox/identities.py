@@ -6,11 +6,14 @@ import re
 import string
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from listenkey.sandbox.signatures import PublicKey, split_signature, verifies_hmac
 
 if TYPE_CHECKING:
     import random
+
+    from listenkey.sandbox.switches import SignatureOver
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 _KEY_LENGTH: Final = 64
@@ -34,11 +37,15 @@ class SandboxAccount:
     api_secret: str = field(repr=False)
     public_key: PublicKey | None = field(default=None, repr=False)
 
-    def verifies(self, query: str, body: str) -> bool | None:
-        """Whether the signature is right; None when there is none."""
-        text, signature = split_signature(query, body)
+    def verifies(self, query: str, body: str, over: SignatureOver = "sent") -> bool | None:
+        """Whether the signature is right; None when there is none. `over` is the switch `signature_over`."""
+        sent, signature = split_signature(query, body)
         if signature is None:
             return None
+        texts = {"sent": (sent,), "decoded": (unquote(sent),), "either": (sent, unquote(sent))}[over]
+        return any(self._signed(text, signature) for text in texts)
+
+    def _signed(self, text: str, signature: str) -> bool:
         if self.public_key is not None:
             return self.public_key.verifies(text, signature)
         return verifies_hmac(self.api_secret, text, signature)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Generation: TypeAlias = Literal["current", "legacy"]
 AddressForm: TypeAlias = Literal["subscribe", "path", "query", "multi-query", "streams", "legacy-path"]
+SignatureOver: TypeAlias = Literal["sent", "decoded", "either"]
 
 ALL_FORMS: tuple[AddressForm, ...] = ("subscribe", "path", "query", "multi-query", "streams", "legacy-path")
 _SIGNED: Final = "rate_limit_code"
@@ -87,14 +88,41 @@ class Switches:
     fill_events: tuple[str, ...] = ("ORDER_TRADE_UPDATE", "BALANCE_POSITION_UPDATE", "ACCOUNT_UPDATE", "GREEK_UPDATE")
     """What one fill pushes, in this order."""
 
+    position_events: Literal["each", "gathered", "none"] = "each"
+    """BALANCE_POSITION_UPDATE after each fill, once for the fills of 50 ms, or never."""
+
+    order_ids: Literal["global", "contract"] = "global"
+    """Whether order ids count over all contracts, or within one: then two contracts give the same id."""
+
+    empty_fields: Literal["plain", "absent", "null", "empty"] = "plain"
+    """How events and REST rows show a field that does not apply: as the samples do, left out, null, or ""."""
+
+    amount_format: Literal["plain", "exponent"] = "plain"
+    """Whether amounts are plain digits, or as Java's BigDecimal prints itself: `0E-8`, `1E+2`."""
+
+    maker_fee: bool = True
+    """Whether makers are charged; a fill without a commission is one whose `n` and `N` do not apply."""
+
     exercise_reason: str = "EXERCISE"
     """`m` of the BALANCE_POSITION_UPDATE at option expiry; no value is documented."""
 
     liquidation_reason: str = "ORDER"
     """`m` of the BALANCE_POSITION_UPDATE of a liquidation's fill; no value is documented."""
 
+    liquidation_execution: Literal["TRADE", "CALCULATED"] = "TRADE"
+    """Execution type of a liquidation's fills; CALCULATED is that of portfolio margin."""
+
     ioc_remainder: Literal["EXPIRED", "CANCELED"] = "EXPIRED"
     """How the unfilled rest of an IOC order ends."""
+
+    expired_contract_reads: Literal["answered", "refused"] = "answered"
+    """Whether REST still reads orders and trades of a contract that is over, or refuses its symbol with -1121."""
+
+    signature_over: SignatureOver = "sent"
+    """What a signature is over: the text as sent, percent-encoded, or the text before it was encoded."""
+
+    keys_per_socket: Literal["all", "first", "last"] = "all"
+    """Which of several valid listen keys on one socket deliver; the others are acknowledged and silent."""
 
     naked_sell: bool = True
     """Whether options may be written, sold beyond what is held; else -6057. `exchangeInfo` says it of each symbol."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from listenkey.sandbox import addresses, malformed
+from listenkey.sandbox import addresses, malformed, rendering
 from listenkey.sandbox.api import Api, ApiRequest, ApiResponse, retired_page, status_answer
 from listenkey.sandbox.delivery import Delivery
 from listenkey.sandbox.faults import Fault, Faults
@@ -292,7 +292,8 @@ class World:
             if key is None:
                 self._lost_events += 1
             else:
-                self.delivery.push(emission.account, key, emission.payload, emission.at_ms)
+                payload = rendering.event(emission.payload, self.switches)
+                self.delivery.push(emission.account, key, payload, emission.at_ms)
 
     def _tell_key_ends(self) -> None:
         for ended in self.keys.take_ended():
@@ -332,11 +333,11 @@ class World:
         refused = self.faults.strike("refuse_connections", now_ms, scope="ws")
         if refused is not None:
             return ApiResponse(503, b"", manner="abort", fault=refused)
-        retired = self.faults.strike("retire_endpoint", now_ms, path=path, method="GET")
+        retired = self.faults.strike("retire_endpoint", now_ms, path=path, method="GET", symbol="")
         if retired is not None:
             return retired_page(retired)
-        hang = self.faults.strike("hang_http", now_ms, path=path, method="GET")
+        hang = self.faults.strike("hang_http", now_ms, path=path, method="GET", symbol="")
         if hang is not None:
             return ApiResponse(503, b"", manner="hang", fault=hang)
-        failing = self.faults.strike("http_status", now_ms, path=path, method="GET")
+        failing = self.faults.strike("http_status", now_ms, path=path, method="GET", symbol="")
         return status_answer(failing) if failing is not None else None

@@ -37,8 +37,8 @@ def test_orders_are_forgotten_when_they_are_final() -> None:
     pit = Pit()
     account = pit.exchange.state.accounts["alice"]
     placed = [pit.buy("alice", "1", "1")["orderId"] for _ in range(2)]
-    assert (list(account.open_orders), account.open_by_underlying) == (placed, {"ETHUSDT": 2})
+    assert ([each.id for each in account.open_orders.values()], account.open_by_underlying) == (placed, {"ETHUSDT": 2})
     for order_id in placed:
         pit.cancel("alice", order_id)
     assert (account.open_orders, account.working, account.open_by_underlying) == ({}, {}, {"ETHUSDT": 0})
-    assert list(account.orders) == placed
+    assert [each.id for each in account.orders.values()] == placed

@@ -126,3 +126,18 @@ def test_the_short_that_needs_most_margin_goes_first_and_no_more_than_it_takes()
     pit.exchange.advance(pit.now_ms)
     assert [each["s"] for each in fills(pit.events("thin"))] == [calls[0]]
     assert [each["symbol"] for each in pit.exchange.position("thin", now_ms=pit.now_ms)] == [calls[1]]
+
+
+def test_its_fills_may_have_an_execution_type_of_their_own() -> None:
+    pit = Pit(liquidation_execution="CALCULATED")
+    thin(pit)
+    pit.exchange.advance(pit.now_ms + 1_000)
+    orders = [each["o"] for each in pit.events("thin") if each["e"] == "ORDER_TRADE_UPDATE"]
+    assert [(each["x"], each["X"]) for each in orders] == [
+        ("CANCELED", "CANCELED"),
+        ("NEW", "NEW"),
+        ("CALCULATED", "FILLED"),
+    ]
+    assert (orders[-1]["l"], orders[-1]["t"] > 0) == ("1.00", True)
+    step = pit.exchange.ledger("thin")["orders"][-1]
+    assert (step["execution_type"], step["trade_id"]) == ("CALCULATED", orders[-1]["t"])

@@ -226,3 +226,70 @@ def test_a_venue_that_rejects_cancels_leaves_the_order_open() -> None:
     assert pit.exchange.open_orders("alice")[0]["orderId"] == order["orderId"]
     pit.exchange.state.switches.rejects_cancels = False
     assert pit.cancel("alice", order["orderId"])["orderId"] == order["orderId"]
+
+
+def test_two_orders_of_one_id_in_two_contracts_are_two_orders() -> None:
+    pit = Pit(order_ids="contract", bill_row_per_fill=False)
+    other = pit.exchange.symbols()[-2]
+    first = pit.buy("alice", "1", "100")
+    second = pit.buy("alice", "2", "50", symbol=other)
+    assert first["orderId"] == second["orderId"]
+    assert first["clientOrderId"] != second["clientOrderId"]
+    pit.sell("bob", "0.5", "100")
+    order_id = first["orderId"]
+    now = {
+        symbol: pit.exchange.order("alice", symbol, order_id=order_id, now_ms=pit.now_ms)["status"]
+        for symbol in (pit.symbol, other)
+    }
+    assert now == {pit.symbol: "PARTIALLY_FILLED", other: "NEW"}
+    assert len(pit.exchange.open_orders("alice")) == 2
+    pit.cancel("alice", order_id)
+    assert [each["symbol"] for each in pit.exchange.open_orders("alice")] == [other]
+    pit.sell("bob", "2", "50", symbol=other)
+    symbols = [each.get("symbol") for each in pit.exchange.bill("alice", now_ms=pit.now_ms) if each["type"] == "FEE"]
+    assert symbols == [pit.symbol, other]
+
+
+def test_makers_may_be_charged_nothing() -> None:
+    pit = Pit(maker_fee=False)
+    pit.sell("bob", "1", "100")
+    pit.buy("alice", "1", "100")
+    fees = {name: pit.exchange.ledger(name)["fills"][0]["commission"] for name in ("alice", "bob")}
+    assert fees["bob"] == "0.00000000"
+    assert Decimal(fees["alice"]) < 0
+    total = sum(each.balance for each in pit.exchange.state.accounts.values())
+    assert total + pit.exchange.state.fees_collected == 2_000_000
+
+
+def test_every_step_of_an_order_is_in_the_ledger_as_it_was_told() -> None:
+    pit = Pit()
+    placed = pit.buy("alice", "2", "100")["orderId"]
+    pit.sell("bob", "0.5", "100")
+    pit.cancel("alice", placed)
+    pit.buy("alice", "1", "100", time_in_force="IOC")
+    pit.buy("alice", "1", "1", client_order_id="mine")
+    pit.exchange.advance(pit.exchange.state.contract(pit.symbol).expiry_ms)
+    orders = [each["o"] for each in pit.events("alice") if each["e"] == "ORDER_TRADE_UPDATE"]
+    told = [
+        (each["s"], each["i"], each["c"], each["x"], each["X"], each["T"], each["t"], each["q"], each["p"])
+        for each in orders
+    ]
+    steps = [
+        (
+            each["symbol"],
+            each["order_id"],
+            each["client_order_id"],
+            each["execution_type"],
+            each["status"],
+            each["time_ms"],
+            each["trade_id"],
+            each["quantity"],
+            each["price"],
+        )
+        for each in pit.exchange.ledger("alice")["orders"]
+    ]
+    assert steps == told
+    assert [each[4] for each in steps] == ["NEW", "PARTIALLY_FILLED", "CANCELED", "NEW", "EXPIRED", "NEW", "EXPIRED"]
+    assert {each["order_id_text"] for each in pit.exchange.ledger("alice")["orders"]} == {
+        str(each[1]) for each in steps
+    }

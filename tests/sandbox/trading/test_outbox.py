@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from tests.sandbox.trading.trading_kit import Pit
@@ -34,3 +36,55 @@ def test_one_legacy_event_says_what_three_say_today(generation: str, count: int)
     pit.sell("bob", "1", "100")
     pit.buy("alice", "1", "100")
     assert len([each for each in pit.events("bob") if each["e"] != "ORDER_TRADE_UPDATE"]) == count
+
+
+def test_positions_may_be_told_once_for_the_fills_of_a_moment() -> None:
+    pit = Pit(position_events="gathered")
+    other = pit.exchange.symbols()[-2]
+    for price in ("100", "101"):
+        pit.sell("bob", "1", price)
+    pit.sell("bob", "1", "50", symbol=other)
+    pit.events()
+    pit.buy("alice", "2", "101")
+    first_ms = pit.now_ms
+    pit.buy("alice", "1", "50", symbol=other)
+    pit.exchange.transfer("alice", Decimal(1), pit.now_ms)
+    told = [each["e"] for each in pit.events("alice")]
+    assert told.count("BALANCE_POSITION_UPDATE") == 1, "that of the transfer"
+    pit.exchange.advance(first_ms + 49)
+    assert pit.events("alice") == []
+    pit.exchange.advance(first_ms + 50)
+    [event] = pit.events("alice")
+    assert (event["e"], event["m"], event["E"], event["T"]) == (
+        "BALANCE_POSITION_UPDATE",
+        "ORDER",
+        first_ms + 50,
+        pit.now_ms,
+    )
+    assert {each["s"]: each["c"] for each in event["P"]} == {pit.symbol: "2.00", other: "1.00"}
+    pit.sell("alice", "1", "1", symbol=other)
+    pit.exchange.advance(pit.now_ms + 50)
+    assert "BALANCE_POSITION_UPDATE" not in pit.story("alice"), "it only rests"
+
+
+def test_positions_may_never_be_told() -> None:
+    pit = Pit(position_events="none")
+    pit.sell("bob", "1", "100")
+    pit.events()
+    pit.buy("alice", "1", "100")
+    pit.exchange.transfer("alice", Decimal(1), pit.now_ms)
+    assert pit.story("alice") == [
+        "NEW/NEW",
+        "TRADE/FILLED",
+        "ACCOUNT_UPDATE",
+        "GREEK_UPDATE",
+        "ACCOUNT_UPDATE",
+    ]
+
+
+def test_before_2026_there_is_nothing_to_gather() -> None:
+    pit = Pit(position_events="gathered", generation="legacy")
+    pit.sell("bob", "1", "100")
+    pit.buy("alice", "1", "100")
+    pit.exchange.advance(pit.now_ms + 50)
+    assert {each["e"] for each in pit.events("alice")} == {"ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -174,3 +175,30 @@ def test_answers_as_of_a_time_are_the_answers_of_that_time() -> None:
         assert answers(as_of_ms) == was
     with pytest.raises(Rejected):
         exchange.order("alice", symbol, order_id=resting, now_ms=pit.now_ms, as_of_ms=min(then) - 1)
+
+
+@pytest.mark.parametrize("manner", ["answered", "refused"])
+def test_a_contract_that_is_over_may_be_unknown_to_readers(manner: str) -> None:
+    pit = Pit(expired_contract_reads=manner)
+    exchange, symbol = pit.exchange, pit.exchange.symbols()[0]
+    pit.sell("bob", "2", "50", symbol=symbol)
+    order_id = pit.buy("alice", "2", "50", symbol=symbol)["orderId"]
+    reads: list[Callable[[], object]] = [
+        lambda: exchange.user_trades("alice", symbol, now_ms=exchange.state.now_ms),
+        lambda: exchange.history_orders("alice", symbol, now_ms=exchange.state.now_ms),
+        lambda: exchange.order("alice", symbol, order_id=order_id, now_ms=exchange.state.now_ms),
+        lambda: exchange.open_orders("alice", symbol=symbol) == [],
+        lambda: exchange.position("alice", symbol=symbol, now_ms=exchange.state.now_ms) is not None,
+    ]
+    assert all(read() for read in reads[:3])
+    exchange.advance(exchange.state.contract(symbol).expiry_ms)
+    if manner == "answered":
+        assert all(read() for read in reads)
+    else:
+        for read in reads:
+            with pytest.raises(Rejected) as caught:
+                read()
+            assert caught.value.code == -1121
+    assert exchange.exercise_record("alice", symbol=symbol), "these are of nothing else"
+    [ended] = exchange.ledger("alice")["exercises"]
+    assert (ended["symbol"], ended["quantity"]) == (symbol, "2.00")

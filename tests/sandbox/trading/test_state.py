@@ -34,7 +34,23 @@ def test_a_name_is_given_once_and_unknown_ones_have_their_codes() -> None:
 
 def test_ids_ascend_and_no_two_kinds_share_one() -> None:
     state = State(NOW_MS, 1, Switches())
-    for draw in (state.next_order_id, state.next_fill_id, state.next_bill_id):
+
+    def next_order_id() -> int:
+        return state.next_order_id("BTC-261225-90000-C")[0]
+
+    for draw in (next_order_id, state.next_fill_id, state.next_bill_id):
         first = draw()
         assert [draw(), draw()] == [first + 1, first + 2]
-    assert state.next_fill_id() - state.next_order_id() > 10**9
+    assert state.next_fill_id() - next_order_id() > 10**9
+
+
+def test_ids_within_a_contract_repeat_in_others_and_never_in_their_own() -> None:
+    state = State(NOW_MS, 1, Switches(order_ids="contract"))
+    first, second = state.next_order_id("A"), state.next_order_id("B")
+    assert first[0] == second[0]
+    assert second[1] == first[1] + 1
+    ids = [first[0]]
+    for mode in ("global", "contract", "contract", "global", "contract"):
+        state.switches.order_ids = mode
+        ids.append(state.next_order_id("A")[0])
+    assert ids == sorted(set(ids))

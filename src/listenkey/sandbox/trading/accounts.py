@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from listenkey.sandbox.trading.contracts import Contract
-    from listenkey.sandbox.trading.orders import Order
+    from listenkey.sandbox.trading.orders import Order, OrderKey
     from listenkey.sandbox.trading.pricing import Prices
     from listenkey.sandbox.trading.protection import Protection
     from listenkey.sandbox.trading.records import Bill, Exercise, Trade, Transfer, Transition
@@ -60,16 +60,16 @@ class Account:
         self.holdings: dict[str, Holding] = {}
         self.working: dict[str, Holding] = {}
         """The holdings with open orders."""
-        self.open_orders: dict[int, Order] = {}
+        self.open_orders: dict[OrderKey, Order] = {}
         self.open_by_underlying: dict[str, int] = {}
         self.by_client_id: dict[str, Order] = {}
         """The newest order of each client order id."""
-        self.orders: dict[int, Order] = {}
+        self.orders: dict[OrderKey, Order] = {}
         self.orders_of: dict[str, list[Order]] = {}
         self.trades: list[Trade] = []
         self.trades_of: dict[str, list[Trade]] = {}
         self.bills: list[Bill] = []
-        self.bills_of_order: dict[int, dict[str, Bill]] = {}
+        self.bills_of_order: dict[OrderKey, dict[str, Bill]] = {}
         self.exercises: list[Exercise] = []
         self.transfers: list[Transfer] = []
         self.transitions: list[Transition] = []
@@ -97,10 +97,10 @@ class Account:
         name = order.contract.underlying.name
         holding.reserve(order)
         self.working[order.contract.symbol] = holding
-        self.open_orders[order.id] = order
+        self.open_orders[order.key] = order
         self.open_by_underlying[name] = self.open_by_underlying.get(name, 0) + 1
         if not self.quiet:
-            self.orders[order.id] = order
+            self.orders[order.key] = order
             self.by_client_id[order.client_id] = order
             self.orders_of.setdefault(order.contract.symbol, []).append(order)
 
@@ -111,7 +111,7 @@ class Account:
         holding.forget(order)
         if not holding.open_count:
             del self.working[order.contract.symbol]
-        del self.open_orders[order.id]
+        del self.open_orders[order.key]
         self.open_by_underlying[order.contract.underlying.name] -= 1
 
     # --- Money -------------------------------------------------------------------------------------------------------

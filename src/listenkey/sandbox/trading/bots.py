@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from listenkey.sandbox.trading.accounts import Account
     from listenkey.sandbox.trading.exchange import Exchange
-    from listenkey.sandbox.trading.orders import Order
+    from listenkey.sandbox.trading.orders import Order, OrderKey
 
 __all__ = ["Market", "burst"]
 
@@ -57,7 +57,7 @@ class Market:
         self._exchange = exchange
         self._rng = rng
         self._due_ms = exchange.state.now_ms
-        self._busy: dict[str, list[int]] = {}
+        self._busy: dict[str, list[OrderKey]] = {}
         """The orders that the market placed in a busy account's name, oldest first."""
         for name in (MAKER, TAKER):
             open_house(exchange, name, exchange.state.now_ms)
@@ -91,8 +91,8 @@ class Market:
 
     def _place(
         self, account: str, symbol: str, *, is_buy: bool, quantity: Decimal, ticks: int, tif: str, now_ms: int
-    ) -> int:
-        """Places an order at a price in ticks; its id."""
+    ) -> OrderKey:
+        """Places an order at a price in ticks; its symbol and id."""
         tick = self._exchange.state.contract(symbol).underlying.tick
         request = OrderRequest(
             symbol=symbol,
@@ -101,8 +101,7 @@ class Market:
             price=tick * ticks,
             time_in_force=tif,
         )
-        order_id: int = self._exchange.place_order(account, request, now_ms)["orderId"]
-        return order_id
+        return symbol, self._exchange.place_order(account, request, now_ms)["orderId"]
 
     def _quote(self, symbol: str, now_ms: int) -> None:
         """Replaces the maker's quotes of a symbol with ones around its mark, where they meet nobody."""
@@ -119,7 +118,7 @@ class Market:
 
     def _try(
         self, account: str, symbol: str, *, is_buy: bool, quantity: Decimal, ticks: int, tif: str, now_ms: int
-    ) -> int | None:
+    ) -> OrderKey | None:
         """Places an order; None when it was refused, which is no matter to a bot."""
         try:
             return self._place(account, symbol, is_buy=is_buy, quantity=quantity, ticks=ticks, tif=tif, now_ms=now_ms)
@@ -179,6 +178,5 @@ class Market:
                 if placed is not None:
                     mine.append(placed)
         elif mine:
-            order_id = mine.pop(0)
-            symbol = account.open_orders[order_id].contract.symbol
+            symbol, order_id = mine.pop(0)
             self._exchange.cancel_order(name, symbol, now_ms, order_id=order_id)

@@ -32,6 +32,8 @@ def advance(state: State, now_ms: int) -> None:
             expire(state, due_ms, state.now_ms)
         elif kind == "beat":
             _beat(state, state.accounts[str(key[0])], due_ms)
+        elif kind == "gathered":
+            state.outbox.tell_gathered(state.accounts[str(key[0])], state.now_ms)
         elif kind == "liquidation":
             liquidate(state, state.accounts[str(key[0])], state.now_ms)
         else:

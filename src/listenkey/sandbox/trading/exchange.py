@@ -25,7 +25,7 @@ from listenkey.sandbox.trading import (
     views,
 )
 from listenkey.sandbox.trading.margin import FEE_RATE
-from listenkey.sandbox.trading.orders import OrderRequest
+from listenkey.sandbox.trading.orders import ZERO, OrderRequest
 from listenkey.sandbox.trading.outbox import Emission
 from listenkey.sandbox.trading.rejections import Rejected, rejected
 from listenkey.sandbox.trading.state import State
@@ -399,7 +399,8 @@ class Exchange:
     def commission(self, account: str) -> dict[str, Any]:
         """`GET /eapi/v1/commission`."""
         self.state.account(account)
-        return views.commission_view(self.state.underlyings, FEE_RATE)
+        maker_rate = FEE_RATE if self.switches.maker_fee else ZERO
+        return views.commission_view(self.state.underlyings, maker_rate, FEE_RATE)
 
     # --- Public queries ----------------------------------------------------------------------------------------------
 

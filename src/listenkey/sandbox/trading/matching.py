@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from listenkey.sandbox.trading import entry_checks, rejections, risk
 from listenkey.sandbox.trading.margin import fee_of
-from listenkey.sandbox.trading.orders import Order, OrderRequest
+from listenkey.sandbox.trading.orders import ZERO, Order, OrderRequest
 from listenkey.sandbox.trading.payloads import money
 from listenkey.sandbox.trading.records import Bill, Trade, Transition
 from listenkey.sandbox.trading.rejections import rejected
@@ -63,8 +63,8 @@ def force(state: State, account: Account, request: OrderRequest, prefix: str, no
 def _accept(state: State, account: Account, book: Book, order: Order, prefix: str, now_ms: int) -> None:
     """Gives an order its ids, tells of it, matches it, and lets rest what may rest."""
     holding = account.holding(book.contract)
-    order.id = state.next_order_id()
-    order.client_id = order.client_id or f"{prefix}{order.id}"
+    order.id, number = state.next_order_id(order.contract.symbol)
+    order.client_id = order.client_id or f"{prefix}{number}"
     if state.keep_history and not account.quiet:
         order.past = Timeline()
     account.open(order, holding)
@@ -111,7 +111,8 @@ def find(account: Account, symbol: str, order_id: int | None, client_order_id: s
         Rejected: -1102 for neither, -2013 for none such.
     """
     if order_id is not None:
-        order = account.orders.get(order_id) or account.open_orders.get(order_id)
+        key = (symbol, order_id)
+        order = account.orders.get(key) or account.open_orders.get(key)
     elif client_order_id:
         order = account.by_client_id.get(client_order_id)
     else:
@@ -185,9 +186,9 @@ def _changed(state: State, account: Account, order: Order, execution_type: str, 
         state.outbox.order(account, order, execution_type, None, holding, now_ms)
 
 
-def _write_down(account: Account, order: Order, execution_type: str, now_ms: int) -> None:
+def _write_down(account: Account, order: Order, execution_type: str, now_ms: int, trade_id: int = 0) -> None:
     filled = format(order.executed, order.contract.quantity_format)
-    account.transitions.append(Transition(order, order.status, execution_type, filled, now_ms))
+    account.transitions.append(Transition(order, order.status, execution_type, filled, now_ms, trade_id))
     if order.past is not None:
         now = order.state()
         assert now is not None
@@ -222,11 +223,12 @@ def _trade(state: State, book: Book, taker: Order, maker: Order, now_ms: int) ->
     quantity = min(taker.remaining, maker.remaining)
     index = state.prices.index(book.contract.underlying.name)
     fee = fee_of(quantity, maker.price, index)
+    maker_fee = fee if state.switches.maker_fee else ZERO
     book.last_trade_id += 1
     if maker.remaining == quantity:
         book.remove(maker)
-    for order in (maker, taker):
-        _fill(state, order, quantity, maker, fee, book.last_trade_id, now_ms)
+    for order, charged in ((maker, maker_fee), (taker, fee)):
+        _fill(state, order, quantity, maker, charged, book.last_trade_id, now_ms)
     for order in (maker, taker):
         _trim_reduce_only(state, state.accounts[order.account].holding(order.contract), now_ms)
     for order in (maker, taker):
@@ -286,7 +288,7 @@ def _fill(
     account.trades.append(trade)
     account.trades_of.setdefault(order.contract.symbol, []).append(trade)
     _write_bills(state, account, order, cash, fee, now_ms)
-    _write_down(account, order, "TRADE", now_ms)
+    _write_down(account, order, state.switches.liquidation_execution if order.forced else "TRADE", now_ms, trade_id)
     account.note_position(holding, now_ms)
     state.outbox.fill(account, order, trade, holding, now_ms)
     _after_fill(state, account, now_ms)
@@ -296,7 +298,7 @@ def _write_bills(state: State, account: Account, order: Order, cash: Decimal, fe
     """The premium and the fee: a row each by fill, or by order if the switches say so."""
     rows = (("CONTRACT", cash), ("FEE", -fee))
     symbol = order.contract.symbol
-    kept = None if state.switches.bill_row_per_fill else account.bills_of_order.setdefault(order.id, {})
+    kept = None if state.switches.bill_row_per_fill else account.bills_of_order.setdefault(order.key, {})
     for kind, amount in rows:
         if kept is not None and kind in kept:
             kept[kind].amount += amount

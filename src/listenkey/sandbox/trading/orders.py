@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from listenkey.sandbox.trading.contracts import Contract
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 ZERO: Final = Decimal(0)
 OPEN_STATUSES: Final = ("NEW", "PARTIALLY_FILLED")
+
+OrderKey: TypeAlias = tuple[str, int]
+"""Symbol and id: an id alone may be that of two orders, by the switch `order_ids`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,11 @@ class Order:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATUSES
+
+    @property
+    def key(self) -> OrderKey:
+        """What an account knows it by."""
+        return self.contract.symbol, self.id
 
     def state(self, as_of_ms: int | None = None) -> OrderState | None:
         """

@@ -7,8 +7,8 @@ Which events one cause produces is not documented as a sequence; the order here 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from listenkey.sandbox.trading import legacy_payloads, payloads
 from listenkey.venue import ACCOUNT_UPDATE, BALANCE_POSITION_UPDATE, GREEK_UPDATE, ORDER_TRADE_UPDATE
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
     from listenkey.sandbox.switches import Switches
     from listenkey.sandbox.trading.accounts import Account
+    from listenkey.sandbox.trading.agenda import Agenda
     from listenkey.sandbox.trading.holdings import Holding
     from listenkey.sandbox.trading.orders import Order
     from listenkey.sandbox.trading.pricing import Prices
     from listenkey.sandbox.trading.records import Trade
+
+GATHER_MS: Final = 50
+"""Over how long fills share one BALANCE_POSITION_UPDATE, by the switch; the pages say "update speed 50ms"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,24 @@ class Emission:
     trade_id: int | None
 
 
+@dataclass(slots=True)
+class _Gathered:
+    """Positions that fills have changed and no event has told of yet."""
+
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    reason: str = ""
+    last_ms: int = 0
+
+
 class Outbox:
     """Events made and not yet taken."""
 
-    def __init__(self, switches: Switches, prices: Prices) -> None:
+    def __init__(self, switches: Switches, prices: Prices, agenda: Agenda) -> None:
         self.switches = switches
         self._prices = prices
+        self._agenda = agenda
         self._emissions: list[Emission] = []
+        self._gathered: dict[str, _Gathered] = {}
 
     def take(self) -> list[Emission]:
         """All events since the last call, oldest first."""
@@ -67,10 +82,14 @@ class Outbox:
 
     def fill(self, account: Account, order: Order, trade: Trade, holding: Holding, now_ms: int) -> None:
         """A fill, with what it pushes in the order that the switches give."""
-        reason = self.switches.liquidation_reason if order.forced else "ORDER"
-        for name in self.switches.fill_events:
+        switches = self.switches
+        reason = switches.liquidation_reason if order.forced else "ORDER"
+        for name in switches.fill_events:
             if name == ORDER_TRADE_UPDATE:
-                self.order(account, order, "TRADE", trade, holding, now_ms)
+                execution_type = switches.liquidation_execution if order.forced else "TRADE"
+                self.order(account, order, execution_type, trade, holding, now_ms)
+            elif name == BALANCE_POSITION_UPDATE and switches.position_events == "gathered":
+                self._gather(account, reason, holding, now_ms)
             else:
                 self._account_event(name, account, reason, None, [holding], now_ms)
 
@@ -82,6 +101,25 @@ class Outbox:
         self._account_event(ACCOUNT_UPDATE, account, reason, change, holdings, now_ms)
         if holdings:
             self._account_event(GREEK_UPDATE, account, reason, change, holdings, now_ms)
+
+    def tell_gathered(self, account: Account, now_ms: int) -> None:
+        """Push one BALANCE_POSITION_UPDATE for the fills since the first of them."""
+        gathered = self._gathered.pop(account.name, None)
+        if gathered is not None:
+            payload = payloads.balance_position_update(
+                gathered.reason, account.balance, None, gathered.holdings.values(), now_ms, gathered.last_ms
+            )
+            self._emissions.append(Emission(account.name, payload, now_ms, None))
+
+    def _gather(self, account: Account, reason: str, holding: Holding, now_ms: int) -> None:
+        if self.switches.generation == "legacy":
+            return
+        gathered = self._gathered.get(account.name)
+        if gathered is None:
+            gathered = self._gathered[account.name] = _Gathered()
+            self._agenda.put(now_ms + GATHER_MS, "gathered", account.name)
+        gathered.holdings[holding.contract.symbol] = holding
+        gathered.reason, gathered.last_ms = reason, now_ms
 
     def beat(self, account: Account, now_ms: int) -> None:
         """What an account with a position is told every ten seconds. [O Event-Account-data]"""
@@ -113,6 +151,8 @@ class Outbox:
         elif name == ACCOUNT_UPDATE:
             payload = payloads.account_update(account.balance, totals, now_ms)
         elif name == BALANCE_POSITION_UPDATE:
+            if self.switches.position_events == "none":
+                return
             payload = payloads.balance_position_update(reason, account.balance, change, holdings, now_ms)
         elif name == GREEK_UPDATE:
             payload = payloads.greek_update(totals, now_ms)

@@ -51,17 +51,23 @@ def account_update(balance: Decimal, totals: Totals, now_ms: int) -> dict[str, A
 
 
 def balance_position_update(
-    reason: str, balance: Decimal, change: Decimal | None, changed: Iterable[Holding], now_ms: int
+    reason: str,
+    balance: Decimal,
+    change: Decimal | None,
+    changed: Iterable[Holding],
+    now_ms: int,
+    traded_ms: int | None = None,
 ) -> dict[str, Any]:
     """
     The balance and the positions that changed, as they are now.
 
-    `change` is that of the balance, profit and fees not counted: None for a trade or an exercise.
+    `change` is that of the balance, profit and fees not counted: None for a trade or an exercise. `traded_ms` is the
+    time of the last trade when the event is made later.
     """
     return {
         "e": BALANCE_POSITION_UPDATE,
         "E": now_ms,
-        "T": now_ms,
+        "T": now_ms if traded_ms is None else traded_ms,
         "m": reason,
         "B": [{"a": SETTLEMENT_ASSET, "b": money(balance), "bc": "0" if change is None else money(change)}],
         "P": [

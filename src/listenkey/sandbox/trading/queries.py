@@ -59,7 +59,7 @@ def open_orders(
     """`GET /eapi/v1/openOrders`. Without a start, a `limit` leaves the newest."""
     _check_window(state, start_ms, end_ms)
     if symbol is not None:
-        state.contract(symbol)
+        state.readable(symbol)
     found = []
     # What is final now may have been open then.
     orders = account.open_orders if as_of_ms is None else account.orders
@@ -88,7 +88,7 @@ def history_orders(
 ) -> list[dict[str, Any]]:
     """`GET /eapi/v1/historyOrders`: finished orders of the last five days."""
     _check_window(state, start_ms, end_ms)
-    state.contract(symbol)
+    state.readable(symbol)
     oldest_ms = now_ms - FINISHED_ORDERS_MS
     found: list[tuple[Order, OrderState]] = []
     for order in account.orders_of.get(symbol, ()):
@@ -116,7 +116,7 @@ def one_order(
     as_of_ms: int | None,
 ) -> dict[str, Any]:
     """`GET /eapi/v1/order`."""
-    state.contract(symbol)
+    state.readable(symbol)
     order = find(account, symbol, order_id, client_order_id)
     then = order.state(as_of_ms)
     if then is None:
@@ -156,7 +156,7 @@ def user_trades(
     if any(ms is not None and ms < oldest_ms for ms in (start_ms, end_ms)):
         raise rejected(rejections.SEARCH_WINDOW)
     if symbol is not None:
-        state.contract(symbol)
+        state.readable(symbol)
     rows = account.trades if symbol is None else account.trades_of.get(symbol, [])
     found = _window(rows, from_id, start_ms, end_ms, limit, oldest_ms, as_of_ms)
     generation = state.switches.generation
@@ -253,7 +253,7 @@ def _check_window(state: State, start_ms: int | None, end_ms: int | None) -> Non
 def positions(state: State, account: Account, *, symbol: str | None, as_of_ms: int | None) -> list[dict[str, Any]]:
     """`GET /eapi/v1/position`: what is not zero. Positions of contracts that have ended are gone."""
     if symbol is not None:
-        state.contract(symbol)
+        state.readable(symbol)
     found = []
     for holding in account.holdings.values():
         if holding.contract.symbol not in state.books or symbol not in (None, holding.contract.symbol):
@@ -291,7 +291,9 @@ def ledger(account: Account) -> dict[str, Any]:
                 "symbol": trade.order.contract.symbol,
                 "trade_id": trade.trade_id,
                 "id": trade.id,
+                "id_text": str(trade.id),
                 "order_id": trade.order.id,
+                "order_id_text": str(trade.order.id),
                 "side": trade.order.side,
                 "quantity": trade.quantity,
                 "price": trade.price,
@@ -307,12 +309,16 @@ def ledger(account: Account) -> dict[str, Any]:
         "orders": [
             {
                 "order_id": each.order.id,
+                "order_id_text": str(each.order.id),
                 "client_order_id": each.order.client_id,
                 "symbol": each.order.contract.symbol,
                 "side": each.order.side,
                 "status": each.status,
                 "execution_type": each.execution_type,
+                "quantity": each.order.quantity_text,
+                "price": each.order.price_text,
                 "filled_quantity": each.filled_quantity,
+                "trade_id": each.trade_id,
                 "time_ms": each.time_ms,
             }
             for each in account.transitions
@@ -320,5 +326,17 @@ def ledger(account: Account) -> dict[str, Any]:
         "transfers": [
             {"amount": money(each.amount), "balance": money(each.balance), "time_ms": each.time_ms}
             for each in account.transfers
+        ],
+        "exercises": [
+            {
+                "id": str(each.id),
+                "symbol": each.contract.symbol,
+                "quantity": format(each.quantity, each.contract.quantity_format),
+                "amount": money(each.amount),
+                "commission": money(each.fee),
+                "index_price": money(each.index_price),
+                "time_ms": each.time_ms,
+            }
+            for each in account.exercises
         ],
     }

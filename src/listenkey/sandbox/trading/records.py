@@ -70,6 +70,8 @@ class Transition(NamedTuple):
     execution_type: str
     filled_quantity: str
     time_ms: int
+    trade_id: int
+    """Of the fill that it is; 0 when it is none."""
 
 
 class Transfer(NamedTuple):

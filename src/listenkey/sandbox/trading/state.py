@@ -46,7 +46,7 @@ class State:
         self.underlyings = {each.name: each for each in UNDERLYINGS}
         self.prices = Prices(UNDERLYINGS, now_ms, seed)
         self.agenda = Agenda()
-        self.outbox = Outbox(switches, self.prices)
+        self.outbox = Outbox(switches, self.prices, self.agenda)
         self.accounts: dict[str, Account] = {}
         self.contracts: dict[str, Contract] = {}
         """All that were ever listed; those that trade have a book."""
@@ -55,7 +55,8 @@ class State:
         """What the house has taken: with it, money is neither made nor lost."""
         self.keep_history = False
         self._listed: set[int] = set()
-        self._last_order_id = FIRST_ORDER_ID - 1
+        self._last_order_number = FIRST_ORDER_ID - 1
+        self._last_order_ids: dict[str, int] = {}
         self._last_fill_id = FIRST_FILL_ID - 1
         self._last_bill_id = FIRST_BILL_ID - 1
         self.list_contracts()
@@ -108,6 +109,13 @@ class State:
             raise rejected(rejections.BAD_SYMBOL)
         return contract
 
+    def readable(self, symbol: str) -> Contract:
+        """The contract of a symbol whose orders and trades are asked for; -1121 by the switch when it is over."""
+        contract = self.contract(symbol)
+        if symbol not in self.books and self.switches.expired_contract_reads == "refused":
+            raise rejected(rejections.BAD_SYMBOL)
+        return contract
+
     def book(self, symbol: str) -> Book:
         """Where a symbol trades; -6049 when it has expired, -1121 when it never was."""
         book = self.books.get(symbol)
@@ -116,9 +124,19 @@ class State:
             raise rejected(rejections.NOT_TRADING)
         return book
 
-    def next_order_id(self) -> int:
-        self._last_order_id += 1
-        return self._last_order_id
+    def next_order_id(self, symbol: str) -> tuple[int, int]:
+        """
+        Return the id of an order of a symbol, and the order's number among all orders.
+
+        The two are the same unless ids count within a contract. An id within a contract is never above the number, so
+        that the switch may be turned while the exchange runs.
+        """
+        self._last_order_number += 1
+        order_id = self._last_order_number
+        if self.switches.order_ids == "contract":
+            order_id = self._last_order_ids.get(symbol, FIRST_ORDER_ID - 1) + 1
+        self._last_order_ids[symbol] = order_id
+        return order_id, self._last_order_number
 
     def next_fill_id(self) -> int:
         self._last_fill_id += 1

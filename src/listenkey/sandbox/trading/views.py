@@ -230,8 +230,7 @@ def greeks_view(totals: Totals) -> list[dict[str, str]]:
     ]
 
 
-def commission_view(underlyings: Iterable[str], rate: Decimal) -> dict[str, Any]:
+def commission_view(underlyings: Iterable[str], maker_rate: Decimal, taker_rate: Decimal) -> dict[str, Any]:
     """`commission`. [O account/Option-Commission]"""
-    return {
-        "commissions": [{"underlying": name, "makerFee": f"{rate:f}", "takerFee": f"{rate:f}"} for name in underlyings]
-    }
+    maker, taker = f"{maker_rate:.6f}", f"{taker_rate:.6f}"
+    return {"commissions": [{"underlying": name, "makerFee": maker, "takerFee": taker} for name in underlyings]}
