@@ -14,7 +14,7 @@ from listenkey.core.budget import Share
 from listenkey.core.known import AFTER_ALL, Known, OrderKey
 from listenkey.core.reconcile import Lists
 from listenkey.credentials import Credentials
-from listenkey.errors import ListenKeyError, VenueError
+from listenkey.errors import ListenKeyError, ProtocolError, VenueError
 from listenkey.snapshots import Snapshots
 from listenkey.together import together
 from listenkey.venue import Venue
@@ -73,8 +73,13 @@ class Backfill:
 
     async def read_limit(self) -> None:
         """Read the weight limit, where that is due."""
-        if self.governor.limit_is_stale():
+        if not self.governor.limit_is_stale():
+            return
+        try:
             self.governor.note_limit(await self._rules.weight_limit())
+        except ProtocolError as error:
+            # The limit that was assumed so far holds on; who wanted to know it has other things to ask for.
+            log.info("the weight limit could not be read yet: %s", error)
 
     async def find_room(self, symbols: Sequence[str]) -> None:
         """Before anybody waits for room under a limit that is only assumed, ask what it is."""

@@ -23,6 +23,11 @@ PAGES_MAX: Final = 1_000
 """Of one list: a million rows. Beyond that something is wrong with the paging."""
 
 
+def _by_fill(page: list[TradeRow]) -> dict[tuple[str, int, int], TradeRow]:
+    """The rows of a page by what makes a fill itself."""
+    return {(row.fill.symbol, row.fill.trade_id, row.fill.order_id): row for row in page}
+
+
 class Snapshots:
     """
     Reads what REST knows of one account.
@@ -80,18 +85,19 @@ class Snapshots:
     async def trades_since(self, symbol: str | None, since_ms: int) -> list[TradeRow]:
         """A symbol's fills from a time on, page by page."""
         page = await self.user_trades(symbol, from_ms=since_ms)
-        rows = {row.id: row for row in page}
+        rows = _by_fill(page)
         for _ in range(PAGES_MAX):
             if len(page) < venue.ROWS_MAX:
                 break
             before, last = len(rows), page[-1]
-            page = await self.user_trades(symbol, from_id=last.id)  # Inclusive: the pages overlap by one.
-            rows |= {row.id: row for row in page}
+            if last.id:
+                page = await self.user_trades(symbol, from_id=last.id)  # Inclusive: the pages overlap by one.
+                rows |= _by_fill(page)
             if len(rows) > before:
                 continue
-            # Then `fromId` is not what we take it for, and time has to do.
+            # Then `fromId` is not what we take it for, or rows have no id, and time has to do.
             page = await self.user_trades(symbol, from_ms=last.fill.trade_time_ms)
-            rows |= {row.id: row for row in page}
+            rows |= _by_fill(page)
             if len(rows) == before:
                 break
         return list(rows.values())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from listenkey.credentials import Secret
-from listenkey.errors import ProtocolError
 from listenkey.events import UnknownEvent
 from listenkey.events.words import Amount, Words
 from listenkey.items import Update
@@ -116,11 +115,8 @@ def _elsewhere(tree: Any, name: str = "") -> bool:
 def _check_amounts(event: Any) -> None:
     amounts, parts = _SHAPES.get(type(event)) or _shape(type(event))
     for name in amounts:
-        try:
-            amount = getattr(event, name)
-        except ProtocolError:
-            continue
-        assert amount.is_finite()
+        amount = getattr(event, name)
+        assert amount is None or amount.is_finite()
     for name in parts:
         inner = getattr(event, name)
         for part in inner if isinstance(inner, tuple) else (inner,):

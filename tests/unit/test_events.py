@@ -10,7 +10,7 @@ import pytest
 
 from listenkey import events
 from listenkey.events import Event, UnknownEvent
-from listenkey.events.words import Words
+from listenkey.events.words import SureAmount, Words
 from listenkey.wire.shapes import Field, fields
 
 DOC = Path(__file__).parents[2] / "docs" / "events.md"
@@ -22,11 +22,12 @@ MESSAGES = [
 ]
 
 
-def type_in_words(field: Field) -> str:
+def type_in_words(message: type[Words], field: Field) -> str:
     match field.kind:
-        case "text" | "number":
-            if field.name.endswith("_text"):
-                return "Decimal"
+        case "amount":
+            always = isinstance(getattr(message, field.name.removesuffix("_text")), SureAmount)
+            return "Decimal" if always else "Decimal or None"
+        case "text":
             return "str" if field.required else "str or None"
         case "many":
             assert field.part is not None
@@ -36,8 +37,10 @@ def type_in_words(field: Field) -> str:
             return field.part.__name__
         case "secret":
             return "Secret"
-        case plain:
-            return plain
+        case "bool":
+            return "bool or None"
+        case _:
+            return "int or None" if field.name == "user_id" else "int"
 
 
 def test_the_list_of_names_is_whole() -> None:
@@ -61,7 +64,9 @@ def test_the_page_lists_every_field_and_no_other(message: type[Words]) -> None:
     section = re.search(rf"^### `{message.__name__}`\n(.*?)(?=^##)", page, re.MULTILINE | re.DOTALL)
     assert section is not None, f"docs/events.md has no section for {message.__name__}"
     told = {(row["letter"], row["word"], row["type"]) for row in ROW.finditer(section[1])}
-    expected = {(field.letter, field.name.removesuffix("_text"), type_in_words(field)) for field in fields(message)}
+    expected = {
+        (field.letter, field.name.removesuffix("_text"), type_in_words(message, field)) for field in fields(message)
+    }
     if hasattr(message, "type"):
         expected.add(("e", "type", "str"))
         assert f"| `e` | `type` | str | `{message.type}` |" in section[1]

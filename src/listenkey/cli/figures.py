@@ -7,8 +7,7 @@ import re
 from typing import Final
 
 from listenkey.cli.redact import plain
-
-AMOUNT: Final = re.compile(r"(-?)(\d{1,24})(?:\.(\d{1,18}))?", re.ASCII)
+from listenkey.events.words import amount_of
 
 MS_MAX: Final = 253_402_300_799_999
 """The end of the year 9999: what a datetime can hold."""
@@ -23,10 +22,12 @@ def amount(value: object, places: int = 8) -> str:
         places: Digits after the point at most; more are cut, not rounded, and only here on the screen.
     """
     text = "" if value is None else str(value)
-    found = AMOUNT.fullmatch(text)
+    found = amount_of(text)
     if found is None:
         return plain(text, 24)
-    sign, whole, fraction = found[1], found[2].lstrip("0") or "0", (found[3] or "")[:places].rstrip("0")
+    sign = "-" if found.is_signed() else ""
+    whole, _, fraction = f"{found.copy_abs():f}".partition(".")  # an exponent is written out
+    whole, fraction = whole.lstrip("0") or "0", fraction[:places].rstrip("0")
     grouped = f"{int(whole):,}"
     shown = f"{grouped}.{fraction}" if fraction else grouped
     return shown if shown == "0" else sign + shown
@@ -40,7 +41,9 @@ def fee(value: str) -> str:
 
 def is_zero(value: object) -> bool:
     """Whether an amount is absent or nothing but zeros."""
-    return not re.search(r"[1-9]", str(value or ""))
+    text = str(value or "")
+    found = amount_of(text)
+    return not re.search(r"[1-9]", text) if found is None else not found
 
 
 def clock_time(at_ms: int | None) -> str:

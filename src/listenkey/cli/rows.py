@@ -74,7 +74,7 @@ def recovered_row(event: RecoveredFill | RecoveredOrder) -> Row:
             filled="" if event.filled_quantity_text is None else amount(event.filled_quantity_text),
             fee=opposite(event.commission_text),
             realized=amount(event.realized_profit_text, 4),
-            role="maker" if event.maker else "taker",
+            role=role(event.maker),
         )
     return Row(
         at_ms=event.event_ms,
@@ -106,7 +106,7 @@ def current_row(event: OrderTradeUpdate) -> Row:
         filled=f"{amount(order.filled_quantity_text)}/{amount(order.quantity_text)}",
         fee=opposite(order.commission_text) if is_fill else "",
         realized=amount(order.realized_profit_text, 4) if is_fill else "",
-        role=("maker" if order.maker else "taker") if is_fill else "",
+        role=role(order.maker) if is_fill else "",
     )
 
 
@@ -131,7 +131,7 @@ def legacy_rows(order: LegacyOrder, at_ms: int | None) -> list[Row]:
             is_fill=True,
             last=f"{amount(fill.quantity_text.removeprefix('-'))} @ {amount(fill.price_text)}",
             fee=fee(fill.commission_text),
-            role="maker" if fill.maker else "taker",
+            role=role(fill.maker),
         )
         for fill in order.fills
     ] or [bare]
@@ -143,8 +143,15 @@ def short_status(status: object) -> str:
     return SHORT_STATUS.get(text, text)
 
 
+def role(maker: bool | None) -> str:
+    """Which side of the trade the account was; empty where the venue does not say."""
+    return "" if maker is None else "maker" if maker else "taker"
+
+
 def opposite(commission: str) -> str:
     """A current commission as a cost: the venue says what the account gains, so that a fee is negative there."""
+    if not commission:
+        return ""
     if is_zero(commission):
         return "0"
     text = fee(commission)

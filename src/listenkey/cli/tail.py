@@ -33,7 +33,7 @@ def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: fl
     \b
     Examples:
       listenkey tail
-      listenkey tail --json | jq -c 'select(.event.execution_type == "TRADE") | .event'
+      listenkey tail --json | jq -c 'select((.event.trade_id // 0) != 0) | .event'
       listenkey tail --json --seconds 3600 > hour.jsonl
       listenkey tail --journal fills.db
       listenkey tail --key-file ~/.binance-options --venue testnet

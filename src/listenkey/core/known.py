@@ -24,7 +24,7 @@ from listenkey.events import (
     RecoveredOrder,
     UnknownEvent,
 )
-from listenkey.events.words import AMOUNT, AMOUNTS_REMEMBERED
+from listenkey.events.words import amount_of
 
 FILLS_MAX: Final = 65_536
 """Fills remembered at most, in two halves."""
@@ -50,9 +50,6 @@ ZERO: Final = Decimal(0)
 NOT_DATED: Final = (RecoveredFill, RecoveredOrder, UnknownEvent)
 """No socket brought the first two; what the last one means by its time, nobody knows."""
 
-
-AMOUNTS: Final[dict[str, Decimal]] = {}
-"""Amounts that were read, by their texts, for the process: sizes repeat, and a `Decimal` never changes."""
 
 BEFORE_ALL: Final = -(2**63) - 1
 """Lower than any id or time: they have 64 bits, sign included."""
@@ -415,9 +412,5 @@ class Known:
 
 def amount(text: str) -> Decimal:
     """An amount, or zero where the text is none: what can't be read can't be reckoned with, and ends no stream."""
-    known = AMOUNTS.get(text)
-    if known is None:
-        if len(AMOUNTS) >= AMOUNTS_REMEMBERED:
-            AMOUNTS.clear()
-        known = AMOUNTS[text] = Decimal(text) if AMOUNT.fullmatch(text) else ZERO
-    return known
+    found = amount_of(text)
+    return ZERO if found is None else found

@@ -220,7 +220,7 @@ class Merge:
         for place, event in enumerate(events):
             if type(event) is OrderTradeUpdate:
                 order = event.order
-                if order.execution_type == TRADE:
+                if order.execution_type == TRADE or (order.trade_id > 0 and order.is_fill):
                     if order.symbol != symbol:
                         symbol = order.symbol
                         trades = known.of_symbol(symbol)
@@ -317,7 +317,7 @@ class Merge:
             is_new = self._is_new_of_before(event)
         elif type(event) is not OrderTradeUpdate:
             is_new = self._snapshots.add(event.type, hash(raw))
-        elif (order := event.order).execution_type == TRADE:
+        elif (order := event.order).execution_type == TRADE or order.is_fill:
             is_new = self.fills.add(order.symbol, order.trade_id, order.order_id, order.trade_time_ms)
         else:
             is_new = self._is_new_step(event)

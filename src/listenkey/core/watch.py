@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from decimal import Context
 from typing import Final, NamedTuple, TypeAlias
 
 from listenkey import venue
@@ -31,10 +32,13 @@ from listenkey.events import (
     RecoveredFill,
     RecoveredOrder,
 )
-from listenkey.events.words import AMOUNT, AMOUNTS_REMEMBERED
+from listenkey.events.words import AMOUNTS_REMEMBERED, amount_of
 
 DIGITS: Final = 18
-"""Behind the point; see `AMOUNT`."""
+"""Behind the point. What an amount has beyond them is cut off: no venue trades so little."""
+
+EXACT: Final = Context(prec=128)
+"""For moving the point: the context of the program that uses us may round."""
 
 UNITS: Final[dict[str, int]] = {}
 """What `units` made of the texts it saw last."""
@@ -74,8 +78,10 @@ def units(text: str) -> int:
     if known is None:
         if len(UNITS) >= AMOUNTS_REMEMBERED:
             UNITS.clear()
-        whole, _, part = text.partition(".")
-        known = UNITS[text] = int(whole + part.ljust(DIGITS, "0")) if AMOUNT.fullmatch(text) else 0
+        found = amount_of(text)
+        if found is None:
+            return 0  # not kept: what is no amount may be of any length
+        known = UNITS[text] = int(found.scaleb(DIGITS, EXACT))
     return known
 
 
@@ -201,7 +207,6 @@ class Watch:
     def note_all(self, events: list[Event], known: Known, now_s: float) -> tuple[set[int], bool]:
         """
         As `known.is_late`, `known.note` and `note` for each that a socket brought.
-
         What most events of a busy account are is done in one loop: calling functions for each would double its price.
 
         Returns:
@@ -228,7 +233,8 @@ class Watch:
             order, event_ms = event.order, event.event_ms
             if event_ms > last_ms:  # noqa: PLR1730 - a call takes ten times as long
                 last_ms = event_ms
-            key, text, is_fill = (order.symbol, order.order_id), order.last_quantity_text, order.execution_type == TRADE
+            key, text = (order.symbol, order.order_id), order.last_quantity_text
+            is_fill = order.execution_type == TRADE or (order.trade_id > 0 and order.is_fill)
             filled = (read(text) or units(text)) if is_fill else 0
             if order.status not in ENDED or key in orders or key in live:
                 known.note_order(order, amount(order.filled_quantity_text), event_ms)
@@ -282,7 +288,7 @@ class Watch:
             return self._positions_changed(event, now_s)
         if isinstance(event, OrderTradeUpdate):
             order = event.order
-            filled = units(order.last_quantity_text) if order.execution_type == TRADE else 0
+            filled = units(order.last_quantity_text) if order.is_fill else 0
             near = self._order(order, filled, event.event_ms, now_s)
             if filled:
                 near |= self._fill(order.symbol, order.trade_time_ms, order.side, filled, now_s)

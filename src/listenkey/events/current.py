@@ -16,7 +16,20 @@ from listenkey.events.vocabulary import (
     SideText,
     TimeInForceText,
 )
-from listenkey.events.words import Amount, Generation, Id, Millis, Words, shown_fingerprint
+from listenkey.events.words import (
+    Amount,
+    AmountText,
+    Generation,
+    Id,
+    Millis,
+    SureAmount,
+    SymbolText,
+    Text,
+    TradeId,
+    Words,
+    amount_of,
+    shown_fingerprint,
+)
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -59,13 +72,13 @@ class AccountUpdate(
 
     event_ms: Millis
     transaction_ms: Millis
-    equity_text: str
-    adjusted_equity_text: str
-    wallet_balance_text: str
-    position_value_text: str
-    unrealized_profit_text: str
-    initial_margin_text: str
-    maintenance_margin_text: str
+    equity_text: AmountText
+    adjusted_equity_text: AmountText
+    wallet_balance_text: AmountText
+    position_value_text: AmountText
+    unrealized_profit_text: AmountText
+    initial_margin_text: AmountText
+    maintenance_margin_text: AmountText
 
     type: ClassVar[str] = venue.ACCOUNT_UPDATE
     generation: ClassVar[Generation] = "current"
@@ -89,8 +102,8 @@ class Balance(Words, frozen=True, gc=False, rename={"asset": "a", "balance_text"
     """
 
     asset: AssetText
-    balance_text: str
-    balance_change_text: str
+    balance_text: AmountText
+    balance_change_text: AmountText
 
     balance: ClassVar[Amount] = Amount()
     balance_change: ClassVar[Amount] = Amount()
@@ -112,10 +125,10 @@ class Position(
         average_entry_price: `a`, average entry price.
     """
 
-    symbol: str
-    quantity_text: str
-    value_text: str
-    average_entry_price_text: str
+    symbol: SymbolText
+    quantity_text: AmountText
+    value_text: AmountText
+    average_entry_price_text: AmountText
 
     quantity: ClassVar[Amount] = Amount()
     value: ClassVar[Amount] = Amount()
@@ -170,11 +183,11 @@ class UnderlyingGreeks(
         vega: `v`, vega.
     """
 
-    underlying: str
-    delta_text: str
-    gamma_text: str
-    theta_text: str
-    vega_text: str
+    underlying: SymbolText
+    delta_text: AmountText
+    gamma_text: AmountText
+    theta_text: AmountText
+    vega_text: AmountText
 
     delta: ClassVar[Amount] = Amount()
     gamma: ClassVar[Amount] = Amount()
@@ -245,42 +258,47 @@ class Order(
     The texts of the amounts are here: `event.order.price_text`.
     """
 
-    symbol: str
-    client_order_id: str
+    symbol: SymbolText
+    client_order_id: Text
     side: SideText
     order_type: OrderTypeText
     time_in_force: TimeInForceText
-    quantity_text: str
-    price_text: str
-    average_price_text: str
+    quantity_text: AmountText
+    price_text: AmountText
+    average_price_text: AmountText
     execution_type: ExecutionTypeText
     status: OrderStatusText
     order_id: Id
-    last_quantity_text: str
-    filled_quantity_text: str
-    last_price_text: str
+    last_quantity_text: AmountText
+    filled_quantity_text: AmountText
+    last_price_text: AmountText
     commission_asset: AssetText
-    commission_text: str
+    commission_text: AmountText
     trade_time_ms: Millis
-    trade_id: Id
-    bid_quantity_text: str
-    ask_quantity_text: str
-    maker: bool
-    reduce_only: bool
+    trade_id: TradeId
+    bid_quantity_text: AmountText
+    ask_quantity_text: AmountText
+    maker: bool | None
+    reduce_only: bool | None
     original_order_type: OrderTypeText
-    realized_profit_text: str
+    realized_profit_text: AmountText
     self_trade_prevention: SelfTradePreventionText | None = None
 
     quantity: ClassVar[Amount] = Amount()
     price: ClassVar[Amount] = Amount()
     average_price: ClassVar[Amount] = Amount()
-    last_quantity: ClassVar[Amount] = Amount()
+    last_quantity: ClassVar[SureAmount] = SureAmount()
     filled_quantity: ClassVar[Amount] = Amount()
-    last_price: ClassVar[Amount] = Amount()
+    last_price: ClassVar[SureAmount] = SureAmount()
     commission: ClassVar[Amount] = Amount()
     bid_quantity: ClassVar[Amount] = Amount()
     ask_quantity: ClassVar[Amount] = Amount()
     realized_profit: ClassVar[Amount] = Amount()
+
+    @property
+    def is_fill(self) -> bool:
+        """Whether something was traded; explained at `OrderTradeUpdate`."""
+        return self.execution_type == "TRADE" or (self.trade_id > 0 and bool(amount_of(self.last_quantity_text)))
 
 
 class OrderTradeUpdate(
@@ -313,8 +331,12 @@ class OrderTradeUpdate(
 
     @property
     def is_fill(self) -> bool:
-        """Whether this is a trade: `x` is TRADE."""
-        return self.order.execution_type == "TRADE"
+        """
+        Whether something was traded: it has a last quantity and a trade id, whatever the venue calls it.
+
+        `execution_type` keeps the venue's word: `TRADE`, `CALCULATED` of a liquidation, or one that is not known yet.
+        """
+        return self.order.is_fill
 
     @property
     def identity(self) -> tuple[str | int, ...]:
@@ -324,7 +346,7 @@ class OrderTradeUpdate(
         A fill is its symbol and trade id; any other change is order id, status, filled quantity and time.
         """
         order = self.order
-        if order.execution_type == "TRADE":
+        if order.is_fill:
             return ("fill", order.symbol, order.trade_id)
         return ("order", order.order_id, order.status, order.filled_quantity_text, self.transaction_ms)
 
@@ -354,17 +376,17 @@ class OrderTradeUpdate(
         return self.order.time_in_force
 
     @property
-    def quantity(self) -> Decimal:
+    def quantity(self) -> Decimal | None:
         """`q`, quantity ordered; positive for SELL too."""
         return self.order.quantity
 
     @property
-    def price(self) -> Decimal:
+    def price(self) -> Decimal | None:
         """`p`, price ordered."""
         return self.order.price
 
     @property
-    def average_price(self) -> Decimal:
+    def average_price(self) -> Decimal | None:
         """`ap`, average price of the fills so far; 0 before the first."""
         return self.order.average_price
 
@@ -389,7 +411,7 @@ class OrderTradeUpdate(
         return self.order.last_quantity
 
     @property
-    def filled_quantity(self) -> Decimal:
+    def filled_quantity(self) -> Decimal | None:
         """`z`, quantity filled so far."""
         return self.order.filled_quantity
 
@@ -400,12 +422,12 @@ class OrderTradeUpdate(
 
     @property
     def commission_asset(self) -> str:
-        """`N`, asset of the commission."""
+        """`N`, asset of the commission; empty where the message names none."""
         return self.order.commission_asset
 
     @property
-    def commission(self) -> Decimal:
-        """`n`, commission of this fill; negative is charged, positive a rebate."""
+    def commission(self) -> Decimal | None:
+        """`n`, commission of this fill; negative is charged, positive a rebate; None where the message has none."""
         return self.order.commission
 
     @property
@@ -419,22 +441,22 @@ class OrderTradeUpdate(
         return self.order.trade_id
 
     @property
-    def bid_quantity(self) -> Decimal:
+    def bid_quantity(self) -> Decimal | None:
         """`b`, total quantity of the account's buy orders in this symbol."""
         return self.order.bid_quantity
 
     @property
-    def ask_quantity(self) -> Decimal:
+    def ask_quantity(self) -> Decimal | None:
         """`a`, total quantity of the account's sell orders in this symbol."""
         return self.order.ask_quantity
 
     @property
-    def maker(self) -> bool:
+    def maker(self) -> bool | None:
         """`m`, whether the account was the maker."""
         return self.order.maker
 
     @property
-    def reduce_only(self) -> bool:
+    def reduce_only(self) -> bool | None:
         """`R`, whether the order may only reduce a position."""
         return self.order.reduce_only
 
@@ -444,7 +466,7 @@ class OrderTradeUpdate(
         return self.order.original_order_type
 
     @property
-    def realized_profit(self) -> Decimal:
+    def realized_profit(self) -> Decimal | None:
         """`rp`, profit this trade realised."""
         return self.order.realized_profit
 
@@ -480,9 +502,9 @@ class RiskLevelChange(
     """
 
     event_ms: Millis
-    risk_level: str
-    margin_balance_text: str
-    maintenance_margin_text: str
+    risk_level: Text
+    margin_balance_text: AmountText
+    maintenance_margin_text: AmountText
 
     type: ClassVar[str] = venue.RISK_LEVEL_CHANGE
     generation: ClassVar[Generation] = "current"

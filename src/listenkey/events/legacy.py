@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from listenkey import venue
-from listenkey.events.words import NUMBER, Amount, Generation, Id, Millis, Words
+from listenkey.events.words import Amount, Generation, Id, Millis, SureAmount, Words
 
 
 class LegacyBalance(
@@ -51,7 +51,7 @@ class LegacyBalance(
     balance: ClassVar[Amount] = Amount()
     position_value: ClassVar[Amount] = Amount()
     unrealized_profit: ClassVar[Amount] = Amount()
-    positive_unrealized_profit: ClassVar[Amount] = Amount(NUMBER)
+    positive_unrealized_profit: ClassVar[Amount] = Amount()
     maintenance_margin: ClassVar[Amount] = Amount()
     initial_margin: ClassVar[Amount] = Amount()
 
@@ -79,10 +79,10 @@ class LegacyGreeks(
     gamma_text: str
     vega_text: str
 
-    delta: ClassVar[Amount] = Amount(NUMBER)
-    theta: ClassVar[Amount] = Amount(NUMBER)
-    gamma: ClassVar[Amount] = Amount(NUMBER)
-    vega: ClassVar[Amount] = Amount(NUMBER)
+    delta: ClassVar[Amount] = Amount()
+    theta: ClassVar[Amount] = Amount()
+    gamma: ClassVar[Amount] = Amount()
+    vega: ClassVar[Amount] = Amount()
 
 
 class LegacyPosition(
@@ -134,14 +134,14 @@ class LegacyAccountUpdate(
     Attributes:
         event_ms: `E`, when the message was made.
         balances: `B`, balances.
-        user_id: `uid`, the user's number.
+        user_id: `uid`, the user's number; None where the message has none.
         greeks: `G`, greeks; empty where the message has none.
         positions: `P`, positions; only there when they changed.
     """
 
     event_ms: Millis
     balances: tuple[LegacyBalance, ...]
-    user_id: Id
+    user_id: Id | None
     greeks: tuple[LegacyGreeks, ...] = ()
     positions: tuple[LegacyPosition, ...] = ()
 
@@ -181,14 +181,14 @@ class LegacyFill(
     liquidity: str
     commission_text: str
 
-    price: ClassVar[Amount] = Amount()
-    quantity: ClassVar[Amount] = Amount()
+    price: ClassVar[SureAmount] = SureAmount()
+    quantity: ClassVar[SureAmount] = SureAmount()
     commission: ClassVar[Amount] = Amount()
 
     @property
-    def maker(self) -> bool:
-        """Whether the account was the maker."""
-        return self.liquidity == "MAKER"
+    def maker(self) -> bool | None:
+        """Whether the account was the maker; None where the fill does not say."""
+        return self.liquidity == "MAKER" if self.liquidity else None
 
 
 class LegacyOrder(
@@ -245,8 +245,8 @@ class LegacyOrder(
     order_id: Id
     price_text: str
     quantity_text: str
-    reduce_only: bool
-    post_only: bool
+    reduce_only: bool | None
+    post_only: bool | None
     status: str
     filled_quantity_text: str
     filled_amount_text: str
@@ -258,7 +258,7 @@ class LegacyOrder(
 
     price: ClassVar[Amount] = Amount()
     quantity: ClassVar[Amount] = Amount()
-    unused: ClassVar[Amount] = Amount(NUMBER)
+    unused: ClassVar[Amount] = Amount()
     filled_quantity: ClassVar[Amount] = Amount()
     filled_amount: ClassVar[Amount] = Amount()
     fee: ClassVar[Amount] = Amount()

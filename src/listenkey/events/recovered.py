@@ -2,7 +2,7 @@
 What REST tells of orders and fills the stream did not bring.
 
 They stand where the venue's own message would have stood and carry the words REST knows, each from its own field; a
-word REST does not know is None or is not there, and never guessed.
+word REST does not know is None, empty or not there, and never guessed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias
 
 from listenkey import venue
-from listenkey.events.words import Amount, Generation, Id, Millis, Words
+from listenkey.events.words import Amount, Generation, Id, Millis, SureAmount, Words, amount_of
 
 
 class RecoveredFill(
@@ -43,11 +43,11 @@ class RecoveredFill(
         side: `side`, see `Side`.
         last_quantity: `quantity`, of this fill; positive for SELL too.
         last_price: `price`, of this fill.
-        commission: `fee`, negative is charged.
-        commission_asset: `quoteAsset`; REST has no field of its own for the fee's asset.
+        commission: `fee`, negative is charged; None where the row has none.
+        commission_asset: `quoteAsset`; REST has no field of its own for the fee's asset. Empty where the row has none.
         trade_time_ms: `time`, of the trade.
-        maker: `liquidity`, whether it is MAKER.
-        realized_profit: `realizedProfit` of this trade.
+        maker: `liquidity`, whether it is MAKER; None where the row does not say.
+        realized_profit: `realizedProfit` of this trade; None where the row has none.
         filled_quantity: `derived`, no field of the row: filled of the order so far, this fill included. Only where the
             fills before and after it prove it, else None.
     """
@@ -61,7 +61,7 @@ class RecoveredFill(
     commission_text: str
     commission_asset: str
     trade_time_ms: Millis
-    maker: bool
+    maker: bool | None
     realized_profit_text: str
     filled_quantity_text: str | None = None
 
@@ -69,8 +69,8 @@ class RecoveredFill(
     generation: ClassVar[Generation] = "current"
     execution_type: ClassVar[str] = "TRADE"
     is_fill: ClassVar[bool] = True
-    last_quantity: ClassVar[Amount] = Amount()
-    last_price: ClassVar[Amount] = Amount()
+    last_quantity: ClassVar[SureAmount] = SureAmount()
+    last_price: ClassVar[SureAmount] = SureAmount()
     commission: ClassVar[Amount] = Amount()
     realized_profit: ClassVar[Amount] = Amount()
 
@@ -82,7 +82,7 @@ class RecoveredFill(
     @property
     def filled_quantity(self) -> Decimal | None:
         """Filled so far, or None where it is not proven."""
-        return None if self.filled_quantity_text is None else Decimal(self.filled_quantity_text)
+        return None if self.filled_quantity_text is None else amount_of(self.filled_quantity_text)
 
     @property
     def identity(self) -> tuple[str | int, ...]:
@@ -150,7 +150,7 @@ class RecoveredOrder(
     average_price_text: str
     status: str
     filled_quantity_text: str
-    reduce_only: bool
+    reduce_only: bool | None
     created_ms: Millis
     updated_ms: Millis
     self_trade_prevention: str | None = None
@@ -161,7 +161,7 @@ class RecoveredOrder(
     quantity: ClassVar[Amount] = Amount()
     price: ClassVar[Amount] = Amount()
     average_price: ClassVar[Amount] = Amount()
-    filled_quantity: ClassVar[Amount] = Amount()
+    filled_quantity: ClassVar[SureAmount] = SureAmount()
 
     @property
     def event_ms(self) -> int:

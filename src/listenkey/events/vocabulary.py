@@ -33,7 +33,11 @@ class TimeInForce(StrEnum):
 
 
 class ExecutionType(StrEnum):
-    """What has just happened to an order. [O Event-Order-update]"""
+    """
+    What has just happened to an order. [O Event-Order-update]
+
+    A fill may come under another word (`CALCULATED`, on portfolio margin): ask for `is_fill`.
+    """
 
     NEW = "NEW"
     TRADE = "TRADE"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final, assert_never
 
 import msgspec
@@ -20,6 +22,7 @@ from listenkey.events import (
     RecoveredOrder,
     RiskLevelChange,
 )
+from listenkey.events.words import AMOUNTS, amount_of
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import Row
 from listenkey.wire.frames import Unreadable, read_payload
@@ -36,6 +39,9 @@ DOCUMENTED: Final = frozenset(
 ORDER_NAMES: Final = len(OrderTradeUpdate.__struct_fields__) + 1 + len(Order.__struct_fields__) - 1
 """Names in the JSON of an order's event, `e` included and without `V`, which may be absent."""
 
+_amounts_of: Final[Callable[[Order], tuple[str, ...]]] = attrgetter(
+    *(name for name in Order.__struct_fields__ if name.endswith("_text"))
+)
 _NO_UPDATE: Final = (None,) * 9
 _encode: Final = msgspec.json.Encoder().encode
 _BACKSLASH: Final = ord("\\")
@@ -66,9 +72,13 @@ def update_values(
     says_all = kind in DOCUMENTED and type(raw) is bytes and provenance != "rest"
     if kind is OrderTradeUpdate:
         order = event.order  # type: ignore[union-attr]
-        says_all = says_all and names_each_once(raw, ORDER_NAMES + (order.self_trade_prevention is not None))
+        says_all = (
+            says_all
+            and names_each_once(raw, ORDER_NAMES + (order.self_trade_prevention is not None))
+            and are_amounts(_amounts_of(order))
+        )
         symbol, order_id = order.symbol, order.order_id
-        if order.execution_type == TRADE:
+        if order.execution_type == TRADE or (order.trade_id > 0 and order.is_fill):
             trade_id = order.trade_id
     elif kind is RecoveredFill or kind is RecoveredOrder:
         symbol, order_id, trade_id = event.symbol, event.order_id, getattr(event, "trade_id", None)  # type: ignore[union-attr]
@@ -79,6 +89,11 @@ def update_values(
         None, None, None, None, None,
         skipped,
     )  # fmt: skip
+
+
+def are_amounts(texts: tuple[str, ...]) -> bool:
+    """Whether each is an amount: SQL would read `1e999999` as infinite, and we as none."""
+    return AMOUNTS.keys() >= set(texts) or None not in map(amount_of, texts)
 
 
 def names_each_once(raw: bytes, expected: int) -> bool:
@@ -166,7 +181,7 @@ def item_of(row: Row) -> Item:
 
 def _event(row: Row, raw: bytes) -> Event:
     type_, provenance, event_ms, words = row[4], row[5], row[7], row[11]
-    if provenance == "ws" or words is None:
+    if provenance != "rest" or words is None:
         event = read_payload(raw)
         if not isinstance(event, Unreadable):
             return event

@@ -15,8 +15,8 @@ The listen key in it ends here: no raw JSON, body or reason that leaves this mod
 from __future__ import annotations
 
 import re
-from itertools import repeat
-from operator import itemgetter
+from itertools import compress, repeat
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -28,14 +28,15 @@ from listenkey.events import (
     Event,
     GreekUpdate,
     ListenKeyExpired,
+    Order,
     OrderTradeUpdate,
     RiskLevelChange,
     UnknownEvent,
 )
-from listenkey.events.words import FINGERPRINT_PREFIX
+from listenkey.events.words import AMOUNTS, FINGERPRINT_PREFIX, PLAIN, amount_of
 from listenkey.wire.loose import loose_decoder
 from listenkey.wire.masking import clean
-from listenkey.wire.shapes import Misfit, Number, build, event_class, exact_int, unknown
+from listenkey.wire.shapes import SIDES, Misfit, Number, build, event_class, exact_int, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +50,9 @@ DEPTH_MAX: Final = 32
 BODY_BYTES_MAX: Final = 16 * 1024
 """How much of an unreadable frame is kept."""
 
+TYPE_CHARS_MAX: Final = 64
+"""The longest documented type has 23 characters."""
+
 KEY_LENGTH_MIN: Final = 8
 """A shorter text is not looked for inside others: documented keys have 40 and 64 letters, and `"1"` is everywhere."""
 
@@ -60,6 +64,11 @@ _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTA
 _BRACE_CLOSED: Final = ord("}")
 _CLOSED: Final = {_BRACE_CLOSED}
 _last_byte: Final = itemgetter(-1)
+_is_plain: Final = PLAIN.fullmatch
+_are_plain: Final = re.compile(f"{PLAIN.pattern} {PLAIN.pattern}").fullmatch
+_order_of: Final[Callable[[Event], Order]] = attrgetter("order")
+_last_price: Final[Callable[[Order], str]] = attrgetter("last_price_text")
+_last_quantity: Final[Callable[[Order], str]] = attrgetter("last_quantity_text")
 _BRACKET: Final = ord("[")
 _LETTER_K: Final = ord("K")
 
@@ -172,9 +181,10 @@ class Unwrapper:
         if raws is None:
             return None
         try:
-            return [_decode(raw) for raw in raws], raws
+            events: list[Event] = list(map(_decode, raws))
         except (msgspec.DecodeError, ValueError, RecursionError):
             return None
+        return (events, raws) if _are_sure(events) else None
 
     def payloads(self, frames: list[bytes]) -> list[bytes] | None:
         """What is in the envelopes of several frames, unread; None where one of them has no envelope as we know it."""
@@ -193,11 +203,13 @@ class Unwrapper:
         if frame.startswith(self._prefix) and frame[-1] == _BRACE_CLOSED and len(frame) <= FRAME_BYTES_MAX:
             payload = self._data(frame)
             try:
-                return Received(_decode(payload), payload)
+                event = _decode(payload)
+                if type(event) is not OrderTradeUpdate or _is_sure(event.order):
+                    return Received(event, payload)
             except (msgspec.DecodeError, ValueError, RecursionError):
-                event = _fast(payload)
-            if event is not None:
-                return Received(event, payload)
+                loose = _loosely(payload)
+                if loose is not None:
+                    return Received(loose, payload)
         return read(frame, self._secrets)
 
 
@@ -244,10 +256,13 @@ def read_payloads(payloads: Sequence[bytes]) -> list[Event] | None:
     """The same for many at once; None where one of them can't be read."""
     if max(map(len, payloads), default=0) <= FRAME_BYTES_MAX:
         try:
-            return [_decode(payload) for payload in payloads]
+            events: list[Event] = list(map(_decode, payloads))
         except (msgspec.DecodeError, ValueError, RecursionError):
             pass
-    events: list[Event] = []
+        else:
+            if _are_sure(events):
+                return events
+    events = []
     for payload in payloads:
         event = read_payload(payload)
         if isinstance(event, Unreadable):
@@ -288,9 +303,15 @@ def _fast(payload: bytes) -> FastEvent | None:
     ints: as texts of one byte that takes six times as long.)
     """
     try:
-        return _decode(payload)
+        event = _decode(payload)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        pass
+        return _loosely(payload)
+    if type(event) is OrderTradeUpdate and not _is_sure(event.order):
+        return None
+    return event
+
+
+def _loosely(payload: bytes) -> FastEvent | None:
     try:
         event = _decode_loosely(payload)
     except (msgspec.DecodeError, ValueError, RecursionError):
@@ -303,7 +324,26 @@ def _fast(payload: bytes) -> FastEvent | None:
         return None
     if _LETTER_K in payload and b"istenKey" in payload:
         return None
+    if type(event) is OrderTradeUpdate and not (event.order.side in SIDES and _is_sure(event.order)):
+        return None
     return event
+
+
+def _is_sure(order: Order) -> bool:
+    """Whether quantity and price of a fill can be read. What they say where nothing was traded, the slow road sees."""
+    if _are_plain(order.last_price_text + " " + order.last_quantity_text):
+        return True
+    return amount_of(order.last_price_text) is not None and amount_of(order.last_quantity_text) is not None
+
+
+def _are_sure(events: list[Event]) -> bool:
+    """The same of every order among many, with no step of the interpreter for each."""
+    are_orders = map(isinstance, events, repeat(OrderTradeUpdate))
+    orders = list(map(_order_of, compress(events, are_orders)))
+    texts = set(map(_last_price, orders))
+    texts.update(map(_last_quantity, orders))
+    new = texts - AMOUNTS.keys()
+    return None not in map(_is_plain, new) or None not in map(amount_of, new)
 
 
 def _shallow(payload: bytes) -> bool:
@@ -396,6 +436,8 @@ def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event,
     name = tree.get("e")
     if not isinstance(name, str) or not name:
         raise Misfit("the event has no type")
+    if len(name) > TYPE_CHARS_MAX:
+        raise Misfit(f"the event's type is longer than {TYPE_CHARS_MAX} characters")
     masked = _masked(tree, [secret for secret in secrets if len(secret.reveal()) >= KEY_LENGTH_MIN], under_key=False)
     # Only where a key was found is the JSON written anew; elsewhere it stays as it came, to the byte.
     raw = payload if masked == tree else msgspec.json.encode(masked, enc_hook=_number)

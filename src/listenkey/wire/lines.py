@@ -130,7 +130,7 @@ def from_line(line: bytes) -> Item:
         case _UpdateLine():
             raw = bytes(read.raw)
             raw = b"" if raw == _NO_RAW else raw
-            event = event_of(read.type, read.event_ms, read.event, raw)
+            event = _event(read, raw)
             return Update(read.seq, read.account, event, read.received_ms, raw, read.provenance, read.late)
         case _LiveLine():
             return Live(read.seq, read.account, read.since_ms)
@@ -138,6 +138,15 @@ def from_line(line: bytes) -> Item:
             return GapOpened(read.seq, read.account, read.from_ms, read.why)
         case _GapClosedLine():
             return GapClosed(read.seq, read.account, read.from_ms, read.to_ms, read.recovered, read.unrecoverable)
+
+
+def _event(line: _UpdateLine, raw: bytes) -> Event:
+    """The event of a line: from the venue's own message, where there is one."""
+    if raw and line.provenance != "rest":
+        event = read_payload(raw)
+        if not isinstance(event, Unreadable):
+            return event
+    return event_of(line.type, line.event_ms, line.event, raw)
 
 
 def event_of(type_: str, event_ms: int | None, words: dict[str, Any], raw: bytes) -> Event:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from listenkey.events.words import Words
+from listenkey.events.words import Text, Words
 
 W = TypeVar("W", bound=Words)
 
@@ -52,11 +52,11 @@ def _copy(message: type[Words]) -> type[msgspec.Struct]:
 
 
 def _any_word(kind: Any) -> Any:
-    """Where the class lists words, the copy takes any."""
+    """Where the class lists words, the copy takes any of bounded length."""
     listed = [each for each in (kind, *get_args(kind)) if get_origin(each) is Literal]
     if not listed:
         return kind
-    return str if kind is listed[0] else str | None
+    return Text if kind is listed[0] else Text | None
 
 
 def _converter(message: type[W]) -> Callable[[Any], W]:

@@ -1,21 +1,24 @@
 """
 Rows of REST answers -> words: fills, orders, bill rows, positions. Pure, and exact.
 
-A row that lacks what its page documents raises `ProtocolError`; keys nobody has documented are left aside, and stay in
-the row's own JSON, which is kept beside it.
+A row that does not say which thing it tells of raises `ProtocolError`: of a fill symbol, trade id, order id, side,
+quantity, price and time, of an order symbol, id, status, quantity filled and time. Any other field that is absent, null
+or of another type is None or empty. Keys nobody has documented are left aside, and stay in the row's own JSON, which is
+kept beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from listenkey.errors import ProtocolError
 from listenkey.events.recovered import RecoveredFill, RecoveredOrder
-from listenkey.events.words import AMOUNT
-from listenkey.wire.shapes import Misfit, exact_int
+from listenkey.events.words import SYMBOL_CHARS_MAX, TEXT_CHARS_MAX, amount_of
+from listenkey.wire.shapes import SIDES, Misfit, exact_int
 
 CONTRACT: Final = "CONTRACT"
 """The `type` of a bill row that a trade made."""
@@ -27,7 +30,11 @@ ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "
 
 
 class TradeRow(NamedTuple):
-    """A row of `userTrades`. `id` ascends over all symbols, and is what `fromId` means (assumed)."""
+    """
+    A row of `userTrades`.
+
+    `id` ascends over all symbols, and is what `fromId` means (assumed); 0 where the row has none.
+    """
 
     id: int
     fill: RecoveredFill
@@ -67,85 +74,132 @@ def split(body: bytes) -> list[bytes]:
 
 def trade(row: Mapping[str, Any], raw: bytes) -> TradeRow:
     """A row of `userTrades`. [O trade/Account-Trade-List]"""
+    liquidity = _word(row, "liquidity")
     fill = RecoveredFill(
-        symbol=_text(row, "symbol"),
+        symbol=_symbol(row),
         trade_id=_int(row, "tradeId"),
         order_id=_int(row, "orderId"),
-        side=_text(row, "side"),
+        side=_side(row),
         last_quantity_text=_unsigned(row, "quantity"),
         last_price_text=_amount(row, "price"),
-        commission_text=_amount(row, "fee"),
-        commission_asset=_text(row, "quoteAsset"),
+        commission_text=_amount_or_none(row, "fee"),
+        commission_asset=_word(row, "quoteAsset"),
         trade_time_ms=_int(row, "time"),
-        maker=_text(row, "liquidity") == "MAKER",
-        realized_profit_text=_amount(row, "realizedProfit"),
+        maker=liquidity == "MAKER" if liquidity else None,
+        realized_profit_text=_amount_or_none(row, "realizedProfit"),
     )
-    return TradeRow(_int(row, "id"), fill, raw)
+    return TradeRow(_int_or_none(row, "id") or 0, fill, raw)
 
 
-def order(row: Mapping[str, Any], raw: bytes) -> OrderRow:
+def order(row: Any, raw: bytes) -> OrderRow:
     """A row of any of the three answers that hold orders; old words for a status are read as today's. [O trade]"""
+    if not isinstance(row, Mapping):
+        raise ProtocolError("an order is no object")
     status = _text(row, "status")
-    mode = row.get("selfTradePreventionMode")
+    created_ms, updated_ms = _int_or_none(row, "createTime"), _int_or_none(row, "updateTime")
+    if created_ms is None:
+        created_ms = updated_ms
+    if updated_ms is None:
+        updated_ms = created_ms
+    if created_ms is None or updated_ms is None:
+        raise ProtocolError("a row's updateTime is not an integer")
+    reduce_only = row.get("reduceOnly")
     words = RecoveredOrder(
-        symbol=_text(row, "symbol"),
+        symbol=_symbol(row),
         order_id=_int(row, "orderId"),
-        client_order_id=row.get("clientOrderId") or "",
-        side=_text(row, "side"),
-        order_type=_text(row, "type"),
-        time_in_force=_text(row, "timeInForce"),
-        quantity_text=_unsigned(row, "quantity"),
-        price_text=_amount(row, "price"),
-        average_price_text=_amount(row, "avgPrice"),
+        client_order_id=_word(row, "clientOrderId"),
+        side=_word(row, "side"),
+        order_type=_word(row, "type"),
+        time_in_force=_word(row, "timeInForce"),
+        quantity_text=_amount_or_none(row, "quantity").removeprefix("-"),
+        price_text=_amount_or_none(row, "price"),
+        average_price_text=_amount_or_none(row, "avgPrice"),
         status=_STATUS_NOW.get(status, status),
         filled_quantity_text=_unsigned(row, "executedQty"),
-        reduce_only=bool(row.get("reduceOnly")),
-        created_ms=_int(row, "createTime"),
-        updated_ms=_int(row, "updateTime"),
-        self_trade_prevention=mode if isinstance(mode, str) else None,
+        reduce_only=reduce_only if isinstance(reduce_only, bool) else None,
+        created_ms=created_ms,
+        updated_ms=updated_ms,
+        self_trade_prevention=_word(row, "selfTradePreventionMode") or None,
     )
     return OrderRow(words, raw)
 
 
 def bill(row: Mapping[str, Any]) -> BillRow:
     """A row of `bill`. [L account/Account-Funding-Flow]"""
-    symbol = row.get("symbol")
-    kept = symbol if isinstance(symbol, str) else ""
-    return BillRow(_int(row, "id"), _text(row, "type"), _int(row, "createDate"), kept)
+    symbol = _word(row, "symbol", SYMBOL_CHARS_MAX)
+    return BillRow(_int(row, "id"), _text(row, "type"), _int(row, "createDate"), symbol)
 
 
 def position(row: Mapping[str, Any]) -> PositionRow:
     """A row of `position`, its sign by `side` whatever the row prints. [O trade/Option-Position-Information]"""
-    quantity = _unsigned(row, "quantity")
-    return PositionRow(_text(row, "symbol"), f"-{quantity}" if row.get("side") == "SHORT" else quantity)
+    text = _amount(row, "quantity")
+    side = row.get("side")
+    if side not in ("LONG", "SHORT"):
+        return PositionRow(_symbol(row), text)  # then the row's own sign is all there is
+    quantity = text.removeprefix("-")
+    return PositionRow(_symbol(row), f"-{quantity}" if side == "SHORT" else quantity)
 
 
 def weight_limit(info: Any) -> int | None:
-    """REQUEST_WEIGHT a minute by `exchangeInfo`, or None where it does not say. [O market-data/Exchange-Information]"""
-    limits = info.get("rateLimits") if isinstance(info, Mapping) else None
+    """
+    REQUEST_WEIGHT a minute by `exchangeInfo`, or None where it does not say. [O market-data/Exchange-Information]
+
+    Raises:
+        ProtocolError: It says it in a shape that no page documents.
+    """
+    if not isinstance(info, Mapping):
+        raise ProtocolError("the answer to GET exchangeInfo is no object")
+    limits = info.get("rateLimits")
+    if limits is None:
+        return None
+    if not isinstance(limits, list):
+        raise ProtocolError("the rateLimits of exchangeInfo are no list")
     found = [
-        limit["limit"] // max(1, limit.get("intervalNum", 1))
-        for limit in limits or ()
+        max(1, _int(limit, "limit") // max(1, _int(limit, "intervalNum") if "intervalNum" in limit else 1))
+        for limit in limits
         if isinstance(limit, Mapping)
         and limit.get("rateLimitType") == "REQUEST_WEIGHT"
         and limit.get("interval") == "MINUTE"
-        and isinstance(limit.get("limit"), int)
-        and limit["limit"] > 0
+        and _int(limit, "limit") > 0
     ]
     return min(found, default=None)
 
 
-def _text(row: Mapping[str, Any], name: str) -> str:
+def _text(row: Mapping[str, Any], name: str, chars_max: int = TEXT_CHARS_MAX) -> str:
     value = row.get(name)
-    if not isinstance(value, str) or not value:
-        raise ProtocolError(f"a row's {name} is no text")
+    if not isinstance(value, str) or not 0 < len(value) <= chars_max:
+        raise ProtocolError(f"a row's {name} is no text, or too long")
     return value
 
 
-def _amount(row: Mapping[str, Any], name: str) -> str:
+def _word(row: Mapping[str, Any], name: str, chars_max: int = TEXT_CHARS_MAX) -> str:
+    """A text that need not be there; empty where it is not."""
     value = row.get(name)
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or AMOUNT.fullmatch(text) is None:
+    return value if isinstance(value, str) and len(value) <= chars_max else ""
+
+
+def _symbol(row: Mapping[str, Any]) -> str:
+    return _text(row, "symbol", SYMBOL_CHARS_MAX)
+
+
+def _side(row: Mapping[str, Any]) -> str:
+    side = _text(row, "side").upper()
+    if side not in SIDES:
+        raise ProtocolError("a row's side is neither BUY nor SELL")
+    return side
+
+
+def _amount_or_none(row: Mapping[str, Any], name: str) -> str:
+    """The text of an amount that need not be there; empty where it is not."""
+    value = row.get(name)
+    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
+        value = str(value)
+    return value if isinstance(value, str) and amount_of(value) is not None else ""
+
+
+def _amount(row: Mapping[str, Any], name: str) -> str:
+    text = _amount_or_none(row, name)
+    if not text:
         raise ProtocolError(f"a row's {name} is no amount")
     return text
 
@@ -160,3 +214,10 @@ def _int(row: Mapping[str, Any], name: str) -> int:
         return exact_int(row.get(name), name)
     except Misfit as misfit:
         raise ProtocolError(f"a row's {misfit}") from None
+
+
+def _int_or_none(row: Mapping[str, Any], name: str) -> int | None:
+    try:
+        return exact_int(row.get(name), name)
+    except Misfit:
+        return None

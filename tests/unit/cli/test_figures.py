@@ -51,3 +51,14 @@ def test_times_are_utc_and_strange_ones_do_not_raise() -> None:
 )  # fmt: skip
 def test_ages_are_short(seconds: float | None, shown: str) -> None:
     assert age(seconds) == shown
+
+
+def test_an_exponent_is_written_out() -> None:
+    assert (amount("0E-8"), amount("1.5E+3"), amount("-2e-3"), amount("1e999999")) == (
+        "0",
+        "1,500",
+        "-0.002",
+        "1e999999",
+    )
+    assert is_zero("0E-8")
+    assert not is_zero("1E-8")

@@ -48,3 +48,9 @@ def test_what_rest_brought_back_is_a_row_like_any_other() -> None:
     assert (row.is_fill, row.last, row.filled, row.fee, row.role) == (True, "1 @ 5", "", "0.1", "maker")
     (row,) = rows_of(order)
     assert (row.is_fill, row.status, row.filled) == (False, "CANCELED", "1/10")
+
+
+def test_what_a_fill_does_not_say_is_shown_empty() -> None:
+    row = rows_of(order_event(n="", rp="", m=None))[0]
+    assert (row.is_fill, row.fee, row.realized, row.role) == (True, "", "", "")
+    assert rows_of(order_event(x="CALCULATED"))[0].is_fill

@@ -187,7 +187,7 @@ def test_what_is_not_known_yet_is_not_made_up() -> None:
 def test_the_wires_texts_can_not_move_the_cursor() -> None:
     evil = "\x1b[2J\x9b1m\u202e\r\n"
     items: list[Item] = [
-        update(order_event(s=evil, S=evil, X=evil, q=evil, L=evil)),
+        update(order_event(s=evil, c=evil, X=evil, q=evil, N=evil)),
         update(greek_event(u=evil, d=evil)),
         update(position_event(evil, "1")),
         GapOpened(1, evil, 0, evil),

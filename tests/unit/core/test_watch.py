@@ -377,7 +377,11 @@ def test_amounts_are_exact_and_what_is_none_is_nothing() -> None:
     smallest = units("0." + "0" * 17 + "1")
     assert units("9" * 24 + "." + "9" * 18) + smallest == units("1" + "0" * 23) * 10
     assert units("-0.5") == -units("0.50") < 0
-    assert units("NaN") == units("1e5") == units("") == 0
+    assert units("1E-2") == units("0.01") > 0
+    assert units("0E-8") == 0
+    assert units("1." + "3" * 40) == units("1." + "3" * 18)
+    assert units("NaN") == units("1e999999") == units("") == 0
+    assert "NaN" not in watching.UNITS
 
 
 def test_the_amounts_that_are_remembered_are_bounded() -> None:

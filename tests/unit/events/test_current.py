@@ -68,6 +68,7 @@ def test_an_order_is_read_in_words() -> None:
             assert value == Decimal(str(text)), word
         else:
             assert value == text, word
+    assert event.commission is not None
     assert event.commission.as_tuple() == Decimal("-0.07320000").as_tuple()
     assert event.is_fill
     distinct = [value for value in told.values() if not isinstance(value, bool)]
@@ -128,3 +129,25 @@ def test_greeks_are_amounts() -> None:
     greeks = build(GreekUpdate, tree, "test").greeks[0]
     assert (greeks.delta, greeks.gamma) == (Decimal("-0.01304097"), Decimal("-0.00000124"))
     assert (greeks.theta, greeks.vega) == (Decimal("16.11648100"), Decimal("-3.83444011"))
+
+
+@pytest.mark.parametrize(
+    ("execution_type", "trade_id", "quantity", "is_fill"),
+    [
+        ("TRADE", 467, "0.1", True),
+        ("CALCULATED", 467, "0.1", True),
+        ("A_NEW_WORD", 467, "1E-1", True),
+        ("", 467, "0.1", True),
+        ("NEW", 0, "0", False),
+        ("CALCULATED", 0, "0.1", False),
+        ("CALCULATED", 467, "0.000", False),
+        ("CANCELED", 467, "0E-8", False),
+    ],
+)
+def test_a_fill_is_what_has_a_last_quantity_and_a_trade_id(
+    execution_type: str, trade_id: int, quantity: str, *, is_fill: bool
+) -> None:
+    event = fill(x=execution_type, t=trade_id, l=quantity)
+    assert event.is_fill is event.order.is_fill is is_fill
+    assert (event.identity[0] == "fill") is is_fill
+    assert event.execution_type == execution_type

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,34 @@ def test_unknown_keys_are_kept_and_named_when_asked_for() -> None:
     assert unknown_fields(b'{"e":"X","y":1}', UnknownEvent("X", None, b"")) == {}
 
 
+ODD_FILLS = {
+    "without its commission": (FILL.replace(b'"N":"USDT","n":"-0.07320000",', b""), None),
+    "with null for its commission": (FILL.replace(b'"-0.07320000"', b"null").replace(b'"USDT"', b"null"), None),
+    "with an exponent": (FILL.replace(b'"-0.07320000"', b'"0E-8"'), Decimal(0)),
+    "with a commission that is none": (FILL.replace(b'"-0.07320000"', b'"1e999999"'), None),
+    "with a commission of 900 kB": (FILL.replace(b'"-0.07320000"', b'"' + b"0" * 900_000 + b'"'), None),
+    "under another word": (FILL.replace(b'"TRADE"', b'"CALCULATED"'), Decimal("-0.0732")),
+    "under no word": (FILL.replace(b'"x":"TRADE",', b""), Decimal("-0.0732")),
+    "of a client order id of 900 kB": (FILL.replace(b"TEST", b"T" * 900_000), Decimal("-0.0732")),
+}
+
+
+@pytest.mark.parametrize(("payload", "commission"), ODD_FILLS.values(), ids=ODD_FILLS.keys())
+def test_a_fill_survives_what_does_not_say_which_it_is(payload: bytes, commission: Decimal | None) -> None:
+    assert payload != FILL
+    unwrapper = Unwrapper(Secret(KEY))
+    for one in (read(payload), read(enveloped(payload)), unwrapper.read(enveloped(payload)), unwrapper.read(payload)):
+        event = received(one).event
+        assert isinstance(event, OrderTradeUpdate)
+        assert event.is_fill
+        assert (event.trade_id, event.last_quantity, event.last_price) == (467, Decimal("0.1"), Decimal(3660))
+        assert event.commission == commission
+        assert len(event.client_order_id) <= 128
+        assert read_payload(received(one).raw) == event
+    batch = unwrapper.read_all([enveloped(FILL), enveloped(payload)])
+    assert batch is None or batch[0][1] == received(read(payload)).event
+
+
 # --- Answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -277,8 +306,13 @@ REFUSED = {
     "a lone surrogate": FILL.replace(b'"E"', b'"x":"\\ud800","E"'),
     "NaN": FILL.replace(b'"3660.000"', b"NaN"),
     "Infinity where we skip": FILL.replace(b'"E"', b'"x":-Infinity,"E"'),
-    "a missing field": FILL.replace(b'"rp":"1.5",', b""),
-    "a wrong type": FILL.replace(b'"m":true', b'"m":"yes"'),
+    "a missing field": FILL.replace(b'"t":467,', b""),
+    "a wrong type": FILL.replace(b'"t":467', b'"t":[467]'),
+    "a price that is none": FILL.replace(b'"L":"3660.000"', b'"L":"1e999999"'),
+    "a quantity that is none": FILL.replace(b'"l":"0.1000"', b'"l":""'),
+    "a side nobody knows, beside a key nobody knows": FILL.replace(b'"S":"SELL"', b'"S":"HOLD","sp":"1"'),
+    "a symbol of 900 kB": FILL.replace(b"BTC-261030-85000-C", b"B" * 900_000),
+    "a type of 900 kB": b'{"e":"' + b"X" * 900_000 + b'","E":1}',
     "an account of neither generation": b'{"e":"ACCOUNT_UPDATE","E":1,"T":1}',
     "an endless array": b"[" * 200_000,
     "endless objects": b'{"a":' * 200_000,

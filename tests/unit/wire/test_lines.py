@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 
 from listenkey.credentials import Secret
 from listenkey.errors import UsageError
-from listenkey.events import OrderTradeUpdate, UnknownEvent
+from listenkey.events import UnknownEvent
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.wire.frames import Received, read
 from listenkey.wire.lines import from_line, to_line
 from tests.unit.wire.test_frames import mutants
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
+ONE_FILL = json.dumps(json.loads((FIXTURES / "thirdparty_order_trade_update_trade.json").read_bytes())).encode()
 EVENTS = [each["file"] for each in json.loads((FIXTURES / "index.json").read_bytes()) if each["kind"] == "event"]
 
 
@@ -162,17 +164,40 @@ def test_an_unknown_event_loses_nothing(number: int, fraction: object) -> None:
     assert frame in line
 
 
-def test_words_that_make_no_event_give_way_to_the_raw() -> None:
-    item = update_of((FIXTURES / "thirdparty_order_trade_update_trade.json").read_bytes())
+def test_the_raw_says_what_the_event_is_and_our_words_where_it_can_not() -> None:
+    item = update_of(ONE_FILL)
     told = json.loads(to_line(item))
-    del told["event"]["realized_profit"]
+    raws: tuple[Any, ...] = (told["raw"], {})
+    for raw in raws:
+        again = from_line(json.dumps(told | {"raw": raw}).encode())
+        assert isinstance(again, Update)
+        assert again.event == item.event
+    del told["event"]["symbol"]
     again = from_line(json.dumps(told).encode())
     assert isinstance(again, Update)
-    assert isinstance(again.event, OrderTradeUpdate)
     assert again.event == item.event
     told["raw"] = {}
     with pytest.raises(UsageError, match="ORDER_TRADE_UPDATE lacks"):
         from_line(json.dumps(told).encode())
+
+
+@pytest.mark.parametrize(
+    ("letter", "text", "word"),
+    [
+        ("n", '"0E-8"', "0E-8"),
+        ("n", '"1e999999"', None),
+        ("rp", '"none"', None),
+        ("ap", "null", None),
+        ("N", "null", ""),
+    ],
+)
+def test_an_amount_that_is_none_is_null(letter: str, text: str, word: str | None) -> None:
+    raw = re.sub(rb'"%s": ?"[^"]*"' % letter.encode(), f'"{letter}":{text}'.encode(), ONE_FILL)
+    assert raw != ONE_FILL
+    item = update_of(raw)
+    names = {"n": "commission", "rp": "realized_profit", "ap": "average_price", "N": "commission_asset"}
+    assert json.loads(to_line(item))["event"][names[letter]] == word
+    assert from_line(to_line(item)) == item
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_unknown_keys_are_skipped_wherever_they_stand(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("listed", "word", "field"),
     [
-        (b'"S":"BUY"', b'"S":"BOTH"', "side"),
+        (b'"o":"LIMIT"', b'"o":"MARKET"', "order_type"),
         (b'"X":"FILLED"', b'"X":"PENDING_NEW"', "status"),
         (b'"N":"USDT"', b'"N":"BNB"', "commission_asset"),
         (b'"V":"EXPIRE_MAKER"', b'"V":"DECREMENT"', "self_trade_prevention"),

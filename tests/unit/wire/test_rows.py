@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ def test_rows_are_split_to_the_byte() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("tradeId", None), ("tradeId", 1.5), ("tradeId", 2**63), ("price", "1e5"), ("price", None), ("symbol", ""),
-     ("time", True), ("quantity", "NaN"), ("liquidity", 3)],
+    [("tradeId", None), ("tradeId", 1.5), ("tradeId", 2**63), ("price", "1e999999"), ("price", None), ("symbol", ""),
+     ("time", True), ("quantity", "NaN"), ("side", "HOLD"), ("symbol", "x" * 65)],
 )  # fmt: skip
 def test_a_row_that_lacks_what_makes_it_is_refused(name: str, value: object) -> None:
     with pytest.raises(ProtocolError, match=name):
@@ -73,6 +74,63 @@ def test_the_weight_limit_is_the_lowest_a_minute() -> None:
     assert rows.weight_limit(recorded) == 400
     two = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 5, "limit": 500}]
     assert rows.weight_limit({"rateLimits": [*recorded["rateLimits"], *two]}) == 100
-    odd_ones: list[Any] = [None, [], {}, {"rateLimits": None}, {"rateLimits": [{"limit": "400"}, 3]}]
-    for odd in odd_ones:
-        assert rows.weight_limit(odd) is None
+    silent: list[Any] = [{}, {"rateLimits": None}, {"rateLimits": [{"limit": "400"}, 3]}]
+    for info in silent:
+        assert rows.weight_limit(info) is None
+    small = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 600, "limit": "5"}
+    assert rows.weight_limit({"rateLimits": [small]}) == 1
+
+
+LIMIT = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 400}
+
+
+@pytest.mark.parametrize(
+    "info",
+    [None, [], 5, "text", {"rateLimits": 5}, {"rateLimits": {}}, {"rateLimits": [LIMIT | {"intervalNum": None}]},
+     {"rateLimits": [LIMIT | {"limit": None}]}, {"rateLimits": [LIMIT | {"limit": 1.5}]},
+     {"rateLimits": [LIMIT | {"intervalNum": "x"}]}],
+)  # fmt: skip
+def test_a_weight_limit_of_another_shape_is_our_error(info: Any) -> None:
+    with pytest.raises(ProtocolError):
+        rows.weight_limit(info)
+
+
+def test_a_row_needs_what_says_which_it_is_and_nothing_else() -> None:
+    whole = fixture("user_trades")[0]
+    needed = {"symbol", "tradeId", "orderId", "side", "quantity", "price", "time"}
+    for name in whole.keys() - needed:
+        for row in (whole | {name: None}, whole | {name: []}, {key: whole[key] for key in whole.keys() - {name}}):
+            fill = rows.trade(row, b"{}").fill
+            assert (fill.symbol, fill.trade_id, fill.order_id) == ("BTC-200730-9000-C", 239, 4611875134427365377)
+            assert (fill.side, fill.last_quantity_text, fill.last_price_text) == ("BUY", "1", "100")
+    bare = rows.trade({name: whole[name] for name in needed}, b"{}")
+    fill = bare.fill
+    assert (bare.id, fill.commission, fill.commission_asset, fill.maker, fill.realized_profit) == (
+        0,
+        None,
+        "",
+        None,
+        None,
+    )
+    spelled = rows.trade(whole | {"price": Decimal("1E+2"), "fee": "0E-8", "side": "buy"}, b"{}").fill
+    assert (spelled.last_price, spelled.commission, spelled.side) == (Decimal(100), Decimal(0), "BUY")
+    order = fixture("open_orders")[0]
+    needed = {"symbol", "orderId", "status", "executedQty", "updateTime"}
+    step = rows.order({name: order[name] for name in needed}, b"{}").order
+    assert (step.side, step.price, step.reduce_only, step.created_ms) == ("", None, None, order["updateTime"])
+    cancelled = {name: order[name] for name in needed - {"updateTime"}} | {"createTime": 5}
+    assert rows.order(cancelled, b"{}").order.updated_ms == 5
+    for name in needed:
+        with pytest.raises(ProtocolError, match=name):
+            rows.order({key: order[key] for key in needed - {name}}, b"{}")
+
+
+@pytest.mark.parametrize("answer", [[], None, 5, "text", True])
+def test_an_order_that_is_no_object_is_our_error(answer: Any) -> None:
+    with pytest.raises(ProtocolError):
+        rows.order(answer, b"[]")
+
+
+def test_a_position_without_a_side_has_the_sign_of_its_quantity() -> None:
+    assert rows.position({"symbol": "s", "quantity": "-0.1"}).quantity == "-0.1"
+    assert rows.position({"symbol": "s", "side": "LONG", "quantity": "-0.1"}).quantity == "0.1"
