@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from concurrent.futures import wait as futures_wait
 from typing import Any, Final, ParamSpec, TypeVar
 
 from listenkey.errors import UsageError
@@ -74,15 +75,43 @@ class Portal:
                 call them from any thread, the loop's own as well.
         """
         with _state.lock:
-            runner, self._runner = self._runner, None
+            runner = self._runner
             if runner is None or runner is not _state.runner:
+                self._runner = None
                 return
-            closing = None if last is None else asyncio.run_coroutine_threadsafe(last(), runner.loop)
+            closing = asyncio.run_coroutine_threadsafe(self._leave_after(last, runner), runner.loop)
+        if not wait:
+            return
         try:
-            if wait and closing is not None:
-                closing.result()
+            _result_in_spite_of_an_interrupt(closing)
         finally:
-            _leave(runner, wait=wait)
+            if runner is not _state.runner:
+                runner.join()
+
+    async def _leave_after(self, last: Callable[[], Coroutine[Any, Any, None]] | None, runner: _Runner) -> None:
+        """
+        Do the last work, and leave.
+
+        On the loop's own thread, where no KeyboardInterrupt comes between the two; one that comes before has changed
+        nothing, so that the next `close` does it all.
+        """
+        try:
+            if last is not None:
+                await last()
+        finally:
+            with _state.lock:
+                if self._runner is runner:
+                    self._runner = None
+                    _leave(runner)
+
+
+def _result_in_spite_of_an_interrupt(closing: Future[None]) -> None:
+    """An interrupt is raised when the closing is done; a second one at once, and then it is the loop that ends it."""
+    try:
+        closing.result()
+    except KeyboardInterrupt:
+        futures_wait({closing})
+        raise
 
 
 class _Ticket:
@@ -123,10 +152,8 @@ class _Runner:
         self.thread = threading.Thread(target=self._run, name="listenkey-portal", daemon=True)
         self.thread.start()
 
-    def stop(self, *, wait: bool) -> None:
+    def stop(self) -> None:
         self.loop.call_soon_threadsafe(self.ended.set)
-        if wait:
-            self.join()
 
     def join(self) -> None:
         if threading.get_ident() != self.thread.ident:
@@ -183,7 +210,7 @@ def _join() -> _Runner:
     return _state.runner
 
 
-def _leave(runner: _Runner, *, wait: bool) -> None:
+def _leave(runner: _Runner) -> None:
     """One user less; without any, the runner ends."""
     with _state.lock:
         runner.users -= 1
@@ -191,7 +218,7 @@ def _leave(runner: _Runner, *, wait: bool) -> None:
             return
         _state.runner = None
         _state.ending = [other for other in _state.ending if other.thread.is_alive()] + [runner]
-    runner.stop(wait=wait)
+    runner.stop()
 
 
 def _forget_after_fork() -> None:
@@ -206,7 +233,8 @@ def _end_at_exit() -> None:
     with _state.lock:
         runner, _state.runner = _state.runner, None
     if runner is not None:
-        runner.stop(wait=True)
+        runner.stop()
+        runner.join()
     for other in _state.ending:
         other.join()
 

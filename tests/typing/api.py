@@ -105,7 +105,13 @@ async def iterator(stream: UserStream) -> AsyncIterator[Item]:
 
 def blocking() -> Iterator[Item]:
     with UserStream.blocking(api_key="key") as stream:
+        assert_type(stream.next(timeout=1.5), Item)
+        assert_type(stream.wait_for(lambda item: isinstance(item, Live), timeout=1.5), Item)
+        assert_type(stream.take_ready(5), list[Item])
+        assert_type(stream.run(lambda item: None), None)
         yield from stream
+    UserStream.blocking(api_key="key", venue=5)  # type: ignore[arg-type]
+    UserStream.blocking()  # type: ignore[call-arg]
 
 
 def told(item: Item) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from listenkey import Live, OrderTradeUpdate, Update, UserStream
+from listenkey import BlockingUserStream, Live, OrderTradeUpdate, Update, UserStream, portal
 from listenkey.errors import Refused, UsageError
+from listenkey.items import Item
+from listenkey.options import StreamOptions
+from listenkey.portal import Portal
 from listenkey.testing import LocalSandbox
 
 
@@ -89,6 +95,149 @@ def test_an_error_is_raised_in_the_callers_thread(binance_options_sandbox: Local
 def test_it_must_be_opened_first() -> None:
     with pytest.raises(UsageError, match="open the stream first"):
         next(UserStream.blocking(api_key="k"))
+
+
+def test_next_waits_no_longer_than_told_and_loses_nothing(binance_options_sandbox: LocalSandbox) -> None:
+    with UserStream.blocking(api_key=binance_options_sandbox.api_key, venue=binance_options_sandbox.venue) as stream:
+        assert isinstance(stream.next(timeout=10.0), Live)
+        for timeout in (0.0, 0.01):
+            with pytest.raises(TimeoutError, match="no item came within"):
+                stream.next(timeout=timeout)
+        binance_options_sandbox.burst(1)
+        assert stream.next(timeout=10.0).seq == 2
+        fill = stream.wait_for(is_fill, timeout=10.0)
+        assert isinstance(fill, Update)
+        with pytest.raises(TimeoutError):
+            stream.wait_for(is_fill, timeout=0.05)
+    with pytest.raises(StopIteration):
+        stream.wait_for(is_fill)
+
+
+def is_fill(item: Item) -> bool:
+    return isinstance(item, Update) and isinstance(item.event, OrderTradeUpdate) and item.event.is_fill
+
+
+def test_a_function_gets_every_item_and_batches_are_taken(binance_options_sandbox: LocalSandbox) -> None:
+    class Enough(Exception):
+        pass
+
+    called: list[Item] = []
+
+    def call(item: Item) -> None:
+        called.append(item)
+        if sum(map(is_fill, called)) == 100:
+            raise Enough
+
+    with UserStream.blocking(api_key=binance_options_sandbox.api_key, venue=binance_options_sandbox.venue) as stream:
+        called.append(next(stream))
+        binance_options_sandbox.burst(200)
+        with pytest.raises(Enough):
+            stream.run(call)
+        while sum(map(is_fill, called)) < 200:
+            called += stream.take_ready(7)
+    assert [item.seq for item in called] == list(range(1, len(called) + 1))
+    stream.run(call)  # what is left, and then it is closed
+
+
+def test_items_that_wait_for_the_caller_are_not_committed(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    options: StreamOptions = {
+        "api_key": binance_options_sandbox.api_key,
+        "venue": binance_options_sandbox.venue,
+        "journal": tmp_path / "fills.db",
+        "consumer": "book",
+        "auto_commit": True,
+    }
+    with UserStream.blocking(**options) as stream:
+        assert isinstance(next(stream), Live)
+        binance_options_sandbox.burst(20)
+        seen = stream.next(timeout=10.0).seq
+        for _ in range(3):
+            seen = max([seen, *(item.seq for item in stream.take_ready(2))])
+    with UserStream.blocking(**options) as stream:
+        assert next(stream).seq <= seen + 1
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_interrupt_while_it_opens_leaves_nothing(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    users = portal_users()
+    made = blocking(binance_options_sandbox, tmp_path)
+    call = made._portal.call
+
+    def interrupted(work: Any) -> None:
+        if moment == "after":
+            call(work)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(made._portal, "call", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.__enter__()
+    assert portal_users() == users
+    with blocking(binance_options_sandbox, tmp_path) as again:
+        assert again.health().journal_problem is None
+
+
+def test_an_interrupt_while_it_closes_is_raised_when_it_is_closed(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = portal_users()
+    made = blocking(binance_options_sandbox, tmp_path).__enter__()
+    assert isinstance(next(made), Live)
+    real = Portal.close
+
+    def interrupted(closed: Portal, last: Any) -> None:
+        async def and_interrupt() -> None:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # it waits, or is about to
+            await last()
+
+        real(closed, and_interrupt)
+
+    monkeypatch.setattr(Portal, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.close()
+    monkeypatch.undo()
+    made.close()  # it waits for the first, if that was left early
+    assert portal_users() == users
+    with blocking(binance_options_sandbox, tmp_path) as again:
+        assert again.health().journal_problem is None
+
+
+def portal_users() -> int:
+    runner = portal._state.runner
+    return 0 if runner is None else runner.users
+
+
+def blocking(sandbox: LocalSandbox, folder: Path) -> BlockingUserStream:
+    return UserStream.blocking(api_key=sandbox.api_key, venue=sandbox.venue, journal=folder / "fills.db")
+
+
+def test_a_call_that_comes_when_it_was_just_closed_leaves_no_loop(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    users = portal_users()
+    made = blocking(binance_options_sandbox, tmp_path)
+    with made:
+        next(made)
+    made._open = True  # as another thread saw it a moment ago
+    assert made.health().status == "ENDED"
+    assert portal_users() == users
+
+
+def test_a_stream_that_is_dropped_is_closed_and_named(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
+    users = portal_users()
+    kept = [blocking(binance_options_sandbox, tmp_path).__enter__()]
+    assert isinstance(next(kept[0]), Live)
+    with pytest.warns(ResourceWarning, match="dropped and never closed: use `with`"):
+        kept.clear()
+    deadline_s = time.monotonic() + 5
+    while portal_users() > users and time.monotonic() < deadline_s:
+        time.sleep(0.001)  # it is closed by the loop, and nobody waits for that
+    assert portal_users() == users
+    with blocking(binance_options_sandbox, tmp_path) as again:
+        assert again.health().journal_problem is None
 
 
 async def test_it_works_where_a_loop_is_running_already(binance_options_sandbox: LocalSandbox) -> None:
