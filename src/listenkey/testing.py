@@ -104,10 +104,10 @@ class LocalSandbox:
         """So many real fills of the account, through the matching engine; returns when they have been made."""
         return self._portal.call(self.sandbox.burst, account or self.accounts[0].name, fills, per_second)
 
-    def fills(self, account: str | None = None) -> list[tuple[str, int]]:
-        """The truth: `(symbol, trade_id)` of every fill of the account, in order."""
+    def fills(self, account: str | None = None) -> list[tuple[str, int, int]]:
+        """The truth: `(symbol, trade_id, order_id)` of every fill of the account, in order."""
         ledger = self.ledger(account)
-        return [(fill["symbol"], fill["trade_id"]) for fill in ledger["fills"]]
+        return [(fill["symbol"], fill["trade_id"], fill["order_id"]) for fill in ledger["fills"]]
 
     def ledger(self, account: str | None = None) -> dict[str, Any]:
         """The truth: `fills`, `orders`, `keys`, `transfers`, in order."""

@@ -63,7 +63,7 @@ class Stream:
         self.events[name] += 1
         self.unlike.update(f"{where[0]}{name}{where[1:]}" for where in unlike(event))
         if name == "OrderTradeUpdate" and event.o.x == "TRADE":
-            say(fill=[event.o.s, event.o.t])
+            say(fill=[event.o.s, event.o.t, event.o.i])
 
     def error(self, error: object) -> None:
         self.events[f"error {type(error).__name__}"] += 1

@@ -72,8 +72,8 @@ class Program:
         await self.hear("events")
         assert await self.process.wait() == 0
 
-    def fills(self) -> list[tuple[str, int]]:
-        return [(said["fill"][0], said["fill"][1]) for said in self.said if "fill" in said]
+    def fills(self) -> list[tuple[str, int, int]]:
+        return [(said["fill"][0], said["fill"][1], said["fill"][2]) for said in self.said if "fill" in said]
 
     async def hear_fills(self, count: int) -> None:
         while len(self.fills()) < count:
@@ -119,22 +119,22 @@ async def attached(sandbox: LocalSandbox, sockets: int) -> None:
             await asyncio.sleep(0.01)  # What the exchange counts is in another thread.
 
 
-async def read_fills(stream: UserStream, count: int) -> list[tuple[str, int]]:
-    got: list[tuple[str, int]] = []
+async def read_fills(stream: UserStream, count: int) -> list[tuple[str, int, int]]:
+    got: list[tuple[str, int, int]] = []
     async for item in stream:
         if isinstance(item, Update) and isinstance(item.event, OrderTradeUpdate) and item.event.is_fill:
-            got.append((item.event.symbol, item.event.trade_id))
+            got.append((item.event.symbol, item.event.trade_id, item.event.order_id))
         if len(got) == count:
             break
     return got
 
 
-async def tailed_fills(tail: Program, count: int) -> list[tuple[str, int]]:
-    got: list[tuple[str, int]] = []
+async def tailed_fills(tail: Program, count: int) -> list[tuple[str, int, int]]:
+    got: list[tuple[str, int, int]] = []
     while len(got) < count:
         event = (await tail.hear("event"))["event"]
         if event.get("execution_type") == "TRADE":
-            got.append((event["symbol"], event["trade_id"]))
+            got.append((event["symbol"], event["trade_id"], event["order_id"]))
     return got
 
 

@@ -46,9 +46,9 @@ class Reader:
         closed = [item for item in self.items if isinstance(item, GapClosed)]
         return list(zip(opened, closed, strict=False))
 
-    def fills(self) -> list[tuple[str, int]]:
+    def fills(self) -> list[tuple[str, int, int]]:
         return [
-            (item.event.symbol, item.event.trade_id)
+            (item.event.symbol, item.event.trade_id, item.event.order_id)
             for item in self.items
             if isinstance(item, Update) and isinstance(item.event, OrderTradeUpdate | RecoveredFill)
             if item.event.is_fill

@@ -42,9 +42,11 @@ async def until(stream: UserStream, what: Callable[[list[Item]], bool]) -> list[
     return items
 
 
-def fills(items: list[Item]) -> list[tuple[str, int]]:
+def fills(items: list[Item]) -> list[tuple[str, int, int]]:
     events = [item.event for item in items if isinstance(item, Update)]
-    return [(one.symbol, one.trade_id) for one in events if isinstance(one, OrderTradeUpdate) and one.is_fill]
+    return [
+        (one.symbol, one.trade_id, one.order_id) for one in events if isinstance(one, OrderTradeUpdate) and one.is_fill
+    ]
 
 
 def live(items: list[Item]) -> bool:

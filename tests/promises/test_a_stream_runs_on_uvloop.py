@@ -17,11 +17,11 @@ from tests.promises.command import ended_after_s, environment, lines, running
 FILLS = 400
 
 
-def ids(fills: list[Any]) -> list[tuple[str, int]]:
-    return [(fill["symbol"], fill["trade_id"]) for fill in fills]
+def ids(fills: list[Any]) -> list[tuple[str, int, int]]:
+    return [(fill["symbol"], fill["trade_id"], fill["order_id"]) for fill in fills]
 
 
-async def follow(exchange: LocalSandbox, got: list[tuple[str, int]]) -> None:
+async def follow(exchange: LocalSandbox, got: list[tuple[str, int, int]]) -> None:
     """A burst of more than one read brings; then the socket is lost, and what is missed is brought back."""
     async with UserStream(
         api_key=exchange.api_key, api_secret=exchange.api_secret, venue=exchange.venue
@@ -33,7 +33,7 @@ async def follow(exchange: LocalSandbox, got: list[tuple[str, int]]) -> None:
                 return
             if isinstance(item, Update) and isinstance(item.event, OrderTradeUpdate | RecoveredFill):
                 if item.event.is_fill:
-                    got.append((item.event.symbol, item.event.trade_id))
+                    got.append((item.event.symbol, item.event.trade_id, item.event.order_id))
                 if len(got) == FILLS:
                     exchange.fault("refuse_connections", count=1)
                     exchange.fault("drop_sockets")
@@ -41,7 +41,7 @@ async def follow(exchange: LocalSandbox, got: list[tuple[str, int]]) -> None:
 
 
 def test_bursts_and_a_lost_socket(binance_options_sandbox: LocalSandbox) -> None:
-    got: list[tuple[str, int]] = []
+    got: list[tuple[str, int, int]] = []
     uvloop.run(follow(binance_options_sandbox, got))
     assert got == ids(binance_options_sandbox.ledger()["fills"])
 

@@ -11,14 +11,14 @@ from tests.promises.command import ended_after_s, environment, finished, lines, 
 
 def test_a_thousand_fills_each_once_in_order(binance_options_sandbox: LocalSandbox) -> None:
     exchange = binance_options_sandbox
-    got: list[tuple[str, int]] = []
+    got: list[tuple[str, int, int]] = []
     with running("tail", "--json", env=environment(exchange)) as process:
         for item in lines(process.stdout):
             if item["kind"] == "live":
                 exchange.burst(1000)
             event = item.get("event", {})
             if event.get("execution_type") == "TRADE":
-                got.append((event["symbol"], event["trade_id"]))
+                got.append((event["symbol"], event["trade_id"], event["order_id"]))
             if len(got) == 1000:
                 break
         ended_after_s(process, signal.SIGTERM)

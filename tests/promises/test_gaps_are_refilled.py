@@ -87,12 +87,12 @@ def check_whole(sandbox: LocalSandbox, reader: Reader) -> None:
 
 
 def check_truth(sandbox: LocalSandbox, reader: Reader) -> None:
-    truth = {(row["symbol"], row["trade_id"]): row for row in sandbox.ledger()["fills"]}
+    truth = {(row["symbol"], row["trade_id"], row["order_id"]): row for row in sandbox.ledger()["fills"]}
     for update in reader.updates():
         event = update.event
         if not isinstance(event, OrderTradeUpdate | RecoveredFill) or not event.is_fill:
             continue
-        row, words = truth[event.symbol, event.trade_id], event.to_dict()
+        row, words = truth[event.symbol, event.trade_id, event.order_id], event.to_dict()
         told = {
             "order_id": words["order_id"], "side": words["side"], "quantity": words["last_quantity"],
             "price": words["last_price"], "commission": words["commission"], "maker": words["maker"],
@@ -351,7 +351,7 @@ async def test_symbols_never_seen_before(binance_options_sandbox: LocalSandbox) 
         await cut_off(sandbox, reader, 40)
         await reader.until_live(2)
         assert reader.fills() == sandbox.fills()
-        assert len({symbol for symbol, _ in reader.fills()}) > 5
+        assert len({symbol for symbol, *_ in reader.fills()}) > 5
         check_whole(sandbox, reader)
 
 
@@ -379,7 +379,7 @@ async def test_an_older_snapshot_moves_nothing_back(binance_options_sandbox: Loc
         await burst(sandbox, 10)
         await reader.until_fills(70)
         check_whole(sandbox, reader)
-        assert symbol in {symbol for symbol, _ in reader.fills()}, "its open orders were asked for"
+        assert symbol in {symbol for symbol, *_ in reader.fills()}, "its open orders were asked for"
         ended: set[int] = set()
         for order in orders_of(reader):
             assert order.order_id not in ended, "an order that had ended lives again"
@@ -510,6 +510,6 @@ async def test_what_happened_while_no_process_ran_comes_back_into_the_journal(
     assert [count >= 7 for (count,) in recovered] == [True, True]
 
 
-def in_journal(path: Path) -> list[tuple[str, int]]:
+def in_journal(path: Path) -> list[tuple[str, int, int]]:
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("SELECT symbol, trade_id FROM fills ORDER BY seq").fetchall()
+        return connection.execute("SELECT symbol, trade_id, order_id FROM fills ORDER BY seq").fetchall()

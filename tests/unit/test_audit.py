@@ -128,7 +128,7 @@ async def test_a_loss_is_told_before_all_of_it_was_asked_for(binance_options_san
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
         await asyncio.to_thread(sandbox.burst, 100)
-        traded = {symbol for symbol, _ in sandbox.fills()}
+        traded = {symbol for symbol, *_ in sandbox.fills()}
         assert len(traded) > AT_ONCE
         sandbox.fault("clock_skew", ms=5000)
         recovery.backfill.time.forget()

@@ -27,7 +27,7 @@ async def test_pages_of_one_symbol_and_of_the_bill_are_followed_to_the_end(
     async with recovery_of(sandbox) as recovery:
         await asyncio.to_thread(sandbox.burst, 300)
         found = await recovery.run(recover(), list)
-        assert [(row.fill.symbol, row.fill.trade_id) for row in found.fills] == sandbox.fills()
+        assert [reconcile.key_of(row) for row in found.fills] == sandbox.fills()
         assert found.complete
 
 

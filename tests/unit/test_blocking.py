@@ -20,7 +20,7 @@ from listenkey.testing import LocalSandbox
 
 def test_the_same_items_in_the_same_order(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
-    fills: list[tuple[str, int]] = []
+    fills: list[tuple[str, int, int]] = []
     with UserStream.blocking(api_key=sandbox.api_key, venue=sandbox.venue) as stream:
         first = next(stream)
         assert isinstance(first, Live)
@@ -28,7 +28,7 @@ def test_the_same_items_in_the_same_order(binance_options_sandbox: LocalSandbox)
         for number, item in enumerate(stream, start=2):
             assert item.seq == number
             if isinstance(item, Update) and isinstance(item.event, OrderTradeUpdate) and item.event.is_fill:
-                fills.append((item.event.symbol, item.event.trade_id))
+                fills.append((item.event.symbol, item.event.trade_id, item.event.order_id))
                 if len(fills) == 300:
                     break
         assert stream.health().status == "LIVE"

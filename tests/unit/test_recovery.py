@@ -62,7 +62,7 @@ async def test_fills_do_not_wait_for_the_room_that_orders_need(binance_options_s
     async with recovery_of(sandbox) as recovery:
         await asyncio.to_thread(sandbox.burst, 30)
         budget = recovery.backfill.governor.budget
-        symbols = len({symbol for symbol, _ in sandbox.fills()})
+        symbols = len({symbol for symbol, *_ in sandbox.fills()})
         budget.limit = round((budget._sum + 1 + 5 + 5 * symbols + 10) / 0.75)
         found = await recovery.run(recover(), list)
         assert (len(found.fills), found.orders_due, found.orders) == (30, True, {})

@@ -20,6 +20,7 @@ class Fill(NamedTuple):
     time_ms: int
     symbol: str
     trade_id: int
+    order_id: int
     quantity: str
     price: str
 
@@ -35,9 +36,11 @@ def fill_in(event: Event) -> Fill | None:
     """The fill that an event tells of, from a socket or from REST; None for any other event."""
     if isinstance(event, OrderTradeUpdate) and event.is_fill:
         order = event.order
-        return Fill(event.trade_time_ms, event.symbol, event.trade_id, order.last_quantity_text, order.last_price_text)
+        amounts = (order.last_quantity_text, order.last_price_text)
+        return Fill(event.trade_time_ms, event.symbol, event.trade_id, event.order_id, *amounts)
     if isinstance(event, RecoveredFill):
-        return Fill(event.trade_time_ms, event.symbol, event.trade_id, event.last_quantity_text, event.last_price_text)
+        amounts = (event.last_quantity_text, event.last_price_text)
+        return Fill(event.trade_time_ms, event.symbol, event.trade_id, event.order_id, *amounts)
     return None
 
 
@@ -50,7 +53,7 @@ def received_in(items: Iterable[Item]) -> list[Received]:
 def ledger_fills(ledger: dict[str, Any]) -> list[Fill]:
     """The fills of a sandbox's ledger."""
     return [
-        Fill(each["time_ms"], each["symbol"], each["trade_id"], each["quantity"], each["price"])
+        Fill(each["time_ms"], each["symbol"], each["trade_id"], each["order_id"], each["quantity"], each["price"])
         for each in ledger["fills"]
     ]
 
@@ -109,10 +112,16 @@ def compare(ledger: Sequence[Fill], received: Sequence[Received], open_from_ms: 
 
 
 def _in_order(fills: Sequence[Fill]) -> bool:
-    """By time; fills of one millisecond in different symbols have no order that anybody could know."""
-    newest: dict[str, int] = {}
+    """
+    By time, and of one symbol and millisecond by trade id.
+
+    Fills of one millisecond in different symbols have no order that anybody could know, and both sides of a trade of
+    the account with itself have one trade id.
+    """
+    newest: dict[str, tuple[int, int]] = {}
     for fill in fills:
-        if fill.trade_id <= newest.get(fill.symbol, -1):
+        place = (fill.time_ms, fill.trade_id)
+        if place < newest.get(fill.symbol, place):
             return False
-        newest[fill.symbol] = fill.trade_id
+        newest[fill.symbol] = place
     return all(one.time_ms <= other.time_ms for one, other in pairwise(fills))

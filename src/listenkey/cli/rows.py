@@ -41,12 +41,12 @@ class Row:
     role: str
 
 
-def fills_of(event: Event) -> list[tuple[str, int]]:
-    """Symbol and trade id of each fill in an event; most events have none, current ones at most one."""
+def fills_of(event: Event) -> list[tuple[str, int, int]]:
+    """Symbol, trade id and order id of each fill in an event; most events have none, current ones at most one."""
     if isinstance(event, OrderTradeUpdate | RecoveredFill):
-        return [(event.symbol, event.trade_id)] if event.is_fill else []
+        return [(event.symbol, event.trade_id, event.order_id)] if event.is_fill else []
     if isinstance(event, LegacyOrderTradeUpdate):
-        return [(order.symbol, fill.trade_id) for order in event.orders for fill in order.fills]
+        return event.fill_keys()
     return []
 
 

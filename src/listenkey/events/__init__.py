@@ -3,7 +3,7 @@ The messages of the stream: frozen, whole words for fields, the venue's letter b
 
     match update.event:
         case OrderTradeUpdate() as order if order.is_fill:
-            book(order.symbol, order.trade_id, order.last_quantity, order.last_price)
+            book(order.symbol, order.trade_id, order.order_id, order.last_quantity, order.last_price)
 
 Three habits hold for all of them:
 

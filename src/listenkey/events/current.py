@@ -343,12 +343,14 @@ class OrderTradeUpdate(
         """
         What makes this event itself: two events of equal identity are one event, delivered twice.
 
-        A fill is its symbol and trade id; any other change is order id, status, filled quantity and time.
+        A fill is its symbol, trade id and order id: an account that trades with itself has one trade and two fills. Any
+        other change is symbol, order id, execution type, status, filled quantity and time.
         """
         order = self.order
         if order.is_fill:
-            return ("fill", order.symbol, order.trade_id)
-        return ("order", order.order_id, order.status, order.filled_quantity_text, self.transaction_ms)
+            return ("fill", order.symbol, order.trade_id, order.order_id)
+        status = (order.execution_type, order.status, order.filled_quantity_text)
+        return ("order", order.symbol, order.order_id, *status, self.transaction_ms)
 
     @property
     def symbol(self) -> str:
@@ -437,7 +439,7 @@ class OrderTradeUpdate(
 
     @property
     def trade_id(self) -> int:
-        """`t`, id of the trade, unique in its symbol; 0 if there is none."""
+        """`t`, id of the trade in its symbol, in which two orders of the account may meet; 0 if there is none."""
         return self.order.trade_id
 
     @property

@@ -166,7 +166,7 @@ class LegacyFill(
     One fill of an order.
 
     Attributes:
-        trade_id: `t`, id of the trade; a JSON string on the wire.
+        trade_id: `t`, id of the trade, in which two orders of the account may meet; a JSON string on the wire.
         price: `p`, price.
         quantity: `q`, quantity.
         trade_time_ms: `T`, time of the trade.

@@ -38,7 +38,7 @@ class RecoveredFill(
 
     Attributes:
         symbol: `symbol`, option symbol.
-        trade_id: `tradeId`, unique in its symbol; taken to be what the stream calls `t`.
+        trade_id: `tradeId`, of the trade in its symbol, in which two orders of the account may meet; taken to be what the stream calls `t`.
         order_id: `orderId`, the venue's id of the order.
         side: `side`, see `Side`.
         last_quantity: `quantity`, of this fill; positive for SELL too.
@@ -86,8 +86,8 @@ class RecoveredFill(
 
     @property
     def identity(self) -> tuple[str | int, ...]:
-        """Equal to that of the stream's own event of this fill."""
-        return ("fill", self.symbol, self.trade_id)
+        """Equal to that of the stream's own event of this fill: symbol, trade id and order id."""
+        return ("fill", self.symbol, self.trade_id, self.order_id)
 
     def to_dict(self) -> dict[str, Any]:
         """As everywhere, with the words that hold for every fill."""

@@ -12,7 +12,7 @@ from listenkey.cli.summary import Tally
 from listenkey.journal.verify import Verdict as Whole
 from tests.unit.cli.making import healthy
 
-A, B = (Fill(number, "S", number, "0.1", "5") for number in (1, 2))
+A, B = (Fill(number, "S", number, 7, "0.1", "5") for number in (1, 2))
 GOT_A, GOT_B = (Received(fill, late=False) for fill in (A, B))
 PLUG = Mended("plug", 3.0, 0.0, 0.5, 0.75, 4)
 MESSAGE = Mended("message", 0.0, 1.02, 0.0, 1.12, 1)

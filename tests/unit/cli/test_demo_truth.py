@@ -5,7 +5,7 @@ from __future__ import annotations
 from listenkey.cli.demo_truth import Fill, Received, compare, fill_in, ledger_fills, received_in
 from tests.unit.cli.making import AT_MS, live, order_event, recovered_event, resting_event, update
 
-A, B, C = (Fill(number, "S", number, "0.1", "5") for number in (1, 2, 3))
+A, B, C = (Fill(number, "S", number, 7, "0.1", "5") for number in (1, 2, 3))
 
 
 def got(*fills: Fill) -> list[Received]:
@@ -13,14 +13,18 @@ def got(*fills: Fill) -> list[Received]:
 
 
 def test_a_fill_is_the_same_from_a_socket_and_from_rest() -> None:
-    here = order_event(T=AT_MS, l="0.10", L="1234.50")
-    assert fill_in(here) == fill_in(recovered_event()) == Fill(AT_MS, "BTC-261225-90000-C", 41, "0.10", "1234.50")
+    here = order_event(T=AT_MS, i=7, l="0.10", L="1234.50")
+    assert (
+        fill_in(here)
+        == fill_in(recovered_event())
+        == Fill(AT_MS, "BTC-261225-90000-C", 41, here.order_id, "0.10", "1234.50")
+    )
     assert fill_in(resting_event()) is None
     assert received_in([live(), update(resting_event()), update(here)]) == got(Fill(*fill_in(here) or ()))
 
 
 def test_a_ledger_has_the_same_words() -> None:
-    row = {"symbol": "S", "trade_id": 1, "quantity": "0.1", "price": "5", "time_ms": 1, "maker": True}
+    row = {"symbol": "S", "trade_id": 1, "order_id": 7, "quantity": "0.1", "price": "5", "time_ms": 1, "maker": True}
     assert ledger_fills({"fills": [row]}) == [A]
 
 
@@ -35,10 +39,17 @@ def test_equal_is_each_once_in_order_to_the_digit() -> None:
     assert (verdict.missing, verdict.surplus) == ((A,), (changed,))
 
 
+def test_a_trade_of_the_account_with_itself_is_two_fills() -> None:
+    both = [A, A._replace(order_id=8)]
+    assert compare(both, got(*both)).equal
+    assert compare(both, got(A)).missing == (both[1],)
+
+
 def test_order_is_by_time_and_within_a_symbol_by_id() -> None:
     same_ms = [A._replace(symbol="T"), A]
     assert compare(same_ms, got(*reversed(same_ms))).equal
     same_symbol = [A, A._replace(trade_id=2)]
+    assert compare([A._replace(trade_id=9), B], got(A._replace(trade_id=9), B)).equal, "ids of another range"
     assert not compare(same_symbol, got(*reversed(same_symbol))).equal
 
 

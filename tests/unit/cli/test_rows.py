@@ -33,16 +33,16 @@ def test_legacy_orders_have_a_row_a_fill() -> None:
     assert (bare.side, bare.is_fill, bare.last) == ("BUY", False, "1 @ 1,993")
 
 
-def test_fills_are_told_by_symbol_and_trade_id() -> None:
-    assert fills_of(order_event()) == [("BTC-261225-90000-C", 41)]
-    assert fills_of(legacy_order()) == [("BTC-220930-18000-C", 20)]
+def test_fills_are_told_by_symbol_trade_id_and_order_id() -> None:
+    assert fills_of(order_event()) == [("BTC-261225-90000-C", 41, 4611869636869226548)]
+    assert fills_of(legacy_order()) == [("BTC-220930-18000-C", 20, 4611869636869226548)]
     assert fills_of(resting_event()) == fills_of(account_event()) == []
     assert rows_of(account_event()) == []
 
 
 def test_what_rest_brought_back_is_a_row_like_any_other() -> None:
     fill, order = trade_row(5, 1000).fill, order_row(1, "CANCELED", "1", 2000).order
-    assert fills_of(fill) == [(fill.symbol, 5)]
+    assert fills_of(fill) == [(fill.symbol, 5, fill.order_id)]
     assert fills_of(order) == []
     (row,) = rows_of(fill)
     assert (row.is_fill, row.last, row.filled, row.fee, row.role) == (True, "1 @ 5", "", "0.1", "maker")

@@ -84,9 +84,10 @@ def test_words_of_a_list_are_plain_and_compare_equal() -> None:
     assert fill(X="SOMETHING_NEW").status == "SOMETHING_NEW"
 
 
-def test_a_fill_is_itself_by_symbol_and_trade_id() -> None:
+def test_a_fill_is_itself_by_symbol_trade_id_and_order_id() -> None:
     assert fill().identity == fill(z="9", ap="1").identity
     assert fill().identity != fill(t=468).identity
+    assert fill().identity != fill(i=1).identity, "the other side of a trade of the account with itself"
     assert fill().identity != fill(s="BTC-261030-85000-P").identity
 
 
@@ -96,6 +97,7 @@ def test_another_change_is_itself_by_order_status_quantity_and_time() -> None:
     assert fill(**cancel).identity == fill(**cancel).identity
     assert len({fill(**cancel).identity, fill(**cancel, i=1).identity, fill(**cancel, z="0").identity}) == 3
     assert fill(**cancel).identity != fill(x="EXPIRED", X="EXPIRED", t=0).identity
+    assert fill(**cancel).identity != fill(**cancel, s="BTC-261030-85000-P").identity, "ids may count by contract"
 
 
 def test_an_event_does_not_change() -> None:
