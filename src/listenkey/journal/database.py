@@ -20,7 +20,16 @@ from urllib.parse import quote
 
 from listenkey.errors import Corrupt, Fenced, Full, JournalError, UsageError
 from listenkey.journal import schema
-from listenkey.journal.files import OWNER_ONLY, beside, check_files, is_there, open_regular, synchronise_folder
+from listenkey.journal.files import (
+    OWNER_ONLY,
+    beside,
+    check_files,
+    identity_of,
+    is_there,
+    open_regular,
+    size_of,
+    synchronise_folder,
+)
 
 CHECKPOINT_PAGES: Final = 250
 """A checkpoint holds up the writer: 250 pages take about 2 ms, SQLite's own 1,000 take 6, and 4,000 take 30."""
@@ -44,8 +53,13 @@ def create(path: Path) -> None:
 
     Raises:
         Fenced: The file has a second name, under which another process may write to it.
+        JournalError: A log is there, and no file that it belongs to.
         OSError: It can't be made.
     """
+    if identity_of(path) is None and size_of(log := beside(path, "-wal")):
+        raise JournalError(  # SQLite would remove it, and it may hold items that are nowhere else.
+            f"the journal {path} is missing, and its log {log.name} is there; put the journal back, or take the log away"
+        )
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY))
     except FileExistsError:
@@ -84,6 +98,22 @@ def open_writer(path: Path) -> sqlite3.Connection:
         _write_log_anew(connection, path)
     except BaseException:
         close_without_moving(connection, path)
+        raise
+    return connection
+
+
+def open_guard(path: Path) -> sqlite3.Connection:
+    """
+    A connection that reads nothing, and makes any other one not the last.
+
+    Raises:
+        sqlite3.Error: As SQLite says.
+    """
+    connection = sqlite3.connect(_uri(path, "mode=ro"), uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # From here on it is known to the others.
+    except BaseException:
+        connection.close()
         raise
     return connection
 
@@ -127,8 +157,6 @@ def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
             os.fsync(file)
         finally:
             os.close(file)
-    except FileNotFoundError:
-        return
     except OSError as error:
         failed = sqlite3.OperationalError(f"the log can't be written: {error.strerror}")
         failed.sqlite_errorname = "SQLITE_FULL" if error.errno == errno.ENOSPC else "SQLITE_IOERR_FSYNC"
@@ -177,6 +205,21 @@ def _reading(path: Path, mode: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def check_without_log(path: Path) -> None:
+    """
+    Check that the file is a journal, or empty, by itself: a log beside it would make any file look like one.
+
+    A file that can't be read by itself may be one that a power cut met while its log was being moved into it.
+
+    Raises:
+        UsageError: It is no journal.
+    """
+    address = _uri(path, "mode=ro&immutable=1")
+    with contextlib.suppress(*ERRORS), contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+        if not is_new(connection):
+            check_kind(connection, path)
 
 
 def check_kind(connection: sqlite3.Connection, path: Path) -> None:

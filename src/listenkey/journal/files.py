@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from listenkey.errors import JournalError, UsageError
 
@@ -22,6 +22,8 @@ ENDINGS: Final = ("", "-wal", "-shm", "-journal", "-lock")
 """What the names of a journal's files end in, after the name of the database."""
 
 OWNER_ONLY: Final = 0o600
+
+Identity: TypeAlias = tuple[int, int]
 
 _WITHOUT_WAITING: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _KINDS: Final = (
@@ -99,6 +101,20 @@ def check_files(journal: Path) -> None:
                 f"{path} is mounted by itself, so the files that belong to it would stay outside; "
                 f"mount the folder {journal.parent} instead"
             )
+
+
+def identity_of(path: Path) -> Identity | None:
+    """
+    Return what stays the same while a file is the same file; None where nothing has this name.
+
+    Raises:
+        OSError: The system does not let us look.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def make_private(journal: Path) -> str | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from listenkey.errors import Fenced, JournalError
-from listenkey.journal.files import OWNER_ONLY, beside, open_regular
+from listenkey.journal.files import OWNER_ONLY, beside, identity_of, open_regular
 
 LINE_BYTES: Final = 30
 """Of a number with its checksum."""
@@ -29,6 +29,7 @@ NUMBER_MAX: Final = 2**63 - 1
 """SQLite's largest integer; whatever is above was not written by us."""
 
 _PROCESS_LINE: Final = 2
+_INODE_LINE: Final = 3
 
 
 def lock_path(journal: Path) -> Path:
@@ -80,13 +81,14 @@ class Lock:
                 f"the journal's lock {self.path} can't be made its owner's alone: {error.strerror}"
             ) from None
 
-    def is_held(self) -> bool:
-        """Whether the file that is locked is still the one with its name."""
+    def is_replaced(self) -> bool:
+        """Whether another file has the name of the one that is locked. One that is gone has not been replaced yet."""
+        held = os.fstat(self._file)
         try:
-            named, held = self.path.stat(), os.fstat(self._file)
+            named = identity_of(self.path)
         except OSError:
             return False
-        return (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)
+        return named not in (None, (held.st_dev, held.st_ino))
 
     def reached(self) -> int:
         """The last number that was committed, as far as is known; 0 where nothing is."""
@@ -99,6 +101,14 @@ class Lock:
     def note_reached(self, seq: int, covered_ms: int = 0) -> None:
         """Remember that everything up to `seq` is committed, and that the stream was whole until then."""
         self._note(0, seq, covered_ms)
+
+    def inodes(self) -> tuple[int, int]:
+        """The inodes of the database that was written to and of its log, as far as they are known; 0 where not."""
+        return self._number(_INODE_LINE), self._number(_INODE_LINE + 1)
+
+    def note_inodes(self, table: int, its_log: int) -> None:
+        """Remember which files are written to."""
+        self._note(_INODE_LINE, table & NUMBER_MAX, its_log & NUMBER_MAX)
 
     def _number(self, line: int) -> int:
         return read_reached(os.pread(self._file, LINE_BYTES, line * LINE_BYTES))

@@ -49,6 +49,9 @@ TURN_AFTER_S: Final = 0.002
 WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024
 """Durable items kept in memory for a reader that is near the end."""
 
+READ_AGAIN_AFTER_S: Final = 0.2
+"""A reader that is far behind tries again after this, while the file can't be opened."""
+
 FINISH_WITHIN_S: Final = 1.2
 GIVE_UP_WITHIN_S: Final = 0.4
 """A disk that does not answer must not keep a process from ending within two seconds."""
@@ -389,7 +392,13 @@ class SqliteJournal:
         refilling = self._refilling
         await asyncio.wait({refilling})
         self._refilling = None
-        items = refilling.result()
+        try:
+            items = refilling.result()
+        except (JournalError, UsageError) as error:
+            if self._has_finished or isinstance(error, Corrupt):
+                raise
+            await asyncio.sleep(READ_AGAIN_AFTER_S)  # Moved, or behind closed doors: the writer says so, and waits too.
+            return
         if not items:
             raise Corrupt(f"the journal {self.path} no longer holds the items from {self._read_seq + 1} on")
         self._window.extend(items)

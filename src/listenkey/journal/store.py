@@ -21,11 +21,21 @@ from typing import Final, TypeAlias
 
 from listenkey.core.gap import NOT_RUNNING, Resumed
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
-from listenkey.journal import facts, schema
+from listenkey.journal import facts, schema, verify
 from listenkey.journal.chain import BEGINNING, Row, follows, is_whole
-from listenkey.journal.database import close_without_moving, create, is_new, open_writer, told_as_ours
-from listenkey.journal.files import check_files, make_private
-from listenkey.journal.lock import Lock
+from listenkey.journal.database import (
+    check_without_log,
+    close_without_moving,
+    create,
+    is_new,
+    open_guard,
+    open_reader,
+    open_writer,
+    told_as_ours,
+)
+from listenkey.journal.files import beside, check_files, make_private, size_of
+from listenkey.journal.lock import NUMBER_MAX, Lock
+from listenkey.journal.own_files import ANOTHER_LOG, NotInPlace, OwnFiles
 
 log = logging.getLogger("listenkey")
 
@@ -92,7 +102,6 @@ LEGACY_ITEMS_MAX: Final = 16_384
 _TAIL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq DESC LIMIT {TAIL_ROWS}"  # noqa: S608 - our own names
 
 FillKey: TypeAlias = tuple[str, int, int]
-_Identity: TypeAlias = tuple[int, int] | None
 
 
 @dataclass(slots=True)
@@ -134,7 +143,8 @@ class Store:
         self._may_hold_more = False
         self._uncertain = set[FillKey]()  # of a commit that failed: whether they are known is not known
         self._covered_ms = 0
-        self._files: tuple[_Identity, _Identity] = (None, None)
+        self._guard: sqlite3.Connection | None = None
+        self._files = OwnFiles(path)
 
     def open(self) -> Resumed:
         """
@@ -153,9 +163,11 @@ class Store:
                 create(self.path)
                 if told := make_private(self.path):
                     log.warning("journal %s: %s", self.path, told)
+                self._files.note()
+                self._check_log()
                 self._connection = open_writer(self.path)
-                self._files = self._named()
                 self._make_tables()
+                self._keep_watch()
                 known = facts.facts(self._connection)
                 self._check_account(known.get(facts.ACCOUNT))
                 self._read_end(known)
@@ -213,18 +225,61 @@ class Store:
 
     def _check_place(self) -> None:
         """
-        Whether what has our name is what we write to.
+        Check that what we write to has our name.
 
-        A file that was removed can be written and synchronised as before, and nobody will ever find what is in it.
+        Raises:
+            NotInPlace: It has not.
+            sqlite3.OperationalError: Its log was removed. What the log held is in the file now.
         """
-        ours, named = self._files, self._named()
-        if named[0] != ours[0] or ours[1] not in (None, named[1]):
-            raise gone()
-        self._files = named
+        if not self._files.check():
+            self._opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            error = sqlite3.OperationalError("its log was moved or removed")
+            error.sqlite_errorname = "SQLITE_CANTOPEN"
+            raise error
 
-    def _named(self) -> tuple[_Identity, _Identity]:
-        """The journal and its log, as the folder has them now."""
-        return _identity(self.path), _identity(self.path.with_name(self.path.name + "-wal"))
+    def _check_log(self) -> None:
+        """
+        Check that a log that was left belongs to the file: SQLite would write any log into any file.
+
+        Raises:
+            UsageError: The file is no journal.
+            JournalError: Another file was put in the place of the one that the log was written for.
+        """
+        if not size_of(beside(self.path, "-wal")):
+            return
+        check_without_log(self.path)
+        problem = self._replaced()
+        if problem:
+            raise JournalError(
+                f"another file was put in the place of the journal {self.path}, and the log {self.path.name}-wal of the "
+                f"one before was left ({problem}); nothing was changed. Put the one before back, or take "
+                f"{self.path.name}-wal and {self.path.name}-shm away"
+            )
+
+    def _replaced(self) -> str:
+        """What shows that the log was written for another file; nothing where it was not."""
+        assert self._lock is not None
+        (table_before, log_before), (table, its_log) = self._lock.inodes(), self._files.inodes
+        if table_before in (0, table & NUMBER_MAX):
+            return ""
+        if log_before == its_log & NUMBER_MAX:
+            return "the log is still the same file"
+        # Both are others, as in a folder that was restored: what they hold shows whether they belong together.
+        return next(iter(verify.problems_of(self.path)), "")
+
+    def _keep_watch(self) -> None:
+        """
+        Note which file it is, and see to it that closing it after an error moves nothing.
+
+        SQLite's last connection synchronises the log once more, moves it into the file, and removes what has the log's
+        name, whatever that is by then. While a second connection is open, none of that happens; one that only reads does
+        nothing of it itself.
+        """
+        assert self._lock is not None
+        self._files.check()
+        self._files.note()
+        self._guard = open_guard(self.path)
+        self._lock.note_inodes(*self._files.inodes)
 
     def _write_all(self, group: Group) -> None:
         with self._transaction() as connection:
@@ -279,42 +334,72 @@ class Store:
     def abandon(self) -> None:
         """Give the connection up after an error; the lock stays."""
         self._may_hold_more = True
-        if self._connection is not None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                close_without_moving(self._connection, self.path)
-            self._connection = None
+                if self._guard is None:
+                    close_without_moving(connection, self.path)
+                else:
+                    connection.close()
+        self._close_guard()
+
+    def _close_guard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            with contextlib.suppress(sqlite3.Error):
+                guard.close()
 
     def reopen(self) -> None:
         """
         A new connection, and the proof that what was committed is there.
 
         Raises:
+            NotInPlace: What has its name is another file.
             sqlite3.Error: Not yet; try again later.
-            Fenced: The file is another one now.
+            Fenced: The lock is another file now.
             Corrupt: What was committed is gone.
         """
         assert self._lock is not None
-        if self._lock.path.exists() and not self._lock.is_held():
+        if self._files.is_same_log() is False and not self._is_left_whole():
+            raise NotInPlace(ANOTHER_LOG)
+        if self._lock.is_replaced():
             raise Fenced(f"another file stands where the lock of the journal {self.path} was")
-        if not self.path.exists():
-            raise gone()
+        self._files.note()
         connection = self._connection = open_writer(self.path)
+        self._keep_watch()
         # Everything that was committed into the table itself, synchronised anew; and the log starts from its beginning.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        self._files = self._named()
-        rows = self._tail(connection)
-        if self.last_seq and self.chain not in [row[-1] for row in rows if row[0] == self.last_seq]:
-            known = facts.facts(connection)
-            if known.get(facts.ANCHOR_SEQ) != self.last_seq:
-                raise Corrupt(f"the journal {self.path} no longer holds item {self.last_seq}, which was committed")
+        if not self._holds_all(connection):
+            raise Corrupt(f"the journal {self.path} no longer holds item {self.last_seq}, which was committed")
+
+    def _is_left_whole(self) -> bool:
+        """Whether the file holds all that was committed with the log that it has now: somebody else may have opened it."""
+        try:
+            with contextlib.closing(open_reader(self.path)) as connection:
+                return self._holds_all(connection)
+        except (JournalError, UsageError):
+            return False
+
+    def _holds_all(self, connection: sqlite3.Connection) -> bool:
+        """Whether the newest item that was committed is there."""
+        if not self.last_seq or self.chain in [row[-1] for row in self._tail(connection) if row[0] == self.last_seq]:
+            return True
+        return bool(facts.facts(connection).get(facts.ANCHOR_SEQ) == self.last_seq)
 
     def close(self) -> None:
-        """Move the log into the file, and let go of both; another process may write."""
+        """Move the log into the file, wherever that is, and let go of both; another process may write."""
         self.note_reached()
-        if self._connection is not None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                self._connection.close()  # the last connection checkpoints and takes the log away
-            self._connection = None
+                if self._files.log_is_ours():
+                    if not self._files.is_in_place():  # SQLite's last connection would then leave the log where it is.
+                        connection.execute("PRAGMA busy_timeout=100")
+                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    self._close_guard()
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+        self._close_guard()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -345,6 +430,8 @@ class Store:
             connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={schema.VERSION}")
             facts.set_fact(connection, facts.ACCOUNT, self.account)
+        # So that the file is a journal by itself, also for whoever finds it without its log.
+        self._opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _check_account(self, found: object) -> None:
         if found != self.account:
@@ -394,22 +481,6 @@ class Store:
         if self.has_pruned:
             fills += self._opened.execute(schema.LEGACY_FILLS, (self.last_seq - LEGACY_ITEMS_MAX,))
         return Resumed(covered_ms, open_from_ms, why, tuple(fills))
-
-
-def _identity(path: Path) -> _Identity:
-    """What stays the same while a file is the same file; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def gone() -> sqlite3.OperationalError:
-    """The error of a journal whose file is not there any more."""
-    error = sqlite3.OperationalError("its file was moved or removed")
-    error.sqlite_errorname = "SQLITE_CANTOPEN"
-    return error
 
 
 def _filled(statements: Mapping[int, str], values: Sequence[Sequence[object]], width: int) -> tuple[str, list[object]]:

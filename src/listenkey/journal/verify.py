@@ -92,8 +92,22 @@ def verify(path: Path, head: str | None = None) -> Verdict:
         UsageError: There is no journal at the path.
         JournalError: The file can't be opened.
     """
+    return _look_at(path, head, _reached(path))  # asked first: the journal only grows, so it must have come as far
+
+
+def problems_of(path: Path) -> tuple[str, ...]:
+    """
+    Look at the file and its log alone; return what does not fit together.
+
+    Raises:
+        UsageError: There is no journal at the path.
+        JournalError: The file can't be opened.
+    """
+    return _look_at(path, None, 0).problems
+
+
+def _look_at(path: Path, head: str | None, reached: int) -> Verdict:
     look = _Look(head)
-    reached = _reached(path)  # asked first: the journal only grows, so afterwards it must have come as far
     try:
         connection = open_reader(path)
     except Corrupt as error:

@@ -23,6 +23,7 @@ from listenkey.events import Event, LegacyOrderTradeUpdate
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import seal
 from listenkey.journal.database import ERRORS, as_ours
+from listenkey.journal.own_files import NotInPlace
 from listenkey.journal.retention import Retention
 from listenkey.journal.rows import fill_keys, fill_of, told_values, update_values
 from listenkey.journal.store import GROUP_ROWS_MAX, FillKey, Group, Store
@@ -342,7 +343,8 @@ class Writer:
                     self._store.reopen()
                 done = do()
             except ERRORS as error:
-                self._store.abandon()
+                if not isinstance(error, NotInPlace):
+                    self._store.abandon()
                 problem = as_ours(error, self._store.path)
                 if isinstance(problem, Corrupt):
                     raise problem from error

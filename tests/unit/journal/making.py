@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from listenkey.items import Item, Live, Update
 from listenkey.journal import store as stores
 from listenkey.journal.chain import Row, seal
 from listenkey.journal.database import open_writer
+from listenkey.journal.reader import JournalReader
 from listenkey.journal.rows import told_values, update_values
 from listenkey.journal.sqlite import SqliteJournal
 from listenkey.journal.store import Group, Store
@@ -90,6 +92,13 @@ async def take(of: SqliteJournal, count: int) -> list[Item]:
     return items
 
 
+async def until(what: Callable[[], bool], within_s: float = 5.0) -> None:
+    """Wait for what a thread will bring about."""
+    async with asyncio.timeout(within_s):
+        while not what():  # noqa: ASYNC110 - the thread tells the journal, and nobody else
+            await asyncio.sleep(0.001)
+
+
 async def written(path: Path, raws: Iterable[bytes], **options: Any) -> list[Item]:
     """A journal that was live and holds these; closed. What its reader was given."""
     made = journal(path, **options)
@@ -117,6 +126,20 @@ def rows(raws: Iterable[bytes], store: Store) -> list[Row]:
         made.append(seal(update_values(seq, ACCOUNT, read(raw), raw, AT_MS), chain))
         chain = made[-1][-1]
     return made
+
+
+def seqs(path: Path) -> list[int]:
+    reader = JournalReader(path)
+    try:
+        return [item.seq for item in reader.read(0, 10_000)]
+    finally:
+        reader.close()
+
+
+def change(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    assert connection.execute(statement).rowcount > 0
+    connection.close()
 
 
 def live_row(seq: int, chain: bytes) -> Row:

@@ -10,7 +10,15 @@ import pytest
 
 from listenkey.errors import Corrupt, Fenced, Full, JournalError, UsageError
 from listenkey.journal import schema
-from listenkey.journal.database import as_ours, create, open_reader, open_writer, told_as_ours
+from listenkey.journal.database import (
+    as_ours,
+    check_without_log,
+    create,
+    open_guard,
+    open_reader,
+    open_writer,
+    told_as_ours,
+)
 from listenkey.journal.info import info
 from listenkey.journal.store import Store
 from listenkey.journal.verify import verify
@@ -188,3 +196,12 @@ async def test_a_journal_that_others_could_read_is_closed_to_them(
     store.close()
     assert (tmp_path / "a.db").stat().st_mode & 0o777 == 0o600
     assert "closed to other users of this machine: a.db (0644)" in caplog.text
+
+
+def test_a_guard_needs_a_database_and_a_look_without_the_log_leaves_damage_to_others(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database, and longer than a header would be " * 10)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        open_guard(tmp_path / "text")
+    check_without_log(tmp_path / "text")
+    (tmp_path / "empty").touch()
+    check_without_log(tmp_path / "empty")

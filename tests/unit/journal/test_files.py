@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from listenkey.errors import JournalError, UsageError
+from listenkey.journal import files
 from listenkey.journal.database import open_reader
 from listenkey.journal.files import (
     ENDINGS,
     beside,
     check_files,
+    identity_of,
     irregular,
     is_there,
     make_private,
@@ -91,6 +93,12 @@ def test_every_kind_has_words() -> None:
     assert irregular(0) == "a special file"
 
 
+def test_a_file_of_another_mount_than_its_folder_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "mount_of", lambda one: "29" if one.is_dir() else "30")
+    with pytest.raises(UsageError, match=f"a.db is mounted by itself, .*; mount the folder {path.parent} instead"):
+        check_files(path)
+
+
 @needs_mounts
 @pytest.mark.parametrize("ending", ["", "-wal", "-lock"])
 def test_a_file_that_is_mounted_by_itself_is_refused(ending: str, path: Path) -> None:
@@ -153,6 +161,7 @@ def test_a_look_that_is_refused_is_an_error_of_ours(path: Path, monkeypatch: pyt
     assert not is_there(path.with_name("nothing"))
     assert not is_there(path / "below a file")
     check_files(path / "below a file")
+    assert identity_of(path / "below a file") is None
 
     def fails(*_: object) -> os.stat_result:
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -49,13 +49,20 @@ def test_where_it_cant_be_made_it_says_so(tmp_path: Path) -> None:
         Lock(tmp_path / "a.db")
 
 
-def test_a_lock_whose_file_was_replaced_is_not_held(tmp_path: Path) -> None:
+def test_a_lock_whose_file_was_replaced_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held = Lock(tmp_path / "a.db")
-    assert held.is_held()
+    assert not held.is_replaced()
     held.path.unlink()
-    assert not held.is_held()
+    assert not held.is_replaced()
     held.path.touch()
-    assert not held.is_held()
+    assert held.is_replaced()
+
+    def fails(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", fails)
+        assert not held.is_replaced()
     held.release()
 
 

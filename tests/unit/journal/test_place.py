@@ -56,3 +56,12 @@ def test_a_folder_that_is_gone_has_no_place_for_a_journal(tmp_path: Path, monkey
     with pytest.raises(UsageError, match="does not exist any more; give a path from the root"):
         journal_path("fills.db")
     monkeypatch.chdir(tmp_path)
+
+
+def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(UsageError, match="has no home folder; write the whole path"):
+        journal_path("~/fills.db")

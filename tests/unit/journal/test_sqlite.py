@@ -32,6 +32,7 @@ from tests.unit.journal.making import (
     raws_of,
     read,
     take,
+    until,
     written,
 )
 
@@ -39,13 +40,6 @@ from tests.unit.journal.making import (
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "a.db"
-
-
-async def until(what: Callable[[], bool], within_s: float = 5.0) -> None:
-    """Wait for what a thread will bring about."""
-    async with asyncio.timeout(within_s):
-        while not what():  # noqa: ASYNC110 - the thread tells the journal, and nobody else
-            await asyncio.sleep(0.001)
 
 
 class Gate:

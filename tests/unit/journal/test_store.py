@@ -12,10 +12,21 @@ from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.chain import seal
 from listenkey.journal.lock import lock_path, reached_line
-from listenkey.journal.reader import JournalReader
 from listenkey.journal.rows import told_values
 from listenkey.journal.store import GROUP_ROWS_MAX, Group, Store
-from tests.unit.journal.making import ACCOUNT, AT_MS, ORDER_ID, SYMBOL, fill, greeks, group, old_fill, rows
+from tests.unit.journal.making import (
+    ACCOUNT,
+    AT_MS,
+    ORDER_ID,
+    SYMBOL,
+    change,
+    fill,
+    greeks,
+    group,
+    old_fill,
+    rows,
+    seqs,
+)
 
 
 def key(number: int) -> tuple[str, int, int]:
@@ -33,20 +44,6 @@ def store(path: Path) -> Iterator[Store]:
     assert made.open() == Resumed()
     yield made
     made.close()
-
-
-def seqs(path: Path) -> list[int]:
-    reader = JournalReader(path)
-    try:
-        return [item.seq for item in reader.read(0, 10_000)]
-    finally:
-        reader.close()
-
-
-def change(path: Path, statement: str) -> None:
-    connection = sqlite3.connect(path, isolation_level=None)
-    assert connection.execute(statement).rowcount > 0
-    connection.close()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 64, 65, GROUP_ROWS_MAX])
@@ -286,34 +283,6 @@ def test_a_journal_of_which_everything_was_pruned_goes_on(store: Store, path: Pa
     again.open()
     assert (again.last_seq, again.chain) == (2, chain)
     again.close()
-
-
-@pytest.mark.parametrize("taken", ["a.db", "a.db-wal"])
-def test_what_is_not_under_its_name_any_more_is_not_written_to(taken: str, store: Store, path: Path) -> None:
-    store.write(group(*rows([fill(1)], store)))
-    name = path.with_name(path.name + taken.removeprefix("a.db"))
-    away = path.with_name("away")
-    name.rename(away)
-    with pytest.raises(sqlite3.OperationalError, match="moved or removed"):
-        store.write(group(*rows([fill(2)], store)))
-    away.rename(name)
-    store.abandon()
-    store.reopen()
-    store.write(group(*rows([fill(2)], store)))
-    store.close()
-    assert seqs(path) == [1, 2]
-
-
-def test_a_journal_that_is_gone_is_not_made_anew_behind_its_back(store: Store, path: Path) -> None:
-    store.write(group(*rows([fill(1)], store)))
-    away = path.with_name("away")
-    path.rename(away)
-    store.abandon()
-    with pytest.raises(sqlite3.OperationalError, match="moved or removed"):
-        store.reopen()
-    away.rename(path)
-    store.reopen()
-    assert seqs(path) == [1]
 
 
 def old_group(store: Store, *numbers: int) -> Group:

@@ -1,0 +1,104 @@
+"""The files that a journal is written to, told from whatever else may have their names: moved away, replaced, out of sight."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from listenkey.journal.files import Identity, beside, identity_of
+
+ANOTHER_LOG: Final = "another file stands in the place of its log, and is left as it is; take it away"
+
+
+class NotInPlace(sqlite3.OperationalError):
+    """
+    What has the journal's name is not the file that is written, or can't be looked at.
+
+    The connection still writes to the right file, so it is kept: the file may come back under its name.
+    """
+
+    sqlite_errorname = "SQLITE_CANTOPEN"
+
+
+class OwnFiles:
+    """
+    The database and its log, as they were when they were opened.
+
+    SQLite goes by names when it opens a log, moves it into the database or removes it. With another file under one of the
+    names it would write the log of one database into another one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._table: Identity | None = None
+        self._log: Identity | None = None
+
+    def note(self) -> None:
+        """
+        Take what has the names now for ours.
+
+        Raises:
+            NotInPlace: The system does not let us look.
+        """
+        self._table, self._log = self._named()
+
+    @property
+    def inodes(self) -> tuple[int, int]:
+        """The inodes of the database and of its log; 0 where there is none."""
+        return self._table[1] if self._table else 0, self._log[1] if self._log else 0
+
+    def check(self) -> bool:
+        """
+        Check that the names still belong to what we write to; return whether the log is there, where it was.
+
+        A file that was removed can be written and synchronised as before, and nobody will ever find what is in it.
+
+        Raises:
+            NotInPlace: They do not, or can't be looked at.
+        """
+        is_same = self.is_same_log()
+        if is_same is False:
+            raise NotInPlace(ANOTHER_LOG)
+        return bool(is_same)
+
+    def is_same_log(self) -> bool | None:
+        """
+        Check the database alone; return whether its log is still the same file, or None where it was removed.
+
+        Raises:
+            NotInPlace: Another file has the name of the database, or it can't be looked at.
+        """
+        table, its_log = self._named()
+        if table is None:
+            raise NotInPlace("its file was moved or removed; put it back")
+        if table != self._table:
+            raise NotInPlace("another file stands in its place, and is left as it is; put the journal back")
+        if self._log is None:
+            self._log = its_log
+        elif its_log is None:
+            self._log = None
+            return None
+        return its_log == self._log
+
+    def is_in_place(self) -> bool:
+        """Whether the database has its name."""
+        try:
+            table, _ = self._named()
+        except NotInPlace:
+            return False
+        return table == self._table
+
+    def log_is_ours(self) -> bool:
+        """Whether what has the log's name, if anything has, is the log of our database; SQLite would remove it."""
+        try:
+            table, its_log = self._named()
+        except NotInPlace:
+            return False
+        return its_log in (None, self._log) or (self._log is None and table == self._table)
+
+    def _named(self) -> tuple[Identity | None, Identity | None]:
+        try:
+            return identity_of(self._path), identity_of(beside(self._path, "-wal"))
+        except OSError as error:
+            raise NotInPlace(f"its file can't be looked at: {error.strerror}") from None
