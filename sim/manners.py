@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from listenkey import recovery, venue
+from listenkey import venue, windows
 from listenkey.sandbox.trading import queries
 from sim.disk import read_files, write_files
 from sim.faults import Fault
@@ -75,7 +75,7 @@ def forgetful(keeps_s: int) -> list[tuple[Any, str, Any]]:
     return [
         (venue, "TRADES_KEPT_S", keeps_s),
         (venue, "ORDERS_KEPT_S", keeps_s),
-        (recovery, "KEPT_MARGIN_S", FORGETS_SOONER_S),
+        (windows, "KEPT_MARGIN_S", FORGETS_SOONER_S),
         (queries, "TRADES_MS", keeps_s * 1000),
         (queries, "FINISHED_ORDERS_MS", keeps_s * 1000),
         (queries, "UNFILLED_CANCELS_MS", keeps_s * 600),
