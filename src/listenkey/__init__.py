@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         LegacyOrderTradeUpdate,
         ListenKeyExpired,
         OrderTradeUpdate,
+        RecoveredFill,
+        RecoveredOrder,
         RiskLevelChange,
         UnknownEvent,
     )
@@ -59,6 +61,8 @@ __all__ = [
     "Live",
     "OptionsCreateListenKeyV1Resp",
     "OrderTradeUpdate",
+    "RecoveredFill",
+    "RecoveredOrder",
     "RiskLevelChange",
     "Timing",
     "UnknownEvent",

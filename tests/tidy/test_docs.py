@@ -15,6 +15,20 @@ from tests.tidy.source import ROOT, none_of, texts
 
 LINK: Final = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)|!\[[^\]\n]*\]\(([^)\s]+)\)")
 DECISION: Final = re.compile(r"decisions/(\d{4})")
+STALE: Final = re.compile(
+    r"\b(?:in|of) this release\b|\bnot yet in this\b|\bthis release (?:does|has|can)", re.IGNORECASE
+)
+"""Sentences that are wrong as soon as the next release is out."""
+
+FILE: Final = re.compile(
+    r"`([\w.-]+(?:/[\w.@-]+)+\.(?:py|md|json|toml|sh|yaml|service))`|^  \S.*? ((?:\w+/)+\w+\.py)", re.MULTILINE
+)
+ROOMS: Final = ("", "src/listenkey/", "docs/", "tests/")
+"""Where a path in a page may begin."""
+
+HISTORY: Final = ("docs/decisions/", "tests/fixtures/")
+"""Pages that say what was, or name files of their own source."""
+
 FENCE: Final = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 
 
@@ -56,6 +70,21 @@ def normal(path: PurePosixPath) -> str:
         elif part != ".":
             kept.append(part)
     return "/".join(kept)
+
+
+def stale_sentences(pages: Mapping[str, str]) -> Iterator[str]:
+    for path, text in pages.items():
+        if path != "CHANGELOG.md":
+            yield from (f"{path}: {match[0]}" for match in STALE.finditer(text))
+
+
+def dead_paths(pages: Mapping[str, str], exists: Collection[str]) -> Iterator[str]:
+    """Files of this repository that a page names and that are not there."""
+    for path, text in pages.items():
+        for match in FILE.finditer(text):
+            name = match[1] or match[2]
+            if not any(room + name in exists for room in ROOMS):
+                yield f"{path}: {name}"
 
 
 def unlisted_decisions(index: str, names: Collection[str]) -> list[str]:
@@ -122,6 +151,24 @@ def test_every_dependency_has_a_decision() -> None:
 def test_every_link_leads_somewhere() -> None:
     exists = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".venv" not in path.parts}
     none_of(broken_links(pages(), exists))
+
+
+def test_no_sentence_goes_stale_with_the_next_release() -> None:
+    none_of(stale_sentences(pages()))
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    exists = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".venv" not in path.parts}
+    none_of(dead_paths({path: text for path, text in pages().items() if not path.startswith(HISTORY)}, exists))
+
+
+def test_a_stale_sentence_and_a_dead_path_are_found() -> None:
+    planted = {
+        "a.md": "Not in this release. See `core/no.py` and `core/lifecycle.py`.",
+        "CHANGELOG.md": "in this release",
+    }
+    assert list(stale_sentences(planted)) == ["a.md: in this release"]
+    assert list(dead_paths(planted, {"src/listenkey/core/lifecycle.py"})) == ["a.md: core/no.py"]
 
 
 def test_every_command_has_a_page() -> None:
