@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +123,13 @@ def known_fills_forgotten(patches: Patches) -> None:
 
 def amounts_are_floats(patches: Patches) -> None:
     """Amounts of REST rows lose their last zeros."""
-    real = rows._amount
-    put(patches, rows, "_amount", lambda row, name: str(float(real(row, name))))
+    real = rows._amount_or_none
+
+    def rounded(row: Mapping[str, Any], name: str) -> str:
+        text = real(row, name)
+        return str(float(text)) if text else text
+
+    put(patches, rows, "_amount_or_none", rounded)
 
 
 def budget_ignored(patches: Patches) -> None:
