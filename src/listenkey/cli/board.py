@@ -18,6 +18,17 @@ RECENT_MAX: Final = 250
 """Rows kept for the table: more than the tallest terminal shows."""
 
 
+KEPT_MAX: Final = 2_048
+"""Underlyings, symbols and assets kept each; an account has a few dozen, and a screen shows fewer."""
+
+
+def keep(known: dict[str, dict[str, Any]], name: str, words: dict[str, Any]) -> None:
+    """Keep the newest words of a name; where there are too many names, the one that came first goes."""
+    if name not in known and len(known) >= KEPT_MAX:
+        del known[next(iter(known))]
+    known[name] = words
+
+
 class Board:
     """
     The latest of everything.
@@ -81,15 +92,15 @@ class Board:
 
     def _fold(self, words: dict[str, Any]) -> None:
         for one in words.get("greeks", ()):
-            self.greeks[str(one.get("underlying"))] = one
+            keep(self.greeks, str(one.get("underlying")), one)
         for one in words.get("balances", ()):
-            self.balances[str(one.get("asset"))] = one
+            keep(self.balances, str(one.get("asset")), one)
         for one in words.get("positions", ()):
             symbol = str(one.get("symbol"))
             if is_zero(one.get("quantity")):
                 self.positions.pop(symbol, None)
             else:
-                self.positions[symbol] = one
+                keep(self.positions, symbol, one)
         if "equity" in words:
             self.totals = words
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -327,9 +328,9 @@ def bottom(board: Board, width: int, lines_max: int) -> list[Text]:
     lines = [Text("─" * width, style=LABEL), wallet_line(board, width)]
     if width < SIDE_BY_SIDE:
         each = max(1, lines_max // 2)
-        return [*lines, *half(greek_lines(board), each), *half(position_lines(board), each)]
-    left = half(greek_lines(board), lines_max)
-    right = half(position_lines(board), lines_max)
+        return [*lines, *greek_lines(board, each), *position_lines(board, each)]
+    left = greek_lines(board, lines_max)
+    right = position_lines(board, lines_max)
     middle = width // 2
     for place in range(max(len(left), len(right))):
         line = left[place].copy() if place < len(left) else Text("")
@@ -340,12 +341,14 @@ def bottom(board: Board, width: int, lines_max: int) -> list[Text]:
     return lines
 
 
-def half(lines: list[Text], lines_max: int) -> list[Text]:
-    """At most `lines_max` lines below the heading; the last one says how many more there are."""
-    if len(lines) <= lines_max + 1:
-        return lines
-    hidden = len(lines) - lines_max
-    return [*lines[:lines_max], Text(f" … {hidden} more", style=LABEL)]
+Words: TypeAlias = dict[str, Any]
+
+
+def first_of(known: dict[str, Words], lines_max: int) -> tuple[list[tuple[str, Words]], list[Text]]:
+    """The first names in order, as many as there is room for; and the line that says how many more there are."""
+    names = nsmallest(lines_max if len(known) <= lines_max else lines_max - 1, known)
+    hidden = len(known) - len(names)
+    return [(name, known[name]) for name in names], [Text(f" … {hidden:,} more", style=LABEL)] if hidden else []
 
 
 def wallet_line(board: Board, width: int) -> Text:
@@ -366,25 +369,27 @@ def wallet_line(board: Board, width: int) -> Text:
     return labelled(*pairs) if pairs else Text(" no balance seen yet", style=LABEL)
 
 
-def greek_lines(board: Board) -> list[Text]:
+def greek_lines(board: Board, lines_max: int) -> list[Text]:
     """A heading and a line an underlying; nothing where no greeks came yet."""
     if not board.greeks:
         return []
     lines = [Text(f" {'greeks':8}{'delta':>7}{'gamma':>9}{'theta':>7}{'vega':>7}", style=HEADING)]
-    for underlying, words in sorted(board.greeks.items()):
+    shown, more = first_of(board.greeks, lines_max)
+    for underlying, words in shown:
         figures = f"{amount(words.get('delta'), 3):>7}{amount(words.get('gamma'), 5):>9}"
         figures += f"{amount(words.get('theta'), 1):>7}{amount(words.get('vega'), 1):>7}"
         lines.append(Text(f" {plain(underlying, 8):8}{figures}"))
-    return lines
+    return lines + more
 
 
-def position_lines(board: Board) -> list[Text]:
+def position_lines(board: Board, lines_max: int) -> list[Text]:
     """A heading and a line a position; nothing where there is none."""
     if not board.positions:
         return []
     lines = [Text(f" {'positions':20}{'qty':>8}{'entry':>10}", style=HEADING)]
-    for symbol, words in sorted(board.positions.items()):
+    shown, more = first_of(board.positions, lines_max)
+    for symbol, words in shown:
         quantity = amount(words.get("quantity"), 4)
         entry = amount(words.get("average_entry_price"), 2)
         lines.append(Text(f" {plain(symbol, 20):20}{quantity:>8}{entry:>10}"))
-    return lines
+    return lines + more

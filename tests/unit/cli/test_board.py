@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from listenkey.cli.board import RECENT_MAX, Board
+from listenkey.cli.board import KEPT_MAX, RECENT_MAX, Board
 from listenkey.cli.rows import Row
 from listenkey.items import GapOpened
 from tests.unit.cli.making import account_event, greek_event, live, order_event, position_event, update
@@ -43,3 +43,12 @@ def test_what_is_kept_has_a_bound() -> None:
     lines = board.newest(10_000)
     assert len(lines) == RECENT_MAX
     assert isinstance(lines[0], Row)
+
+
+def test_no_flood_of_names_makes_it_grow() -> None:
+    board = Board()
+    for number in range(KEPT_MAX + 10):
+        board.add(update(position_event(f"BTC-{number}", "1")))
+    assert len(board.positions) == KEPT_MAX
+    assert f"BTC-{KEPT_MAX + 9}" in board.positions
+    assert "BTC-0" not in board.positions

@@ -202,3 +202,10 @@ def test_a_risk_level_that_is_not_normal_stands_in_the_first_line() -> None:
     board = Board()
     board.risk_level = "REDUCE_ONLY"
     assert "REDUCE_ONLY" in frame(board, healthy(), Setting("sandbox"), (80, 24), AT_MS)[0].plain
+
+
+def test_what_has_no_room_is_counted() -> None:
+    many: list[Item] = [update(position_event(f"BTC-261225-{90_000 + number}-C", "1")) for number in range(1_500)]
+    text = drawn(many, (80, 24))
+    assert "BTC-261225-90000-C" in text
+    assert "… 1,497 more" in text
