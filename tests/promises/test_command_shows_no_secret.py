@@ -49,7 +49,7 @@ def test_tail_at_debug_level_through_a_bad_day(binance_options_sandbox: LocalSan
         assert process.stdout is not None
         assert process.stderr is not None
         told = process.stdout.read() + process.stderr.read()
-    assert b"listenkey DEBUG" in told
+    assert b"DEBUG listenkey" in told
     assert first != listen_key(exchange)
     assert_hidden(exchange, told + repr(seen).encode(), first)
 
