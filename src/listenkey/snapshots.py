@@ -118,7 +118,8 @@ class Snapshots:
     async def order(self, symbol: str, order_id: int) -> OrderRow:
         """One order. Weight 1. VenueError with -2013 where REST does not know it."""
         response = await self._signed(venue.ORDER_PATH, {"symbol": symbol, "orderId": order_id})
-        return rows.order(responses.read(response, (self._credentials.api_key,)), response.body)
+        answer = responses.read(response, (self._credentials.api_key,), keep_odd_numbers=True)
+        return rows.order(answer, response.body)
 
     async def weight_limit(self) -> int | None:
         """REQUEST_WEIGHT a minute. Weight 1, and the largest answer there is."""
@@ -143,7 +144,7 @@ class Snapshots:
 
     async def _list(self, path: str, asked: Params, read_row: Callable[[dict[str, Any], bytes], R]) -> list[R]:
         response = await self._signed(path, asked)
-        values = responses.read(response, (self._credentials.api_key,))
+        values = responses.read(response, (self._credentials.api_key,), keep_odd_numbers=True)
         raws = rows.split(response.body)
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise ProtocolError(f"the answer to GET {path} is no list of objects")

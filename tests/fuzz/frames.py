@@ -98,7 +98,7 @@ def _check_received(one: Received) -> None:
     unknown_fields(raw, event)
     if KEY.encode() in raw:
         assert _elsewhere(json.loads(raw, object_pairs_hook=list)), "no listen key is kept under its name"
-    _check_amounts(event)
+    check_amounts(event)
     kept = Update(1, "a", event, 5, raw)
     assert item_of(seal(update_values(1, "a", event, raw, 5), BEGINNING)) == kept, "a journal gives it back"
 
@@ -112,7 +112,7 @@ def _elsewhere(tree: Any, name: str = "") -> bool:
     return isinstance(tree, str) and KEY in tree and "listenkey" not in name.lower()
 
 
-def _check_amounts(event: Any) -> None:
+def check_amounts(event: Any) -> None:
     amounts, parts = _SHAPES.get(type(event)) or _shape(type(event))
     for name in amounts:
         amount = getattr(event, name)
@@ -121,7 +121,7 @@ def _check_amounts(event: Any) -> None:
         inner = getattr(event, name)
         for part in inner if isinstance(inner, tuple) else (inner,):
             if isinstance(part, Words):
-                _check_amounts(part)
+                check_amounts(part)
 
 
 _SHAPES: dict[type[Any], tuple[tuple[str, ...], tuple[str, ...]]] = {}

@@ -36,7 +36,7 @@ from listenkey.events import (
 from listenkey.events.words import AMOUNTS, FINGERPRINT_PREFIX, PLAIN, amount_of
 from listenkey.wire.loose import loose_decoder
 from listenkey.wire.masking import clean
-from listenkey.wire.shapes import SIDES, Misfit, Number, build, event_class, exact_int, unknown
+from listenkey.wire.shapes import HALF_PAIR, REPLACED, SIDES, Misfit, Number, build, event_class, exact_int, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +73,10 @@ _BRACKET: Final = ord("[")
 _LETTER_K: Final = ord("K")
 
 
+class NotJson(Misfit):
+    """The frame is no JSON, or JSON with half a surrogate pair in it."""
+
+
 class OddRaw(bytes):
     """
     The JSON of an event that took the slow road: its shape is none of the documented ones, to the letter.
@@ -90,7 +94,7 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         event: Typed; match on its class.
         raw: Its JSON as the venue sent it, without the envelope. Where a listen key stood, its fingerprint stands, and
-            white space may differ.
+            white space may differ. Half a surrogate pair, which JSON can escape and no file can hold, is U+FFFD.
     """
 
     event: Event
@@ -237,6 +241,13 @@ def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) 
         tree = _parse(payload)
         control = _control(tree, secrets)
         return control if control is not None else _received(tree, payload, secrets)
+    except NotJson as misfit:
+        whole = HALF_PAIR.sub(REPLACED, payload)
+        return (
+            read(whole, secrets)
+            if whole != payload
+            else Unreadable(str(misfit), redact(payload, secrets), len(payload))
+        )
     except Misfit as misfit:
         return Unreadable(str(misfit), redact(payload, secrets), len(payload))
 
@@ -383,7 +394,7 @@ def _data_of(payload: bytes) -> bytes:
 
 
 def _parse(payload: bytes) -> Any:
-    """JSON to plain values, exactly. Raises Misfit where it is too large, too deep, or no JSON."""
+    """JSON to plain values, exactly. Raises Misfit where it is too large or too deep, NotJson where it is none."""
     if len(payload) > FRAME_BYTES_MAX:
         raise Misfit(f"the frame is larger than {FRAME_BYTES_MAX} bytes")
     if not _is_utf8(payload):
@@ -393,7 +404,7 @@ def _parse(payload: bytes) -> Any:
     try:
         return _ANY.decode(payload)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        raise Misfit("the frame is not JSON") from None
+        raise NotJson("the frame is not JSON") from None
 
 
 def _control(tree: Any, secrets: Sequence[Secret]) -> Control | None:

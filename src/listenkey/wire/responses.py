@@ -105,13 +105,14 @@ class OptionsCreateListenKeyV1Resp:
         return known | self.extra
 
 
-def read(response: Response, hide: Iterable[Secret] = ()) -> JsonValue:
+def read(response: Response, hide: Iterable[Secret] = (), *, keep_odd_numbers: bool = False) -> JsonValue:
     """
     The JSON value of an answer, or the error it means.
 
     Args:
         response: What came back.
         hide: Secrets to be taken out of the venue's words, should they repeat them: the API key of the request.
+        keep_odd_numbers: See `strict_json.parse`.
 
     Raises:
         VenueError: Or the class under it that says what to do.
@@ -120,7 +121,7 @@ def read(response: Response, hide: Iterable[Secret] = ()) -> JsonValue:
     hide = tuple(hide)
     if not 200 <= response.status <= 299:
         raise refusal(response, hide)
-    value = _json(response, hide)
+    value = _json(response, hide, keep_odd_numbers=keep_odd_numbers)
     # A success with an error inside is not documented; if it ever comes, taking it for a success would be worse.
     if (_code_and_message(value)[0] or 0) < 0:
         del value  # It may repeat a key, and some handlers print the variables of every frame.
@@ -228,9 +229,9 @@ def _by_status(status: int, code: int | None, message: str, wait_s: float | None
     return errors.VenueError(status, code, message, wait_s)
 
 
-def _json(response: Response, hide: tuple[Secret, ...]) -> JsonValue:
+def _json(response: Response, hide: tuple[Secret, ...], *, keep_odd_numbers: bool) -> JsonValue:
     try:
-        return parse(response.body, BODY_MAX)
+        return parse(response.body, BODY_MAX, keep_odd_numbers=keep_odd_numbers)
     except NotJson as error:
         reason = str(error)
     what = f"HTTP {response.status} with {_description(response)} instead of JSON"

@@ -18,7 +18,7 @@ import msgspec
 from listenkey.errors import ProtocolError
 from listenkey.events.recovered import RecoveredFill, RecoveredOrder
 from listenkey.events.words import SYMBOL_CHARS_MAX, TEXT_CHARS_MAX, amount_of
-from listenkey.wire.shapes import SIDES, Misfit, exact_int
+from listenkey.wire.shapes import HALF_PAIR, REPLACED, SIDES, Misfit, exact_int
 
 CONTRACT: Final = "CONTRACT"
 """The `type` of a bill row that a trade made."""
@@ -65,11 +65,18 @@ class PositionRow(NamedTuple):
 
 
 def split(body: bytes) -> list[bytes]:
-    """The rows of a list, each as its own JSON, to the byte. Raises ProtocolError where it is no list."""
-    try:
-        return [bytes(row) for row in _ROWS.decode(body)]
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        raise ProtocolError("the answer is not a list of rows") from None
+    """
+    The rows of a list, each as its own JSON, to the byte; half a surrogate pair becomes U+FFFD.
+
+    Raises:
+        ProtocolError: It is no list.
+    """
+    for text in (body, HALF_PAIR.sub(REPLACED, body)):
+        try:
+            return [bytes(row) for row in _ROWS.decode(text)]
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            continue
+    raise ProtocolError("the answer is not a list of rows")
 
 
 def trade(row: Mapping[str, Any], raw: bytes) -> TradeRow:
@@ -166,16 +173,22 @@ def weight_limit(info: Any) -> int | None:
 
 
 def _text(row: Mapping[str, Any], name: str, chars_max: int = TEXT_CHARS_MAX) -> str:
-    value = row.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= chars_max:
+    text = _word(row, name, chars_max)
+    if not text:
         raise ProtocolError(f"a row's {name} is no text, or too long")
-    return value
+    return text
 
 
 def _word(row: Mapping[str, Any], name: str, chars_max: int = TEXT_CHARS_MAX) -> str:
-    """A text that need not be there; empty where it is not."""
+    """A text that need not be there; empty where it is not, is too long, or holds half a surrogate pair."""
     value = row.get(name)
-    return value if isinstance(value, str) and len(value) <= chars_max else ""
+    if not isinstance(value, str) or len(value) > chars_max:
+        return ""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return ""  # No file, line or database would take it.
+    return value
 
 
 def _symbol(row: Mapping[str, Any]) -> str:

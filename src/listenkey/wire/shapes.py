@@ -59,6 +59,12 @@ S = TypeVar("S", bound=Words)
 INT_MAX: Final = 2**63 - 1
 INT_TEXT: Final = re.compile(r"-?[0-9]{1,19}")
 
+HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+"""An escape of half a surrogate pair; of a whole one both halves, so it is sought where JSON could not be read."""
+
+REPLACED: Final = rb"\\ufffd"
+"""What stands for it, in a pattern's replacement."""
+
 SECRET_CHARS_MAX: Final = 1024
 """A listen key; documented ones have 40 and 64 characters."""
 

@@ -21,6 +21,9 @@ DEPTH_MAX: Final = 32
 INT_MAX: Final = 2**63 - 1
 """Ids are 64-bit integers. [O general-info]"""
 
+ODD_CHARS_MAX: Final = 128
+"""How much is kept of a number beyond the bounds; it is no amount and no id then."""
+
 NUMBER: Final = re.compile(r"-?[0-9]{1,24}(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 """What is turned into a Decimal. Longer ones are no amount of this venue, and arithmetic with them can be made slow."""
 
@@ -29,13 +32,15 @@ class NotJson(ValueError):
     """The text is not JSON as the venue documents it; the message says why without quoting it."""
 
 
-def parse(body: bytes, size_max: int) -> JsonValue:
+def parse(body: bytes, size_max: int, *, keep_odd_numbers: bool = False) -> JsonValue:
     """
     Read one JSON value.
 
     Args:
         body: UTF-8 without a byte order mark.
         size_max: Bytes; looked at first.
+        keep_odd_numbers: A number beyond the bounds becomes its text, instead of costing the whole answer: of a list of
+            rows, a field that nobody needs must not cost the others.
 
     Raises:
         NotJson: With the reason, never with the text: an answer may hold a listen key.
@@ -43,7 +48,7 @@ def parse(body: bytes, size_max: int) -> JsonValue:
     if len(body) > size_max:
         raise NotJson(f"{len(body)} bytes, more than {size_max}")
     try:
-        value = _DECODER.decode(body.decode("utf-8"))
+        value = (_KEEPING if keep_odd_numbers else _DECODER).decode(body.decode("utf-8"))
     except UnicodeDecodeError:
         reason = "not UTF-8"
     except json.JSONDecodeError as error:
@@ -69,6 +74,20 @@ def _number(digits: str) -> Decimal:
     if not NUMBER.fullmatch(digits):
         raise NotJson("a number of too many digits")
     return Decimal(digits)
+
+
+def _integer_or_text(digits: str) -> int | str:
+    try:
+        return _integer(digits)
+    except NotJson:
+        return digits[:ODD_CHARS_MAX]
+
+
+def _number_or_text(digits: str) -> Decimal | str:
+    try:
+        return _number(digits)
+    except NotJson:
+        return digits[:ODD_CHARS_MAX]
 
 
 def _constant(_word: str) -> NoReturn:
@@ -100,4 +119,7 @@ def _containers(value: dict[str, Any] | list[Any]) -> list[Any]:
 
 _DECODER: Final = json.JSONDecoder(
     parse_int=_integer, parse_float=_number, parse_constant=_constant, object_pairs_hook=_object
+)
+_KEEPING: Final = json.JSONDecoder(
+    parse_int=_integer_or_text, parse_float=_number_or_text, parse_constant=_constant, object_pairs_hook=_object
 )

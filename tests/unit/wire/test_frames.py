@@ -213,6 +213,16 @@ def test_unknown_keys_are_kept_and_named_when_asked_for() -> None:
     assert unknown_fields(b'{"e":"X","y":1}', UnknownEvent("X", None, b"")) == {}
 
 
+def test_half_a_surrogate_pair_costs_no_message_and_goes_no_further() -> None:
+    payload = FILL.replace(b"TEST", rb"a\ud800z\uDFFF\\ud800")
+    for one in (read(payload), read(enveloped(payload)), Unwrapper(Secret(KEY)).read(enveloped(payload))):
+        event = received(one).event
+        assert isinstance(event, OrderTradeUpdate)
+        assert event.client_order_id.encode()
+        assert received(one).raw == FILL.replace(b"TEST", rb"a\ufffdz\ufffd\\ufffd")
+        assert read_payload(received(one).raw) == event
+
+
 ODD_FILLS = {
     "without its commission": (FILL.replace(b'"N":"USDT","n":"-0.07320000",', b""), None),
     "with null for its commission": (FILL.replace(b'"-0.07320000"', b"null").replace(b'"USDT"', b"null"), None),
@@ -303,7 +313,6 @@ REFUSED = {
     "UTF-16": FILL.decode().encode("utf-16"),
     "not UTF-8 where we read": FILL.replace(b"TEST", b"\xff\xfe"),
     "not UTF-8 where we skip": FILL.replace(b'"E"', b'"x":"\xed\xa0\x80","E"'),
-    "a lone surrogate": FILL.replace(b'"E"', b'"x":"\\ud800","E"'),
     "NaN": FILL.replace(b'"3660.000"', b"NaN"),
     "Infinity where we skip": FILL.replace(b'"E"', b'"x":-Infinity,"E"'),
     "a missing field": FILL.replace(b'"t":467,', b""),

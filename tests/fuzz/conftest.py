@@ -1,0 +1,24 @@
+"""The count of wrong documents that were tried, at the end of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+import pytest
+
+TRIED: Final[pytest.StashKey[Counter[str]]] = pytest.StashKey()
+
+
+@pytest.fixture
+def tried(pytestconfig: pytest.Config) -> Counter[str]:
+    """How many documents with a wrong field were tried, by kind."""
+    return pytestconfig.stash.setdefault(TRIED, Counter())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the count."""
+    counts = config.stash.get(TRIED, Counter())
+    if counts:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+        terminalreporter.write_line(f"documents with one wrong field: {counts.total():,} ({kinds})")

@@ -1,0 +1,383 @@
+"""
+One wrong field costs no fill, and is nobody else's exception.
+
+From each documented message and answer, of both generations: each field of it absent, null, empty, of another type,
+huge or oddly spelled (`documents.WRONG`), all the way through what the client does with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import pytest
+
+from listenkey import venue
+from listenkey.cli.rows import rows_of
+from listenkey.clock import SystemClock
+from listenkey.core import reconcile
+from listenkey.core.known import Fills, Known
+from listenkey.core.merge import Merge
+from listenkey.core.reconcile import Findings
+from listenkey.core.venue_time import VenueTime
+from listenkey.core.watch import Watch
+from listenkey.credentials import Credentials, Secret
+from listenkey.errors import ListenKeyError
+from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate, RecoveredFill
+from listenkey.items import Item, Update
+from listenkey.journal.chain import BEGINNING, seal
+from listenkey.journal.rows import item_of, update_values
+from listenkey.journal.schema import COLUMNS, TABLES, VIEWS
+from listenkey.snapshots import Snapshots
+from listenkey.transport.base import Request, Response
+from listenkey.wire import responses
+from listenkey.wire.frames import Control, Received, Unreadable, Unwrapper, read
+from listenkey.wire.lines import from_line, to_line
+from tests.fuzz import documents
+from tests.fuzz.documents import INDEX, Mutant, compact, mutants
+from tests.fuzz.frames import KEY, check_amounts, enveloped
+
+UNWRAPPER: Final = Unwrapper(Secret(KEY))
+EVENTS: Final = [entry["file"] for entry in INDEX if entry["kind"] in ("event", "ws_response")]
+ANSWERS: Final = [entry["file"] for entry in INDEX if entry["kind"] == "response"]
+ERRORS: Final = [(entry["file"], entry["http_status"]) for entry in INDEX if entry["kind"] == "error"]
+
+FILL: Final = documents.document("thirdparty_order_trade_update_trade.json")["data"]
+OLD_FILL: Final = documents.document("legacy_order_trade_update.json")
+FILLS: Final[dict[str, Any]] = {
+    "current": FILL,
+    "current, under another word": FILL | {"o": FILL["o"] | {"x": "CALCULATED"}},
+    "current, with keys nobody knows": FILL | {"new": {"deep": [1]}, "o": FILL["o"] | {"sp": "7103.04"}},
+    "current, in another envelope": {"stream": "another" * 6, "data": FILL},
+    "legacy": OLD_FILL,
+}
+IDENTITY: Final = {("e",), ("o",), *(("o", letter) for letter in "sSilLtT")}
+OLD_IDENTITY: Final = {
+    ("e",), ("o",), ("o", 0), ("o", 0, "fi"), ("o", 0, "fi", 0),
+    *(("o", 0, name) for name in ("s", "oid", "q")),
+    *(("o", 0, "fi", 0, letter) for letter in "tpqT"),
+}  # fmt: skip
+"""What says which fill it is. `q` of a legacy order is its side as well."""
+
+ROW_IDENTITY: Final = {"symbol", "tradeId", "orderId", "side", "quantity", "price", "time"}
+
+
+# --- Messages of the socket -------------------------------------------------------------------------------------------
+
+
+def keys_of(event: Event) -> list[tuple[Any, ...]]:
+    """Which fills an event tells of, in full."""
+    if isinstance(event, OrderTradeUpdate) and event.is_fill:
+        return [
+            (event.symbol, event.trade_id, event.order_id, event.side, event.last_quantity, event.last_price,
+             event.trade_time_ms)
+        ]  # fmt: skip
+    if isinstance(event, LegacyOrderTradeUpdate):
+        return [
+            (order.symbol, fill.trade_id, order.order_id, order.side, fill.quantity, fill.price, fill.trade_time_ms)
+            for order in event.orders
+            for fill in order.fills
+        ]
+    return []
+
+
+class Through:
+    """All that the client does with a frame."""
+
+    def __init__(self) -> None:
+        self.database = sqlite3.connect(":memory:")
+        self.database.execute(TABLES["items"])
+        for view in VIEWS.values():
+            self.database.execute(view)
+        self.rows = 0
+        self.fills = 0
+        self.old_fills = 0
+
+    def take(self, payload: bytes) -> Event | None:
+        """The event of a payload, which went through everything; None where it is unreadable or none."""
+        frame = enveloped(payload)
+        one = UNWRAPPER.read(frame)
+        together = UNWRAPPER.read_all([frame, frame])
+        other = read(payload)
+        assert isinstance(other, Received | Control | Unreadable)
+        if not isinstance(one, Received):
+            assert together is None
+            return None
+        assert together is None or together[0] == [one.event] * 2, "a batch is its frames"
+        event, raw = one.event, one.raw
+        if isinstance(other, Received):
+            assert other.event == event, "raw or in an envelope"
+        self.know(event, raw)
+        self.keep(event, raw)
+        check_amounts(event)
+        rows_of(event)
+        return event
+
+    def know(self, event: Event, raw: bytes) -> None:
+        """The ways an event goes alone and in a batch: deduplication, the account, the loss detector."""
+        alone, batched = Merge(), Merge()
+        alone.follow(1)
+        batched.follow(1)
+        assert alone.admit(1, event, raw, 5)
+        events, raws = [event, event], [raw, raw]
+        fills = batched.admit_all(events, raws)
+        assert len(events) == 1, "the second is a duplicate"
+        assert fills == len(keys_of(event))
+        known, watch = Known(alone.fills), Watch(1.0)
+        known.note(event)
+        watch.note(event, 0.0)
+        watch.note_all(events, Known(batched.fills), 0.0)
+        assert known.is_late(event) is False
+        watch.take_doubts(100.0)
+
+    def keep(self, event: Event, raw: bytes) -> None:
+        """The ways an event is kept: a journal's row, a line of JSON."""
+        self.rows += 1
+        item: Item = Update(self.rows, "a", event, 5, raw)
+        row = seal(update_values(self.rows, "a", event, raw, 5), BEGINNING)
+        assert item_of(row) == item, "a journal gives it back"
+        marks = ",".join("?" * len(COLUMNS))
+        self.database.execute(f"INSERT INTO items VALUES({marks})", row)
+        line = to_line(item)
+        json.loads(line)
+        assert from_line(line) == item, "and so does a line"
+        self.fills += isinstance(event, OrderTradeUpdate) and event.is_fill
+        self.old_fills += sum(len(order.fills) for order in getattr(event, "orders", ()))
+
+    def look(self) -> None:
+        """What SQL says of all of it."""
+        told = self.database.execute("SELECT symbol, trade_id, last_quantity, last_price, commission FROM fills")
+        found = told.fetchall()
+        assert len(found) == self.fills
+        for symbol, trade_id, quantity, price, commission in found:
+            assert (symbol, trade_id) == (FILL["o"]["s"], FILL["o"]["t"]) or "" not in (symbol, quantity, price)
+            assert commission is None or abs(float(commission)) < 1e24, commission
+        assert self.database.execute("SELECT count(*) FROM legacy_fills").fetchone() == (self.old_fills,)
+        self.database.execute("SELECT * FROM orders").fetchall()
+        self.database.close()
+
+
+def is_identity(path: tuple[str | int, ...], identity: Iterable[tuple[str | int, ...]]) -> bool:
+    """Whether a field says which fill it is, or holds what does."""
+    path = path[1:] if path[:1] == ("data",) else path
+    return not path or path in identity
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_a_fill_survives_whatever_does_not_say_which_it_is(name: str, tried: Counter[str]) -> None:
+    whole = FILLS[name]
+    through = Through()
+    expected = keys_of(through.take(compact(whole.get("data", whole))) or pytest.fail("the document itself"))
+    assert len(expected) == 1
+    lost = []
+    for mutant in mutants(whole):
+        tried["fills"] += 1
+        event = through.take(mutant.body) if "data" not in whole else taken(through, mutant)
+        found = [] if event is None else keys_of(event)
+        if is_identity(mutant.path, OLD_IDENTITY if name == "legacy" else IDENTITY):
+            continue
+        if "data" in whole and mutant.path in (("data",), ("stream",)):
+            continue
+        if found != expected:
+            lost.append((mutant.path, mutant.kind))
+    assert lost == []
+    through.look()
+
+
+def taken(through: Through, mutant: Mutant) -> Event | None:
+    """A frame that has its own envelope."""
+    one = read(mutant.body, (Secret(KEY),))
+    if not isinstance(one, Received):
+        return None
+    through.know(one.event, one.raw)
+    through.keep(one.event, one.raw)
+    check_amounts(one.event)
+    return one.event
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_no_message_with_a_wrong_field_is_an_exception(name: str, tried: Counter[str]) -> None:
+    through = Through()
+    whole = documents.document(name)
+    for mutant in mutants(whole.get("data", whole)):
+        tried["messages"] += 1
+        through.take(mutant.body)
+    through.look()
+
+
+# --- Answers over REST ------------------------------------------------------------------------------------------------
+
+
+class Lane:
+    """Answers one path with the mutant, and the time with the truth."""
+
+    def __init__(self) -> None:
+        self.path = ""
+        self.answer = Response(200)
+        self.time = Response(200, (), compact(documents.document("server_time.json")))
+
+    async def send(self, request: Request, base_url: str) -> Response:
+        del base_url
+        return self.answer if request.path == self.path else self.time
+
+    async def send_made(self, weight: int, make: Callable[[], Request], base_url: str) -> Response:
+        del weight
+        return await self.send(make(), base_url)
+
+
+CREDENTIALS: Final = Credentials.of("k" * 64, "s" * 64)
+Reader = Callable[[Snapshots], Awaitable[Any]]
+READERS: Final[dict[str, tuple[str, Reader]]] = {
+    "user_trades": (venue.USER_TRADES_PATH, lambda snapshots: snapshots.trades_since("S", 0)),
+    "open_orders": (venue.OPEN_ORDERS_PATH, lambda snapshots: snapshots.open_orders(None)),
+    "history_orders": (venue.HISTORY_ORDERS_PATH, lambda snapshots: snapshots.history_orders("S")),
+    "order": (venue.ORDER_PATH, lambda snapshots: snapshots.order("S", 1)),
+    "position": (venue.POSITION_PATH, lambda snapshots: snapshots.positions()),
+    "bill": (venue.BILL_PATH, lambda snapshots: snapshots.bill_since(0)),
+    "exchange_info": (venue.EXCHANGE_INFO_PATH, lambda snapshots: snapshots.weight_limit()),
+    "server_time": (venue.TIME_PATH, lambda snapshots: snapshots.read_time()),
+}
+
+
+def reader_of(name: str) -> tuple[str, Reader] | None:
+    """Who reads an answer, by the name of its document."""
+    stem = name.removeprefix("legacy_").removesuffix(".json").removesuffix("_fee_charged")
+    if stem in ("new_order", "new_order_sdk", "new_order_result", "cancel_order"):
+        stem = "order"
+    return READERS.get(stem)
+
+
+async def read_rows(name: str, body: bytes) -> list[RecoveredFill]:
+    """The fills of an answer that went through everything."""
+    lane = Lane()
+    reader = reader_of(name)
+    assert reader is not None
+    lane.path, ask = reader
+    lane.answer = Response(200, (), body)
+    snapshots = Snapshots(CREDENTIALS, "http://127.0.0.1:1", lane, SystemClock(), VenueTime())  # type: ignore[arg-type]
+    found = await ask(snapshots)
+    return reconciled(name, found if isinstance(found, list) else [found])
+
+
+def reconciled(name: str, rows: list[Any]) -> list[RecoveredFill]:
+    """What a recovery does with the rows."""
+    known = Known(Fills())
+    if "user_trades" in name:
+        findings = Findings(fills=reconcile.missing(rows, known, 2**62))
+        delivered = reconcile.combined(findings, [], known, 0)
+        for one in delivered:
+            keep_recovered(one.event, one.raw, known)
+        return [one.event for one in delivered if isinstance(one.event, RecoveredFill)]
+    if "order" in name:
+        newest = reconcile.newest_orders(rows)
+        findings = Findings(orders=newest)
+        for one in reconcile.combined(findings, [], known, 0):
+            keep_recovered(one.event, one.raw, known)
+    elif "bill" in name:
+        billed = reconcile.contracts(rows, 0, 2**62)
+        reconcile.unexplained(billed, Counter())
+        reconcile.first_of(list(billed), rows, [], 0)
+    elif "position" in name:
+        reconcile.moved(known, [], rows, trusted=False, recent_ms=0)
+    return []
+
+
+def keep_recovered(event: Event, raw: bytes, known: Known) -> None:
+    known.note(event)
+    Watch(1.0).note(event, 0.0)
+    item: Item = Update(1, "a", event, 5, raw, "rest")
+    assert item_of(seal(update_values(1, "a", event, raw, 5, "rest"), BEGINNING)) == item
+    assert from_line(to_line(item)) == item
+    check_amounts(event)
+    rows_of(event)
+
+
+def test_no_answer_with_a_wrong_field_is_a_foreign_exception(tried: Counter[str]) -> None:
+    async def read_all() -> None:
+        for name in ANSWERS:
+            for mutant in mutants(documents.document(name)):
+                tried["answers"] += 1
+                assert len(await error_of(name, mutant.body)) < 1000, "no error carries the answer with it"
+
+    asyncio.run(read_all())
+
+
+async def error_of(name: str, body: bytes) -> str:
+    """What our error says of an answer; empty where there is none."""
+    try:
+        if reader_of(name) is not None:
+            await read_rows(name, body)
+        elif "listen_key_post" in name:
+            responses.listen_key_answer(Response(200, (), body))
+        else:
+            responses.read(Response(200, (), body))
+    except ListenKeyError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", ["user_trades.json", "user_trades_fee_charged.json", "legacy_user_trades.json"])
+def test_a_fill_over_rest_survives_whatever_does_not_say_which_it_is(name: str, tried: Counter[str]) -> None:
+    async def try_all() -> list[tuple[tuple[str | int, ...], str]]:
+        whole = documents.document(name)
+        expected = [key_of(fill) for fill in await read_rows(name, compact(whole))]
+        assert expected
+        lost = []
+        for mutant in mutants(whole):
+            if len(mutant.path) < 2 or mutant.path[-1] in ROW_IDENTITY:
+                continue
+            tried["rows"] += 1
+            found = [key_of(fill) for fill in await read_rows(name, mutant.body)]
+            if found != expected:
+                lost.append((mutant.path, mutant.kind))
+        return lost
+
+    assert asyncio.run(try_all()) == []
+
+
+def key_of(fill: RecoveredFill) -> tuple[Any, ...]:
+    return (fill.symbol, fill.trade_id, fill.order_id, fill.side, fill.last_quantity, fill.last_price, fill.event_ms)
+
+
+def test_no_refusal_with_a_wrong_field_or_header_is_a_foreign_exception(tried: Counter[str]) -> None:
+    junk = [text.decode("utf-8", "replace") for text in documents.WRONG.values()]
+    dates = ["Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 99999 00:00:00 GMT", "Thu, 31 Feb 2026 25:61:61 +9999"]
+    for name, status in ERRORS:
+        for mutant in mutants(documents.document(name)):
+            tried["refusals"] += 1
+            with pytest.raises(ListenKeyError):
+                responses.read(Response(int(status), (), mutant.body))
+        for text in [*junk, *dates, "-1", "1e5", "9" * 400, "0x10"]:
+            for headers in (
+                (("Retry-After", text), ("Date", "Mon, 30 Nov 2026 07:00:00 GMT")),
+                (("Retry-After", "5"), ("Date", text)),
+                (("Retry-After", text), ("Date", text), ("X-MBX-USED-WEIGHT-1M", text), ("Content-Type", text)),
+            ):
+                tried["headers"] += 1
+                response = Response(int(status), headers, b"{}")
+                assert isinstance(responses.refusal(response), ListenKeyError)
+                responses.used_weight_1m(response)
+
+
+@pytest.mark.parametrize(
+    "status", [-1, 0, 99, 100, 101, 199, 204, 205, 206, 299, 300, 304, 399, 499, 599, 600, 999, 10**9]
+)
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"code":-1125,"msg":"x"}', b"\xff", b"null"])
+def test_no_status_is_a_foreign_exception(status: int, body: bytes, tried: Counter[str]) -> None:
+    tried["statuses"] += 1
+    try:
+        responses.listen_key_answer(Response(status, (), body))
+    except ListenKeyError:
+        return
+    pytest.fail("no listen key was in it")
+
+
+def test_there_are_twenty_thousand(tried: Counter[str]) -> None:
+    """The last of this file: what the others have counted."""
+    if len(tried) < 7:
+        pytest.skip("only a part of this file was run")
+    assert tried.total() >= 20_000
