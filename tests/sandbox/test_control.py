@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from listenkey.sandbox.faults import KINDS
 from listenkey.sandbox.server import Sandbox
 from listenkey.sandbox.switches import Switches
+from listenkey.sandbox.world import UnknownAccount
 from tests.sandbox.test_signatures import pem_of
 from tests.sandbox.visitor import DEADLINE_S, Visitor, receive, receive_trades
 
@@ -194,7 +195,13 @@ async def test_switches_transfers_market_and_meters() -> None:
         ("POST", "accounts", {"name": "a b"}, 400),
         ("POST", "accounts", {}, 400),
         ("POST", "faults", {}, 400),
-        ("POST", "faults", {"kind": "mute", "account": "nobody"}, 400),
+        ("POST", "faults", {"kind": "mute", "account": "nobody"}, 404),
+        ("POST", "faults", {"kind": "http_status", "status": 0}, 400),
+        ("POST", "faults", {"kind": "http_status", "status": 1000}, 400),
+        ("POST", "burst", {"account": "alice", "fills": 1, "per_second": 1e300}, 400),
+        ("POST", "burst", {"account": "alice", "fills": 1, "per_second": True}, 400),
+        ("DELETE", "faults?id=-1", None, 400),
+        ("DELETE", "faults?id=%D9%A1", None, 400),
         ("POST", "market", {}, 400),
         ("POST", "clock", [], 400),
         ("DELETE", "faults?id=x", None, 400),
@@ -233,3 +240,46 @@ async def test_every_fault_of_the_page_can_be_put_in_and_every_kind_is_on_it() -
 def test_every_switch_is_on_the_page() -> None:
     told = set(re.findall(r"`(\w+)`", PAGE.read_text()))
     assert set(dataclasses.asdict(Switches())) <= told
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"account": "alice", "fills": 1, "per_second": Infinity}',
+        b'{"account": "alice", "fills": 1, "per_second": NaN}',
+        b'{"account": "\\ud800", "fills": 1}',
+        b'{"account": "alice", "fills": 1e999}',
+        b"{",
+        b"[" * 100_000,
+        b"\xff",
+    ],
+)
+async def test_what_is_no_json_is_refused_in_words(body: bytes) -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        headers = {"X-Sandbox-Token": sandbox.control_token}
+        url = f"{sandbox.control_url}/burst"
+        async with visitor.session.post(url, data=body, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["error"]) == (400, "the body is not JSON")
+
+
+async def test_what_can_not_be_done_is_told_in_python_too() -> None:
+    async with Sandbox(market=False) as sandbox:
+        with pytest.raises(UnknownAccount, match="no account 'nobody'; there are alice"):
+            await sandbox.burst("nobody", 1)
+        with pytest.raises(UnknownAccount, match="nobody"):
+            sandbox.ledger("nobody")
+        for rate in (float("inf"), float("nan"), 0, -1):
+            with pytest.raises(ValueError, match="no rate"):
+                await sandbox.burst("alice", 1, rate)
+        with pytest.raises(ValueError, match="JSON"):
+            sandbox.fault("http_status", status=200, body="\ud800")
+
+
+async def test_ids_come_as_texts_too() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        await sandbox.burst("alice", 3)
+        _, ledger = await visitor.owner("GET", "ledger?account=alice")
+        for row in ledger["fills"]:
+            assert row["order_id"] > 2**53
+            assert (row["order_id_text"], row["id_text"]) == (str(row["order_id"]), str(row["id"]))
+        assert all(row["order_id_text"] == str(row["order_id"]) for row in ledger["orders"])

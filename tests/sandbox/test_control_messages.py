@@ -71,3 +71,26 @@ def test_the_five() -> None:
     assert parse('{"method":"LIST_SUBSCRIPTIONS","id":3}').method == "LIST_SUBSCRIPTIONS"
     assert parse('{"method":"SET_PROPERTY","params":["combined",true],"id":5}').params == ("combined", True)
     assert parse('{"method":"GET_PROPERTY","params":["combined"],"id":2}').params == ("combined",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'{"method":"SUBSCRIBE","params":["\ud800"],"id":1}',
+        r'{"method":"SUBSCRIBE","params":["ok","x\udfff"],"id":1}',
+        r'{"method":"\udead","id":1}',
+        r'{"method":"LIST_SUBSCRIPTIONS","id":1,"\ud800":{}}',
+        r'{"method":"GET_PROPERTY","params":["combined","\ud83d\ud83d"],"id":1}',
+    ],
+)
+def test_half_of_a_surrogate_pair_is_refused_wherever_it_stands(text: str) -> None:
+    with pytest.raises(Refused) as caught:
+        parse(text)
+    assert caught.value.answer() == {
+        "error": {"code": 3, "msg": "Invalid JSON: lone surrogate in hex escape"},
+        "id": None,
+    }
+
+
+def test_a_whole_pair_is_a_letter_like_any_other() -> None:
+    assert parse(r'{"method":"SUBSCRIBE","params":["\ud83d\ude00"],"id":1}').params == ("\U0001f600",)

@@ -171,3 +171,66 @@ async def test_a_sandbox_stops_while_requests_hang() -> None:
             await sandbox.stop()
         with pytest.raises(aiohttp.ClientConnectionError):
             await call
+
+
+async def test_a_body_that_waits_for_100_continue_gets_it() -> None:
+    async with Sandbox(market=False) as sandbox:
+        reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
+        key = sandbox.accounts[0].api_key
+        head = f"POST {KEY} HTTP/1.1\r\nHost: localhost\r\nX-MBX-APIKEY: {key}\r\nContent-Length: 3\r\nConnection: close\r\n"
+        writer.write(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        async with asyncio.timeout(DEADLINE_S):
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b"a=1")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
+        assert b" 417 " in await raw(sandbox, f"{head}Expect: wonders\r\n\r\na=1".encode())
+        stranger = head.replace("localhost", "evil.test")
+        assert (await raw(sandbox, f"{stranger}Expect: 100-continue\r\n\r\na=1".encode())).startswith(b"HTTP/1.1 421")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("path", [KEY, "/sandbox/v1/burst"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_a_bad_request(
+    encoding: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Sandbox(market=False) as sandbox:
+        token = sandbox.control_token
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Sandbox-Token: {token}\r\nConnection: close\r\n"
+        answer = await raw(
+            sandbox, f"{head}Content-Encoding: {encoding}\r\nContent-Length: 9\r\n\r\nno gzip!!".encode()
+        )
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert await raw(sandbox, f"{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n".encode()) != b""
+        assert caplog.text == ""
+
+
+async def test_head_is_get_without_the_body() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        for path, status in (("/eapi/v1/time", 200), ("/eapi/v1/nothing", 404), ("/", 200), ("/favicon.ico", 404)):
+            async with visitor.session.head(sandbox.rest_url + path) as answer:
+                assert (answer.status, await answer.read()) == (status, b"")
+        assert sandbox.meters()["requests"]["GET /eapi/v1/time"] == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://127.0.0.1:80/eapi/v1/time", "evil.test", 200),
+        ("HTTP://localhost/eapi/v1/time?x=1", "localhost", 200),
+        ("http://localhost", "localhost", 200),
+        ("http://evil.test/eapi/v1/time", "localhost", 421),
+        ("ftp://localhost/eapi/v1/time", "localhost", 404),
+    ],
+)
+async def test_a_target_may_be_a_whole_url_and_its_host_counts(target: str, host: str, status: int) -> None:
+    async with Sandbox(market=False) as sandbox:
+        answer = await raw(sandbox, f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
+
+
+async def test_nothing_that_a_browser_asks_for_by_itself_costs_weight() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        for path in ("/", "/favicon.ico", "/robots.txt"):
+            await visitor.call("GET", path)
+        assert (sandbox.meters()["requests"], sandbox.meters()["weight_by_minute"]) == ({}, {})

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 
 from listenkey.sandbox import websocket
+from listenkey.sandbox.frames import header
 from listenkey.sandbox.malformed import PRESETS
 from listenkey.sandbox.server import Sandbox
-from listenkey.sandbox.websocket import header
 from tests.sandbox.visitor import DEADLINE_S, Visitor, receive, receive_end, receive_trades, until
 
 
@@ -253,3 +253,129 @@ def test_frame_headers(length: Any) -> None:
     read = code if code < 126 else int.from_bytes(first[2:], "big")
     assert read == length
     assert len(first) == {True: 2}.get(code < 126, 4 if code == 126 else 10)
+
+
+# --- What no client sends that keeps the rules ---
+
+
+async def raw_socket(sandbox: Sandbox, path: str = "/private/stream", **headers: str) -> tuple[Any, Any, bytes]:
+    """A handshake by hand; the answer's head."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
+    told = {
+        "Host": "localhost",
+        "Upgrade": "websocket",
+        "Connection": "keep-alive, Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    } | {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items() if value)]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    return reader, writer, await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE_S)
+
+
+async def test_a_handshake_is_answered_as_the_rfc_computes_it() -> None:
+    async with Sandbox(market=False) as sandbox:
+        _, writer, head = await raw_socket(sandbox)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+        assert b"X-Sandbox: 1" in head
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Connection": "close"},
+        {"Sec_WebSocket_Version": "8"},
+        {"Sec_WebSocket_Version": ""},
+        {"Sec_WebSocket_Key": ""},
+        {"Sec_WebSocket_Key": "c2hvcnQ="},
+        {"Sec_WebSocket_Key": "no base64!"},
+    ],
+)
+async def test_a_handshake_that_is_none_is_refused(headers: dict[str, str]) -> None:
+    async with Sandbox(market=False) as sandbox:
+        _, writer, head = await raw_socket(sandbox, **headers)
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert sandbox.meters()["sockets_open"] == 0
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"), [(b"\x81\x02{}", 1002), (b"\x89\x00", 1002), (b"\x81\x81\0\0\0\0\xff", 1007)]
+)
+async def test_frames_that_break_the_rules_end_the_socket_with_the_code_for_it(frame: bytes, code: int) -> None:
+    async with Sandbox(market=False) as sandbox:
+        reader, writer, _ = await raw_socket(sandbox)
+        writer.write(frame + b"\x81\x02{}")
+        answer = await asyncio.wait_for(reader.readexactly(4), DEADLINE_S)
+        assert (answer[0], int.from_bytes(answer[2:], "big")) == (0x88, code)
+        writer.write_eof()
+        rest = await asyncio.wait_for(reader.read(), DEADLINE_S)
+        assert len(rest) == answer[1] - 2, "its reason, and nothing after it"
+        await until(lambda: sandbox.meters()["sockets_open"] == 0)
+        writer.close()
+
+
+async def test_a_close_is_answered_with_its_code() -> None:
+    async with Sandbox(market=False) as sandbox:
+        reader, writer, _ = await raw_socket(sandbox)
+        writer.write(b"\x88\x82\0\0\0\0\x0f\xa0")
+        assert await asyncio.wait_for(reader.read(), DEADLINE_S) == b"\x88\x02\x0f\xa0"
+        writer.close()
+
+
+async def test_a_client_that_answers_no_close_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "CLOSE_WAIT_S", 0.05)
+    async with Sandbox(market=False) as sandbox:
+        reader, writer, _ = await raw_socket(sandbox)
+        sandbox.fault("drop_sockets", close_code=1012)
+        assert (await asyncio.wait_for(reader.readexactly(4), DEADLINE_S))[2:] == b"\x03\xf4"
+        await until(lambda: sandbox.meters()["sockets_open"] == 0)
+        writer.close()
+
+
+async def test_half_of_a_surrogate_pair_is_refused_and_the_socket_lives_on() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        ws = await visitor.connect("/private/stream")
+        await ws.send_str(r'{"method":"SUBSCRIBE","params":["\ud800"],"id":1}')
+        assert (await receive(ws))["error"]["code"] == 3
+        await ws.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 2})
+        assert await receive(ws) == {"result": [], "id": 2}
+
+
+async def test_whatever_goes_wrong_inside_ends_the_socket_with_1011(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        ws, other = await visitor.connect("/private/stream"), await visitor.connect("/private/stream")
+
+        def breaks(*_: object) -> None:
+            raise RuntimeError("hush")
+
+        with monkeypatch.context() as patches:
+            patches.setattr(sandbox.world.hub, "receive_text", breaks)
+            await ws.send_str("{}")
+            assert await receive_end(ws) == 1011
+        await other.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 2})
+        assert await receive(other) == {"result": [], "id": 2}
+        assert "RuntimeError in" in caplog.text
+        assert "hush" not in caplog.text
+
+
+@pytest.mark.parametrize("address", ["/private/ws/{key}", "/private/stream?listenKey={key}"])
+async def test_connections_of_one_account_are_refused_and_no_others(address: str) -> None:
+    async with Sandbox(market=False, accounts=("alice", "bob")) as sandbox, Visitor(sandbox) as visitor:
+        bob = Visitor(sandbox, sandbox.accounts[1])
+        async with bob:
+            mine, theirs = await visitor.key(), await bob.key()
+            sandbox.fault("refuse_connections", account="alice", scope="ws")
+            with pytest.raises(aiohttp.ClientError):
+                await visitor.connect(address.format(key=mine))
+            await (await bob.connect(address.format(key=theirs))).close()
+            ws = await visitor.connect("/private/stream")
+            await ws.send_json({"method": "SUBSCRIBE", "params": [mine], "id": 1})
+            assert await receive_end(ws) == 1006
+            ws = await visitor.connect("/private/stream")
+            await ws.send_json({"method": "SUBSCRIBE", "params": [theirs], "id": 1})
+            assert await receive(ws) == {"result": None, "id": 1}

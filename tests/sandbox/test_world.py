@@ -232,7 +232,7 @@ def test_handshakes_may_be_refused() -> None:
 
 def test_wrong_accounts_and_frames_are_told() -> None:
     stage = Stage()
-    with pytest.raises(ValueError, match="no such account"):
+    with pytest.raises(ValueError, match="there are alice"):
         stage.world.put_fault("mute", {"account": "nobody"}, T0)
     with pytest.raises(ValueError, match="truncated"):
         stage.world.put_fault("malformed_frame", {"frames": ["nope"]}, T0)

@@ -8,13 +8,14 @@ Every one needs the header `X-Sandbox-Token`; `http.py` asks for it before it co
 from __future__ import annotations
 
 import dataclasses
-import json
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qs
 
+import msgspec
+
 from listenkey.sandbox.trading.rejections import Rejected
-from listenkey.sandbox.world import Opening
+from listenkey.sandbox.world import Opening, UnknownAccount
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ Answer: TypeAlias = tuple[int, Any]
 PREFIX: Final = "/sandbox/v1"
 SLOW_CALLS: Final = (("POST", "burst"), ("POST", "clock"))
 FILLS_MAX: Final = 1_000_000
+RATE_MAX: Final = 1_000_000
 INDEX_MAX: Final = 10_000_000
 DEPOSIT_BELOW: Final = 10**12
 ADVANCE_MAX_MS: Final = 100 * 24 * 3_600_000
@@ -88,18 +90,18 @@ class Control:
                 known = sorted(f"{each[0]} {PREFIX}/{each[1]}" for each in {*self._calls, *SLOW_CALLS})
                 return 404, {"error": f"there is no such call; there are {', '.join(known)}"}
             return call(asked)
+        except UnknownAccount as error:
+            return 404, {"error": str(error)}
         except (ValueError, TypeError) as error:
             return 400, {"error": str(error)}
-        except KeyError as error:
-            return 404, {"error": f"there is no account {error.args[0]!r}"}
         except Rejected as rejected:
             return 400, {"error": f"the exchange refused: {rejected.code} {rejected.message}"}
 
     async def _make_fills(self, asked: dict[str, Any]) -> Answer:
         account, fills = self._account(asked), _whole(asked, "fills", FILLS_MAX)
         per_second = asked.get("per_second")
-        if per_second is not None and not (_is_number(per_second) and per_second > 0):
-            raise ValueError("'per_second' is a number above 0")
+        if per_second is not None and not (_is_number(per_second) and 0 < per_second <= RATE_MAX):
+            raise ValueError(f"'per_second' is a number above 0, of {RATE_MAX} at most")
         work = self._burst(account, fills, per_second)
         if per_second is not None and not asked.get("wait", False):
             self._in_background(work)
@@ -136,7 +138,7 @@ class Control:
     def _take_out_faults(self, asked: dict[str, Any]) -> Answer:
         fault_id = asked.get("id")
         kind = asked.get("kind")
-        number = None if fault_id is None else int(fault_id)
+        number = None if fault_id is None else _fault_id(fault_id)
         return 200, {"taken_out": self._world.take_out_faults(self._clock.now_ms(), number, kind)}
 
     def _time(self) -> Answer:
@@ -173,8 +175,7 @@ class Control:
         account = asked.get("account")
         if not isinstance(account, str):
             raise ValueError("'account' is the name of an account")  # noqa: TRY004  it becomes a 400
-        if not self._world.has_account(account):
-            raise KeyError(account)
+        self._world.needed_account(account)
         return account
 
 
@@ -187,8 +188,9 @@ def _read(query: str, body: bytes) -> dict[str, Any]:
     asked: dict[str, Any] = {name: values[-1] for name, values in parse_qs(query).items()}
     if body:
         try:
-            value = json.loads(body)
-        except (ValueError, RecursionError):
+            # Strict: no NaN, no Infinity, no half of a surrogate pair.
+            value = msgspec.json.decode(body)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
             raise ValueError("the body is not JSON") from None
         if not isinstance(value, dict):
             raise ValueError("the body is a JSON object")
@@ -227,6 +229,14 @@ def _whole(asked: dict[str, Any], name: str, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         raise ValueError(f"{name!r} is a whole number from 0 to {most}")
     return value
+
+
+def _fault_id(value: Any) -> int:
+    """The number of a fault, also as the text of a query."""
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise ValueError("'id' is the number of a fault, as its answer told it")
+    return int(text)
 
 
 def _is_number(value: Any) -> bool:

@@ -46,6 +46,8 @@ def parse(text: str) -> Message:
         raise Refused(3, f"Invalid JSON: expected value at line {error.lineno} column {error.colno}") from None
     except (RecursionError, ValueError):
         raise Refused(3, "Invalid JSON: expected value at line 1 column 1") from None
+    if _has_surrogates(text):
+        raise Refused(3, "Invalid JSON: lone surrogate in hex escape")
     if not isinstance(value, dict):
         raise Refused(2, "Invalid request: invalid type, expected a request at line 1 column 1")
     request_id = value.get("id")
@@ -63,6 +65,21 @@ def parse(text: str) -> Message:
         raise Refused(2, "Invalid request: params must be an array", request_id)
     _check(method, params, request_id)
     return Message(method, tuple(params), request_id)
+
+
+def _has_surrogates(text: str) -> bool:
+    r"""
+    Whether a JSON text has half of a surrogate pair in it, `\ud800`, which no UTF-8 can carry.
+
+    Python's reader accepts it, and whatever it was put into could not be sent.
+    """
+    if "\\u" not in text:
+        return False
+    try:
+        json.dumps(json.loads(text), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _check(method: str, params: list[Any], request_id: int) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import msgspec
+
 from listenkey.sandbox import wrong_shapes
 from listenkey.venue import LISTEN_KEY_PATH
 
@@ -343,6 +345,10 @@ def _check(kind: str, params: Mapping[str, Any]) -> None:
         _check_value(kind, name, value)
     if kind == "wrong_shape":
         wrong_shapes.check(params)
+    try:
+        msgspec.json.encode(dict(params))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise ValueError(f"{kind}: a parameter can't be sent as JSON") from None
 
 
 def _check_status(kind: str, value: Any) -> None:

@@ -14,10 +14,14 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.http_exceptions import ContentEncodingError, TransferEncodingError
 
-from listenkey.sandbox import addresses, control
+from listenkey.sandbox import addresses, control, landing
 from listenkey.sandbox.api import ApiRequest, ApiResponse
+from listenkey.sandbox.http_server import TimedConnection, standing_headers
+from listenkey.sandbox.websocket import accepted_key
+from listenkey.sandbox.whereabouts import whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,14 +37,6 @@ BODY_TIMEOUT_S: Final = 10.0
 LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 DRIP_MS: Final = 100
 FAULT_POLL_S: Final = 0.02
-
-
-class MarkedRequest(web.BaseRequest):
-    """A request whose every answer, also the server's own, says that this is no exchange."""
-
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        response.headers["X-Sandbox"] = "1"
-        response.headers["Server"] = "listenkey-sandbox"
 
 
 class Door:
@@ -88,27 +84,38 @@ class Door:
         # The top of the task: whatever goes wrong in here must not show a traceback to a client. Nor in the log, where
         # the locals could hold a key: the kind of error and the place are enough.
         except Exception as error:  # noqa: BLE001
-            log.error("a request failed inside the sandbox: %s", _whereabouts(error))  # noqa: TRY400
+            log.error("a request failed inside the sandbox: %s", whereabouts(error))  # noqa: TRY400
             return _json(500, {"code": -1000, "msg": "An unknown error occurred while processing the request."})
+        finally:
+            if isinstance(request.protocol, TimedConnection):
+                request.protocol.answered()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        path, _, query = request.raw_path.partition("?")
-        refused = self._refuse_stranger(request, path)
+        host, path, query = _target(request)
+        refused = self._refuse_stranger(request, host, path)
         if refused is not None:
             return refused
+        if request.method in ("GET", "HEAD") and path in landing.PATHS:
+            page = landing.answer(path, request.headers.get("Accept", ""), self._clock.now_ms())
+            return web.Response(
+                status=page.status,
+                text=page.text,
+                content_type=page.content_type,
+                charset="utf-8",
+                headers=landing.POLICY,
+            )
         if path == control.PREFIX or path.startswith(f"{control.PREFIX}/"):
             return await self._control(request, path, query)
         if request.method == "GET" and addresses.looks_like_socket(path):
             return await self._socket(request, path, query)
         return await self._rest(request, path, query)
 
-    def _refuse_stranger(self, request: web.BaseRequest, path: str) -> web.Response | None:
+    def _refuse_stranger(self, request: web.BaseRequest, host: str, path: str) -> web.Response | None:
         """Host against DNS rebinding, Origin against pages of other places."""
-        host = request.headers.get("Host", "")
         if self._loopback and _without_port(host).lower() not in LOOPBACK_HOSTS:
             return _json(421, {"code": -1000, "msg": "This sandbox answers to localhost only."})
         origin = request.headers.get("Origin")
-        matters = request.method != "GET" or addresses.looks_like_socket(path)
+        matters = request.method not in ("GET", "HEAD") or addresses.looks_like_socket(path)
         if origin is not None and matters and origin.lower() not in (f"http://{host}".lower(), f"ws://{host}".lower()):
             return _json(403, {"code": -1000, "msg": "Not from another place's page."})
         return None
@@ -121,18 +128,20 @@ class Door:
         except UnicodeDecodeError:
             return _json(400, {"code": -1100, "msg": "Illegal characters found in a parameter."})
         headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = ApiRequest(request.method, path, query, body, headers, request.remote or "")
+        # HEAD is GET without the body (RFC 9110, section 9.3.2), which aiohttp leaves out.
+        method = "GET" if request.method == "HEAD" else request.method
+        asked = ApiRequest(method, path, query, body, headers, request.remote or "")
         response = self._world.handle(asked, self._clock.now_ms())
         self._flush()
         return await self._give(request, response)
 
     async def _socket(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() != "websocket":
-            return _json(400, {"code": -1000, "msg": "This is a WebSocket address."})
+        accepted_key(request.headers)
         admitted = self._world.admit(path, query, request.remote or "", self._clock.now_ms())
         if isinstance(admitted, ApiResponse):
             return await self._give(request, admitted)
-        return await self._sockets.serve(request, admitted)
+        headers = standing_headers(self._world.told_ms(self._clock.now_ms()))
+        return await self._sockets.serve(request, admitted, headers)
 
     async def _control(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
         token = request.headers.get(TOKEN_HEADER, "").encode(errors="replace")
@@ -186,11 +195,19 @@ class Door:
 
     async def _body(self, request: web.BaseRequest) -> bytes:
         """At most 1 MiB (aiohttp's own bound) within 10 seconds."""
+        expected = request.headers.get("Expect")
+        if expected is not None and request.version >= HttpVersion11:
+            if expected.lower() != "100-continue":
+                raise web.HTTPExpectationFailed(text="100-continue is all that can be expected.")
+            if request.transport is not None:
+                request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 return await request.read()
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
+        except (web.RequestPayloadError, ContentEncodingError, TransferEncodingError):
+            raise web.HTTPBadRequest(text="The body is not encoded as its headers say.") from None
 
 
 def _abort(request: web.BaseRequest) -> None:
@@ -202,16 +219,21 @@ def _json(status: int, value: object) -> web.Response:
     return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
 
 
+def _target(request: web.BaseRequest) -> tuple[str, str, str]:
+    """
+    Return the host, the path and the query that a request is for.
+
+    A target may be a whole URL, as for a proxy; its host is the one that counts then. (RFC 9112, section 3.2.2)
+    """
+    path, _, query = request.raw_path.partition("?")
+    scheme, separator, rest = path.partition("://")
+    if separator and scheme.lower() == "http":
+        host, slash, path = rest.partition("/")
+        return host, slash + path or "/", query
+    return request.headers.get("Host", ""), path, query
+
+
 def _without_port(host: str) -> str:
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0]
-
-
-def _whereabouts(error: Exception) -> str:
-    """The kind of an error and the line it came from; not its text, which may quote what a client sent."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_qualname}, line {trace.tb_lineno}" if trace is not None else "nowhere"
-    return f"{type(error).__name__} in {where}"

@@ -331,7 +331,18 @@ class Hub:
             return
         served = "subscribe" in self._switches.address_forms
         for stream in new:
+            if self._is_refused(stream, now_ms):
+                self._close(session, Abort())
+                return
             self._listen(session, stream, None, now_ms, dead=not served)
+
+    def _is_refused(self, stream: str, now_ms: int) -> bool:
+        """Whether connections of a key's account are refused; its socket's address may have named nobody."""
+        account = self._keys.account_of(stream)
+        facts = {"scope": "ws"}
+        return account is not None and bool(
+            self._faults.strike_where("refuse_connections", now_ms, account, facts, lambda fault: bool(fault.account))
+        )
 
     def _attach(self, session: Session, attachment: Attachment, now_ms: int) -> None:
         served = attachment.form in self._switches.address_forms

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import math
 import random
 import secrets
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -19,17 +20,14 @@ from aiohttp import web
 from listenkey.sandbox import control
 from listenkey.sandbox.clock import SandboxClock
 from listenkey.sandbox.control import Control
-from listenkey.sandbox.http import Door, MarkedRequest
+from listenkey.sandbox.http import Door
+from listenkey.sandbox.http_server import TimedServer
 from listenkey.sandbox.identities import SandboxAccount
 from listenkey.sandbox.websocket import SocketDoor
 from listenkey.sandbox.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
-
-    from aiohttp import StreamReader
-    from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.http import RawRequestMessage
 
     from listenkey.sandbox.switches import Switches
 
@@ -47,7 +45,6 @@ STEP_MS: Final = 300_000
 """The most that is passed over at once by `pass_time`; some ten milliseconds of work for an account with positions."""
 
 PACE_S: Final = 0.01
-IDLE_CONNECTION_S: Final = 60.0
 STOP_S: Final = 1.0
 
 
@@ -123,13 +120,7 @@ class Sandbox:
             loopback=self._loopback,
             flush=self._flush,
         )
-        server = web.Server(
-            self._door.answer,
-            request_factory=_marked,
-            access_log=None,
-            logger=_quiet_logger(),
-            keepalive_timeout=IDLE_CONNECTION_S,
-        )
+        server = TimedServer(self._door.answer, lambda: self.world.told_ms(self._clock.now_ms()))
         self._runner = web.ServerRunner(server, shutdown_timeout=STOP_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port, backlog=1024).start()
@@ -237,7 +228,7 @@ class Sandbox:
         return self.world.faults.listing()
 
     def ledger(self, account: str) -> dict[str, Any]:
-        """The truth: fills, orders, keys, transfers, in order. Raises KeyError for an unknown account."""
+        """The truth: fills, orders, keys, transfers, in order. Raises UnknownAccount."""
         self.world.advance(self._clock.now_ms())
         self._flush()
         return self.world.ledger(account)
@@ -254,9 +245,14 @@ class Sandbox:
             account: Whose.
             fills: How many.
             per_second: Real seconds; None is as fast as it goes.
+
+        Raises:
+            UnknownAccount: There is none of that name.
+            ValueError: The rate is none.
         """
-        if not self.world.has_account(account):
-            raise KeyError(account)
+        self.world.needed_account(account)
+        if per_second is not None and not 0 < per_second < math.inf:
+            raise ValueError(f"{per_second} is no rate: so many fills a second is a number above 0")
         loop = asyncio.get_running_loop()
         made, start_s = 0, loop.time()
         while made < fills:
@@ -329,16 +325,6 @@ class Sandbox:
         return f"[{self._host}]" if ":" in self._host else self._host
 
 
-def _marked(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: web.RequestHandler,
-    writer: AbstractStreamWriter,
-    task: asyncio.Task[None],
-) -> web.BaseRequest:
-    return MarkedRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())
-
-
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -351,16 +337,3 @@ def _is_loopback(host: str) -> bool:
 def _tell_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         log.critical("the sandbox's clock stopped: %s", type(task.exception()).__name__)
-
-
-def _quiet_logger() -> logging.Logger:
-    """For aiohttp: what a client sent wrong is quoted in its records, and could be a key."""
-    logger = logging.getLogger("listenkey.sandbox.aiohttp")
-    logger.addFilter(_without_quotes)
-    return logger
-
-
-def _without_quotes(record: logging.LogRecord) -> bool:
-    record.msg, record.args, record.exc_info, record.exc_text = "a client sent bad HTTP", (), None, None
-    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
-    return logging.getLogger("listenkey.sandbox").isEnabledFor(logging.DEBUG)

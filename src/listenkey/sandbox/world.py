@@ -25,9 +25,18 @@ from listenkey.sandbox.trading.bots import Market, burst
 from listenkey.sandbox.trading.exchange import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ACCOUNTS_MAX: Final = 10_000
+NAMES_SHOWN_MAX: Final = 20
+
+
+class UnknownAccount(ValueError):
+    """No account has this name."""
+
+    def __init__(self, name: str, names: Sequence[str]) -> None:
+        there = ", ".join(names[:NAMES_SHOWN_MAX]) or "none"
+        super().__init__(f"there is no account {name!r}; there are {there}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,17 @@ class World:
         """Whether an API key was ever issued for it."""
         return any(identity.name == name for identity in self.identities.all())
 
+    def needed_account(self, name: str) -> None:
+        """Raise UnknownAccount unless there is an account of that name."""
+        if not self.has_account(name):
+            names = list(dict.fromkeys(identity.name for identity in self.identities.all()))
+            raise UnknownAccount(name, names)
+
+    def told_ms(self, now_ms: int) -> int:
+        """Return the time that answers tell of themselves: the exchange's, unless its clock is skewed for everyone."""
+        skew = self.faults.peek("clock_skew", now_ms)
+        return now_ms + skew.params["ms"] if skew else now_ms
+
     # --- What clients do ---
 
     def handle(self, request: ApiRequest, now_ms: int) -> ApiResponse:
@@ -132,9 +152,9 @@ class World:
     def admit(self, path: str, query: str, ip: str, now_ms: int) -> ApiResponse | addresses.Address:
         """A handshake: the address, understood, or what to answer instead of 101."""
         now_ms = self.advance(now_ms)
-        answer = self._refuse_handshake(path, ip, now_ms)
+        address = addresses.parse(path, query)
+        answer = self._refuse_handshake(path, self._named_account(address), ip, now_ms)
         if answer is None:
-            address = addresses.parse(path, query)
             if address is not None and self.hub.admits(address):
                 return address
             if address is None:
@@ -160,8 +180,8 @@ class World:
         if kind == "malformed_frame":
             malformed.frames(params.get("frames"), params.get("texts"))
         account = params.get("account")
-        if account is not None and not (isinstance(account, str) and self.has_account(account)):
-            raise ValueError("there is no such account")
+        if isinstance(account, str):
+            self.needed_account(account)
         fault = self.faults.put(kind, params, now_ms)
         if kind in ("rest_lag", "stale_snapshot"):
             self.exchange.keep_history = True
@@ -206,9 +226,8 @@ class World:
         self.advance(now_ms)
 
     def ledger(self, account: str) -> dict[str, Any]:
-        """The truth about an account: fills, orders, transfers, keys. Raises KeyError for an unknown one."""
-        if not self.has_account(account):
-            raise KeyError(account)
+        """The truth about an account: fills, orders, transfers, exercises, keys. Raises UnknownAccount."""
+        self.needed_account(account)
         return {"account": account, **self.exchange.ledger(account), "keys": self.keys.ledger(account)}
 
     def meters(self, now_ms: int) -> dict[str, Any]:
@@ -325,19 +344,24 @@ class World:
         if "before" in fault.scratch:
             self.switches.generation = fault.scratch["before"]
 
-    def _refuse_handshake(self, path: str, ip: str, now_ms: int) -> ApiResponse | None:
+    def _named_account(self, address: addresses.Address | None) -> str | None:
+        """The account whose listen key an address names, the first one's."""
+        named = (self.keys.account_of(each.stream) for each in address.attachments) if address is not None else ()
+        return next((account for account in named if account is not None), None)
+
+    def _refuse_handshake(self, path: str, account: str | None, ip: str, now_ms: int) -> ApiResponse | None:
         spent = self.limits.connect(ip, now_ms)
         if spent.http_status != 200:
             body = f'{{"code":{self.switches.rate_limit_code},"msg":"Too many requests queued."}}'
             return ApiResponse(spent.http_status, body.encode())
-        refused = self.faults.strike("refuse_connections", now_ms, scope="ws")
+        refused = self.faults.strike("refuse_connections", now_ms, account, scope="ws")
         if refused is not None:
             return ApiResponse(503, b"", manner="abort", fault=refused)
-        retired = self.faults.strike("retire_endpoint", now_ms, path=path, method="GET", symbol="")
+        retired = self.faults.strike("retire_endpoint", now_ms, account, path=path, method="GET", symbol="")
         if retired is not None:
             return retired_page(retired)
-        hang = self.faults.strike("hang_http", now_ms, path=path, method="GET", symbol="")
+        hang = self.faults.strike("hang_http", now_ms, account, path=path, method="GET", symbol="")
         if hang is not None:
             return ApiResponse(503, b"", manner="hang", fault=hang)
-        failing = self.faults.strike("http_status", now_ms, path=path, method="GET", symbol="")
+        failing = self.faults.strike("http_status", now_ms, account, path=path, method="GET", symbol="")
         return status_answer(failing) if failing is not None else None
