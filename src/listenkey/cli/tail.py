@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import click
 
 from listenkey.cli import exits, settings
 from listenkey.cli.lazy import Command
 from listenkey.cli.options import DURATION, account_options, configure_logs
-from listenkey.cli.running import Stop, run
+from listenkey.cli.running import Stop, put_away, run
 from listenkey.cli.settings import Addresses, Settings
 from listenkey.cli.terminal import stdout_is_terminal
+
+if TYPE_CHECKING:
+    from listenkey.health import Health
 
 
 @click.command(cls=Command)
@@ -54,6 +60,9 @@ def form_of_items(*, as_json: bool) -> Form:
     return "view" if stdout_is_terminal() else "words"
 
 
+TOLD_AFTER_S: Final = (2.0, 8.0, 20.0, 30.0)
+"""A healthy stream is live within a second. So long after each other it is said that this one is not."""
+
 UNFINISHED: Final = {
     "GAP": "what happens until it runs again is missing, and told as a gap",
     "RECOVERING": "what was missed is not all there; with --journal the next run asks for it",
@@ -82,8 +91,12 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, s
             show = ScreenShow(stop, stream.health, Setting(chosen.venue.name, journal, refills=refills))
         else:
             show = JsonShow(stop, on_failed=on_failed) if shown == "json" else PlainShow(stop, on_failed=on_failed)
-        async with show:
-            await follow(stop, stream, show, tally)
+        waiting = asyncio.create_task(tell_of_waiting(stream.health, tally.went_live, shown))
+        try:
+            async with show:
+                await follow(stop, stream, show, tally)
+        finally:
+            await put_away(waiting)
         # Said before connections are closed: closing may take longer than Ctrl-C waits.
         health = stream.health()
         if stop.why == "closed":
@@ -95,6 +108,16 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, s
             exits.print_error(f"  it was never live: {exits.safe(health.why)}")
             return exits.NOT_REACHABLE
     return exits.FAILED if failures.any else exits.DONE
+
+
+async def tell_of_waiting(health: Callable[[], Health], went_live: asyncio.Event, shown: Form) -> None:
+    """Say on stderr what the stream waits for, until it is live; the view says it itself."""
+    for wait_s in () if shown == "view" else TOLD_AFTER_S:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await went_live.wait()
+                return
+        exits.print_error(f"listenkey: not live yet: {exits.safe(health().why)}")
 
 
 class StdoutFailures:
