@@ -42,6 +42,7 @@ class Backfill:
         governor: What keeps all requests of this address below the limit; its `time` is the venue's clock.
         urgent: Reads with the right of a recovery.
         steady: Reads that can wait.
+        rules: Reads that all others may have to wait for.
     """
 
     def __init__(self, credentials: Credentials, place: Venue, clock: Clock, known: Known) -> None:
@@ -52,7 +53,7 @@ class Backfill:
         self.urgent = self._snapshots(credentials, place, Share.RECOVERY)
         self.steady = self._snapshots(credentials, place, Share.STEADY)
         # What time it is and how much may be asked is asked first: all the rest may have to wait for the answers.
-        self._rules = self._snapshots(credentials, place, Share.KEYS)
+        self.rules = self._snapshots(credentials, place, Share.KEYS)
 
     def _snapshots(self, credentials: Credentials, place: Venue, share: Share) -> Snapshots:
         return Snapshots(credentials, place.rest_url, self.governor.lane(share, self._risk), self._clock, self.time)
@@ -69,14 +70,14 @@ class Backfill:
     async def read_time(self) -> None:
         """Compare clocks, where that is due."""
         if self.time.stale(self._clock.now_s()):
-            await self._rules.read_time()
+            await self.rules.read_time()
 
     async def read_limit(self) -> None:
         """Read the weight limit, where that is due."""
         if not self.governor.limit_is_stale():
             return
         try:
-            self.governor.note_limit(await self._rules.weight_limit())
+            self.governor.note_limit(await self.rules.weight_limit())
         except ProtocolError as error:
             # The limit that was assumed so far holds on; who wanted to know it has other things to ask for.
             log.info("the weight limit could not be read yet: %s", error)

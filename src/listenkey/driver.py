@@ -35,6 +35,7 @@ from listenkey.items import GapClosed, GapOpened, Live, Provenance
 from listenkey.journal.base import Journal
 from listenkey.link import Link
 from listenkey.recovery import Recovery
+from listenkey.together import both
 from listenkey.transport.websocket import connect
 from listenkey.venue import LEAVING_EVENTS, Venue
 from listenkey.wire.frames import Unreadable
@@ -250,13 +251,22 @@ class Driver:
     async def _create_key(self, action: do.CreateKey) -> None:
         assert self.keys is not None
         try:
-            grant = await self.keys.create(action.stale)
+            grant, untried = await self._granted(action.stale)
         except ListenKeyError as error:
             self.feed(on.KeyNotReady(judge(error, self.clock.wall_ms())))
             if self.life.state is not State.ENDED:  # else the reader gets the error itself
                 log.warning("stream %s: no listen key: %s", self.account, error)
         else:
-            self.feed(on.KeyReady(grant.key, grant.valid_for_s))
+            if untried:
+                log.warning("stream %s: %s", self.account, untried)
+            self.feed(on.KeyReady(grant.key, grant.valid_for_s, untried))
+
+    async def _granted(self, stale: Secret | None) -> tuple[openers.Grant, str]:
+        """A listen key, and why the secret could not be tried, if it could not: a wrong one is refused with the key."""
+        assert self.keys is not None
+        if self.recovery is None:
+            return await self.keys.create(stale), ""
+        return await both(self.keys.create(stale), self.recovery.proof.try_once())
 
     async def _renew_key(self, action: do.RenewKey) -> None:
         assert self.keys is not None

@@ -31,6 +31,7 @@ from listenkey.core.watch import Watch
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError
 from listenkey.events import Event, OrderTradeUpdate
+from listenkey.proof import SecretProof
 from listenkey.together import both
 from listenkey.venue import Venue
 from listenkey.windows import DAY_S, Windows
@@ -69,6 +70,7 @@ class Recovery:
         backfill: What asks REST.
         windows: Spans of the venue's time.
         audits: The looks at REST history that come by themselves.
+        proof: That the secret is right.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Recovery:
         self._suspects: set[str] = set()
         self._orders_due: OrdersDue | None = None
         self.backfill = Backfill(credentials, place, clock, self.known)
+        self.proof = SecretProof(self.backfill.rules)
         self.windows = Windows(clock, self.backfill.time, place.time_scale, self.known)
         self.audits = Audits(self.backfill, self.windows, self.known, clock, timing, self._suspects)
 
@@ -99,8 +102,9 @@ class Recovery:
     async def prepare(self) -> None:
         """Compare clocks and read the weight limit, so that neither has to be asked for when it matters."""
         try:
-            await self.backfill.read_time()
+            # The time second: where the secret is tried meanwhile, that has read it by then.
             await self.backfill.read_limit()
+            await self.backfill.read_time()
         except ListenKeyError as error:
             # It can wait: the clock is read again when it is needed, the limit by the next audit.
             log.info("the clock or the weight limit could not be read yet: %s", error)

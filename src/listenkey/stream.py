@@ -27,6 +27,7 @@ from listenkey.journal.place import journal_path
 from listenkey.options import StreamOptions
 from listenkey.transport import address
 from listenkey.venue import Venue
+from listenkey.wire.signing import Signer
 
 CLOSE_WITHIN_S: Final = 5.0
 """How long a caller that is cancelled waits for the end of closing, which no disk and no venue can hold up for longer."""
@@ -92,6 +93,8 @@ class UserStream:
         close_key_on_exit: bool = False,
     ) -> None:
         credentials = Credentials.of(api_key, api_secret, private_key)
+        if credentials.can_sign:
+            Signer.of(credentials)  # A private key that can't be read is told now, and not at the first gap.
         self.venue: Venue = address.venue_of(venue)
         self.account: str = account or fingerprint(api_key)
         clock = SystemClock()

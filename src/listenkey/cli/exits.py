@@ -61,7 +61,9 @@ MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
 
 def meaning(error: errors.ListenKeyError) -> tuple[int, str]:
     """The exit code and what to do."""
-    return next((code, advice) for kind, code, advice in MEANINGS if isinstance(error, kind))
+    code, advice = next((code, advice) for kind, code, advice in MEANINGS if isinstance(error, kind))
+    # An error that was given advice of its own knows more than its class.
+    return code, str(vars(error).get("advice", advice))
 
 
 def safe(text: str) -> str:

@@ -44,10 +44,18 @@ class TimerDue:
 
 @dataclass(frozen=True, slots=True)
 class KeyReady:
-    """POST answered with a key. `valid_for_s`: how long by the answer's `expiration`, or None where it can't be told."""
+    """
+    POST answered with a key.
+
+    Attributes:
+        key: The key.
+        valid_for_s: How long by the answer's `expiration`, or None where it can't be told.
+        untried: Why the secret could not be tried, for people; empty where it is right, or there is none.
+    """
 
     key: Secret
     valid_for_s: float | None = None
+    untried: str = ""
 
 
 @dataclass(frozen=True, slots=True)

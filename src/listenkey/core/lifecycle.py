@@ -187,6 +187,8 @@ class Lifecycle(Mending):
             # So the one before had ended, and nobody said when.
             self._open_gap_since_proof(now, "the listen key had ended without a word")
         self._end_counted = False
+        if happened.untried:
+            self.repair.problem = happened.untried
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s

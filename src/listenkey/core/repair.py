@@ -184,7 +184,10 @@ class Repair:
             return
         self._auditing = False
         self.problem = str(happened.verdict.error)
-        later_s = now.s + max(self._timing.settle_after_s[0], happened.verdict.wait_s) + now.draw
+        wait_s = max(self._timing.settle_after_s[0], happened.verdict.wait_s)
+        if happened.verdict.do is Do.STOP:  # Asking again changes nothing, until somebody mends the key or its secret.
+            wait_s = self._timing.refused_retry_s
+        later_s = now.s + wait_s + now.draw
         self._settle_at_s = sorted(max(at_s, later_s) for at_s in self._settle_at_s)
         if self._audit_at_s is not None:
             self._audit_at_s = max(self._audit_at_s, later_s)

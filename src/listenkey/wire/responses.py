@@ -201,7 +201,10 @@ def _by_code(status: int, code: int | None, message: str, wait_s: float | None) 
     if code == Code.INVALID_TIMESTAMP:
         return errors.OutOfWindow(status, code, message, wait_s)
     if code in REFUSED_CODES:
-        return errors.Refused(status, code, message, wait_s)
+        refused = errors.Refused(status, code, message, wait_s)
+        if code == Code.INVALID_SIGNATURE:
+            refused.advice = "the API secret or private key is not the one of this API key; check both"
+        return refused
     if code in RATE_CODES:
         return errors.RateLimited(status, code, message, wait_s)
     if code in DOWN_CODES and status not in (401, 403, 404, 410):
