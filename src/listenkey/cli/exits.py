@@ -52,6 +52,14 @@ MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
     (errors.TransportError, NOT_REACHABLE, "check the network and --venue, --rest-url, --ws-url; then try again"),
     (errors.ProtocolError, NOT_REACHABLE, "something else may have answered (a proxy, a login page); try again later"),
     (errors.Fenced, HELD, "stop the other process, or give this one a journal of its own"),
+    (
+        errors.Corrupt,
+        JOURNAL,
+        (
+            "`listenkey journal verify` shows what is damaged, `listenkey journal salvage` saves what is whole; "
+            "docs/journal.md, A damaged journal"
+        ),
+    ),
     (errors.JournalError, JOURNAL, "check the disk and the path of --journal"),
     (errors.LeaseLost, HELD, "stop the other process that holds this account"),
     (errors.ListenKeyError, FAILED, "run it again with --debug for more"),

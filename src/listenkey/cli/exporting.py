@@ -49,13 +49,14 @@ Batch: TypeAlias = list[tuple[Any, ...]]
 def table_of(path: Path, table: str) -> Iterator[tuple[list[str], Batch]]:
     """Column names and rows, some hundred at a time, all of one moment."""
     from listenkey.journal.database import open_reader, told_as_ours
-    from listenkey.journal.schema import PACKED
+    from listenkey.journal.schema import PACKED, VIEWS, selection
 
+    source = f"({selection(table)})" if table in VIEWS else table
     order = "opened_seq" if table == "gaps" else "seq"
-    question = PACKED.get(table, f"SELECT * FROM {table} ORDER BY {order}")  # noqa: S608 - one of our own names
+    question = PACKED.get(table, f"SELECT * FROM {source} ORDER BY {order}")  # noqa: S608 - one of our own names
     with told_as_ours(path), closing(open_reader(path)) as connection:
         connection.execute("BEGIN")
-        names = [column[0] for column in connection.execute(f"SELECT * FROM {table} LIMIT 0").description]  # noqa: S608
+        names = [column[0] for column in connection.execute(f"SELECT * FROM {source} LIMIT 0").description]  # noqa: S608
         yield names, []
         for batch in _batches(connection, question):
             yield names, _unpacked(batch, names) if table in PACKED else batch

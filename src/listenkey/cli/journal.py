@@ -10,6 +10,7 @@ import click
 
 from listenkey.cli import exits
 from listenkey.cli.figures import clock_time
+from listenkey.cli.interruptible import interruptible
 from listenkey.cli.lazy import Group
 from listenkey.cli.options import debug_option
 from listenkey.cli.redact import plain
@@ -49,7 +50,8 @@ def info(journal: str, as_json: bool) -> int:
     from listenkey.journal.info import info as info_of
     from listenkey.journal.place import journal_path
 
-    found = info_of(journal_path(journal))
+    path = journal_path(journal)
+    found = interruptible(lambda: info_of(path))
     if as_json:
         import msgspec
 
@@ -110,7 +112,8 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
     from listenkey.journal.place import journal_path
     from listenkey.journal.verify import verify as verdict_on
 
-    found = verdict_on(journal_path(journal), head)
+    path = journal_path(journal)
+    found = interruptible(lambda: verdict_on(path, head))
     if as_json:
         import msgspec
 
@@ -123,6 +126,9 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
         exits.print_error(
             f"listenkey: the journal is not whole{where}\n  what to do: docs/journal.md, A damaged journal"
         )
+    if not as_json:
+        for note in found.notes:
+            click.echo(f"note: {plain(note, 400)}")
     return exits.DONE if found.whole else exits.JOURNAL
 
 
@@ -152,10 +158,10 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
         raise UsageError(f"the ending .{kind} is none of csv, parquet, arrow; say which with --format")
     path = journal_path(journal)
     if out is not None:
-        count = exporting.to_file(path, table, kind, out)
+        count = interruptible(lambda: exporting.to_file(path, table, kind, out))
         exits.print_error(f"listenkey: {count:,} rows in {out}")
     elif kind == "csv":
-        exporting.to_csv(path, table, sys.stdout.buffer)
+        interruptible(lambda: exporting.to_csv(path, table, sys.stdout.buffer))
     else:
         raise UsageError(f"{kind} goes into a file: name it with --out")
     return exits.DONE

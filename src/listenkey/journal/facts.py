@@ -6,7 +6,8 @@ import sqlite3
 from typing import Any, Final
 
 from listenkey.errors import Corrupt
-from listenkey.journal.chain import mark
+from listenkey.journal.chain import CHAIN_BYTES, mark
+from listenkey.journal.row_shape import SEQ_MAX, TIME_MAX_MS, is_whole_number
 
 ACCOUNT: Final = "account"
 COVERED_MS: Final = "covered_ms"
@@ -28,7 +29,7 @@ def facts(connection: sqlite3.Connection) -> dict[str, Any]:
     """
     found = {}
     for name, value, checksum in connection.execute("SELECT name, value, crc32 FROM meta"):
-        if mark(name, value) != checksum:
+        if mark(name, value) != checksum or not _is_sound(name, value):
             raise Corrupt(f"the journal's note of {name} is damaged")
         found[name] = value
     return found
@@ -48,7 +49,21 @@ def cursors(connection: sqlite3.Connection) -> dict[str, int]:
     """
     found = {}
     for name, seq, checksum in connection.execute("SELECT name, seq, crc32 FROM consumers"):
-        if mark(name, seq) != checksum:
+        if mark(name, seq) != checksum or not is_whole_number(seq, SEQ_MAX):
             raise Corrupt(f"the cursor of the consumer {name} is damaged")
         found[name] = seq
     return found
+
+
+def _is_sound(name: str, value: object) -> bool:
+    """Whether a fact is of the kind and size that is written; a checksum can be made by anybody."""
+    match name:
+        case "account":
+            return isinstance(value, str)
+        case "covered_ms":
+            return is_whole_number(value, TIME_MAX_MS)
+        case "anchor_seq":
+            return is_whole_number(value, SEQ_MAX)
+        case "anchor_chain":
+            return isinstance(value, bytes) and len(value) == CHAIN_BYTES
+    return True

@@ -36,6 +36,8 @@ from listenkey.journal.database import (
 from listenkey.journal.files import beside, check_files, make_private, size_of
 from listenkey.journal.lock import NUMBER_MAX, Lock
 from listenkey.journal.own_files import ANOTHER_LOG, NotInPlace, OwnFiles
+from listenkey.journal.row_shape import is_well_formed
+from listenkey.journal.schema_check import look_at_schema
 
 log = logging.getLogger("listenkey")
 
@@ -79,7 +81,7 @@ _KNOWN: Final = {
     for size in SIZES
 }
 _OPEN_GAP: Final = (
-    "SELECT min(from_ms) FROM items WHERE kind = 'gap_opened' AND seq > "
+    "SELECT min(from_ms) FROM items WHERE kind = 'gap_opened' AND typeof(from_ms) = 'integer' AND seq > "
     "(SELECT coalesce(max(seq), 0) FROM items WHERE kind = 'gap_closed')"
 )
 """
@@ -87,7 +89,7 @@ A gap that turned out to have begun earlier is told twice, and closed once, from
 beside it: an end of long ago that is missing (`journal verify` will tell) must not open that gap again.
 """
 
-_TOLD: Final = "SELECT max(from_ms) FROM items WHERE kind IN ('live', 'gap_opened')"
+_TOLD: Final = "SELECT max(from_ms) FROM items WHERE kind IN ('live', 'gap_opened') AND typeof(from_ms) = 'integer'"
 """Since when it was told to be whole, or until when."""
 
 _FILLS: Final = (
@@ -167,6 +169,7 @@ class Store:
                 self._check_log()
                 self._connection = open_writer(self.path)
                 self._make_tables()
+                self._make_views()
                 self._keep_watch()
                 known = facts.facts(self._connection)
                 self._check_account(known.get(facts.ACCOUNT))
@@ -433,6 +436,17 @@ class Store:
         # So that the file is a journal by itself, also for whoever finds it without its log.
         self._opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
+    def _make_views(self) -> None:
+        """The views as this release has them; they hold nothing."""
+        found = look_at_schema(self._opened)
+        if found.views:
+            log.warning("journal %s: the views %s were changed, and are made anew", self.path, ", ".join(found.views))
+        if others := found.views + found.older_views:
+            with self._transaction() as connection:
+                for name in others:
+                    connection.execute(f"DROP VIEW IF EXISTS {name}")
+                    connection.execute(schema.VIEWS[name])
+
     def _check_account(self, found: object) -> None:
         if found != self.account:
             raise UsageError(
@@ -445,7 +459,7 @@ class Store:
         rows: list[Row] = connection.execute(_TAIL).fetchall()[::-1]
         before: bytes | None = None
         for row in rows:
-            if not (is_whole(row) if before is None else follows(row, before)):
+            if not ((is_whole(row) if before is None else follows(row, before)) and is_well_formed(row)):
                 raise Corrupt(f"item {row[0]} of the journal {self.path} was changed; see `listenkey journal verify`")
             before = row[-1]
         return rows
