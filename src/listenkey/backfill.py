@@ -119,7 +119,7 @@ class Backfill:
             lists.refused.append(reconcile.TRADES_TOO_OLD)  # It keeps less than it says, or our clock is wrong.
             return await snapshots.user_trades(symbol)
 
-        pages = await together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
+        pages = await together([self._fills_of(ask, symbol, lists) for symbol in symbols])
         return [row for page in pages for row in page]
 
     async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
@@ -133,6 +133,7 @@ class Backfill:
         named = reconcile.contracts(await snapshots.bill_since(lists.since_ms), lists.since_ms, AFTER_ALL)
         if named[""]:
             lists.refused.append(reconcile.NO_SYMBOLS)
+            lists.unread[""] = reconcile.NO_SYMBOLS
         return await self.trades_of(snapshots, list(dict.fromkeys([*filter(None, named), *symbols])), lists)
 
     async def orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: Lists) -> dict[OrderKey, OrderRow]:
@@ -141,38 +142,56 @@ class Backfill:
         if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
             rows = await self.urgent.open_orders(None)
         else:
-            pages = await together([self._of_symbol(self.urgent.open_orders, symbol, lists) for symbol in wanted])
+            pages = await together([self._orders_of(self.urgent.open_orders, symbol, lists) for symbol in wanted])
             rows = [row for page in pages for row in page]
         live = {reconcile.order_key_of(row.order) for row in rows}
         asked = dict.fromkeys([*self._known.orders, *(reconcile.order_key_of(row.fill) for row in fills)])
         gone = [key for key in asked if key not in live]
         ended_in = list(dict.fromkeys(symbol for symbol, _ in gone))
-        pages = await together([self._of_symbol(self.urgent.history_orders, symbol, lists) for symbol in ended_in])
+        pages = await together([self._orders_of(self.urgent.history_orders, symbol, lists) for symbol in ended_in])
         ended = {reconcile.order_key_of(row.order): row for page in pages for row in page}
         rows += [ended[key] for key in gone if key in ended]
         lost = [key for key in gone if key not in ended]
-        singles = await together([self._one_order(*which) for which in lost[:SINGLE_ORDERS_MAX]])
+        singles = await together([self._one_order(*which, lists) for which in lost[:SINGLE_ORDERS_MAX]])
+        if len(lost) > SINGLE_ORDERS_MAX:
+            lists.refused.append(reconcile.not_asked_for(len(lost) - SINGLE_ORDERS_MAX))
         rows += [row for row in singles if row is not None]
         # What changed so lately is on its way over the socket, and must not seem to go back when it comes.
         return reconcile.newest_orders(row for row in rows if row.order.updated_ms <= lists.until_ms)
 
-    async def _one_order(self, symbol: str, order_id: int) -> OrderRow | None:
+    async def _one_order(self, symbol: str, order_id: int, lists: Lists) -> OrderRow | None:
         """An order that is in neither list; None where REST does not know it any more, or not yet."""
         try:
             return await self.urgent.order(symbol, order_id)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
+            is_unknown = error.code == venue.Code.NO_SUCH_ORDER
+            what = f"order {order_id}"
+            lists.refused.append(
+                reconcile.unknown(what, symbol) if is_unknown else reconcile.refuses(what, symbol, error.code)
+            )
             return None
 
-    async def _of_symbol(
-        self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists
-    ) -> list[R]:
-        """One symbol's list; a symbol the venue does not serve any more must not keep the others from theirs."""
+    async def _fills_of(self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists) -> list[R]:
+        """One symbol's fills; a symbol the venue does not serve any more must not keep the others from theirs."""
         try:
             return await ask(symbol)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
-            lists.refused.append(f"{symbol}: REST refuses, code {error.code}")
+            lists.unread[symbol] = reconcile.refuses("fills", symbol, error.code)
+            lists.refused.append(lists.unread[symbol])
+            return []
+
+    async def _orders_of(
+        self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists
+    ) -> list[R]:
+        """As `_fills_of`, for a list of its orders."""
+        try:
+            return await ask(symbol)
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+            lists.refused.append(reconcile.refuses("orders", symbol, error.code))
             return []
