@@ -112,6 +112,7 @@ class Driver:
         What this has opened when it fails or is cancelled is closed by `aclose`, as is what it opened when it did not.
         """
         left = await self.journal.open()
+        self.account = self.journal.account
         self._opened.push_async_callback(self.journal.aclose)
         self.keys = openers.share(self.venue, self.credentials.api_key, self.clock, self.beside, self.key_replaced)
         self._opened.push_async_callback(self._release_keys, self.keys)

@@ -63,7 +63,8 @@ class UserStream:
         after: Begin after this item of the journal; for a consumer that keeps its cursor itself (`journal.cursor`).
         keep_days: Items that are older may be taken out of the journal.
         keep_bytes: While the journal holds more than this, its oldest items may be taken out.
-        account: The alias items carry; by default eight hex digits that stand for the API key.
+        account: The account's name, which items carry. A journal belongs to an account: a new API key of the same
+            account goes on with it. Left out: the journal's name for it, or eight hex digits that stand for the API key.
         timing: Durations, for tests and scaled sandboxes.
         close_key_on_exit: DELETE the listen key at the end. It ends the streams of every other program that uses this
             account, Binance's own pages included, so the default is never.
@@ -96,14 +97,24 @@ class UserStream:
         if credentials.can_sign:
             Signer.of(credentials)  # A private key that can't be read is told now, and not at the first gap.
         self.venue: Venue = address.venue_of(venue)
-        self.account: str = account or fingerprint(api_key)
+        name = account or fingerprint(api_key)
         clock = SystemClock()
         self._driver = Driver(
             credentials,
             self.venue,
-            self.account,
+            name,
             (timing or Timing()).scaled(self.venue.time_scale),
-            make_journal(journal, self.account, clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit),
+            make_journal(
+                journal,
+                name,
+                clock,
+                consumer,
+                after,
+                keep_days,
+                keep_bytes,
+                auto_commit=auto_commit,
+                account_is_named=bool(account),
+            ),
             None if journal is None else journal_path(journal),
             closes_key=close_key_on_exit,
         )
@@ -121,6 +132,11 @@ class UserStream:
             **options: The arguments of `UserStream`.
         """
         return BlockingUserStream(cls(**options))
+
+    @property
+    def account(self) -> str:
+        """The account's name, which items carry; once the stream is open, the journal's name for it."""
+        return self._driver.account
 
     # --- for the reader ------------------------------------------------------------------------------------------
 

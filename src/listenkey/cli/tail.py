@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import click
 
@@ -29,7 +29,17 @@ if TYPE_CHECKING:
 )
 @click.option("--seconds", type=DURATION, metavar="N", help="End after so long; else at Ctrl-C.")
 @click.option("--journal", metavar="J", help="A file to keep the items in; in memory by default.")
-def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: float | None, journal: str | None) -> int:
+@click.option("--account", metavar="NAME", help="The account's name; by default the journal's name for it.")
+@click.option("--keep-days", type=DURATION, metavar="D", help="Take items out of the journal that are older.")
+def tail(
+    key_file: Path | None,
+    addresses: Addresses,
+    as_json: bool,
+    seconds: float | None,
+    journal: str | None,
+    account: str | None,
+    keep_days: float | None,
+) -> int:
     """
     Follow an account: every order, fill and balance as it happens, until Ctrl-C.
 
@@ -41,13 +51,22 @@ def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: fl
       listenkey tail
       listenkey tail --json | jq -c 'select((.event.trade_id // 0) != 0) | .event'
       listenkey tail --json --seconds 3600 > hour.jsonl
-      listenkey tail --journal fills.db
+      listenkey tail --journal fills.db --keep-days 90
       listenkey tail --key-file ~/.binance-options --venue testnet
     """
     chosen = settings.load(key_file, addresses)
     shown = form_of_items(as_json=as_json)
     configure_logs(quiet=shown == "view")
-    return run(lambda stop: follow_account(stop, chosen, journal, shown=shown), seconds=seconds)
+    kept = Kept(journal, account, keep_days)
+    return run(lambda stop: follow_account(stop, chosen, kept, shown=shown), seconds=seconds)
+
+
+class Kept(NamedTuple):
+    """Where items are kept, for which account, and for how long."""
+
+    journal: str | None
+    account: str | None = None
+    keep_days: float | None = None
 
 
 Form: TypeAlias = Literal["json", "view", "words"]
@@ -72,7 +91,7 @@ UNFINISHED: Final = {
 """Statuses in which an end leaves something to do, and what that means."""
 
 
-async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, shown: Form) -> int:
+async def follow_account(stop: Stop, chosen: Settings, kept: Kept, *, shown: Form) -> int:
     """Show the stream until asked to stop; the exit code."""
     from listenkey.cli.follow import follow
     from listenkey.cli.opening import open_stream
@@ -80,7 +99,8 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, s
     from listenkey.cli.summary import Tally, sentence
 
     tally, failures = Tally(), StdoutFailures()
-    async with open_stream(chosen, journal=journal) as stream:
+    journal, account, keep_days = kept
+    async with open_stream(chosen, journal=journal, account=account, keep_days=keep_days) as stream:
         show: Show
         on_failed = None if journal is None else failures.tell
         if shown == "view":

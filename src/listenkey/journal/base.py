@@ -62,6 +62,10 @@ class Journal(Protocol):
         """The reader is done with everything up to `seq`; a reader of the same name goes on after it."""
 
     @property
+    def account(self) -> str:
+        """The alias that items carry, known when the journal is open."""
+
+    @property
     def backlog(self) -> int:
         """Items appended and not read yet."""
 

@@ -82,6 +82,11 @@ class MemoryJournal:
         self._error: BaseException | None = None
 
     @property
+    def account(self) -> str:
+        """The alias that items carry."""
+        return self._account
+
+    @property
     def backlog(self) -> int:
         """Items appended and not read yet."""
         return len(self._items)

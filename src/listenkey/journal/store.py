@@ -133,9 +133,10 @@ class Store:
             in messages of before 2026.
     """
 
-    def __init__(self, path: Path, account: str) -> None:
+    def __init__(self, path: Path, account: str, *, account_is_named: bool = True) -> None:
         self.path = path
         self.account = account
+        self._account_is_named = account_is_named
         self.last_seq = 0
         self.chain = BEGINNING
         self.skip = 0
@@ -447,12 +448,22 @@ class Store:
                     connection.execute(f"DROP VIEW IF EXISTS {name}")
                     connection.execute(schema.VIEWS[name])
 
-    def _check_account(self, found: object) -> None:
-        if found != self.account:
+    def _check_account(self, found: str | None) -> None:
+        if found is None:
+            raise Corrupt(f"the journal {self.path} does not say which account's it is")
+        if found == self.account:
+            return
+        if self._account_is_named:
             raise UsageError(
-                f"the journal {self.path} belongs to the account {found!r}, and this is {self.account!r}; "
-                "give another journal, or, for the same account under a new key, account= with the journal's name for it"
+                f"the journal {self.path} belongs to the account {found!r}, and account={self.account!r} was given; "
+                f"leave the account out, or name {found!r} (--account), or give another journal"
             )
+        log.warning(
+            "journal %s: it was begun with another API key, which is taken for an earlier one of the same account, %s",
+            self.path,
+            found,
+        )
+        self.account = found
 
     def _tail(self, connection: sqlite3.Connection) -> list[Row]:
         """The newest rows, oldest first, compared with their seals."""

@@ -116,3 +116,17 @@ async def test_what_a_stream_waits_for_is_told_until_it_is_live(
     went_live.set()
     await tell_of_waiting(lambda: waiting, went_live, "words")
     assert capfd.readouterr().err == ""
+
+
+def test_account_and_keep_days_reach_the_stream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: dict[str, object] = {}
+
+    def opened(*_: object, **options: object) -> FakeStream:
+        asked.update(options)
+        return FakeStream([live()])
+
+    monkeypatch.setenv("BINANCE_API_KEY", "x" * 64)
+    monkeypatch.setattr("listenkey.cli.opening.open_stream", opened)
+    path = str(tmp_path / "a.db")
+    assert run(["tail", "--json", "--seconds", "0.05", "--journal", path, "--account", "desk", "--keep-days", "7"]) == 0
+    assert asked == {"journal": path, "account": "desk", "keep_days": 7.0}

@@ -133,6 +133,24 @@ def test_another_account_is_refused_and_lets_go(store: Store, path: Path) -> Non
     Store(path, ACCOUNT).open()
 
 
+def test_a_name_that_nobody_chose_gives_way_to_the_journals(store: Store, path: Path) -> None:
+    store.close()
+    again = Store(path, "other", account_is_named=False)
+    again.open()
+    assert again.account == ACCOUNT
+    again.close()
+    same = Store(path, ACCOUNT, account_is_named=False)
+    same.open()
+    same.close()
+
+
+def test_a_journal_that_names_no_account_is_damaged(store: Store, path: Path) -> None:
+    store.close()
+    change(path, "DELETE FROM meta WHERE name = 'account'")
+    with pytest.raises(Corrupt, match="does not say which account's it is"):
+        Store(path, ACCOUNT).open()
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(JournalError):
         Store(tmp_path / "no" / "a.db", ACCOUNT).open()
