@@ -151,6 +151,7 @@ async def test_a_new_api_key_of_the_account_goes_on_with_its_journal(
     store.close()
     async with stream(binance_options_sandbox, path) as made:
         assert made.account == "0123abcd"
+        await until(made, live)
         await asyncio.to_thread(binance_options_sandbox.burst, 1)
         items = await until(made, lambda items: len(fills(items)) == 1)
         assert {item.account for item in items} == {"0123abcd"}
