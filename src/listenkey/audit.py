@@ -99,7 +99,10 @@ class Audits:
         if self._resumed_ms is None:
             return now_ms
         unaudited_ms = self._windows.venue_ms(AUDITS_MISSED * self._timing.audit_every_s)
-        return min(now_ms, self._windows.of_wall(self._resumed_ms)) - unaudited_ms
+        resumed_ms = self._windows.resumed_ms()
+        if resumed_ms is None:
+            resumed_ms = self._windows.of_wall(self._resumed_ms)
+        return min(now_ms, resumed_ms) - unaudited_ms
 
     def is_audited(self, now_s: float) -> bool:
         """Whether the bill was looked at of late: else nobody may say that all of the stream has come."""
@@ -136,7 +139,8 @@ class Audits:
         compared = self.compare(bill, since_ms, until_ms)
         news = self.outstanding.news(compared.unexplained)
         suspects = self._suspects_in(news, since_ms, until_ms)
-        lists, found = Lists(since_ms, until_ms, []), Unbrought(until_ms, unshown_ms=compared.unshown_ms)
+        lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
+        found = Unbrought(until_ms, unshown_ms=compared.unshown_ms)
         trades: list[TradeRow] = []
         while suspects and not found.fills:
             count = AT_ONCE if until_sure else len(suspects)

@@ -120,12 +120,13 @@ class Backfill:
             return await snapshots.user_trades(symbol)
 
         pages = await together([self._fills_of(ask, symbol, lists) for symbol in symbols])
-        return [row for page in pages for row in page]
+        return [row for page in pages for row in page if row.fill.trade_time_ms >= lists.began_ms]
 
     async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
         """Where the bill does not name symbols: before 2026 it did not, and all trades could be asked for at once."""
         try:
-            return await snapshots.trades_since(None, lists.since_ms)
+            rows = await snapshots.trades_since(None, lists.since_ms)
+            return [row for row in rows if row.fill.trade_time_ms >= lists.began_ms]
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
@@ -157,7 +158,7 @@ class Backfill:
             lists.refused.append(reconcile.not_asked_for(len(lost) - SINGLE_ORDERS_MAX))
         rows += [row for row in singles if row is not None]
         # What changed so lately is on its way over the socket, and must not seem to go back when it comes.
-        return reconcile.newest_orders(row for row in rows if row.order.updated_ms <= lists.until_ms)
+        return reconcile.newest_orders(row for row in rows if lists.began_ms <= row.order.updated_ms <= lists.until_ms)
 
     async def _one_order(self, symbol: str, order_id: int, lists: Lists) -> OrderRow | None:
         """An order that is in neither list; None where REST does not know it any more, or not yet."""

@@ -15,11 +15,13 @@ from listenkey.clock import Clock, SystemClock
 from listenkey.closing import outlast
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
+from listenkey.core.gap import Watermark
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.merge import Held, Merge, Unwrap
 from listenkey.core.states import State
 from listenkey.core.timing import PAUSE_SHARE, Timing
 from listenkey.core.verdict import judge
+from listenkey.core.watermark import Reading, on_this_clock
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import Banned, Disconnected, ListenKeyError
 from listenkey.events import (
@@ -104,6 +106,7 @@ class Driver:
         self._inbox: list[on.Input] = []
         self._feeding = False
         self._timer: asyncio.TimerHandle | None = None
+        self._covered_s = float("-inf")
 
     async def open(self) -> None:
         """
@@ -114,6 +117,7 @@ class Driver:
         left = await self.journal.open()
         self.account = self.journal.account
         self._opened.push_async_callback(self.journal.aclose)
+        left = on_this_clock(left, Reading(self.clock.boot(), self.clock.now_s(), self.clock.wall_ms()))
         self.keys = openers.share(self.venue, self.credentials.api_key, self.clock, self.beside, self.key_replaced)
         self._opened.push_async_callback(self._release_keys, self.keys)
         if self.life.repair.active:
@@ -167,7 +171,7 @@ class Driver:
         self.journal.append_told(items)
         for item in items:
             if isinstance(item, Live):
-                self.journal.heard(item.since_ms)
+                self._note_covered(item.since_ms, self.clock.now_s() - (self.clock.wall_ms() - item.since_ms) / 1000)
 
     def set_timer(self) -> None:
         if self._timer is not None:
@@ -300,7 +304,10 @@ class Driver:
 
     async def _recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
         assert self.recovery is not None
-        self.feed(await self.recovery.recover(action, lambda: self.merge.held(self.life.followed or 0)))
+        answer = await self.recovery.recover(action, lambda: self.merge.held(self.life.followed or 0))
+        if (from_ms := self.recovery.windows.resumed_wall_ms()) is not None:
+            self.feed(on.CoverageEnded(from_ms))
+        self.feed(answer)
         self.recovery.delivered(closed=self.life.gaps.open_from_ms is None)
 
     async def _audit(self, action: do.Audit) -> None:
@@ -423,10 +430,22 @@ class Driver:
             return  # there is no journal that another process could read it in
         if link != life.followed or not life.is_whole:
             return
+        # A frame that comes now was sent a while ago, and what was sent since is not covered: an answered ping tells.
+        covered = life.sockets[link]
         if recovery is None:
-            self.journal.heard(life.proof_ms)
+            self._note_covered(*life.proof)
         elif recovery.audits.is_audited(now_s):
-            self.journal.heard(self.clock.wall_ms())
+            self._note_covered(covered.covered_ms, covered.covered_s)
+
+    def _note_covered(self, wall_ms: int, at_s: float) -> None:
+        """The stream is whole until this moment, by both of our clocks; nothing to do where that is noted."""
+        if at_s <= self._covered_s or self.beside is None:
+            return
+        self._covered_s = at_s
+        began_ms = self.life.gaps.began_ms
+        venue_ms, began_venue_ms = (None, None) if self.recovery is None else self.recovery.by_venue(at_s, began_ms)
+        mark = Watermark(wall_ms, self.clock.boot(), round(at_s * 1000), venue_ms, began_ms, began_venue_ms)
+        self.journal.heard(wall_ms, mark)
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""

@@ -143,7 +143,15 @@ class Recovery:
     def resume(self, left: Resumed) -> None:
         """An earlier process has delivered this much."""
         self.known.resume(left.fills)
+        self.windows.resume(left)
         self.audits.resume(left)
+
+    def by_venue(self, at_s: float, not_before_ms: int) -> tuple[int | None, int | None]:
+        """Return a moment, and since when the stream is to be whole, by the venue's clock; None while it is not known."""
+        if self.backfill.time.is_known:
+            self.windows.floor(not_before_ms)  # which notes when it began, where that is not known yet
+            return self.windows.at(at_s), self.windows.began_ms
+        return None, self.windows.began_ms
 
     def deadlines(self) -> list[float]:
         """When `doubts` has something to say; at least one moment, which may never come."""
@@ -207,6 +215,7 @@ class Recovery:
         if closed:
             self._unshown, self._seen_lag_ms = None, 0
             self._suspects.clear()
+            self.windows.closed()
             self.watch.mended()
 
     async def run(self, action: do.Recover, held: Callable[[], Sequence[Held]]) -> Findings:
@@ -225,7 +234,7 @@ class Recovery:
         lag_s = await self._lag_s(held, self.windows.of_wall(action.to_ms))
         since_ms = self.windows.asked_from(action.from_ms, action.not_before_ms)
         forgotten = self.windows.kept_ms() > self.windows.of_wall(action.from_ms)
-        lists = Lists(since_ms, self.windows.until(action), [], forgotten)
+        lists = Lists(since_ms, self.windows.until(action), [], forgotten, began_ms=self.windows.began_ms or 0)
         bill, positions = await both(self.backfill.urgent.bill_since(since_ms), self.backfill.urgent.positions())
         symbols = self._moved(bill, positions, since_ms, max(since_ms, self.windows.covered(action.from_ms)))
         await self.backfill.find_room(symbols)

@@ -177,6 +177,13 @@ class NotRecovered:
 
 
 @dataclass(frozen=True, slots=True)
+class CoverageEnded:
+    """By the venue's clock an earlier process covered the stream until `from_ms` (wall clock of this one)."""
+
+    from_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Doubted:
     """Something was lost on a socket that is alive, not before `from_ms` (wall clock)."""
 
@@ -241,6 +248,7 @@ Input: TypeAlias = (
     | FrameUnreadable
     | Recovered
     | NotRecovered
+    | CoverageEnded
     | Doubted
     | StreamSilent
     | HeldTooMuch

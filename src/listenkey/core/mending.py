@@ -155,6 +155,9 @@ class Mending:
             self.repair.again = True
             self.repair.more_lost_at = now
 
+    def _coverage_ended(self, happened: on.CoverageEnded, now: Moment) -> None:
+        self.gaps.began_earlier(min(happened.from_ms, now.wall_ms))
+
     def _lost_a_frame(self, number: int, why: str, now: Moment) -> None:
         """One message is lost for good, whatever it was; REST may know what it told."""
         from_ms = self._unread_since_ms(number, now)

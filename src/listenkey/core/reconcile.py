@@ -104,6 +104,7 @@ class Lists:
         refused: What REST would not answer, in words.
         unread: Symbols whose fills REST would not list, and why, in words.
         forgotten: Whether REST keeps less than was missed.
+        began_ms: Since when the stream is to be whole: what happened before is nobody's loss and is not told.
     """
 
     since_ms: int
@@ -111,6 +112,7 @@ class Lists:
     refused: list[str]
     forgotten: bool = False
     unread: dict[str, str] = field(default_factory=dict)
+    began_ms: int = 0
 
 
 @dataclass(slots=True)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, Final
 
+import msgspec
+
+from listenkey.core.gap import Watermark
 from listenkey.errors import Corrupt
 from listenkey.journal.chain import CHAIN_BYTES, mark
 from listenkey.journal.row_shape import SEQ_MAX, TIME_MAX_MS, is_whole_number
 
 ACCOUNT: Final = "account"
 COVERED_MS: Final = "covered_ms"
+WATERMARK: Final = "watermark"
 ANCHOR_SEQ: Final = "anchor_seq"
 ANCHOR_CHAIN: Final = "anchor_chain"
+
+_ENCODE: Final = msgspec.json.Encoder().encode
+_DECODE: Final = msgspec.json.Decoder(Watermark).decode
 
 
 def set_fact(connection: sqlite3.Connection, name: str, value: object) -> None:
@@ -33,6 +40,27 @@ def facts(connection: sqlite3.Connection) -> dict[str, Any]:
             raise Corrupt(f"the journal's note of {name} is damaged")
         found[name] = value
     return found
+
+
+def set_watermark(connection: sqlite3.Connection, mark: Watermark) -> None:
+    """Write by which clocks the stream is covered, within the transaction that is open."""
+    set_fact(connection, WATERMARK, _ENCODE(mark).decode())
+
+
+def watermark(known: dict[str, Any]) -> Watermark | None:
+    """
+    The watermark among the facts, or None where an older release wrote the journal.
+
+    Raises:
+        Corrupt: It is none that could be meant.
+    """
+    text = known.get(WATERMARK)
+    if text is None:
+        return None
+    try:
+        return _DECODE(str(text))
+    except msgspec.DecodeError:
+        raise Corrupt("the journal's note of watermark is damaged") from None
 
 
 def set_cursor(connection: sqlite3.Connection, name: str, seq: int) -> None:

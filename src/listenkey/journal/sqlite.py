@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from listenkey.closing import outlast
-from listenkey.core.gap import Resumed
+from listenkey.core.gap import Resumed, Watermark
 from listenkey.errors import Corrupt, JournalError, UsageError
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
@@ -271,10 +271,10 @@ class SqliteJournal:
             self._waiting_bytes += ENTRY_OVERHEAD_BYTES
             self._writer.put(Told(item, self._wall_ms()))
 
-    def heard(self, wall_ms: int) -> None:
+    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
         """The stream was whole at this moment; the next process begins its gap there."""
         if not self._overflow.is_open and not self._held:
-            self._writer.heard(wall_ms)
+            self._writer.heard(wall_ms, mark)
 
     def end(self, error: BaseException | None) -> None:
         """Nothing more will come; the first word on why counts."""

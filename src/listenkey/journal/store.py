@@ -19,7 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from listenkey.core.gap import NOT_RUNNING, Resumed
+from listenkey.core.gap import NOT_RUNNING, Resumed, Watermark
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.journal import facts, schema, verify
 from listenkey.journal.chain import BEGINNING, Row, follows, is_whole
@@ -92,6 +92,16 @@ beside it: an end of long ago that is missing (`journal verify` will tell) must 
 _TOLD: Final = "SELECT max(from_ms) FROM items WHERE kind IN ('live', 'gap_opened') AND typeof(from_ms) = 'integer'"
 """Since when it was told to be whole, or until when."""
 
+_BEGAN: Final = "SELECT min(from_ms) FROM items WHERE kind = 'live' AND typeof(from_ms) = 'integer'"
+"""Since when it was first told to be whole; of a journal that has its beginning."""
+
+_LEAD: Final = (
+    "SELECT min(received_ms - event_ms) FROM (SELECT received_ms, event_ms FROM items "
+    "WHERE provenance = 'ws' AND typeof(event_ms) = 'integer' AND typeof(received_ms) = 'integer' "
+    "ORDER BY seq DESC LIMIT 8)"
+)
+"""How long the newest events took at most to come, by two clocks: what is impossible tells that ours was ahead."""
+
 _FILLS: Final = (
     f"SELECT symbol, trade_id, order_id, {schema.word('trade_time_ms')} FROM items "  # noqa: S608 - our own names
     "WHERE trade_id IS NOT NULL ORDER BY seq DESC LIMIT 4096"
@@ -113,11 +123,14 @@ class Group:
 
     Attributes:
         fills: Those among the rows that their columns do not name.
+        covered_ms: Until when the stream is whole with them, wall clock.
+        mark: The same by more clocks.
     """
 
     rows: list[Row] = field(default_factory=list)
     fills: list[FillKey] = field(default_factory=list)
     covered_ms: int | None = None
+    mark: Watermark | None = None
     cursors: dict[str, int] = field(default_factory=dict)
 
 
@@ -296,6 +309,8 @@ class Store:
                 connection.executemany("INSERT OR IGNORE INTO pruned_fills VALUES (?, ?, ?)", group.fills)
             if group.covered_ms is not None:
                 facts.set_fact(connection, facts.COVERED_MS, group.covered_ms)
+            if group.mark is not None:
+                facts.set_watermark(connection, group.mark)
             for name, seq in group.cursors.items():
                 facts.set_cursor(connection, name, seq)
 
@@ -505,7 +520,10 @@ class Store:
         fills = self._opened.execute(_FILLS).fetchall()
         if self.has_pruned:
             fills += self._opened.execute(schema.LEGACY_FILLS, (self.last_seq - LEGACY_ITEMS_MAX,))
-        return Resumed(covered_ms, open_from_ms, why, tuple(fills))
+        (began_ms,) = self._opened.execute(_BEGAN).fetchone() if not known.get(facts.ANCHOR_SEQ) else (None,)
+        (lead_ms,) = self._opened.execute(_LEAD).fetchone()
+        mark = facts.watermark(known)
+        return Resumed(covered_ms, open_from_ms, why, tuple(fills), began_ms=began_ms or 0, mark=mark, lead_ms=lead_ms)
 
 
 def _filled(statements: Mapping[int, str], values: Sequence[Sequence[object]], width: int) -> tuple[str, list[object]]:

@@ -492,3 +492,13 @@ def test_an_answer_to_an_earlier_poll_changes_nothing() -> None:
     assert len(world.actions(do.DeliverFound)) == before
     world.run(15)
     assert polls(world)[-1].attempt > attempt
+
+
+def test_coverage_that_ended_earlier_by_the_venues_clock_is_told() -> None:
+    world = World()
+    world.feed(on.Started(Resumed(covered_until_ms=500)))
+    world.feed(on.CoverageEnded(300))
+    world.feed(on.CoverageEnded(400))
+    assert [item.from_ms for item in world.items] == [500, 300]
+    world.run_until_live()
+    assert world.items[-2].from_ms == 300

@@ -4,9 +4,10 @@ import sqlite3
 
 import pytest
 
+from listenkey.core.gap import Watermark
 from listenkey.errors import Corrupt
 from listenkey.journal import schema
-from listenkey.journal.facts import cursors, facts, set_cursor, set_fact
+from listenkey.journal.facts import WATERMARK, cursors, facts, set_cursor, set_fact, set_watermark, watermark
 
 
 @pytest.fixture
@@ -76,4 +77,16 @@ def test_a_cursor_that_no_consumer_reaches_is_damage(seq: int, connection: sqlit
     set_cursor(connection, "book", seq)
     with pytest.raises(Corrupt, match="cursor of the consumer book"):
         cursors(connection)
+    connection.close()
+
+
+def test_a_watermark_comes_back_and_a_journal_of_an_older_release_has_none(connection: sqlite3.Connection) -> None:
+    assert watermark(facts(connection)) is None
+    mark = Watermark(5, "boot", 7, 4, 3, 2)
+    set_watermark(connection, mark)
+    assert watermark(facts(connection)) == mark
+    for text in ("{", '{"wall_ms": "soon"}', '{"wall_ms": 1000000000000000000}', '{"wall_ms": 5, "up_ms": -1}', 5):
+        set_fact(connection, WATERMARK, text)
+        with pytest.raises(Corrupt, match="watermark"):
+            watermark(facts(connection))
     connection.close()
