@@ -54,7 +54,8 @@ class UserStream:
         api_key: The account's API key. It needs no permission to trade.
         api_secret: For signed requests: with it, what a gap missed is asked for over REST. May be left out.
         private_key: The same by Ed25519 or RSA, PEM text; may be left out.
-        venue: `"production"`, `"legacy"`, `"testnet"`, or a `Venue`.
+        venue: `"production"`, `"legacy"`, `"testnet"`, or a `Venue`. Left out: the addresses in `LISTENKEY_REST_URL` and
+            `LISTENKEY_WS_URL` where both are set, else production.
         journal: Where items are kept: a path, or `sqlite:///path`. What is in the file is on the disk before it is an
             item here. Left out: in memory.
         consumer: A name for this reader of the journal: it goes on after what it has committed (`commit`), in this
@@ -82,7 +83,7 @@ class UserStream:
         api_key: str,
         api_secret: str | None = None,
         private_key: str | None = None,
-        venue: str | Venue = "production",
+        venue: str | Venue | None = None,
         journal: str | os.PathLike[str] | None = None,
         consumer: str | None = None,
         auto_commit: bool = False,
