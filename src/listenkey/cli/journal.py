@@ -13,7 +13,7 @@ from listenkey.cli.figures import clock_time
 from listenkey.cli.interruptible import interruptible
 from listenkey.cli.lazy import Group
 from listenkey.cli.options import debug_option
-from listenkey.cli.redact import plain
+from listenkey.cli.redact import escaped, plain
 from listenkey.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,12 +53,18 @@ def info(journal: str, as_json: bool) -> int:
     path = journal_path(journal)
     found = interruptible(lambda: info_of(path))
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode(found))
+        echo_json(found)
     else:
         click.echo(in_words(found))
     return exits.DONE
+
+
+def echo_json(value: object) -> None:
+    """One JSON object on a line of stdout; on a terminal without anything that it would obey."""
+    import msgspec
+
+    line = msgspec.json.encode(value).decode()
+    click.echo(escaped(line) if sys.stdout.isatty() else line)
 
 
 def in_words(found: Info) -> str:
@@ -117,7 +123,7 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode({"whole": found.whole, **msgspec.to_builtins(found)}))
+        echo_json({"whole": found.whole, **msgspec.to_builtins(found)})
     elif found.whole:
         click.echo(f"whole: {found.items:,} items, {found.first_seq:,} to {found.last_seq:,}, head {found.head}")
     else:
@@ -142,8 +148,8 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     """
     Its contents as CSV, Parquet or Arrow.
 
-    Amounts stay texts, as the venue wrote them; a CSV cell that a spreadsheet would take for a formula gets a ' in
-    front. Parquet and Arrow need the extra: pip install 'listenkey[parquet]'.
+    CSV has amounts as the venue wrote them; a cell that a spreadsheet would take for a formula gets a ' in front.
+    Parquet and Arrow have decimals, times in UTC and Booleans; they need the extra: pip install 'listenkey[parquet]'.
 
     \b
     Examples:
