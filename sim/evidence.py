@@ -100,6 +100,8 @@ class Stream:
     """Items that were told again by a later process, and were others then."""
     unkept: list[tuple[int, str]] = field(default_factory=list)
     """What came while nothing could be shown, and was not in the journal soon after."""
+    left: list[tuple[int, str]] = field(default_factory=list)
+    """What was still there of a stream that had been cancelled a while before."""
     journal: Path | None = None
     lives_us: list[int] = field(default_factory=list)
     """When each later process began to read its journal."""

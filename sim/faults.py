@@ -11,7 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from listenkey.venue import LISTEN_KEY_PATH
+from listenkey.venue import (
+    BILL_PATH,
+    EXCHANGE_INFO_PATH,
+    HISTORY_ORDERS_PATH,
+    LISTEN_KEY_PATH,
+    OPEN_ORDERS_PATH,
+    POSITION_PATH,
+    TIME_PATH,
+    USER_TRADES_PATH,
+)
 
 Params: TypeAlias = dict[str, Any]
 
@@ -104,7 +113,76 @@ def _moved(rng: random.Random) -> Params:
     return _when(rng) | {"how": rng.choice(("kill", "power")), "beside": rng.random() < 0.5}
 
 
+def _wrong_by(rng: random.Random) -> Params:
+    """By how much a wall clock is wrong, and whether in the process before a restart or in the one after it."""
+    return {"ms": rng.choice((-1, 1)) * rng.choice((3_600_000, 86_400_000)), "before": rng.random() < 0.7}
+
+
+def _lagging(rng: random.Random) -> Params:
+    """How far behind which lists of REST are."""
+    return {"ms": rng.randint(1000, 60_000), "path": rng.choice((BILL_PATH, USER_TRADES_PATH, "/eapi/"))}
+
+
+def _refusal(rng: random.Random) -> Params:
+    """How a contract is refused, which half of all contracts, and whether their fills are missing from a gap or not."""
+    return {
+        "answer": rng.choice((400, 400, 403, 500)),
+        "half": rng.randrange(2),
+        "gap": rng.random() < 0.5,
+    }
+
+
+def _late_positions(rng: random.Random) -> Params:
+    """Positions are pushed late, or not at all; and whether fills are lost meanwhile."""
+    return {"late_ms": rng.choice((None, None, 5000, 20_000)), "drops": rng.random() < 0.6}
+
+
+def _step(rng: random.Random) -> Params:
+    return {"execution_type": rng.choice(("NEW", "CANCELED", "CANCELED", "EXPIRED"))}
+
+
+def _unseen_how(rng: random.Random) -> Params:
+    return {"how": rng.choice(("down", "mute", "cut"))}
+
+
+def _fields(rng: random.Random) -> Params:
+    """How the venue shows what does not apply, and how it spells amounts."""
+    return {
+        "empty_fields": rng.choice(("absent", "null", "empty")),
+        "amount_format": rng.choice(("plain", "exponent")),
+        "maker_fee": rng.random() < 0.3,
+        "position_events": rng.choice(("each", "gathered")),
+    }
+
+
+def _constant_or_growing(rng: random.Random) -> Params:
+    return {"ms": rng.randint(200, 3000), "grows": rng.random() < 0.5, "kills": rng.random() < 0.5}
+
+
+def _shape(rng: random.Random) -> Params:
+    """Every answer, or one in three, has one field of a wrong shape; which one is drawn for each."""
+    return {
+        "share": rng.choice((0.3, 1.0)),
+        "restart": rng.random() < 0.5,
+        "path": rng.choice(("/eapi/", "/eapi/", *SHAPED_PATHS)),
+    }
+
+
+def _cancelled(rng: random.Random) -> Params:
+    """In which phase, after how many steps of its event loop, and how often once more while it closes."""
+    return {
+        "where": rng.choice(("opening", "reading", "committing", "closing")),
+        "steps": rng.choice((0, 1, 2, 3, 5, 8, 13, 30)),
+        "again": rng.choice((0, 0, 1, 3)),
+    }
+
+
+SHAPED_PATHS: Final = (BILL_PATH, USER_TRADES_PATH, POSITION_PATH, OPEN_ORDERS_PATH, HISTORY_ORDERS_PATH,
+                       EXCHANGE_INFO_PATH, TIME_PATH, LISTEN_KEY_PATH)  # fmt: skip
+
 SELDOM: Final = 0.15
+BY_NAME: Final = 0.0
+"""Drawn only where it is named, and in pairs: what it finds is being mended."""
 
 KINDS: Final[dict[str, Kind]] = {
     # The network. `way` is seen from the client.
@@ -204,6 +282,31 @@ KINDS: Final[dict[str, Kind]] = {
     "older_copy": Kind(20, 600, 6, lambda rng: {"way": rng.choice(("files", "vacuum"))}, SELDOM),
     "takeover": Kind(1, 120, 6, _moved, SELDOM),
     "other_version": Kind(10, 120, 6, share=SELDOM),
+    # What trials found that share nothing with all this. Clocks that are wrong across a restart:
+    "wrong_clock": Kind(200, 500, 6, _wrong_by, BY_NAME),
+    "wrong_clock_limited": Kind(10, 60, 6, _wrong_by, BY_NAME),
+    # REST that is behind while single fills are lost, that refuses one contract, that answers in a wrong shape:
+    "lag_and_drops": Kind(30, 600, 6, _lagging, BY_NAME),
+    "contract_refused": Kind(60, 600, 6, _refusal, BY_NAME),
+    "wrong_shape": Kind(10, 300, 6, _shape, BY_NAME),
+    "held_while_hanging": Kind(15, 60, 6, share=BY_NAME),
+    # A venue that pushes no positions, loses single steps of orders, and takes its time:
+    "no_positions": Kind(30, 600, 6, _late_positions, BY_NAME),
+    "ids_by_contract": Kind(0, 0, 4, share=BY_NAME),
+    "odd_fields": Kind(0, 0, 4, _fields, BY_NAME),
+    "order_step_lost": Kind(10, 120, 6, _step, BY_NAME),
+    "latency": Kind(60, 600, 6, _constant_or_growing, BY_NAME),
+    "expiry_unseen": Kind(20, 120, 4, _unseen_how, BY_NAME),
+    "short_sockets": Kind(30, 150, 4, share=BY_NAME),
+    "traded_before": Kind(
+        0, 0, 4, lambda rng: {"fills": rng.randint(5, 40), "lives_ms": rng.randint(500, 4000)}, BY_NAME
+    ),
+    # API keys that are replaced, lose a right, or never had a secret that fits:
+    "key_rotated": Kind(1, 60, 6, share=BY_NAME),
+    "right_lost": Kind(30, 300, 4, share=BY_NAME),
+    "wrong_secret": Kind(40, 150, 4, share=BY_NAME),
+    # The user's own task is cancelled:
+    "cancelled": Kind(0, 0, 8, _cancelled, BY_NAME),
 }
 
 KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute",
@@ -213,11 +316,12 @@ KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced"
 REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "slow", "hang", "refuse", "partition",
                                "syn_loss", "surge", "suspend", "stall", "retired", "clock_skew", "loss", "narrow",
                                "black_hole", "no_name", "tls_refused", "no_descriptors", "maintenance", "renewals_fail",
-                               "bad_answers", "key_revoked", "limit_lowered", "ban_all"})  # fmt: skip
+                               "bad_answers", "key_revoked", "limit_lowered", "ban_all", "wrong_shape", "right_lost",
+                               "wrong_secret", "held_while_hanging", "wrong_clock_limited", "latency"})  # fmt: skip
 """These keep a client from asking."""
 
-LAG_KINDS: Final = frozenset({"rest_lag", "stale_snapshot", "trades_lag"})
-"""REST answers, with what was true a while ago: half a minute at most."""
+LAG_KINDS: Final = frozenset({"rest_lag", "stale_snapshot", "trades_lag", "lag_and_drops"})
+"""REST answers, with what was true a while ago: half a minute at most, a minute where events are lost as well."""
 
 DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors", "folder_gone", "slow_reader", "burst",
                                "no_output"})  # fmt: skip
@@ -226,14 +330,16 @@ DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors", "folder_
 NOBODY_READS: Final = frozenset({"slow_reader", "burst", "no_output"})
 """The journal is written meanwhile."""
 
-ASKING: Final = frozenset({"retention"})
+ASKING: Final = frozenset({"retention", "lag_and_drops", "contract_refused", "held_while_hanging", "right_lost",
+                           "wrong_secret", "order_step_lost", "expiry_unseen", "short_sockets", "traded_before",
+                           "no_positions"})  # fmt: skip
 """These mean something only to who can ask REST."""
 
 LASTING: Final = frozenset({"ack_dead"})
 """A socket that is dead from the beginning stays so, until somebody finds out."""
 
 OF_ALL: Final = frozenset({"all_lose", "ban_all", "limit_lowered", "paging", "expiry",
-                           "generation", "retention"})  # fmt: skip
+                           "generation", "retention", "no_positions", "ids_by_contract", "odd_fields"})  # fmt: skip
 """These hit every account, whichever process they were drawn for."""
 
 OF_BYTES: Final = frozenset({"pieces", "bad_protocol"})
@@ -242,7 +348,7 @@ OF_BYTES: Final = frozenset({"pieces", "bad_protocol"})
 OF_ACCOUNT: Final = frozenset({"close", "freeze", "shutdown", "duplicate", "reorder", "delay", "malformed", "mute",
                                "drop_event", "ack_dead", "key_expires", "key_dies_silently", "key_deleted",
                                "key_replaced", "old_key_expires", "key_fight", "key_storm", "poison", "rest_lag",
-                               "stale_snapshot", "trades_lag"})  # fmt: skip
+                               "stale_snapshot", "trades_lag", "lag_and_drops", "order_step_lost"})  # fmt: skip
 """These hit one account, and nothing else that the process may have beside it."""
 
 OF_GUESTS: Final = frozenset({"comes_and_goes"})
@@ -251,8 +357,12 @@ OF_GUESTS: Final = frozenset({"comes_and_goes"})
 WITH_GUESTS: Final = frozenset({"poison", "comes_and_goes"})
 """These take a process that has another account beside its own."""
 
-UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead", "maintenance"})
+UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead", "maintenance", "lag_and_drops", "contract_refused",
+                           "no_positions", "expiry_unseen"})  # fmt: skip
 """Nothing on the connection shows these; only what REST says does."""
+
+STEPS_UNSEEN: Final = frozenset({"order_step_lost"})
+"""Nothing on the connection shows these either, where it is not fills that are lost."""
 
 COMPANION: Final = 0.3
 """How often a second fault comes at about the same time: what breaks a client is seldom one thing alone."""
@@ -263,7 +373,9 @@ NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "
                                    "disk_slow", "disk_full", "disk_errors", "no_name", "tls_refused", "no_descriptors",
                                    "burst", "maintenance", "bad_answers", "key_revoked", "trades_lag", "paging",
                                    "limit_lowered", "ban_all", "drift", "expiry", "two_keys", "second_instance",
-                                   "user_code", "slow_reader", "folder_gone", "generation", "no_output", "poison"})  # fmt: skip
+                                   "user_code", "slow_reader", "folder_gone", "generation", "no_output", "poison",
+                                   "lag_and_drops", "no_positions", "order_step_lost", "wrong_shape", "traded_before",
+                                   "ids_by_contract", "odd_fields"})  # fmt: skip
 """These leave a socket that is open as it is: its pings are answered."""
 
 

@@ -11,7 +11,7 @@ import msgspec
 from listenkey import venue
 from listenkey.sandbox.api import ApiRequest
 from listenkey.venue import API_KEY_HEADER, LISTEN_KEY_EXPIRED, LISTEN_KEY_PATH
-from sim import manners, restores, strokes
+from sim import answers, cancelling, clocks, events, manners, restores, strokes
 from sim.faults import NOT_OF_SOCKETS, OF_ALL, Fault
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ AT_THE_VENUE: Final[dict[str, str]] = {
     "rest_lag": "rest_lag",
     "stale_snapshot": "stale_snapshot",
     "clock_skew": "clock_skew",
+    "order_step_lost": "drop_event",
 }
 """Kinds that the exchange has itself, by its own names."""
 
@@ -51,6 +52,7 @@ EXTRA: Final[dict[str, dict[str, Any]]] = {
     "drop_event": {"probability": 0.3, "event": "ORDER_TRADE_UPDATE"},
     "ack_dead": {"count": 1},
     "slow": {"bytes": 1},
+    "order_step_lost": {"probability": 0.7, "event": "ORDER_TRADE_UPDATE"},
 }
 
 
@@ -61,7 +63,7 @@ class Injector:
         self.world = self._world = world
         self._faults = faults
         self.scratch: dict[Fault, Any] = {}  # what a fault has to put right again when it ends
-        self.paged = self.lowered = self.legacy = 0
+        self.paged = self.lowered = self.legacy = self.unpushed = 0
         self.rows_max = venue.ROWS_MAX
         self._shaking = _Calendar(world, _shakes)
         self._any = _Calendar(world, lambda _: True)
@@ -321,7 +323,7 @@ BEGIN: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
     for name in ("reset", "late_close", "nat_loss", "partition", "surge", "refuse", "syn_loss", "rest_cut", "flapping",
                  "suspend", "stall", "clock_step", "refuse_ws", "key_deleted", "key_replaced", "key_fight",
                  "old_key_expires", "crash", "power_cut", "disk_slow", "disk_full", "disk_errors")
-} | strokes.BEGIN | manners.BEGIN | restores.BEGIN  # fmt: skip
+} | strokes.BEGIN | manners.BEGIN | restores.BEGIN | clocks.BEGIN | events.BEGIN | answers.BEGIN | cancelling.BEGIN  # fmt: skip
 END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = (
     {
         "partition": Injector.heal_partition,
@@ -339,4 +341,7 @@ END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = (
     | strokes.END
     | manners.END
     | restores.END
+    | clocks.END
+    | events.END
+    | answers.END
 )

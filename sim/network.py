@@ -95,6 +95,7 @@ class Network:
         self.no_way_out: list[ListenKeyError | None] = []  # why nothing new is opened; None where that is not even said
         self.rest_cut: list[str] = []
         self.opened = 0
+        self.extra_us = 0  # so much longer everything on an open connection travels to the client
 
     # --- Time ----------------------------------------------------------------------------------------------------
 
@@ -119,7 +120,7 @@ class Network:
 
     def untroubled(self) -> bool:
         """Whether every ping would be answered in good time."""
-        return not (self.surges or self.partitioned["in"] or self.partitioned["out"])
+        return not (self.surges or self.extra_us or self.partitioned["in"] or self.partitioned["out"])
 
     # --- Either way ----------------------------------------------------------------------------------------------
 
@@ -132,7 +133,9 @@ class Network:
         if self.partitioned["in"]:
             connection.held_in.append(arrival)
             return
-        at_us = max(connection.clear_in_us, self.world.now_us + self.latency_us(connection.slow)) + self.takes_us(size)
+        extra_us = 0 if connection.answer is not None else self.extra_us
+        at_us = max(connection.clear_in_us, self.world.now_us + self.latency_us(connection.slow) + extra_us)
+        at_us += self.takes_us(size)
         connection.clear_in_us = at_us
 
         def arrive() -> None:

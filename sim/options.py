@@ -43,6 +43,8 @@ class Options:
         only: Faults of these kinds and no others; of any, where it is empty.
         framed: Whether connections are simulated down to their bytes, and the client's own frame reader reads them.
         guests: Further accounts of processes: which process, and which account. See `sim/guests.py`.
+        before: Which processes begin when their account has traded already: the process, how many fills, and for how
+            many milliseconds it runs the first time.
         quotes: Whether most of what happens is orders that rest in one symbol and are cancelled again.
     """
 
@@ -68,6 +70,7 @@ class Options:
     framed: bool = False
     quotes: bool = False
     guests: tuple[tuple[int, int], ...] = ()
+    before: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -83,6 +86,11 @@ class Options:
     def streams(self) -> int:
         """How many there are."""
         return sum(self.processes) + len(self.guests)
+
+    @property
+    def spells_otherwise(self) -> bool:
+        """Whether the venue spells amounts with exponents, so that they are the ledger's in value and not to the digit."""
+        return dict(self.switches).get("amount_format") == "exponent"
 
     def timing(self) -> Timing:
         """The client's own, but for how long it keeps a socket."""

@@ -70,9 +70,6 @@ class SimClock:
     def now_s(self) -> float:
         return self.up_s + self._world.now_us / 1e6
 
-    def boot(self) -> str:
-        return f"{self.up_s}"
-
     def wall_ms(self) -> int:
         return self._world.options.start_ms + self._world.now_us // 1000 + self.offset_ms
 
@@ -89,7 +86,9 @@ class Life:
         self.streams: list[UserStream] = []
         self.told: list[Stream] = []
         self.statuses: list[str] = []
-        self.closed: set[int] = set()  # streams of guests that have gone
+        self.closed: set[int] = set()  # streams of guests that have gone, or whose user was cancelled
+        self.users: dict[int, asyncio.Task[None]] = {}  # who reads each stream
+        self.in_commit: dict[int, Callable[[], None]] = {}  # what happens once when a stream is committed next
         self.arrivals: dict[int, list[tuple[int, judge.Fill]]] = {}
         governor = Governor(process.clock, process.venue, SimHttp(self))
         governor.users = 1  # ours, so that it is never closed
@@ -99,14 +98,20 @@ class Life:
         """Run the program: open each stream, read it, commit now and then."""
         for guest in self.process.guests:
             guest.is_back()
-        for number, told in enumerate(self.told):
-            stream = self.make_stream(number)
-            self.streams.append(stream)
+        for number in range(len(self.told)):
+            self.streams.append(self.make_stream(number))
             self.statuses.append("")
-            self.loop.call(lambda stream=stream, told=told: self._begin(stream, told))  # type: ignore[misc]
+            self.loop.call(lambda number=number: self.begin(number))  # type: ignore[misc]
 
-    def _begin(self, stream: UserStream, told: Stream) -> None:
-        self.loop.create_task(self.use(stream, told)).add_done_callback(self.program_ended)
+    @property
+    def commits(self) -> bool:
+        """Whether its programs ever do."""
+        return bool(self.process.world.options.commit_every) and self.path(0) is not None
+
+    def begin(self, number: int) -> None:
+        """Let a program use one of its streams; from within the loop."""
+        user = self.users[number] = self.loop.create_task(self.use(self.streams[number], self.told[number]))
+        user.add_done_callback(self.program_ended)
 
     def make_stream(self, number: int) -> UserStream:
         """As a program makes it, but for the clock, the disk and the random numbers."""
@@ -116,7 +121,7 @@ class Life:
         identity = process.identity_of(number)
         made = UserStream(
             api_key=identity.api_key,
-            api_secret=identity.api_secret if options.recovers else None,
+            api_secret=process.secret_of(identity) if options.recovers else None,
             venue=process.venue,
             account=identity.name,
             timing=options.timing(),
@@ -220,6 +225,9 @@ class Life:
         told.tell(world.now_us, item)
         world.note_told(told)
         if every and item.seq % every == 0 and self.path(0) is not None:
+            cancel = self.in_commit.pop(self.streams.index(stream), None) if self.in_commit else None
+            if cancel is not None:
+                cancel()
             await stream.commit(item.seq)
 
     def note_arrival(self, driver: Driver, frame: bytes) -> None:
@@ -297,6 +305,7 @@ class Process:
         self.unprinted = 0
         self.revoked = 0
         self.was_revoked = False
+        self.wrong_secret = False
         self.tampers: list[Tamper] = []
         self.spoilt = 0
         self.anew = 0
@@ -314,6 +323,19 @@ class Process:
     def identity_of(self, number: int) -> SandboxAccount:
         """Whose stream it is, and with which API key."""
         return self._identity if number < self._streams else self.guests[number - self._streams].identity
+
+    def take_identity(self, identity: SandboxAccount) -> None:
+        """It has another API key of the same account from now on; the old one is refused."""
+        self._identity, self.api_key = identity, identity.api_key
+
+    def secret_of(self, identity: SandboxAccount) -> str:
+        """What signs; or something that does not."""
+        return "x" * 64 if self.wrong_secret else identity.api_secret
+
+    @property
+    def own_streams(self) -> int:
+        """How many streams of its own account it has; those of guests are behind them."""
+        return self._streams
 
     @property
     def life(self) -> Life:

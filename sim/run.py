@@ -26,6 +26,9 @@ PAIR_MOST_S: Final = 150.0
 EXPIRY_MS: Final = 8 * 3_600_000
 """Options expire at 08:00 UTC."""
 
+EXPIRING: Final = frozenset({"expiry", "expiry_unseen"})
+BEFORE: Final = frozenset({"traded_before"})
+
 IN_MEMORY: Final = Path("/dev/shm")
 """A file system that is memory, where there is one: what is simulated is the disk, not this machine's."""
 
@@ -129,10 +132,22 @@ def circumstances(options: Options, faults: list[Fault]) -> Options:
     )
     free = max((*options.accounts, *(account for _, account in options.guests))) + 1
     options = replace(options, guests=(*options.guests, *zip(hosts, itertools.count(free), strict=False)))
-    expires_s = next((fault.at_s for fault in faults if fault.kind == "expiry"), None)
+    expires_s = next((_expires_s(fault) for fault in faults if fault.kind in EXPIRING), None)
+    manners = dict(options.switches)
+    for fault in faults:
+        manners |= {"order_ids": "contract"} if fault.kind == "ids_by_contract" else {}
+        manners |= dict(fault.params) if fault.kind == "odd_fields" else {}
+    options = replace(options, switches=tuple(sorted(manners.items())))
+    before = {fault.client: (fault.param("fills"), fault.param("lives_ms")) for fault in faults if fault.kind in BEFORE}
+    options = replace(options, before=tuple((client, *drawn) for client, drawn in sorted(before.items())))
     if expires_s is not None:
         options = replace(options, start_ms=EPOCH_MS + EXPIRY_MS - int(expires_s * 1000))
     return options
+
+
+def _expires_s(fault: Fault) -> float:
+    """In the middle of a fault that lasts."""
+    return fault.at_s + fault.for_s / 2
 
 
 def run_case(options: Options, faults: list[Fault], *, keep_trace: bool = False) -> Outcome:

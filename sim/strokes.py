@@ -201,7 +201,7 @@ def key_dies_young(injector: Injector, fault: Fault, process: Process) -> None:
             injector.put("expire_key_silently", {"account": process.account})
         return answer
 
-    _tamper(injector, fault, process, tamper)
+    put_tamper(injector, fault, process, tamper)
     _expire(injector, process)
 
 
@@ -219,14 +219,14 @@ def no_expiration(injector: Injector, fault: Fault, process: Process) -> None:
             answer.body = json.dumps(body).encode()
         return answer
 
-    _tamper(injector, fault, process, tamper)
+    put_tamper(injector, fault, process, tamper)
     _expire(injector, process)
 
 
 # --- REST ------------------------------------------------------------------------------------------------------------
 
 
-def _tamper(injector: Injector, fault: Fault, process: Process, tamper: Tamper) -> None:
+def put_tamper(injector: Injector, fault: Fault, process: Process, tamper: Tamper) -> None:
     injector.scratch[fault] = tamper
     process.tampers.append(tamper)
 
@@ -247,7 +247,7 @@ def bad_answers(injector: Injector, fault: Fault, process: Process) -> None:
             answer.content_type = "text/html" if fault.param("form") == "html" else answer.content_type
         return answer
 
-    _tamper(injector, fault, process, tamper)
+    put_tamper(injector, fault, process, tamper)
 
 
 def key_revoked(_: Injector, __: Fault, process: Process) -> None:

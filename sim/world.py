@@ -44,6 +44,7 @@ from listenkey import venue
 from listenkey.journal import sqlite as sqlite_module
 from listenkey.journal import writer as writer_module
 from listenkey.sandbox import world as sandbox
+from sim import events
 from sim.disk import SimStore
 from sim.evidence import Evidence, Stream
 from sim.faults import Fault
@@ -66,6 +67,7 @@ MARGIN_US: Final = 3_000_000
 """Before a fault a real ping is answered, so that it is known until when all is well."""
 
 END_S: Final = 5.0
+BEGINS_LATE_US: Final = 3_000_000
 STEPS_IN_A_SECOND_MAX: Final = 100_000
 NEVER_US: Final = 1 << 62
 
@@ -155,8 +157,12 @@ class World:
             for account in self.accounts:
                 Traffic(self, account).start()
             self.injector.start()
+            late = {client for client, _, _ in options.before}
             for process in self.processes:
-                process.start()
+                if process.number not in late:
+                    process.start()
+            for client, fills, lives_ms in options.before:
+                self._begin_late(self.processes[client], fills, lives_ms)
             self._run_until(int(options.duration_s * 1e6))
             evidence = self._evidence()
             for process in self.processes:
@@ -169,6 +175,14 @@ class World:
                 for number, told in enumerate(process.life.told):
                     told.journal = process.life.path(number)
         return evidence
+
+    def _begin_late(self, process: Process, fills: int, lives_ms: int) -> None:
+        """Its account trades; a while later it begins, ends in order soon, and begins again."""
+        events.trade(self, process.account, fills)
+        ends_us = BEGINS_LATE_US + lives_ms * 1000
+        self.at(BEGINS_LATE_US, process.start)
+        self.at(ends_us, process.leave)
+        self.at(ends_us + BEGINS_LATE_US, process.rise)
 
     def _bury(self) -> None:
         """However the run ended: no thread waits for a turn, and no coroutine is left to be ended by chance."""

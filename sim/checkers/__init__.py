@@ -7,19 +7,24 @@ from typing import Final
 
 from sim.checkers.alive import alive
 from sim.checkers.apart import apart
+from sim.checkers.before import before
+from sim.checkers.closing import closing
 from sim.checkers.coverage import covered
 from sim.checkers.fills import fills
 from sim.checkers.grammar import grammar
 from sim.checkers.journals import journals
+from sim.checkers.mended import mended
 from sim.checkers.orders import orders
+from sim.checkers.patience import patience
 from sim.checkers.polled import polled
 from sim.checkers.sparing import sparing
+from sim.checkers.steps import steps
 from sim.checkers.violation import Violation
 from sim.checkers.weight import weight
 from sim.evidence import Evidence
 
 CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
-    grammar, fills, orders, covered, polled, sparing, weight, journals, alive, apart,
+    grammar, fills, orders, covered, steps, before, mended, polled, sparing, weight, journals, alive, apart, patience, closing,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from listenkey.items import Live
 from sim.checkers.reading import (
+    AUDIT_US,
     FORGETS,
     KEY_LIFE_US,
     MINUTE_US,
@@ -34,11 +35,12 @@ UNDER_WAY_US: Final = 10_000_000
 SILENCE_US: Final = 15_000_000
 """Ten seconds until a dead connection is noticed, and what a frame and a timer may take."""
 
-AUDIT_US: Final = 80_000_000
-"""Until the bill is looked at again, on a connection that seems to be well: 66 s, and what asking takes."""
-
 LAG_US: Final = 40_000_000
 """How much later the bill may show a fill."""
+
+FAR_BEHIND: Final = frozenset({"lag_and_drops"})
+FAR_BEHIND_US: Final = 75_000_000
+"""The same where REST may be a whole minute behind."""
 
 TOO_OLD: Final = "fills of more than three months ago"
 SOONER_S: Final = 12
@@ -48,8 +50,14 @@ RENEWAL_US: Final = 24 * MINUTE_US
 """Until a key that died without a word is asked after, by who can't look at the bill."""
 
 
-class _Case:
-    """One stream, and what its checks share."""
+class Case:
+    """
+    One stream, and what its checks share.
+
+    Attributes:
+        live_us: Since when it is to be whole; None where it never was live.
+        until_us: What happened later may still be under way.
+    """
 
     def __init__(self, evidence: Evidence, stream: Stream) -> None:
         self.evidence, self.stream = evidence, stream
@@ -61,28 +69,32 @@ class _Case:
         last_us = stream.ended_us or stream.died_us or evidence.end_us
         self.until_us = last_us - UNDER_WAY_US
         self.died = stream.died_us is not None or stream.ended_us is not None
+        self.live_us = _live_us(evidence, stream)
+
+
+def _live_us(evidence: Evidence, stream: Stream) -> int | None:
+    """Since when it is to be whole."""
+    live_us = next((told.at_us for told in stream.told if isinstance(told.item, Live)), None)
+    lost_us = had_live(stream, evidence.end_us)
+    return lost_us if live_us is None or (lost_us is not None and lost_us < live_us) else live_us
 
 
 def covered(evidence: Evidence) -> Iterator[Violation]:
     """Every stream against the ledger of its account."""
     for stream in evidence.streams:
-        yield from _of_stream(_Case(evidence, stream))
+        yield from _of_stream(Case(evidence, stream))
 
 
-def _of_stream(case: _Case) -> Iterator[Violation]:
-    live_us = next((told.at_us for told in case.stream.told if isinstance(told.item, Live)), None)
-    lost_us = had_live(case.stream, case.evidence.end_us)
-    if live_us is None or (lost_us is not None and lost_us < live_us):
-        live_us = lost_us
-    if live_us is None:
+def _of_stream(case: Case) -> Iterator[Violation]:
+    if case.live_us is None:
         return
     for row in case.evidence.ledgers[case.stream.account]["fills"]:
         at_us = case.evidence.us_of(row["time_ms"])
-        if live_us <= at_us <= case.until_us:
+        if case.live_us <= at_us <= case.until_us:
             yield from _of_fill(case, row, at_us)
 
 
-def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]:
+def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]:
     key = (row["symbol"], row["trade_id"], row["order_id"])
     told_us = case.told_us.get(key)
     at_s = at_us / 1e6
@@ -96,14 +108,14 @@ def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation
         and at_us < case.evidence.end_us - AUDIT_US - KEY_LIFE_US // 2
     ):
         yield Violation("coverage.lost", case.who, at_s, f"{key} was never told")
-    bound_us = _bound_us(case, at_us, told_us or case.until_us)
-    lost_us = forgotten_us(case.stream, key, at_us, bound_us, told_us or case.evidence.end_us)
-    due_us = max(at_us, lost_us) + bound_us
+    within_us = bound_us(case, at_us, told_us or case.until_us)
+    lost_us = forgotten_us(case.stream, key, at_us, within_us, told_us or case.evidence.end_us)
+    due_us = max(at_us, lost_us) + within_us
     if (told_us or case.until_us) <= due_us:
         return
-    if not case.recovers and _unseen(case, at_us):
+    if not case.recovers and is_unseen(case, at_us):
         return
-    holding = [gap for gap in case.gaps if _holds(case, gap, at_us) and (told_us is None or gap.opened_us <= told_us)]
+    holding = [gap for gap in case.gaps if holds(case, gap, at_us) and (told_us is None or gap.opened_us <= told_us)]
     if told_us is not None:
         # Held back while a gap before it was being mended, for the sake of order.
         holding += [gap for gap in case.gaps if gap.opened_us <= due_us and gap.closed_us >= told_us >= gap.opened_us]
@@ -124,7 +136,7 @@ def _of_fill(case: _Case, row: dict[str, Any], at_us: int) -> Iterator[Violation
             return
 
 
-def _was_forgotten(case: _Case, at_us: int) -> bool:
+def _was_forgotten(case: Case, at_us: int) -> bool:
     """
     Whether the gap that holds the fill was closed as one of which REST has forgotten fills, and had by then.
 
@@ -133,7 +145,7 @@ def _was_forgotten(case: _Case, at_us: int) -> bool:
     forgets = case.evidence.of_client(case.stream.process, FORGETS)
     return any(
         TOO_OLD in " ".join(gap.lost)
-        and _holds(case, gap, at_us)
+        and holds(case, gap, at_us)
         and any(
             fault.at_s * 1e6 <= gap.closed_us and at_us + (fault.param("keeps_s") - SOONER_S) * 1e6 <= gap.closed_us
             for fault in forgets
@@ -142,7 +154,7 @@ def _was_forgotten(case: _Case, at_us: int) -> bool:
     )
 
 
-def _could_be_read_us(case: _Case, told_us: int) -> int:
+def _could_be_read_us(case: Case, told_us: int) -> int:
     """When somebody who did not read may have found it: it is in the journal before, and the stream rightly live."""
     away = case.evidence.of_client(case.stream.process, NOBODY_READS)
     return min(
@@ -156,14 +168,15 @@ def _statuses(stream: Stream, end_us: int) -> Iterator[tuple[int, int, str]]:
         yield since_us, until_us, status
 
 
-def _unseen(case: _Case, at_us: int) -> bool:
+def is_unseen(case: Case, at_us: int) -> bool:
+    """Whether nothing on a connection showed what happened then."""
     return any(
         fault.at_s * 1e6 - 1e6 <= at_us and (at_us <= fault.until_s * 1e6 + 1e6 or fault.kind in LASTING)
         for fault in case.evidence.of_client(case.stream.process, UNSEEN)
     )
 
 
-def _holds(case: _Case, gap: Span, at_us: int) -> bool:
+def holds(case: Case, gap: Span, at_us: int) -> bool:
     """Whether the fill lies in the gap, by the client's wall clock as it was at any moment in between."""
     evidence, process = case.evidence, case.stream.process
     early_ms = latency_ms(evidence, process, at_us) + held_ms(evidence, process, at_us)
@@ -172,29 +185,30 @@ def _holds(case: _Case, gap: Span, at_us: int) -> bool:
     return any(gap.from_ms - early_ms <= at_ms + offset_ms <= gap.to_ms + 2 for offset_ms in offsets)
 
 
-def _bound_us(case: _Case, at_us: int, until_us: int) -> int:
-    """How long it may take until it is noticed that this fill did not come."""
+def bound_us(case: Case, at_us: int, until_us: int, *, unseen: bool = False) -> int:
+    """How long it may take until it is noticed that this fill, or this step of an order, did not come."""
     evidence, process = case.evidence, case.stream.process
-    bound_us = SILENCE_US + int(1000 * latency_ms(evidence, process, at_us))
-    bound_us += int(1000 * held_ms(evidence, process, at_us))
+    most_us = SILENCE_US + int(1000 * latency_ms(evidence, process, at_us))
+    most_us += int(1000 * held_ms(evidence, process, at_us))
     hindrance_us = _during(case, REST_KINDS, at_us, until_us)
     if case.recovers:
-        if _unseen(case, at_us) or _key_was_dead(case, at_us):
-            bound_us = max(bound_us, AUDIT_US) + hindrance_us
+        if unseen or is_unseen(case, at_us) or key_was_dead(case, at_us):
+            most_us = max(most_us, AUDIT_US) + hindrance_us
             if _during(case, LAG_KINDS, at_us - AUDIT_US, at_us + AUDIT_US):
-                bound_us += LAG_US
-    elif _key_was_dead(case, at_us):
-        bound_us = KEY_LIFE_US if hindrance_us else RENEWAL_US
+                most_us += FAR_BEHIND_US if _during(case, FAR_BEHIND, at_us - AUDIT_US, at_us + AUDIT_US) else LAG_US
+    elif key_was_dead(case, at_us):
+        most_us = KEY_LIFE_US if hindrance_us else RENEWAL_US
     # While it sleeps or is stalled, it can tell nobody; and what can't be written is shown to nobody.
     frozen = frozen_us(evidence, process, at_us - MINUTE_US, until_us)
-    return bound_us + frozen + _during(case, DISK_KINDS, at_us, until_us)
+    return most_us + frozen + _during(case, DISK_KINDS, at_us, until_us)
 
 
-def _key_was_dead(case: _Case, at_us: int) -> bool:
+def key_was_dead(case: Case, at_us: int) -> bool:
+    """Whether a key of the account had ended in the hour before, so that nothing may have come."""
     return any(at_us - KEY_LIFE_US <= end_us <= at_us for end_us in case.ends_us)
 
 
-def _during(case: _Case, kinds: frozenset[str], from_us: int, to_us: int) -> int:
+def _during(case: Case, kinds: frozenset[str], from_us: int, to_us: int) -> int:
     """How much of a time faults of these kinds took, with a minute behind each for what they leave."""
     total_us = 0
     for fault in case.evidence.of_client(case.stream.process, kinds):

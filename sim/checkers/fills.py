@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from listenkey.items import Live
 from listenkey.venue import WEIGHT_PER_MINUTE_ASSUMED
-from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, FillKey, held_ms, key_ends_us, told_fills
+from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, FillKey, held_ms, is_same_word, key_ends_us, told_fills
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 from sim.faults import LAG_KINDS, REST_KINDS, UNSEEN
@@ -47,7 +47,7 @@ def _of_stream(
         if row is None:
             yield Violation("fills.invented", who, at_s, f"the ledger has no {key}")
             continue
-        wrong = [word for word, value in words.items() if row[word] != value]
+        wrong = [word for word, value in words.items() if not is_same_word(evidence, value, row[word])]
         if wrong:
             yield Violation("fills.digits", who, at_s, f"{key}: {wrong[0]} is not the ledger's")
         is_late = words["time_ms"] < latest_ms or key[1] < newest.get(key[0], -1)

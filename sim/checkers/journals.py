@@ -36,7 +36,9 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
     if stream.journal is None:
         return
     stepped = len(evidence.clients[stream.process].wall_offsets) > 1
-    for wrong in wrongs(evidence.ledgers[stream.account], stream.journal, settled=False):
+    for wrong in wrongs(
+        evidence.ledgers[stream.account], stream.journal, settled=False, spelt=evidence.options.spells_otherwise
+    ):
         # Without REST nothing is marked as late; and a wall clock that is set makes times that can't be compared.
         if not (UNMARKED in wrong and not evidence.options.recovers) and not (SHIFTED in wrong and stepped):
             yield Violation("journal.file", who, evidence.end_us / 1e6, wrong)

@@ -21,8 +21,8 @@ def orders(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _of_stream(stream: Stream) -> Iterator[Violation]:
-    filled: dict[int, Decimal] = {}
-    ended: set[int] = set()
+    filled: dict[tuple[str, int], Decimal] = {}
+    ended: set[tuple[str, int]] = set()
     for at_us, item in stream.told:
         if not isinstance(item, Update):
             continue
@@ -30,12 +30,12 @@ def _of_stream(stream: Stream) -> Iterator[Violation]:
             order = json.loads(item.raw)["o"]
             if isinstance(order, list):  # of before 2026; the exchange puts one into each message
                 (order,) = order
-                number, now, status = int(order["oid"]), abs(Decimal(order["e"])), order["S"]
+                number, now, status = (order["s"], int(order["oid"])), abs(Decimal(order["e"])), order["S"]
             else:
-                number, now, status = order["i"], Decimal(order["z"]), order["X"]
+                number, now, status = (order["s"], order["i"]), Decimal(order["z"]), order["X"]
         elif b'"executedQty"' in item.raw:
             row = json.loads(item.raw)
-            number, now, status = row["orderId"], abs(Decimal(row["executedQty"])), row["status"]
+            number, now, status = (row["symbol"], row["orderId"]), abs(Decimal(row["executedQty"])), row["status"]
             if now < filled.get(number, now) or (number in ended and status not in ENDED):
                 yield Violation("orders.back", f"stream {stream.number}", at_us / 1e6, f"order {number} goes back")
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
@@ -14,6 +15,9 @@ from sim.manners import POISONED_EVERY_S
 
 MINUTE_US: Final = 60_000_000
 KEY_LIFE_US: Final = 62 * MINUTE_US
+AUDIT_US: Final = 80_000_000
+"""Until the bill is looked at again, on a connection that seems to be well: 66 s, and what asking takes."""
+
 FOREVER_MS: Final = 1 << 62
 UNSEEN_WHY: Final = "that no socket brought"
 """What a gap says that only a look at the bill has shown."""
@@ -23,7 +27,7 @@ FORGOTTEN_WHY: Final = "has forgotten what nobody held against it"
 
 FORGETS: Final = frozenset({"retention"})
 
-SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000, "pieces": 600}
+SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000, "pieces": 600, "latency": 3000}
 """How much longer a frame may travel; through a narrow way as long as a burst needs that came before it."""
 
 NARROW_MS_A_FILL: Final = 1500
@@ -31,7 +35,7 @@ NARROW_MS_A_FILL: Final = 1500
 
 BURSTS: Final = frozenset({"burst", "poison"})
 SLOWING: Final = frozenset(SLOWING_MS)
-HOLDS: Final = frozenset({"delay", "reorder"})
+HOLDS: Final = frozenset({"delay", "reorder", "no_positions"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,8 @@ def fills_of(raw: bytes) -> Iterator[tuple[FillKey, dict[str, Any]]]:
     """The fills in an item's JSON; the frame alone says of which generation it is."""
     if b'"TRADE"' in raw:
         order = json.loads(raw)["o"]
-        if order["x"] == "TRADE":
-            words = {word: order[letter] for word, letter in STREAM_WORDS.items()}
+        if isinstance(order, dict) and order["x"] == "TRADE":
+            words = {word: order.get(letter) for word, letter in STREAM_WORDS.items()}
             yield (order["s"], order["t"], order["i"]), words
     elif b'"ORDER_TRADE_UPDATE"' in raw:
         orders = json.loads(raw)["o"]
@@ -108,8 +112,24 @@ def fills_of(raw: bytes) -> Iterator[tuple[FillKey, dict[str, Any]]]:
                 yield (order["s"], int(fill["t"]), int(order["oid"])), _legacy_words(order, fill)
     elif b'"tradeId"' in raw:
         row = json.loads(raw)
-        words = {word: row[name] for word, name in REST_WORDS.items()} | {"maker": row["liquidity"] == "MAKER"}
+        words = {word: row.get(name) for word, name in REST_WORDS.items()} | {"maker": row["liquidity"] == "MAKER"}
         yield (row["symbol"], row["tradeId"], row["orderId"]), words
+
+
+def is_same_word(evidence: Evidence, told: Any, truth: Any) -> bool:
+    """
+    Whether a word that was told says what the ledger has.
+
+    To the digit; but where the venue leaves out what does not apply, nothing is said of a zero, and an amount may be
+    spelt with an exponent.
+    """
+    if told == truth:
+        return True
+    if told is None or told == "":
+        return not isinstance(truth, str) or not truth.strip("-0.") or truth.isalpha()
+    if not evidence.options.spells_otherwise or not isinstance(told, str) or not isinstance(truth, str):
+        return False
+    return not truth.isalpha() and Decimal(told) == Decimal(truth)
 
 
 def _legacy_words(order: dict[str, Any], fill: dict[str, Any]) -> dict[str, Any]:
@@ -157,8 +177,13 @@ def held_ms(evidence: Evidence, process: int, at_us: int) -> float:
     most_ms = 0.0
     for fault in evidence.of_client(process, HOLDS):
         if fault.at_s * 1e6 - 1e6 <= at_us <= fault.until_s * 1e6 + 1e6:
-            most_ms = max(most_ms, fault.param("ms", 1000) + 1000)
+            most_ms = max(most_ms, _holds_ms(fault) + 1000)
     return most_ms
+
+
+def _holds_ms(fault: Fault) -> float:
+    held: float = (fault.param("late_ms") or 0) if fault.kind == "no_positions" else fault.param("ms", 1000)
+    return held
 
 
 def frozen_us(evidence: Evidence, process: int, from_us: int, to_us: int) -> int:

@@ -25,10 +25,14 @@ CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surg
                            "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors", "all_lose", "bad_protocol",
                            "black_hole", "no_name", "tls_refused", "no_descriptors", "pongs_lost", "sigterm",
                            "crash_loop", "torn_tail", "folder_gone", "key_revoked", "bit_flipped", "older_copy",
-                           "takeover", "other_version", "poison", "comes_and_goes", "retention"})  # fmt: skip
+                           "takeover", "other_version", "poison", "comes_and_goes", "retention", "wrong_clock",
+                           "wrong_clock_limited", "held_while_hanging", "expiry_unseen", "short_sockets", "key_rotated",
+                           "right_lost", "wrong_secret", "cancelled", "rights_lost", "file_replaced", "folder_changed",
+                           "contract_refused", "traded_before", "latency", "wrong_shape"})  # fmt: skip
 """What may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
 
-SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "maintenance", "narrow"})
+SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "maintenance", "narrow",
+                         "lag_and_drops", "no_positions", "order_step_lost"})  # fmt: skip
 """Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
 
 REORDERS: Final = frozenset({"reorder"})

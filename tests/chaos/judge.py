@@ -23,7 +23,16 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 Fill: TypeAlias = tuple[str, int, int]
+Order: TypeAlias = tuple[str, int]
+"""Its symbol and its id: a venue may count the orders of each contract by themselves."""
+
 Row: TypeAlias = dict[str, Any]
+
+State: TypeAlias = tuple[str, Decimal]
+"""Its status and how much of it was filled."""
+
+SAME_STATUS: Final = {"ACCEPTED": "NEW", "CANCELLED": "CANCELED"}
+"""Words of before 2026."""
 
 SAME_WORDS: Final = {
     "side": "side", "last_quantity": "quantity", "last_price": "price", "commission": "commission",
@@ -33,7 +42,15 @@ SAME_WORDS: Final = {
 """Words of the view `fills`, and those of the ledger."""
 
 
-def wrongs(ledger: Mapping[str, Any], journal: Path, shown: Iterable[bytes] = (), *, settled: bool = True) -> list[str]:
+def wrongs(
+    ledger: Mapping[str, Any],
+    journal: Path,
+    shown: Iterable[bytes] = (),
+    *,
+    settled: bool = True,
+    steps: bool = False,
+    spelt: bool = False,
+) -> list[str]:
     """
     What is wrong; nothing, where all is well.
 
@@ -43,11 +60,14 @@ def wrongs(ledger: Mapping[str, Any], journal: Path, shown: Iterable[bytes] = ()
         shown: Lines of JSON that `tail` or `replay` printed, whole ones only.
         settled: Whether nothing is missing any more: every gap is closed, every fill is there. A process that was just
             killed may miss some, but hold nothing false.
+        steps: Whether orders have settled as well: the last that was told of each is the last that happened to it.
+        spelt: Whether the venue spells amounts in another way than its ledger, with exponents, or without last zeros.
     """
     items, words = read(journal)
     found = [
-        *_fills_wrong(ledger, items, words, settled=settled),
+        *_fills_wrong(ledger, items, words, settled=settled, spelt=spelt),
         *_order_wrong(ledger, items),
+        *_steps_wrong(ledger, items, steps=steps),
         *_numbers_wrong(items),
         *_gaps_wrong(items, settled=settled),
         *_seals_wrong(items),
@@ -106,9 +126,9 @@ def _truth(ledger: Mapping[str, Any]) -> dict[Fill, Row]:
 
 
 def _fills_wrong(
-    ledger: Mapping[str, Any], items: list[Row], words: dict[Fill, Row], *, settled: bool
+    ledger: Mapping[str, Any], items: list[Row], words: dict[Fill, Row], *, settled: bool, spelt: bool
 ) -> Iterator[str]:
-    truth, kept, per_order = _truth(ledger), set[Fill](), dict[int, Decimal]()
+    truth, kept, per_order = _truth(ledger), set[Fill](), dict[Order, Decimal]()
     for item in items:
         fills = fills_in(item)
         if (bool(fills) and not _is_of_before(item)) != (item["trade_id"] is not None):
@@ -124,8 +144,9 @@ def _fills_wrong(
                 yield f"{fill} of item {item['seq']} never happened"
                 continue
             told = words[fill]
-            per_order[fill[2]] = per_order.get(fill[2], Decimal(0)) + abs(Decimal(told["last_quantity"]))
-            wrong = _differs(told, row)
+            order = fill[0], fill[2]
+            per_order[order] = per_order.get(order, Decimal(0)) + abs(Decimal(told["last_quantity"]))
+            wrong = _differs(told, row, spelt=spelt)
             if wrong:
                 yield f"{fill} of item {item['seq']} differs from the ledger in {', '.join(wrong)}"
     if not settled:
@@ -133,18 +154,34 @@ def _fills_wrong(
     missing = [fill for fill in truth if fill not in kept]
     if missing:
         yield f"{len(missing)} fills are missing, first {missing[:3]}"
-    for order_id, filled in per_order.items():
-        whole = max(Decimal(row["filled_quantity"]) for fill, row in truth.items() if fill[2] == order_id)
-        if filled != whole:
-            yield f"the fills of order {order_id} make {filled}, and it has {whole}"
+    whole = dict[Order, Decimal]()
+    for (symbol, _, order_id), row in truth.items():
+        whole[symbol, order_id] = max(whole.get((symbol, order_id), Decimal(0)), Decimal(row["filled_quantity"]))
+    for (symbol, order_id), filled in per_order.items():
+        if filled != whole[symbol, order_id]:
+            yield f"the fills of order {order_id} in {symbol} make {filled}, and it has {whole[symbol, order_id]}"
 
 
-def _differs(told: Row, row: Row) -> list[str]:
+def _differs(told: Row, row: Row, *, spelt: bool) -> list[str]:
     """Which words of a view are not the ledger's; those that a view does not have can't be."""
-    wrong = [name for name, there in SAME_WORDS.items() if name in told and told[name] != row[there]]
-    if told.get("filled_quantity") not in (None, row["filled_quantity"]):
+    wrong = [
+        name
+        for name, there in SAME_WORDS.items()
+        if name in told and not _is_same_word(told[name], row[there], spelt=spelt)
+    ]
+    filled = told.get("filled_quantity")
+    if filled is not None and not _is_same_word(filled, row["filled_quantity"], spelt=spelt):
         wrong.append("filled_quantity")
     return wrong
+
+
+def _is_same_word(told: Any, truth: Any, *, spelt: bool) -> bool:
+    """To the digit, or at least in value; but nothing is said of what does not apply, a zero and its asset."""
+    if told == truth:
+        return True
+    if told is None or told == "":
+        return isinstance(truth, str) and (not truth.strip("-0.") or truth.isalpha())
+    return spelt and isinstance(told, str) and not truth.isalpha() and Decimal(told) == Decimal(truth)
 
 
 def _order_wrong(ledger: Mapping[str, Any], items: list[Row]) -> Iterator[str]:
@@ -160,6 +197,40 @@ def _order_wrong(ledger: Mapping[str, Any], items: list[Row]) -> Iterator[str]:
             if not in_order and not item["late"]:
                 yield f"{fill} of item {item['seq']} came after a newer one, and is not flagged late"
             newest[symbol], newest_ms = max(trade_id, newest.get(symbol, 0)), max(at_ms, newest_ms)
+
+
+def states_in(item: Row) -> list[tuple[Order, State]]:
+    """Of which orders a row tells, and how far each had come, by the venue's own JSON, of whichever generation that is."""
+    if item["kind"] != "update":
+        return []
+    raw = json.loads(item["raw"])
+    if item["provenance"] == "rest":
+        there = (raw["symbol"], raw["orderId"]) if "executedQty" in raw else None
+        return [(there, _state(raw["status"], raw["executedQty"]))] if there else []
+    order = raw.get("data", raw).get("o")
+    if isinstance(order, list):  # before 2026
+        return [((each["s"], int(each["oid"])), _state(each["S"], each["e"])) for each in order]
+    return [((order["s"], order["i"]), _state(order["X"], order.get("z")))] if isinstance(order, dict) else []
+
+
+def _state(status: str, filled: str | None) -> State:
+    return SAME_STATUS.get(status, status), abs(Decimal(filled or 0))
+
+
+def _steps_wrong(ledger: Mapping[str, Any], items: list[Row], *, steps: bool) -> Iterator[str]:
+    """What was told of an order is a step that it took; and where orders have settled, its last one was told."""
+    truth, last = dict[Order, list[State]](), dict[Order, State]()
+    for row in ledger.get("orders", ()):
+        state = _state(row["status"], row["filled_quantity"])
+        truth.setdefault((row["symbol"], row["order_id"]), []).append(state)
+    for item in items:
+        for order, state in states_in(item):
+            last[order] = state
+            if "orders" in ledger and state not in truth.get(order, ()):
+                yield f"item {item['seq']} says that order {order} was {state[0]} with {state[1]}, which it never was"
+    for order, state in last.items() if steps else ():
+        if order in truth and truth[order][-1] != state:
+            yield f"order {order} ended as {truth[order][-1][0]}, and the last that was told of it is {state[0]}"
 
 
 def _numbers_wrong(items: list[Row]) -> Iterator[str]:

@@ -112,6 +112,25 @@ def test_an_order_that_does_not_add_up_is_found(case: Case) -> None:
     assert "differs from the ledger in filled_quantity" in said
 
 
+def test_a_step_that_an_order_never_took_is_found(case: Case) -> None:
+    case.ledger["orders"] = [row for row in case.ledger["orders"] if row["status"] != "FILLED"]
+    assert any("which it never was" in one for one in case.wrongs())
+
+
+def test_an_order_whose_last_step_was_not_told_is_found(case: Case) -> None:
+    assert wrongs(case.ledger, case.journal, case.shown, steps=True) == []
+    last = dict(case.ledger["orders"][-1], status="CANCELED")
+    case.ledger["orders"].append(last)
+    assert any("the last that was told of it" in one for one in wrongs(case.ledger, case.journal, steps=True))
+
+
+def test_two_contracts_may_give_the_same_order_id(case: Case) -> None:
+    fill = dict(case.ledger["fills"][-1])
+    other = dict(fill, symbol="ETH-261225-3000-P", filled_quantity="9999")
+    case.ledger["fills"].append(other)
+    assert [one for one in case.wrongs() if "9999" in one] == []
+
+
 def test_what_was_shown_and_is_gone_is_found(case: Case) -> None:
     gone = dict(json.loads(case.shown[-1]), seq=9000)
     case.shown.append(json.dumps(gone).encode())

@@ -41,7 +41,6 @@ ROOMS: Final = {
     "audit": ONE,
     "recovery": ONE,
     "opener": ONE,
-    "proof": ONE,
     "link": ONE,
     "driver": ONE,
     "options": ONE,

@@ -1,0 +1,136 @@
+"""
+The user's own task is cancelled: while it opens the stream, reads it, commits, or closes it, after any number of steps.
+
+A moment later nothing of the stream may be left: no thread, no lock, no task and no connection. Then the same process
+opens it anew, on the same journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from listenkey.journal.sqlite import SqliteJournal
+from sim.evidence import Stream
+from sim.faults import Fault
+
+if TYPE_CHECKING:
+    from listenkey.stream import UserStream
+    from sim.injector import Injector
+    from sim.process import Life, Process
+    from sim.strokes import Stroke
+
+COMMITS_WITHIN_US: Final = 30_000_000
+GONE_US: Final = 5_000_000
+"""By then a stream that was cancelled has closed, where the disk is well."""
+
+
+def cancelled(_: Injector, fault: Fault, process: Process) -> None:
+    """Every stream of the process's own account."""
+    if process.down or process.ends or process.frozen_until_us:
+        return
+    for number in range(process.own_streams):
+        if number in process.life.users:
+            _Cancelling(fault, process, number).begin()
+
+
+class _Cancelling:
+    """One stream's task, from its first cancellation to its stream's next opening."""
+
+    def __init__(self, fault: Fault, process: Process, number: int) -> None:
+        self._where = fault.param("where")
+        self._steps = fault.param("steps")
+        self._again = fault.param("again") + (self._where == "closing")
+        self._process, self._life, self._number = process, process.life, number
+        self._stream = process.life.streams[number]
+        self._since_us = process.world.now_us
+
+    def begin(self) -> None:
+        life, number = self._life, self._number
+        if self._where == "committing" and life.commits:
+            life.in_commit[number] = lambda: self._cancel(self._steps)
+            self._process.world.at(self._since_us + COMMITS_WITHIN_US, self._commits_no_more)
+            return
+        self._inside(lambda: self._cancel(0 if self._where in ("closing", "opening") else self._steps))
+
+    def _commits_no_more(self) -> None:
+        """It has nothing to commit: then it is cancelled while it reads."""
+        if not self._is_over and self._life.in_commit.pop(self._number, None) is not None:
+            self._inside(lambda: self._cancel(self._steps))
+
+    def _inside(self, do: object) -> None:
+        self._process.world.machine = self._life.machine
+        self._life.loop.call(do)  # type: ignore[arg-type]
+
+    def _cancel(self, steps: int) -> None:
+        """After so many turns of the event loop; and again after as many more."""
+        task, loop, told = self._life.users[self._number], self._life.loop, self._life.told[self._number]
+        if told.number in self._life.closed:
+            return  # It was cancelled a moment ago.
+
+        def step(left: int, again: int) -> None:
+            if left:
+                loop.call_soon(step, left - 1, again)
+                return
+            task.cancel()
+            if again:
+                loop.call_soon(step, self._steps, again - 1)
+
+        step(steps, self._again)
+        self._since_us = self._process.world.now_us
+        self._life.closed.add(told.number)
+        told.statuses.append((self._since_us, "DOWN"))
+        self._process.world.note(f"{self._process.number} cancels the stream {told.number} in {self._where}")
+        self._process.world.at(self._since_us + GONE_US, self._look)
+
+    @property
+    def _is_over(self) -> bool:
+        process = self._process
+        return process.life is not self._life or bool(process.down) or process.ends
+
+    def _look(self) -> None:
+        """Whether anything is left of it; then open it again."""
+        process, life, world = self._process, self._life, self._process.world
+        if self._is_over:
+            return
+        if not process.disk.is_calm or process.frozen_until_us:
+            world.at(max(world.now_us, process.frozen_until_us) + GONE_US, self._look)
+            return
+        told = life.told[self._number]
+        for what in _left(process, life, self._stream):
+            told.left.append((world.now_us, f"{what} is left of a stream that was cancelled in {self._where}"))
+        process.evidence.stalls_us.append((self._since_us, world.now_us))
+        if world.options.journal:
+            told.lives_us.append(world.now_us)
+        else:
+            told.died_us = self._since_us
+            told = life.told[self._number] = Stream(world.next_stream(), told.process, told.account)
+            process.told.append(told)
+        life.closed.discard(told.number)
+        self._stream = life.streams[self._number] = life.make_stream(self._number)
+        life.statuses[self._number] = ""
+        self._inside(lambda: life.begin(self._number))
+        if self._where == "opening":
+            self._where, self._again = "opening again", 0
+            self._inside(lambda: self._cancel(self._steps))
+
+
+def _left(process: Process, life: Life, stream: UserStream) -> list[str]:
+    """What there still is of a stream."""
+    found = []
+    journal = stream._driver.journal
+    if isinstance(journal, SqliteJournal):
+        thread = journal._writer._thread
+        if getattr(thread, "due_us", None) is not None:
+            found.append("the journal's thread")
+        if journal._store._lock is not None:
+            found.append("the journal's lock")
+    is_alone = process.own_streams == 1 and not process.guests
+    if is_alone and any(not task.done() for task in asyncio.all_tasks(life.loop)):
+        found.append("a task")
+    if is_alone and process.network.connections:
+        found.append("a connection")
+    return found
+
+
+BEGIN: Final[dict[str, Stroke]] = {"cancelled": cancelled}

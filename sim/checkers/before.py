@@ -1,0 +1,39 @@
+"""Nothing is told that is older than the stream's first `Live`, in this process or a later one, unless a gap covers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from listenkey.items import Live, Update
+from sim.checkers.reading import fills_of, had_live, latency_ms, offsets_ms, spans
+from sim.checkers.violation import Violation
+from sim.evidence import Evidence, Stream
+
+CLOCKS_MS: Final = 1000
+"""How far the client's idea of the venue's clock may be off, beside the way from the venue."""
+
+
+def before(evidence: Evidence) -> Iterator[Violation]:
+    """Every stream by itself."""
+    for stream in evidence.streams:
+        yield from _of_stream(evidence, stream)
+
+
+def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
+    first = next((told for told in stream.told if isinstance(told.item, Live)), None)
+    if first is None or had_live(stream, evidence.end_us) is not None:
+        return
+    assert isinstance(first.item, Live)
+    since_ms = first.item.since_ms - max(offsets_ms(evidence, stream.process, 0, first.at_us))
+    since_ms -= CLOCKS_MS + round(2 * latency_ms(evidence, stream.process, first.at_us))
+    gaps = spans(stream)
+    for at_us, item in stream.told:
+        if not isinstance(item, Update):
+            continue
+        for key, words in fills_of(item.raw):
+            at_ms = words["time_ms"]
+            if at_ms >= since_ms or any(gap.from_ms <= at_ms for gap in gaps):
+                continue
+            what = f"{key} was told, and is {(since_ms - at_ms) / 1000:.1f} s older than the first `Live`"
+            yield Violation("before", f"stream {stream.number}", at_us / 1e6, what)

@@ -1,0 +1,15 @@
+"""Of a stream that was closed, or whose user was cancelled while it opened, read, committed or closed, nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sim.checkers.violation import Violation
+from sim.evidence import Evidence
+
+
+def closing(evidence: Evidence) -> Iterator[Violation]:
+    """Every stream."""
+    for stream in evidence.streams:
+        for at_us, what in stream.left:
+            yield Violation("closing", f"stream {stream.number}", at_us / 1e6, what)

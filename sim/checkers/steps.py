@@ -1,0 +1,113 @@
+"""
+Every step of an order is told while the stream is live, or lies in a gap that was told, or shows within a bound in a
+later state of the same order. An order is its symbol and its id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from listenkey.items import Item, Update
+from sim.checkers.coverage import Case, bound_us, holds, is_unseen, key_was_dead
+from sim.checkers.reading import AUDIT_US, KEY_LIFE_US
+from sim.checkers.violation import Violation
+from sim.evidence import Evidence
+from sim.faults import STEPS_UNSEEN
+
+ENDED: Final = frozenset({"FILLED", "CANCELED", "CANCELLED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
+AUDITED: Final = False
+"""Whether the client asks REST after steps that nothing on a connection shows."""
+
+OrderKey: TypeAlias = tuple[str, int]
+
+
+class State(NamedTuple):
+    """How far an order had come; a later state is a larger one."""
+
+    filled: Decimal
+    is_over: bool
+
+
+class ToldState(NamedTuple):
+    """A state, and when it was told."""
+
+    at_us: int
+    state: State
+
+
+def states_of(item: Item) -> Iterator[tuple[OrderKey, State]]:
+    """The orders of which an item tells, read from its own JSON without the client's help."""
+    if not isinstance(item, Update):
+        return
+    if b'"ORDER_TRADE_UPDATE"' in item.raw:
+        orders = json.loads(item.raw)["o"]
+        if isinstance(orders, list):  # of before 2026
+            for each in orders:
+                yield (each["s"], int(each["oid"])), _state(each["e"], each["S"])
+        else:
+            yield (orders["s"], orders["i"]), _state(orders.get("z"), orders["X"])
+    elif b'"executedQty"' in item.raw:
+        row = json.loads(item.raw)
+        yield (row["symbol"], row["orderId"]), _state(row["executedQty"], row["status"])
+
+
+def _state(filled: str | None, status: str) -> State:
+    return State(abs(Decimal(filled or 0)), status in ENDED)
+
+
+def steps(evidence: Evidence) -> Iterator[Violation]:
+    """Every stream against the transitions in the ledger of its account."""
+    for stream in evidence.streams:
+        case = Case(evidence, stream)
+        if case.live_us is not None:
+            yield from _of_stream(case, case.live_us)
+
+
+def _of_stream(case: Case, live_us: int) -> Iterator[Violation]:
+    told: dict[OrderKey, list[ToldState]] = {}
+    for at_us, item in case.stream.told:
+        for key, state in states_of(item):
+            told.setdefault(key, []).append(ToldState(at_us, state))
+    for row in case.evidence.ledgers[case.stream.account]["orders"]:
+        at_us = case.evidence.us_of(row["time_ms"])
+        # The last ones of a run may still be under way, or wait for the next audit.
+        if live_us <= at_us <= case.until_us - AUDIT_US:
+            yield from _of_step(case, row, at_us, told.get((row["symbol"], row["order_id"]), []))
+
+
+def _of_step(case: Case, row: dict[str, Any], at_us: int, told: list[ToldState]) -> Iterator[Violation]:
+    step = _state(row["filled_quantity"], row["status"])
+    told_us = next((each.at_us for each in told if _has_come_as_far(each.state, step)), None)
+    if key_was_dead(case, at_us):
+        return  # The bill says nothing of steps that are no fills, and a process may end before the next renewal.
+    within_us = bound_us(case, at_us, told_us or case.until_us, unseen=_is_unseen(case, at_us))
+    losses_us = (loss.at_us for loss in case.stream.losses if at_us < loss.at_us <= (told_us or case.evidence.end_us))
+    due_us = max(losses_us, default=at_us) + within_us
+    if told_us is not None and told_us <= due_us:
+        return
+    if not (case.recovers and AUDITED) and (_is_unseen(case, at_us) or is_unseen(case, at_us)):
+        return
+    if due_us >= case.until_us or (case.died and told_us is None and at_us > case.until_us - KEY_LIFE_US):
+        return
+    if any(holds(case, gap, at_us) and gap.opened_us <= due_us for gap in case.gaps):
+        return
+    # Held back while a gap before it was being mended, for the sake of order.
+    if told_us is not None and any(gap.opened_us <= due_us and gap.closed_us >= told_us for gap in case.gaps):
+        return
+    name = f"{row['status']} of order {row['order_id']} in {row['symbol']}"
+    when = "never" if told_us is None else f"{(told_us - at_us) / 1e6:.0f} s later"
+    yield Violation("steps", case.who, at_us / 1e6, f"{name} was told {when}, and no gap holds it")
+
+
+def _has_come_as_far(told: State, step: State) -> bool:
+    return told.filled >= step.filled and told.is_over >= step.is_over
+
+
+def _is_unseen(case: Case, at_us: int) -> bool:
+    return any(
+        fault.at_s * 1e6 - 1e6 <= at_us <= fault.until_s * 1e6 + 1e6
+        for fault in case.evidence.of_client(case.stream.process, STEPS_UNSEEN)
+    )

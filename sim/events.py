@@ -1,0 +1,134 @@
+"""Events that the venue does not push, or pushes while nobody listens: kinds of fault."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from listenkey.sandbox.trading.orders import OrderRequest
+from listenkey.sandbox.trading.rejections import Rejected
+from listenkey.venue import BALANCE_POSITION_UPDATE, ORDER_TRADE_UPDATE
+from sim.faults import Fault
+from sim.strokes import lasting
+
+if TYPE_CHECKING:
+    from sim.injector import Injector
+    from sim.process import Process
+    from sim.strokes import Stroke
+    from sim.world import World
+
+DROPPED_SHARE: Final = 0.3
+FILLS_BEFORE: Final = 8
+FILLS_EVERY_S: Final = 7.0
+SHORT_S: Final = 0.3
+RESTING: Final = 3
+
+
+def no_positions(injector: Injector, fault: Fault, process: Process) -> None:
+    """Fills push no `BALANCE_POSITION_UPDATE`, or it comes late; and some of their own messages may be lost."""
+    world, late_ms = injector.world, fault.param("late_ms")
+    if late_ms is None:
+        injector.unpushed += 1
+        every = world.exchange.switches.fill_events
+        world.exchange.switches.fill_events = tuple(each for each in every if each != BALANCE_POSITION_UPDATE)
+    else:
+        for account in world.accounts:
+            held = {"account": account, "ms": late_ms, "event": BALANCE_POSITION_UPDATE}
+            injector.put("delay", held | {"duration_ms": int(fault.for_s * 1000)})
+    if fault.param("drops"):
+        drop_fills(injector, fault, process)
+
+
+def end_no_positions(injector: Injector, fault: Fault, _: Process) -> None:
+    """All that a fill pushes."""
+    if fault.param("late_ms") is not None:
+        return
+    injector.unpushed -= 1
+    if not injector.unpushed:
+        injector.world.exchange.switches.fill_events = injector.world.options.venue_switches().fill_events
+
+
+def drop_fills(injector: Injector, fault: Fault, process: Process) -> None:
+    """Messages of fills are lost on a healthy socket, now and then, and there are fills."""
+    lost = {"event": ORDER_TRADE_UPDATE, "execution_type": "TRADE", "probability": DROPPED_SHARE}
+    injector.put("drop_event", lasting(fault, process) | lost)
+
+    def fill() -> None:
+        injector.world.exchange.burst(process.account, 2, injector.world.now_ms)
+
+    injector.again(fault, FILLS_EVERY_S, fill)
+
+
+def short_sockets(injector: Injector, fault: Fault, process: Process) -> None:
+    """Sockets end a moment after they were opened, and REST answers."""
+    injector.again(fault, SHORT_S, process.network.reset_all)
+
+
+# --- Contracts that end ----------------------------------------------------------------------------------------------
+
+
+def expiry_unseen(injector: Injector, fault: Fault, process: Process) -> None:
+    """Positions are open in contracts that expire while the process is down, or while no socket brings anything."""
+    _hold_what_expires(injector.world, process.account)
+    match fault.param("how"):
+        case "down":
+            process.die("kill")
+        case "mute":
+            injector.put("mute", lasting(fault, process))
+        case "cut":
+            process.network.refusing += 1
+            process.network.reset_all()
+
+
+def end_expiry_unseen(_: Injector, fault: Fault, process: Process) -> None:
+    """It runs, or listens, again."""
+    if fault.param("how") == "cut":
+        process.network.refusing -= 1
+    process.rise()
+
+
+def _hold_what_expires(world: World, account: str) -> None:
+    """Buy and sell until something is held of what expires next."""
+    exchange = world.exchange.exchange
+    for _ in range(FILLS_BEFORE):
+        world.exchange.burst(account, 8, world.now_ms)
+        books, held = exchange.state.books, exchange.state.accounts[account].holdings
+        expiries = [book.contract.expiry_ms for book in books.values()]
+        if any(each.quantity and each.contract.expiry_ms == min(expiries) for each in held.values()):
+            return
+
+
+# --- Before the stream -----------------------------------------------------------------------------------------------
+
+
+def ids_by_contract(_: Injector, __: Fault, ___: Process) -> None:
+    """Order ids count within a contract, the whole time: `circumstances` has seen to it."""
+
+
+def odd_fields(_: Injector, __: Fault, ___: Process) -> None:
+    """Fields that do not apply are left out, and amounts are spelt with exponents: `circumstances` has seen to it."""
+
+
+def traded_before(_: Injector, __: Fault, ___: Process) -> None:
+    """The account traded, and placed orders, before its stream was live: `World.begin_before` has seen to it."""
+
+
+def trade(world: World, account: str, fills: int, orders: int = RESTING) -> None:
+    """Fills, and orders that rest."""
+    world.exchange.burst(account, fills, world.now_ms)
+    exchange = world.exchange.exchange
+    for symbol in exchange.symbols()[:orders]:
+        request = OrderRequest(symbol=symbol, side="BUY", quantity=Decimal("0.01"), price=Decimal("0.1"))
+        try:
+            exchange.place_order(account, request, world.now_ms)
+        except Rejected:
+            continue
+    world.exchange._drain(world.now_ms)
+    world.flush()
+
+
+BEGIN: Final[dict[str, Stroke]] = {
+    "no_positions": no_positions, "short_sockets": short_sockets, "expiry_unseen": expiry_unseen,
+    "traded_before": traded_before, "ids_by_contract": ids_by_contract, "odd_fields": odd_fields,
+}  # fmt: skip
+END: Final[dict[str, Stroke]] = {"no_positions": end_no_positions, "expiry_unseen": end_expiry_unseen}
