@@ -47,6 +47,7 @@ WORDS: Final[dict[type[on.Input], str]] = {
     on.Recovered: "REST gave what was missed",
     on.NotRecovered: "REST did not give it",
     on.HeldTooMuch: "too many events wait",
+    on.CoverageEnded: "coverage ended earlier",
     on.Doubted: "something does not add up",
     on.StreamSilent: "the socket brings nothing",
     on.Audited: "the bill agrees",
@@ -99,7 +100,7 @@ def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
     if not life.repair.active:
         return []
     attempt, number = life.repair.attempt, life.repair._audit  # noqa: SLF001
-    told: list[on.Input] = [on.Doubted(1, "a chain"), on.StreamSilent(1, "no beat")]
+    told: list[on.Input] = [on.CoverageEnded(1), on.Doubted(1, "a chain"), on.StreamSilent(1, "no beat")]
     told += [on.Recovered(attempt, 1, (), complete=complete) for complete in (True, False)]
     told += [on.Recovered(attempt, 1, (), orders_due=True)]
     told += [on.NotRecovered(attempt, later), on.Audited(number), on.NotAudited(number, later)]

@@ -79,8 +79,8 @@ class SimStore(Store):
 
     life: Life
 
-    def __init__(self, path: Path, account: str) -> None:
-        super().__init__(path, account)
+    def __init__(self, path: Path, account: str, *, account_is_named: bool = True) -> None:
+        super().__init__(path, account, account_is_named=account_is_named)
         self._unheard = False  # what is written now is not reported as written
         self._sure: Files | None = None  # what a power cut would leave, where that is less than what is in the files
 

@@ -70,6 +70,9 @@ class SimClock:
     def now_s(self) -> float:
         return self.up_s + self._world.now_us / 1e6
 
+    def boot(self) -> str:
+        return f"{self.up_s}"
+
     def wall_ms(self) -> int:
         return self._world.options.start_ms + self._world.now_us // 1000 + self.offset_ms
 

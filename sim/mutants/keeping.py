@@ -43,11 +43,12 @@ def never_settles(patches: Patches) -> None:
         self._settle_at_s = []
 
     put(patches, repair.Repair, "closed", closed)
-    put(patches, recovery.Recovery, "_has_caught_up", _yes)
+    put(patches, recovery.Recovery, "_lag_s", _no_lag)
+    put(patches, recovery.Recovery, "_unshown_s", lambda *_: 0.0)
 
 
-async def _yes(*_: Any) -> bool:
-    return True
+async def _no_lag(*_: Any) -> float:
+    return 0.0
 
 
 def never_audits(patches: Patches) -> None:

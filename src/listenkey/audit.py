@@ -8,14 +8,16 @@ for only where the bill has more trades than were delivered.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from listenkey.backfill import Backfill
 from listenkey.clock import Clock
 from listenkey.core import actions as do
+from listenkey.core import history, reconcile
 from listenkey.core import inputs as on
-from listenkey.core import reconcile
 from listenkey.core.gap import Resumed
+from listenkey.core.history import Compared, Outstanding
 from listenkey.core.known import Known
 from listenkey.core.reconcile import Findings, Lists, Unbrought
 from listenkey.core.timing import Timing
@@ -24,11 +26,19 @@ from listenkey.errors import ListenKeyError
 from listenkey.snapshots import Snapshots
 from listenkey.together import AT_ONCE
 from listenkey.windows import Windows
+from listenkey.wire.rows import BillRow, TradeRow
 
 log = logging.getLogger("listenkey")
 
 AUDIT_IN_FLIGHT_S: Final = 2.0
 """A fill so young may still be on its way over the socket; an audit should raise no alarm over a slow second."""
+
+LAG_MAX_S: Final = 600.0
+"""A fill that REST history has not shown for so long is taken to have no row there."""
+
+ASKED_AT_ONCE: Final = 10
+ASKED_LATER: Final = 10
+"""So many audits ask again for what REST refused to list; from then on it is every tenth."""
 
 AUDITS_MISSED: Final = 2
 """So many may fail before the journal stops noting that the stream is whole; the next process looks back as far."""
@@ -49,6 +59,8 @@ class Audits:
     Attributes:
         audited_to_ms: Until when the bill was looked at, by the venue's clock.
         audited_s: When it was.
+        outstanding: Trades that REST history shows, that nobody delivered, and that REST does not list.
+        shows_fills: Whether REST history was seen to have a row for a fill: else it can't be seen to lag.
     """
 
     def __init__(
@@ -56,6 +68,8 @@ class Audits:
     ) -> None:
         self.audited_to_ms: int | None = None
         self.audited_s: float | None = None
+        self.outstanding = Outstanding()
+        self.shows_fills = False
         self._backfill = backfill
         self._windows = windows
         self._known = known
@@ -64,6 +78,9 @@ class Audits:
         self._suspects = suspects
         self._polled_to_ms: int | None = None
         self._resumed_ms: int | None = None
+        self._near_ms = 0
+        self._lag_s = 0.0
+        self._looks = 0
 
     def resume(self, left: Resumed) -> None:
         """Note until when an earlier process has covered the stream."""
@@ -82,7 +99,10 @@ class Audits:
         if self._resumed_ms is None:
             return now_ms
         unaudited_ms = self._windows.venue_ms(AUDITS_MISSED * self._timing.audit_every_s)
-        return min(now_ms, self._windows.of_wall(self._resumed_ms)) - unaudited_ms
+        resumed_ms = self._windows.resumed_ms()
+        if resumed_ms is None:
+            resumed_ms = self._windows.of_wall(self._resumed_ms)
+        return min(now_ms, resumed_ms) - unaudited_ms
 
     def is_audited(self, now_s: float) -> bool:
         """Whether the bill was looked at of late: else nobody may say that all of the stream has come."""
@@ -94,7 +114,7 @@ class Audits:
         Fills that happened since the last socket was lost, as far as they are old enough for REST to show all of them.
 
         Raises:
-            ListenKeyError: As `run`.
+            ListenKeyError: As `Recovery.run`.
         """
         await self._backfill.read_time()
         since_ms = self._windows.asked_from(action.from_ms, action.not_before_ms)
@@ -108,7 +128,7 @@ class Audits:
         self, snapshots: Snapshots, since_ms: int, in_flight_s: float, *, until_sure: bool = False
     ) -> Unbrought:
         """
-        Fills that were not delivered, in order, of the symbols of which the bill has more trades than were delivered.
+        Fills that were not delivered, in order, of the symbols of which the bill has trades that nothing explains.
 
         What is younger than `in_flight_s` may still be on its way. `until_sure`: as soon as one is known to be missing,
         no more symbols are asked for: there may be so many that the weight limit makes it wait, and the loss untold.
@@ -116,17 +136,46 @@ class Audits:
         bill = await snapshots.bill_since(since_ms)
         newest_ms = max((row.time_ms for row in bill), default=0)
         until_ms = max(newest_ms, self._windows.now_ms()) - self._windows.venue_ms(in_flight_s)
-        seen = self._known.fills.count(since_ms, until_ms)
-        suspects = reconcile.unexplained(reconcile.contracts(bill, since_ms, until_ms), seen)
-        lists, found = Lists(since_ms, until_ms, []), Unbrought(until_ms)
+        compared = self.compare(bill, since_ms, until_ms)
+        news = self.outstanding.news(compared.unexplained)
+        suspects = self._suspects_in(news, since_ms, until_ms)
+        lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
+        found = Unbrought(until_ms, unshown_ms=compared.unshown_ms)
+        trades: list[TradeRow] = []
         while suspects and not found.fills:
             count = AT_ONCE if until_sure else len(suspects)
-            trades = await self._backfill.trades_of(snapshots, suspects[:count], lists)
+            trades += await self._backfill.trades_of(snapshots, suspects[:count], lists)
             suspects = suspects[count:]
             found.fills = reconcile.missing(trades, self._known, until_ms)
         found.unasked = suspects
         found.from_ms = reconcile.first_of(suspects, bill, found.fills, since_ms)
+        asked = {symbol: times for symbol, times in news.items() if symbol not in suspects}
+        found.unlisted = reconcile.unlisted(asked, trades, lists.unread)
+        if not found.fills and not found.unlisted:
+            self._learn(bill, since_ms, until_ms)
         return found
+
+    def compare(self, bill: list[BillRow], since_ms: int, until_ms: int) -> Compared:
+        """Hold a part of the bill against the fills that were delivered."""
+        fills = self._known.fills.times(since_ms - self._near_ms, until_ms + self._near_ms)
+        compared = history.compare(bill, fills, since_ms, until_ms, self._near_ms)
+        self.shows_fills |= compared.matched
+        return compared
+
+    def _learn(self, bill: list[BillRow], since_ms: int, until_ms: int) -> None:
+        """Nothing is missing, says `userTrades`: so what did not match shows how far apart a row and its trade may be."""
+        near_ms = history.NEAR_MAX_MS
+        fills = self._known.fills.times(since_ms - near_ms, until_ms + near_ms)
+        compared = history.compare(bill, fills, since_ms, until_ms, near_ms)
+        if not compared.unexplained:
+            self._near_ms = max(self._near_ms, compared.apart_ms)
+
+    def _suspects_in(self, unexplained: Mapping[str, Sequence[int]], since_ms: int, until_ms: int) -> list[str]:
+        """The symbols to be asked for; rows without a symbol may be anybody's."""
+        if "" not in unexplained:
+            return list(unexplained)
+        traded = self._known.fills.times(since_ms, until_ms)
+        return [*dict.fromkeys([*filter(None, unexplained), *traded]), ""]
 
     async def look(self, action: do.Audit) -> list[on.Audited | on.NotAudited | on.Doubted | on.StreamSilent]:
         """`audit`, told as facts."""
@@ -135,7 +184,7 @@ class Audits:
         except ListenKeyError as error:
             log.warning("the bill could not be looked at: %s", error)
             return [on.NotAudited(action.number, judge(error, self._clock.wall_ms()))]
-        audited = on.Audited(action.number)
+        audited = on.Audited(action.number, self._lag_s, self.outstanding.why)
         return [audited] if missed is None else [audited, missed]
 
     async def audit(self, action: do.Audit) -> on.Doubted | on.StreamSilent | None:
@@ -151,21 +200,61 @@ class Audits:
         # What settles a gap belongs to its recovery; what only looks can wait.
         snapshots = self._backfill.steady if action.from_ms is None else self._backfill.urgent
         since_ms, unseen_ms = self._audit_since(action), self._unseen_ms()
+        again = await self._ask_again(self._backfill.steady)
         found = await self._unbrought(snapshots, since_ms, AUDIT_IN_FLIGHT_S, until_sure=True)
-        self.audited_to_ms, self.audited_s = found.until_ms, self._clock.now_s()
+        self.audited_to_ms, self.audited_s = self._shown_to(found), self._clock.now_s()
         if self._windows.kept_ms() > unseen_ms:
-            return on.Doubted(
-                self._windows.to_wall(unseen_ms), reconcile.FORGOTTEN
-            )  # and what it has is asked for with it
-        if not found.fills:
+            return on.Doubted(self._windows.to_wall(unseen_ms), reconcile.FORGOTTEN)  # what it has is asked for with it
+        if not found.fills and not again:
+            return self._note_unlisted(found)
+        fills = sorted([*again, *found.fills], key=lambda row: row.fill.trade_time_ms)
+        from_ms = min(fills[0].fill.trade_time_ms - 1, found.from_ms if found.fills else fills[0].fill.trade_time_ms)
+        self._suspects.update([row.fill.symbol for row in fills], found.unasked)
+        why = f"the bill has {'at least ' * bool(found.unasked)}{len(fills)} fills that no socket brought"
+        if self._known.last_event_ms < fills[0].fill.trade_time_ms:
+            since_ms = min(self._known.last_event_ms or from_ms, from_ms)
+            return on.StreamSilent(self._windows.to_wall(since_ms), why)
+        return on.Doubted(self._windows.to_wall(from_ms), why)
+
+    def _note_unlisted(self, found: Unbrought) -> on.Doubted | None:
+        """The bill has trades that REST does not list: that is told once, and they are asked for again."""
+        news = [self.outstanding.note(symbol, *which) for symbol, which in found.unlisted.items()]
+        if not any(news):
             return None
-        self._suspects.update([row.fill.symbol for row in found.fills], found.unasked)
-        why = f"the bill has {'at least ' * bool(found.unasked)}{len(found.fills)} fills that no socket brought"
-        if self._known.last_event_ms < found.fills[0].fill.trade_time_ms:
-            return on.StreamSilent(
-                self._windows.to_wall(min(self._known.last_event_ms or found.from_ms, found.from_ms)), why
-            )
-        return on.Doubted(self._windows.to_wall(found.from_ms), why)
+        times = [time_ms for which, _ in found.unlisted.values() for time_ms in which]
+        self._suspects.update(found.unlisted)
+        why = f"the bill has {len(times)} fills that no socket brought"
+        return on.Doubted(self._windows.to_wall(min(times) - 1), why)
+
+    async def _ask_again(self, snapshots: Snapshots) -> list[TradeRow]:
+        """Fills that REST would not list when they were missed, and lists now."""
+        self._looks += 1
+        if self._looks > ASKED_AT_ONCE and self._looks % ASKED_LATER:
+            return []
+        until_ms = self._windows.now_ms() - self._windows.venue_ms(AUDIT_IN_FLIGHT_S)
+        out: list[TradeRow] = []
+        for symbol in self.outstanding.next(AT_ONCE):
+            since_ms = max(self.outstanding.since_ms(symbol) or 0, self._windows.floor(0)) - history.NEAR_MAX_MS
+            lists = Lists(since_ms, until_ms, [])
+            rows = await self._backfill.trades_of(snapshots, [symbol], lists)
+            missing = reconcile.missing(rows, self._known, until_ms)
+            if not missing and not lists.unread and not self.outstanding.is_ahead_of(symbol, rows):
+                self.outstanding.settle(symbol)
+            out += missing
+        return out
+
+    def _shown_to(self, found: Unbrought) -> int:
+        """
+        Until when REST history was looked at for good.
+
+        Not beyond a fill that it does not show yet: it lags, and what lies behind may be shown later.
+        """
+        if found.unshown_ms is None or not self.shows_fills:
+            self._lag_s = 0.0
+            return found.until_ms
+        lag_s = (self._windows.now_ms() - found.unshown_ms) / self._windows.venue_ms(1.0)
+        self._lag_s = lag_s if self._timing.lag_max_s < lag_s < LAG_MAX_S else 0.0
+        return max(found.unshown_ms - 1, found.until_ms - self._windows.venue_ms(LAG_MAX_S))
 
     def _audit_since(self, action: do.Audit) -> int:
         floor_ms = self._windows.floor(action.not_before_ms)

@@ -42,6 +42,7 @@ class Backfill:
         governor: What keeps all requests of this address below the limit; its `time` is the venue's clock.
         urgent: Reads with the right of a recovery.
         steady: Reads that can wait.
+        rules: Reads that all others may have to wait for.
     """
 
     def __init__(self, credentials: Credentials, place: Venue, clock: Clock, known: Known) -> None:
@@ -52,7 +53,7 @@ class Backfill:
         self.urgent = self._snapshots(credentials, place, Share.RECOVERY)
         self.steady = self._snapshots(credentials, place, Share.STEADY)
         # What time it is and how much may be asked is asked first: all the rest may have to wait for the answers.
-        self._rules = self._snapshots(credentials, place, Share.KEYS)
+        self.rules = self._snapshots(credentials, place, Share.KEYS)
 
     def _snapshots(self, credentials: Credentials, place: Venue, share: Share) -> Snapshots:
         return Snapshots(credentials, place.rest_url, self.governor.lane(share, self._risk), self._clock, self.time)
@@ -69,14 +70,14 @@ class Backfill:
     async def read_time(self) -> None:
         """Compare clocks, where that is due."""
         if self.time.stale(self._clock.now_s()):
-            await self._rules.read_time()
+            await self.rules.read_time()
 
     async def read_limit(self) -> None:
         """Read the weight limit, where that is due."""
         if not self.governor.limit_is_stale():
             return
         try:
-            self.governor.note_limit(await self._rules.weight_limit())
+            self.governor.note_limit(await self.rules.weight_limit())
         except ProtocolError as error:
             # The limit that was assumed so far holds on; who wanted to know it has other things to ask for.
             log.info("the weight limit could not be read yet: %s", error)
@@ -118,13 +119,14 @@ class Backfill:
             lists.refused.append(reconcile.TRADES_TOO_OLD)  # It keeps less than it says, or our clock is wrong.
             return await snapshots.user_trades(symbol)
 
-        pages = await together([self._of_symbol(ask, symbol, lists) for symbol in symbols])
-        return [row for page in pages for row in page]
+        pages = await together([self._fills_of(ask, symbol, lists) for symbol in symbols])
+        return [row for page in pages for row in page if row.fill.trade_time_ms >= lists.began_ms]
 
     async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
         """Where the bill does not name symbols: before 2026 it did not, and all trades could be asked for at once."""
         try:
-            return await snapshots.trades_since(None, lists.since_ms)
+            rows = await snapshots.trades_since(None, lists.since_ms)
+            return [row for row in rows if row.fill.trade_time_ms >= lists.began_ms]
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
@@ -132,6 +134,7 @@ class Backfill:
         named = reconcile.contracts(await snapshots.bill_since(lists.since_ms), lists.since_ms, AFTER_ALL)
         if named[""]:
             lists.refused.append(reconcile.NO_SYMBOLS)
+            lists.unread[""] = reconcile.NO_SYMBOLS
         return await self.trades_of(snapshots, list(dict.fromkeys([*filter(None, named), *symbols])), lists)
 
     async def orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: Lists) -> dict[OrderKey, OrderRow]:
@@ -140,38 +143,56 @@ class Backfill:
         if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
             rows = await self.urgent.open_orders(None)
         else:
-            pages = await together([self._of_symbol(self.urgent.open_orders, symbol, lists) for symbol in wanted])
+            pages = await together([self._orders_of(self.urgent.open_orders, symbol, lists) for symbol in wanted])
             rows = [row for page in pages for row in page]
         live = {reconcile.order_key_of(row.order) for row in rows}
         asked = dict.fromkeys([*self._known.orders, *(reconcile.order_key_of(row.fill) for row in fills)])
         gone = [key for key in asked if key not in live]
         ended_in = list(dict.fromkeys(symbol for symbol, _ in gone))
-        pages = await together([self._of_symbol(self.urgent.history_orders, symbol, lists) for symbol in ended_in])
+        pages = await together([self._orders_of(self.urgent.history_orders, symbol, lists) for symbol in ended_in])
         ended = {reconcile.order_key_of(row.order): row for page in pages for row in page}
         rows += [ended[key] for key in gone if key in ended]
         lost = [key for key in gone if key not in ended]
-        singles = await together([self._one_order(*which) for which in lost[:SINGLE_ORDERS_MAX]])
+        singles = await together([self._one_order(*which, lists) for which in lost[:SINGLE_ORDERS_MAX]])
+        if len(lost) > SINGLE_ORDERS_MAX:
+            lists.refused.append(reconcile.not_asked_for(len(lost) - SINGLE_ORDERS_MAX))
         rows += [row for row in singles if row is not None]
         # What changed so lately is on its way over the socket, and must not seem to go back when it comes.
-        return reconcile.newest_orders(row for row in rows if row.order.updated_ms <= lists.until_ms)
+        return reconcile.newest_orders(row for row in rows if lists.began_ms <= row.order.updated_ms <= lists.until_ms)
 
-    async def _one_order(self, symbol: str, order_id: int) -> OrderRow | None:
+    async def _one_order(self, symbol: str, order_id: int, lists: Lists) -> OrderRow | None:
         """An order that is in neither list; None where REST does not know it any more, or not yet."""
         try:
             return await self.urgent.order(symbol, order_id)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
+            is_unknown = error.code == venue.Code.NO_SUCH_ORDER
+            what = f"order {order_id}"
+            lists.refused.append(
+                reconcile.unknown(what, symbol) if is_unknown else reconcile.refuses(what, symbol, error.code)
+            )
             return None
 
-    async def _of_symbol(
-        self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists
-    ) -> list[R]:
-        """One symbol's list; a symbol the venue does not serve any more must not keep the others from theirs."""
+    async def _fills_of(self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists) -> list[R]:
+        """One symbol's fills; a symbol the venue does not serve any more must not keep the others from theirs."""
         try:
             return await ask(symbol)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
-            lists.refused.append(f"{symbol}: REST refuses, code {error.code}")
+            lists.unread[symbol] = reconcile.refuses("fills", symbol, error.code)
+            lists.refused.append(lists.unread[symbol])
+            return []
+
+    async def _orders_of(
+        self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists
+    ) -> list[R]:
+        """As `_fills_of`, for a list of its orders."""
+        try:
+            return await ask(symbol)
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+            lists.refused.append(reconcile.refuses("orders", symbol, error.code))
             return []

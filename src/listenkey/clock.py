@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import Protocol
+from functools import cache
+from pathlib import Path
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -15,12 +18,32 @@ class Clock(Protocol):
     def wall_ms(self) -> int:
         """Epoch milliseconds, as the machine believes; may jump."""
 
+    def boot(self) -> str:
+        """Name what `now_s` counts from, the same for all processes that share it; empty where that is not known."""
+
+
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+"""Linux makes it anew with each boot. Containers of one machine share it, and its clock."""
+
+BOOT_BYTES_MAX: Final = 64
+
+
+@cache
+def _boot() -> str:
+    with contextlib.suppress(OSError), BOOT_ID.open("rb") as file:
+        return file.read(BOOT_BYTES_MAX).decode("ascii", "replace").strip()
+    return ""
+
 
 class SystemClock:
     """The machine's clocks."""
 
     # CLOCK_MONOTONIC stands still while a laptop sleeps, and a listen key does not; so boot time where it exists.
     _clock_id = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+    def boot(self) -> str:
+        """Return the kernel's name for this boot of the machine."""
+        return _boot()
 
     def now_s(self) -> float:
         """Seconds since the machine started, sleep included."""

@@ -84,8 +84,12 @@ class Credentials:
         """From plain texts; raises UsageError where they can't be right."""
         if not api_key:
             raise UsageError("no API key: pass api_key=, or set BINANCE_API_KEY for the command")
-        if any(not "!" <= letter <= "~" for letter in api_key):
-            raise UsageError("the API key holds a space, a line break or a letter outside ASCII; copy it again")
+        for name, text in (("API key", api_key), ("API secret", api_secret or "")):
+            # Type checkers say so as well; without them bytes would be found at the first request.
+            if not isinstance(text, str):
+                raise UsageError(f"the {name} must be a str, not {type(text).__name__}")
+            if any(not "!" <= letter <= "~" for letter in text):
+                raise UsageError(f"the {name} holds a space, a line break or a letter outside ASCII; copy it again")
         if api_secret and private_key:
             raise UsageError("give api_secret or private_key, not both")
         return cls(

@@ -15,11 +15,13 @@ from listenkey.clock import Clock, SystemClock
 from listenkey.closing import outlast
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
+from listenkey.core.gap import Watermark
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.merge import Held, Merge, Unwrap
 from listenkey.core.states import State
 from listenkey.core.timing import PAUSE_SHARE, Timing
 from listenkey.core.verdict import judge
+from listenkey.core.watermark import Reading, on_this_clock
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import Banned, Disconnected, ListenKeyError
 from listenkey.events import (
@@ -35,6 +37,7 @@ from listenkey.items import GapClosed, GapOpened, Live, Provenance
 from listenkey.journal.base import Journal
 from listenkey.link import Link
 from listenkey.recovery import Recovery
+from listenkey.together import both
 from listenkey.transport.websocket import connect
 from listenkey.venue import LEAVING_EVENTS, Venue
 from listenkey.wire.frames import Unreadable
@@ -103,6 +106,7 @@ class Driver:
         self._inbox: list[on.Input] = []
         self._feeding = False
         self._timer: asyncio.TimerHandle | None = None
+        self._covered_s = float("-inf")
 
     async def open(self) -> None:
         """
@@ -111,7 +115,9 @@ class Driver:
         What this has opened when it fails or is cancelled is closed by `aclose`, as is what it opened when it did not.
         """
         left = await self.journal.open()
+        self.account = self.journal.account
         self._opened.push_async_callback(self.journal.aclose)
+        left = on_this_clock(left, Reading(self.clock.boot(), self.clock.now_s(), self.clock.wall_ms()))
         self.keys = openers.share(self.venue, self.credentials.api_key, self.clock, self.beside, self.key_replaced)
         self._opened.push_async_callback(self._release_keys, self.keys)
         if self.life.repair.active:
@@ -165,7 +171,7 @@ class Driver:
         self.journal.append_told(items)
         for item in items:
             if isinstance(item, Live):
-                self.journal.heard(item.since_ms)
+                self._note_covered(item.since_ms, self.clock.now_s() - (self.clock.wall_ms() - item.since_ms) / 1000)
 
     def set_timer(self) -> None:
         if self._timer is not None:
@@ -250,13 +256,22 @@ class Driver:
     async def _create_key(self, action: do.CreateKey) -> None:
         assert self.keys is not None
         try:
-            grant = await self.keys.create(action.stale)
+            grant, untried = await self._granted(action.stale)
         except ListenKeyError as error:
             self.feed(on.KeyNotReady(judge(error, self.clock.wall_ms())))
             if self.life.state is not State.ENDED:  # else the reader gets the error itself
                 log.warning("stream %s: no listen key: %s", self.account, error)
         else:
-            self.feed(on.KeyReady(grant.key, grant.valid_for_s))
+            if untried:
+                log.warning("stream %s: %s", self.account, untried)
+            self.feed(on.KeyReady(grant.key, grant.valid_for_s, untried))
+
+    async def _granted(self, stale: Secret | None) -> tuple[openers.Grant, str]:
+        """A listen key, and why the secret could not be tried, if it could not: a wrong one is refused with the key."""
+        assert self.keys is not None
+        if self.recovery is None:
+            return await self.keys.create(stale), ""
+        return await both(self.keys.create(stale), self.recovery.proof.try_once())
 
     async def _renew_key(self, action: do.RenewKey) -> None:
         assert self.keys is not None
@@ -289,7 +304,10 @@ class Driver:
 
     async def _recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
         assert self.recovery is not None
-        self.feed(await self.recovery.recover(action, lambda: self.merge.held(self.life.followed or 0)))
+        answer = await self.recovery.recover(action, lambda: self.merge.held(self.life.followed or 0))
+        if (from_ms := self.recovery.windows.resumed_wall_ms()) is not None:
+            self.feed(on.CoverageEnded(from_ms))
+        self.feed(answer)
         self.recovery.delivered(closed=self.life.gaps.open_from_ms is None)
 
     async def _audit(self, action: do.Audit) -> None:
@@ -412,10 +430,22 @@ class Driver:
             return  # there is no journal that another process could read it in
         if link != life.followed or not life.is_whole:
             return
+        # A frame that comes now was sent a while ago, and what was sent since is not covered: an answered ping tells.
+        covered = life.sockets[link]
         if recovery is None:
-            self.journal.heard(life.proof_ms)
+            self._note_covered(*life.proof)
         elif recovery.audits.is_audited(now_s):
-            self.journal.heard(self.clock.wall_ms())
+            self._note_covered(covered.covered_ms, covered.covered_s)
+
+    def _note_covered(self, wall_ms: int, at_s: float) -> None:
+        """The stream is whole until this moment, by both of our clocks; nothing to do where that is noted."""
+        if at_s <= self._covered_s or self.beside is None:
+            return
+        self._covered_s = at_s
+        began_ms = self.life.gaps.began_ms
+        venue_ms, began_venue_ms = (None, None) if self.recovery is None else self.recovery.by_venue(at_s, began_ms)
+        mark = Watermark(wall_ms, self.clock.boot(), round(at_s * 1000), venue_ms, began_ms, began_venue_ms)
+        self.journal.heard(wall_ms, mark)
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""

@@ -15,7 +15,7 @@ class StreamOptions(TypedDict, total=False):
     api_key: Required[str]
     api_secret: str | None
     private_key: str | None
-    venue: str | Venue
+    venue: str | Venue | None
     journal: str | os.PathLike[str] | None
     consumer: str | None
     auto_commit: bool

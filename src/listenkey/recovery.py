@@ -15,12 +15,12 @@ from math import inf
 from typing import Final
 
 from listenkey import venue
-from listenkey.audit import Audits
+from listenkey.audit import LAG_MAX_S, Audits
 from listenkey.backfill import Backfill
 from listenkey.clock import Clock
 from listenkey.core import actions as do
+from listenkey.core import history, reconcile
 from listenkey.core import inputs as on
-from listenkey.core import reconcile
 from listenkey.core.gap import Resumed
 from listenkey.core.known import Fills, Known, NewestFill
 from listenkey.core.merge import Held
@@ -29,12 +29,13 @@ from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.core.watch import Watch
 from listenkey.credentials import Credentials
-from listenkey.errors import ListenKeyError
+from listenkey.errors import ListenKeyError, VenueError
 from listenkey.events import Event, OrderTradeUpdate
+from listenkey.proof import SecretProof
 from listenkey.together import both
 from listenkey.venue import Venue
 from listenkey.windows import DAY_S, Windows
-from listenkey.wire.rows import BillRow, PositionRow
+from listenkey.wire.rows import BillRow, PositionRow, TradeRow
 
 log = logging.getLogger("listenkey")
 
@@ -69,6 +70,7 @@ class Recovery:
         backfill: What asks REST.
         windows: Spans of the venue's time.
         audits: The looks at REST history that come by themselves.
+        proof: That the secret is right.
     """
 
     def __init__(
@@ -88,7 +90,10 @@ class Recovery:
         self._sooner = sooner
         self._suspects: set[str] = set()
         self._orders_due: OrdersDue | None = None
+        self._unshown: NewestFill | None = None
+        self._seen_lag_ms = 0
         self.backfill = Backfill(credentials, place, clock, self.known)
+        self.proof = SecretProof(self.backfill.rules)
         self.windows = Windows(clock, self.backfill.time, place.time_scale, self.known)
         self.audits = Audits(self.backfill, self.windows, self.known, clock, timing, self._suspects)
 
@@ -99,8 +104,9 @@ class Recovery:
     async def prepare(self) -> None:
         """Compare clocks and read the weight limit, so that neither has to be asked for when it matters."""
         try:
-            await self.backfill.read_time()
+            # The time second: where the secret is tried meanwhile, that has read it by then.
             await self.backfill.read_limit()
+            await self.backfill.read_time()
         except ListenKeyError as error:
             # It can wait: the clock is read again when it is needed, the limit by the next audit.
             log.info("the clock or the weight limit could not be read yet: %s", error)
@@ -137,7 +143,15 @@ class Recovery:
     def resume(self, left: Resumed) -> None:
         """An earlier process has delivered this much."""
         self.known.resume(left.fills)
+        self.windows.resume(left)
         self.audits.resume(left)
+
+    def by_venue(self, at_s: float, not_before_ms: int) -> tuple[int | None, int | None]:
+        """Return a moment, and since when the stream is to be whole, by the venue's clock; None while it is not known."""
+        if self.backfill.time.is_known:
+            self.windows.floor(not_before_ms)  # which notes when it began, where that is not known yet
+            return self.windows.at(at_s), self.windows.began_ms
+        return None, self.windows.began_ms
 
     def deadlines(self) -> list[float]:
         """When `doubts` has something to say; at least one moment, which may never come."""
@@ -173,8 +187,10 @@ class Recovery:
             action.attempt,
             len(happened_ms),
             findings.unrecoverable,
-            findings.complete,
+            findings.lag_s <= 0,
             orders_due=findings.orders_due,
+            lag_s=findings.lag_s,
+            outstanding=self.audits.outstanding.why,
             newest_ms=self.windows.to_wall(max(happened_ms)) if happened_ms else 0,
         )
 
@@ -197,7 +213,9 @@ class Recovery:
         """The findings were dealt with; `closed`: and the gap is closed with them."""
         self.findings = None
         if closed:
+            self._unshown, self._seen_lag_ms = None, 0
             self._suspects.clear()
+            self.windows.closed()
             self.watch.mended()
 
     async def run(self, action: do.Recover, held: Callable[[], Sequence[Held]]) -> Findings:
@@ -213,10 +231,10 @@ class Recovery:
         """
         self._orders_due = None
         await self.backfill.read_time()
-        complete = await self._has_caught_up(held)
+        lag_s = await self._lag_s(held, self.windows.of_wall(action.to_ms))
         since_ms = self.windows.asked_from(action.from_ms, action.not_before_ms)
         forgotten = self.windows.kept_ms() > self.windows.of_wall(action.from_ms)
-        lists = Lists(since_ms, self.windows.until(action), [], forgotten)
+        lists = Lists(since_ms, self.windows.until(action), [], forgotten, began_ms=self.windows.began_ms or 0)
         bill, positions = await both(self.backfill.urgent.bill_since(since_ms), self.backfill.urgent.positions())
         symbols = self._moved(bill, positions, since_ms, max(since_ms, self.windows.covered(action.from_ms)))
         await self.backfill.find_room(symbols)
@@ -224,11 +242,11 @@ class Recovery:
         newest_ms = max((row.fill.trade_time_ms for row in trades), default=0)
         if newest_ms > self.windows.now_ms() + self.windows.venue_ms(CLOCKS_DIFFER_S):
             lists.until_ms = newest_ms  # Its trades and its `/time` go by different clocks, so no age can be told.
-        fills = reconcile.missing(trades, self.known, lists.until_ms)
+        fills, asked = reconcile.missing(trades, self.known, lists.until_ms), symbols
         symbols = list(dict.fromkeys([*filter(None, symbols), *(row.fill.symbol for row in fills)]))
-        found = Findings(
-            fills=fills, over_rest={reconcile.key_of(row) for row in trades}, positions=positions, complete=complete
-        )
+        lag_s = max(lag_s, self._unlisted_s(bill, trades, asked, lists), self._unshown_s(bill, lists, action))
+        over_rest = {reconcile.key_of(row) for row in trades}
+        found = Findings(fills=fills, over_rest=over_rest, positions=positions, lag_s=lag_s)
         due = OrdersDue(action, symbols, found, lists)
         if self.backfill.has_room_for_orders(symbols):
             await self._add_orders(found, due)
@@ -245,7 +263,7 @@ class Recovery:
         """
         due, self._orders_due = self._orders_due, None
         assert due is not None, "asked for once, after what `run` found was delivered"
-        found = Findings(over_rest=due.found.over_rest, positions=due.found.positions)
+        found = Findings(over_rest=due.found.over_rest, positions=due.found.positions)  # the lag was seen to already
         await self._add_orders(found, due)
         return found
 
@@ -260,18 +278,67 @@ class Recovery:
             trades_forgotten=due.lists.forgotten,
         )
 
-    async def _has_caught_up(self, held: Callable[[], Sequence[Held]]) -> bool:
-        """Whether REST shows the newest fill we know of; waits a little for it."""
-        target = self._newest(held())
+    async def _lag_s(self, held: Callable[[], Sequence[Held]], gap_ended_ms: int) -> float:
+        """
+        How far `userTrades` is seen to lag, at least; 0 where it shows what we know. Waits a little for it.
+
+        A fill it did not show is what it has to show next, however old that has become. Where it lagged, it must have
+        got beyond the end of the gap as well.
+        """
+        target = self._unshown or self._newest(held())
         give_up_s = self._clock.now_s() + self._timing.lag_hold_s
-        while target is not None:
-            page = await self.backfill.urgent.user_trades(target.symbol, from_ms=target.time_ms)
-            if any(row.fill.trade_id >= target.trade_id for row in page):
-                break
-            if self._clock.now_s() >= give_up_s:
-                return False
+        while target is not None and not await self._shows(target):
+            age_ms = self.windows.now_ms() - target.time_ms
+            if self._unshown is not None or self._clock.now_s() >= give_up_s:
+                self._unshown, self._seen_lag_ms = target, max(self._seen_lag_ms, age_ms)
+                return self._of_venue_s(max(age_ms, 1))
             await asyncio.sleep(LAG_POLL_S)
-        return True
+        self._unshown = None
+        behind_ms = self.windows.now_ms() - gap_ended_ms
+        if target is None or target.time_ms >= gap_ended_ms or behind_ms >= self._seen_lag_ms:
+            return 0.0
+        return self._of_venue_s(self._seen_lag_ms)
+
+    async def _shows(self, fill: NewestFill) -> bool:
+        """Whether `userTrades` shows this fill, or refuses to say."""
+        try:
+            page = await self.backfill.urgent.user_trades(fill.symbol, from_ms=fill.time_ms)
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+            return True  # It shows nothing of this symbol; the bill says whether anything is missing.
+        return any(row.fill.trade_id == fill.trade_id for row in page)
+
+    def _unshown_s(self, bill: list[BillRow], lists: Lists, action: do.Recover) -> float:
+        """How far the bill is seen to lag: it shows no row of a fill that was delivered, from before the gap's end."""
+        compared = self.audits.compare(bill, lists.since_ms, lists.until_ms)
+        if compared.unshown_ms is None or not self.audits.shows_fills:
+            return 0.0
+        age_ms = self.windows.now_ms() - compared.unshown_ms
+        is_over = compared.unshown_ms > self.windows.of_wall(action.to_ms) or self._of_venue_s(age_ms) > LAG_MAX_S
+        return 0.0 if is_over else self._of_venue_s(age_ms)
+
+    def _unlisted_s(self, bill: list[BillRow], trades: list[TradeRow], asked: Iterable[str], lists: Lists) -> float:
+        """How far `userTrades` is seen to lag behind the bill; what it does not list is noted as outstanding."""
+        near_ms = history.NEAR_MAX_MS
+        fills = self.known.fills.times(lists.since_ms - near_ms, lists.until_ms + near_ms)
+        for row in reconcile.missing(trades, self.known, lists.until_ms + near_ms):
+            fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
+        compared = history.compare(bill, fills, lists.since_ms, lists.until_ms, near_ms)
+        left = reconcile.unlisted(compared.unexplained, trades, lists.unread)
+        outstanding, oldest_ms = self.audits.outstanding, None
+        for symbol in asked:
+            since_ms = outstanding.since_ms(symbol)
+            if symbol not in left and since_ms is not None and since_ms >= lists.since_ms:
+                outstanding.settle(symbol)
+        for symbol, (times, why) in left.items():
+            outstanding.note(symbol, times, why)
+            if symbol not in lists.unread:
+                oldest_ms = min(times) if oldest_ms is None else min(oldest_ms, *times)
+        return 0.0 if oldest_ms is None else self._of_venue_s(self.windows.now_ms() - oldest_ms)
+
+    def _of_venue_s(self, venue_ms: int) -> float:
+        return venue_ms / self.windows.venue_ms(1.0)
 
     def _newest(self, held: Iterable[Held]) -> NewestFill | None:
         """The newest fill the stream brought, unless it is so old that REST must show it."""
@@ -285,17 +352,18 @@ class Recovery:
         return newest if newest is not None and newest.time_ms >= oldest_ms else None
 
     def _moved(
-        self, bill: Sequence[BillRow], positions: Sequence[PositionRow], since_ms: int, covered_ms: int
+        self, bill: list[BillRow], positions: Sequence[PositionRow], since_ms: int, covered_ms: int
     ) -> list[str]:
         """
         The symbols to be asked for: what the bill has since coverage ended, and before that only what is not explained.
 
         That the overlap is explained row by row is also what shows that the bill can be relied on.
         """
-        seen = self.known.fills.count(since_ms, covered_ms)
-        before = reconcile.contracts(bill, since_ms, covered_ms)
+        before = self.audits.compare(bill, since_ms, covered_ms)
         ever_ms = self.windows.now_ms() + self.windows.venue_ms(DAY_S)
         near_ms = max(since_ms, covered_ms - self.windows.venue_ms(COVERED_MARGIN_S))
-        billed = [*self._suspects, *reconcile.contracts(bill, near_ms, ever_ms), *reconcile.unexplained(before, seen)]
-        trusted = reconcile.is_trusted(before, seen) or bool(self._suspects)
+        billed = [*self._suspects, *reconcile.contracts(bill, near_ms, ever_ms), *before.unexplained]
+        if "" in before.unexplained:
+            billed += self.known.fills.times(since_ms, covered_ms)
+        trusted = before.explains_all or bool(self._suspects)
         return reconcile.moved(self.known, billed, positions, trusted=trusted, recent_ms=since_ms)

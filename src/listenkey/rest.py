@@ -40,7 +40,8 @@ class AsyncUserDataStreamsApi:
 
     Args:
         api_key: Sent in the header X-MBX-APIKEY. It alone opens the stream; `repr` never shows it.
-        base_url: Scheme and host. Plain http is taken for this machine only, where a sandbox runs.
+        base_url: Scheme and host. Plain http is taken for this machine only, where a sandbox runs. Left out: the address in
+            `LISTENKEY_REST_URL` where it is set, else production.
         timeout_s: How long one call may take in all.
         http: What sends, for tests and for sharing connections; it is then the caller's to close.
 
@@ -51,11 +52,12 @@ class AsyncUserDataStreamsApi:
     def __init__(
         self,
         api_key: str,
-        base_url: str = BASE_URL,
+        base_url: str | None = None,
         *,
         timeout_s: float = requests.WITHIN_S,
         http: Http | None = None,
     ) -> None:
+        base_url = address.default_rest_url() if base_url is None else base_url
         address.check(base_url)
         self._credentials = Credentials.of(api_key)
         self._base_url = base_url.rstrip("/")
@@ -183,7 +185,7 @@ class UserDataStreamsApi:
     process share one background thread. For arguments and errors see `AsyncUserDataStreamsApi`, whose twin it is.
     """
 
-    def __init__(self, api_key: str, base_url: str = BASE_URL, *, timeout_s: float = requests.WITHIN_S) -> None:
+    def __init__(self, api_key: str, base_url: str | None = None, *, timeout_s: float = requests.WITHIN_S) -> None:
         self._portal = Portal()
         self._closed = False
         self._settings = (Credentials.of(api_key).api_key, base_url, timeout_s)

@@ -52,6 +52,16 @@ class Snapshots:
         self._time = time
         self._signer: Signer | None = None  # made at the first call: a private key takes a while to open
 
+    async def prove(self) -> None:
+        """
+        Show that the venue takes our signature: a read of one row. Weight 1.
+
+        Raises:
+            Refused: It does not.
+        """
+        asked: Params = {"currency": QUOTE_ASSET, "limit": 1}
+        responses.read(await self._signed(venue.BILL_PATH, asked), (self._credentials.api_key,))
+
     async def bill(self, from_ms: int | None = None, record_id: int | None = None) -> list[BillRow]:
         """A page of the account's bill: from a time on, or from a record on, that one included. Weight 1."""
         asked: Params = {"currency": QUOTE_ASSET, "recordId": record_id, "startTime": from_ms, "limit": venue.ROWS_MAX}

@@ -27,6 +27,7 @@ from listenkey.journal.place import journal_path
 from listenkey.options import StreamOptions
 from listenkey.transport import address
 from listenkey.venue import Venue
+from listenkey.wire.signing import Signer
 
 CLOSE_WITHIN_S: Final = 5.0
 """How long a caller that is cancelled waits for the end of closing, which no disk and no venue can hold up for longer."""
@@ -53,7 +54,8 @@ class UserStream:
         api_key: The account's API key. It needs no permission to trade.
         api_secret: For signed requests: with it, what a gap missed is asked for over REST. May be left out.
         private_key: The same by Ed25519 or RSA, PEM text; may be left out.
-        venue: `"production"`, `"legacy"`, `"testnet"`, or a `Venue`.
+        venue: `"production"`, `"legacy"`, `"testnet"`, or a `Venue`. Left out: the addresses in `LISTENKEY_REST_URL` and
+            `LISTENKEY_WS_URL` where both are set, else production.
         journal: Where items are kept: a path, or `sqlite:///path`. What is in the file is on the disk before it is an
             item here. Left out: in memory.
         consumer: A name for this reader of the journal: it goes on after what it has committed (`commit`), in this
@@ -62,7 +64,8 @@ class UserStream:
         after: Begin after this item of the journal; for a consumer that keeps its cursor itself (`journal.cursor`).
         keep_days: Items that are older may be taken out of the journal.
         keep_bytes: While the journal holds more than this, its oldest items may be taken out.
-        account: The alias items carry; by default eight hex digits that stand for the API key.
+        account: The account's name, which items carry. A journal belongs to an account: a new API key of the same
+            account goes on with it. Left out: the journal's name for it, or eight hex digits that stand for the API key.
         timing: Durations, for tests and scaled sandboxes.
         close_key_on_exit: DELETE the listen key at the end. It ends the streams of every other program that uses this
             account, Binance's own pages included, so the default is never.
@@ -80,7 +83,7 @@ class UserStream:
         api_key: str,
         api_secret: str | None = None,
         private_key: str | None = None,
-        venue: str | Venue = "production",
+        venue: str | Venue | None = None,
         journal: str | os.PathLike[str] | None = None,
         consumer: str | None = None,
         auto_commit: bool = False,
@@ -92,15 +95,27 @@ class UserStream:
         close_key_on_exit: bool = False,
     ) -> None:
         credentials = Credentials.of(api_key, api_secret, private_key)
+        if credentials.can_sign:
+            Signer.of(credentials)  # A private key that can't be read is told now, and not at the first gap.
         self.venue: Venue = address.venue_of(venue)
-        self.account: str = account or fingerprint(api_key)
+        name = account or fingerprint(api_key)
         clock = SystemClock()
         self._driver = Driver(
             credentials,
             self.venue,
-            self.account,
+            name,
             (timing or Timing()).scaled(self.venue.time_scale),
-            make_journal(journal, self.account, clock, consumer, after, keep_days, keep_bytes, auto_commit=auto_commit),
+            make_journal(
+                journal,
+                name,
+                clock,
+                consumer,
+                after,
+                keep_days,
+                keep_bytes,
+                auto_commit=auto_commit,
+                account_is_named=bool(account),
+            ),
             None if journal is None else journal_path(journal),
             closes_key=close_key_on_exit,
         )
@@ -118,6 +133,11 @@ class UserStream:
             **options: The arguments of `UserStream`.
         """
         return BlockingUserStream(cls(**options))
+
+    @property
+    def account(self) -> str:
+        """The account's name, which items carry; once the stream is open, the journal's name for it."""
+        return self._driver.account
 
     # --- for the reader ------------------------------------------------------------------------------------------
 

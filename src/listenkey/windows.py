@@ -7,6 +7,7 @@ from typing import Final
 from listenkey import venue
 from listenkey.clock import Clock
 from listenkey.core import actions as do
+from listenkey.core.gap import Resumed
 from listenkey.core.known import Known
 from listenkey.core.venue_time import VenueTime
 
@@ -40,10 +41,39 @@ class Windows:
 
     def __init__(self, clock: Clock, time: VenueTime, time_scale: float, known: Known) -> None:
         self.began_ms: int | None = None
+        self._resumed_ms: int | None = None
+        self._resumed_s: float | None = None
         self._clock = clock
         self._time = time
         self._scale = time_scale
         self._known = known
+
+    def resume(self, left: Resumed) -> None:
+        """An earlier process has covered the stream until then. Its wall clock is not asked where others are known."""
+        self.began_ms = left.began_venue_ms
+        self._resumed_ms, self._resumed_s = left.covered_venue_ms, left.covered_until_s
+
+    def closed(self) -> None:
+        """The gap since the earlier process is closed."""
+        self._resumed_ms = self._resumed_s = None
+
+    def at(self, at_s: float) -> int:
+        """Return a moment of the clock that is never set by the venue's clock, at the earliest."""
+        ago_s = self._clock.now_s() - at_s
+        return self.now_ms() - self.venue_ms(ago_s) - self._time.uncertain_ms
+
+    def resumed_ms(self) -> int | None:
+        """Return until when an earlier process covered the stream, by the venue's clock, or None."""
+        if self._resumed_s is not None and self._time.is_known:
+            by_ours_ms = self.at(self._resumed_s)
+            return by_ours_ms if self._resumed_ms is None else min(by_ours_ms, self._resumed_ms)
+        return self._resumed_ms
+
+    def resumed_wall_ms(self) -> int | None:
+        """Return the same by our wall clock, where only the venue's clock can tell."""
+        if self._resumed_ms is None or self._resumed_s is not None or not self._time.is_known:
+            return None
+        return self.to_wall(self._resumed_ms)
 
     def begin_now(self) -> None:
         """The stream is whole from now on, unless it began earlier."""
@@ -72,7 +102,8 @@ class Windows:
 
     def covered(self, from_ms: int) -> int:
         """Return when coverage ended; not after the last event, should the venue's clock have been moved meanwhile."""
-        covered_ms, last_ms = self.of_wall(from_ms), self._known.last_event_ms
+        resumed_ms, last_ms = self.resumed_ms(), self._known.last_event_ms
+        covered_ms = self.of_wall(from_ms) if resumed_ms is None else resumed_ms
         return min(covered_ms, last_ms) if last_ms else covered_ms
 
     def floor(self, not_before_ms: int) -> int:

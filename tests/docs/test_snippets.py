@@ -9,7 +9,7 @@ A mark is an HTML comment above a block:
     run with pytest: NAME      is a test file whose tests pass
     reads a journal: NAME      see test_journal_page.py
 
-The code is run as it stands, with a sandbox in the place of production; nothing in the text is changed.
+The code is run as it stands, with what a sandbox prints to be exported; nothing is patched.
 """
 
 from __future__ import annotations
@@ -34,17 +34,6 @@ from tests.docs.pages import ROOT, Block, blocks, blocks_in, commands_in, inline
 PYTHON = blocks("python")
 SHELLS = ("sh", "bash", "console", "shell")
 WITHIN_S = 30
-
-INSTEAD_OF_PRODUCTION = """
-import os
-from listenkey import AsyncUserDataStreamsApi, UserDataStreamsApi, venue
-here = venue.Venue(os.environ["LISTENKEY_REST_URL"], os.environ["LISTENKEY_WS_URL"], "production")
-venue.VENUES["production"] = here
-for api in (AsyncUserDataStreamsApi, UserDataStreamsApi):
-    assert api.__init__.__defaults__ == (venue.PRODUCTION.rest_url,)
-    api.__init__.__defaults__ = (here.rest_url,)
-"""
-
 
 PYTEST_INI = """
 [pytest]
@@ -88,7 +77,7 @@ def test_every_mark_is_known() -> None:
 
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
-    """A process whose production is a sandbox where bots trade."""
+    """What a sandbox where bots trade prints to be exported."""
     with LocalSandbox(market=True) as sandbox:
         addresses = {"LISTENKEY_REST_URL": sandbox.rest_url, "LISTENKEY_WS_URL": sandbox.ws_url}
         keys = {"BINANCE_API_KEY": sandbox.api_key, "BINANCE_API_SECRET": sandbox.api_secret}
@@ -138,7 +127,7 @@ def test_it_runs_until_it_prints(block: Block, environment: dict[str, str], tmp_
 
 def script(block: Block, folder: Path) -> str:
     path = folder / "snippet.py"
-    path.write_text(INSTEAD_OF_PRODUCTION + block.text, "utf-8")
+    path.write_text(block.text, "utf-8")
     return str(path)
 
 

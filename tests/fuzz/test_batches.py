@@ -105,6 +105,9 @@ class Now:
     def now_s(self) -> float:
         return self.at_s
 
+    def boot(self) -> str:
+        return ""
+
     def wall_ms(self) -> int:
         return round(self.at_s * 1000)
 

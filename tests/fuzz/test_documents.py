@@ -19,7 +19,7 @@ import pytest
 from listenkey import venue
 from listenkey.cli.rows import rows_of
 from listenkey.clock import SystemClock
-from listenkey.core import reconcile
+from listenkey.core import history, reconcile
 from listenkey.core.known import Fills, Known
 from listenkey.core.merge import Merge
 from listenkey.core.reconcile import Findings
@@ -279,7 +279,7 @@ def reconciled(name: str, rows: list[Any]) -> list[RecoveredFill]:
             keep_recovered(one.event, one.raw, known)
     elif "bill" in name:
         billed = reconcile.contracts(rows, 0, 2**62)
-        reconcile.unexplained(billed, Counter())
+        history.compare(rows, {}, 0, 2**62)
         reconcile.first_of(list(billed), rows, [], 0)
     elif "position" in name:
         reconcile.moved(known, [], rows, trusted=False, recent_ms=0)

@@ -24,6 +24,7 @@ from listenkey.core.gap import NOT_RUNNING
 from listenkey.core.timing import Timing
 from listenkey.errors import Fenced, UsageError
 from listenkey.journal.reader import JournalReader
+from listenkey.journal.store import Store
 from listenkey.journal.verify import verify
 from listenkey.testing import LocalSandbox
 from tests.unit.journal.making import BadDisk
@@ -138,6 +139,27 @@ async def test_a_journal_of_another_account_is_refused(binance_options_sandbox: 
         pass
     with pytest.raises(UsageError, match="belongs to the account 'one'"):
         await stream(binance_options_sandbox, tmp_path / "a.db", account="other").__aenter__()
+
+
+async def test_a_new_api_key_of_the_account_goes_on_with_its_journal(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A journal belongs to an account, whose key is replaced now and then: here its name for it comes from the old key."""
+    path = tmp_path / "a.db"
+    store = Store(path, "0123abcd")
+    store.open()
+    store.close()
+    async with stream(binance_options_sandbox, path) as made:
+        assert made.account == "0123abcd"
+        await until(made, live)
+        await asyncio.to_thread(binance_options_sandbox.burst, 1)
+        items = await until(made, lambda items: len(fills(items)) == 1)
+        assert {item.account for item in items} == {"0123abcd"}
+    assert "begun with another API key" in caplog.text
+    async with stream(binance_options_sandbox, path, account="0123abcd") as made:
+        assert made.account == "0123abcd"
+    with pytest.raises(UsageError, match=r"leave the account out, or name '0123abcd' \(--account\)"):
+        await stream(binance_options_sandbox, path, account="other").__aenter__()
 
 
 async def test_a_stream_whose_journal_cant_be_written_says_so(

@@ -41,6 +41,7 @@ ROOMS: Final = {
     "audit": ONE,
     "recovery": ONE,
     "opener": ONE,
+    "proof": ONE,
     "link": ONE,
     "driver": ONE,
     "options": ONE,

@@ -68,10 +68,10 @@ async def test_a_clock_that_is_off_is_read_again_once(binance_options_sandbox: L
 
 async def test_errors_are_those_of_the_tree(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
-    async with snapshots_of(sandbox, "another secret") as snapshots:
+    async with snapshots_of(sandbox, "another-secret") as snapshots:
         with pytest.raises(Refused) as caught:
             await snapshots.positions()
-        assert "another secret" not in str(caught.value)
+        assert "another-secret" not in str(caught.value)
     async with snapshots_of(sandbox) as snapshots:
         with pytest.raises(VenueError):
             await snapshots.user_trades("NO-SUCH-1-C")

@@ -6,6 +6,7 @@ import asyncio
 
 from listenkey.clock import SystemClock
 from listenkey.core import reconcile
+from listenkey.core.gap import Resumed
 from listenkey.testing import LocalSandbox
 from tests.unit.recovering import recover, recovery_of
 
@@ -31,3 +32,24 @@ async def test_the_day_before_rest_forgets_is_not_asked_for_and_said_to_be_lost(
     async with recovery_of(binance_options_sandbox) as recovery:
         assert reconcile.TRADES_TOO_OLD in (await recovery.run(recover(90 * DAY_MS - 1000), list)).unrecoverable
         assert reconcile.TRADES_TOO_OLD not in (await recovery.run(recover(88 * DAY_MS), list)).unrecoverable
+
+
+async def test_what_an_earlier_process_covered_is_told_by_the_venues_clock(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        windows, now_s, now_ms = recovery.windows, SystemClock().now_s(), SystemClock().wall_ms()
+        assert windows.resumed_ms() is None
+        windows.resume(Resumed(now_ms, covered_venue_ms=now_ms - 9_000, began_venue_ms=5))
+        assert (windows.resumed_ms(), windows.began_ms) == (now_ms - 9_000, 5)
+        assert abs((windows.resumed_wall_ms() or 0) - now_ms + 9_000) < 100
+        assert windows.covered(now_ms + DAY_MS) == now_ms - 9_000, "whatever our wall clock says"
+        windows.resume(Resumed(now_ms, covered_until_s=now_s - 4.0))
+        assert abs((windows.resumed_ms() or 0) - now_ms + 4_000) < 100
+        windows.resume(Resumed(now_ms, covered_until_s=now_s - 4.0, covered_venue_ms=now_ms - 5_000))
+        assert windows.resumed_ms() == now_ms - 5_000
+        assert windows.resumed_wall_ms() is None, "our own clock could tell"
+        recovery.backfill.time.forget()
+        assert windows.resumed_ms() == now_ms - 5_000
+        windows.closed()
+        assert windows.resumed_ms() is None

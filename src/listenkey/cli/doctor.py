@@ -60,7 +60,7 @@ def doctor(key_file: Path | None, addresses: Addresses, as_json: bool) -> int:
     """
     Check the key, the clock and the socket, and say what to do where something is wrong.
 
-    Sends GET time, PUT and POST listenKey, and opens a stream for a moment; places no orders and closes no listen key.
+    Sends GET time, PUT and POST listenKey, with a secret one signed GET bill, and opens a stream for a moment; places no orders and closes no listen key.
     Ends with 0 where all is well, else with the exit code of the first thing that is not.
 
     \b
@@ -108,8 +108,14 @@ async def findings(chosen: Settings) -> AsyncIterator[Finding]:
         key = await check_key(api)
         yield key
         yield weight_finding(api.used_weight_1m)
-    if key.ok:
-        yield await check_stream(chosen)
+    if not key.ok:
+        return
+    if chosen.credentials.can_sign:
+        secret = await check_secret(chosen)
+        yield secret
+        if not secret.ok:
+            return  # A stream would be refused for the same reason.
+    yield await check_stream(chosen)
 
 
 def credentials_finding(chosen: Settings) -> Finding:
@@ -153,6 +159,18 @@ async def check_key(api: AsyncUserDataStreamsApi) -> Finding:
         return failed("key", error)
     state = "a listen key was active and is extended" if active else "a listen key was made"
     return Finding("key", True, f"accepted; {state}", figures={"was_active": active})
+
+
+async def check_secret(chosen: Settings) -> Finding:
+    """Whether the venue takes what is signed: reads one row of the account's bill."""
+    from listenkey.proof import prove
+
+    try:
+        await prove(chosen.credentials, chosen.venue)
+    except ListenKeyError as error:
+        return failed("secret", error)
+    what = "private key" if chosen.credentials.private_key is not None else "secret"
+    return Finding("secret", True, f"accepted; the {what} belongs to the API key, and it may read")
 
 
 async def extend(api: AsyncUserDataStreamsApi) -> bool:

@@ -52,6 +52,14 @@ MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
     (errors.TransportError, NOT_REACHABLE, "check the network and --venue, --rest-url, --ws-url; then try again"),
     (errors.ProtocolError, NOT_REACHABLE, "something else may have answered (a proxy, a login page); try again later"),
     (errors.Fenced, HELD, "stop the other process, or give this one a journal of its own"),
+    (
+        errors.Corrupt,
+        JOURNAL,
+        (
+            "`listenkey journal verify` shows what is damaged, `listenkey journal salvage` saves what is whole; "
+            "docs/journal.md, A damaged journal"
+        ),
+    ),
     (errors.JournalError, JOURNAL, "check the disk and the path of --journal"),
     (errors.LeaseLost, HELD, "stop the other process that holds this account"),
     (errors.ListenKeyError, FAILED, "run it again with --debug for more"),
@@ -61,7 +69,9 @@ MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
 
 def meaning(error: errors.ListenKeyError) -> tuple[int, str]:
     """The exit code and what to do."""
-    return next((code, advice) for kind, code, advice in MEANINGS if isinstance(error, kind))
+    code, advice = next((code, advice) for kind, code, advice in MEANINGS if isinstance(error, kind))
+    # An error that was given advice of its own knows more than its class.
+    return code, str(vars(error).get("advice", advice))
 
 
 def safe(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
-from listenkey.errors import JournalError, UsageError
+from listenkey.cli.output_file import output_file
+from listenkey.cli.redact import ESCAPED
+from listenkey.errors import UsageError
 
 BATCH_ROWS: Final = 512
 """So many are fetched and turned into columns at once, while they are in the processor's cache: 8,192 take a third longer."""
@@ -25,16 +26,25 @@ NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 """What begins like a formula and is none: `-0.02874` is a fee."""
 
 WHOLE_NUMBERS: Final = frozenset(
+    {"seq", "order_id", "trade_id", "recovered", "skipped", "crc32", "opened_seq", "closed_seq"}
+)
+AMOUNTS: Final = frozenset(
     {
-        "seq", "received_ms", "late", "event_ms", "order_id", "trade_id", "from_ms", "to_ms", "recovered", "skipped",
-        "crc32", "maker", "reduce_only", "trade_time_ms", "transaction_ms", "opened_seq", "closed_seq",
+        "last_quantity", "last_price", "filled_quantity", "quantity", "price", "average_price", "commission",
+        "realized_profit",
     }
 )  # fmt: skip
+DIGITS: Final = (38, 18)
+"""Of a decimal: in all, and behind the point. The venue's amounts have eight behind it at most."""
+
 TRUTHS: Final = frozenset({"maker", "reduce_only"})
+BOOLEANS: Final = TRUTHS | {"late"}
+AS_TRUTH: Final = {1: True, 0: False}
 AS_SQL: Final = {True: 1, False: 0}
 """SQLite has no Booleans."""
 
 BYTES: Final = frozenset({"chain"})
+ON_A_TERMINAL: Final = ESCAPED | {ord("\n"): "\\u000a"}
 FEW_WORDS: Final = frozenset(
     {
         "kind", "account", "type", "provenance", "symbol", "why", "unrecoverable", "side", "status", "order_type",
@@ -49,13 +59,14 @@ Batch: TypeAlias = list[tuple[Any, ...]]
 def table_of(path: Path, table: str) -> Iterator[tuple[list[str], Batch]]:
     """Column names and rows, some hundred at a time, all of one moment."""
     from listenkey.journal.database import open_reader, told_as_ours
-    from listenkey.journal.schema import PACKED
+    from listenkey.journal.schema import PACKED, VIEWS, selection
 
+    source = f"({selection(table)})" if table in VIEWS else table
     order = "opened_seq" if table == "gaps" else "seq"
-    question = PACKED.get(table, f"SELECT * FROM {table} ORDER BY {order}")  # noqa: S608 - one of our own names
+    question = PACKED.get(table, f"SELECT * FROM {source} ORDER BY {order}")  # noqa: S608 - one of our own names
     with told_as_ours(path), closing(open_reader(path)) as connection:
         connection.execute("BEGIN")
-        names = [column[0] for column in connection.execute(f"SELECT * FROM {table} LIMIT 0").description]  # noqa: S608
+        names = [column[0] for column in connection.execute(f"SELECT * FROM {source} LIMIT 0").description]  # noqa: S608
         yield names, []
         for batch in _batches(connection, question):
             yield names, _unpacked(batch, names) if table in PACKED else batch
@@ -105,16 +116,23 @@ def cell(value: Any) -> Any:
     return value
 
 
+def shown_cell(value: Any) -> Any:
+    """The same for a terminal, which must obey nothing in it."""
+    shown = cell(value)
+    return shown.translate(ON_A_TERMINAL) if isinstance(shown, str) else shown
+
+
 def to_csv(path: Path, table: str, out: IO[bytes]) -> int:
     """Write CSV in UTF-8; how many rows."""
     text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
+    shown = shown_cell if out.isatty() else cell
     try:
         writer = csv.writer(text, lineterminator="\n")
         count = 0
         for names, batch in table_of(path, table):
             if not batch:
                 writer.writerow(names)
-            writer.writerows([cell(value) for value in row] for row in batch)
+            writer.writerows([shown(value) for value in row] for row in batch)
             count += len(batch)
         return count
     finally:
@@ -142,7 +160,7 @@ def to_arrow(path: Path, table: str, out: IO[bytes]) -> int:
 def _groups(path: Path, table: str, arrow: Any, open_writer: Callable[[Any], Any]) -> int:
     batches = table_of(path, table)
     names, _ = next(batches)
-    schema = arrow.schema([(name, _type_of(name, arrow)) for name in names])
+    schema = arrow.schema([(name, _type_of(name, arrow)) for name in names], {"pandas": _for_pandas(names)})
     count = 0
     waiting: list[Any] = []
     waiting_rows = 0
@@ -154,7 +172,7 @@ def _groups(path: Path, table: str, arrow: Any, open_writer: Callable[[Any], Any
     with open_writer(schema) as writer:
         for _, batch in batches:
             columns = [
-                arrow.array(column, field.type) for column, field in zip(zip(*batch, strict=True), schema, strict=True)
+                _column(column, field, arrow) for column, field in zip(zip(*batch, strict=True), schema, strict=True)
             ]
             waiting.append(arrow.record_batch(columns, schema=schema))
             waiting_rows += len(batch)
@@ -167,10 +185,56 @@ def _groups(path: Path, table: str, arrow: Any, open_writer: Callable[[Any], Any
     return count
 
 
+def _column(values: tuple[Any, ...], field: Any, arrow: Any) -> Any:
+    if field.name in BOOLEANS:
+        return arrow.array(map(AS_TRUTH.get, values), field.type, size=len(values))
+    if field.name not in AMOUNTS:
+        return arrow.array(values, field.type)
+    texts = arrow.array([value or None for value in values], arrow.string())
+    try:
+        return texts.cast(field.type)
+    except arrow.ArrowInvalid as error:
+        raise UsageError(
+            f"an amount in {field.name} is none that a decimal of {DIGITS[0]} digits, {DIGITS[1]} of them behind the "
+            f"point, can hold ({error}); CSV has every amount as the venue wrote it"
+        ) from None
+
+
 def _type_of(name: str, arrow: Any) -> Any:
+    if name.endswith("_ms"):
+        return arrow.timestamp("ms", tz="UTC")
+    if name in AMOUNTS:
+        return arrow.decimal128(*DIGITS)
+    if name in BOOLEANS:
+        return arrow.bool_()
     if name in WHOLE_NUMBERS:
         return arrow.int64()
     return arrow.binary() if name in BYTES else arrow.string()
+
+
+def _for_pandas(names: list[str]) -> bytes:
+    """
+    What pandas reads in a file: which of its types a column has there.
+
+    Without that a column of ids in which one is missing becomes one of doubles, which are other ids above 2**53.
+    """
+    import msgspec
+
+    kinds = dict.fromkeys(WHOLE_NUMBERS, ("int64", "Int64")) | dict.fromkeys(BOOLEANS, ("bool", "boolean"))
+    columns = [
+        {
+            "name": name,
+            "field_name": name,
+            "pandas_type": kinds[name][0],
+            "numpy_type": kinds[name][1],
+            "metadata": None,
+        }
+        for name in names
+        if name in kinds
+    ]
+    return msgspec.json.encode(
+        {"index_columns": [], "column_indexes": [], "columns": columns, "pandas_version": "2.0.0"}
+    )
 
 
 def pyarrow() -> Any:
@@ -191,14 +255,7 @@ WRITERS: Final[Mapping[str, Callable[[Path, str, IO[bytes]], int]]] = {
 
 def to_file(path: Path, table: str, kind: str, out: Path) -> int:
     """Write a file, for its owner alone; one that is there is replaced when the new one is whole. How many rows."""
-    part = out.with_name(out.name + ".part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            count = WRITERS[kind](path, table, file)
-        part.replace(out)
-    except OSError as error:
-        raise JournalError(f"{out} can't be written: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
-    return count
+    with output_file(out, path, replaces=True) as fresh, fresh.open("wb") as file:
+        count = WRITERS[kind](path, table, file)
+        file.flush()
+        return count

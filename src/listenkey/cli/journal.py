@@ -10,9 +10,10 @@ import click
 
 from listenkey.cli import exits
 from listenkey.cli.figures import clock_time
+from listenkey.cli.interruptible import interruptible
 from listenkey.cli.lazy import Group
 from listenkey.cli.options import debug_option
-from listenkey.cli.redact import plain
+from listenkey.cli.redact import escaped, plain
 from listenkey.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,14 +50,21 @@ def info(journal: str, as_json: bool) -> int:
     from listenkey.journal.info import info as info_of
     from listenkey.journal.place import journal_path
 
-    found = info_of(journal_path(journal))
+    path = journal_path(journal)
+    found = interruptible(lambda: info_of(path))
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode(found))
+        echo_json(found)
     else:
         click.echo(in_words(found))
     return exits.DONE
+
+
+def echo_json(value: object) -> None:
+    """One JSON object on a line of stdout; on a terminal without anything that it would obey."""
+    import msgspec
+
+    line = msgspec.json.encode(value).decode()
+    click.echo(escaped(line) if sys.stdout.isatty() else line)
 
 
 def in_words(found: Info) -> str:
@@ -110,11 +118,12 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
     from listenkey.journal.place import journal_path
     from listenkey.journal.verify import verify as verdict_on
 
-    found = verdict_on(journal_path(journal), head)
+    path = journal_path(journal)
+    found = interruptible(lambda: verdict_on(path, head))
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode({"whole": found.whole, **msgspec.to_builtins(found)}))
+        echo_json({"whole": found.whole, **msgspec.to_builtins(found)})
     elif found.whole:
         click.echo(f"whole: {found.items:,} items, {found.first_seq:,} to {found.last_seq:,}, head {found.head}")
     else:
@@ -123,6 +132,9 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
         exits.print_error(
             f"listenkey: the journal is not whole{where}\n  what to do: docs/journal.md, A damaged journal"
         )
+    if not as_json:
+        for note in found.notes:
+            click.echo(f"note: {plain(note, 400)}")
     return exits.DONE if found.whole else exits.JOURNAL
 
 
@@ -136,8 +148,8 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     """
     Its contents as CSV, Parquet or Arrow.
 
-    Amounts stay texts, as the venue wrote them; a CSV cell that a spreadsheet would take for a formula gets a ' in
-    front. Parquet and Arrow need the extra: pip install 'listenkey[parquet]'.
+    CSV has amounts as the venue wrote them; a cell that a spreadsheet would take for a formula gets a ' in front.
+    Parquet and Arrow have decimals, times in UTC and Booleans; they need the extra: pip install 'listenkey[parquet]'.
 
     \b
     Examples:
@@ -152,10 +164,10 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
         raise UsageError(f"the ending .{kind} is none of csv, parquet, arrow; say which with --format")
     path = journal_path(journal)
     if out is not None:
-        count = exporting.to_file(path, table, kind, out)
+        count = interruptible(lambda: exporting.to_file(path, table, kind, out))
         exits.print_error(f"listenkey: {count:,} rows in {out}")
     elif kind == "csv":
-        exporting.to_csv(path, table, sys.stdout.buffer)
+        interruptible(lambda: exporting.to_csv(path, table, sys.stdout.buffer))
     else:
         raise UsageError(f"{kind} goes into a file: name it with --out")
     return exits.DONE

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from listenkey.stream import UserStream
 
 
-def open_stream(chosen: Settings, *, journal: str | None = None, account: str | None = None) -> UserStream:
+def open_stream(
+    chosen: Settings, *, journal: str | None = None, account: str | None = None, keep_days: float | None = None
+) -> UserStream:
     """The stream of one account, not yet started: enter it with `async with`."""
     from listenkey.stream import UserStream
 
@@ -20,4 +22,5 @@ def open_stream(chosen: Settings, *, journal: str | None = None, account: str | 
         venue=chosen.venue,
         journal=journal,
         account=account,
+        keep_days=keep_days,
     )

@@ -12,6 +12,7 @@ from listenkey.cli.keyrings import PREFIX, read_keyring
 from listenkey.cli.redact import remember
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import UsageError
+from listenkey.transport import address
 from listenkey.venue import PRODUCTION, VENUES, Attach, Venue
 
 NO_KEY = (
@@ -158,11 +159,4 @@ def time_scale(addresses: Addresses, environment: Mapping[str, str]) -> float:
     """How many of the venue's seconds pass in one of ours; 1 but on a sandbox started with --time-scale."""
     if addresses.time_scale is not None:
         return addresses.time_scale
-    text = environment.get("LISTENKEY_TIME_SCALE") or "1"
-    try:
-        scale = float(text)
-    except ValueError:
-        scale = 0.0
-    if not 0 < scale < float("inf"):
-        raise UsageError("LISTENKEY_TIME_SCALE must be a number more than 0")
-    return scale
+    return address.time_scale(environment)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 import click
 
 from listenkey.cli import exits, settings
 from listenkey.cli.lazy import Command
 from listenkey.cli.options import DURATION, account_options, configure_logs
-from listenkey.cli.running import Stop, run
+from listenkey.cli.running import Stop, put_away, run
 from listenkey.cli.settings import Addresses, Settings
 from listenkey.cli.terminal import stdout_is_terminal
+
+if TYPE_CHECKING:
+    from listenkey.health import Health
 
 
 @click.command(cls=Command)
@@ -23,7 +29,17 @@ from listenkey.cli.terminal import stdout_is_terminal
 )
 @click.option("--seconds", type=DURATION, metavar="N", help="End after so long; else at Ctrl-C.")
 @click.option("--journal", metavar="J", help="A file to keep the items in; in memory by default.")
-def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: float | None, journal: str | None) -> int:
+@click.option("--account", metavar="NAME", help="The account's name; by default the journal's name for it.")
+@click.option("--keep-days", type=DURATION, metavar="D", help="Take items out of the journal that are older.")
+def tail(
+    key_file: Path | None,
+    addresses: Addresses,
+    as_json: bool,
+    seconds: float | None,
+    journal: str | None,
+    account: str | None,
+    keep_days: float | None,
+) -> int:
     """
     Follow an account: every order, fill and balance as it happens, until Ctrl-C.
 
@@ -35,13 +51,22 @@ def tail(key_file: Path | None, addresses: Addresses, as_json: bool, seconds: fl
       listenkey tail
       listenkey tail --json | jq -c 'select((.event.trade_id // 0) != 0) | .event'
       listenkey tail --json --seconds 3600 > hour.jsonl
-      listenkey tail --journal fills.db
+      listenkey tail --journal fills.db --keep-days 90
       listenkey tail --key-file ~/.binance-options --venue testnet
     """
     chosen = settings.load(key_file, addresses)
     shown = form_of_items(as_json=as_json)
     configure_logs(quiet=shown == "view")
-    return run(lambda stop: follow_account(stop, chosen, journal, shown=shown), seconds=seconds)
+    kept = Kept(journal, account, keep_days)
+    return run(lambda stop: follow_account(stop, chosen, kept, shown=shown), seconds=seconds)
+
+
+class Kept(NamedTuple):
+    """Where items are kept, for which account, and for how long."""
+
+    journal: str | None
+    account: str | None = None
+    keep_days: float | None = None
 
 
 Form: TypeAlias = Literal["json", "view", "words"]
@@ -54,6 +79,9 @@ def form_of_items(*, as_json: bool) -> Form:
     return "view" if stdout_is_terminal() else "words"
 
 
+TOLD_AFTER_S: Final = (2.0, 8.0, 20.0, 30.0)
+"""A healthy stream is live within a second. So long after each other it is said that this one is not."""
+
 UNFINISHED: Final = {
     "GAP": "what happens until it runs again is missing, and told as a gap",
     "RECOVERING": "what was missed is not all there; with --journal the next run asks for it",
@@ -63,7 +91,7 @@ UNFINISHED: Final = {
 """Statuses in which an end leaves something to do, and what that means."""
 
 
-async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, shown: Form) -> int:
+async def follow_account(stop: Stop, chosen: Settings, kept: Kept, *, shown: Form) -> int:
     """Show the stream until asked to stop; the exit code."""
     from listenkey.cli.follow import follow
     from listenkey.cli.opening import open_stream
@@ -71,7 +99,8 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, s
     from listenkey.cli.summary import Tally, sentence
 
     tally, failures = Tally(), StdoutFailures()
-    async with open_stream(chosen, journal=journal) as stream:
+    journal, account, keep_days = kept
+    async with open_stream(chosen, journal=journal, account=account, keep_days=keep_days) as stream:
         show: Show
         on_failed = None if journal is None else failures.tell
         if shown == "view":
@@ -82,8 +111,12 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, s
             show = ScreenShow(stop, stream.health, Setting(chosen.venue.name, journal, refills=refills))
         else:
             show = JsonShow(stop, on_failed=on_failed) if shown == "json" else PlainShow(stop, on_failed=on_failed)
-        async with show:
-            await follow(stop, stream, show, tally)
+        waiting = asyncio.create_task(tell_of_waiting(stream.health, tally.went_live, shown))
+        try:
+            async with show:
+                await follow(stop, stream, show, tally)
+        finally:
+            await put_away(waiting)
         # Said before connections are closed: closing may take longer than Ctrl-C waits.
         health = stream.health()
         if stop.why == "closed":
@@ -95,6 +128,16 @@ async def follow_account(stop: Stop, chosen: Settings, journal: str | None, *, s
             exits.print_error(f"  it was never live: {exits.safe(health.why)}")
             return exits.NOT_REACHABLE
     return exits.FAILED if failures.any else exits.DONE
+
+
+async def tell_of_waiting(health: Callable[[], Health], went_live: asyncio.Event, shown: Form) -> None:
+    """Say on stderr what the stream waits for, until it is live; the view says it itself."""
+    for wait_s in () if shown == "view" else TOLD_AFTER_S:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await went_live.wait()
+                return
+        exits.print_error(f"listenkey: not live yet: {exits.safe(health().why)}")
 
 
 class StdoutFailures:

@@ -8,7 +8,7 @@ from typing import Final
 
 from listenkey.venue import EXPIRY_HOUR_UTC
 
-DAY: Final = re.compile(r"[^-]+-([0-9]{2})([0-9]{2})([0-9]{2})-[^-]+-[CP]")
+DAY: Final = re.compile(r"[^-]{1,32}-([0-9]{2})([0-9]{2})([0-9]{2})-[^-]{1,32}-[CP]")
 
 
 def has_expired(symbol: str, now_ms: int) -> bool:

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated, TypeAlias
+
+import msgspec
 
 from listenkey.items import GapClosed, GapOpened, Live
 
 NOT_RECOVERED = "events in this span were not seen and were not asked for"
 NOT_RUNNING = "the process was not running"
+
+
+Epoch: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+"""Milliseconds up to the end of the year 9999; what is beyond was not written by us."""
+
+
+class Watermark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    One moment up to which the stream is whole.
+
+    Attributes:
+        wall_ms: By the wall clock.
+        boot: Which boot of the machine `up_ms` counts from; empty where that is not known.
+        up_ms: By the clock that is never set.
+        venue_ms: By the venue's clock, at the earliest; None where it was not asked.
+        began_ms: Since when the stream is to be whole, by the wall clock of then; 0 where that is not known.
+        began_venue_ms: The same by the venue's clock, at the earliest.
+    """
+
+    wall_ms: Epoch
+    boot: str = ""
+    up_ms: Epoch = 0
+    venue_ms: Epoch | None = None
+    began_ms: Epoch = 0
+    began_venue_ms: Epoch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +48,28 @@ class Resumed:
         open_from_ms: Where a gap begins that was told and not closed, the earliest if there are several, or None.
         why: What lies between then and now.
         fills: The newest fills it has delivered, each as symbol, trade id, order id and time, in any order.
+        covered_until_s: `covered_until_ms` by the clock that is never set, where the machine was not booted since.
+        covered_venue_ms: The same by the venue's clock, at the earliest, or None.
+        open_since_ms: `open_from_ms`, or earlier: the clock by which it was told was ahead.
+        open_from_s: `open_from_ms` by the clock that is never set, or None.
+        began_ms: Since when the stream is to be whole, by the wall clock; 0 where that is not known.
+        began_venue_ms: The same by the venue's clock, at the earliest, or None.
+        mark: The watermark as it was written down, or None where an older release wrote it.
+        lead_ms: How far the earlier wall clock was ahead of the venue's at most, by the events that it received, or None.
     """
 
     covered_until_ms: int | None = None
     open_from_ms: int | None = None
     why: str = NOT_RUNNING
     fills: tuple[tuple[str, int, int, int], ...] = field(default=(), compare=False)
+    covered_until_s: float | None = None
+    covered_venue_ms: int | None = None
+    open_since_ms: int | None = None
+    open_from_s: float | None = None
+    began_ms: int = field(default=0, compare=False)
+    began_venue_ms: int | None = None
+    mark: Watermark | None = field(default=None, compare=False)
+    lead_ms: int | None = field(default=None, compare=False)
 
 
 class Gaps:
@@ -50,6 +94,7 @@ class Gaps:
         self._recovered_here = 0
         self._open_from_s: float | None = None
         self._resumed_why: str | None = None
+        self._left_why: str | None = None  # while the gap is open that an earlier process left
         self._notes: list[str] = []
         self._items: list[Live | GapOpened | GapClosed] = []
 
@@ -59,13 +104,25 @@ class Gaps:
 
         A gap that it had told stays that gap; it is not told again.
         """
+        self.began_ms = left.began_ms
+        self._left_why = left.why
         if left.open_from_ms is not None:
-            self.open_from_ms = left.open_from_ms
+            self.open_from_ms, self._open_from_s = left.open_from_ms, left.open_from_s
             self._resumed_why = left.why
+            if left.open_since_ms is not None and left.open_since_ms < left.open_from_ms:
+                self.open_from_ms = left.open_since_ms
+                self._items.append(GapOpened(0, "", left.open_since_ms, left.why))
         elif left.covered_until_ms is not None:
-            self.open_from_ms = left.covered_until_ms
+            self.open_from_ms, self._open_from_s = left.covered_until_ms, left.covered_until_s
             self._items.append(GapOpened(0, "", left.covered_until_ms, left.why))
         self.count += self.open_from_ms is not None
+
+    def began_earlier(self, from_ms: int) -> None:
+        """The gap that an earlier process left turns out to have begun earlier: then that is told."""
+        if self._left_why is None or self.open_from_ms is None or from_ms >= self.open_from_ms:
+            return
+        self.open_from_ms, self._open_from_s = from_ms, None
+        self._items.append(GapOpened(0, "", from_ms, self._left_why))
 
     def open(self, from_ms: int, why: str, from_s: float | None = None) -> None:
         """
@@ -121,7 +178,7 @@ class Gaps:
             self.seconds += (to_ms - from_ms) / 1000
             if self._resumed_why is not None and NOT_RECOVERED in unrecoverable:
                 unrecoverable = (*unrecoverable, self._resumed_why)
-            self._resumed_why = None
+            self._resumed_why = self._left_why = None
             left = (*unrecoverable, *self._notes)
             self._items.append(GapClosed(0, "", from_ms, to_ms, self._recovered_here, left))
             self._notes.clear()

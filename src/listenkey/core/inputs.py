@@ -44,10 +44,18 @@ class TimerDue:
 
 @dataclass(frozen=True, slots=True)
 class KeyReady:
-    """POST answered with a key. `valid_for_s`: how long by the answer's `expiration`, or None where it can't be told."""
+    """
+    POST answered with a key.
+
+    Attributes:
+        key: The key.
+        valid_for_s: How long by the answer's `expiration`, or None where it can't be told.
+        untried: Why the secret could not be tried, for people; empty where it is right, or there is none.
+    """
 
     key: Secret
     valid_for_s: float | None = None
+    untried: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +152,8 @@ class Recovered:
         count: How many updates it brought back.
         unrecoverable: What it can't bring back, in words.
         complete: False where REST was seen to lag: there may be more.
+        lag_s: By how much at least.
+        outstanding: What REST history shows and does not list, and nobody delivered, in words.
         orders_due: Fills only: there was no room to ask for orders as well, and nobody should wait for that.
         newest_ms: When the newest of them happened, wall clock, epoch ms; 0 where there is none.
     """
@@ -154,6 +164,8 @@ class Recovered:
     complete: bool = True
     orders_due: bool = False
     newest_ms: int = 0
+    lag_s: float = 0.0
+    outstanding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +174,13 @@ class NotRecovered:
 
     attempt: int
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageEnded:
+    """By the venue's clock an earlier process covered the stream until `from_ms` (wall clock of this one)."""
+
+    from_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +208,18 @@ class HeldTooMuch:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """The bill was held against the fills, and agrees."""
+    """
+    The bill was held against the fills.
+
+    Attributes:
+        number: Of which `Audit`.
+        lag_s: How far REST history was seen to lag, where that is more than is assumed of it; else 0.
+        outstanding: As in `Recovered`.
+    """
 
     number: int
+    lag_s: float = 0.0
+    outstanding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +248,7 @@ Input: TypeAlias = (
     | FrameUnreadable
     | Recovered
     | NotRecovered
+    | CoverageEnded
     | Doubted
     | StreamSilent
     | HeldTooMuch

@@ -198,6 +198,15 @@ class Fills:
         trades = self._by_symbol.get(symbol)
         return trades is not None and (trades.newer.has(trade_id, order_id) or trades.older.has(trade_id, order_id))
 
+    def times(self, from_ms: int, to_ms: int) -> dict[str, list[int]]:
+        """Return when the fills of each symbol happened that have a time in this span, both ends included."""
+        out: dict[str, list[int]] = {}
+        for symbol, trades in self._by_symbol.items():
+            found = [t for half in (trades.newer, trades.older) for t in half.all_times() if from_ms <= t <= to_ms]
+            if found:
+                out[symbol] = found
+        return out
+
     def count(self, from_ms: int, to_ms: int) -> Counter[str]:
         """How many fills of each symbol have a time in this span, both ends included."""
         return Counter(

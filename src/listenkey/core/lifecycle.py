@@ -138,13 +138,13 @@ class Lifecycle(Mending):
             self._proof_ms, self._proof_s = followed.covered_ms, followed.covered_s
 
     @property
-    def proof_ms(self) -> int:
+    def proof(self) -> tuple[int, float]:
         """
-        Until when the stream is whole for certain, wall clock: a socket that answers may have a dead key on it.
+        Until when the stream is whole for certain, by both clocks: a socket that answers may have a dead key on it.
 
         Who starts anew and can't ask REST has to begin the gap here, since the next process knows nothing of that key.
         """
-        return self._proof_ms
+        return self._proof_ms, self._proof_s
 
     def brought(self, number: int, count: int = 1) -> None:
         """So many events came on this socket; what matters while two are open."""
@@ -187,6 +187,8 @@ class Lifecycle(Mending):
             # So the one before had ended, and nobody said when.
             self._open_gap_since_proof(now, "the listen key had ended without a word")
         self._end_counted = False
+        if happened.untried:
+            self.repair.problem = happened.untried
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
+from listenkey.core import reconcile
 from listenkey.core.backoff import Repeats, backoff_s
 from listenkey.core.gap import Gaps
 from listenkey.core.inputs import Moment
@@ -104,7 +105,7 @@ class Mending:
         elif enough:
             self._close_gap(now, happened.unrecoverable)
         else:
-            self.why = "live; REST lags behind, and will be asked again"
+            self.why = f"live; REST lags behind by at least {happened.lag_s:.0f} s, and will be asked again"
 
     def _close_gap(self, now: Moment, unrecoverable: tuple[str, ...]) -> None:
         assert self.followed is not None
@@ -117,6 +118,8 @@ class Mending:
         if lost_at is not None and lost_at.s > to_s:
             to_ms, to_s = lost_at.wall_ms, lost_at.s
         to_ms = max(to_ms, min(self.repair.found_to_ms, now.wall_ms))
+        if self.repair.lag_s:
+            unrecoverable = (*unrecoverable, reconcile.lagged(self.repair.lag_s))
         self.repair.closed(from_ms, now)
         self.repair.went_live(now)
         self.gaps.live(to_ms, now.wall_ms, to_s, unrecoverable)
@@ -151,6 +154,9 @@ class Mending:
         else:
             self.repair.again = True
             self.repair.more_lost_at = now
+
+    def _coverage_ended(self, happened: on.CoverageEnded, now: Moment) -> None:
+        self.gaps.began_earlier(min(happened.from_ms, now.wall_ms))
 
     def _lost_a_frame(self, number: int, why: str, now: Moment) -> None:
         """One message is lost for good, whatever it was; REST may know what it told."""
@@ -212,7 +218,7 @@ class Mending:
     # --- looks at the bill -----------------------------------------------------------------------------------------
 
     def _audited(self, happened: on.Audited, now: Moment) -> None:
-        self.repair.looked(happened.number, now)
+        self.repair.looked(happened, now)
 
     def _not_audited(self, happened: on.NotAudited, now: Moment) -> None:
         self.repair.could_not_look(happened, now)

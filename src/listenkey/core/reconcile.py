@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from listenkey.core import actions as do
+from listenkey.core import history
 from listenkey.core.known import ENDED, ZERO, FillKey, Known, OrderKey, amount
 from listenkey.core.merge import Held
 from listenkey.events import (
@@ -45,6 +46,27 @@ TRADES_TOO_OLD: Final = "fills of more than three months ago: REST has forgotten
 FORGOTTEN: Final = "REST could not be asked for so long that it has forgotten what nobody held against it"
 NO_SYMBOLS: Final = "fills in symbols that nothing names: the bill has none, and REST refuses to list all trades"
 NOTHING_FOUND: Final = "REST shows nothing that was missing"
+NOT_LISTED: Final = "REST does not list them yet"
+
+
+def refuses(what: str, symbol: str, code: int | None) -> str:
+    """Return the words for a list that REST would not give."""
+    return f"{what} of {symbol or 'all symbols'}: REST refuses, code {code}"
+
+
+def unknown(what: str, symbol: str) -> str:
+    """Return the words for what REST does not know any more, or not yet."""
+    return f"what became of {what} of {symbol}: REST does not know it"
+
+
+def not_asked_for(orders: int) -> str:
+    """Return the words for orders beyond those that one recovery asks for one by one."""
+    return f"what became of {orders} more orders: no list of REST has them, and not all were asked for one by one"
+
+
+def lagged(lag_s: float) -> str:
+    """Return the words for a gap that was closed although REST was seen to lag."""
+    return f"fills that REST does not show yet: it lagged by at least {lag_s:.0f} s and was not seen to catch up"
 
 
 @dataclass(slots=True)
@@ -58,7 +80,7 @@ class Findings:
         orders: The newest row of each order that was in an answer.
         positions: The answer of `position`.
         unrecoverable: What can't be brought back, in words.
-        complete: False where REST was seen to lag.
+        lag_s: How far REST was seen to lag at least; 0 where it was not seen to.
         orders_due: Whether orders were not asked for yet.
     """
 
@@ -67,7 +89,7 @@ class Findings:
     orders: dict[OrderKey, OrderRow] = field(default_factory=dict)
     positions: list[PositionRow] = field(default_factory=list)
     unrecoverable: tuple[str, ...] = ()
-    complete: bool = True
+    lag_s: float = 0.0
     orders_due: bool = False
 
 
@@ -80,13 +102,17 @@ class Lists:
         since_ms: From when on they are asked for, by the venue's clock.
         until_ms: What is younger may be on its way over the socket.
         refused: What REST would not answer, in words.
+        unread: Symbols whose fills REST would not list, and why, in words.
         forgotten: Whether REST keeps less than was missed.
+        began_ms: Since when the stream is to be whole: what happened before is nobody's loss and is not told.
     """
 
     since_ms: int
     until_ms: int
     refused: list[str]
     forgotten: bool = False
+    unread: dict[str, str] = field(default_factory=dict)
+    began_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -109,12 +135,16 @@ class Unbrought:
         fills: Those that were not delivered, in order.
         unasked: Symbols that were not asked for any more, with one fill known to be missing.
         from_ms: Since when fills may be missing.
+        unlisted: Times of trades that the bill has, nobody delivered and REST does not list, by symbol, and why not.
+        unshown_ms: When the oldest fill happened that the bill does not show yet, or None.
     """
 
     until_ms: int
     fills: list[TradeRow] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
     from_ms: int = 0
+    unlisted: dict[str, tuple[list[int], str]] = field(default_factory=dict)
+    unshown_ms: int | None = None
 
 
 class Delivery(NamedTuple):
@@ -134,23 +164,34 @@ def contracts(rows: Iterable[BillRow], from_ms: int, to_ms: int) -> Counter[str]
     return Counter(row.symbol for row in rows if row.type == CONTRACT and from_ms <= row.time_ms <= to_ms)
 
 
-def unexplained(billed: Counter[str], seen: Counter[str]) -> list[str]:
-    """
-    Symbols of which the bill has more trades than were seen.
-
-    Rows without a symbol may be anybody's, so they put a doubt on all symbols when the totals disagree.
-    """
-    more = [symbol for symbol, count in billed.items() if symbol and count > seen[symbol]]
-    if billed[""] and billed.total() > seen.total():
-        more.extend(symbol for symbol in seen if symbol not in more)
-        more.append("")
-    return more
-
-
 def first_of(symbols: Collection[str], bill: Iterable[BillRow], fills: Sequence[TradeRow], since_ms: int) -> int:
     """The moment before the first of these fills, and before the first trade of these symbols in the bill."""
     times = [row.time_ms for row in bill if row.type == CONTRACT and row.symbol in symbols and row.time_ms >= since_ms]
     return min([*times, *(row.fill.trade_time_ms for row in fills)], default=since_ms) - 1
+
+
+def unlisted(
+    unexplained: Mapping[str, Sequence[int]], trades: Iterable[TradeRow], unread: Mapping[str, str]
+) -> dict[str, tuple[list[int], str]]:
+    """
+    Trades of the bill that nothing explains and that REST does not list: their times by symbol, and why.
+
+    Args:
+        unexplained: Times of the bill's rows, by symbol.
+        trades: What REST listed of these symbols.
+        unread: Symbols whose fills it would not list, and why.
+    """
+    listed: dict[str, list[int]] = {}
+    for row in trades:
+        listed.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
+    listed[""] = [time_ms for times in listed.values() for time_ms in times]
+    out = {}
+    for symbol, times in unexplained.items():
+        if symbol in unread:
+            out[symbol] = (list(times), unread[symbol])
+        elif late := history.unlisted(times, listed.get(symbol, ())):
+            out[symbol] = (late, NOT_LISTED)
+    return out
 
 
 def moved(
@@ -174,11 +215,6 @@ def moved(
         wanted.update(dict.fromkeys(order.symbol for order in known.orders.values()))
         wanted.update(dict.fromkeys(known.active(recent_ms)))
     return list(wanted)
-
-
-def is_trusted(billed: Counter[str], seen: Counter[str]) -> bool:
-    """Whether the bill shows a row, with a symbol, for each fill we know of in the same span; and there is one."""
-    return seen.total() > 0 and not billed[""] and all(billed[symbol] >= count for symbol, count in seen.items())
 
 
 # --- What is missing ------------------------------------------------------------------------------------------------

@@ -20,6 +20,10 @@ from listenkey.core.verdict import Do
 
 AUDIT_JITTER: Final = 0.1
 
+LAG_RETRY_SHARE: Final = 0.25
+LAG_RETRY_MAX_S: Final = 15.0
+"""A REST that lags is asked again after a quarter of the time it has lagged already, and after so long at most."""
+
 
 class Repair:
     """
@@ -36,6 +40,8 @@ class Repair:
         hold_until_s: Until when the new socket's events may be held; None where none are.
         retry_at_s: When to try again.
         poll_at_s: When to ask for fills if there is no socket by then; None while that is being asked.
+        lag_s: How far REST was seen to lag when it was last believed all the same; 0 where it was not.
+        outstanding: What REST history shows, nobody delivered and REST does not list, in words; else the empty text.
         problem: Why REST can't be asked at the moment, for people, or None.
     """
 
@@ -50,6 +56,8 @@ class Repair:
         self.hold_until_s: float | None = None
         self.retry_at_s: float | None = None
         self.poll_at_s: float | None = None
+        self.lag_s = 0.0
+        self.outstanding = ""
         self.problem: str | None = None
         self._timing = timing
         self._failures = 0
@@ -93,16 +101,19 @@ class Repair:
         self._failures = 0
         self.problem = None
         self.found_to_ms = max(self.found_to_ms, happened.newest_ms)
-        if happened.complete or self._lag_is_over(now):
+        self.outstanding = happened.outstanding
+        waited_s = 0.0 if happened.complete else self._lagged_for_s(now)
+        if happened.complete or waited_s >= self._timing.lag_seen_max_s:
             self._lagging_since_s = None
+            self.lag_s = max(self.lag_s, happened.lag_s)
             return True
-        self.retry_at_s = now.s + self._timing.lag_hold_s
+        self.retry_at_s = now.s + max(self._timing.lag_hold_s, min(waited_s * LAG_RETRY_SHARE, LAG_RETRY_MAX_S))
         return False
 
-    def _lag_is_over(self, now: Moment) -> bool:
+    def _lagged_for_s(self, now: Moment) -> float:
         if self._lagging_since_s is None:
             self._lagging_since_s = now.s
-        return now.s - self._lagging_since_s >= self._timing.lag_max_s
+        return now.s - self._lagging_since_s
 
     def failed(self, happened: on.NotRecovered, now: Moment) -> None:
         """It is tried again: after a ban or what the venue says, with jitter, so that not all come at once."""
@@ -120,6 +131,7 @@ class Repair:
     def closed(self, from_ms: int, now: Moment) -> None:
         """The gap that began at `from_ms` is closed; REST may show more of it for a while."""
         self.found_to_ms = 0
+        self.lag_s = 0.0
         self.hold_until_s = None
         self._settle_from_ms = min(from_ms, self._settle_from_ms) if self._settle_at_s else from_ms
         self._settle_at_s = [now.s + after_s for after_s in self._timing.settle_after_s]
@@ -167,14 +179,17 @@ class Repair:
         self._audit += 1
         return do.Audit(self._audit, self._settle_from_ms if self._settle_at_s else None, not_before_ms)
 
-    def looked(self, number: int, now: Moment) -> None:
-        """The bill agrees with the fills."""
-        if number != self._audit or not self._auditing:
+    def looked(self, happened: on.Audited, now: Moment) -> None:
+        """The bill was held against the fills. While it lags by more than is assumed, the last gap is not settled."""
+        if happened.number != self._audit or not self._auditing:
             return
         self._auditing = False
         self.problem = None
+        self.outstanding = happened.outstanding
         if self._settle_at_s and now.s >= self._settle_at_s[0]:
             self._settle_at_s = [at_s for at_s in self._settle_at_s if at_s > now.s]
+            if not self._settle_at_s and happened.lag_s:
+                self._settle_at_s = [now.s + LAG_RETRY_MAX_S]
         else:
             self.went_live(now)
 
@@ -184,7 +199,10 @@ class Repair:
             return
         self._auditing = False
         self.problem = str(happened.verdict.error)
-        later_s = now.s + max(self._timing.settle_after_s[0], happened.verdict.wait_s) + now.draw
+        wait_s = max(self._timing.settle_after_s[0], happened.verdict.wait_s)
+        if happened.verdict.do is Do.STOP:  # Asking again changes nothing, until somebody mends the key or its secret.
+            wait_s = self._timing.refused_retry_s
+        later_s = now.s + wait_s + now.draw
         self._settle_at_s = sorted(max(at_s, later_s) for at_s in self._settle_at_s)
         if self._audit_at_s is not None:
             self._audit_at_s = max(self._audit_at_s, later_s)

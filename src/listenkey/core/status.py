@@ -32,6 +32,8 @@ def status_of(life: Mending, now_s: float, journal_problem: str | None, losing: 
         return "DEGRADED" if journal_problem else "GAP"
     if life.gaps.open_from_ms is not None:
         return "RECOVERING" if life.repair.blind else "SUSPECT"
+    if life.repair.outstanding:
+        return "SUSPECT"
     if life.impaired(now_s) is not None:
         return "DEGRADED"
     return "SETTLING" if life.repair.settling else "LIVE"
@@ -48,7 +50,12 @@ def why_of(life: Mending, now_s: float, journal_problem: str | None, losing: str
         return problem
     if life.state is State.ENDED:
         return life.why
-    why = life.impaired(now_s) or life.why if status_of(life, now_s, None, None) == "DEGRADED" else life.why
+    why = life.why
+    match status_of(life, now_s, None, None):
+        case "DEGRADED":
+            why = life.impaired(now_s) or why
+        case "SUSPECT" if life.gaps.open_from_ms is None:
+            why = life.repair.outstanding
     return why if silence is None else f"{silence}; {why}"
 
 

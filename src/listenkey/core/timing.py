@@ -95,7 +95,14 @@ class Timing:
     """How long they are held when REST is seen to lag: when it does not show the newest fill we know of."""
 
     lag_max_s: float = 35.0
-    """REST is taken to show everything after so long; observers of the venue report lags of seconds, and L is 30 s."""
+    """
+    REST is taken to show everything after so long, unless it is seen to lag.
+
+    Observers of the venue report lags of seconds, and L is 30 s.
+    """
+
+    lag_seen_max_s: float = 300.0
+    """A gap is kept open for so long at most while REST is seen to lag: then it is closed, and says so."""
 
     settle_after_s: tuple[float, ...] = (2.0, 5.0, 15.0, 35.0)
     """When the bill is looked at again after a recovery, for rows that REST did not show yet."""

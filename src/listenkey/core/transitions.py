@@ -17,14 +17,13 @@ def table(life: Any) -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment
     Args:
         life: The class whose methods these are. What a state does not name is ignored: it came too late to matter.
     """
+    polled: dict[type[Any], Callable[..., None]] = {on.Recovered: life._polled, on.NotRecovered: life._not_polled}
     keying: dict[type[Any], Callable[..., None]] = {
         on.KeyReady: life._key_ready,
         on.KeyNotReady: life._key_not_ready,
         on.SocketAttached: life._abort_stray,
         on.SocketLost: life._forget_socket,
-        on.Recovered: life._polled,
-        on.NotRecovered: life._not_polled,
-    }
+    } | polled
     connecting: dict[type[Any], Callable[..., None]] = {
         on.KeyRenewed: life._key_renewed,
         on.KeyNotRenewed: life._key_not_renewed,
@@ -32,9 +31,7 @@ def table(life: Any) -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment
         on.SocketAttached: life._attached,
         on.SocketNotOpened: life._not_opened,
         on.SocketLost: life._forget_socket,
-        on.Recovered: life._polled,
-        on.NotRecovered: life._not_polled,
-    }
+    } | polled
     proving = connecting | {on.SocketLost: life._lost_unproven, on.EventCame: life._proved_by_event}
     mending: dict[type[Any], Callable[..., None]] = {
         on.Recovered: life._recovered,
@@ -67,6 +64,7 @@ def table(life: Any) -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment
         on.StopAsked: life._stop,
         on.TimerDue: life._timer,
         on.FrameUnreadable: life._unreadable,
+        on.CoverageEnded: life._coverage_ended,
         on.PongCame: life._pong,
     }
     per_state: dict[State, dict[type[Any], Callable[..., None]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from listenkey.core.gap import Resumed
+from listenkey.core.gap import Resumed, Watermark
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
 
@@ -40,8 +40,8 @@ class Journal(Protocol):
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Number what the lifecycle tells, and keep it."""
 
-    def heard(self, wall_ms: int) -> None:
-        """The stream was live at this moment, and all that it brought until then has been appended."""
+    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
+        """The stream was live at this moment, and all that it brought until then has been appended; `mark` says more."""
 
     def end(self, error: BaseException | None) -> None:
         """Nothing more will come; readers get what is there, then the error or the end."""
@@ -60,6 +60,10 @@ class Journal(Protocol):
 
     async def commit(self, seq: int) -> None:
         """The reader is done with everything up to `seq`; a reader of the same name goes on after it."""
+
+    @property
+    def account(self) -> str:
+        """The alias that items carry, known when the journal is open."""
 
     @property
     def backlog(self) -> int:

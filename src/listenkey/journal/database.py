@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from listenkey.journal.files import (
     size_of,
     synchronise_folder,
 )
+from listenkey.journal.schema_check import look_at_schema
 
 CHECKPOINT_PAGES: Final = 250
 """A checkpoint holds up the writer: 250 pages take about 2 ms, SQLite's own 1,000 take 6, and 4,000 take 30."""
@@ -43,6 +45,12 @@ ANEW_BYTES: Final = 1024 * 1024
 NO_ROOM: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
 ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """How an error of SQLite comes: where its words quote what is damaged, Python may not be able to read them."""
+
+STEPS_BETWEEN_LOOKS: Final = 1_000_000
+"""So many steps of SQLite's machine, some ten milliseconds, until it is looked whether the process is to end."""
+
+PROBLEMS_TOLD: Final = 3
+_ENDING: Final = threading.Event()
 
 DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"})
 
@@ -172,6 +180,11 @@ def is_new(connection: sqlite3.Connection) -> bool:
     return bool(pages <= 1 and tables == 0)
 
 
+def end_all_questions() -> None:
+    """Let every question to a journal that this process reads end soon, with an error: the process is to end."""
+    _ENDING.set()
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """
     A connection that only reads, and sees what is durable, as it comes.
@@ -196,6 +209,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 def _reading(path: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(_uri(path, mode), uri=True, isolation_level=None, check_same_thread=False)
     try:
+        connection.set_progress_handler(_ENDING.is_set, STEPS_BETWEEN_LOOKS)
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         connection.execute("PRAGMA query_only=1")
         # A damaged text is to be found by its checksum, and not to raise in the middle of a row.
@@ -224,10 +238,11 @@ def check_without_log(path: Path) -> None:
 
 def check_kind(connection: sqlite3.Connection, path: Path) -> None:
     """
-    Whether the file is a journal that this release can read.
+    Check that the file is a journal that this release can read, and that its tables are ours.
 
     Raises:
         UsageError: It is none, or one of a newer release.
+        Corrupt: Its tables are not the ones that we made.
     """
     (kind,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -238,6 +253,9 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
             f"the journal {path} was written by a newer release of listenkey (schema {version}; this one reads "
             f"{schema.VERSION}): use that release with it, or give another journal"
         )
+    if problems := look_at_schema(connection).problems:
+        words = "; ".join(problems[:PROBLEMS_TOLD])
+        raise Corrupt(f"the journal {path} was changed by somebody else: {words}; nothing in it was read or written")
 
 
 def _uri(path: Path, query: str) -> str:
@@ -253,7 +271,7 @@ def as_ours(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> JournalErr
     primary = "_".join(name.split("_")[:2])
     if name in NO_ROOM or primary in NO_ROOM:
         return Full(f"the journal {path} can't grow: the disk is full")
-    if primary in DAMAGED or (not name and isinstance(error, sqlite3.DatabaseError)):
+    if primary in DAMAGED or "malformed JSON" in str(error) or (not name and isinstance(error, sqlite3.DatabaseError)):
         return Corrupt(f"the journal {path} is damaged: {error}; `listenkey journal verify` tells more")
     return JournalError(f"the journal {path}: {error}")
 

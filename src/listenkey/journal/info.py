@@ -11,6 +11,7 @@ import msgspec
 from listenkey.journal import facts
 from listenkey.journal.database import open_reader, told_as_ours
 from listenkey.journal.files import beside, size_of
+from listenkey.journal.schema import selection
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ def _counted(connection: sqlite3.Connection, path: Path) -> Info:
     last = one("SELECT received_ms, chain FROM items ORDER BY seq DESC LIMIT 1") or (None, b"")
     types = "SELECT type, count(*) FROM items WHERE kind = 'update' GROUP BY type ORDER BY 2 DESC"
     return Info(
-        account=str(known.get(facts.ACCOUNT)),
+        account=known.get(facts.ACCOUNT, ""),
         items=items,
         first_seq=first_seq,
         last_seq=last_seq,
@@ -86,7 +87,7 @@ def _counted(connection: sqlite3.Connection, path: Path) -> Info:
         events=dict(connection.execute(types).fetchall()),
         fills=one("SELECT count(*) FROM items WHERE trade_id IS NOT NULL")[0],
         gaps=one("SELECT count(*) FROM items WHERE kind = 'gap_opened'")[0],
-        open_gaps=one("SELECT count(*) FROM gaps WHERE closed_seq IS NULL")[0],
+        open_gaps=one(f"SELECT count(*) FROM ({selection('gaps')}) WHERE closed_seq IS NULL")[0],  # noqa: S608 - our own
         consumers=facts.cursors(connection),
         file_bytes=sum(size_of(beside(path, ending)) for ending in ("", "-wal")),
         head=last[1].hex(),

@@ -21,6 +21,7 @@ from typing import Final
 
 from listenkey.errors import Fenced, JournalError
 from listenkey.journal.files import OWNER_ONLY, beside, identity_of, open_regular
+from listenkey.journal.row_shape import SEQ_MAX, TIME_MAX_MS
 
 LINE_BYTES: Final = 30
 """Of a number with its checksum."""
@@ -92,11 +93,13 @@ class Lock:
 
     def reached(self) -> int:
         """The last number that was committed, as far as is known; 0 where nothing is."""
-        return self._number(0)
+        seq = self._number(0)
+        return seq if seq <= SEQ_MAX else 0
 
     def covered_ms(self) -> int:
         """Until when the stream was whole, as far as is known; 0 where nothing is."""
-        return self._number(1)
+        covered_ms = self._number(1)
+        return covered_ms if covered_ms <= TIME_MAX_MS else 0
 
     def note_reached(self, seq: int, covered_ms: int = 0) -> None:
         """Remember that everything up to `seq` is committed, and that the stream was whole until then."""

@@ -23,6 +23,7 @@ def make_journal(
     keep_bytes: int | None,
     *,
     auto_commit: bool,
+    account_is_named: bool = True,
 ) -> Journal:
     """
     A file's journal, or one in memory. Opens nothing.
@@ -41,6 +42,7 @@ def make_journal(
         journal_path(journal),
         account,
         clock.wall_ms,
+        account_is_named=account_is_named,
         consumer=consumer,
         after=after,
         auto_commit=auto_commit,

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from listenkey.core.gap import Resumed
+from listenkey.core.gap import Resumed, Watermark
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.joining import Joined
@@ -80,6 +80,11 @@ class MemoryJournal:
         self._waiting: asyncio.Future[None] | None = None
         self._ended = False
         self._error: BaseException | None = None
+
+    @property
+    def account(self) -> str:
+        """The alias that items carry."""
+        return self._account
 
     @property
     def backlog(self) -> int:
@@ -228,7 +233,7 @@ class MemoryJournal:
         assert isinstance(kept, GapClosed)
         self._joined = (kept, joined)
 
-    def heard(self, wall_ms: int) -> None:
+    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
         """Nobody will ask."""
 
     async def commit(self, seq: int) -> None:

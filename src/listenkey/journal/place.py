@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from listenkey.errors import UsageError
 
-SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,31})://(.*)", re.DOTALL)
 
 
 def journal_path(journal: str | os.PathLike[str]) -> Path:

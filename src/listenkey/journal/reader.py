@@ -13,6 +13,7 @@ from listenkey.journal import schema
 from listenkey.journal.chain import Row, checksums, is_whole
 from listenkey.journal.database import ERRORS, open_reader, told_as_ours
 from listenkey.journal.facts import ANCHOR_SEQ, facts
+from listenkey.journal.row_shape import SEQ_MAX, TIME_MAX_MS, is_well_formed
 from listenkey.journal.rows import item_of
 from listenkey.wire.frames import read_payloads
 
@@ -28,7 +29,8 @@ _AFTER: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items WHERE seq > ? OR
 
 _PLAIN: Final = (
     "SELECT seq, received_ms, type, event_ms, symbol, order_id, trade_id, CAST(raw AS BLOB), crc32, "
-    "(kind, account, provenance, late, typeof(raw)) = ('update', ?, 'ws', 0, 'text') "
+    "(kind, account, provenance, late, typeof(raw), typeof(received_ms)) = ('update', ?, 'ws', 0, 'text', 'integer') "
+    "AND received_ms BETWEEN 0 AND ? AND seq <= ? "
     "AND coalesce(event, from_ms, to_ms, why, recovered, unrecoverable, skipped) IS NULL "
     "AND length(CAST(raw AS BLOB)) <= ? "
     "FROM items WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -104,7 +106,7 @@ class JournalReader:
     def _plain_rows(self, after: int, most: int) -> list[tuple[Any, ...]]:
         self._connection.text_factory = str
         try:
-            limits = self._account, CHUNK_BYTES // most, after, most
+            limits = self._account, TIME_MAX_MS, SEQ_MAX, CHUNK_BYTES // most, after, most
             return self._connection.execute(_PLAIN, limits).fetchall()
         except ERRORS:
             return [_NOT_PLAIN]  # A text that is none, for example.
@@ -121,7 +123,7 @@ class JournalReader:
         for row in rows:
             if row[0] - (row[_SKIPPED] or 0) != after + 1 and not self._within_skip(row, after):
                 raise Corrupt(f"the journal {self.path} lacks the items {after + 1} to {row[0] - 1}")
-            if not is_whole(row):
+            if not is_whole(row) or not is_well_formed(row):
                 raise Corrupt(f"item {row[0]} of the journal {self.path} was changed")
             after, self._account = row[0], row[2]
         return rows

@@ -42,6 +42,7 @@ ORDER_NAMES: Final = len(OrderTradeUpdate.__struct_fields__) + 1 + len(Order.__s
 _amounts_of: Final[Callable[[Order], tuple[str, ...]]] = attrgetter(
     *(name for name in Order.__struct_fields__ if name.endswith("_text"))
 )
+PROVENANCES: Final = frozenset({"ws", "rest", "ws+rest"})
 _NO_UPDATE: Final = (None,) * 9
 _encode: Final = msgspec.json.Encoder().encode
 _BACKSLASH: Final = ord("\\")
@@ -165,18 +166,18 @@ def item_of(row: Row) -> Item:
     from_ms, to_ms, why, recovered, unrecoverable = row[13:18]
     try:
         match kind:
-            case "update":
+            case "update" if type(row[12]) is str and row[5] in PROVENANCES and row[6] in {0, 1}:
                 raw = row[12].encode()
                 return Update(seq, account, _event(row, raw), received_ms, raw, row[5], bool(row[6]))
-            case "live":
+            case "live" if from_ms is not None:
                 return Live(seq, account, from_ms)
-            case "gap_opened":
+            case "gap_opened" if None not in {from_ms, why}:
                 return GapOpened(seq, account, from_ms, why)
-            case "gap_closed":
+            case "gap_closed" if None not in {from_ms, to_ms, recovered}:
                 return GapClosed(seq, account, from_ms, to_ms, recovered, _decode_texts(unrecoverable))
-    except (UsageError, msgspec.DecodeError, AttributeError, TypeError) as error:
+    except (UsageError, msgspec.DecodeError, AttributeError, TypeError, UnicodeEncodeError) as error:
         raise Corrupt(f"item {seq} can't be read: {type(error).__name__}") from None
-    raise Corrupt(f"item {seq} is of no known kind")
+    raise Corrupt(f"item {seq} is of no known kind, or lacks what its kind has")
 
 
 def _event(row: Row, raw: bytes) -> Event:

@@ -139,5 +139,22 @@ FROM items WHERE order_id IS NOT NULL GROUP BY symbol, order_id ORDER BY seq""",
 }
 """What two views show, for whoever reads all of it: the words of a row as one JSON array, in half the time."""
 
+FORMER_VIEWS: Final[dict[str, frozenset[str | None]]] = {
+    "orders": frozenset({VIEWS["orders"].replace(" GROUP BY symbol, order_id", " GROUP BY order_id")}),
+}
+"""
+What earlier releases made of these views; None where they had no such view. Opening a journal for writing makes them as
+they are here.
+"""
+
 SQL: Final = TABLES | VIEWS
 """Name to statement; SQLite keeps the text as it is here, and `verify` compares."""
+
+
+def selection(view: str) -> str:
+    """
+    Return the question that a view of ours asks.
+
+    The view in a file may be another one: of an earlier release, or of somebody who wants us to wait for ever.
+    """
+    return VIEWS[view].partition(" AS ")[2]

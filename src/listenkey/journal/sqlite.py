@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from listenkey.closing import outlast
-from listenkey.core.gap import Resumed
+from listenkey.core.gap import Resumed, Watermark
 from listenkey.errors import Corrupt, JournalError, UsageError
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
@@ -64,6 +64,8 @@ class SqliteJournal:
     Args:
         path: The file; made where there is none.
         account: The alias that items carry. A journal is one account's.
+        account_is_named: Whether somebody named it. An alias that stands for an API key gives way to the journal's: a
+            journal belongs to an account, and an account's key is replaced now and then.
         wall_ms: Epoch ms.
         consumer: The reader's name: it goes on after what it committed, also in the next process. Without one it starts
             with what comes now.
@@ -79,6 +81,7 @@ class SqliteJournal:
         account: str,
         wall_ms: Callable[[], int],
         *,
+        account_is_named: bool = True,
         consumer: str | None = None,
         after: int | None = None,
         auto_commit: bool = False,
@@ -96,7 +99,7 @@ class SqliteJournal:
         self._after = after
         self._auto_commit = auto_commit
         self._wall_ms = wall_ms
-        self._store = Store(path, account)
+        self._store = Store(path, account, account_is_named=account_is_named)
         self._writer = Writer(self._store, self._on_thread_report, consumer, retention or Retention(), wall_ms)
         full = "the journal is full or can't be written, and so is the buffer before it"
         self._queue_bytes_max = queue_bytes_max
@@ -217,6 +220,11 @@ class SqliteJournal:
         """Stop writing, without waiting for it; from any thread."""
         self._writer.give_up()
 
+    @property
+    def account(self) -> str:
+        """The alias that items carry; the journal's own, once it is open."""
+        return self._store.account
+
     # --- appending -----------------------------------------------------------------------------------------------
 
     def append_event(
@@ -263,10 +271,10 @@ class SqliteJournal:
             self._waiting_bytes += ENTRY_OVERHEAD_BYTES
             self._writer.put(Told(item, self._wall_ms()))
 
-    def heard(self, wall_ms: int) -> None:
+    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
         """The stream was whole at this moment; the next process begins its gap there."""
         if not self._overflow.is_open and not self._held:
-            self._writer.heard(wall_ms)
+            self._writer.heard(wall_ms, mark)
 
     def end(self, error: BaseException | None) -> None:
         """Nothing more will come; the first word on why counts."""

@@ -19,7 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from listenkey.core.gap import NOT_RUNNING, Resumed
+from listenkey.core.gap import NOT_RUNNING, Resumed, Watermark
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.journal import facts, schema, verify
 from listenkey.journal.chain import BEGINNING, Row, follows, is_whole
@@ -36,6 +36,8 @@ from listenkey.journal.database import (
 from listenkey.journal.files import beside, check_files, make_private, size_of
 from listenkey.journal.lock import NUMBER_MAX, Lock
 from listenkey.journal.own_files import ANOTHER_LOG, NotInPlace, OwnFiles
+from listenkey.journal.row_shape import is_well_formed
+from listenkey.journal.schema_check import look_at_schema
 
 log = logging.getLogger("listenkey")
 
@@ -79,7 +81,7 @@ _KNOWN: Final = {
     for size in SIZES
 }
 _OPEN_GAP: Final = (
-    "SELECT min(from_ms) FROM items WHERE kind = 'gap_opened' AND seq > "
+    "SELECT min(from_ms) FROM items WHERE kind = 'gap_opened' AND typeof(from_ms) = 'integer' AND seq > "
     "(SELECT coalesce(max(seq), 0) FROM items WHERE kind = 'gap_closed')"
 )
 """
@@ -87,8 +89,18 @@ A gap that turned out to have begun earlier is told twice, and closed once, from
 beside it: an end of long ago that is missing (`journal verify` will tell) must not open that gap again.
 """
 
-_TOLD: Final = "SELECT max(from_ms) FROM items WHERE kind IN ('live', 'gap_opened')"
+_TOLD: Final = "SELECT max(from_ms) FROM items WHERE kind IN ('live', 'gap_opened') AND typeof(from_ms) = 'integer'"
 """Since when it was told to be whole, or until when."""
+
+_BEGAN: Final = "SELECT min(from_ms) FROM items WHERE kind = 'live' AND typeof(from_ms) = 'integer'"
+"""Since when it was first told to be whole; of a journal that has its beginning."""
+
+_LEAD: Final = (
+    "SELECT min(received_ms - event_ms) FROM (SELECT received_ms, event_ms FROM items "
+    "WHERE provenance = 'ws' AND typeof(event_ms) = 'integer' AND typeof(received_ms) = 'integer' "
+    "ORDER BY seq DESC LIMIT 8)"
+)
+"""How long the newest events took at most to come, by two clocks: what is impossible tells that ours was ahead."""
 
 _FILLS: Final = (
     f"SELECT symbol, trade_id, order_id, {schema.word('trade_time_ms')} FROM items "  # noqa: S608 - our own names
@@ -111,11 +123,14 @@ class Group:
 
     Attributes:
         fills: Those among the rows that their columns do not name.
+        covered_ms: Until when the stream is whole with them, wall clock.
+        mark: The same by more clocks.
     """
 
     rows: list[Row] = field(default_factory=list)
     fills: list[FillKey] = field(default_factory=list)
     covered_ms: int | None = None
+    mark: Watermark | None = None
     cursors: dict[str, int] = field(default_factory=dict)
 
 
@@ -131,9 +146,10 @@ class Store:
             in messages of before 2026.
     """
 
-    def __init__(self, path: Path, account: str) -> None:
+    def __init__(self, path: Path, account: str, *, account_is_named: bool = True) -> None:
         self.path = path
         self.account = account
+        self._account_is_named = account_is_named
         self.last_seq = 0
         self.chain = BEGINNING
         self.skip = 0
@@ -167,6 +183,7 @@ class Store:
                 self._check_log()
                 self._connection = open_writer(self.path)
                 self._make_tables()
+                self._make_views()
                 self._keep_watch()
                 known = facts.facts(self._connection)
                 self._check_account(known.get(facts.ACCOUNT))
@@ -292,6 +309,8 @@ class Store:
                 connection.executemany("INSERT OR IGNORE INTO pruned_fills VALUES (?, ?, ?)", group.fills)
             if group.covered_ms is not None:
                 facts.set_fact(connection, facts.COVERED_MS, group.covered_ms)
+            if group.mark is not None:
+                facts.set_watermark(connection, group.mark)
             for name, seq in group.cursors.items():
                 facts.set_cursor(connection, name, seq)
 
@@ -433,19 +452,40 @@ class Store:
         # So that the file is a journal by itself, also for whoever finds it without its log.
         self._opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
-    def _check_account(self, found: object) -> None:
-        if found != self.account:
+    def _make_views(self) -> None:
+        """The views as this release has them; they hold nothing."""
+        found = look_at_schema(self._opened)
+        if found.views:
+            log.warning("journal %s: the views %s were changed, and are made anew", self.path, ", ".join(found.views))
+        if others := found.views + found.older_views:
+            with self._transaction() as connection:
+                for name in others:
+                    connection.execute(f"DROP VIEW IF EXISTS {name}")
+                    connection.execute(schema.VIEWS[name])
+
+    def _check_account(self, found: str | None) -> None:
+        if found is None:
+            raise Corrupt(f"the journal {self.path} does not say which account's it is")
+        if found == self.account:
+            return
+        if self._account_is_named:
             raise UsageError(
-                f"the journal {self.path} belongs to the account {found!r}, and this is {self.account!r}; "
-                "give another journal, or, for the same account under a new key, account= with the journal's name for it"
+                f"the journal {self.path} belongs to the account {found!r}, and account={self.account!r} was given; "
+                f"leave the account out, or name {found!r} (--account), or give another journal"
             )
+        log.warning(
+            "journal %s: it was begun with another API key, which is taken for an earlier one of the same account, %s",
+            self.path,
+            found,
+        )
+        self.account = found
 
     def _tail(self, connection: sqlite3.Connection) -> list[Row]:
         """The newest rows, oldest first, compared with their seals."""
         rows: list[Row] = connection.execute(_TAIL).fetchall()[::-1]
         before: bytes | None = None
         for row in rows:
-            if not (is_whole(row) if before is None else follows(row, before)):
+            if not ((is_whole(row) if before is None else follows(row, before)) and is_well_formed(row)):
                 raise Corrupt(f"item {row[0]} of the journal {self.path} was changed; see `listenkey journal verify`")
             before = row[-1]
         return rows
@@ -480,7 +520,10 @@ class Store:
         fills = self._opened.execute(_FILLS).fetchall()
         if self.has_pruned:
             fills += self._opened.execute(schema.LEGACY_FILLS, (self.last_seq - LEGACY_ITEMS_MAX,))
-        return Resumed(covered_ms, open_from_ms, why, tuple(fills))
+        (began_ms,) = self._opened.execute(_BEGAN).fetchone() if not known.get(facts.ANCHOR_SEQ) else (None,)
+        (lead_ms,) = self._opened.execute(_LEAD).fetchone()
+        mark = facts.watermark(known)
+        return Resumed(covered_ms, open_from_ms, why, tuple(fills), began_ms=began_ms or 0, mark=mark, lead_ms=lead_ms)
 
 
 def _filled(statements: Mapping[int, str], values: Sequence[Sequence[object]], width: int) -> tuple[str, list[object]]:

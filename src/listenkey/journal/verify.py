@@ -13,6 +13,8 @@ from listenkey.journal import facts, schema
 from listenkey.journal.chain import BEGINNING, Row, follows, is_whole
 from listenkey.journal.database import open_reader
 from listenkey.journal.lock import lock_path, read_reached
+from listenkey.journal.row_shape import is_well_formed
+from listenkey.journal.schema_check import look_at_schema
 
 PROBLEMS_MAX: Final = 20
 """So many are told; a file that is damaged all over says enough with these."""
@@ -35,6 +37,7 @@ class Verdict:
         head: The chain of that one, as hex digits; what to keep elsewhere.
         first_bad_seq: The first item that is changed or missing, or None.
         problems: What was found, in words.
+        notes: What is there as well, and is no damage.
     """
 
     items: int
@@ -43,6 +46,7 @@ class Verdict:
     head: str
     first_bad_seq: int | None
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -61,6 +65,7 @@ class _Look:
         self.chain = BEGINNING
         self.first_bad_seq: int | None = None
         self.problems: list[str] = []
+        self.notes: list[str] = []
 
     def found(self, problem: str, seq: int | None = None) -> None:
         if seq is not None and self.first_bad_seq is None:
@@ -73,11 +78,21 @@ class _Look:
         if self.head_wanted and row[-1].hex() == self.head_wanted:
             self.head_wanted = None
 
+    def views(self, connection: sqlite3.Connection) -> Iterator[str]:
+        """Views that would show people something else; the tables were looked at before anything was read."""
+        found = look_at_schema(connection)
+        yield from (f"{name} is not the view that listenkey made" for name in found.views)
+        self.notes += (
+            f"the view {name} is an earlier release's; the next stream makes it anew" for name in found.older_views
+        )
+        self.notes += found.foreign
+
     def verdict(self) -> Verdict:
         head = self.chain.hex() if self.items else ""
         return Verdict(
-            self.items, self.first_seq, self.last_seq, head, self.first_bad_seq, tuple(dict.fromkeys(self.problems))
-        )
+            self.items, self.first_seq, self.last_seq, head, self.first_bad_seq,
+            tuple(dict.fromkeys(self.problems)), tuple(self.notes[:PROBLEMS_MAX]),
+        )  # fmt: skip
 
 
 def verify(path: Path, head: str | None = None) -> Verdict:
@@ -120,7 +135,7 @@ def _look_at(path: Path, head: str | None, reached: int) -> Verdict:
             look.found(f"the items {look.last_seq + 1} to {reached} are missing at the end", look.last_seq + 1)
         if look.head_wanted:
             look.found(f"no item has the head {look.head_wanted}: the chain was made anew, or cut off before it")
-        for question in (_facts, _schema, _integrity):
+        for question in (_facts, look.views, _integrity):
             for problem in _asked(question, connection):
                 look.found(problem)
     finally:
@@ -167,22 +182,15 @@ def _wrong(row: Row, look: _Look) -> str:
         return f"item {row[0]} was changed"
     if row[0] != expected:
         return f"the items {look.last_seq + 1} to {row[0] - 1} are missing"
+    if not is_well_formed(row):
+        return f"item {row[0]} has values that listenkey does not write"
     return "" if follows(row, look.chain) else f"item {row[0]} does not follow the one before it"
 
 
 def _facts(connection: sqlite3.Connection) -> Iterator[str]:
     """The cursors; the rest of the facts was read at the beginning."""
-    for name, seq in facts.cursors(connection).items():
-        if seq < 0:
-            yield f"the cursor of the consumer {name} is damaged"
-
-
-def _schema(connection: sqlite3.Connection) -> Iterator[str]:
-    """Whether tables and views are those that were made: a changed view would show people something else."""
-    found = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-    for name in sorted(schema.SQL.keys() | found.keys()):
-        if found.get(name) != schema.SQL.get(name):
-            yield f"{name} is not the table or view that listenkey made"
+    facts.cursors(connection)
+    yield from ()
 
 
 def _integrity(connection: sqlite3.Connection) -> Iterator[str]:

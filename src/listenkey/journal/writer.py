@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
+from listenkey.core.gap import Watermark
 from listenkey.errors import Corrupt, JournalError
 from listenkey.events import Event, LegacyOrderTradeUpdate
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
@@ -141,7 +142,7 @@ class Writer:
         self._wake = threading.Event()
         self._give_up = threading.Event()
         self._stopping = False
-        self._heard_ms: int | None = None
+        self._heard: tuple[int, Watermark | None] | None = None
         self._covered_ms: int | None = None
         self._cursor = 0
         self._cursor_urgent = False
@@ -171,9 +172,13 @@ class Writer:
         if not self._wake.is_set():
             self._wake.set()
 
-    def heard(self, wall_ms: int) -> None:
+    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
         """The stream was whole at this moment; noted once a second, behind everything that was put before."""
-        self._heard_ms = wall_ms
+        self._heard = (wall_ms, mark)  # one value, since the thread may look at any time
+
+    @property
+    def _heard_ms(self) -> int | None:
+        return None if self._heard is None else self._heard[0]
 
     def done(self, seq: int, *, urgent: bool) -> None:
         """The reader is done with everything up to `seq`; `urgent` where somebody waits for it to be durable."""
@@ -221,13 +226,13 @@ class Writer:
 
     def _commit_some(self, *, final: bool) -> bool:
         """Commit what waits, at most one group; whether there was anything."""
-        heard_ms, cursor, urgent = self._heard_ms, self._cursor, self._cursor_urgent  # before the queue is looked at
+        heard, cursor, urgent = self._heard, self._cursor, self._cursor_urgent  # before the queue is looked at
         entries = self._take()
         due = final or time.monotonic() >= self._note_at_s
         group = Group()
-        if due and not self._entries and heard_ms != self._covered_ms:
+        if due and not self._entries and heard is not None and heard[0] != self._covered_ms:
             # All that came before that moment is in this group or in an earlier one: only now is it true on the disk.
-            group.covered_ms = heard_ms
+            group.covered_ms, group.mark = heard
         if self._consumer is not None and cursor > self._cursor_written and (due or urgent):
             group.cursors[self._consumer] = cursor
         if not entries and group.covered_ms is None and not group.cursors:

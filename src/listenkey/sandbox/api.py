@@ -14,6 +14,7 @@ import msgspec
 
 from listenkey.sandbox import rendering, wrong_shapes
 from listenkey.sandbox.endpoints import ALIASES, ENDPOINTS, Call, Endpoint, Place
+from listenkey.sandbox.market_endpoints import MARKET_ENDPOINTS
 from listenkey.sandbox.parameters import Parameters
 from listenkey.sandbox.refusals import Refusal
 from listenkey.sandbox.signatures import check_fresh, parameters
@@ -162,10 +163,7 @@ class Api:
         return _json(200, answer, headers)
 
     def _endpoint(self, method: str, path: str) -> Endpoint | None:
-        endpoint = ENDPOINTS.get((method, path))
-        if endpoint is not None and endpoint.legacy_only and self._place.switches.generation != "legacy":
-            return None
-        return endpoint
+        return ENDPOINTS.get((method, path)) or MARKET_ENDPOINTS.get((method, path))
 
     def _spend(self, ip: str, weight: int, headers: dict[str, str], now_ms: int) -> None:
         spent = self._limits.spend(ip, weight, now_ms)

@@ -1,5 +1,5 @@
 """
-Every REST path the exchange serves: its weight, who may ask, and what answers. Pure.
+The REST paths of an account and of trading: its weight, who may ask, and what answers. Pure.
 
 Weights are those of [O] where a page gives one, else of [SDK].
 """
@@ -72,7 +72,6 @@ class Endpoint:
     security: Security
     orders: Callable[[Parameters], int] | None = None
     """How many orders it counts as; None for none, and no order count headers."""
-    legacy_only: bool = False
 
 
 # --- Listen key ------------------------------------------------------------------------------------------------------
@@ -117,16 +116,6 @@ def exchange_info(call: Call) -> Any:
     return call.place.exchange.exchange_info(call.now_ms)
 
 
-def depth(call: Call) -> Any:
-    symbol = call.parameters.needed("symbol")
-    return call.place.exchange.depth(symbol, limit=call.parameters.limit(100, 1000))
-
-
-def index_price(call: Call) -> Any:
-    underlying = call.parameters.needed("underlying")
-    return {"time": call.now_ms, "indexPrice": f"{call.place.exchange.index_price(underlying):f}"}
-
-
 # --- Account ---------------------------------------------------------------------------------------------------------
 
 
@@ -135,6 +124,9 @@ def margin_account(call: Call) -> Any:
 
 
 def legacy_account(call: Call) -> Any:
+    """The snapshot of before January 2026; it is gone from the documentation, and clients ask for it still."""
+    if call.place.switches.account_path == "gone" and call.place.switches.generation != "legacy":
+        raise Refusal(-1020, "This operation is not supported.", 404)
     return call.place.exchange.legacy_account(call.account, call.now_ms, call.snapshot_as_of_ms)
 
 
@@ -375,7 +367,8 @@ def _batch_size(asked: Parameters) -> int:
 # --- The table -------------------------------------------------------------------------------------------------------
 
 
-def _costs(weight: int) -> Callable[[Parameters], int]:
+def costs(weight: int) -> Callable[[Parameters], int]:
+    """The weight of a path that always costs the same."""
     return lambda _: weight
 
 
@@ -383,9 +376,9 @@ def _open_orders_cost(asked: Parameters) -> int:
     return 1 if asked.text("symbol") else 40
 
 
-_ONE: Final = _costs(1)
-_THREE: Final = _costs(3)
-_FIVE: Final = _costs(5)
+_ONE: Final = costs(1)
+_THREE: Final = costs(3)
+_FIVE: Final = costs(5)
 _V1: Final = "/eapi/v1"
 
 ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = {
@@ -395,10 +388,8 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = {
     ("GET", f"{_V1}/ping"): Endpoint(lambda _: {}, _ONE, "none"),
     ("GET", venue.TIME_PATH): Endpoint(server_time, _ONE, "none"),
     ("GET", venue.EXCHANGE_INFO_PATH): Endpoint(exchange_info, _ONE, "none"),
-    ("GET", f"{_V1}/depth"): Endpoint(depth, _ONE, "none"),
-    ("GET", f"{_V1}/index"): Endpoint(index_price, _ONE, "none"),
     ("GET", venue.MARGIN_ACCOUNT_PATH): Endpoint(margin_account, _THREE, "signed"),
-    ("GET", venue.ACCOUNT_PATH): Endpoint(legacy_account, _THREE, "signed", legacy_only=True),
+    ("GET", venue.ACCOUNT_PATH): Endpoint(legacy_account, _THREE, "signed"),
     ("GET", venue.POSITION_PATH): Endpoint(position, _FIVE, "signed"),
     ("GET", venue.OPEN_ORDERS_PATH): Endpoint(open_orders, _open_orders_cost, "signed"),
     ("GET", venue.HISTORY_ORDERS_PATH): Endpoint(history_orders, _THREE, "signed"),
@@ -407,7 +398,7 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = {
     ("GET", venue.BILL_PATH): Endpoint(bill, _ONE, "signed"),
     ("GET", venue.EXERCISE_RECORD_PATH): Endpoint(exercise_record, _FIVE, "signed"),
     ("GET", venue.COMMISSION_PATH): Endpoint(commission, _FIVE, "signed"),
-    ("POST", venue.ORDER_PATH): Endpoint(new_order, _costs(0), "signed", _ONE),
+    ("POST", venue.ORDER_PATH): Endpoint(new_order, costs(0), "signed", _ONE),
     ("DELETE", venue.ORDER_PATH): Endpoint(cancel_order, _ONE, "signed"),
     ("POST", f"{_V1}/batchOrders"): Endpoint(new_batch, _FIVE, "signed", _batch_size),
     ("DELETE", f"{_V1}/batchOrders"): Endpoint(cancel_batch, _FIVE, "signed"),
@@ -415,7 +406,7 @@ ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = {
     ("DELETE", f"{_V1}/allOpenOrdersByUnderlying"): Endpoint(cancel_all_by_underlying, _ONE, "signed"),
     ("GET", f"{_V1}/countdownCancelAll"): Endpoint(kill_switches, _ONE, "signed"),
     ("POST", f"{_V1}/countdownCancelAll"): Endpoint(set_kill_switch, _ONE, "signed"),
-    ("POST", f"{_V1}/countdownCancelAllHeartBeat"): Endpoint(heartbeat, _costs(10), "signed"),
+    ("POST", f"{_V1}/countdownCancelAllHeartBeat"): Endpoint(heartbeat, costs(10), "signed"),
     ("POST", f"{_V1}/mmpSet"): Endpoint(set_protection, _ONE, "signed"),
     ("GET", f"{_V1}/mmp"): Endpoint(protection, _ONE, "signed"),
     ("POST", f"{_V1}/mmpReset"): Endpoint(reset_protection, _ONE, "signed"),

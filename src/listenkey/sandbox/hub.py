@@ -59,6 +59,10 @@ class Thaw:
 
 Action: TypeAlias = bytes | Ping | Pong | Close | Abort | Freeze | Thaw
 
+MARKET_ROOMS: Final = ("public", "market")
+MarketStream: TypeAlias = tuple[str, str]
+"""Room and name."""
+
 POLICY_VIOLATION: Final = 1008
 GOING_AWAY: Final = 1001
 
@@ -103,6 +107,7 @@ class Hub:
         self._faults = faults
         self._sessions: dict[int, Session] = {}
         self._listeners: dict[str, dict[int, Session]] = {}
+        self._market_listeners: dict[MarketStream, dict[int, Session]] = {}
         self._actions: list[tuple[int, Action]] = []
         self._timers: list[tuple[int, int]] = []
         self._next_id = 1
@@ -204,6 +209,16 @@ class Hub:
             else:
                 actions.append((session.id, payload))
             self.frames_sent += 1
+
+    def market_streams(self) -> dict[MarketStream, dict[int, Session]]:
+        """The market streams that somebody listens to, by room and name, in the order in which they were asked for."""
+        return self._market_listeners
+
+    def deliver_market(self, stream: MarketStream, payload: bytes) -> None:
+        """One event of a market stream to every socket that listens to it."""
+        enveloped = _envelope(stream[1], payload)
+        for session in self._market_listeners.get(stream, {}).values():
+            self._send(session, enveloped if session.combined else payload)
 
     def deliver_malformed(self, key: str, bad: Malformed) -> None:
         """One bad frame to every socket that listens to the key."""
@@ -355,7 +370,12 @@ class Hub:
             dead = dead or self._faults.strike("ack_dead", now_ms, account) is not None
         if account is not None and not dead:
             dead = self._crowded(session)
-        session.streams[stream] = Subscription(events, dead or session.room in ("public", "market"))
+        if session.room in MARKET_ROOMS:
+            # A listen key means nothing here; it is acknowledged like any other name.
+            session.streams[stream] = Subscription(None, dead=False)
+            self._market_listeners.setdefault((session.room, stream), {})[session.id] = session
+            return
+        session.streams[stream] = Subscription(events, dead)
         self._listeners.setdefault(stream, {})[session.id] = session
 
     def _crowded(self, session: Session) -> bool:
@@ -437,6 +457,11 @@ class Hub:
             listeners.pop(session.id, None)
             if not listeners:
                 del self._listeners[stream]
+        name = (session.room, stream)
+        if name in self._market_listeners:
+            self._market_listeners[name].pop(session.id, None)
+            if not self._market_listeners[name]:
+                del self._market_listeners[name]
 
 
 def _envelope(stream: str, payload: bytes) -> bytes:

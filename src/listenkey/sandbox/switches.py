@@ -118,6 +118,9 @@ class Switches:
     expired_contract_reads: Literal["answered", "refused"] = "answered"
     """Whether REST still reads orders and trades of a contract that is over, or refuses its symbol with -1121."""
 
+    account_path: Literal["answered", "gone"] = "answered"
+    """Whether `GET /eapi/v1/account` still answers; it left the documentation in January 2026."""
+
     signature_over: SignatureOver = "sent"
     """What a signature is over: the text as sent, percent-encoded, or the text before it was encoded."""
 

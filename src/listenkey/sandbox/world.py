@@ -20,6 +20,7 @@ from listenkey.sandbox.hub import Action, Hub
 from listenkey.sandbox.identities import Identities, SandboxAccount
 from listenkey.sandbox.keys import ListenKeys
 from listenkey.sandbox.limits import Limits
+from listenkey.sandbox.market_streams import MarketStreams
 from listenkey.sandbox.switches import Switches, changed
 from listenkey.sandbox.trading.bots import Market, burst
 from listenkey.sandbox.trading.exchange import Exchange
@@ -87,6 +88,7 @@ class World:
         self.faults = Faults(random.Random(seed))
         self.hub = Hub(self.switches, self.keys, self.limits, self.faults)
         self.delivery = Delivery(self.hub, self.faults)
+        self.market_streams = MarketStreams(self.exchange.state, self.hub)
         self.api = Api(self, self.identities, self.limits, self.faults, time_scale=time_scale)
         self.market = Market(self.exchange, random.Random(seed)) if market else None
         self.market_running = True
@@ -259,12 +261,13 @@ class World:
         self._turn(now_ms)
         if self.market is not None and self.market_running:
             self._step_market(self.market, now_ms)
+        self.market_streams.push(now_ms)
         self.hub.advance(now_ms)
         return now_ms
 
     def due_ms(self) -> int | None:
         """When `advance` has something to do again."""
-        dues = [self._next_turn_ms(), self.exchange.due_ms(), self.hub.due_ms()]
+        dues = [self._next_turn_ms(), self.exchange.due_ms(), self.hub.due_ms(), self.market_streams.due_ms()]
         if self.market is not None and self.market_running:
             dues.append(self.market.due_ms())
         return min((due for due in dues if due is not None), default=None)
@@ -304,6 +307,7 @@ class World:
         self._push_events()
         self._tell_key_ends()
         self.delivery.advance(now_ms)
+        self.market_streams.push(now_ms)
 
     def _push_events(self) -> None:
         for emission in self.exchange.take_events():

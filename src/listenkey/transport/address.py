@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from listenkey.errors import UsageError
-from listenkey.venue import VENUES, Venue
+from listenkey.venue import PRODUCTION, VENUES, Venue
 
 PLAIN: Final = frozenset({"http", "ws"})
 ENCRYPTED: Final = frozenset({"https", "wss"})
@@ -55,14 +57,58 @@ def is_venue(host: str) -> bool:
     return is_loopback(host) or any(name == domain or name.endswith("." + domain) for domain in DOMAINS)
 
 
-def venue_of(venue: str | Venue) -> Venue:
+REST_URL: Final = "LISTENKEY_REST_URL"
+WS_URL: Final = "LISTENKEY_WS_URL"
+TIME_SCALE: Final = "LISTENKEY_TIME_SCALE"
+
+
+def default_rest_url(environment: Mapping[str, str] = os.environ) -> str:
+    """The REST address where a program names none: the environment's, else production's."""
+    return environment.get(REST_URL) or PRODUCTION.rest_url
+
+
+def default_venue(environment: Mapping[str, str] = os.environ) -> Venue:
+    """
+    The place where a program names none: the environment's two addresses, else production.
+
+    Raises:
+        UsageError: The environment names one address alone. The other would be production's, and a listen key would go
+            where it does not belong.
+    """
+    rest_url, ws_url = environment.get(REST_URL), environment.get(WS_URL)
+    if not rest_url and not ws_url:
+        return PRODUCTION
+    if not rest_url or not ws_url:
+        is_set, is_missing = (REST_URL, WS_URL) if rest_url else (WS_URL, REST_URL)
+        raise UsageError(f"{is_set} is set and {is_missing} is not: set both, or neither, or pass venue=")
+    try:
+        return Venue(rest_url, ws_url, "custom", time_scale=time_scale(environment))
+    except ValueError as error:
+        problem = str(error)
+    raise UsageError(f"{REST_URL} and {WS_URL}: {problem}")
+
+
+def time_scale(environment: Mapping[str, str]) -> float:
+    """How many of the venue's seconds pass in one of ours; 1 but on a sandbox that says so when it starts."""
+    try:
+        scale = float(environment.get(TIME_SCALE) or "1")
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < float("inf"):
+        raise UsageError(f"{TIME_SCALE} must be a number more than 0")
+    return scale
+
+
+def venue_of(venue: str | Venue | None) -> Venue:
     """
     The place that is meant, at addresses that a key may be sent to.
 
     Raises:
         UsageError: There is no venue of that name, or an address is not allowed.
     """
-    if isinstance(venue, str):
+    if venue is None:
+        venue = default_venue()
+    elif isinstance(venue, str):
         try:
             venue = VENUES[venue]
         except KeyError:

@@ -47,6 +47,12 @@ FRAME_BYTES_MAX: Final = 1024 * 1024
 DEPTH_MAX: Final = 32
 """The deepest documented message nests four levels."""
 
+CONTAINERS_MAX: Final = 5_000
+"""Objects and lists in one message that the slow road reads; some 2,000 options are listed. It takes 20 µs for each."""
+
+COMMAS_MAX: Final = 65_536
+"""A position has four fields. Together these two bound how long one message holds up the event loop."""
+
 BODY_BYTES_MAX: Final = 16 * 1024
 """How much of an unreadable frame is kept."""
 
@@ -359,8 +365,11 @@ def _are_sure(events: list[Event]) -> bool:
 
 def _shallow(payload: bytes) -> bool:
     """Whether it nests no deeper than `DEPTH_MAX`; brackets inside strings do not count."""
-    if payload.count(b"{") + payload.count(b"[") <= DEPTH_MAX:
+    containers = payload.count(b"{") + payload.count(b"[")
+    if containers <= DEPTH_MAX:
         return True
+    if containers > CONTAINERS_MAX:
+        return False  # too many to be counted through here
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(payload):
         first = token[0][:1]
@@ -399,6 +408,8 @@ def _parse(payload: bytes) -> Any:
         raise Misfit(f"the frame is larger than {FRAME_BYTES_MAX} bytes")
     if not _is_utf8(payload):
         raise Misfit("the frame is not UTF-8")
+    if payload.count(b"{") + payload.count(b"[") > CONTAINERS_MAX or payload.count(b",") > COMMAS_MAX:
+        raise Misfit(f"the frame holds more than {CONTAINERS_MAX} objects and lists, or {COMMAS_MAX} values")
     if not _shallow(payload):
         raise Misfit(f"the frame nests deeper than {DEPTH_MAX} levels")
     try:

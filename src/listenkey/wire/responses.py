@@ -17,7 +17,7 @@ from typing import Any, Final
 from listenkey import errors, venue
 from listenkey.credentials import Secret, fingerprint
 from listenkey.venue import Code
-from listenkey.wire.masking import clean, mask, masked_body
+from listenkey.wire.masking import clean, masked_body
 from listenkey.wire.strict_json import INT_MAX, JsonValue, NotJson, parse
 
 BODY_MAX: Final = 8 * 1024 * 1024
@@ -25,6 +25,9 @@ BODY_MAX: Final = 8 * 1024 * 1024
 
 LISTEN_KEY_MAX: Final = 1024
 """Listen keys are opaque and their length is not promised; documented ones have 40 and 64 characters."""
+
+NAME_SHOWN_MAX: Final = 64
+"""How much of a name in an answer an error keeps."""
 
 FIREWALL_WAIT_S: Final = 60.0
 """After a 403 of the firewall, which never says how long. One minute is the window of the weight limit."""
@@ -201,7 +204,10 @@ def _by_code(status: int, code: int | None, message: str, wait_s: float | None) 
     if code == Code.INVALID_TIMESTAMP:
         return errors.OutOfWindow(status, code, message, wait_s)
     if code in REFUSED_CODES:
-        return errors.Refused(status, code, message, wait_s)
+        refused = errors.Refused(status, code, message, wait_s)
+        if code == Code.INVALID_SIGNATURE:
+            refused.advice = "the API secret or private key is not the one of this API key; check both"
+        return refused
     if code in RATE_CODES:
         return errors.RateLimited(status, code, message, wait_s)
     if code in DOWN_CODES and status not in (401, 403, 404, 410):
@@ -341,5 +347,5 @@ def _shape(value: JsonValue) -> bytes:
     """Names and kinds without any value: what an error may keep of an answer that may hold a key somewhere."""
     if not isinstance(value, dict):
         return _kind(value).encode()
-    names = [f"{mask(name)}: {_kind(member)}" for name, member in list(value.items())[:50]]
+    names = [f"{clean(name, longest=NAME_SHOWN_MAX)}: {_kind(member)}" for name, member in list(value.items())[:50]]
     return ("{" + ", ".join(names) + "}").encode("utf-8", "replace")

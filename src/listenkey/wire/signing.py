@@ -128,6 +128,8 @@ def _load(pem: Secret, passphrase: Secret | None) -> PrivateKeyTypes:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
+    if not isinstance(pem.reveal(), str):
+        raise UsageError("the private key must be a str with PEM text, not bytes")
     try:
         return load_pem_private_key(pem.reveal().encode(), None if passphrase is None else passphrase.reveal().encode())
     except TypeError:

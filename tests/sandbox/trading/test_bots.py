@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 
 from listenkey.sandbox.trading.bots import Market, burst
-from listenkey.sandbox.trading.exchange import Exchange
+from listenkey.sandbox.trading.exchange import Exchange, OrderRequest
 from tests.sandbox.trading.trading_kit import NOW_MS, Pit
 
 
@@ -69,3 +70,39 @@ def test_the_same_seed_makes_the_same_world_through_expiries() -> None:
 
     assert world(5) == world(5)
     assert world(5) != world(6)
+
+
+def test_every_book_has_two_sides_from_the_first_step_on_and_again_after_they_are_taken() -> None:
+    exchange = Exchange(NOW_MS)
+    market = Market(exchange, random.Random(3))
+    exchange.add_account("alice", NOW_MS, deposit=Decimal(10_000_000))
+
+    def one_sided() -> list[str]:
+        books = {symbol: exchange.depth(symbol, 1) for symbol in exchange.symbols()}
+        return [symbol for symbol, book in books.items() if not (book["bids"] and book["asks"])]
+
+    market.step(NOW_MS)
+    assert one_sided() == []
+    now_ms = NOW_MS
+    for symbol in exchange.symbols()[:20]:
+        ask = exchange.depth(symbol, 1)["asks"][0]
+        request = OrderRequest(
+            symbol=symbol, side="BUY", quantity=Decimal(ask[1]), price=Decimal(ask[0]), time_in_force="IOC"
+        )
+        exchange.place_order("alice", request, now_ms)
+    assert len(one_sided()) >= 20
+    now_ms += 350
+    market.step(now_ms)
+    assert one_sided() == []
+    # A customer's order on either side of the mark leaves the maker room beyond it.
+    symbol = exchange.symbols()[-1]
+    price = exchange.reference_price(symbol) + 2
+    request = OrderRequest(symbol=symbol, side="BUY", quantity=Decimal(5), price=price)
+    exchange.place_order("alice", request, now_ms)
+    for _ in range(40):
+        now_ms += 350
+        market.step(now_ms)
+        assert one_sided() == []
+    exchange.advance(min(exchange.state.contract(symbol).expiry_ms for symbol in exchange.symbols()))
+    market.step(exchange.state.now_ms)
+    assert one_sided() == []

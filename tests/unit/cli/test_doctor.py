@@ -46,6 +46,20 @@ def test_a_wrong_key_is_refused_and_the_socket_is_not_tried(
     assert "socket" not in found
 
 
+def test_a_wrong_secret_is_refused_and_the_socket_is_not_tried(
+    exchange: LocalSandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BINANCE_API_SECRET", exchange.api_secret)
+    assert run(["doctor"]) == 0
+    assert "✓ secret       accepted" in capsys.readouterr().out
+    monkeypatch.setenv("BINANCE_API_SECRET", "x" * 64)
+    assert run(["doctor", "--json"]) == 3
+    found = checks(capsys)
+    assert (found["secret"]["ok"], found["secret"]["error"]) == (False, "Refused")
+    assert "not the one of this API key" in found["secret"]["advice"]
+    assert "socket" not in found
+
+
 def test_a_wrong_clock_is_told_by_how_much(exchange: LocalSandbox, capsys: pytest.CaptureFixture[str]) -> None:
     exchange.advance(60_000)
     assert run(["doctor", "--json"]) == 1

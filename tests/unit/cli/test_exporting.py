@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 import sqlite3
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from listenkey.cli import exporting
 from listenkey.errors import JournalError, UsageError
 from listenkey.items import GapOpened
 from tests.unit.core.making import order_row, trade_row
-from tests.unit.journal.making import AT_MS, append, fill, greeks, journal, resting, take
+from tests.unit.journal.making import AT_MS, SYMBOL, append, fill, greeks, journal, resting, take, written
 
 
 @pytest.fixture
@@ -72,7 +75,16 @@ def test_parquet_and_arrow_hold_the_same(table: str, path: Path, monkeypatch: py
     assert counts == [one.num_rows] * 2 == [len(as_csv(path, table))] * 2
     if table == "fills":
         assert one.column("order_id").to_pylist()[0] == 4611875134427365378
-        assert one.column("commission").to_pylist()[0] == "-0.07320000"
+        assert one.column("commission").to_pylist()[0] == Decimal("-0.0732")
+        assert one.column("maker").to_pylist()[0] is True
+        assert one.column("trade_time_ms").to_pylist()[0] == datetime(2026, 11, 22, 6, 46, 40, tzinfo=UTC)
+        kinds = {name: str(one.schema.field(name).type) for name in ("last_price", "received_ms", "late", "trade_id")}
+        assert kinds == {
+            "last_price": "decimal128(38, 18)",
+            "received_ms": "timestamp[ms, tz=UTC]",
+            "late": "bool",
+            "trade_id": "int64",
+        }
 
 
 def test_a_damaged_text_keeps_no_row_from_being_exported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,3 +162,53 @@ def test_a_file_is_its_owners_alone_and_replaced_when_whole(path: Path, monkeypa
     assert sorted(one.name for one in path.parent.iterdir() if "csv" in one.name) == ["fills.csv"]
     with pytest.raises(JournalError, match="can't be written"):
         exporting.to_file(path, "fills", "csv", path.with_name("no") / "x.csv")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_ids_stay_whole_numbers_in_pandas_where_some_are_missing(kind: str, path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="2026-11-30: pandas is not installed")
+    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    out = path.with_name(f"t.{kind}")
+    exporting.to_file(path, "items", kind, out)
+    read = pandas.read_parquet(out) if kind == "parquet" else pandas.read_feather(out)
+    assert str(read["order_id"].dtype) == str(read["trade_id"].dtype) == "Int64"
+    assert str(read["late"].dtype) == "boolean"
+    assert read["order_id"].isna().any()
+    assert 4611875134427365378 in set(read["order_id"].dropna())
+
+
+def test_an_amount_that_no_decimal_holds_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    asyncio.run(written(tmp_path / "a.db", [fill(1).replace(b'"3660.000"', b'"0.0000000000000000000000001"')]))
+    with pytest.raises(UsageError, match="CSV has every amount as the venue wrote it"):
+        exporting.to_file(tmp_path / "a.db", "fills", "parquet", tmp_path / "t.parquet")
+    assert exporting.to_file(tmp_path / "a.db", "fills", "csv", tmp_path / "t.csv") == 1
+    assert list(tmp_path.glob(".t*")) == []
+
+
+def test_amounts_with_an_exponent_or_without_a_value_are_amounts(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    asyncio.run(
+        written(
+            tmp_path / "a.db", [fill(1).replace(b'"n":"-0.07320000"', b'"n":"0E-8"').replace(b'"rp":"1.5"', b'"rp":""')]
+        )
+    )
+    exporting.to_file(tmp_path / "a.db", "fills", "parquet", tmp_path / "t.parquet")
+    row = parquet.read_table(tmp_path / "t.parquet").to_pylist()[0]
+    assert (row["commission"], row["realized_profit"]) == (Decimal(0), None)
+
+
+class Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_obeys_nothing_in_a_cell(tmp_path: Path) -> None:
+    symbol = "A\x1b]0;x\x07\x9b\u202e\nB"
+    raw = fill(1).replace(SYMBOL.encode(), json.dumps(symbol)[1:-1].encode())
+    asyncio.run(written(tmp_path / "a.db", [raw]))
+    shown, piped = Terminal(), io.BytesIO()
+    exporting.to_csv(tmp_path / "a.db", "fills", shown)
+    exporting.to_csv(tmp_path / "a.db", "fills", piped)
+    assert "A\\u001b]0;x\\u0007\\u009b\\u202e\\u000aB" in shown.getvalue().decode()
+    assert symbol in piped.getvalue().decode()

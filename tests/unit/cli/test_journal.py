@@ -64,6 +64,18 @@ def test_verify_says_whole_or_where_not(path: Path, capfd: pytest.CaptureFixture
     assert json.loads(capfd.readouterr().out)["first_bad_seq"] == 2
 
 
+def test_verify_names_what_is_foreign(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("ANALYZE")
+    connection.close()
+    assert run(["journal", "verify", str(path)]) == 0
+    told = capfd.readouterr().out.splitlines()
+    assert told[0].startswith("whole: 3 items")
+    assert told[1] == "note: the table sqlite_stat1 is not listenkey's, and does no harm"
+    assert run(["journal", "verify", str(path), "--json"]) == 0
+    assert "sqlite_stat1" in json.loads(capfd.readouterr().out)["notes"][0]
+
+
 def test_export_to_a_pipe_and_to_a_file(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["journal", "export", str(path), "--table", "fills"]) == 0
     lines = capfd.readouterr().out.splitlines()

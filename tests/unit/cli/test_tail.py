@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.cli import run
-from listenkey.cli.tail import form_of_items
+from listenkey.cli.tail import form_of_items, tell_of_waiting
 from listenkey.errors import Fenced, Refused
 from listenkey.journal.lock import Lock
 from listenkey.testing import LocalSandbox
@@ -56,7 +57,7 @@ def test_a_journal_keeps_what_was_shown(
     exchange: LocalSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "fills.db"
-    assert run(["tail", "--journal", str(path), "--json", "--seconds", "0.5"]) == 0
+    assert run(["tail", "--journal", str(path), "--json", "--seconds", "3"]) == 0
     shown = capfd.readouterr().out
     assert run(["replay", str(path)]) == 0
     assert capfd.readouterr().out == shown
@@ -101,3 +102,31 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return self._is_terminal
+
+
+async def test_what_a_stream_waits_for_is_told_until_it_is_live(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("listenkey.cli.tail.TOLD_AFTER_S", (0.001, 0.001))
+    went_live = asyncio.Event()
+    waiting = healthy(status="CONNECTING", why="asking for a listen key \x1b[2J")
+    await tell_of_waiting(lambda: waiting, went_live, "json")
+    assert capfd.readouterr().err == "listenkey: not live yet: asking for a listen key [2J\n" * 2
+    await tell_of_waiting(lambda: waiting, went_live, "view")
+    went_live.set()
+    await tell_of_waiting(lambda: waiting, went_live, "words")
+    assert capfd.readouterr().err == ""
+
+
+def test_account_and_keep_days_reach_the_stream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: dict[str, object] = {}
+
+    def opened(*_: object, **options: object) -> FakeStream:
+        asked.update(options)
+        return FakeStream([live()])
+
+    monkeypatch.setenv("BINANCE_API_KEY", "x" * 64)
+    monkeypatch.setattr("listenkey.cli.opening.open_stream", opened)
+    path = str(tmp_path / "a.db")
+    assert run(["tail", "--json", "--seconds", "0.05", "--journal", path, "--account", "desk", "--keep-days", "7"]) == 0
+    assert asked == {"journal": path, "account": "desk", "keep_days": 7.0}

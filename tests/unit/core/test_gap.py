@@ -117,6 +117,33 @@ def test_a_gap_that_an_earlier_process_told_is_closed_and_not_told_again() -> No
     assert [type(item) for item in gaps.take()] == [GapOpened, GapClosed, Live]
 
 
+def test_a_gap_that_was_told_by_a_clock_that_was_ahead_is_told_again() -> None:
+    gaps = Gaps()
+    gaps.resume(Resumed(300, 200, open_since_ms=50, open_from_s=1.0))
+    gaps.resume(Resumed(300, 200, open_since_ms=200))
+    assert gaps.take() == [GapOpened(0, "", 50, NOT_RUNNING)]
+
+
+def test_coverage_that_ended_earlier_by_the_venue_is_told_once_and_only_of_what_was_left() -> None:
+    gaps = Gaps()
+    gaps.began_earlier(5)
+    gaps.resume(Resumed(300))
+    gaps.began_earlier(300)
+    assert gaps.take() == [GapOpened(0, "", 300, NOT_RUNNING)]
+    gaps.began_earlier(100)
+    assert gaps.take() == [GapOpened(0, "", 100, NOT_RUNNING)]
+    gaps.live(500, 500)
+    assert gaps.take()[0] == GapClosed(0, "", 100, 500, 0, (NOT_RECOVERED,))
+    gaps.began_earlier(50)
+    gaps.open(600, "dropped")
+    gaps.began_earlier(50)
+    assert gaps.take() == [GapOpened(0, "", 600, "dropped")]
+    first = Gaps()
+    first.resume(Resumed())
+    first.began_earlier(5)
+    assert first.take() == []
+
+
 def test_a_first_start_leaves_nothing_to_tell() -> None:
     gaps = Gaps()
     gaps.resume(Resumed())

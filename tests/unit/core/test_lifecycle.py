@@ -593,8 +593,8 @@ def test_pongs_prove_no_key() -> None:
     world = World().start()
     world.run_until_live()
     world.event()
-    proven_ms = world.life.proof_ms
+    proven_ms = world.life.proof[0]
     world.expire_key(told=False)
     world.run(300)
-    assert world.life.proof_ms == proven_ms
+    assert world.life.proof[0] == proven_ms
     assert world.life.state is State.LIVE

@@ -8,6 +8,7 @@ import pytest
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
+from listenkey.core import reconcile
 from listenkey.core.gap import Resumed
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
@@ -120,13 +121,15 @@ def test_a_key_that_may_not_read_is_tried_once_in_five_minutes() -> None:
 
 def test_rest_that_lags_keeps_the_gap_open_and_has_an_end_as_well() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, 1, (), complete=False)] * 100
+    world.recoveries = [on.Recovered(0, 1, (), complete=False, lag_s=42.0)] * 100
     world.drop(1)
-    world.run(5)
+    world.run(250)
     assert kinds(world) == [Live, GapOpened]
-    world.run(40)
+    assert "at least 42 s" in world.life.why
+    world.run(80)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
     assert world.items[2].recovered == len(world.actions(do.Recover))
+    assert world.items[2].unrecoverable == (reconcile.lagged(42.0),)
 
 
 def test_a_socket_lost_while_rest_is_asked_keeps_the_gap_and_the_next_asks_anew() -> None:
@@ -489,3 +492,13 @@ def test_an_answer_to_an_earlier_poll_changes_nothing() -> None:
     assert len(world.actions(do.DeliverFound)) == before
     world.run(15)
     assert polls(world)[-1].attempt > attempt
+
+
+def test_coverage_that_ended_earlier_by_the_venues_clock_is_told() -> None:
+    world = World()
+    world.feed(on.Started(Resumed(covered_until_ms=500)))
+    world.feed(on.CoverageEnded(300))
+    world.feed(on.CoverageEnded(400))
+    assert [item.from_ms for item in world.items] == [500, 300]
+    world.run_until_live()
+    assert world.items[-2].from_ms == 300

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import pairwise
 
 from hypothesis import given
@@ -46,19 +45,6 @@ def test_the_bill_is_counted_by_symbol_within_a_span() -> None:
     bill = [contract(at_ms=5), contract(at_ms=6), contract(OTHER, 6), contract(at_ms=9)]
     fee = contract(at_ms=6)._replace(type="FEE")
     assert reconcile.contracts([*bill, fee], 5, 6) == {SYMBOL: 2, OTHER: 1}
-
-
-def test_more_rows_than_fills_are_unexplained_and_fewer_are_not() -> None:
-    assert reconcile.unexplained(Counter({"a": 2, "b": 1}), Counter({"a": 1, "b": 3})) == ["a"]
-    assert reconcile.unexplained(Counter({"": 1, "b": 1}), Counter({"b": 1, "c": 0})) == ["b", "c", ""]
-    assert reconcile.unexplained(Counter({"": 1}), Counter({"b": 1})) == []
-
-
-def test_a_bill_is_trusted_when_it_shows_a_named_row_for_each_fill() -> None:
-    assert reconcile.is_trusted(Counter({"a": 2}), Counter({"a": 2}))
-    assert not reconcile.is_trusted(Counter({"a": 1}), Counter({"a": 2})), "lagging, or not a row a fill"
-    assert not reconcile.is_trusted(Counter({"a": 1}), Counter()), "nothing to compare"
-    assert not reconcile.is_trusted(Counter({"a": 2, "": 1}), Counter({"a": 2}))
 
 
 def test_symbols_moved_by_bill_by_position_and_without_trust_by_what_lives() -> None:

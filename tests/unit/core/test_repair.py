@@ -28,7 +28,7 @@ def test_one_look_at_a_time_and_of_several_that_are_due_one_does() -> None:
     assert look is not None
     assert (look.number, look.from_ms, look.not_before_ms) == (1, 5, 1)
     assert repair.look_if_due(at(6.0), 1) is None
-    repair.looked(Audited(1).number, at(6.0))
+    repair.looked(Audited(1), at(6.0))
     assert repair.deadlines(may_look=True, may_poll=False) == [15.0]
 
 
@@ -65,7 +65,7 @@ def test_a_look_that_failed_before_the_stream_was_live_plans_no_audit() -> None:
     assert repair.deadlines(may_look=True, may_poll=False) == [4.5], "settling waits"
     for at_s in (4.5, 5.0, 15.0, 35.0):
         if (look := repair.look_if_due(at(at_s), 0)) is not None:
-            repair.looked(look.number, at(at_s))
+            repair.looked(Audited(look.number), at(at_s))
     assert not repair.settling
 
 
@@ -78,3 +78,28 @@ def test_a_wait_that_the_venue_asks_for_is_never_shortened_and_hardly_prolonged(
         assert 610.0 <= repair.retry_at_s <= 612.0
         assert not repair.running
         assert "banned" in str(repair.problem)
+
+
+def test_while_history_lags_by_more_than_is_assumed_the_last_gap_is_not_settled() -> None:
+    repair = Repair(Timing(settle_after_s=(2.0,)))
+    repair.closed(5, at(0.0))
+    for at_s, lag_s in ((2.0, 40.0), (17.0, 55.0), (32.0, 0.0)):
+        assert repair.settling
+        look = repair.look_if_due(at(at_s), 0)
+        assert look is not None
+        repair.looked(Audited(look.number, lag_s), at(at_s))
+    assert not repair.settling
+
+
+def test_a_rest_that_lags_is_asked_less_and_less_often_and_believed_in_the_end() -> None:
+    repair = Repair(Timing(lag_seen_max_s=60.0))
+    waits, now_s = [], 0.0
+    while not repair.answered(Recovered(1, 0, (), complete=False, lag_s=now_s), at(now_s)):
+        assert repair.retry_at_s is not None
+        waits.append(repair.retry_at_s - now_s)
+        now_s = repair.retry_at_s
+    assert waits == sorted(waits)
+    assert (waits[0], round(waits[-1])) == (2.0, 15)
+    assert repair.lag_s == now_s >= 60.0
+    repair.closed(5, at(now_s))
+    assert repair.lag_s == 0

@@ -59,6 +59,15 @@ def test_a_gap_on_a_socket_that_lives_is_a_doubt() -> None:
     assert status_of(life, NOW_S, None, None) == "SUSPECT"
 
 
+def test_what_rest_shows_and_does_not_list_is_a_doubt_after_the_gap_as_well() -> None:
+    life = life_in(State.LIVE)
+    life.repair.outstanding = "REST refuses"
+    assert status_of(life, NOW_S, None, None) == "SUSPECT"
+    assert why_of(life, NOW_S, None, None, None) == "REST refuses"
+    life.gaps.open_from_ms = 1
+    assert why_of(life, NOW_S, None, None, None) == life.why
+
+
 def test_live_and_unable_to_help_itself_or_not_yet_sure() -> None:
     life = life_in(State.LIVE)
     life._quiet_until_s = NOW_S + 1

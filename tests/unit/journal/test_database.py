@@ -4,16 +4,18 @@ import contextlib
 import errno
 import os
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
 from listenkey.errors import Corrupt, Fenced, Full, JournalError, UsageError
-from listenkey.journal import schema
+from listenkey.journal import database, schema
 from listenkey.journal.database import (
     as_ours,
     check_without_log,
     create,
+    end_all_questions,
     open_guard,
     open_reader,
     open_writer,
@@ -57,7 +59,8 @@ def test_a_log_that_was_left_is_synchronised_anew_before_it_is_believed(
     create(path)
     connection = open_writer(path)
     connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
-    connection.execute("CREATE TABLE x(y)")
+    for statement in schema.SQL.values():
+        connection.execute(statement)
     for end in ("", "-wal"):  # as a process leaves it that was killed
         left.with_name(left.name + end).write_bytes(path.with_name(path.name + end).read_bytes())
     connection.close()
@@ -73,7 +76,7 @@ def test_a_log_that_was_left_is_synchronised_anew_before_it_is_believed(
     monkeypatch.undo()
     assert left.with_name("left.db-wal").read_bytes() == log, "nobody has moved it"
     connection = open_writer(left)
-    assert connection.execute("SELECT count(*) FROM x").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM items").fetchone() == (0,)
     connection.close()
 
 
@@ -196,6 +199,20 @@ async def test_a_journal_that_others_could_read_is_closed_to_them(
     store.close()
     assert (tmp_path / "a.db").stat().st_mode & 0o777 == 0o600
     assert "closed to other users of this machine: a.db (0644)" in caplog.text
+
+
+async def test_questions_of_readers_end_when_the_process_is_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(tmp_path / "a.db", [fill(1)])
+    monkeypatch.setattr(database, "_ENDING", threading.Event())
+    reader = open_reader(tmp_path / "a.db")
+    end_all_questions()
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        reader.execute(
+            "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+        ).fetchone()
+    reader.close()
 
 
 def test_a_guard_needs_a_database_and_a_look_without_the_log_leaves_damage_to_others(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.errors import Fenced, JournalError
+from listenkey.journal import lock
 from listenkey.journal.lock import Lock, lock_path, reached_line, read_reached
 
 
@@ -49,20 +50,24 @@ def test_where_it_cant_be_made_it_says_so(tmp_path: Path) -> None:
         Lock(tmp_path / "a.db")
 
 
-def test_a_lock_whose_file_was_replaced_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_whose_file_was_replaced_is_known(tmp_path: Path) -> None:
     held = Lock(tmp_path / "a.db")
     assert not held.is_replaced()
     held.path.unlink()
     assert not held.is_replaced()
     held.path.touch()
     assert held.is_replaced()
+    held.release()
 
-    def fails(*_: object) -> None:
+
+def test_a_lock_that_cant_be_looked_at_was_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Lock(tmp_path / "a.db")
+
+    def fails(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "stat", fails)
-        assert not held.is_replaced()
+    monkeypatch.setattr(lock, "identity_of", fails)
+    assert not held.is_replaced()
     held.release()
 
 

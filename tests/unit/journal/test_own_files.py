@@ -80,6 +80,7 @@ def test_a_folder_that_cant_be_looked_at_is_waited_for(
         with pytest.raises(NotInPlace):
             store.reopen()
         assert not store._files.log_is_ours()
+        assert not store._files.is_in_place()
     store.write(group(*rows([fill(2)], store)))
     assert store.connection is connection
 
@@ -209,6 +210,11 @@ def test_a_foreign_log_beside_our_journal_is_left_as_it_is(store: Store, path: P
     with pytest.raises(NotInPlace, match="place of its log"):
         store.reopen()
     assert its_log.read_bytes() == b"theirs"
+    its_log.unlink()
+    its_log.mkdir()
+    with pytest.raises(NotInPlace, match="place of its log"):
+        store.reopen()
+    its_log.rmdir()
     away.rename(its_log)
     store.reopen()
     store.write(group(*rows([fill(2)], store)))

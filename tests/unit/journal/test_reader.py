@@ -82,9 +82,7 @@ async def test_damage_raises_and_is_never_skipped(damage: str, words: str, tmp_p
 
 async def test_a_number_where_the_json_should_be_is_damage(tmp_path: Path) -> None:
     await written(tmp_path / "a.db", [fill(1)])
-    typeless = "UPDATE sqlite_master SET sql = replace(sql, 'raw TEXT', 'raw') WHERE name = 'items'"
-    change(tmp_path / "a.db", "PRAGMA writable_schema=ON", typeless)
-    change(tmp_path / "a.db", "UPDATE items SET raw = 5 WHERE seq = 2")
+    change(tmp_path / "a.db", "UPDATE items SET raw = x'05' WHERE seq = 2")
     reader = JournalReader(tmp_path / "a.db")
     with pytest.raises(Corrupt, match=r"item 2 .* was changed"):
         reader.read(0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.core.gap import NOT_RUNNING, Resumed
+from listenkey.core.gap import NOT_RUNNING, Resumed, Watermark
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.chain import seal
@@ -23,6 +23,7 @@ from tests.unit.journal.making import (
     fill,
     greeks,
     group,
+    live_row,
     old_fill,
     rows,
     seqs,
@@ -64,6 +65,20 @@ def test_what_was_written_is_where_the_next_goes_on(store: Store, path: Path) ->
     assert (again.last_seq, again.chain, again.skip, again.cursor("book"), again.cursor("x")) == (2, chain, 0, 2, None)
     assert again.known_fills({key(2), key(3), ("x", 2, ORDER_ID + 2), (SYMBOL, 2, 1)}) == {key(2)}
     again.close()
+
+
+def test_by_which_clocks_the_stream_was_covered_is_left_to_the_next(store: Store, path: Path) -> None:
+    mark = Watermark(AT_MS, "boot", 5, AT_MS - 1, AT_MS - 9, AT_MS - 10)
+    store.write(group(live_row(1, store.chain), covered_ms=AT_MS, mark=mark))
+    store.write(group(*rows([fill(1), fill(2)], store)))
+    store.close()
+    again = Store(path, ACCOUNT)
+    left = again.open()
+    assert (left.mark, left.began_ms) == (mark, AT_MS)
+    assert left.lead_ms is not None
+    again.prune(2)
+    again.close()
+    assert Store(path, ACCOUNT).open().began_ms == 0, "the beginning was taken away"
 
 
 def test_a_fill_is_not_written_twice_and_the_store_goes_on(store: Store, path: Path) -> None:
@@ -131,6 +146,24 @@ def test_another_account_is_refused_and_lets_go(store: Store, path: Path) -> Non
     with pytest.raises(UsageError, match="belongs to the account 'a3f1'"):
         Store(path, "other").open()
     Store(path, ACCOUNT).open()
+
+
+def test_a_name_that_nobody_chose_gives_way_to_the_journals(store: Store, path: Path) -> None:
+    store.close()
+    again = Store(path, "other", account_is_named=False)
+    again.open()
+    assert again.account == ACCOUNT
+    again.close()
+    same = Store(path, ACCOUNT, account_is_named=False)
+    same.open()
+    same.close()
+
+
+def test_a_journal_that_names_no_account_is_damaged(store: Store, path: Path) -> None:
+    store.close()
+    change(path, "DELETE FROM meta WHERE name = 'account'")
+    with pytest.raises(Corrupt, match="does not say which account's it is"):
+        Store(path, ACCOUNT).open()
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from listenkey.journal import schema
 from listenkey.journal.lock import lock_path
 from listenkey.journal.store import Store
-from listenkey.journal.verify import PROBLEMS_MAX, verify
+from listenkey.journal.verify import PROBLEMS_MAX, _Look, verify
 from tests.unit.journal.making import ACCOUNT, append, fill, greeks, group, journal, rows, take
 
 
@@ -102,8 +102,8 @@ def test_a_row_in_the_place_of_another_is_found_though_each_is_whole(tmp_path: P
         ("UPDATE meta SET value = 9 WHERE name = 'covered_ms'", "covered_ms"),
         ("UPDATE consumers SET seq = 60", "cursor of the consumer book"),
         ("DROP VIEW fills", "fills is not"),
-        ("CREATE TABLE more(x)", "more is not"),
-        ("DROP INDEX items_fill", "items_fill is not"),
+        ("CREATE TRIGGER more AFTER INSERT ON items BEGIN SELECT 1; END", "trigger more changes what is done to items"),
+        ("DROP INDEX items_fill", "items_fill is not there"),
     ],
 )
 def test_what_stands_beside_the_items_is_looked_at(statement: str, words: str, path: Path) -> None:
@@ -195,11 +195,19 @@ def test_a_file_that_is_no_database_is_not_whole(tmp_path: Path) -> None:
     assert found.first_bad_seq is None
 
 
+def test_so_many_problems_are_told_and_no_more() -> None:
+    look = _Look(None)
+    for number in range(PROBLEMS_MAX + 5):
+        look.found(f"problem {number}")
+    assert len(look.verdict().problems) == PROBLEMS_MAX
+
+
 def test_a_file_that_is_wrong_all_over_is_told_of_with_a_bounded_number_of_problems(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     for number in range(PROBLEMS_MAX + 5):
         connection.execute(f"CREATE TABLE foreign_{number} (x)")
+    connection.execute("UPDATE items SET late = 1 WHERE seq = 20")
     connection.close()
     found = verify(path)
-    assert not found.whole
-    assert len(found.problems) == PROBLEMS_MAX
+    assert found.problems == ("item 20 was changed",)
+    assert len(found.notes) == PROBLEMS_MAX

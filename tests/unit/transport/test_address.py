@@ -4,8 +4,50 @@ from __future__ import annotations
 
 import pytest
 
+from listenkey import UserDataStreamsApi, UserStream
 from listenkey.errors import UsageError
 from listenkey.transport import address
+from listenkey.venue import PRODUCTION
+
+REST, WS, SCALE = "LISTENKEY_REST_URL", "LISTENKEY_WS_URL", "LISTENKEY_TIME_SCALE"
+HERE = {REST: "http://127.0.0.1:8700", WS: "ws://127.0.0.1:8700"}
+
+
+def test_where_a_program_names_no_venue_the_environment_does() -> None:
+    assert address.default_venue({}) == PRODUCTION
+    assert address.default_venue({REST: "", WS: ""}) == PRODUCTION
+    found = address.default_venue(HERE | {SCALE: "60"})
+    assert (found.rest_url, found.ws_url, found.time_scale) == (HERE[REST], HERE[WS], 60.0)
+    assert address.default_rest_url({}) == PRODUCTION.rest_url
+    assert address.default_rest_url(HERE) == HERE[REST]
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({REST: HERE[REST]}, "LISTENKEY_REST_URL is set and LISTENKEY_WS_URL is not"),
+        ({WS: HERE[WS]}, "LISTENKEY_WS_URL is set and LISTENKEY_REST_URL is not"),
+        (HERE | {WS: "127.0.0.1:8700"}, "LISTENKEY_REST_URL and LISTENKEY_WS_URL: "),
+        (HERE | {SCALE: "fast"}, "LISTENKEY_TIME_SCALE must be a number"),
+    ],
+)
+def test_an_environment_that_cant_be_right_is_told_so(environment: dict[str, str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        address.default_venue(environment)
+
+
+def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in HERE.items():
+        monkeypatch.setenv(name, value)
+    assert address.venue_of(None).rest_url == HERE[REST]
+    assert UserStream(api_key="k").venue.ws_url == HERE[WS]
+    assert UserDataStreamsApi(api_key="k").base_url == HERE[REST]
+    assert address.venue_of("production") == PRODUCTION
+    assert UserStream(api_key="k", venue="production").venue == PRODUCTION
+    assert UserDataStreamsApi("k", PRODUCTION.rest_url).base_url == PRODUCTION.rest_url
+    monkeypatch.setenv(WS, "ws://192.0.2.1")
+    with pytest.raises(UsageError, match="plain text"):
+        UserStream(api_key="k")
 
 
 @pytest.mark.parametrize(

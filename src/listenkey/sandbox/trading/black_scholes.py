@@ -14,6 +14,12 @@ SHORTEST_MS: Final = 60_000
 """Time to expiry never counts as less: the formula divides by it."""
 
 
+VOLATILITY_LOW: Final = 0.001
+VOLATILITY_HIGH: Final = 10.0
+VOLATILITY_STEPS: Final = 40
+"""Halvings of the span between: eleven digits."""
+
+
 class Valuation(NamedTuple):
     """Of one long contract. Theta is per day, vega per percentage point of volatility, as the venue's samples are."""
 
@@ -43,6 +49,21 @@ def value(*, spot: float, strike: float, left_ms: int, volatility: float, is_cal
         theta=-spot * density * volatility / (2 * math.sqrt(years)) / 365,
         vega=spot * density * math.sqrt(years) / 100,
     )
+
+
+def implied_volatility(*, price: float, spot: float, strike: float, left_ms: int, is_call: bool) -> float | None:
+    """Return the volatility at which an option is worth a price; None when none from 0.1 % to 1,000 % does."""
+    low, high = VOLATILITY_LOW, VOLATILITY_HIGH
+
+    def worth(volatility: float) -> float:
+        return value(spot=spot, strike=strike, left_ms=left_ms, volatility=volatility, is_call=is_call).price
+
+    if not worth(low) < price < worth(high):
+        return None
+    for _ in range(VOLATILITY_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if worth(middle) < price else (low, middle)
+    return (low + high) / 2
 
 
 def _normal(x: float) -> float:

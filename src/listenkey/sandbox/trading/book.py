@@ -52,26 +52,34 @@ class _Side:
 
 
 class Book:
-    """Resting orders of one contract, and the counter of its trades."""
+    """Resting orders of one contract, and the counters of its trades and of its changes."""
 
-    __slots__ = ("asks", "bids", "contract", "last_trade_id")
+    __slots__ = ("asks", "bids", "contract", "last_trade_id", "update_id")
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.bids = _Side(-1)
         self.asks = _Side(1)
         self.last_trade_id = 0
+        self.update_id = 0
+        """Grows with every change of what rests: what `depth` calls lastUpdateId."""
 
     def add(self, order: Order) -> None:
         """Lets an order rest, behind all others of its price."""
         (self.bids if order.is_buy else self.asks).add(order)
         order.resting = True
+        self.update_id += 1
 
     def remove(self, order: Order) -> None:
         """Takes an order out; nothing happens when it does not rest here."""
         if order.resting:
             (self.bids if order.is_buy else self.asks).remove(order)
             order.resting = False
+            self.update_id += 1
+
+    def reduced(self) -> None:
+        """An order that rests has been filled in part."""
+        self.update_id += 1
 
     def best_bid_ticks(self) -> int | None:
         return self.bids.best_ticks()

@@ -78,7 +78,8 @@ class Market:
         exchange, rng = self._exchange, self._rng
         exchange.advance(now_ms)
         symbols = exchange.symbols()
-        for symbol in rng.sample(symbols, min(QUOTED_PER_STEP, len(symbols))):
+        wanting = [symbol for symbol in symbols if self._lacks_a_side(symbol)]
+        for symbol in [*wanting, *rng.sample(symbols, min(QUOTED_PER_STEP, len(symbols)))]:
             self._quote(symbol, now_ms)
         if rng.random() < 0.2:
             self._take_quote(rng.choice(symbols), now_ms)
@@ -103,16 +104,25 @@ class Market:
         )
         return symbol, self._exchange.place_order(account, request, now_ms)["orderId"]
 
+    def _lacks_a_side(self, symbol: str) -> bool:
+        book = self._exchange.state.book(symbol)
+        return book.best_bid_ticks() is None or book.best_ask_ticks() is None
+
     def _quote(self, symbol: str, now_ms: int) -> None:
         """Replaces the maker's quotes of a symbol with ones around its mark, where they meet nobody."""
         exchange, rng = self._exchange, self._rng
         exchange.cancel_symbol(MAKER, symbol, now_ms)
-        tick = exchange.state.contract(symbol).underlying.tick
+        book = exchange.state.book(symbol)
+        tick = book.contract.underlying.tick
         mark = int(exchange.reference_price(symbol) / tick)
         for is_buy in (True, False):
             away = rng.randint(QUOTE_AWAY, 2 * QUOTE_AWAY)
-            ticks = mark - away if is_buy else mark + away
             quantity = Decimal(rng.randint(10, 300)) / 100
+            ask, bid = book.best_ask_ticks(), book.best_bid_ticks()
+            if is_buy:
+                ticks = max(1, mark - away) if ask is None else min(max(1, mark - away), ask - 1)
+            else:
+                ticks = mark + away if bid is None else max(mark + away, bid + 1)
             if ticks >= 1:
                 self._try(MAKER, symbol, is_buy=is_buy, quantity=quantity, ticks=ticks, tif="GTX", now_ms=now_ms)
 

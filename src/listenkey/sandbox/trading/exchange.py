@@ -17,6 +17,7 @@ from listenkey.sandbox.trading import (
     account_views,
     duties,
     info_views,
+    market_views,
     matching,
     protection_calls,
     queries,
@@ -33,6 +34,7 @@ from listenkey.sandbox.trading.state import State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from listenkey.sandbox.trading.book import Book
     from listenkey.sandbox.trading.orders import Order
 
 __all__ = ["Emission", "Exchange", "OrderRequest", "Rejected"]
@@ -418,7 +420,56 @@ class Exchange:
         """Bids and asks, best first. Raises Rejected for a symbol that doesn't trade."""
         book = self.state.book(symbol)
         bids, asks = book.depth(limit)
-        return {"bids": bids, "asks": asks, "T": self.state.now_ms, "lastUpdateId": book.last_trade_id}
+        return {"bids": bids, "asks": asks, "T": self.state.now_ms, "lastUpdateId": book.update_id}
+
+    def _chosen(self, symbol: str | None) -> list[Book]:
+        """The book of a symbol, or all. Raises Rejected."""
+        return list(self.state.books.values()) if symbol is None else [self.state.book(symbol)]
+
+    def tickers(self, symbol: str | None, now_ms: int) -> list[dict[str, Any]]:
+        """`GET /eapi/v1/ticker`. Raises Rejected."""
+        self.state.prices.move_to(now_ms)
+        return [market_views.ticker(self.state, book, now_ms) for book in self._chosen(symbol)]
+
+    def marks(self, symbol: str | None, now_ms: int) -> list[dict[str, Any]]:
+        """`GET /eapi/v1/mark`. Raises Rejected."""
+        self.state.prices.move_to(now_ms)
+        return [market_views.mark(self.state, book) for book in self._chosen(symbol)]
+
+    def public_trades(self, symbol: str, limit: int, from_id: int | None = None) -> list[dict[str, Any]]:
+        """`GET /eapi/v1/trades` and `historicalTrades`. Raises Rejected."""
+        self.state.book(symbol)
+        generation = self.switches.generation
+        return [market_views.trade(each, generation) for each in self.state.tape.trades(symbol, limit, from_id)]
+
+    def klines(
+        self,
+        symbol: str,
+        interval: str,
+        *,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int,
+        now_ms: int,
+    ) -> list[dict[str, Any]]:
+        """`GET /eapi/v1/klines`. Raises Rejected."""
+        contract = self.state.book(symbol).contract
+        return market_views.klines(
+            self.state, contract, interval, start_ms=start_ms, end_ms=end_ms, limit=limit, now_ms=now_ms
+        )
+
+    def open_interest(self, base: str, expiration: str, now_ms: int) -> list[dict[str, Any]]:
+        """`GET /eapi/v1/openInterest`. Raises Rejected."""
+        found = market_views.open_interest(self.state, base, expiration)
+        return market_views.open_interest_rows(found, now_ms)
+
+    def exercise_history(
+        self, underlying: str | None, *, start_ms: int | None, end_ms: int | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """`GET /eapi/v1/exerciseHistory`. Raises Rejected."""
+        if underlying is not None:
+            self._known(underlying)
+        return queries.settlements(self.state, underlying, start_ms=start_ms, end_ms=end_ms, limit=limit)
 
     def index_price(self, underlying: str) -> Decimal:
         """Of an underlying, USDT. Raises Rejected for an unknown one."""

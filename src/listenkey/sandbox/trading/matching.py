@@ -227,6 +227,11 @@ def _trade(state: State, book: Book, taker: Order, maker: Order, now_ms: int) ->
     book.last_trade_id += 1
     if maker.remaining == quantity:
         book.remove(maker)
+    else:
+        book.reduced()
+    state.tape.record(
+        book.contract, book.last_trade_id, maker.price, maker.price_text, quantity, now_ms, buyer_took=taker.is_buy
+    )
     for order, charged in ((maker, maker_fee), (taker, fee)):
         _fill(state, order, quantity, maker, charged, book.last_trade_id, now_ms)
     for order in (maker, taker):

@@ -93,6 +93,11 @@ class Prices:
             quote = self._quotes[contract.symbol] = self._value(contract)
         return quote
 
+    def volatility(self, contract: Contract) -> float:
+        """What the model takes for a contract's volatility. A plain smile: the farther the strike, the dearer."""
+        name = contract.underlying.name
+        return self._volatilities[name] * (1 + 0.5 * abs(math.log(float(contract.strike) / self._spots[name])))
+
     def _value(self, contract: Contract) -> Quote:
         name = contract.underlying.name
         spot, strike = self._spots[name], float(contract.strike)
@@ -100,8 +105,7 @@ class Prices:
             spot=spot,
             strike=strike,
             left_ms=contract.expiry_ms - self._at_ms,
-            # A plain smile: the farther the strike, the dearer the option.
-            volatility=self._volatilities[name] * (1 + 0.5 * abs(math.log(strike / spot))),
+            volatility=self.volatility(contract),
             is_call=contract.is_call,
         )
         index, mark = self._indexes[name], _decimal(model.price, 3)

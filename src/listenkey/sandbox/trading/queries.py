@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from listenkey.sandbox.trading import rejections, views
+from listenkey.sandbox.trading import market_views, rejections, views
 from listenkey.sandbox.trading.contracts import SETTLEMENT_ASSET
 from listenkey.sandbox.trading.matching import find
 from listenkey.sandbox.trading.orders import ZERO
@@ -200,6 +200,15 @@ def exercise_record(
     rows = [row for row in account.exercises if symbol is None or row.contract.symbol == symbol]
     found = _window(rows, None, start_ms, end_ms, limit, 0, as_of_ms)
     return [views.exercise_view(row, state.switches.generation) for row in found]
+
+
+def settlements(
+    state: State, underlying: str | None, *, start_ms: int | None, end_ms: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """`GET /eapi/v1/exerciseHistory`: contracts that are over, of everybody."""
+    _check_window(state, start_ms, end_ms)
+    rows = [row for row in state.settlements if underlying in (None, row.contract.underlying.name)]
+    return [market_views.settlement(row) for row in _window(rows, None, start_ms, end_ms, limit, 0, None)]
 
 
 def _window(

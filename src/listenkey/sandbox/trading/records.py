@@ -62,6 +62,14 @@ class Exercise(NamedTuple):
     time_ms: int
 
 
+class Settlement(NamedTuple):
+    """A contract that is over, and where the index was then."""
+
+    contract: Contract
+    index_price: Decimal
+    time_ms: int
+
+
 class Transition(NamedTuple):
     """A change of an order's status, fills included."""
 

@@ -10,6 +10,7 @@ BAD_COMBINATION: Final = -1014
 INVALID_TIF: Final = -1115
 INVALID_ORDER_TYPE: Final = -1116
 INVALID_SIDE: Final = -1117
+BAD_INTERVAL: Final = -1120
 BAD_SYMBOL: Final = -1121
 SPAN_TOO_LONG: Final = -1127
 BAD_CONTRACT: Final = -1128
@@ -62,6 +63,7 @@ MESSAGES: Final = {
     INVALID_TIF: "Invalid timeInForce.",
     INVALID_ORDER_TYPE: "Invalid orderType.",
     INVALID_SIDE: "Invalid side.",
+    BAD_INTERVAL: "Invalid interval.",
     BAD_SYMBOL: "Invalid symbol.",
     SPAN_TOO_LONG: "Lookup interval is too big.",
     INVALID_INTERVAL: "Invalid time interval.",

@@ -13,7 +13,7 @@ from listenkey.sandbox.trading import rejections, risk
 from listenkey.sandbox.trading.margin import EXERCISE_FEE_RATE, fee_of
 from listenkey.sandbox.trading.matching import end
 from listenkey.sandbox.trading.orders import ZERO
-from listenkey.sandbox.trading.records import Bill, Exercise, Transfer
+from listenkey.sandbox.trading.records import Bill, Exercise, Settlement, Transfer
 from listenkey.sandbox.trading.rejections import rejected
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def expire(state: State, expiry_ms: int, now_ms: int) -> None:
         for order in sorted(state.books[contract.symbol].resting(), key=lambda each: each.id):
             end(state, order, "EXPIRED", "EXPIRED", now_ms)
         del state.books[contract.symbol]
+        state.tape.forget(contract.symbol)
+        state.settlements.append(Settlement(contract, state.prices.index(contract.underlying.name), now_ms))
     symbols = {contract.symbol for contract in ending}
     for account in state.accounts.values():
         held = [each for each in account.holdings.values() if each.contract.symbol in symbols and each.quantity]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from listenkey.sandbox.trading import rejections
@@ -13,8 +14,9 @@ from listenkey.sandbox.trading.contracts import UNDERLYINGS, Contract, contracts
 from listenkey.sandbox.trading.orders import ZERO
 from listenkey.sandbox.trading.outbox import Outbox
 from listenkey.sandbox.trading.pricing import Prices
-from listenkey.sandbox.trading.records import Bill, Transfer
+from listenkey.sandbox.trading.records import Bill, Settlement, Transfer
 from listenkey.sandbox.trading.rejections import rejected
+from listenkey.sandbox.trading.tape import Tape
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -26,6 +28,8 @@ FIRST_ORDER_ID: Final = 4_611_875_134_427_365_377
 
 FIRST_FILL_ID: Final = 4_611_922_413_427_359_795
 FIRST_BILL_ID: Final = 1_125_899_906_842_624_000
+LISTINGS_MAX: Final = 1_000
+SETTLEMENTS_MAX: Final = 10_000
 FIRST_USER_ID: Final = 1_000_006_559_949
 
 
@@ -51,6 +55,13 @@ class State:
         self.contracts: dict[str, Contract] = {}
         """All that were ever listed; those that trade have a book."""
         self.books: dict[str, Book] = {}
+        self.tape = Tape()
+        self.opened_ms = now_ms
+        self.listings: deque[tuple[Contract, int]] = deque(maxlen=LISTINGS_MAX)
+        """Contracts and when they were listed, the newest last."""
+        self.listings_made = 0
+        self.settlements: deque[Settlement] = deque(maxlen=SETTLEMENTS_MAX)
+        """Contracts that are over, the newest last."""
         self.fees_collected = ZERO
         """What the house has taken: with it, money is neither made nor lost."""
         self.keep_history = False
@@ -72,6 +83,8 @@ class State:
                 for contract in contracts_for(underlying, expiry_ms, tenor, self.prices.index(underlying.name)):
                     self.contracts[contract.symbol] = contract
                     self.books[contract.symbol] = Book(contract)
+                    self.listings.append((contract, self.now_ms))
+                    self.listings_made += 1
 
     def add_account(
         self, name: str, deposit: Decimal, *, trade_group_id: int, market_maker: bool, quiet: bool

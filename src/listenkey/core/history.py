@@ -1,0 +1,198 @@
+"""
+REST history (`bill`) against the fills that were delivered: one row for each trade, matched one to one. Pure.
+
+Counts of two spans can't be compared: REST shows a fill some seconds after the socket brought it, and the fills that
+are not shown yet would stand in for one that was lost. So each row is matched with a fill of its symbol and its time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from listenkey.wire.rows import CONTRACT, BillRow, TradeRow
+
+NEAR_MAX_MS: Final = 1_000
+"""A row and its trade may bear times so far apart; more than that, and they are not the same."""
+
+OUTSTANDING_MAX: Final = 512
+"""Symbols whose trades are outstanding, at most; an account trades a few dozen."""
+
+
+@dataclass(slots=True)
+class Compared:
+    """
+    How rows and fills of one span match.
+
+    Attributes:
+        unexplained: Times of the rows that no fill accounts for, by symbol; under the empty text those that name none.
+        unshown_ms: When the oldest fill happened that REST history does not show yet, or None where it shows all.
+        matched: Whether any row was matched with a fill: REST history then has a row for each.
+        apart_ms: How far apart a row and its fill were, at most.
+        explains_all: Whether each fill has a row that names its symbol; and there is one.
+    """
+
+    unexplained: dict[str, list[int]] = field(default_factory=dict)
+    unshown_ms: int | None = None
+    matched: bool = False
+    apart_ms: int = 0
+    explains_all: bool = False
+
+
+def compare(
+    rows: Iterable[BillRow], fills: Mapping[str, Sequence[int]], from_ms: int, until_ms: int, near_ms: int = 0
+) -> Compared:
+    """
+    Match the rows of trades in a span with fills.
+
+    Args:
+        rows: Of the bill.
+        fills: When the fills of each symbol happened, at least those of the span and of `near_ms` around it.
+        from_ms: Where the span begins, by the venue's clock.
+        until_ms: Where it ends, both ends included.
+        near_ms: How far apart the times of a row and its fill may be.
+    """
+    billed: dict[str, list[int]] = {}
+    for row in rows:
+        if row.type == CONTRACT and from_ms <= row.time_ms <= until_ms:
+            billed.setdefault(row.symbol, []).append(row.time_ms)
+    unnamed = billed.pop("", [])
+    out = Compared()
+    has_fills = any(from_ms <= time_ms <= until_ms for times in fills.values() for time_ms in times)
+    left: dict[str, list[int]] = {}
+    for symbol in {**billed, **fills}:
+        rows_left, fills_left = _matched(billed.get(symbol, []), fills.get(symbol, ()), near_ms, out)
+        if rows_left:
+            out.unexplained[symbol] = rows_left
+        left[symbol] = fills_left
+    if unnamed:
+        pool = sorted(time_ms for times in left.values() for time_ms in times)
+        rows_left, pool = _matched(unnamed, pool, near_ms, out)
+        if rows_left:
+            out.unexplained[""] = rows_left
+        left, billed = {"": pool}, {"": unnamed}
+    out.explains_all = (
+        has_fills
+        and not unnamed
+        and not any(from_ms <= time_ms <= until_ms for times in left.values() for time_ms in times)
+    )
+    unshown = [_first_after(max(billed.get(symbol, [from_ms - 1])), times, until_ms) for symbol, times in left.items()]
+    out.unshown_ms = min((time_ms for time_ms in unshown if time_ms is not None), default=None)
+    return out
+
+
+def _first_after(shown_ms: int, times: Iterable[int], until_ms: int) -> int | None:
+    """The first fill behind the newest row of its symbol: older ones have no row of their own, and never will."""
+    return min((time_ms for time_ms in times if shown_ms < time_ms <= until_ms), default=None)
+
+
+def _matched(rows: Sequence[int], fills: Sequence[int], near_ms: int, out: Compared) -> tuple[list[int], list[int]]:
+    """What is left of both: those of one time are one, and then the nearest, in order."""
+    count_rows, count_fills = Counter(rows), Counter(fills)
+    rows_left = sorted((count_rows - count_fills).elements())
+    fills_left = sorted((count_fills - count_rows).elements())
+    out.matched |= len(rows_left) < len(rows)
+    if not near_ms or not rows_left:
+        return rows_left, fills_left
+    alone, free, at = [], [], 0
+    for row_ms in rows_left:
+        while at < len(fills_left) and fills_left[at] < row_ms - near_ms:
+            free.append(fills_left[at])
+            at += 1
+        if at < len(fills_left) and fills_left[at] <= row_ms + near_ms:
+            out.apart_ms = max(out.apart_ms, abs(fills_left[at] - row_ms))
+            out.matched = True
+            at += 1
+        else:
+            alone.append(row_ms)
+    return alone, free + fills_left[at:]
+
+
+def unlisted(unexplained: Iterable[int], listed: Iterable[int], near_ms: int = NEAR_MAX_MS) -> list[int]:
+    """
+    Times of rows whose trades `userTrades` does not list yet: it lags behind the bill.
+
+    Where it lists a trade of that time or a later one, it has got so far, and what it lists decides: then the row is
+    no trade of its own, as where the venue makes several rows of one.
+    """
+    newest_ms = max(listed, default=None)
+    return [time_ms for time_ms in unexplained if newest_ms is None or newest_ms < time_ms - near_ms]
+
+
+@dataclass(slots=True)
+class _Outstanding:
+    from_ms: int
+    until_ms: int
+    count: int
+    why: str
+
+
+class Outstanding:
+    """
+    Trades that REST history shows, that nobody delivered, and that REST does not list.
+
+    They were reported as a gap, once. They are asked for again, and until they come the stream is not whole.
+    """
+
+    def __init__(self) -> None:
+        self._symbols: dict[str, _Outstanding] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._symbols)
+
+    def note(self, symbol: str, times: Sequence[int], why: str) -> bool:
+        """These of a symbol; True where any of them is news."""
+        known = self._symbols.get(symbol)
+        if known is None:
+            if len(self._symbols) >= OUTSTANDING_MAX:
+                del self._symbols[next(iter(self._symbols))]
+            self._symbols[symbol] = _Outstanding(min(times), max(times), len(times), why)
+            return True
+        new = [time_ms for time_ms in times if not known.from_ms <= time_ms <= known.until_ms]
+        known.from_ms, known.until_ms = min(known.from_ms, *times), max(known.until_ms, *times)
+        known.count, known.why = max(known.count + len(new), len(times)), why
+        return bool(new)
+
+    def settle(self, symbol: str) -> None:
+        """This symbol's trades have come, or there are none."""
+        self._symbols.pop(symbol, None)
+
+    def since_ms(self, symbol: str) -> int | None:
+        """When the first of them happened, by the venue's clock; None where there is none."""
+        known = self._symbols.get(symbol)
+        return None if known is None else known.from_ms
+
+    def next(self, count: int) -> list[str]:
+        """So many symbols to ask for again, each in its turn."""
+        turn = list(self._symbols)[:count]
+        for symbol in turn:
+            self._symbols[symbol] = self._symbols.pop(symbol)
+        return turn
+
+    def news(self, unexplained: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+        """The rows that were not reported before."""
+        out = {}
+        for symbol, times in unexplained.items():
+            known = self._symbols.get(symbol)
+            new = [t for t in times if known is None or not known.from_ms <= t <= known.until_ms]
+            if new:
+                out[symbol] = new
+        return out
+
+    def is_ahead_of(self, symbol: str, listed: Iterable[TradeRow]) -> bool:
+        """Whether a trade of this symbol is newer than all that REST lists of it."""
+        known = self._symbols.get(symbol)
+        times = [row.fill.trade_time_ms for row in listed if symbol in ("", row.fill.symbol)]
+        return known is not None and bool(unlisted([known.until_ms], times))
+
+    @property
+    def why(self) -> str:
+        """For people; the empty text where nothing is outstanding."""
+        if not self._symbols:
+            return ""
+        symbol, first = next(iter(self._symbols.items()))
+        more = f", and {len(self._symbols) - 1} more symbols" * (len(self._symbols) > 1)
+        fills = f"at least {first.count} fill{'s' * (first.count > 1)} of {symbol or 'symbols it does not name'}"
+        return f"REST history shows {fills} that no socket brought: {first.why}{more}; asked again with every audit"
