@@ -8,20 +8,24 @@ A local exchange for your tests, as a pytest fixture.
             ...
 
 Works in plain and in async tests: the exchange runs in a thread of its own. Installed with listenkey; nothing to
-configure. Outside pytest, use `LocalSandbox` as a context manager.
+configure. Outside pytest, which need not be installed, use `LocalSandbox` as a context manager.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
-
-import pytest
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from listenkey.sandbox.server import Sandbox, SandboxAccount
     from listenkey.venue import Venue
 
+
+POLL_S: Final = 0.005
+"""Between two looks at a condition."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -122,16 +126,63 @@ class LocalSandbox:
         return self._there(self.sandbox.clear_faults, fault_id)
 
     def advance(self, ms: int) -> int:
-        """Move the exchange's time forward; all that lies between happens."""
+        """
+        Move the exchange's time forward; all that lies between happens. Returns the new time, epoch milliseconds.
+
+        Programs keep their own time. An hour is the life of a listen key, which nobody can have renewed meanwhile:
+        every stream is told that its key has expired, and has to come back before it hears of anything. See `wait_for`.
+        """
         return self._there(self.sandbox.advance, ms)
 
     def meters(self) -> dict[str, Any]:
         """Requests by method and path, weight, sockets, frames."""
         return self._there(self.sandbox.meters)
 
-    def add_account(self, name: str) -> SandboxAccount:
-        """Another account, or another API key of one that is there."""
-        return self._there(self.sandbox.add_account, name)
+    def add_account(
+        self, name: str, *, deposit: Decimal | None = None, trade_group_id: int = -1, market_maker: bool = False
+    ) -> SandboxAccount:
+        """Another account, or another API key of one that is there; `Sandbox.add_account` has the parameters."""
+        return self._there(
+            self.sandbox.add_account,
+            name,
+            deposit=deposit,
+            trade_group_id=trade_group_id,
+            market_maker=market_maker,
+        )
+
+    def transfer(self, amount: str, *, account: str | None = None) -> None:
+        """Deposit, or with a negative amount withdraw, USDT. Raises ValueError when the exchange refuses."""
+        self._there(self.sandbox.transfer, account or self.accounts[0].name, Decimal(amount))
+
+    def wait_for(self, condition: Callable[[], object], *, timeout_s: float = 10.0) -> None:
+        """
+        Wait until a condition holds, in real time, while the exchange goes on.
+
+            sandbox.wait_for(lambda: stream.health().status == "LIVE")
+
+        For what other threads and programs bring about; a test in a coroutine awaits what it waits for instead.
+
+        Raises:
+            TimeoutError: It did not hold in time.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"what was waited for did not happen within {timeout_s:g} s")
+            time.sleep(POLL_S)
+
+    def wait_for_listeners(self, sockets: int = 1, *, account: str | None = None, timeout_s: float = 10.0) -> None:
+        """
+        Wait until so many sockets bring an account's events: what happens before, no client is told of.
+
+        Raises:
+            TimeoutError: They did not come in time.
+        """
+        name = account or self.accounts[0].name
+        self.wait_for(
+            lambda: sum(name in socket["accounts"] for socket in self.meters()["sockets"]) >= sockets,
+            timeout_s=timeout_s,
+        )
 
     def set_switches(self, **changes: Any) -> None:
         """Change what nobody knows about the venue; see `listenkey.sandbox.switches`."""
@@ -146,8 +197,14 @@ class LocalSandbox:
         return self._portal.call(call)
 
 
-@pytest.fixture
-def binance_options_sandbox() -> Iterator[LocalSandbox]:
-    """A Binance Options exchange on this machine, new for each test, with one account, `alice`."""
-    with LocalSandbox() as sandbox:
-        yield sandbox
+try:
+    import pytest
+except ModuleNotFoundError:
+    pass  # Scripts, and the tests of other frameworks, use `LocalSandbox` alone.
+else:
+
+    @pytest.fixture
+    def binance_options_sandbox() -> Iterator[LocalSandbox]:
+        """A Binance Options exchange on this machine, new for each test, with one account, `alice`."""
+        with LocalSandbox() as sandbox:
+            yield sandbox

@@ -1,8 +1,8 @@
 """
 A customer of the official Python SDK, unmodified, as a process of its own: its loop and its warnings are not ours.
 
-It streams one account, trades with another, asks every endpoint of the account, and says what it saw as JSON lines on
-stdout. A line on stdin (`trade`, `ask`) starts each part; the end of stdin ends it.
+It streams one account, trades with another, asks every endpoint, listens to every market stream, and says what it saw as
+JSON lines on stdout. A line on stdin (`trade`, `ask`, `market`) starts each part; the end of stdin ends it.
 """
 
 from __future__ import annotations
@@ -100,9 +100,11 @@ def trade(ours: Any, theirs: Any) -> None:
         theirs.new_order(symbol, "BUY", "LIMIT", 0.01, PRICE + 1, "IOC")
 
 
-def questions(api: Any) -> dict[str, Callable[[], Any]]:
-    """Every endpoint of an account, in an order that leaves no order behind."""
+def questions(api: Any, maker: Any) -> dict[str, Callable[[], Any]]:
+    """Every endpoint that answers, in an order that leaves no order behind."""
     symbol = far_call(api)
+    base, day, *_ = symbol.split("-")
+    protection = {"window_time_in_milliseconds": 3000, "frozen_time_in_milliseconds": 300}
     low = {"symbol": symbol, "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "1.0"}
     batch = [low | {"client_order_id": f"batch-{number}"} for number in range(3)]
     rest = (symbol, "BUY", "LIMIT", 0.01, 1.0, "GTC")
@@ -112,6 +114,15 @@ def questions(api: Any) -> dict[str, Callable[[], Any]]:
         "exchangeInfo": api.exchange_information,
         "index": lambda: api.index_price("BTCUSDT"),
         "depth": lambda: api.order_book(symbol),
+        "ticker": lambda: api.ticker24hr_price_change_statistics(symbol),
+        "mark": lambda: api.option_mark_price(symbol),
+        "klines": lambda: api.kline_candlestick_data(symbol, "5m", limit=10),
+        "trades": lambda: api.recent_trades_list(symbol),
+        "openInterest": lambda: api.open_interest(base, day),
+        "exerciseHistory": api.historical_exercise_records,
+        "blockTrades": api.recent_block_trades_list,
+        "GET block/order/orders": api.query_block_trade_order,
+        "block/user-trades": api.account_block_trade_list,
         "marginAccount": api.option_margin_account_information,
         "position": api.option_position_information,
         "userTrades": lambda: api.account_trade_list(symbol),
@@ -130,9 +141,61 @@ def questions(api: Any) -> dict[str, Callable[[], Any]]:
         "POST countdownCancelAll": lambda: api.set_auto_cancel_all_open_orders("BTCUSDT", 60_000),
         "GET countdownCancelAll": lambda: api.get_auto_cancel_all_open_orders(underlying="BTCUSDT"),
         "countdownCancelAllHeartBeat": lambda: api.auto_cancel_all_open_orders("BTCUSDT"),
+        "mmpSet": lambda: maker.set_market_maker_protection_config(
+            underlying="BTCUSDT", qty_limit=2, delta_limit=2.3, **protection
+        ),
+        "mmp": lambda: maker.get_market_maker_protection_config("BTCUSDT"),
+        "mmpReset": lambda: maker.reset_market_maker_protection_config("BTCUSDT"),
         "POST listenKey": api.start_user_data_stream,
         "PUT listenKey": api.keepalive_user_data_stream,
+        "DELETE listenKey": api.close_user_data_stream,
     }
+
+
+def refusals(api: Any) -> dict[str, Callable[[], Any]]:
+    """Calls that this exchange has to refuse."""
+    leg = {"symbol": far_call(api), "side": "BUY", "type": "LIMIT", "quantity": "1", "price": "1"}
+    return {
+        "mmp": lambda: api.get_market_maker_protection_config("BTCUSDT"),
+        "no symbol": lambda: api.new_order("BTC-200101-1-C", "BUY", "LIMIT", 0.01, 1.0),
+        "POST block/order/create": lambda: api.new_block_trade_order("MAKER", [leg]),
+        "PUT block/order/create": lambda: api.extend_block_trade_order("key"),
+        "DELETE block/order/create": lambda: api.cancel_block_trade_order("key"),
+        "POST block/order/execute": lambda: api.accept_block_trade_order("key"),
+        "GET block/order/execute": lambda: api.query_block_trade_details("key"),
+        "stock/contract": api.tradfi_options_contract,
+    }
+
+
+async def listen(streams: Any, symbol: str, seen: Callable[[str, Any], None]) -> None:
+    """Subscribe to every market stream that the SDK has, as its examples do."""
+    day = symbol.split("-")[1]
+    handles = {
+        "index_price_streams": await streams.index_price_streams(),
+        "kline_candlestick_streams": await streams.kline_candlestick_streams(symbol, "1m"),
+        "new_symbol_info": await streams.new_symbol_info(),
+        "open_interest": await streams.open_interest("btcusdt", day),
+        "option_mark_price": await streams.option_mark_price("btcusdt"),
+        "diff_book_depth_streams": await streams.diff_book_depth_streams(symbol, update_speed="100ms"),
+        "hour24_ticker": await streams.hour24_ticker(symbol),
+        "individual_symbol_book_ticker_streams": await streams.individual_symbol_book_ticker_streams(symbol),
+        "partial_book_depth_streams": await streams.partial_book_depth_streams(symbol, "5", update_speed="100ms"),
+        "trade_streams": await streams.trade_streams(symbol),
+    }
+    for name, handle in handles.items():
+        handle.on("message", lambda got, name=name: seen(name, got))
+
+
+def say_once() -> Callable[[str, Any], None]:
+    """Say the first message of each stream."""
+    said: set[str] = set()
+
+    def seen(name: str, got: Any) -> None:
+        if name not in said:
+            said.add(name)
+            say(stream=name, model=type(got).__name__, unlike=sorted(set(unlike(got))))
+
+    return seen
 
 
 def rows(data: Any) -> int:
@@ -140,21 +203,23 @@ def rows(data: Any) -> int:
     return len(data) if isinstance(data, list | dict) else 1
 
 
-def ask(api: Any) -> None:
-    """Ask everything; then something that must be refused."""
-    for name, question in questions(api).items():
+def ask(api: Any, maker: Any) -> None:
+    """Ask everything, some of it as a market maker; then what must be refused."""
+    for name, question in questions(api, maker).items():
         data = question().data()
         say(answer=name, rows=rows(data), unlike=sorted(set(unlike(data))))
-    try:
-        api.new_order("BTC-200101-1-C", "BUY", "LIMIT", 0.01, 1.0)
-    except BadRequestError as refused:
-        say(refused=refused.status_code, message=refused.error_message)
+    for name, question in refusals(api).items():
+        try:
+            question()
+        except BadRequestError as refused:
+            say(refused=name, code=refused.status_code, message=refused.error_message)
     say(asked=True)
 
 
 async def main() -> None:
     logging.disable()  # It logs listen keys; what goes wrong comes to `Stream.error` as well.
     ours, theirs = client("ALICE"), client("BOB")
+    maker = client("MAKER").rest_api
     api, streams, seen = ours.rest_api, ours.websocket_streams, Stream()
     listen_key = (await asyncio.to_thread(api.start_user_data_stream)).data().listen_key
     await streams.create_connection()
@@ -162,9 +227,17 @@ async def main() -> None:
     handle.on("message", seen.message)
     streams.on_connection("error", seen.error)
     say(streaming=True)
-    parts: dict[str, Callable[[], None]] = {"trade": lambda: trade(api, theirs.rest_api), "ask": lambda: ask(api)}
+    parts: dict[str, Callable[[], None]] = {
+        "trade": lambda: trade(api, theirs.rest_api),
+        "ask": lambda: ask(api, maker),
+    }
     while part := (await asyncio.to_thread(sys.stdin.readline)).strip():
-        await asyncio.to_thread(parts[part])
+        if part == "market":
+            symbol = await asyncio.to_thread(far_call, api)
+            await listen(streams, symbol, say_once())
+            say(listening=symbol)
+        else:
+            await asyncio.to_thread(parts[part])
     await streams.close_connection()
     say(events=seen.events, unlike=sorted(seen.unlike))
 

@@ -41,7 +41,41 @@ NOT_ANSWERED = {
 }
 """What the SDK's models declare and the sandbox leaves out, and why."""
 
-MAY_BE_EMPTY = {"ping", "PUT listenKey"}
+MAY_BE_EMPTY = {
+    *("ping", "PUT listenKey", "DELETE listenKey"),
+    # Nobody offers block trades.
+    *("blockTrades", "GET block/order/orders", "block/user-trades"),
+}
+
+REFUSED = {
+    "mmp": (-6005, "It is not market maker"),
+    "no symbol": (-1121, "Invalid symbol."),
+    **dict.fromkeys(
+        (
+            "POST block/order/create",
+            "PUT block/order/create",
+            "DELETE block/order/create",
+            "POST block/order/execute",
+            "GET block/order/execute",
+            "stock/contract",
+        ),
+        (-1020, "This operation is not supported."),
+    ),
+}
+
+STREAMS = {
+    "index_price_streams",
+    "kline_candlestick_streams",
+    "new_symbol_info",
+    "open_interest",
+    "option_mark_price",
+    "diff_book_depth_streams",
+    "hour24_ticker",
+    "individual_symbol_book_ticker_streams",
+    "partial_book_depth_streams",
+    "trade_streams",
+}
+"""All that the SDK has, but for the user's own."""
 
 
 class Program:
@@ -95,7 +129,7 @@ def sdk(sandbox: LocalSandbox) -> Any:
     """The SDK's customer: alice streams and trades, bob is on the other side."""
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     env |= {"REST_URL": sandbox.rest_url, "WS_URL": sandbox.ws_url}
-    for account in sandbox.accounts:
+    for account in (*sandbox.accounts, sandbox.add_account("maker", market_maker=True)):
         name = account.name.upper()
         env |= {f"{name}_API_KEY": account.api_key, f"{name}_API_SECRET": account.api_secret or ""}
     return running(sys.executable, str(Path(__file__).with_name("official_sdk.py")), env=env)
@@ -183,8 +217,30 @@ async def test_every_answer_is_what_its_models_declare() -> None:
     answers = {said["answer"]: said for said in customer.said if "answer" in said}
     assert {name: said["unlike"] for name, said in answers.items() if said["unlike"]} == NOT_ANSWERED
     assert {name for name, said in answers.items() if not said["rows"]} == MAY_BE_EMPTY
-    assert len(answers) == 25
-    assert [said for said in customer.said if "refused" in said] == [{"refused": -1121, "message": "Invalid symbol."}]
+    assert len(answers) == 38
+    assert {said["refused"]: (said["code"], said["message"]) for said in customer.said if "refused" in said} == REFUSED
     end = customer.said[-1]
     assert end["unlike"] == []
     assert set(end["events"]) == EVENTS
+
+
+async def test_every_market_stream_is_what_its_models_declare() -> None:
+    with LocalSandbox(accounts=("alice", "bob"), start_ms=BEFORE_EXPIRY_MS) as sandbox:
+        sandbox.set_switches(lenient_timestamps=True)
+        async with asyncio.timeout(PATIENCE_S), sdk(sandbox) as customer:
+            await customer.hear("streaming")
+            await customer.order("market")
+            symbol = (await customer.hear("listening"))["listening"]
+            while sum(socket["streams"] for socket in sandbox.meters()["sockets"]) <= len(STREAMS):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # What the exchange counts is in another thread.
+            await customer.order("trade")
+            await customer.hear_fills(TRADED_BY_THE_SDK)
+            sandbox.advance(61_000)  # a candle is over, and open interest is told
+            sandbox.advance(PAST_EXPIRY_MS)  # contracts are listed
+            while len([said for said in customer.said if "stream" in said]) < len(STREAMS):
+                await customer.hear("stream")
+            await customer.leave()
+    told = {said["stream"]: said for said in customer.said if "stream" in said}
+    assert set(told) == STREAMS
+    assert {name: said["unlike"] for name, said in told.items() if said["unlike"]} == {}
+    assert symbol.startswith("BTC-")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import threading
+
 import pytest
 
-from listenkey import UserDataStreamsApi
+from listenkey import UserDataStreamsApi, UserStream
 from listenkey.errors import VenueDown
 from listenkey.testing import LocalSandbox
 
@@ -46,3 +51,41 @@ def test_two_at_a_time_know_nothing_of_each_other() -> None:
 def test_a_scaled_one_tells_the_client_so() -> None:
     with LocalSandbox(time_scale=60) as sandbox:
         assert sandbox.venue.time_scale == 60
+
+
+def test_it_waits_for_what_other_threads_bring_about(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    threading.Timer(0.05, sandbox.burst, (3,)).start()
+    sandbox.wait_for(lambda: len(sandbox.fills()) == 3)
+    with pytest.raises(TimeoutError, match=r"within 0\.02 s"):
+        sandbox.wait_for(lambda: False, timeout_s=0.02)
+    with pytest.raises(TimeoutError):
+        sandbox.wait_for_listeners(timeout_s=0.02)
+    with UserStream.blocking(api_key=sandbox.api_key, venue=sandbox.venue):
+        sandbox.wait_for_listeners()
+
+
+def test_money_and_accounts_of_other_kinds(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    sandbox.transfer("12.5")
+    sandbox.transfer("-2.5")
+    assert [each["amount"] for each in sandbox.ledger()["transfers"]][1:] == ["12.50000000", "-2.50000000"]
+    with pytest.raises(ValueError, match="-2018"):
+        sandbox.transfer("-99999999")
+    sandbox.add_account("maker", market_maker=True, trade_group_id=7)
+    with pytest.raises(ValueError, match="is open"):
+        sandbox.add_account("maker", trade_group_id=8)
+    assert sandbox.add_account("maker").name == "maker"
+
+
+def test_it_needs_no_pytest() -> None:
+    script = """
+import json, sys
+sys.modules["pytest"] = None  # as if it were not installed
+from listenkey import testing
+with testing.LocalSandbox() as sandbox:
+    made = sandbox.burst(2)
+print(json.dumps([made, hasattr(testing, "binance_options_sandbox")]))
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(told.stdout) == [2, False]

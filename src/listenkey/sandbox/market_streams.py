@@ -142,7 +142,9 @@ class MarketStreams:
             return self._depth(book, parts["levels"], parts["speed"], now_ms)
         interval = parts["interval"]
         if kind == "kline" and interval in INTERVALS:
-            return self._every(SECOND_MS, now_ms, lambda stream, at_ms: self._kline(stream, book, interval, at_ms))
+            stream = self._every(SECOND_MS, now_ms, lambda stream, at_ms: self._kline(stream, book, interval, at_ms))
+            stream.told = (start_of(interval, now_ms), None)
+            return stream
         return None
 
     def _every(self, every_ms: int, now_ms: int, make: Callable[[_Stream, int], Payloads]) -> _Stream:
@@ -213,15 +215,14 @@ class MarketStreams:
         """The candle of now when it has changed, and before it the last one when that is over."""
         contract, length_ms = book.contract, INTERVALS[interval]
         start_ms = start_of(interval, now_ms)
-        told = stream.told
-        if told is not None and told.start_ms < start_ms:
-            closed = self._state.tape.candle(contract.symbol, told.start_ms, length_ms)
-            stream.told = None
+        told_ms, told = stream.told
+        if told_ms < start_ms:
+            told, closed = None, self._state.tape.candle(contract.symbol, told_ms, length_ms)
             if closed is not None:
                 yield market_views.candle_payload(contract, interval, closed, now_ms, closed=True)
         candle = self._state.tape.candle(contract.symbol, start_ms, length_ms)
-        if candle is not None and candle != stream.told:
-            stream.told = candle
+        stream.told = (start_ms, candle)
+        if candle is not None and candle != told:
             yield market_views.candle_payload(contract, interval, candle, now_ms, closed=False)
 
 

@@ -13,6 +13,7 @@ import logging
 import math
 import random
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
@@ -23,11 +24,13 @@ from listenkey.sandbox.control import Control
 from listenkey.sandbox.http import Door
 from listenkey.sandbox.http_server import TimedServer
 from listenkey.sandbox.identities import SandboxAccount
+from listenkey.sandbox.trading.rejections import Rejected
 from listenkey.sandbox.websocket import SocketDoor
-from listenkey.sandbox.world import World
+from listenkey.sandbox.world import Opening, World
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
+    from decimal import Decimal
 
     from listenkey.sandbox.switches import Switches
 
@@ -196,12 +199,37 @@ class Sandbox:
 
     # --- What the control calls do, without HTTP ---
 
-    def add_account(self, name: str) -> SandboxAccount:
-        """Another account, or another API key of one that is there."""
-        account = self.world.add_account(name, self._clock.now_ms())
+    def add_account(
+        self, name: str, *, deposit: Decimal | None = None, trade_group_id: int = -1, market_maker: bool = False
+    ) -> SandboxAccount:
+        """
+        Another account, or another API key of one that is there.
+
+        Args:
+            name: Of the account.
+            deposit: USDT; a million when left out.
+            trade_group_id: Accounts of the same one, other than -1, don't trade with each other.
+            market_maker: Whether it may set market maker protection and is told of `RISK_LEVEL_CHANGE`.
+
+        Raises:
+            ValueError: The name won't do, or the account is open and can't become another kind of one.
+        """
+        opening = Opening(trade_group_id=trade_group_id, market_maker=market_maker)
+        if deposit is not None:
+            opening = replace(opening, deposit=deposit)
+        account = self.world.add_account(name, self._clock.now_ms(), opening=None if opening == Opening() else opening)
         self.accounts.append(account)
         self._flush()
         return account
+
+    def transfer(self, account: str, amount: Decimal) -> None:
+        """Puts money in, or with a negative amount takes it out. Raises ValueError."""
+        self.world.needed_account(account)
+        try:
+            self.world.transfer(account, amount, self._clock.now_ms())
+        except Rejected as rejected:
+            raise ValueError(f"the exchange refused: {rejected.code} {rejected.message}") from None
+        self._flush()
 
     def register_public_key(self, account: str, pem: str) -> SandboxAccount:
         """An API key that signs with the private half of this RSA or Ed25519 key. Raises ValueError."""
