@@ -23,6 +23,7 @@ from listenkey.core.reconcile import Findings, Lists, Unbrought
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.errors import ListenKeyError
+from listenkey.order_audit import OrderAudit
 from listenkey.snapshots import Snapshots
 from listenkey.together import AT_ONCE
 from listenkey.windows import Windows
@@ -61,6 +62,7 @@ class Audits:
         audited_s: When it was.
         outstanding: Trades that REST history shows, that nobody delivered, and that REST does not list.
         shows_fills: Whether REST history was seen to have a row for a fill: else it can't be seen to lag.
+        orders: The looks at the lists of open orders, which go with those at the bill.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Audits:
         self.audited_s: float | None = None
         self.outstanding = Outstanding()
         self.shows_fills = False
+        self.orders = OrderAudit(backfill, windows, known, clock, timing, suspects)
         self._backfill = backfill
         self._windows = windows
         self._known = known
@@ -90,6 +93,7 @@ class Audits:
         """Another socket is followed: what happens from now on is to be audited, and what was not seen before."""
         now_s = self._clock.now_s()
         self.audited_s = self.audited_s or now_s
+        self.orders.follows()
         if not self._backfill.time.stale(now_s):
             self.audited_to_ms = self.audited_to_ms or self._first_unaudited()
 
@@ -206,7 +210,8 @@ class Audits:
         if self._windows.kept_ms() > unseen_ms:
             return on.Doubted(self._windows.to_wall(unseen_ms), reconcile.FORGOTTEN)  # what it has is asked for with it
         if not found.fills and not again:
-            return self._note_unlisted(found)
+            unlisted = self._note_unlisted(found)
+            return await self.orders.look() if unlisted is None and self.orders.is_due else unlisted
         fills = sorted([*again, *found.fills], key=lambda row: row.fill.trade_time_ms)
         from_ms = min(fills[0].fill.trade_time_ms - 1, found.from_ms if found.fills else fills[0].fill.trade_time_ms)
         self._suspects.update([row.fill.symbol for row in fills], found.unasked)

@@ -39,7 +39,7 @@ BLOCK_MARGIN_S: Final = 0.1
 LIMIT_FRESH_S: Final = 6 * 3600.0
 """How long the limit read from `exchangeInfo` is taken for true."""
 
-_RANKS: Final = {Share.KEYS: 0, Share.RECOVERY: 1, Share.STEADY: 2}
+_RANKS: Final = {Share.KEYS: 0, Share.RECOVERY: 1, Share.STEADY: 2, Share.LISTS: 3}
 
 
 class _Waiter(NamedTuple):

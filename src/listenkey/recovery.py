@@ -273,7 +273,8 @@ class Recovery:
         found.unrecoverable = reconcile.unrecoverable(
             due.lists.refused,
             blind=due.action.blind,
-            found=bool(due.found.fills),
+            found=bool(due.found.fills)
+            or any(reconcile.is_news(row.order, self.known) for row in found.orders.values()),
             orders_forgotten=age_s > venue.ORDERS_KEPT_S,
             trades_forgotten=due.lists.forgotten,
         )

@@ -39,6 +39,7 @@ ROOMS: Final = {
     "windows": ONE,
     "backfill": ONE,
     "audit": ONE,
+    "order_audit": ONE,
     "recovery": ONE,
     "opener": ONE,
     "proof": ONE,

@@ -21,6 +21,9 @@ WINDOW_S: Final = 60.0
 class Share(Enum):
     """How much of the limit a kind of request may fill, all other kinds included."""
 
+    LISTS = 0.25
+    """The list of all open orders, which costs as much as forty others; what lies above it is left to other looks."""
+
     STEADY = 0.5
     """What can wait: audits, clocks."""
 

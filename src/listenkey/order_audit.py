@@ -1,0 +1,165 @@
+"""
+Looks at the lists of open orders that come by themselves: a step of an order that was lost is seen nowhere else.
+
+The decisions are in `core.open_orders`; here they meet the answers. What is found lost goes the way of every loss: a
+gap is reported, the recovery asks REST what became of the orders, and the gap is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, ParamSpec, TypeVar
+
+from listenkey import venue
+from listenkey.backfill import Backfill
+from listenkey.clock import Clock
+from listenkey.core import inputs as on
+from listenkey.core.budget import Share
+from listenkey.core.known import Known, OrderKey
+from listenkey.core.open_orders import Lists, compare, to_verify
+from listenkey.core.reconcile import is_news, order_key_of
+from listenkey.core.timing import Timing
+from listenkey.errors import VenueError
+from listenkey.events import RecoveredOrder
+from listenkey.together import together
+from listenkey.windows import Windows
+from listenkey.wire.rows import OrderRow
+
+log = logging.getLogger("listenkey")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+IN_FLIGHT_S: Final = 2.0
+"""A step so young may still be on its way over the socket."""
+
+SECOND_LOOK_S: Final = 2.0
+"""What seems lost gets so long to arrive all the same: messages may take seconds, and a false alarm costs a recovery."""
+
+VERIFIED_MAX: Final = 5
+"""Orders asked for one by one in one look. One that is lost is enough to ask for all."""
+
+LOOKS_PER_AUDIT: Final = 2
+"""Looks at orders are at least half an audit apart: after a gap REST history is looked at several times."""
+
+ACTIVE_S: Final = 3600.0
+"""Contracts that were traded so lately are asked for, too, where the list of all is not."""
+
+
+class OrderAudit:
+    """
+    Holds the lists of open orders against the orders that live as far as was delivered.
+
+    Args:
+        backfill: Asks for them.
+        windows: The venue's clock.
+        known: What was delivered.
+        clock: For all times.
+        timing: `audit_every_s`.
+        suspects: Symbols that the next recovery is to ask for are put there.
+    """
+
+    def __init__(
+        self, backfill: Backfill, windows: Windows, known: Known, clock: Clock, timing: Timing, suspects: set[str]
+    ) -> None:
+        self._backfill = backfill
+        self._windows = windows
+        self._known = known
+        self._clock = clock
+        self._timing = timing
+        self._suspects = suspects
+        self._lists = Lists()
+        self._began_s: float | None = None
+        self._looked_s = 0.0
+        self._cleared: set[OrderKey] = set()
+
+    def follows(self) -> None:
+        """A socket is followed: what an order does from now on is to be delivered."""
+        if self._began_s is None:
+            self._began_s = self._looked_s = self._clock.now_s()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last look was long enough ago."""
+        apart_s = self._timing.audit_every_s / LOOKS_PER_AUDIT
+        return self._began_s is not None and self._clock.now_s() - self._looked_s >= apart_s
+
+    async def look(self) -> on.Doubted | on.StreamSilent | None:
+        """
+        Ask for lists of open orders, and report what they show as lost.
+
+        Returns:
+            None where all agrees. Where nothing at all was delivered since the first step that is missing, it is the
+            socket that is dead.
+
+        Raises:
+            ListenKeyError: What REST raised.
+        """
+        until_ms = self._windows.now_ms() - self._windows.venue_ms(IN_FLIGHT_S)
+        asked, rows = await self._ask(self._clock.now_s())
+        compared = compare(rows, asked, self._known, self._began_ms(), until_ms)
+        for row in compared.earlier:
+            self._known.note(row.order)
+        verified = await self._verified(compared.gone)
+        self._looked_s = self._clock.now_s()
+        lost = [row.order for row in compared.news]
+        lost += [order for order in verified if order.updated_ms <= until_ms]
+        if lost:
+            await asyncio.sleep(SECOND_LOOK_S)
+            lost = [order for order in lost if is_news(order, self._known)]
+        return self._told(lost) if lost else None
+
+    async def _ask(self, now_s: float) -> tuple[list[str] | None, list[OrderRow]]:
+        """The symbols whose lists were answered, None where it was the list of all, and their rows."""
+        known, governor = self._known, self._backfill.governor
+        symbols = list(dict.fromkeys(symbol for symbol, _ in known.orders))
+        recent_ms = self._windows.now_ms() - self._windows.venue_ms(ACTIVE_S)
+        active = [*known.positions, *known.active(recent_ms)]
+        asked = self._lists.choose(symbols, active, governor.budget.limit, now_s)
+        if asked is None:
+            if governor.has_room(venue.OPEN_ORDERS_ALL_WEIGHT, Share.LISTS):
+                rows = await _unless_refused(self._backfill.steady.open_orders, None)
+                if rows is not None:
+                    return None, rows
+                self._lists.refused(now_s)
+            asked = self._lists.choose(symbols, active, governor.budget.limit, now_s) or []
+        pages = await together([_unless_refused(self._backfill.steady.open_orders, symbol) for symbol in asked])
+        answered = [symbol for symbol, page in zip(asked, pages, strict=True) if page is not None]
+        return answered, [row for page in pages for row in page or ()]
+
+    async def _verified(self, gone: list[OrderKey]) -> list[RecoveredOrder]:
+        """Of orders that no list has, those of which REST says that they ended."""
+        wanted = to_verify(gone, self._cleared, VERIFIED_MAX)
+        rows = await together([_unless_refused(self._backfill.steady.order, *key) for key in wanted])
+        ended = [row.order for row in rows if row is not None and is_news(row.order, self._known)]
+        self._cleared = (self._cleared & set(gone)) | set(wanted)
+        return ended
+
+    def _told(self, lost: list[RecoveredOrder]) -> on.Doubted | on.StreamSilent:
+        self._suspects.update(order.symbol for order in lost)
+        first_ms = min(order.updated_ms for order in lost)
+        words = ", ".join(f"{order_key_of(order)[1]} in {order.symbol} is {order.status}" for order in lost[:3])
+        why = f"REST shows {len(lost)} steps of orders that no socket brought: {words}"
+        last_ms = self._known.last_event_ms
+        if last_ms < first_ms:
+            return on.StreamSilent(self._windows.to_wall(min(last_ms or first_ms, first_ms - 1)), why)
+        return on.Doubted(self._windows.to_wall(first_ms - 1), why)
+
+    def _began_ms(self) -> int:
+        """When the stream began, by the venue's clock; rather later than earlier: what was before is nobody's loss."""
+        assert self._began_s is not None, "only a stream that follows a socket is looked after"
+        age_ms = self._windows.venue_ms(self._clock.now_s() - self._began_s)
+        return self._windows.now_ms() - age_ms + self._backfill.time.uncertain_ms
+
+
+async def _unless_refused(ask: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R | None:
+    """The answer, or None where the venue refuses this question: others are to be answered all the same."""
+    try:
+        return await ask(*args, **kwargs)
+    except VenueError as error:
+        if type(error) is not VenueError:
+            raise
+        log.info("open orders: REST refuses: %s", error)
+        return None
