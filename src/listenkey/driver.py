@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -219,6 +219,8 @@ class Driver:
                 self._release(number, self.merge.follow(number))
                 while self.merge.unreadable:
                     self.unreadable_came(number, self.merge.unreadable.pop(0))
+            case do.Report(items):
+                self._tell(list(items))
             case do.DeliverFound():
                 self._release(self.life.followed or 0, [])
             case do.Recover() | do.RecoverOrders() | do.Poll():
@@ -301,6 +303,8 @@ class Driver:
                 log.warning("stream %s: no socket: %s", self.account, error)
         else:
             self.feed(on.SocketAttached(action.socket))
+            if self.recovery is not None and self.life.must_recover and self.life.followed == action.socket:
+                self.recovery.attached()
 
     async def _recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
         assert self.recovery is not None
@@ -333,7 +337,7 @@ class Driver:
         if self.merge.admit(link, event, raw, received_ms):
             self._deliver(link, event, raw, received_ms)
         else:
-            self._keep_back(link, proves=type(event) not in PROVE_NOTHING)
+            self._keep_back(link, (event,), proves=type(event) not in PROVE_NOTHING)
         if type(event) not in PROVE_NOTHING:
             return
         if isinstance(event, ListenKeyExpired):
@@ -362,7 +366,7 @@ class Driver:
         received_ms = self.clock.wall_ms()
         if not self.merge.follows(link):
             self.merge.hold_all(link, events, raws, received_ms)
-            self._keep_back(link, proves=True)
+            self._keep_back(link, events, proves=True)
             return
         self.fills += self.merge.admit_all(events, raws)
         if events:
@@ -385,12 +389,14 @@ class Driver:
             self.life.heard(link, self.clock.now_s())  # what was taken did come, though more may be left for later
         return wait_s
 
-    def _keep_back(self, link: int, *, proves: bool) -> None:
+    def _keep_back(self, link: int, events: Sequence[Event], *, proves: bool) -> None:
         """Events came that are not delivered now: they are old, or another socket's, or wait for REST."""
         if self.merge.overfull(link):
             self._drop_link(link, politely=False)
             self.feed(on.SocketLost(link, "too much came before this socket's turn"))
         elif self.life.must_recover and link == self.life.followed:
+            if self.recovery is not None:
+                self.recovery.held_back(events)
             if proves:  # the key, all the same
                 if self.life.needs_proof:
                     self.feed(on.EventCame(link))

@@ -132,6 +132,14 @@ class Recovery:
             self._sooner()
         return late
 
+    def attached(self) -> None:
+        """Another socket has the key, and what it brings waits: its beats are its own."""
+        self.watch.reconnected(self._clock.now_s())
+
+    def held_back(self, events: Iterable[Event]) -> None:
+        """Events came, and wait: they are signs of life, though nothing else is made of them yet."""
+        self.watch.beats(events, self._clock.now_s())
+
     def follows(self, *, whole: bool) -> None:
         """Another socket is followed; `whole`: there is no gap before it."""
         now_s = self._clock.now_s()
@@ -192,6 +200,7 @@ class Recovery:
             lag_s=findings.lag_s,
             outstanding=self.audits.outstanding.why,
             newest_ms=self.windows.to_wall(max(happened_ms)) if happened_ms else 0,
+            oldest_ms=self.windows.to_wall(min(happened_ms)) if happened_ms else 0,
         )
 
     async def _asked(

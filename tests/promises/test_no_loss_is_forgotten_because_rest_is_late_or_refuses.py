@@ -122,3 +122,26 @@ async def test_a_gap_stays_open_while_rest_is_seen_to_lag(binance_options_sandbo
         await reader.until(lambda: bool(reader.of(GapClosed)))
         assert reader.items[-1].seq <= reader.of(GapClosed)[0].seq + 1, "all of it came before the gap was closed"
         assert sorted(reader.fills()) == sorted(sandbox.fills())
+
+
+async def test_beats_that_wait_while_rest_hangs_are_beats() -> None:
+    """A position is open, and its beat comes on the new socket while `bill` does not answer for eight beats."""
+    with LocalSandbox(time_scale=20) as sandbox:
+        async with recovering(sandbox) as reader:
+            driver = reader.stream._driver
+            assert driver.recovery is not None
+            watch = driver.recovery.watch
+            await burst(sandbox, 1)
+            await reader.until(lambda: watch._beats >= 2 and watch._open > 0)
+            hang = sandbox.fault("hang_http", path="/eapi/v1/bill")
+            sandbox.fault("drop_sockets")
+            await status_is(reader, "RECOVERING")
+            reconnects = reader.stream.health().reconnects
+            async with asyncio.timeout(20):
+                while len(driver.merge.held(driver.life.followed or 0)) < 16:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            assert reader.stream.health().reconnects == reconnects
+            assert reader.stream.health().status == "RECOVERING"
+            await asyncio.to_thread(sandbox.clear_faults, hang)
+            await status_is(reader, "LIVE", within_s=60)
+            assert reader.stream.health().reconnects == reconnects

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from listenkey.credentials import Secret
+from listenkey.items import GapClosed, GapOpened, Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,13 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """Report these items now, before what the actions behind this one deliver."""
+
+    items: tuple[Live | GapOpened | GapClosed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverFound:
     """Deliver what a recovery has found, at once."""
 
@@ -141,6 +149,7 @@ Action: TypeAlias = (
     | Recover
     | RecoverOrders
     | Poll
+    | Report
     | DeliverFound
     | Audit
 )

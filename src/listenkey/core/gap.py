@@ -10,6 +10,7 @@ import msgspec
 from listenkey.items import GapClosed, GapOpened, Live
 
 NOT_RECOVERED = "events in this span were not seen and were not asked for"
+MISSING_BEFORE = "REST showed something from before the gap that was not delivered"
 NOT_RUNNING = "the process was not running"
 
 
@@ -149,6 +150,14 @@ class Gaps:
         if self._open_from_s is None or from_s is None:
             return from_ms < self.open_from_ms
         return from_s < self._open_from_s
+
+    def reach_back(self, from_ms: int) -> None:
+        """The open gap began earlier than was reported: something of that time was missing, though it seemed covered."""
+        if self.open_from_ms is not None and from_ms < self.open_from_ms:
+            if self._open_from_s is not None:
+                self._open_from_s -= (self.open_from_ms - from_ms) / 1000
+            self.open_from_ms = from_ms
+            self._items.append(GapOpened(0, "", from_ms, MISSING_BEFORE))
 
     def found(self, count: int) -> None:
         """So many missing updates of the open gap are being delivered."""

@@ -152,6 +152,7 @@ class Recovered:
         count: How many updates it brought back.
         unrecoverable: What it can't bring back, in words.
         complete: False where REST was seen to lag: there may be more.
+        oldest_ms: When the oldest of them happened, wall clock, epoch ms; 0 where there is none.
         lag_s: By how much at least.
         outstanding: What REST history shows and does not list, and nobody delivered, in words.
         orders_due: Fills only: there was no room to ask for orders as well, and nobody should wait for that.
@@ -164,6 +165,7 @@ class Recovered:
     complete: bool = True
     orders_due: bool = False
     newest_ms: int = 0
+    oldest_ms: int = 0
     lag_s: float = 0.0
     outstanding: str = ""
 

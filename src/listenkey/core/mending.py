@@ -91,7 +91,7 @@ class Mending:
         if again and self.state is State.RECOVERING:
             self._ask_rest()  # What was found will be found again, and more with it.
             return
-        self.gaps.found(happened.count)
+        self._found(happened)
         if self.state is State.RECOVERING:
             self._stop_holding()
         else:
@@ -106,6 +106,14 @@ class Mending:
             self._close_gap(now, happened.unrecoverable)
         else:
             self.why = f"live; REST lags behind by at least {happened.lag_s:.0f} s, and will be asked again"
+
+    def _found(self, happened: on.Recovered) -> None:
+        """What was missed is about to be delivered: what is older than the gap moves its beginning back, before it."""
+        if happened.oldest_ms:
+            self.gaps.reach_back(happened.oldest_ms - 1)
+            if items := self.gaps.take():
+                self._actions.append(do.Report(tuple(items)))
+        self.gaps.found(happened.count)
 
     def _close_gap(self, now: Moment, unrecoverable: tuple[str, ...]) -> None:
         assert self.followed is not None
@@ -208,7 +216,7 @@ class Mending:
         self.repair.polled(now)
         if not self._may_poll:
             return  # The new socket's recovery finds them again, and puts each in its place.
-        self.gaps.found(happened.count)
+        self._found(happened)
         self._actions.append(do.DeliverFound())
 
     def _not_polled(self, happened: on.NotRecovered, now: Moment) -> None:

@@ -49,8 +49,9 @@ class SocketView:
         self.attached = True
         self.attached_s = now_s
         self.attached_ms = wall_ms
-        self.covered_ms = wall_ms
-        self.covered_s = now_s
+        # The answer that says so may have been on its way for seconds, and what came after it still is.
+        self.covered_ms = wall_ms - round((now_s - self.opened_s) * 1000)
+        self.covered_s = self.opened_s
         self.pinged_s = now_s
         self.hear(now_s, timing)
 

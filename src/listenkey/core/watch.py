@@ -12,6 +12,7 @@ is doubted. What adds up is the sum, not the sequence, so a change of places alo
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Context
 from typing import Final, NamedTuple, TypeAlias
@@ -320,6 +321,12 @@ class Watch:
         for fill, quantity in zip(order.fills, filled, strict=True):
             near |= self._fill(order.symbol, fill.trade_time_ms, order.side, quantity, now_s)
         return near
+
+    def beats(self, events: Iterable[Event], now_s: float) -> None:
+        """Note what came and waits: only that the stream beats."""
+        if any(isinstance(event, BEATING) for event in events):
+            self._beats += 1
+            self._beat_s = now_s
 
     def reconnected(self, now_s: float) -> None:
         """Another socket: whether the beat comes is to be seen anew."""

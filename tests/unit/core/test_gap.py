@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from listenkey.core.gap import NOT_RECOVERED, NOT_RUNNING, Gaps, Resumed
+from listenkey.core.gap import MISSING_BEFORE, NOT_RECOVERED, NOT_RUNNING, Gaps, Resumed
 from listenkey.items import GapClosed, GapOpened, Live
 
 
@@ -157,3 +157,18 @@ def test_the_stream_is_to_be_whole_from_its_first_live_on() -> None:
     gaps.live(50, 60)
     assert gaps.began_ms == 5
     assert gaps.take() == [Live(0, "", 5), Live(0, "", 50)]
+
+
+def test_a_gap_moves_back_to_what_was_missing_before_it() -> None:
+    gaps = Gaps()
+    gaps.reach_back(1)
+    gaps.live(1, 1)
+    gaps.open(100, "dropped", 0.1)
+    gaps.reach_back(100)
+    gaps.reach_back(40)
+    gaps.live(200, 200, 0.2)
+    assert gaps.take()[1:-2] == [GapOpened(0, "", 100, "dropped"), GapOpened(0, "", 40, MISSING_BEFORE)]
+    assert gaps.seconds == 0.16
+    gaps.open(300, "dropped")
+    gaps.reach_back(299)
+    assert gaps.take()[-1] == GapOpened(0, "", 299, MISSING_BEFORE)

@@ -502,3 +502,33 @@ def test_coverage_that_ended_earlier_by_the_venues_clock_is_told() -> None:
     assert [item.from_ms for item in world.items] == [500, 300]
     world.run_until_live()
     assert world.items[-2].from_ms == 300
+
+
+def test_a_gap_moves_back_to_the_oldest_that_was_missing_before_that_is_delivered() -> None:
+    world = live()
+    world.drop(1)
+    from_ms = world.items[1].from_ms
+    world.recoveries = [on.Recovered(0, 2, (), oldest_ms=from_ms - 700, newest_ms=from_ms + 5)]
+    world.run_until_live()
+    assert kinds(world) == [Live, GapOpened, GapOpened, GapClosed, Live]
+    assert [world.items[2].from_ms, world.items[3].from_ms] == [from_ms - 701] * 2
+    order = [type(action) for _, action in world.log]
+    assert order.index(do.Report) < len(order) - 1 - order[::-1].index(do.Follow)
+
+
+def test_what_was_missing_within_the_gap_moves_nothing() -> None:
+    world = live()
+    world.drop(1)
+    from_ms = world.items[1].from_ms
+    world.recoveries = [on.Recovered(0, 2, (), oldest_ms=from_ms + 1, newest_ms=from_ms + 5)]
+    world.run_until_live()
+    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
+
+
+def test_a_socket_on_a_slow_line_is_covered_from_when_it_was_asked_for() -> None:
+    """The answer that attaches it was on its way for a second, and so is what came behind it."""
+    world = World(Timing(), latency_s=1.5, recovers=True).start()
+    world.run_until_live()
+    socket = world.life.sockets[1]
+    world.drop(1)
+    assert world.items[1].from_ms <= socket.attached_ms - 1_500

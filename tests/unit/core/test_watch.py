@@ -437,3 +437,11 @@ def test_one_order_id_in_two_symbols_is_two_chains() -> None:
     watch.note(order(1, "CANCELED", "2", 2000), 5.0)
     (doubt,) = watch.take_doubts(6.0)
     assert doubt.symbol == SYMBOL
+
+
+def test_a_beat_that_waits_for_its_turn_is_a_beat() -> None:
+    watch = told(held("1"))
+    watch.beats([beat(1000), fill(1, "1")], 10.0)
+    watch.beats([fill(2, "2")], 15.0)
+    watch.beats([beat(2000)], 20.0)
+    assert watch.silent_at_s() == 45.0

@@ -98,6 +98,8 @@ class World:
         self.life.handle(happened, self.moment())
         for action in self.life.take_actions():
             self.log.append((self.now_s, action))
+            if isinstance(action, do.Report):
+                self.items.extend(action.items)
             self._perform(action)
         self.items.extend(self.life.take_items())
 
