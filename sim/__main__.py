@@ -28,6 +28,9 @@ def main() -> int:
     parser.add_argument(
         "--mutants", nargs="*", metavar="NAME", help="hunt builds that are broken on purpose; all, or these"
     )
+    parser.add_argument(
+        "--tally", type=Path, help="where a tier writes what it has come to; a later run goes on from it"
+    )
     parser.add_argument("--workers", type=int, help="processes at once; as many as there are processors if not given")
     parser.add_argument("--twice", type=int, metavar="N", help="run so many seeds twice, and compare every byte")
     parser.add_argument("--no-shrink", action="store_true", help="leave a failing list of faults as long as it is")
@@ -38,7 +41,7 @@ def main() -> int:
         return twice(asked.seed, asked.twice)
     if asked.tier:
         seeds, mode, days = TIERS[asked.tier]
-        summary = run_many(asked.seed, asked.seeds or seeds, mode, days, asked.workers)
+        summary = run_many(asked.seed, asked.seeds or seeds, mode, days, asked.workers, asked.tally)
         print("\n".join(summary.lines()))
         return WRONG if summary.failed else FINE
     return _one(asked.seed, asked.mode, asked.days, asked.trace, shorten=not asked.no_shrink)

@@ -320,7 +320,10 @@ class Process:
         base = f"127.0.0.1:{FIRST_PORT + number}"
         self.venue = Venue(f"http://{base}", f"ws://{base}", attach=options.venue_attach())
         self.told = [Stream(world.next_stream(), number, identity.name) for _ in range(streams)]
-        self.lives = [Life(self, 0)]
+        self.life = Life(self, 0)
+        """The present one, or the last."""
+
+        self.lives = [self.life]
         self.life.told = list(self.told)
 
     def identity_of(self, number: int) -> SandboxAccount:
@@ -339,11 +342,6 @@ class Process:
     def own_streams(self) -> int:
         """How many streams of its own account it has; those of guests are behind them."""
         return self._streams
-
-    @property
-    def life(self) -> Life:
-        """The present one, or the last."""
-        return self.lives[-1]
 
     @property
     def told_now(self) -> list[Stream]:
@@ -372,10 +370,11 @@ class Process:
         """When it has something to do, and can."""
         if self.down:
             return None
-        due_us = self.loop.due_us()
-        threads_us = self.life.machine.due_us()
-        due_us = threads_us if due_us is None else min(due_us, threads_us)
-        return max(due_us, self.frozen_until_us)
+        life = self.life
+        due_us, threads_us = life.loop.due_us(), life.machine.due_us()
+        if due_us is None or threads_us < due_us:
+            due_us = threads_us
+        return due_us if due_us > self.frozen_until_us else self.frozen_until_us  # noqa: FURB136 - asked all the time
 
     def run(self, now_us: int) -> None:
         """Do what is due."""
@@ -507,6 +506,7 @@ class Process:
             if status:
                 told.statuses.append((self.world.now_us, "DOWN"))
         following.told = self._go_on(life.told)
+        self.life = following
         self.lives.append(following)
 
     def forgets(self) -> None:

@@ -144,7 +144,12 @@ class Machine:
 
     def due_us(self) -> int:
         """When a thread wants its turn."""
-        return min((thread.wants_turn_us() for thread in self.threads), default=NEVER_US)
+        due_us = NEVER_US
+        for thread in self.threads:  # asked all the time: `min` of a generator is half as fast
+            wanted_us = thread.wants_turn_us()
+            if wanted_us < due_us:  # noqa: PLR1730
+                due_us = wanted_us
+        return due_us
 
     def run(self) -> None:
         """Give every thread that is due its turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import sys
@@ -9,7 +10,8 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from sim.rows import PAIRS, covered
 from sim.run import FINE, WRONG, pair_of, pairs_of_kinds, run_seed
@@ -33,6 +35,7 @@ class Summary:
         failed: Seed, and what was wrong.
         faults: How often each kind was put in.
         pairs: Pairs of kinds that were put in together.
+        played: Which seeds.
     """
 
     seeds: int = 0
@@ -44,6 +47,7 @@ class Summary:
     failed: list[tuple[int, str]] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     pairs: set[tuple[str, str]] = field(default_factory=set)
+    played: set[int] = field(default_factory=set)
 
     def add(self, other: Summary) -> None:
         """Both together."""
@@ -55,6 +59,25 @@ class Summary:
         self.failed += other.failed
         self.faults += other.faults
         self.pairs |= other.pairs
+        self.played |= other.played
+
+    def to_json(self) -> str:
+        """For a file, from which a later run goes on."""
+        plain: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        plain |= {
+            "pairs": sorted(self.pairs),
+            "played": sorted(self.played),
+            "faults": dict(sorted(self.faults.items())),
+        }
+        return json.dumps(plain, indent=1)
+
+    @classmethod
+    def of_json(cls, text: str) -> Summary:
+        """As `to_json` wrote it."""
+        plain = json.loads(text)
+        plain["pairs"] = {(first, second) for first, second in plain["pairs"]}
+        plain["failed"] = [(seed, what) for seed, what in plain["failed"]]
+        return cls(**plain | {"played": set(plain["played"]), "faults": Counter(plain["faults"])})
 
     def lines(self) -> list[str]:
         """For people."""
@@ -75,7 +98,7 @@ class Summary:
 def one(seed: int, mode: str, days: float) -> Summary:
     """One seed."""
     outcome = run_seed(seed, mode, days)
-    summary = Summary(seeds=1, stream_days=outcome.options.streams * days)
+    summary = Summary(seeds=1, stream_days=outcome.options.streams * days, played={seed})
     evidence = outcome.evidence
     if evidence is not None:
         summary.fills = sum(len(ledger["fills"]) for ledger in evidence.ledgers.values())
@@ -124,21 +147,45 @@ def twice(first: int, seeds: int) -> int:
     return WRONG if differ else FINE
 
 
-def run_many(first: int, seeds: int, mode: str, days: float, processes: int | None = None) -> Summary:
-    """Seeds in a row, shared among processes."""
+def run_many(
+    first: int, seeds: int, mode: str, days: float, processes: int | None = None, tally: Path | None = None
+) -> Summary:
+    """
+    Seeds in a row, shared among processes.
+
+    Args:
+        first: The first of them.
+        seeds: How many.
+        mode: As in `Options`.
+        days: As in `Options`.
+        processes: At once; as many as there are processors if not given.
+        tally: A file that says every now and then what it has come to. Seeds that are in it already are left out, so
+            that a run may be interrupted, or cut in parts.
+    """
     total, began_s = Summary(), time.monotonic()
+    if tally is not None and tally.exists():
+        total = Summary.of_json(tally.read_text("utf-8"))
+    before_s = total.seconds
     processes = processes or os.cpu_count() or 1
-    numbers = range(first, first + seeds)
+    numbers = [seed for seed in range(first, first + seeds) if seed not in total.played]
+
+    def take(summary: Summary, done: int) -> None:
+        total.add(_told(summary, done, len(numbers)))
+        total.seconds = before_s + time.monotonic() - began_s
+        if tally is not None and (done % TOLD_EVERY == 0 or done == len(numbers)):
+            fresh = tally.with_name(tally.name + "~")
+            fresh.write_text(total.to_json(), "utf-8")
+            fresh.replace(tally)
+
     if processes == 1:
-        for seed in numbers:
-            total.add(_told(one(seed, mode, days), seed + 1 - first, seeds))
+        for done, seed in enumerate(numbers, 1):
+            take(one(seed, mode, days), done)
     else:
         # Whoever calls may have threads, and a process that has some is not to be forked.
         with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-            summaries = pool.map(one, numbers, [mode] * seeds, [days] * seeds, chunksize=4)
+            summaries = pool.map(one, numbers, [mode] * len(numbers), [days] * len(numbers), chunksize=4)
             for done, summary in enumerate(summaries, 1):
-                total.add(_told(summary, done, seeds))
-    total.seconds = time.monotonic() - began_s
+                take(summary, done)
     return total
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 LARGE: Final = 60
 """Fills of a burst that comes all at once."""
 
+HEALED_S: Final = 300.0
+RARER: Final = 5
+"""So long after the last fault, less happens: it is most of a short run, and shows least."""
+
 QUOTES: Final = 0.7
 """How much of what an account does that quotes is orders that rest."""
 
@@ -37,6 +41,12 @@ class Traffic:
         wait_us = int(self._rng.expovariate(1 / mean_s) * 1e6) + 1
         self._world.at(self._world.now_us + wait_us, what)  # type: ignore[arg-type]
 
+    def _every_s(self) -> float:
+        """Between two episodes; when faults have ended, a few of them show as well that all is well again."""
+        options = self._world.options
+        has_healed = self._world.now_us >= (options.heal_s + HEALED_S) * 1e6
+        return options.episode_s * (RARER if has_healed else 1)
+
     def _episode(self) -> None:
         """One thing happens, and the next is appointed."""
         what = self._rng.random()
@@ -51,7 +61,7 @@ class Traffic:
         else:
             self._world.exchange.transfer(self._account, Decimal(self._rng.randint(1, 1000)), self._world.now_ms)
         self._world.flush()
-        self._later(self._world.options.episode_s, self._episode)
+        self._later(self._every_s(), self._episode)
 
     def _fills(self, count: int) -> None:
         self._world.exchange.burst(self._account, count, self._world.now_ms)

@@ -34,6 +34,7 @@ import hashlib
 import heapq
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
@@ -238,11 +239,15 @@ class World:
             self._exchange_due_us = NEVER_US if due_ms is None else (due_ms - self.options.start_ms) * 1000
         if self._exchange_due_us < at_us:
             at_us, what = self._exchange_due_us, self._step_exchange
+        first: Process | None = None
         for process in self.processes:
-            due_us_or_none = process.due_us()
-            if due_us_or_none is not None and due_us_or_none < at_us:
-                at_us, what = due_us_or_none, lambda process=process: process.run(self.now_us)  # type: ignore[misc]
-        return at_us, what
+            process_us = process.due_us()
+            if process_us is not None and process_us < at_us:
+                at_us, first = process_us, process
+        return at_us, what if first is None else partial(self._step_process, first)
+
+    def _step_process(self, process: Process) -> None:
+        process.run(self.now_us)
 
     def _step_agenda(self) -> None:
         heapq.heappop(self._agenda)[2]()
