@@ -17,6 +17,7 @@ from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.gap import Watermark
 from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.log_rate import LogRate
 from listenkey.core.merge import Held, Merge, Unwrap
 from listenkey.core.states import State
 from listenkey.core.timing import PAUSE_SHARE, Timing
@@ -97,6 +98,7 @@ class Driver:
         self.events = 0
         self.fills = 0
         self.unreadable = 0
+        self._unreadable_log = LogRate()
         self.unknown_events = 0
         self.last_event_ms: int | None = None
         self.round_trip_s: float | None = None
@@ -425,7 +427,11 @@ class Driver:
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
         """A frame that can't be read ends nothing: it is counted and told."""
         self.unreadable += 1
-        log.warning("stream %s: a frame can't be read: %s", self.account, unreadable.reason)
+        now_s = self.clock.now_s()
+        if self._unreadable_log.is_due(now_s):
+            more = self._unreadable_log.take_left_out()
+            others = f" (and {more} more that were not logged)" if more else ""
+            log.warning("stream %s: a frame can't be read: %s%s", self.account, unreadable.reason, others)
         self.feed(on.FrameUnreadable(link, unreadable.reason))
 
     def heard(self, link: int) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from listenkey import errors
 from listenkey.transport import address, tls
+from listenkey.transport.apart import apart
 from listenkey.transport.base import Request, Response
 from listenkey.wire.requests import check_allowed
 from listenkey.wire.responses import BODY_MAX
@@ -30,6 +32,12 @@ HEADERS_MAX: Final = 100
 HEADER_BYTES_MAX: Final = 8 * 1024
 HEADERS_BYTES_MAX: Final = 16 * 1024
 """How many headers an answer may have, how large one may be, and all of them. nginx sends at most 8 KiB as well."""
+
+ANSWER_BYTES_MAX: Final = BODY_MAX + HEADERS_BYTES_MAX + 64 * 1024
+"""Of one connection between two requests of ours: an answer, its framing, and what comes in front of it (1XX)."""
+
+MESSAGES_WAITING_MAX: Final = 8
+"""Answers on one connection that nobody has taken. A kept connection that nobody uses should bring none at all."""
 
 CONNECTIONS_MAX: Final = 32
 """Kept open at once, over all hosts. A gateway's hundreds of accounts take turns."""
@@ -59,7 +67,7 @@ class AiohttpClient:
         host = address.check(base_url)
         if request.api_key is not None:
             self._mention(host)
-        outcome = await self._outcome(request, base_url, host)
+        outcome = await apart(self._outcome(request, base_url, host))
         if isinstance(outcome, Response):
             return outcome
         # Raised here, outside of every handler: aiohttp's errors hold the URL and the headers, the API key among them.
@@ -132,6 +140,39 @@ class _Attempt:
         self.reused = False
 
 
+def _bounded_protocol(loop: asyncio.AbstractEventLoop) -> Callable[[], Any]:
+    """
+    Make aiohttp's protocol of one connection, which ends it where more comes than an answer may have.
+
+    aiohttp itself keeps whatever comes on a connection that nobody uses: a flood of small answers has no bound there.
+    """
+    from aiohttp.client_proto import ResponseHandler  # noqa: PLC0415
+
+    class Bounded(ResponseHandler):
+        def __init__(self) -> None:
+            super().__init__(loop=loop)
+            self._came_bytes = 0
+
+        def set_response_params(self, **options: Any) -> None:
+            self._came_bytes = 0
+            super().set_response_params(**options)
+
+        def data_received(self, data: bytes) -> None:
+            self._came_bytes += len(data)
+            if self._came_bytes <= ANSWER_BYTES_MAX:
+                super().data_received(data)
+            if self._came_bytes > ANSWER_BYTES_MAX or len(self._buffer) > MESSAGES_WAITING_MAX:
+                self._end()
+
+        def _end(self) -> None:
+            transport = self.transport
+            if isinstance(transport, asyncio.Transport):
+                self.force_close()
+                transport.abort()
+
+    return Bounded
+
+
 class _ConnectionLost(Exception):
     """The connection ended before an answer began."""
 
@@ -156,8 +197,10 @@ def _new_session() -> aiohttp.ClientSession:
 
     trace = aiohttp.TraceConfig()
     trace.on_connection_reuseconn.append(mark_reused)
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
+    connector._factory = _bounded_protocol(asyncio.get_running_loop())  # type: ignore[assignment] # noqa: SLF001 - it has no public place
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
+        connector=connector,
         # The whole is bounded by `send`; what is bounded here is finding and greeting the host.
         timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_WITHIN_S, sock_connect=CONNECT_WITHIN_S),
         # Identity: a compressed answer is inflated by us, under our cap, should one come all the same.

@@ -24,10 +24,11 @@ from picows import (
     ws_connect,
 )
 
-from listenkey.errors import Disconnected, ProtocolError, TimedOut, Unreachable, VenueError
+from listenkey.errors import Disconnected, ListenKeyError, ProtocolError, TimedOut, Unreachable, VenueError
 from listenkey.transport import address, tls
+from listenkey.transport.apart import apart
 from listenkey.transport.base import Socket
-from listenkey.wire.masking import clean
+from listenkey.wire.masking import MaskedText, clean
 from listenkey.wire.responses import Response, refusal
 
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -41,6 +42,18 @@ READ_BUFFER_BYTES: Final = 4 * 1024
 
 READ_BYTES_MAX: Final = 512 * 1024
 """Of one read. Else a backlog makes picows' buffer, which never shrinks, as large as the system's: six megabytes."""
+
+WRITE_BYTES_MAX: Final = 64 * 1024
+"""
+What may wait to be sent: a subscription has 200 bytes, a pong at most 131. A peer that pings and does not read what we
+answer would else make it grow without end.
+"""
+
+MESSAGE_WITHIN_S: Final = 10.0
+"""For all frames of one message. A fragment a second is no life: no event can come behind it."""
+
+MESSAGE_PARTS_MAX: Final = 4_096
+"""Frames of one message: empty ones have no size that could be bounded."""
 
 PING_BYTES: Final = 8
 CONTROL_BYTES_MAX: Final = 125
@@ -87,6 +100,7 @@ class PicowsSocket(WSListener):
         "_on_pong",
         "_parts",
         "_parts_bytes",
+        "_parts_timer",
         "_pong_held",
         "_transport",
         "on_ws_frame",
@@ -106,6 +120,7 @@ class PicowsSocket(WSListener):
         self._transport: WSTransport | None = None
         self._parts: list[bytes] = []
         self._parts_bytes = 0
+        self._parts_timer: asyncio.TimerHandle | None = None
         self._pong_held: int | None = None  # it came inside a message that is not whole yet
         self._closed_by: Disconnected | None = None
         self._given_up = False
@@ -140,6 +155,7 @@ class PicowsSocket(WSListener):
         return on_ws_frame
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._stop_timer()
         self._ending = asyncio.get_running_loop().create_task(self._tell_end(transport))
 
     async def _tell_end(self, transport: WSTransport) -> None:
@@ -162,12 +178,12 @@ class PicowsSocket(WSListener):
 
     def send_text(self, text: bytes) -> None:
         """Send one text message; nothing happens on a connection that has ended."""
-        if self._transport is not None:
+        if self._transport is not None and self._has_room():
             self._transport.send(WSMsgType.TEXT, text)
 
     def ping(self, number: int) -> None:
         """Send a ping; its number comes back with the pong."""
-        if self._transport is not None:
+        if self._transport is not None and self._has_room():
             self._transport.send_ping(number.to_bytes(PING_BYTES, "big"))
 
     def pause(self) -> None:
@@ -218,6 +234,15 @@ class PicowsSocket(WSListener):
         self._closed_by = reason
         self._parts.append(b"")  # A message that never ends sends all that follows to `_take_other`.
 
+    def _has_room(self) -> bool:
+        """Whether more may be sent; a connection whose other side does not read is ended."""
+        if self._closed_by is not None or self._transport is None:
+            return False
+        if self._transport.underlying_transport.get_write_buffer_size() <= WRITE_BYTES_MAX:
+            return True
+        self._refuse(WSCloseCode.POLICY_VIOLATION, "the other side does not read what is sent to it")
+        return False
+
     def _take_other(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
         if self._closed_by is not None:
@@ -230,7 +255,8 @@ class PicowsSocket(WSListener):
             self._take_part(frame)
         elif kind is WSMsgType.PING:
             # picows would answer by itself, and hide the frame: a message before it, in the same read, stayed unheard.
-            transport.send_pong(frame.get_payload_as_bytes())
+            if self._has_room():
+                transport.send_pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.PONG:
             payload = frame.get_payload_as_bytes()
             if len(payload) == PING_BYTES:
@@ -256,18 +282,34 @@ class PicowsSocket(WSListener):
             self._refuse(WSCloseCode.PROTOCOL_ERROR, "a message began before the last one had ended, or never did")
             return
         self._parts_bytes += frame.payload_size
-        if self._parts_bytes > MESSAGE_BYTES_MAX:
+        if self._parts_bytes > MESSAGE_BYTES_MAX or len(self._parts) >= MESSAGE_PARTS_MAX:
             self._refuse(WSCloseCode.MESSAGE_TOO_BIG, "a message was too big")
             return
         self._parts.append(frame.get_payload_as_bytes())
-        if frame.fin:
-            message = b"".join(self._parts)
-            self._parts.clear()
-            self._parts_bytes = 0
-            self._on_message(message)
-            if self._pong_held is not None:
-                number, self._pong_held = self._pong_held, None
-                self._on_pong(number)
+        if not frame.fin:
+            if self._parts_timer is None:
+                self._parts_timer = asyncio.get_running_loop().call_later(MESSAGE_WITHIN_S, self._on_endless)
+            return
+        message = b"".join(self._parts)
+        self._message_ended()
+        self._on_message(message)
+        if self._pong_held is not None:
+            number, self._pong_held = self._pong_held, None
+            self._on_pong(number)
+
+    def _message_ended(self) -> None:
+        self._parts.clear()
+        self._parts_bytes = 0
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._parts_timer is not None:
+            self._parts_timer.cancel()
+            self._parts_timer = None
+
+    def _on_endless(self) -> None:
+        self._parts_timer = None
+        self._refuse(WSCloseCode.PROTOCOL_ERROR, f"a message had no end within {MESSAGE_WITHIN_S:.0f} s")
 
 
 async def connect(
@@ -296,7 +338,20 @@ async def connect(
         VenueError: The handshake was answered with an HTTP error.
     """
     socket = PicowsSocket(on_message, on_heard, on_pong, on_lost)
+    url = MaskedText(url)  # the variables of this frame are kept by crash reporters
     host = address.check(url.partition("?")[0])
+    try:
+        error = await apart(_shake_hands(socket, url, host, timeout_s))
+    except asyncio.CancelledError:
+        socket.give_up()
+        raise
+    if error is not None:
+        raise error
+    return socket
+
+
+async def _shake_hands(socket: PicowsSocket, url: str, host: str, timeout_s: float) -> ListenKeyError | None:
+    """Connect; what went wrong, if anything did."""
     try:
         async with asyncio.timeout(timeout_s):
             transport, _ = await ws_connect(
@@ -313,23 +368,20 @@ async def connect(
             )
     except TimeoutError:
         socket.give_up()
-        raise TimedOut(f"opening a WebSocket to {host}", timeout_s) from None
-    except asyncio.CancelledError:
-        socket.give_up()
-        raise
+        return TimedOut(f"opening a WebSocket to {host}", timeout_s)
     except WSError as error:
-        raise _handshake_error(error, host) from None
+        return _handshake_error(error, host)
     except ssl.SSLError as error:
-        raise Unreachable(host, f"TLS: {error.reason or type(error).__name__}") from None
+        return Unreachable(host, f"TLS: {error.reason or type(error).__name__}")
     except OSError as error:
-        raise Unreachable(host, error.strerror or type(error).__name__) from None
+        return Unreachable(host, error.strerror or type(error).__name__)
     if not socket.is_connected:
         # picows takes a connection that ends before the handshake is answered for one that came up, and tells no end.
-        raise Unreachable(host, "the connection ended before the WebSocket handshake was answered")
+        return Unreachable(host, "the connection ended before the WebSocket handshake was answered")
     # Nobody asks again what was said in the handshake, and picows keeps it: a tenth of what an idle stream holds.
     transport.request.headers.clear()
     transport.response.headers.clear()
-    return socket
+    return None
 
 
 def _handshake_error(error: WSError, host: str) -> VenueError | Unreachable | ProtocolError:

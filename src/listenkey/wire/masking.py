@@ -31,6 +31,20 @@ CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e
 """What moves a cursor, forges a line of a log, turns the direction of writing, or can't be encoded."""
 
 
+class MaskedText(str):
+    """
+    A text that is sent and never shown: its `repr` hides it.
+
+    For what must be handed to a library as a text. A crash reporter keeps the `repr` of every variable of every frame,
+    the library's own as well.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[hidden]'"
+
+
 def mask(text: str, hide: Iterable[Secret] = ()) -> str:
     """
     The text with every given secret, and whatever looks like one, replaced.

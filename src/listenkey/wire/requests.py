@@ -13,6 +13,7 @@ from typing import Final
 from listenkey import venue
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import UsageError
+from listenkey.wire.masking import MaskedText
 from listenkey.wire.signing import Params, Signer, encode
 
 WITHIN_S: Final = 10.0
@@ -90,7 +91,7 @@ class Request:
         """
         headers = {"Accept": "application/json"}
         if self.api_key is not None:
-            headers[venue.API_KEY_HEADER] = self.api_key.reveal()
+            headers[venue.API_KEY_HEADER] = MaskedText(self.api_key.reveal())
         return headers
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import logging
 import ssl
+import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from listenkey import errors
-from listenkey.credentials import Credentials
+from listenkey.credentials import Credentials, Secret
 from listenkey.transport.http import AiohttpClient
 from listenkey.wire import requests, responses
 from listenkey.wire.requests import Request
@@ -308,3 +309,61 @@ async def test_many_at_once_share_few_connections(client: AiohttpClient) -> None
         await asyncio.gather(*(client.send(Request("GET", "/eapi/v1/time"), server.url) for _ in range(100)))
         assert len(server.heard) == 100
         assert server.connections <= 32
+
+
+@pytest.mark.parametrize("flood", [reply(b"{}"), b"x" * 100, b"HTTP/1.1 100 Continue\r\n\r\n"])
+async def test_a_flood_on_a_connection_that_nobody_uses_ends_it(flood: bytes) -> None:
+    taken, ended = asyncio.Event(), asyncio.Event()
+
+    async def answer_and_go_on(writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(b'{"serverTime":1}'))
+        await taken.wait()
+        try:
+            for _ in range(200_000):
+                writer.write(flood * 100)
+                await writer.drain()
+        except ConnectionError:
+            ended.set()
+            raise
+
+    async with RawServer(answer_and_go_on, reply(b'{"serverTime":2}')) as server:
+        http = AiohttpClient()
+        assert (await http.send(requests.server_time(), server.url)).body == b'{"serverTime":1}'
+        taken.set()
+        await asyncio.wait_for(ended.wait(), 20)
+        assert (await http.send(requests.server_time(), server.url)).body == b'{"serverTime":2}'
+        assert server.connections == 2
+        await http.aclose()
+
+
+async def shown_of_a_call(api_key: Secret, server_url: str, within_s: float) -> str:
+    """What a crash reporter keeps of a call that ended from outside, or by itself: each frame with its variables."""
+    http = AiohttpClient()
+    credentials = Credentials(api_key, Secret("s" * 64))
+    request = requests.signed_get("/eapi/v1/bill", {}, credentials, 5, timeout_s=1.0)
+    try:
+        async with asyncio.timeout(within_s):
+            await http.send(request, server_url)
+    except (TimeoutError, errors.ListenKeyError) as error:
+        return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    finally:
+        await http.aclose()
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("within_s", "silent"), [(0.3, True), (5.0, True), (5.0, False)])
+async def test_no_frame_of_a_call_shows_the_api_key(within_s: float, *, silent: bool) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        if silent:
+            await asyncio.Event().wait()
+        writer.transport.abort()
+
+    api_key = Secret("vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A")
+    async with RawServer(answer) as server:
+        shown = await shown_of_a_call(api_key, server.url, within_s)
+        assert server.heard[0].headers["X-MBX-APIKEY"] == api_key.reveal()
+    assert "http.send" in shown
+    assert api_key.reveal() not in shown
+    assert "signature=" not in shown
+    assert "s" * 64 not in shown
+    assert "site-packages/aiohttp" not in shown, "no frame of the library is kept at all"

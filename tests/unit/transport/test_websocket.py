@@ -6,6 +6,7 @@ import asyncio
 import gc
 import ssl
 import struct
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from aiohttp import WSMsgType, web
 
 from listenkey.clock import SystemClock
 from listenkey.core.verdict import judge
+from listenkey.credentials import Secret
 from listenkey.errors import (
     Banned,
     Disconnected,
@@ -28,6 +30,8 @@ from listenkey.errors import (
     UsageError,
     VenueDown,
 )
+from listenkey.opener import Attachment
+from listenkey.transport import websocket as websockets
 from listenkey.transport.base import Socket
 from listenkey.transport.websocket import MESSAGE_BYTES_MAX, READ_BYTES_MAX, PicowsSocket, connect
 from tests.unit.transport.certificates import self_signed
@@ -448,3 +452,97 @@ async def test_a_self_signed_certificate_is_refused(tmp_path: Path) -> None:
     async with served(until_closed, tls=context) as url:
         with pytest.raises(Unreachable, match="TLS"):
             await opened(url.replace("ws:", "wss:"), Heard())
+
+
+async def test_pings_without_end_from_a_peer_that_does_not_read_end_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websockets, "WRITE_BYTES_MAX", 1024)
+
+    async def pings(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport = transport_of(request)
+        transport.pause_reading()
+        while not transport.is_closing():
+            transport.write((b"\x89\x7d" + b"p" * 125) * 512)
+            await asyncio.sleep(0)
+
+    async with served(pings, autoping=False) as url:
+        heard = Heard()
+        socket = await opened(url, heard)
+        assert isinstance(socket, PicowsSocket)
+        assert socket._transport is not None
+        reason = await asyncio.wait_for(heard.lost, 60)
+        assert reason.close_code == 1008
+        assert "does not read" in str(reason)
+        socket.ping(1)
+        socket.send_text(b"late")  # nothing happens on a connection that has ended
+
+
+async def test_a_message_that_never_ends_is_no_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websockets, "MESSAGE_WITHIN_S", 0.05)
+
+    async def begins(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport_of(request).write(b"\x01\x01{" + b"\x00\x00" * 3)
+        await until_closed(socket, request)
+
+    async with served(begins) as url:
+        heard = Heard()
+        await opened(url, heard)
+        reason = await asyncio.wait_for(heard.lost, 10)
+        assert "no end within" in str(reason)
+        assert heard.messages == []
+
+
+async def test_fragments_are_counted_even_where_they_hold_nothing() -> None:
+    async def empty(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport_of(request).write(b"\x01\x01{" + b"\x00\x00" * websockets.MESSAGE_PARTS_MAX)
+        await until_closed(socket, request)
+
+    async with served(empty) as url:
+        heard = Heard()
+        await opened(url, heard)
+        reason = await asyncio.wait_for(heard.lost, 10)
+        assert reason.close_code == 1009
+
+
+async def test_a_message_that_ended_in_time_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websockets, "MESSAGE_WITHIN_S", 0.05)
+    go_on = asyncio.Event()
+
+    async def two(socket: web.WebSocketResponse, request: web.Request) -> None:
+        transport_of(request).write(b"\x01\x01a" + b"\x80\x01b")
+        await go_on.wait()
+        transport_of(request).write(b"\x01\x01c" + b"\x80\x01d")
+        await until_closed(socket, request)
+
+    async with served(two) as url:
+        heard = Heard()
+        socket = await opened(url, heard)
+        await heard.until(lambda: len(heard.messages) == 1)
+        assert isinstance(socket, PicowsSocket)
+        assert socket._parts_timer is None
+        go_on.set()
+        await heard.until(lambda: len(heard.messages) == 2)
+        assert heard.messages == [b"ab", b"cd"]
+        socket.close()
+
+
+@pytest.mark.parametrize("within_s", [0.2, 5.0])
+async def test_no_frame_of_a_handshake_shows_the_listen_key(within_s: float) -> None:
+    listen_key = Secret("pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1")
+    with closing(create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        shown = await shown_of_a_handshake(port, listen_key, within_s)
+    assert "websocket.py" in shown
+    assert listen_key.reveal() not in shown
+
+
+async def shown_of_a_handshake(port: int, key: Secret, within_s: float) -> str:
+    """What a crash reporter keeps of a handshake that nobody answered: each frame with its variables."""
+    heard = Heard()
+    attachment = Attachment(f"ws://127.0.0.1:{port}/private/ws/{key.reveal()}?listenKey={key.reveal()}", None, 1)
+    try:
+        async with asyncio.timeout(within_s):
+            told = (heard.on_message, heard.on_heard, heard.on_pong, heard.on_lost)
+            await connect(attachment.url, *told, timeout_s=0.6)
+    except (TimeoutError, TimedOut) as error:
+        return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    raise AssertionError
