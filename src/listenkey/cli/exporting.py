@@ -253,9 +253,18 @@ WRITERS: Final[Mapping[str, Callable[[Path, str, IO[bytes]], int]]] = {
 }
 
 
-def to_file(path: Path, table: str, kind: str, out: Path) -> int:
-    """Write a file, for its owner alone; one that is there is replaced when the new one is whole. How many rows."""
-    with output_file(out, path, replaces=True) as fresh, fresh.open("wb") as file:
+def to_file(path: Path, table: str, kind: str, out: Path, journal: Path | None = None) -> int:
+    """
+    Write a file, for its owner alone; one that is there is replaced when the new one is whole. How many rows.
+
+    Args:
+        path: What is read.
+        table: Of it.
+        kind: One of `WRITERS`.
+        out: Where to.
+        journal: The journal that `path` was made of, if it is another one.
+    """
+    with output_file(out, journal or path, replaces=True) as fresh, fresh.open("wb") as file:
         count = WRITERS[kind](path, table, file)
         file.flush()
         return count

@@ -1,4 +1,4 @@
-"""`listenkey journal`: what a journal holds, whether it is whole, and its contents for other programs."""
+"""`listenkey journal`: what a journal holds, whether it is whole, its contents, its copies, and what is left of a damaged one."""
 
 from __future__ import annotations
 
@@ -12,26 +12,32 @@ from listenkey.cli import exits
 from listenkey.cli.figures import clock_time
 from listenkey.cli.interruptible import interruptible
 from listenkey.cli.lazy import Group
-from listenkey.cli.options import debug_option
+from listenkey.cli.options import DURATION, debug_option
+from listenkey.cli.progress import Progress
 from listenkey.cli.redact import escaped, plain
 from listenkey.errors import UsageError
 
 if TYPE_CHECKING:
     from listenkey.journal.info import Info
+    from listenkey.journal.salvage import Salvaged
+    from listenkey.journal.verify import Verdict
 
 
 @click.group(cls=Group)
 def journal() -> None:
     """
-    What a journal holds, whether it is whole, and its contents for other programs.
+    What a journal holds, whether it is whole, its contents for other programs; copies, and what to do when it is damaged.
 
-    None of these changes the journal, and all may run while another process writes to it.
+    Only prune changes the journal. info, verify, export and backup may run while another process writes to it.
 
     \b
     Examples:
       listenkey journal info fills.db
       listenkey journal verify fills.db
       listenkey journal export fills.db --table fills > fills.csv
+      listenkey journal backup fills.db --out /backup/fills.db
+      listenkey journal prune fills.db --older-than 90
+      listenkey journal salvage fills.db --out salvaged.db
     """
 
 
@@ -142,7 +148,7 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
 @click.argument("journal", metavar="J")
 @click.option("--table", type=click.Choice(["items", "fills", "orders", "gaps"]), default="items", show_default=True)
 @click.option("--format", "kind", type=click.Choice(["csv", "parquet", "arrow"]), help="By --out's ending, else csv.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to; stdout by default, for csv.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to; stdout by default, for csv.")
 @debug_option
 def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     """
@@ -150,6 +156,8 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
 
     CSV has amounts as the venue wrote them; a cell that a spreadsheet would take for a formula gets a ' in front.
     Parquet and Arrow have decimals, times in UTC and Booleans; they need the extra: pip install 'listenkey[parquet]'.
+    Rows are compared with their checksums first. Of a damaged journal all that is whole is exported, what is missing is
+    named, and the exit code is 5.
 
     \b
     Examples:
@@ -162,12 +170,158 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     kind = kind or (out.suffix.removeprefix(".") if out is not None else "csv")
     if kind not in exporting.WRITERS:
         raise UsageError(f"the ending .{kind} is none of csv, parquet, arrow; say which with --format")
-    path = journal_path(journal)
-    if out is not None:
-        count = interruptible(lambda: exporting.to_file(path, table, kind, out))
-        exits.print_error(f"listenkey: {count:,} rows in {out}")
-    elif kind == "csv":
-        interruptible(lambda: exporting.to_csv(path, table, sys.stdout.buffer))
-    else:
+    if out is None and kind != "csv":
         raise UsageError(f"{kind} goes into a file: name it with --out")
+    path = journal_path(journal)
+    count, problem, found = interruptible(lambda: export_whole(path, table, kind, out))
+    if out is not None:
+        exits.print_error(f"listenkey: {count:,} rows in {out}")
+    if found is None:
+        return exits.DONE
+    exits.print_error(f"listenkey: the journal is damaged: {exits.safe(problem)}")
+    exits.print_error("\n".join(f"  {line}" for line in salvaged_words(found)))
+    return exits.JOURNAL
+
+
+def export_whole(path: Path, table: str, kind: str, out: Path | None) -> tuple[int, str, Salvaged | None]:
+    """Export what is whole; how many rows, what is wrong with the journal, and what of it was found, if it is damaged."""
+    import tempfile
+
+    from listenkey.cli import exporting
+    from listenkey.journal.verify import damage_of
+
+    def write(source: Path) -> int:
+        if out is None:
+            return exporting.to_csv(source, table, sys.stdout.buffer)
+        return exporting.to_file(source, table, kind, out, path)
+
+    problem = damage_of(path)
+    if problem is None:
+        return write(path), "", None
+    from listenkey.journal.salvage import salvage as salvage_into
+
+    with tempfile.TemporaryDirectory(prefix="listenkey-salvage-", ignore_cleanup_errors=True) as folder:
+        whole = Path(folder) / "salvaged.db"
+        found = salvage_into(path, whole, Progress("looked at"))
+        return write(whole), problem, found
+
+
+@journal.command()
+@click.argument("journal", metavar="J")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The copy; must not exist.")
+@debug_option
+def backup(journal: str, out: Path) -> int:
+    """
+    A whole copy in one file, also while another process writes: of this moment, with what is in the log.
+
+    The copy is yours alone (mode 0600), is checked row by row, and gets its name when it is whole.
+
+    \b
+    Examples:
+      listenkey journal backup fills.db --out /backup/fills-$(date +%F).db
+    """
+    from listenkey.cli.output_file import output_file
+    from listenkey.journal.backup import backup as copy_into
+    from listenkey.journal.place import journal_path
+    from listenkey.journal.verify import verify as verdict_on
+
+    path, progress = journal_path(journal), Progress("copied")
+
+    def copy() -> Verdict:
+        with output_file(out, path, replaces=False) as fresh:
+            copy_into(path, fresh, progress)
+            return verdict_on(fresh)
+
+    found = interruptible(copy)
+    progress.end()
+    if found.whole:
+        click.echo(f"{out}: whole, {found.items:,} items, {found.first_seq:,} to {found.last_seq:,}, head {found.head}")
+        return exits.DONE
+    exits.print_error(
+        f"listenkey: the copy {out} has the damage of the journal: {exits.safe(found.problems[0])}\n"
+        "  what to do: docs/journal.md, A damaged journal"
+    )
+    return exits.JOURNAL
+
+
+@journal.command()
+@click.argument("journal", metavar="J")
+@click.option("--older-than", "--keep-days", "days", required=True, type=DURATION, metavar="DAYS", help="In days.")
+@debug_option
+def prune(journal: str, days: float) -> int:
+    """
+    Take away items that are older than so many days, while no stream writes.
+
+    What a named consumer has not had stays, and so does the newest item. Fills that are gone stay known, so that none
+    comes twice. The file does not shrink: its room is used again. A stream does it by itself: tail --keep-days.
+
+    \b
+    Examples:
+      listenkey journal prune fills.db --older-than 90
+    """
+    from listenkey.clock import SystemClock
+    from listenkey.journal.place import journal_path
+    from listenkey.journal.pruning import prune as take_away
+    from listenkey.journal.retention import Retention
+
+    path, progress = journal_path(journal), Progress("taken away")
+    retention, now_ms = Retention(keep_days=days), SystemClock().wall_ms()
+    pruned = interruptible(lambda: take_away(path, retention, now_ms, progress))
+    progress.end()
+    click.echo(f"{pruned.items:,} items taken away, {pruned.left:,} left")
+    if pruned.held_back_by is not None:
+        click.echo(f"older ones stay: the consumer {plain(pruned.held_back_by)} has not had them")
     return exits.DONE
+
+
+@journal.command()
+@click.argument("journal", metavar="J")
+@click.option("--out", type=click.Path(path_type=Path), help="A new journal with what is whole; must not exist.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@debug_option
+def salvage(journal: str, out: Path | None, as_json: bool) -> int:
+    """
+    Save what is whole of a damaged journal: every row whose checksum is right, wherever in the file it lies.
+
+    Without --out it only says what could be saved. The journal itself is not changed.
+
+    \b
+    Examples:
+      listenkey journal salvage fills.db
+      listenkey journal salvage fills.db --out salvaged.db
+    """
+    import tempfile
+
+    from listenkey.cli.output_file import output_file
+    from listenkey.journal.place import journal_path
+    from listenkey.journal.salvage import salvage as salvage_into
+
+    path, progress = journal_path(journal), Progress("looked at")
+
+    def save() -> Salvaged:
+        if out is not None:
+            with output_file(out, path, replaces=False) as fresh:
+                return salvage_into(path, fresh, progress)
+        with tempfile.TemporaryDirectory(prefix="listenkey-salvage-", ignore_cleanup_errors=True) as folder:
+            return salvage_into(path, Path(folder) / "salvaged.db", progress)
+
+    found = interruptible(save)
+    progress.end()
+    if as_json:
+        echo_json(found)
+    else:
+        click.echo("\n".join(salvaged_words(found)))
+        click.echo(f"saved in {out}" if out is not None else "not saved: name a new journal with --out")
+    return exits.DONE
+
+
+def salvaged_words(found: Salvaged) -> list[str]:
+    """What was found, for people."""
+    lines = [
+        f"{found.items:,} items are whole, {found.first_seq:,} to {found.last_seq:,}; {found.fills:,} of them fills"
+    ]
+    if found.missing_items:
+        parts = ", ".join(f"{one:,}" if one == other else f"{one:,} to {other:,}" for one, other in found.missing)
+        more = " and more" if sum(other - one + 1 for one, other in found.missing) < found.missing_items else ""
+        lines.append(f"{found.missing_items:,} items are missing: {parts}{more}")
+    return lines + [plain(note, 400) for note in found.notes]

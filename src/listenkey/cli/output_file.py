@@ -49,7 +49,7 @@ def output_file(out: Path, journal: Path, *, replaces: bool) -> Iterator[Path]:
     except OSError as error:
         raise JournalError(f"{out} can't be written: {error.strerror or error}") from None
     finally:
-        for ending in ("", "-journal", "-wal", "-shm"):
+        for ending in ENDINGS:
             with contextlib.suppress(OSError):
                 beside(fresh, ending).unlink()
 

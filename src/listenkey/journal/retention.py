@@ -39,6 +39,10 @@ class Retention:
         """Whether nothing is ever taken away."""
         return self.keep_days is None and self.keep_bytes is None
 
+    def is_too_old(self, received_ms: int, now_ms: int) -> bool:
+        """Whether an item of this age may go for its age."""
+        return self.keep_days is not None and received_ms < now_ms - int(self.keep_days * DAY_MS)
+
     def cut(self, connection: sqlite3.Connection, now_ms: int, read_seq: int) -> int | None:
         """
         The last item of the next portion to take away, or None where there is none.

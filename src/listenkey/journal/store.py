@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -327,6 +327,26 @@ class Store:
         if self._lock is not None and self.last_seq and not self.skip:
             self._lock.note_reached(self.last_seq, self._covered_ms)
 
+    def begin_after(
+        self,
+        seq: int,
+        chain: bytes,
+        known: Mapping[str, object],
+        cursors: Mapping[str, int],
+        pruned: Iterable[FillKey],
+    ) -> None:
+        """Let an empty journal begin behind a number, as after retention, with what is known beside the items."""
+        with self._transaction() as connection:
+            for name, value in known.items():
+                facts.set_fact(connection, name, value)
+            for name, cursor in cursors.items():
+                facts.set_cursor(connection, name, cursor)
+            connection.executemany("INSERT OR IGNORE INTO pruned_fills VALUES (?, ?, ?)", pruned)
+            if seq:
+                facts.set_fact(connection, facts.ANCHOR_SEQ, seq)
+                facts.set_fact(connection, facts.ANCHOR_CHAIN, chain)
+        self.last_seq, self.chain = seq, chain
+
     def prune(self, through_seq: int) -> None:
         """Take away everything up to a number. The chain stays checkable from there on, and fills stay known."""
         with self._transaction() as connection:
@@ -473,11 +493,12 @@ class Store:
                 f"the journal {self.path} belongs to the account {found!r}, and account={self.account!r} was given; "
                 f"leave the account out, or name {found!r} (--account), or give another journal"
             )
-        log.warning(
-            "journal %s: it was begun with another API key, which is taken for an earlier one of the same account, %s",
-            self.path,
-            found,
-        )
+        if self.account:
+            log.warning(
+                "journal %s: it was begun with another API key, which is taken for an earlier one of the same account, %s",
+                self.path,
+                found,
+            )
         self.account = found
 
     def _tail(self, connection: sqlite3.Connection) -> list[Row]:

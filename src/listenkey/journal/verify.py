@@ -121,6 +121,27 @@ def problems_of(path: Path) -> tuple[str, ...]:
     return _look_at(path, None, 0).problems
 
 
+def damage_of(path: Path) -> str | None:
+    """
+    Look at the rows; return the first that is wrong with them, or None.
+
+    Raises:
+        UsageError: There is no journal at the path.
+        JournalError: The file can't be opened.
+    """
+    look = _Look(None)
+    try:
+        connection = open_reader(path)
+    except Corrupt as error:
+        return str(error)
+    try:
+        connection.execute("BEGIN")
+        _rows(connection, look)
+    finally:
+        connection.close()
+    return next(iter(look.problems), None)
+
+
 def _look_at(path: Path, head: str | None, reached: int) -> Verdict:
     look = _Look(head)
     try:
