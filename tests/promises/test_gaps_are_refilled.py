@@ -309,7 +309,7 @@ async def test_nothing_is_sent_during_a_ban_and_all_comes_back_after(binance_opt
         await until(lambda: "GET /eapi/v1/bill" in sandbox.meters()["requests"])
         await asyncio.sleep(0.2)  # what was on its way when the ban began has arrived
         before = sandbox.meters()["requests"]
-        assert reader.stream.health().status == "RECOVERING"
+        assert reader.stream.health().status in ("GAP", "RECOVERING")  # a poll may have met the ban before a socket did
         await burst(sandbox, 5)
         await asyncio.sleep(2.0)
         assert sandbox.meters()["requests"] == before
