@@ -31,7 +31,7 @@ WHOLE_NUMBERS: Final = frozenset(
 AMOUNTS: Final = frozenset(
     {
         "last_quantity", "last_price", "filled_quantity", "quantity", "price", "average_price", "commission",
-        "realized_profit",
+        "realized_profit", "value", "average_entry_price", "exercise_price", "amount", "fee",
     }
 )  # fmt: skip
 DIGITS: Final = (38, 18)

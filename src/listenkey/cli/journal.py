@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from listenkey.journal.info import Info
     from listenkey.journal.salvage import Salvaged
     from listenkey.journal.verify import Verdict
+
+TABLES: Final = ("items", "fills", "orders", "positions", "exercises", "gaps")
+"""What `export` exports."""
 
 
 @click.group(cls=Group)
@@ -146,7 +149,7 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
 
 @journal.command()
 @click.argument("journal", metavar="J")
-@click.option("--table", type=click.Choice(["items", "fills", "orders", "gaps"]), default="items", show_default=True)
+@click.option("--table", type=click.Choice(TABLES), default="items", show_default=True)
 @click.option("--format", "kind", type=click.Choice(["csv", "parquet", "arrow"]), help="By --out's ending, else csv.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where to; stdout by default, for csv.")
 @debug_option

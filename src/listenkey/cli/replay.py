@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S: Final = 0.01
 """How often `--follow` asks for more. Asking whether anything changed costs 2 µs."""
+
+NAME_EVERY_LOOKS: Final = 50
+"""How often it is looked whether the name still belongs to the file that is read."""
 
 
 @click.command(cls=Command)
@@ -70,15 +74,29 @@ async def show_all(stop: Stop, reader: JournalReader, after: int, *, follow: boo
 
 
 async def read(reader: JournalReader, after: int, show: Show, *, follow: bool) -> None:
-    """Every item into the show, at the speed of the show."""
-    while True:
-        changes = reader.changes()
-        while items := await asyncio.to_thread(reader.read, after):
-            for item in items:
-                show.add(item)
-            after = items[-1].seq
-            await (show.room() if show.is_full else asyncio.sleep(0))
-        if not follow:
-            return
-        while reader.changes() == changes:  # noqa: ASYNC110 - another process writes; it can set no event of ours
-            await asyncio.sleep(LOOK_EVERY_S)
+    """Every item into the show, at the speed of the show; also of a journal that takes the place of this one."""
+    with contextlib.ExitStack() as stack:
+        while True:
+            changes = reader.changes()
+            while items := await asyncio.to_thread(reader.read, after):
+                for item in items:
+                    show.add(item)
+                after = items[-1].seq
+                await (show.room() if show.is_full else asyncio.sleep(0))
+            if not follow:
+                return
+            if (renewed := await another(reader, changes, after)) is not None:
+                reader, after = renewed
+                stack.callback(reader.close)
+                exits.print_error(f"listenkey: another journal has the name {reader.path}; its items come now")
+
+
+async def another(reader: JournalReader, changes: int, after: int) -> tuple[JournalReader, int] | None:
+    """Wait until there is more to read; a reader of another file and where to go on, if the name is another's by now."""
+    looks = 0
+    while reader.changes() == changes:
+        await asyncio.sleep(LOOK_EVERY_S)
+        looks += 1
+        if looks % NAME_EVERY_LOOKS == 0 and (renewed := reader.renewed(after)) is not None:
+            return renewed
+    return None

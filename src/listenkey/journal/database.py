@@ -199,9 +199,12 @@ def open_reader(path: Path) -> sqlite3.Connection:
     with told_as_ours(path):
         try:
             return _reading(path, "mode=ro")
-        except sqlite3.OperationalError:
-            if is_there(beside(path, "-wal")):
-                raise
+        except sqlite3.OperationalError as error:
+            if size_of(beside(path, "-wal")):
+                raise JournalError(
+                    f"the journal {path} has a log that can't be read where it is ({error}); "
+                    f"copy {path.name} and {path.name}-wal to a folder that can be written to"
+                ) from None
             # Nobody writes, and the folder is read-only: then SQLite can't make the file it shares with a writer.
             return _reading(path, "mode=ro&immutable=1")
 
@@ -246,6 +249,10 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
     """
     (kind,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not kind and is_new(connection):
+        raise UsageError(
+            f"{path} is empty: nothing was written to it yet, or it was copied without its log ({path.name}-wal)"
+        )
     if kind != schema.APPLICATION_ID:
         raise UsageError(f"{path} is a database, and not one of listenkey's journals")
     if version > schema.VERSION:

@@ -7,12 +7,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from listenkey.errors import Corrupt
+from listenkey.errors import Corrupt, JournalError, UsageError
 from listenkey.items import Item, Update
 from listenkey.journal import schema
 from listenkey.journal.chain import Row, checksums, is_whole
 from listenkey.journal.database import ERRORS, open_reader, told_as_ours
 from listenkey.journal.facts import ANCHOR_SEQ, facts
+from listenkey.journal.files import Identity, identity_of
 from listenkey.journal.row_shape import SEQ_MAX, TIME_MAX_MS, is_well_formed
 from listenkey.journal.rows import item_of
 from listenkey.wire.frames import read_payloads
@@ -57,6 +58,7 @@ class JournalReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._identity = _identity_now(path)
         self._connection = open_reader(path)
         self._lenient = self._connection.text_factory
         self._account = ""
@@ -128,6 +130,30 @@ class JournalReader:
             after, self._account = row[0], row[2]
         return rows
 
+    def renewed(self, after: int) -> tuple[JournalReader, int] | None:
+        """
+        A reader of the file that has the journal's name now, and after which number to read on in it.
+
+        A journal that was moved away and begun anew is another one and is read from its beginning. In a copy of the same
+        journal, the items up to `after` are the same.
+
+        Returns:
+            None while it is still this file, or there is none that could be read.
+        """
+        if (named := _identity_now(self.path)) is None or named == self._identity:
+            return None
+        try:
+            other = JournalReader(self.path)
+        except (UsageError, JournalError):
+            return None  # It is being made, or is none.
+        last = min(after, other.last_seq())
+        return other, after if last and self._chain_of(last) == other._chain_of(last) is not None else 0
+
+    def _chain_of(self, seq: int) -> bytes | None:
+        with told_as_ours(self.path):
+            row = self._connection.execute("SELECT chain FROM items WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else row[0]
+
     def changes(self) -> int:
         """A number that is another one after each commit of the writer: cheap to ask before reading."""
         with told_as_ours(self.path):
@@ -154,3 +180,10 @@ class JournalReader:
             if size > CHUNK_BYTES:
                 break
         return rows
+
+
+def _identity_now(path: Path) -> Identity | None:
+    try:
+        return identity_of(path)
+    except OSError:
+        return None

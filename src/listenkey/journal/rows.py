@@ -22,6 +22,7 @@ from listenkey.events import (
     RecoveredOrder,
     RiskLevelChange,
 )
+from listenkey.events.current import Balance, Position
 from listenkey.events.words import AMOUNTS, amount_of
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import Row
@@ -43,6 +44,11 @@ _amounts_of: Final[Callable[[Order], tuple[str, ...]]] = attrgetter(
     *(name for name in Order.__struct_fields__ if name.endswith("_text"))
 )
 PROVENANCES: Final = frozenset({"ws", "rest", "ws+rest"})
+BALANCE_NAMES: Final = len(Balance.__struct_fields__)
+POSITION_NAMES: Final = len(Position.__struct_fields__)
+MESSAGE_NAMES: Final = len(BalancePositionUpdate.__struct_fields__)
+"""Of a message about positions, `e` included and without `P`, which may be absent."""
+
 _NO_UPDATE: Final = (None,) * 9
 _encode: Final = msgspec.json.Encoder().encode
 _BACKSLASH: Final = ord("\\")
@@ -81,6 +87,9 @@ def update_values(
         symbol, order_id = order.symbol, order.order_id
         if order.execution_type == TRADE or (order.trade_id > 0 and order.is_fill):
             trade_id = order.trade_id
+    elif kind is BalancePositionUpdate:
+        parts = BALANCE_NAMES * len(event.balances) + POSITION_NAMES * len(event.positions)  # type: ignore[union-attr]
+        says_all = says_all and names_each_once(raw, parts + MESSAGE_NAMES + (b'"P"' in raw))
     elif kind is RecoveredFill or kind is RecoveredOrder:
         symbol, order_id, trade_id = event.symbol, event.order_id, getattr(event, "trade_id", None)  # type: ignore[union-attr]
     words = None if says_all else _encode(event.to_dict()).decode()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.cli import exporting
+from listenkey.cli.journal import TABLES
 from listenkey.errors import JournalError, UsageError
 from listenkey.items import GapOpened
 from tests.unit.core.making import order_row, trade_row
@@ -62,7 +63,7 @@ def test_what_a_spreadsheet_would_run_is_a_text(path: Path) -> None:
     assert exporting.cell(b"\x01\xff") == "01ff"
 
 
-@pytest.mark.parametrize("table", ["items", "fills", "orders", "gaps"])
+@pytest.mark.parametrize("table", TABLES)
 def test_parquet_and_arrow_hold_the_same(table: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
     from pyarrow import ipc

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.cli import run
+from listenkey.cli import replay, run
 from listenkey.cli.replay import read, show_all
 from listenkey.cli.running import Stop
+from listenkey.journal.files import ENDINGS, beside
 from listenkey.journal.reader import JournalReader
 from listenkey.wire.lines import to_line
 from tests.unit.cli.making import ListShow
@@ -51,6 +52,33 @@ async def test_it_follows_what_is_written(tmp_path: Path) -> None:
     reader.close()
     await made.aclose()
     assert show.waited >= 3
+
+
+async def test_it_follows_the_journal_that_takes_its_place(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where somebody moves a journal away and starts a stream anew: its numbers begin with one again."""
+    monkeypatch.setattr(replay, "NAME_EVERY_LOOKS", 2)
+    path, show = tmp_path / "a.db", ListShow()
+    items = await written(path, [fill(1), fill(2)])
+    reader = JournalReader(path)
+    reading = asyncio.create_task(read(reader, 0, show, follow=True))
+    move_journal(path, tmp_path / "away.db")
+    items += await written(path, [fill(3)])
+    async with asyncio.timeout(5):
+        while show.items != items:  # noqa: ASYNC110 - the show is a list
+            await asyncio.sleep(0.001)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    reader.close()
+    assert [item.seq for item in show.items] == [1, 2, 3, 1, 2]
+    assert "another journal has the name" in capfd.readouterr().err
+
+
+def move_journal(path: Path, away: Path) -> None:
+    for ending in ENDINGS:
+        if beside(path, ending).exists():
+            beside(path, ending).rename(beside(away, ending))
 
 
 async def test_following_ends_when_asked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

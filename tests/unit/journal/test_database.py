@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from listenkey.journal.info import info
 from listenkey.journal.store import Store
 from listenkey.journal.verify import verify
 from tests.unit.journal.making import ACCOUNT, broken, fill, written
+from tests.unit.journal.test_files import needs_mounts
 
 
 def test_a_new_file_is_its_owners_alone_and_so_is_what_sqlite_adds(tmp_path: Path) -> None:
@@ -146,7 +150,7 @@ async def test_a_reader_opens_where_it_cant_make_files(tmp_path: Path, monkeypat
     reader = open_reader(tmp_path / "a.db")
     assert asked == ["mode=ro", "mode=ro&immutable=1"]
     reader.close()
-    (tmp_path / "a.db-wal").touch()
+    (tmp_path / "a.db-wal").write_bytes(b"x")
     with pytest.raises(JournalError):
         open_reader(tmp_path / "a.db")
 
@@ -213,6 +217,38 @@ async def test_questions_of_readers_end_when_the_process_is_to_end(
             "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
         ).fetchone()
     reader.close()
+
+
+def test_what_was_copied_without_its_log_is_named_for_what_it_is(tmp_path: Path) -> None:
+    create(tmp_path / "a.db")
+    with pytest.raises(UsageError, match=r"is empty: .*copied without its log \(a\.db-wal\)"):
+        open_reader(tmp_path / "a.db")
+    connection = sqlite3.connect(tmp_path / "a.db")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    with pytest.raises(UsageError, match="is empty"):
+        open_reader(tmp_path / "a.db")
+
+
+@needs_mounts
+@pytest.mark.parametrize("has_log", [False, True])
+def test_a_journal_on_a_read_only_mount_is_read(has_log: bool, tmp_path: Path) -> None:
+    folder, inside = tmp_path / "folder", tmp_path / "inside"
+    folder.mkdir()
+    inside.mkdir()
+    asyncio.run(written(folder / "a.db", [fill(1)]))
+    (folder / "a.db-wal").write_bytes(b"x" * has_log)
+    script = "import sys; from listenkey.cli import run; sys.exit(run(['journal', 'info', sys.argv[1]]))"
+    mount = f'mount --bind "{folder}" "{inside}" && mount -o remount,ro,bind "{inside}" && "$0" -c "$1" "$2"'
+    told = subprocess.run(
+        ["unshare", "-m", "sh", "-c", mount, sys.executable, script, str(inside / "a.db")],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    if has_log:
+        assert told.returncode == 5
+        assert "copy a.db and a.db-wal to a folder that can be written to" in told.stderr
+    else:
+        assert "2, numbers 1 to 2" in told.stdout
 
 
 def test_a_guard_needs_a_database_and_a_look_without_the_log_leaves_damage_to_others(tmp_path: Path) -> None:

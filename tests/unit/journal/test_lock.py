@@ -5,6 +5,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,11 @@ def test_what_the_system_says_is_told_and_is_no_other_process(
 def test_a_number_that_no_journal_reaches_is_none() -> None:
     assert read_reached(reached_line(2**63 - 1)) == 2**63 - 1
     assert read_reached(reached_line(2**63)) == 0
+
+
+def test_what_a_fork_calls_in_the_child_closes_every_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_HELD", weakref.WeakSet())
+    copies = [Lock(tmp_path / name) for name in ("a.db", "b.db")]
+    lock._release_in_child()
+    for copy in copies:
+        Lock(copy.path.with_name(copy.path.name.removesuffix("-lock"))).release()

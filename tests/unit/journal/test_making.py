@@ -44,3 +44,17 @@ async def test_what_waits_long_in_memory_is_read_again_from_its_json() -> None:
         kept.append_event(event, raw, 5)
     items = [await kept.next() for _ in raws]
     assert [item.event.event_ms for item in items if isinstance(item, Update)] == list(range(DECODED_MAX + 2))
+
+
+async def test_items_carry_the_name_of_the_account_that_the_journal_has(tmp_path: Path) -> None:
+    assert made(None).account == "a3f1"
+    first = made(tmp_path / "a.db")
+    await first.open()
+    await first.aclose()
+    other = make_journal(
+        tmp_path / "a.db", "0123abcd", SystemClock(), None, None, None, None, auto_commit=False, account_is_named=False
+    )
+    assert other.account == "0123abcd"
+    await other.open()
+    assert other.account == "a3f1"
+    await other.aclose()

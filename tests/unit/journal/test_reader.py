@@ -9,10 +9,32 @@ from listenkey.errors import Corrupt, UsageError
 from listenkey.items import GapOpened, Item
 from listenkey.journal import reader as readers
 from listenkey.journal.chain import seal
+from listenkey.journal.lock import lock_path
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.store import Store
 from listenkey.wire.frames import OddRaw
-from tests.unit.journal.making import ACCOUNT, AT_MS, append, fill, greeks, group, journal, read, rows, take, written
+from tests.unit.journal.making import (
+    ACCOUNT,
+    AT_MS,
+    append,
+    fill,
+    greeks,
+    group,
+    journal,
+    raws_of,
+    read,
+    rows,
+    take,
+    written,
+)
+
+
+def move(one: Path, other: Path) -> None:
+    one.rename(other)
+
+
+def denied(_: Path) -> None:
+    raise PermissionError(13, "Permission denied")
 
 
 def change(path: Path, *statements: str) -> None:
@@ -190,3 +212,41 @@ async def test_numbers_that_a_row_says_were_lost_are_not_missed(tmp_path: Path) 
 def test_there_must_be_a_journal(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         JournalReader(tmp_path / "a.db")
+
+
+async def test_the_journal_that_takes_its_place_is_read_from_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, away = tmp_path / "a.db", tmp_path / "away.db"
+    await written(path, [fill(1), fill(2)])
+    reader = JournalReader(path)
+    assert reader.renewed(3) is None
+    move(path, away)
+    assert reader.renewed(3) is None, "there is none yet"
+    path.touch()
+    assert reader.renewed(3) is None, "it is being made"
+    path.unlink()
+    lock_path(path).unlink()
+    await written(path, [fill(7)])
+    renewed = reader.renewed(3)
+    assert renewed is not None
+    assert renewed[1] == 0
+    assert raws_of(renewed[0].read(0)) == [fill(7)]
+    renewed[0].close()
+    with monkeypatch.context() as patched:
+        patched.setattr(readers, "identity_of", denied)
+        assert reader.renewed(3) is None
+    reader.close()
+
+
+async def test_a_copy_in_its_place_is_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    await written(path, [fill(1), fill(2)])
+    reader = JournalReader(path)
+    (tmp_path / "copy.db").write_bytes(path.read_bytes())
+    move(tmp_path / "copy.db", path)
+    renewed = reader.renewed(3)
+    assert renewed is not None
+    assert renewed[1] == 3
+    renewed[0].close()
+    reader.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from listenkey.journal.chain import BEGINNING, seal
 from listenkey.journal.database import open_reader
 from listenkey.journal.rows import update_values
 from listenkey.wire.frames import OddRaw
-from tests.unit.journal.making import AT_MS, ORDER_ID, SYMBOL, append, fill, journal, read, resting, take
+from tests.unit.journal.making import AT_MS, ORDER_ID, SYMBOL, append, fill, journal, read, resting, take, written
 
 LEGACY = (
     b'{"e":"ORDER_TRADE_UPDATE","E":1657613775883,"o":[{"T":1657613342918,"t":1657613342918,"s":"BTC-220930-18000-C",'
@@ -130,3 +131,40 @@ async def test_one_order_id_in_two_symbols_is_two_orders(tmp_path: Path) -> None
     packed = [(row[0], row[4]) for row in reader.execute(schema.PACKED["orders"])]
     reader.close()
     assert packed == [(seq, symbol) for seq, symbol, _ in expected]
+
+
+def positions(number: int, **quantities: str) -> bytes:
+    rows = ",".join(
+        '{"s":"%s","c":"%s","p":"1","a":"2"}' % (symbol, quantity)  # noqa: UP031 - braces are JSON's
+        for symbol, quantity in quantities.items()
+    )
+    return b'{"e":"BALANCE_POSITION_UPDATE","E":%d,"T":%d,"m":"ORDER","B":[],"P":[%s]}' % (
+        number,
+        number,
+        rows.encode(),
+    )
+
+
+def test_a_position_is_the_last_one_and_zero_where_it_ended(tmp_path: Path) -> None:
+    raws = [
+        positions(1, A="1.0", B="2"),
+        positions(2, A="-0.5"),
+        positions(3),
+        positions(4, C="7").replace(b'"P"', b'"P":[],"P"'),
+    ]
+    asyncio.run(written(tmp_path / "a.db", raws))
+    connection = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    asked = "SELECT symbol, quantity, value, seq FROM positions ORDER BY symbol"
+    assert connection.execute(asked).fetchall() == [("A", "-0.5", "1", 3), ("B", "2", "1", 2), ("C", "7", "1", 5)]
+    assert connection.execute("SELECT seq FROM items WHERE event IS NOT NULL").fetchall() == [(5,)]
+    words = '{"event_ms":9,"record_id":"77","symbol":"B","side":"LONG","quantity":"2","exercise_price":"3","amount":"4","fee":"-1","asset":"USDT","exercised_ms":9}'
+    columns = "seq, kind, account, received_ms, type, provenance, late, event_ms, event, raw, crc32, chain"
+    connection.execute(
+        f"INSERT INTO items({columns}) VALUES (9, 'update', 'a3f1', 10, 'exerciseRecord', 'rest', 0, 9, ?, '{{}}', 0, x'')",
+        (words,),
+    )
+    assert connection.execute(asked).fetchall()[1] == ("B", "0", "0", 9)
+    assert connection.execute("SELECT * FROM exercises").fetchall() == [
+        (9, "a3f1", 10, 9, "B", "LONG", "2", "3", "4", "-1", "USDT", 9, "77")
+    ]
+    connection.close()
