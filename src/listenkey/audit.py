@@ -240,7 +240,7 @@ class Audits:
         out: list[TradeRow] = []
         for symbol in self.outstanding.next(AT_ONCE):
             since_ms = max(self.outstanding.since_ms(symbol) or 0, self._windows.floor(0)) - history.NEAR_MAX_MS
-            lists = Lists(since_ms, until_ms, [])
+            lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
             rows = await self._backfill.trades_of(snapshots, [symbol], lists)
             missing = reconcile.missing(rows, self._known, until_ms)
             if not missing and not lists.unread and not self.outstanding.is_ahead_of(symbol, rows):

@@ -78,6 +78,7 @@ class Governor:
         self._blocked_by: RateLimited | None = None
         self.users = 0
         self.budget = Budget(window_s=self._window_s)
+        self._wall_ahead_ms: float | None = None  # the wall clock less the one that is never set, when first asked
         self.spending = Spending(place.rest_url, clock.wall_ms())
         self.time = VenueTime(place.time_scale)
         self.limit_at_s: float | None = None
@@ -106,7 +107,7 @@ class Governor:
         await self._take_over()
         if request.method == "POST":
             await self._not_too_often(account)
-            self.spending.now.create(account, self._clock.wall_ms())
+            self.spending.now.create(account, self._now_ms())
             await self._admit(weight_of(request), share, risk)
             self._spend(weight_of(request))
             if self.spending.is_kept:
@@ -153,7 +154,7 @@ class Governor:
         self.limit_at_s = self._clock.now_s()
         if limit is not None:
             self.budget.limit = limit
-            self.spending.now.limit, self.spending.now.limit_at_ms = limit, self._clock.wall_ms()
+            self.spending.now.limit, self.spending.now.limit_at_ms = limit, self._now_ms()
             self._let_go()
 
     def limit_is_stale(self) -> bool:
@@ -173,24 +174,26 @@ class Governor:
         """Count what earlier processes have sent as our own: the venue does."""
         if not self.spending.is_unread:
             return
-        now_s, now_ms = self._clock.now_s(), self._clock.wall_ms()
-        for at_ms, weight in (await self.spending.join(now_ms)).items():
+        now_s, now_ms = self._clock.now_s(), self._now_ms()
+        for at_ms, weight in (await self.spending.join(now_ms, self._clock.boot(), round(now_s * 1000))).items():
             self.budget.spent_earlier(weight, now_s - (now_ms - at_ms) / 1000)
         known = self.spending.now
         read_at_s = now_s - (now_ms - known.limit_at_ms) / 1000
         if known.limit is not None and now_s - read_at_s < LIMIT_FRESH_S:
             self.budget.limit, self.limit_at_s = known.limit, read_at_s
-        left_s = (known.blocked_until_ms - now_ms) / 1000
+        left_s = known.left_ms(now_ms) / 1000
         if left_s > 0:
             kind = Banned if known.blocked_status == HTTP_BANNED else RateLimited
             self._blocked_by = kind(known.blocked_status, None, "an earlier process was told so", left_s)
             self.budget.block(now_s + left_s)
+            known.stamp(self._clock.boot(), round(now_s * 1000), now_ms)
+            await self.spending.saved()  # by this clock: nothing is sent for a while, so nothing else would be written
         self._let_go()
 
     async def _not_too_often(self, account: str) -> None:
         told = False
         while True:
-            now_ms, window_ms = self._clock.wall_ms(), round(self._window_s * 1000)
+            now_ms, window_ms = self._now_ms(), round(self._window_s * 1000)
             wait_ms = self.spending.now.create_wait_ms(account, self.spending.began_ms, now_ms, window_ms)
             if wait_ms <= 0:
                 return
@@ -200,9 +203,20 @@ class Governor:
             await asyncio.sleep(wait_ms / 1000)
 
     def _spend(self, weight: int) -> None:
-        now_ms = self._clock.wall_ms()
+        now_ms = self._now_ms()
         self.spending.now.forget(now_ms - round(self._window_s * 1000))
         self.spending.now.spend(weight, now_ms)
+        self._stamp()
+
+    def _now_ms(self) -> int:
+        """The wall clock as it was when first asked, gone on since: one that is set meanwhile changes nothing."""
+        now_ms = self._clock.now_s() * 1000
+        if self._wall_ahead_ms is None:
+            self._wall_ahead_ms = self._clock.wall_ms() - now_ms
+        return round(self._wall_ahead_ms + now_ms)
+
+    def _stamp(self) -> None:
+        self.spending.now.stamp(self._clock.boot(), round(self._clock.now_s() * 1000), self._now_ms())
 
     # --- admission -----------------------------------------------------------------------------------------------
 
@@ -271,9 +285,8 @@ class Governor:
         )  # fmt: skip
         self._blocked_by = error
         self.budget.block(now_s + wait_s + BLOCK_MARGIN_S)
-        known = self.spending.now
-        known.blocked_until_ms = self._clock.wall_ms() + round((wait_s + BLOCK_MARGIN_S) * 1000)
-        known.blocked_status = error.http_status
+        self.spending.now.block(round((wait_s + BLOCK_MARGIN_S) * 1000), error.http_status, self._now_ms())
+        self._stamp()
         refusal = self._still_blocked()
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:

@@ -20,6 +20,7 @@ from typing import Final
 from listenkey.closing import outlast
 from listenkey.core import carried
 from listenkey.core.carried import Carried
+from listenkey.journal.files import beside, irregular, open_regular
 
 SAVE_WITHIN_S: Final = 0.25
 """A request leaves after this, though its weight may not have been written down yet."""
@@ -30,8 +31,7 @@ BYTES_MAX: Final = 1_000_000
 
 def weight_path(journal: Path) -> Path:
     """The file beside a journal; links are followed, so that two names of one file have one."""
-    real = journal.resolve()
-    return real.with_name(real.name + "-weight")
+    return beside(Path(os.path.realpath(journal)), "-weight")
 
 
 class Spending:
@@ -81,15 +81,22 @@ class Spending:
         """Whether `join` has something to read."""
         return bool(self._unread)
 
-    async def join(self, now_ms: int) -> dict[int, int]:
-        """Read what was not read yet; the weight in it that is new, by when it was spent."""
+    async def join(self, now_ms: int, boot: str = "", up_ms: int = 0) -> dict[int, int]:
+        """
+        Read what was not read yet, and return the weight in it that is new, by when it was spent.
+
+        Args:
+            now_ms: Epoch ms.
+            boot: Which boot of the machine this is.
+            up_ms: The clock that is never set.
+        """
         news: dict[int, int] = {}
         async with self._reading:  # Who comes second must not send before it is known what was spent.
             while self._unread:
                 texts = await asyncio.get_running_loop().run_in_executor(None, _texts, list(self._unread))
                 self._unread.clear()
                 for found in carried.read(iter(texts), self.now.venue):
-                    news |= self.now.join(found, now_ms)
+                    news |= self.now.join(found.on_this_clock(boot, up_ms, now_ms), now_ms)
         return news
 
     async def saved(self) -> None:
@@ -145,7 +152,7 @@ async def _within_a_moment(done: asyncio.Future[None]) -> None:
 def _texts(paths: Iterable[Path]) -> list[bytes]:
     found = []
     for path in paths:
-        with contextlib.suppress(OSError), path.open("rb") as file:
+        with contextlib.suppress(OSError), open(open_regular(path, os.O_RDONLY), "rb") as file:  # noqa: PTH123 - a descriptor
             found.append(file.read(BYTES_MAX))
     return found
 
@@ -154,9 +161,11 @@ def _replace(path: Path, text: bytes) -> None:
     """The whole file anew, or as it was. No room for a thousand bytes is no reason to lose the stream."""
     fresh = path.with_name(path.name + "~")
     with contextlib.suppress(OSError):
-        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        file = open_regular(fresh, os.O_WRONLY | os.O_CREAT)
         try:
+            os.ftruncate(file, 0)
             os.write(file, text)
         finally:
             os.close(file)
-        fresh.replace(path)
+        if not os.path.lexists(path) or irregular(path.lstat().st_mode) is None:
+            fresh.replace(path)

@@ -246,6 +246,49 @@ async def test_the_next_process_keeps_a_ban(tmp_path: Path) -> None:
         await send(kept_in(tmp_path / "other", http), Share.KEYS)
 
 
+@pytest.mark.parametrize("same_boot", [True, False])
+@pytest.mark.parametrize("wrong_ms", [3_600_000, 86_400_000])
+async def test_a_ban_of_a_process_whose_clock_was_ahead_lasts_as_long_as_the_venue_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong_ms: int, same_boot: bool
+) -> None:
+    wall_ms = SystemClock.wall_ms
+    with monkeypatch.context() as wrong:
+        wrong.setattr(SystemClock, "wall_ms", lambda clock: wall_ms(clock) + wrong_ms)
+        answer = Response(429, (("Retry-After", "2"),), b"{}")
+        await send(kept_in(tmp_path / "w", FakeHttp([answer])), Share.KEYS)
+    if not same_boot:
+        monkeypatch.setattr(SystemClock, "boot", lambda _: "another")
+    for _ in range(3):  # and whoever is started again and again does not wait anew each time
+        http = FakeHttp()
+        other = kept_in(tmp_path / "w", http)
+        with pytest.raises(RateLimited) as caught:
+            await send(other, Share.KEYS)
+        assert caught.value.retry_after_s is not None
+        assert caught.value.retry_after_s <= 2.1
+        assert http.sent == []
+    until_s = other.budget.blocked_until_s
+    while SystemClock().now_s() < until_s:  # noqa: ASYNC110 - the machine's own clock is what is waited for
+        await asyncio.sleep(0.01)
+    await send(kept_in(tmp_path / "w", http), Share.KEYS)
+    assert len(http.sent) == 1
+
+
+@pytest.mark.parametrize("wrong_ms", [-3_600_000, -86_400_000])
+async def test_a_ban_of_a_process_whose_clock_was_behind_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong_ms: int
+) -> None:
+    wall_ms = SystemClock.wall_ms
+    with monkeypatch.context() as wrong:
+        wrong.setattr(SystemClock, "wall_ms", lambda clock: wall_ms(clock) + wrong_ms)
+        wrong.setattr(SystemClock, "boot", lambda _: "one")
+        answer = Response(418, (("Retry-After", "600"),), b"{}")
+        await send(kept_in(tmp_path / "w", FakeHttp([answer])), Share.KEYS)
+    monkeypatch.setattr(SystemClock, "boot", lambda _: "one")
+    with pytest.raises(Banned) as caught:
+        await send(kept_in(tmp_path / "w", FakeHttp()), Share.KEYS)
+    assert caught.value.retry_after_s == pytest.approx(600, abs=2)
+
+
 async def test_a_key_is_asked_for_twenty_times_a_minute_by_all_processes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

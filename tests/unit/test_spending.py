@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 
@@ -126,3 +127,23 @@ def test_a_loop_that_has_closed_is_told_nothing(tmp_path: Path) -> None:
     loop.close()
     Spending(VENUE, 0)._in_thread(loop, [tmp_path / "w"], b"x", [])
     assert (tmp_path / "w").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("name", ["w", "w~"])
+async def test_a_special_file_where_ours_should_be_holds_up_nobody_and_stays(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "w"
+    os.mkfifo(tmp_path / name)
+    one = Spending(VENUE, 0)
+    one.keep_in(path)
+    async with asyncio.timeout(10):
+        assert await one.join(0) == {}
+        one.now.spend(5, 1000)
+        done = one._save()
+        await done
+    assert (tmp_path / name).is_fifo()
+
+
+def test_a_file_that_a_link_names_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(write(Carried(VENUE, {1000: 5})))
+    (tmp_path / "w").symlink_to(tmp_path / "other")
+    assert spendings._texts([tmp_path / "w"]) == []

@@ -13,8 +13,9 @@ from typing import Final
 
 import msgspec
 
-BAN_MAX_MS: Final = 3 * 24 * 3600 * 1000
-"""No ban lasts longer; a wall clock that was set must not make one of it. [O general-info]"""
+from listenkey.core.verdict import BAN_MAX_S, RATE_LIMIT_MAX_S
+
+HTTP_BANNED: Final = 418
 
 CREATES_MAX: Final = 20
 """
@@ -25,7 +26,7 @@ that it lives. Nobody but a crash loop comes near it.
 
 class Carried(msgspec.Struct, omit_defaults=True):
     """
-    All times are epoch ms, by the wall clock: nothing else goes on when a process ends.
+    All times are epoch ms, by the wall clock of the process that wrote them; `on_this_clock` tells them by another's.
 
     Attributes:
         venue: Its REST address; another venue counts for itself.
@@ -35,6 +36,10 @@ class Carried(msgspec.Struct, omit_defaults=True):
         limit_at_ms: When it said so.
         blocked_until_ms: Nothing may be sent before.
         blocked_status: HTTP status of the answer that said so.
+        blocked_for_ms: How long the venue wanted silence then; 0 where an older release wrote it.
+        boot: Which boot of the machine `up_ms` counts from; empty where that is not known.
+        up_ms: When it was written, by the clock that is never set.
+        written_ms: The same by the wall clock; 0 where an older release wrote it.
     """
 
     venue: str
@@ -44,6 +49,47 @@ class Carried(msgspec.Struct, omit_defaults=True):
     limit_at_ms: int = 0
     blocked_until_ms: int = 0
     blocked_status: int = 0
+    blocked_for_ms: int = 0
+    boot: str = ""
+    up_ms: int = 0
+    written_ms: int = 0
+
+    def stamp(self, boot: str, up_ms: int, now_ms: int) -> None:
+        """It is being written now."""
+        self.boot, self.up_ms, self.written_ms = boot, up_ms, now_ms
+
+    def block(self, for_ms: int, status: int, now_ms: int) -> None:
+        """The venue wants silence for so long."""
+        self.blocked_until_ms, self.blocked_for_ms, self.blocked_status = now_ms + for_ms, for_ms, status
+
+    def left_ms(self, now_ms: int) -> int:
+        """How much of the silence is left: never more than the venue asked for, whatever a wall clock says."""
+        most_s = BAN_MAX_S if self.blocked_status == HTTP_BANNED else RATE_LIMIT_MAX_S
+        most_ms = self.blocked_for_ms or round(most_s * 1000)
+        return max(0, min(self.blocked_until_ms - now_ms, most_ms))
+
+    def on_this_clock(self, boot: str, up_ms: int, now_ms: int) -> Carried:
+        """
+        Tell all times by the wall clock of this process. The one before may have been wrong, or this one is.
+
+        The clock that is never set tells how long ago it was written. After a boot nothing does, and a time of writing
+        in the future is now: what was spent then counts for a minute more, which is the safe side.
+        """
+        if not self.written_ms:
+            return self
+        shift_ms = min(0, now_ms - self.written_ms)
+        if boot and boot == self.boot and up_ms >= self.up_ms:
+            shift_ms = now_ms - up_ms - (self.written_ms - self.up_ms)
+        if not shift_ms:
+            return self
+        return msgspec.structs.replace(
+            self,
+            spent={at_ms + shift_ms: weight for at_ms, weight in self.spent.items()},
+            created={account: [at_ms + shift_ms for at_ms in times] for account, times in self.created.items()},
+            limit_at_ms=self.limit_at_ms + shift_ms,
+            blocked_until_ms=self.blocked_until_ms + shift_ms,
+            written_ms=self.written_ms + shift_ms,
+        )
 
     def spend(self, weight: int, now_ms: int) -> None:
         """It is being sent."""
@@ -79,9 +125,10 @@ class Carried(msgspec.Struct, omit_defaults=True):
             self.created[account] = sorted(both.elements())
         if other.limit is not None and other.limit_at_ms >= self.limit_at_ms:
             self.limit, self.limit_at_ms = other.limit, min(other.limit_at_ms, now_ms)
-        if other.blocked_until_ms > self.blocked_until_ms:
-            self.blocked_until_ms = min(other.blocked_until_ms, now_ms + BAN_MAX_MS)
-            self.blocked_status = other.blocked_status
+        until_ms = now_ms + other.left_ms(now_ms)
+        if until_ms > max(self.blocked_until_ms, now_ms):
+            self.blocked_until_ms = until_ms
+            self.blocked_status, self.blocked_for_ms = other.blocked_status, other.blocked_for_ms
         return news
 
     def create_wait_ms(self, account: str, began_ms: int, now_ms: int, window_ms: int) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from listenkey.core.carried import BAN_MAX_MS, CREATES_MAX, Carried, read, write
+import pytest
+
+from listenkey.core.carried import CREATES_MAX, Carried, read, write
+from listenkey.core.verdict import BAN_MAX_S, RATE_LIMIT_MAX_S
 
 VENUE = "https://eapi.binance.com"
 MINUTE_MS = 60_000
@@ -31,7 +34,10 @@ def test_times_that_have_not_come_are_now() -> None:
     kept = Carried(VENUE)
     kept.join(Carried(VENUE, limit=2400, limit_at_ms=9000, blocked_until_ms=10**15, blocked_status=418), 3000)
     assert (kept.limit, kept.limit_at_ms) == (2400, 3000)
-    assert (kept.blocked_until_ms, kept.blocked_status) == (3000 + BAN_MAX_MS, 418)
+    assert (kept.blocked_until_ms, kept.blocked_status) == (3000 + round(BAN_MAX_S * 1000), 418)
+    kept = Carried(VENUE)
+    kept.join(Carried(VENUE, blocked_until_ms=10**15, blocked_status=429), 3000)
+    assert kept.blocked_until_ms == 3000 + round(RATE_LIMIT_MAX_S * 1000)
 
 
 def test_an_older_limit_and_a_shorter_ban_change_nothing() -> None:
@@ -64,3 +70,51 @@ def test_two_lists_of_keys_asked_for_are_joined() -> None:
     kept = Carried(VENUE, {}, {"a": [1, 3]})
     kept.join(Carried(VENUE, {}, {"a": [1, 2, 2], "b": [4]}), 10)
     assert kept.created == {"a": [1, 2, 2, 3], "b": [4]}
+
+
+HOUR_MS = 3_600_000
+T_MS = 1_795_000_000_000
+"""When it was written, by a clock that is right; the next process reads it ten seconds later."""
+
+
+def written(wrong_ms: int) -> Carried:
+    """By a process whose clock was wrong by so much: told to be silent for a minute, a second before."""
+    kept = Carried(VENUE, {T_MS + wrong_ms - 1000: 5}, {"a": [T_MS + wrong_ms - 1000]}, 2400, T_MS + wrong_ms - 1000)
+    kept.block(MINUTE_MS, 429, T_MS + wrong_ms - 1000)
+    kept.stamp("boot", 50_000, T_MS + wrong_ms)
+    return kept
+
+
+@pytest.mark.parametrize("wrong_ms", [0, HOUR_MS, -HOUR_MS, 24 * HOUR_MS, -24 * HOUR_MS])
+def test_the_clock_that_is_never_set_tells_how_long_ago_it_was(wrong_ms: int) -> None:
+    now_ms = T_MS + 10_000
+    here = written(wrong_ms).on_this_clock("boot", 60_000, now_ms)
+    assert (here.spent, here.created) == ({T_MS - 1000: 5}, {"a": [T_MS - 1000]})
+    assert (here.limit_at_ms, here.written_ms) == (T_MS - 1000, T_MS)
+    assert here.left_ms(now_ms) == MINUTE_MS - 11_000
+    right_before = written(0).on_this_clock("boot", 60_000, now_ms + wrong_ms)
+    assert right_before.left_ms(now_ms + wrong_ms) == MINUTE_MS - 11_000
+
+
+@pytest.mark.parametrize(("boot", "up_ms"), [("another", 60_000), ("", 60_000), ("boot", 49_999)])
+def test_after_a_boot_silence_lasts_no_longer_than_the_venue_wanted(boot: str, up_ms: int) -> None:
+    now_ms = T_MS + 10_000
+    ahead = written(HOUR_MS).on_this_clock(boot, up_ms, now_ms)
+    assert ahead.spent == {now_ms - 1000: 5}
+    assert ahead.left_ms(now_ms) == MINUTE_MS - 1000
+    assert written(0).on_this_clock(boot, up_ms, now_ms).left_ms(now_ms) == MINUTE_MS - 11_000
+    assert written(-HOUR_MS).on_this_clock(boot, up_ms, now_ms).left_ms(now_ms) == 0, "nothing tells"
+
+
+def test_a_file_of_an_older_release_is_taken_as_it_is() -> None:
+    old = Carried(VENUE, {5: 5}, blocked_until_ms=70_000, blocked_status=418)
+    assert old.on_this_clock("boot", 1, 3) is old
+    assert old.left_ms(60_000) == 10_000
+    same = written(0)
+    assert same.on_this_clock("boot", 60_000, T_MS + 10_000) is same
+
+
+def test_what_is_blocked_for_a_second_is_not_blocked_for_longer_by_a_clock() -> None:
+    kept = Carried(VENUE)
+    kept.block(1000, 429, T_MS + HOUR_MS)
+    assert kept.left_ms(T_MS) == 1000
