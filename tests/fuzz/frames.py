@@ -35,6 +35,7 @@ FIXTURES: Final = Path(__file__).parents[1] / "fixtures"
 SEED_BYTES_MAX: Final = 2048
 SECRET: Final = Secret(KEY)
 UNWRAPPER: Final = Unwrapper(SECRET)
+FOREIGN: Final = "the frame is of another listen key"
 
 
 def seeds() -> list[bytes]:
@@ -67,6 +68,8 @@ def check(frame: bytes) -> None:
         assert isinstance(one, Received), "what is read together is read alone, too"
         assert (events, raws) == ([one.event] * 2, [one.raw] * 2)
     if frame.startswith(b'{"stream"'):
+        if isinstance(one, Unreadable) and one.reason == FOREIGN:
+            return  # told by a reader that has read frames of its own; `read` has none
         other = read(frame, (SECRET,))
         assert type(other) is type(one)
         if isinstance(one, Received) and isinstance(other, Received):

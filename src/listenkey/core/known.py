@@ -29,6 +29,9 @@ from listenkey.events.words import amount_of
 FILLS_MAX: Final = 65_536
 """Fills remembered at most, in two halves."""
 
+FILL_SYMBOLS_MAX: Final = 8_192
+"""Symbols whose fills are remembered: four times as many as are listed. Each takes a kilobyte before its first fill."""
+
 SYMBOLS_MAX: Final = 4_096
 """Symbols whose last activity is kept; an account trades a few dozen."""
 
@@ -171,6 +174,8 @@ class Fills:
         """
         trades = self._by_symbol.get(symbol)
         if trades is None:
+            if len(self._by_symbol) >= FILL_SYMBOLS_MAX:
+                self._forget()
             trades = self._by_symbol[symbol] = Trades()
         return trades
 
@@ -191,7 +196,8 @@ class Fills:
         self.since_ms = max(self.since_ms, max(forgotten, default=-1) + 1)
         for trades in self._by_symbol.values():
             trades.older, trades.newer = trades.newer, _Half()
-        self._by_symbol = {symbol: trades for symbol, trades in self._by_symbol.items() if trades.older}
+        # What is fresh was not taken in yet, by whoever is going through it.
+        self._by_symbol = {name: trades for name, trades in self._by_symbol.items() if trades.older or trades.fresh}
 
     def __contains__(self, key: FillKey) -> bool:
         symbol, trade_id, order_id = key
@@ -415,6 +421,8 @@ class Known:
         for position in event.positions:
             if held := amount(position.quantity_text):
                 self.positions[position.symbol] = held
+                if len(self.positions) > SYMBOLS_MAX:
+                    del self.positions[next(iter(self.positions))]
             else:
                 self.positions.pop(position.symbol, None)
 

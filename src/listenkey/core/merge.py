@@ -9,7 +9,7 @@ first. So the order is always the order of one socket.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from itertools import repeat
 from typing import Final, NamedTuple, TypeAlias
@@ -31,12 +31,24 @@ where a recovery lets go of what it holds back.
 """
 
 
+HELD_BYTES_MAX: Final = 96 * 1024 * 1024
+"""The same in bytes of JSON and `HELD_OVERHEAD_BYTES` for each: so many usual events, or 96 of the largest."""
+
+HELD_OVERHEAD_BYTES: Final = 1024
+"""Of an event that was read, beside its JSON."""
+
+KINDS_MAX: Final = 256
+"""Types of events whose last snapshot is remembered; six are documented."""
+
 _NOTHING: Final[AbstractSet[object]] = frozenset()
 
 
 ORDER: Final = b'{"e":"ORDER_TRADE_UPDATE"'
 PLAIN: Final = (ORDER, b'{"e":"ACCOUNT_UPDATE"', b'{"e":"BALANCE_POSITION_UPDATE"', b'{"e":"GREEK_UPDATE"')
 """How the JSON of an event begins that may wait unread: nothing is to be done about it at once."""
+
+BROUGHT_BYTES_MAX: Final = 1024
+"""A longer order is read on both sockets; the usual one has half of that."""
 
 UNWRAPPED_AT_ONCE: Final = 256
 
@@ -62,6 +74,8 @@ Unread: TypeAlias = tuple[bytes, int]
 class Recent:
     """
     A set that forgets: the newest half of `size_max` at least is always remembered.
+
+    Of each identity its 64-bit hash is kept, so that the set has a bound in bytes whatever the texts in it.
 
     Two plain sets instead of an ordered one: adding and asking stay as cheap as a set's, and forgetting costs nothing.
     """
@@ -107,6 +121,8 @@ class Snapshots:
             return False
         if self._last.get(kind) == identity:
             return False  # twice in a row says nothing new, whoever doubled it
+        if len(self._last) >= KINDS_MAX:
+            self._last.clear()
         self._last[kind] = identity
         self._new.append(identity)
         if len(self._new) >= self._half:
@@ -147,6 +163,7 @@ class Merge:
         self._followed = 0
         self.unreadable: list[Unreadable] = []
         self._held: dict[int, list[Held | Unread]] = {}
+        self._held_bytes: Counter[int] = Counter()
         self._unwrap: Unwrap = list
         self._brought: set[bytes] = _NO_FRAMES  # orders of the followed socket, while another one is open
         self._recent = Recent()
@@ -157,14 +174,14 @@ class Merge:
         if socket == self._followed:
             return self._is_new(event, raw)
         if socket > self._followed:
-            self._held.setdefault(socket, []).append(Held(event, raw, received_ms))
+            self._hold(socket, [Held(event, raw, received_ms)], [raw])
         # Else it is an older socket that is being closed: its successor brings the same events.
         return False
 
     def hold_all(self, socket: int, events: list[Event], raws: list[bytes], received_ms: int) -> None:
         """As `admit`, for a batch of a socket that is not followed."""
         if socket > self._followed:
-            self._held.setdefault(socket, []).extend(map(Held, events, raws, repeat(received_ms)))
+            self._hold(socket, map(Held, events, raws, repeat(received_ms)), raws)
 
     def sift(self, socket: int, frames: list[bytes], unwrap: Unwrap, received_ms: int) -> list[bytes]:
         """
@@ -182,7 +199,7 @@ class Merge:
         if raws is None:
             return left
         self._unwrap = unwrap
-        self._held.setdefault(socket, []).extend(zip(raws, repeat(received_ms)))
+        self._hold(socket, zip(raws, repeat(received_ms)), raws)
         return []
 
     def _note(self, frames: list[bytes], unwrap: Unwrap) -> None:
@@ -191,7 +208,7 @@ class Merge:
         if raws and len(self._brought) < HELD_MAX:
             begin = frames[0][: frames[0].index(raws[0])] + ORDER
             self._brought = self._brought or set()  # an empty set of its own would weigh on idle streams
-            self._brought.update([frame for frame in frames if frame.startswith(begin)])
+            self._brought.update([one for one in frames if len(one) <= BROUGHT_BYTES_MAX and one.startswith(begin)])
 
     def _without_copies(self, frames: list[bytes]) -> list[bytes]:
         """But for orders whose bytes the predecessor has brought. Of snapshots it may have brought fewer than came."""
@@ -263,11 +280,20 @@ class Merge:
 
     def half_full(self, socket: int) -> bool:
         """Whether so much is held for this socket that it should be followed soon."""
-        return len(self._held.get(socket, ())) > HELD_MAX // 2
+        return self._is_beyond(socket, 2)
 
     def overfull(self, socket: int) -> bool:
         """Whether so much is held for this socket that it can't be kept in mind any longer."""
-        return len(self._held.get(socket, ())) > HELD_MAX
+        return self._is_beyond(socket, 1)
+
+    def _is_beyond(self, socket: int, part: int) -> bool:
+        count = len(self._held.get(socket, ()))
+        weight = self._held_bytes[socket] + count * HELD_OVERHEAD_BYTES
+        return count > HELD_MAX // part or weight > HELD_BYTES_MAX // part
+
+    def _hold(self, socket: int, held: Iterable[Held | Unread], raws: list[bytes]) -> None:
+        self._held.setdefault(socket, []).extend(held)
+        self._held_bytes[socket] += sum(map(len, raws))
 
     def follow(self, socket: int) -> list[Held]:
         """Follow this socket from here on; what it brought before and nobody delivered comes back, in order."""
@@ -282,6 +308,7 @@ class Merge:
                 new.append(held)
         self._brought = _NO_FRAMES
         self._held = {number: kept for number, kept in self._held.items() if number > socket}
+        self._held_bytes = Counter({number: self._held_bytes[number] for number in self._held})
         return new
 
     def _brought_payloads(self) -> set[bytes]:
@@ -310,6 +337,7 @@ class Merge:
     def forget(self, socket: int) -> None:
         """This socket is gone; what is held for it was never vouched for."""
         self._held.pop(socket, None)
+        del self._held_bytes[socket]
         self._brought = _NO_FRAMES  # Nobody brings copies any more.
 
     def _is_new(self, event: Event, raw: bytes) -> bool:
@@ -327,7 +355,7 @@ class Merge:
     def _is_new_step(self, event: OrderTradeUpdate) -> bool:
         order = event.order
         status = (order.execution_type, order.status, order.filled_quantity_text)
-        return self._recent.add((order.symbol, order.order_id, *status, event.transaction_ms))
+        return self._recent.add(hash((order.symbol, order.order_id, *status, event.transaction_ms)))
 
     def _is_new_of_before(self, event: LegacyOrderTradeUpdate) -> bool:
         """A message of before 2026: new where any of its fills is, or any step of an order without one."""
@@ -337,7 +365,7 @@ class Merge:
                 is_new |= self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
             if not order.fills:
                 step = (order.symbol, order.order_id, order.status, order.filled_quantity_text, order.updated_ms)
-                is_new |= self._recent.add(step)
+                is_new |= self._recent.add(hash(step))
         return is_new
 
 

@@ -50,6 +50,9 @@ CHAINS_MAX: Final = 16_384
 FILLS_MAX: Final = 4_096
 """Fills of one symbol that may wait for word of its position."""
 
+WAITING_MAX: Final = 131_072
+"""Fills of all symbols that may wait: 16 MiB. Beyond that the symbols with most of them begin anew."""
+
 BARREN_MAX: Final = 3
 """
 So many doubts of one kind in a row that came to nothing, and that kind is given up: then the venue does not keep the
@@ -357,6 +360,7 @@ class Watch:
 
     def take_doubts(self, now_s: float) -> list[Doubt]:
         """Chains that have been broken for too long, each told once."""
+        self._bound_waiting(now_s)
         doubts = []
         for key, chain in self._broken.items():
             if chain.told or chain.due_s is None or chain.due_s > now_s:
@@ -370,6 +374,17 @@ class Watch:
             else:
                 doubts.append(Doubt(chain.since_ms, str(key[1]), "a position came without a fill that made it"))
         return doubts
+
+    def _bound_waiting(self, now_s: float) -> None:
+        """Where too many fills wait for word of their positions, let those symbols begin anew that have most."""
+        waiting = sum(len(position.later) for position in self._positions.values())
+        if waiting <= WAITING_MAX:
+            return
+        for symbol, position in sorted(self._positions.items(), key=lambda one: -len(one[1].later)):
+            waiting -= len(position.later)
+            self._give_up(symbol, position, now_s)
+            if waiting <= WAITING_MAX // 2:
+                break
 
     def silent_at_s(self) -> float | None:
         """When the beat is overdue: only where it came on this socket and a position is open."""
@@ -423,11 +438,7 @@ class Watch:
         if at_ms < position.since_ms:
             return False  # Counted already, in what the position was when it was first heard of.
         if len(position.later) >= FILLS_MAX:
-            # It can't be reckoned any more: begin anew when something is told of it.
-            position.base, position.given_up = None, True
-            position.later.clear()
-            self._holds(position, position.now, now_s)
-            self._broken.pop((_Position, symbol), None)
+            self._give_up(symbol, position, now_s)
         if position.given_up:
             return False
         signed = quantity if side == "BUY" else -quantity
@@ -439,6 +450,13 @@ class Watch:
         position.added += signed
         return self._look((_Position, symbol), position, now_s)
 
+    def _give_up(self, symbol: str, position: _Position, now_s: float) -> None:
+        """It can't be reckoned any more: begin anew when something is told of it."""
+        position.base, position.given_up = None, True
+        position.later.clear()
+        self._holds(position, position.now, now_s)
+        self._broken.pop((_Position, symbol), None)
+
     def _holds(self, position: _Position, held: int, now_s: float) -> None:
         if held and not self._open:
             self._beat_s = now_s  # Nobody beats for an account that holds nothing, so the silence begins now.
@@ -447,7 +465,7 @@ class Watch:
 
     def _remember(self, symbol: str, at_ms: int) -> None:
         self._unplaced.setdefault(symbol, deque(maxlen=FIRST_FILLS_MAX)).append(at_ms)
-        if len(self._unplaced) > CHAINS_MAX:
+        if len(self._unplaced) > SYMBOLS_MAX:
             self._unplaced.popitem(last=False)
 
     def _positions_changed(self, event: BalancePositionUpdate, now_s: float) -> bool:

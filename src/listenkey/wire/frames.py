@@ -62,6 +62,9 @@ TYPE_CHARS_MAX: Final = 64
 KEY_LENGTH_MIN: Final = 8
 """A shorter text is not looked for inside others: documented keys have 40 and 64 letters, and `"1"` is everywhere."""
 
+FOREIGN_CHARS_MIN: Final = 32
+"""A name of a stream that is shorter, or has other signs in it, is no listen key."""
+
 MASK: Final = b"***"
 _RUN: Final = re.compile(rb"(?:[A-Za-z0-9]|\\u00[0-9A-Fa-f]{2}){32,}")
 _OF_KEYS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789\\"
@@ -157,10 +160,15 @@ class _Envelope(msgspec.Struct, frozen=True, gc=False):
     e: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Name(msgspec.Struct, frozen=True, gc=False):
+    stream: str = ""
+
+
 _decode: Final[Callable[[bytes], FastEvent]] = msgspec.json.Decoder(FastEvent).decode
 _decode_loosely: Final[Callable[[bytes], FastEvent]] = loose_decoder(
     AccountUpdate, BalancePositionUpdate, GreekUpdate, OrderTradeUpdate, RiskLevelChange
 )
+_NAME: Final = msgspec.json.Decoder(_Name)
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _ANY: Final = msgspec.json.Decoder(float_hook=Number)
 _ANY_TEXT: Final = msgspec.json.Decoder(float_hook=str)
@@ -171,15 +179,17 @@ class Unwrapper:
     Reads the frames of one listen key.
 
     The envelope's beginning is known to the byte, so taking it off is one comparison and one slice, and the event is
-    scanned once. A frame of any other form is read all the same.
+    scanned once. A frame of any other form is read all the same; but once a frame came under our own key, one under
+    another key is somebody else's. Before that the name may be the venue's own: one page prints a shorter one.
     """
 
-    __slots__ = ("_data", "_prefix", "_secrets")
+    __slots__ = ("_data", "_is_named", "_prefix", "_secrets")
 
     def __init__(self, listen_key: Secret) -> None:
         self._secrets = (listen_key,)
         self._prefix = b'{"stream":"' + listen_key.reveal().encode("utf-8", "replace") + b'","data":'
         self._data = itemgetter(slice(len(self._prefix), -1))
+        self._is_named = False
 
     def read_all(self, frames: list[bytes]) -> tuple[list[Event], list[bytes]] | None:
         """
@@ -204,6 +214,7 @@ class Unwrapper:
             or sum(map(len, frames)) > FRAME_BYTES_MAX
         ):
             return None
+        self._is_named = True
         return list(map(self._data, frames))
 
     def read(self, frame: bytes | bytearray | memoryview) -> Read:
@@ -212,6 +223,7 @@ class Unwrapper:
             frame = bytes(frame)
         if frame.startswith(self._prefix) and frame[-1] == _BRACE_CLOSED and len(frame) <= FRAME_BYTES_MAX:
             payload = self._data(frame)
+            self._is_named = True
             try:
                 event = _decode(payload)
                 if type(event) is not OrderTradeUpdate or _is_sure(event.order):
@@ -220,7 +232,17 @@ class Unwrapper:
                 loose = _loosely(payload)
                 if loose is not None:
                     return Received(loose, payload)
+        if self._is_named and self._is_foreign(frame):
+            return Unreadable("the frame is of another listen key", redact(frame, self._secrets), len(frame))
         return read(frame, self._secrets)
+
+    def _is_foreign(self, frame: bytes) -> bool:
+        """Whether the envelope names a stream that looks like a listen key and is not ours."""
+        try:
+            name = _NAME.decode(frame).stream if len(frame) <= FRAME_BYTES_MAX else ""
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return False
+        return len(name) >= FOREIGN_CHARS_MIN and name.isalnum() and name != self._secrets[0].reveal()
 
 
 def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) -> Read:

@@ -217,3 +217,22 @@ def test_one_order_id_in_two_symbols_is_two_orders() -> None:
     known.note(order_row(2, "NEW", "0").order)
     known.note(order_row(2, "NEW", "0", symbol=OTHER).order)
     assert list(known.orders) == [(SYMBOL, 2), (OTHER, 2)]
+
+
+def test_symbols_with_fills_and_positions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knowing, "FILL_SYMBOLS_MAX", 3)
+    fills = Fills()
+    for number in range(20):
+        assert fills.add(f"S{number}", number, 1, number)
+        assert len(fills._by_symbol) <= 3 + 1
+    assert fills.since_ms > 0, "it says since when it has forgotten nothing"
+    assert ("S19", 19, 1) in fills
+    trades = fills.of_symbol("S30")
+    trades.fresh.append(fill(30, "1", symbol="S30").order)
+    for number in range(40, 50):
+        fills.of_symbol(f"S{number}")
+    assert fills.take_in([trades]) == 1
+    assert ("S30", 30, 1) in fills, "what is fresh is not forgotten before it was taken in"
+    monkeypatch.setattr(knowing, "SYMBOLS_MAX", 2)
+    known = known_of(*(position("1", 1000, symbol=f"S{number}") for number in range(3)))
+    assert list(known.positions) == ["S1", "S2"]

@@ -432,3 +432,29 @@ def test_one_order_id_in_two_symbols_is_two_orders(at_once: bool) -> None:
         kept = [event for event in steps if merge.admit(1, event, b"{}", 7)]
     assert (kept, merge.duplicates) == (steps, 0)
     assert [merge.admit(1, event, b"{}", 7) for event in steps] == [False] * len(steps)
+
+
+def test_what_is_held_is_bounded_in_bytes_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "HELD_BYTES_MAX", 8 * (1000 + merging.HELD_OVERHEAD_BYTES))
+    merge = Merge()
+    merge.follow(1)
+    event, _ = fill(1)
+    for number in range(1, 10):
+        merge.hold_all(2, [event], [b"x" * 1000], 0)
+        assert merge.half_full(2) is (number > 4)
+        assert merge.overfull(2) is (number > 8)
+    merge.forget(2)
+    assert not merge.half_full(2)
+    merge.hold_all(3, [event] * 9, [b"x" * 1000] * 9, 0)
+    merge.follow(2)
+    assert merge.overfull(3), "of a later socket it still waits"
+    merge.follow(3)
+    assert not merge.half_full(3)
+
+
+def test_the_last_snapshots_are_bounded_by_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "KINDS_MAX", 2)
+    kept = merging.Snapshots()
+    for number in range(10):
+        assert kept.add(f"kind {number}", number)
+        assert len(kept._last) <= 2

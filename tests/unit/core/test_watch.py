@@ -110,7 +110,7 @@ def test_a_venue_that_keeps_other_times_for_both_is_not_doubted_for_ever() -> No
 
 
 def test_fills_that_wait_for_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "CHAINS_MAX", 2)
+    monkeypatch.setattr(watching, "SYMBOLS_MAX", 2)
     watch = told(*(fill(number, "1", at_ms=2000, symbol=f"S{number}") for number in (1, 2, 3)))
     watch.note(position("1", 2000, symbol="S3"), 0.0)
     assert watch.due_at_s() is None
@@ -298,7 +298,7 @@ def test_a_doubt_that_is_not_due_hides_no_other_and_says_what_it_is() -> None:
 
 
 def test_fills_of_symbols_without_a_word_of_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "CHAINS_MAX", 3)
+    monkeypatch.setattr(watching, "SYMBOLS_MAX", 3)
     watch = told(*(fill(1, "1", at_ms=1000, symbol=f"symbol {number}", order_id=number) for number in range(5)))
     for number, doubted in ((4, False), (1, True)):
         watch.note(position("1", 1000, f"symbol {number}"), 0.0)
@@ -445,3 +445,19 @@ def test_a_beat_that_waits_for_its_turn_is_a_beat() -> None:
     watch.beats([fill(2, "2")], 15.0)
     watch.beats([beat(2000)], 20.0)
     assert watch.silent_at_s() == 45.0
+
+
+def test_fills_of_many_symbols_that_wait_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "WAITING_MAX", 10)
+    symbols = [f"S{number}" for number in range(4)]
+    watch = told(*(position("1", 1000, symbol=symbol, reason="TRANSFER") for symbol in symbols))
+    for number, symbol in enumerate(symbols):
+        for trade in range(number + 1):
+            watch.note(fill(trade + 1, "1", at_ms=2000 + trade, symbol=symbol, order_id=number), 0.0)
+    assert watch.take_doubts(100.0) == []
+    assert [len(watch._positions[symbol].later) for symbol in symbols] == [1, 2, 3, 4], "ten may wait"
+    watch.note(fill(9, "1", at_ms=9000, symbol="S3", order_id=9), 0.0)
+    assert watch.take_doubts(100.0) == []
+    waiting = [len(watch._positions[symbol].later) for symbol in symbols]
+    assert waiting == [1, 2, 0, 0], "those with most begin anew, until half is free"
+    assert watch._positions["S3"].given_up

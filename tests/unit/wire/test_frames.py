@@ -91,7 +91,6 @@ def test_both_roads_lead_to_the_same_event(name: str) -> None:
 def test_raw_and_enveloped_in_any_order_with_any_keys_give_one_event(name: str, as_type: Any) -> None:
     payload = compact(tree(name))
     event = read_payload(payload)
-    unwrapper = Unwrapper(Secret(KEY))
     for frame in (
         payload,
         enveloped(payload),
@@ -102,10 +101,28 @@ def test_raw_and_enveloped_in_any_order_with_any_keys_give_one_event(name: str, 
         b' { "stream" : "' + KEY.encode() + b'" ,\n "data" : ' + payload + b" } \r\n",
         enveloped(payload)[:-1] + b',"z":1}',
     ):
-        for one in (read(as_type(frame)), unwrapper.read(as_type(frame))):
+        for one in (read(as_type(frame)), Unwrapper(Secret(KEY)).read(as_type(frame))):
             assert received(one).event == event, frame
             assert received(one).raw == payload, frame
             assert type(received(one).raw) is bytes
+
+
+def test_a_frame_of_another_listen_key_is_not_ours() -> None:
+    other = "x" * 64
+    unwrapper = Unwrapper(Secret(KEY))
+    received(unwrapper.read(enveloped(FILL, other)))  # so far the venue may have its own name for our stream
+    received(unwrapper.read(enveloped(FILL)))
+    for foreign in (enveloped(FILL, other), b'{"data":' + FILL + b',"stream":"' + other.encode() + b'"}'):
+        kept = unreadable(unwrapper.read(foreign))
+        assert kept.reason == "the frame is of another listen key"
+        assert other.encode() not in kept.body
+    for ours in (FILL, enveloped(FILL), enveloped(FILL, "options@user"), b'{"data":' + FILL + b"}"):
+        received(unwrapper.read(ours))
+    received(unwrapper.read(b' {"stream":"' + KEY.encode() + b'","data":' + FILL + b"}"))
+    assert unwrapper.read(b'{"result":null,"id":1}') == Control(1)
+    batched = Unwrapper(Secret(KEY))
+    assert batched.read_all([enveloped(FILL)]) is not None
+    unreadable(batched.read(enveloped(FILL, other)))
 
 
 def test_the_hot_path_is_the_hot_path(monkeypatch: pytest.MonkeyPatch) -> None:

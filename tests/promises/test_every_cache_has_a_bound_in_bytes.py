@@ -1,0 +1,255 @@
+"""
+S21: nothing that a peer sends leaves more in memory than its bound. docs/limits.md lists the bounds; each is held here.
+
+Caches are flooded with the largest entries that the decoder lets through, of characters that take four bytes each.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from listenkey.core import known as knowing
+from listenkey.core import merge as merging
+from listenkey.core import watch as watching
+from listenkey.core.known import Fills, Known
+from listenkey.core.merge import Merge, Recent, Snapshots
+from listenkey.core.watch import Watch, units
+from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
+from listenkey.events import words as wording
+from listenkey.wire.frames import Received, Unreadable, read
+
+PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text("utf-8")
+ROW = re.compile(r"^\| ([^|]+) \| `([\w.]+)` \| ([^|]+) \| ([\d,]+) (KiB|MiB)( each)? \|$", re.MULTILINE)
+ROWS = {
+    row[1]: (row[2], row[3], int(row[4].replace(",", "")) * {"KiB": 1024, "MiB": 1024**2}[row[5]])
+    for row in ROW.finditer(PAGE)
+}
+WIDE = "\U0001f600"
+
+
+def size_of(*roots: Any) -> int:
+    """What objects and all that hangs on them take, each counted once."""
+    seen: set[int] = set()
+    pending, total = list(roots), 0
+    while pending:
+        one = pending.pop()
+        if id(one) in seen or isinstance(one, type) or callable(one):
+            continue
+        seen.add(id(one))
+        total += sys.getsizeof(one)
+        pending.extend(parts_of(one))
+    return total
+
+
+def parts_of(one: Any) -> Iterator[Any]:
+    if isinstance(one, dict):
+        yield from one.keys()
+        yield from one.values()
+    elif isinstance(one, (list, tuple, set, frozenset)) or type(one).__name__ == "deque":
+        yield from one
+    elif isinstance(one, msgspec.Struct):
+        yield from msgspec.structs.astuple(one)
+    for kind in type(one).__mro__:
+        for name in getattr(kind, "__slots__", ()):
+            if hasattr(one, name):
+                yield getattr(one, name)
+    yield from getattr(one, "__dict__", {}).values()
+
+
+FILL = read((Path(__file__).parents[1] / "fixtures/thirdparty_order_trade_update_trade.json").read_bytes())
+assert isinstance(FILL, Received)
+assert isinstance(FILL.event, OrderTradeUpdate)
+EVENT: OrderTradeUpdate = FILL.event
+
+
+def wide(number: int, chars: int) -> str:
+    return (WIDE * chars + str(number))[-chars:]
+
+
+def order_of(number: int, **changes: Any) -> OrderTradeUpdate:
+    order: Order = msgspec.structs.replace(EVENT.order, **{"order_id": number, **changes})
+    return OrderTradeUpdate(number, number, order)
+
+
+def flooded_amounts() -> int:
+    for number in range(10_000):
+        assert wording.amount_of(f"{number}.{'1' * 40}E-00{number % 2}"[-87:]) is None or True
+        wording.amount_of(f"{number:024}.{'1' * 39}")
+    return size_of(wording.AMOUNTS)
+
+
+def flooded_units() -> int:
+    for number in range(10_000):
+        units(f"{number:024}.{'1' * 39}")
+        units("no amount" + WIDE * 1000 + str(number))
+    return size_of(watching.UNITS)
+
+
+def flooded_steps() -> int:
+    merge = Merge()
+    merge.follow(1)
+    for number in range(100_000):
+        event = order_of(number, execution_type="NEW", trade_id=0, last_quantity_text="0", status=f"S{number}")
+        assert merge.admit(1, event, b"", 0)
+    assert isinstance(merge._recent, Recent)
+    return size_of(merge._recent)
+
+
+def flooded_snapshots() -> int:
+    snapshots = Snapshots()
+    for number in range(200_000):
+        snapshots.add("GREEK_UPDATE", hash(str(number)))
+        if number == 100_000:
+            snapshots.hand_over()
+    return size_of(snapshots)
+
+
+def flooded_kinds() -> int:
+    snapshots = Snapshots()
+    for number in range(10_000):
+        snapshots.add(wide(number, 64), number)
+    return size_of(snapshots._last)
+
+
+def flooded_held() -> int:
+    merge = Merge()
+    merge.follow(1)
+    raw = bytes(1024 * 1024 - 100)
+    greeks = GreekUpdate(1, 1, ())
+    count = 0
+    while not merge.overfull(2):
+        merge.hold_all(2, [greeks], [raw], 0)
+        count += 1
+    assert count * len(raw) <= 97 * 1024 * 1024
+    assert merge.half_full(2)
+    merge.follow(2)
+    assert not merge.overfull(2)
+    return 0
+
+
+def flooded_fills() -> int:
+    fills = Fills()
+    for number in range(200_000):
+        fills.add("S", number ^ 1 if number % 2 else number, number, number)
+    return size_of(fills)
+
+
+def flooded_symbols() -> int:
+    fills = Fills()
+    merge = Merge()
+    merge.fills = fills
+    merge.follow(1)
+    for start in range(0, 40_000, 500):
+        events: list[Any] = [order_of(n, symbol=wide(n, 64), trade_id=n + 1) for n in range(start, start + 500)]
+        assert merge.admit_all(events, [b""] * 500) == 500
+        assert len(fills._by_symbol) <= knowing.FILL_SYMBOLS_MAX
+    return size_of(fills)
+
+
+def known_with(*, status: str) -> Known:
+    known = Known(Fills())
+    for number in range(40_000):
+        event = order_of(number, symbol=wide(number, 64), status=status, execution_type="NEW", trade_id=0)
+        known.note(event)
+    return known
+
+
+def flooded_positions() -> int:
+    known = Known(Fills())
+    for number in range(20_000):
+        known.note(BalancePositionUpdate(number, number, "ORDER", (), (Position(wide(number, 64), "1", "1", "1"),)))
+    return size_of(known.positions)
+
+
+def flooded_chains() -> int:
+    watch = Watch(1.0)
+    for number in range(40_000):
+        watch.note(order_of(number, symbol=wide(number, 64), status="NEW", execution_type="NEW", trade_id=0), 0.0)
+    return size_of(watch._orders, watch._broken)
+
+
+def flooded_waiting() -> int:
+    watch = Watch(1.0)
+    symbols = [f"S{number}" for number in range(64)]
+    for symbol in symbols:
+        watch.note(BalancePositionUpdate(1, 1, "TRANSFER", (), (Position(symbol, "1", "1", "1"),)), 0.0)
+    for number in range(3_000):
+        for place, symbol in enumerate(symbols):
+            event = order_of(place, symbol=symbol, trade_id=number + 1, trade_time_ms=10**15 + number)
+            watch.note(event, 0.0)
+    watch.take_doubts(0.0)
+    return size_of(watch._positions)
+
+
+def flooded_unplaced() -> int:
+    watch = Watch(1.0)
+    for number in range(8_000):
+        event = order_of(number, symbol=wide(number, 64), trade_id=1, trade_time_ms=10**15 + number)
+        for _ in range(64):
+            watch._remember(event.symbol, 10**15 + number)
+    return size_of(watch._unplaced)
+
+
+FLOODS: dict[str, Callable[[], int]] = {
+    "amounts that were read, of the process": flooded_amounts,
+    "the same as whole numbers": flooded_units,
+    "steps of orders that were delivered": flooded_steps,
+    "snapshots that were delivered": flooded_snapshots,
+    "types of snapshots": flooded_kinds,
+    "events held for a socket, or during a recovery": flooded_held,
+    "fills that were delivered": flooded_fills,
+    "symbols with fills": flooded_symbols,
+    "orders that live": lambda: size_of(known_with(status="NEW").orders),
+    "orders that ended": lambda: size_of(
+        [getattr(known_with(status="FILLED"), n) for n in ("ended", "_ended", "_ended_before")]
+    ),
+    "positions": flooded_positions,
+    "orders watched": flooded_chains,
+    "fills that wait for their position's message": flooded_waiting,
+    "times of fills of symbols without a position": flooded_unplaced,
+}
+
+
+@pytest.mark.parametrize("what", FLOODS)
+def test_a_flood_of_the_largest_stays_within_its_bound(what: str) -> None:
+    assert FLOODS[what]() <= ROWS[what][2]
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_the_page_tells_the_bounds_there_are(what: str) -> None:
+    place, entries, size = ROWS[what]
+    module, _, name = place.rpartition(".")
+    value = getattr(importlib.import_module(module), name)
+    if name.endswith("BYTES_MAX") or name == "BODY_MAX":
+        assert value == size
+    elif isinstance(value, int):
+        assert f"{value:,}" in entries
+
+
+def test_the_page_lists_all_of_them() -> None:
+    assert len(ROWS) == 25
+    assert FLOODS.keys() <= ROWS.keys()
+    assert ROWS["events held for a socket, or during a recovery"][2] == merging.HELD_BYTES_MAX
+
+
+def test_nothing_longer_than_its_bound_gets_past_the_decoder() -> None:
+    huge = WIDE * 200_000
+    for letter, value in (("s", huge), ("c", huge), ("X", huge), ("q", "9" * 500_000), ("N", huge), ("rp", huge)):
+        raw = FILL.raw.replace(b'"V"', b'"sp":1,"V"')  # type: ignore[union-attr]
+        tree = msgspec.json.decode(raw)
+        tree["o"][letter] = value
+        one = read(msgspec.json.encode(tree))
+        if letter == "s":
+            assert isinstance(one, Unreadable)
+            continue
+        assert isinstance(one, Received)
+        assert max(len(str(word)) for word in one.event.to_dict().values()) <= 128
+    assert isinstance(read(msgspec.json.encode({"e": huge, "E": 1})), Unreadable)
