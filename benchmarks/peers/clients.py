@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.peers.environments import CCXT, OFFICIAL_SDK, OPENXAPI, Environment
+from benchmarks.peers.environments import CCXT, OFFICIAL_SDK, OPENXAPI, PYTHON_BINANCE, Environment
 from benchmarks.peers.program import Program
 from listenkey.testing import LocalSandbox
 
@@ -24,18 +24,31 @@ class Peer:
         title: As shown.
         script: A module beside this one.
         streams: Whether it receives fills; otherwise it makes calls and says how they went.
+        calls: How those are called in the table.
+        market: Whether bots trade meanwhile, so that market data has something to say.
     """
 
     title: str
     script: str
     environment: Environment
     streams: bool = True
+    calls: str = ""
+    market: bool = False
 
 
 PEERS = (
     Peer("official Python SDK", "official_sdk", OFFICIAL_SDK),
     Peer("ccxt.pro", "ccxt_pro", CCXT),
-    Peer("openxapi", "openxapi", OPENXAPI, streams=False),
+    Peer("openxapi", "openxapi", OPENXAPI, streams=False, calls="listen key calls"),
+    Peer("ccxt", "ccxt_calls", CCXT, streams=False, calls="REST calls and streams", market=True),
+    Peer(
+        "python-binance",
+        "python_binance_calls",
+        PYTHON_BINANCE,
+        streams=False,
+        calls="REST calls and streams",
+        market=True,
+    ),
 )
 
 

@@ -5,6 +5,7 @@ import base64
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -229,7 +230,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 
 async def test_every_fault_of_the_page_can_be_put_in_and_every_kind_is_on_it() -> None:
-    bodies = [json.loads(found) for found in re.findall(r"^curl \S+ -d '(.*?)'", PAGE.read_text(), re.MULTILINE)]
+    bodies = [
+        json.loads(found)
+        for found in re.findall(r"^curl \S+ \S+ \S+/faults -d '(.*?)'", PAGE.read_text(), re.MULTILINE)
+    ]
     assert {body["kind"] for body in bodies} == set(KINDS)
     async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
         for body in bodies:
@@ -283,3 +287,22 @@ async def test_ids_come_as_texts_too() -> None:
             assert row["order_id"] > 2**53
             assert (row["order_id_text"], row["id_text"]) == (str(row["order_id"]), str(row["id"]))
         assert all(row["order_id_text"] == str(row["order_id"]) for row in ledger["orders"])
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="these lines are for people who have curl")
+async def test_every_curl_line_of_the_page_works_as_it_is() -> None:
+    lines = re.findall(r"^curl .*", PAGE.read_text(), re.MULTILINE)
+    assert len(lines) > 40
+    async with Sandbox(market=False) as sandbox:
+        script = "\n".join(
+            [
+                "set -e",
+                'curl() { command curl --silent --show-error --fail --output /dev/null "$@"; }',
+                f"CONTROL={sandbox.control_url}",
+                f"TOKEN='X-Sandbox-Token: {sandbox.control_token}'",
+                *lines,
+            ]
+        )
+        process = await asyncio.create_subprocess_exec("bash", "-c", script, stderr=asyncio.subprocess.PIPE)
+        _, told = await asyncio.wait_for(process.communicate(), 60)
+        assert (process.returncode, told) == (0, b"")

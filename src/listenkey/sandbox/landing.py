@@ -26,6 +26,9 @@ PLACES: Final[tuple[tuple[str, str], ...]] = (
 )
 PAGES: Final[tuple[tuple[str, str], ...]] = (
     ("sandbox.md", "the sandbox: what it serves, its switches and faults"),
+    ("connect-ccxt.md", "ccxt against the sandbox"),
+    ("connect-official-sdk.md", "Binance's own SDKs against the sandbox"),
+    ("connect-python-binance.md", "python-binance against the sandbox"),
     ("testing.md", "tests of your own program"),
 )
 POLICY: Final = {
