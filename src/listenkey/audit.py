@@ -7,7 +7,6 @@ for only where the bill has more trades than were delivered.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -28,8 +27,6 @@ from listenkey.snapshots import Snapshots
 from listenkey.together import AT_ONCE
 from listenkey.windows import Windows
 from listenkey.wire.rows import BillRow, TradeRow
-
-log = logging.getLogger("listenkey")
 
 AUDIT_IN_FLIGHT_S: Final = 2.0
 """A fill so young may still be on its way over the socket; an audit should raise no alarm over a slow second."""
@@ -186,7 +183,7 @@ class Audits:
         try:
             missed = await self.audit(action)
         except ListenKeyError as error:
-            log.warning("the bill could not be looked at: %s", error)
+            self._backfill.log.warning("the bill could not be looked at: %s", error)
             return [on.NotAudited(action.number, judge(error, self._clock.wall_ms()))]
         audited = on.Audited(action.number, self._lag_s, self.outstanding.why)
         return [audited] if missed is None else [audited, missed]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from listenkey import governor as governors
 from listenkey import venue
+from listenkey.account_log import AccountLog
 from listenkey.clock import Clock
 from listenkey.core import reconcile
 from listenkey.core.budget import Share
@@ -19,8 +19,6 @@ from listenkey.snapshots import Snapshots
 from listenkey.together import together
 from listenkey.venue import Venue
 from listenkey.wire.rows import OrderRow, TradeRow
-
-log = logging.getLogger("listenkey")
 
 R = TypeVar("R")
 
@@ -37,6 +35,7 @@ class Backfill:
         place: The venue.
         clock: For all times.
         known: What was delivered.
+        log: Where failures are told.
 
     Attributes:
         governor: What keeps all requests of this address below the limit; its `time` is the venue's clock.
@@ -45,7 +44,8 @@ class Backfill:
         rules: Reads that all others may have to wait for.
     """
 
-    def __init__(self, credentials: Credentials, place: Venue, clock: Clock, known: Known) -> None:
+    def __init__(self, credentials: Credentials, place: Venue, clock: Clock, known: Known, log: AccountLog) -> None:
+        self.log = log
         self.governor = governors.share(place, clock)
         self.time = self.governor.time
         self._clock = clock
@@ -80,7 +80,7 @@ class Backfill:
             self.governor.note_limit(await self.rules.weight_limit())
         except ProtocolError as error:
             # The limit that was assumed so far holds on; who wanted to know it has other things to ask for.
-            log.info("the weight limit could not be read yet: %s", error)
+            self.log.info("the weight limit could not be read yet: %s", error)
 
     async def find_room(self, symbols: Sequence[str]) -> None:
         """Before anybody waits for room under a limit that is only assumed, ask what it is."""
@@ -89,7 +89,7 @@ class Backfill:
             try:
                 await self.read_limit()
             except ListenKeyError as error:
-                log.info("the weight limit could not be read yet: %s", error)
+                self.log.info("the weight limit could not be read yet: %s", error)
 
     def has_room_for_orders(self, symbols: Iterable[str]) -> bool:
         """Whether `orders` of these symbols can be asked for now."""

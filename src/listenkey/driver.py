@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from listenkey import opener as openers
+from listenkey.account_log import AccountLog
 from listenkey.clock import Clock, SystemClock
 from listenkey.closing import outlast
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.gap import Watermark
 from listenkey.core.lifecycle import Lifecycle
-from listenkey.core.log_rate import LogRate
 from listenkey.core.merge import Held, Merge, Unwrap
 from listenkey.core.states import State
+from listenkey.core.status import status_of, why_of
+from listenkey.core.status_changes import StatusChanges
 from listenkey.core.timing import PAUSE_SHARE, Timing
 from listenkey.core.verdict import judge
 from listenkey.core.watermark import Reading, on_this_clock
@@ -34,6 +36,7 @@ from listenkey.events import (
     RecoveredOrder,
     UnknownEvent,
 )
+from listenkey.health import Status
 from listenkey.items import GapClosed, GapOpened, Live, Provenance
 from listenkey.journal.base import Journal
 from listenkey.link import Link
@@ -42,8 +45,6 @@ from listenkey.together import both
 from listenkey.transport.websocket import connect
 from listenkey.venue import LEAVING_EVENTS, Venue
 from listenkey.wire.frames import Unreadable
-
-log = logging.getLogger("listenkey")
 
 PROVE_NOTHING: Final = frozenset({ListenKeyExpired, UnknownEvent})
 """That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows."""
@@ -86,6 +87,7 @@ class Driver:
         self.closes_key = closes_key
         self.venue = venue
         self.account = account
+        self.log = AccountLog(account, self._now_s)
         self.clock: Clock = SystemClock()
         self.random = _RANDOM
         self.life = Lifecycle(timing, recovers=credentials.can_sign)
@@ -98,7 +100,6 @@ class Driver:
         self.events = 0
         self.fills = 0
         self.unreadable = 0
-        self._unreadable_log = LogRate()
         self.unknown_events = 0
         self.last_event_ms: int | None = None
         self.round_trip_s: float | None = None
@@ -109,6 +110,8 @@ class Driver:
         self._feeding = False
         self._timer: asyncio.TimerHandle | None = None
         self._covered_s = float("-inf")
+        self.fills_recovered = 0
+        self.changes = StatusChanges(self.clock.now_s(), self.clock.wall_ms())
 
     async def open(self) -> None:
         """
@@ -117,14 +120,18 @@ class Driver:
         What this has opened when it fails or is cancelled is closed by `aclose`, as is what it opened when it did not.
         """
         left = await self.journal.open()
-        self.account = self.journal.account
+        if self.account != self.journal.account:
+            self.account = self.journal.account
+            self.log = AccountLog(self.account, self._now_s)
+        self.journal.watch(self.note_status)
+        self.changes = StatusChanges(self.clock.now_s(), self.clock.wall_ms())
         self._opened.push_async_callback(self.journal.aclose)
         left = on_this_clock(left, Reading(self.clock.boot(), self.clock.now_s(), self.clock.wall_ms()))
         self.keys = openers.share(self.venue, self.credentials.api_key, self.clock, self.beside, self.key_replaced)
         self._opened.push_async_callback(self._release_keys, self.keys)
         if self.life.repair.active:
             timing, fills = self.life.timing, self.merge.fills
-            self.recovery = Recovery(self.credentials, self.venue, self.clock, timing, fills, self.set_timer)
+            self.recovery = Recovery(self.credentials, self.venue, self.clock, timing, fills, self.set_timer, self.log)
             self._opened.push_async_callback(self.recovery.aclose)
             self.recovery.resume(left)
         self._opened.push_async_callback(self._stop)
@@ -167,6 +174,7 @@ class Driver:
             self._feeding = False
         if self.life.state is State.ENDED:
             self.journal.end(self.life.error)
+        self.note_status()
         self.set_timer()
 
     def _tell(self, items: list[Live | GapOpened | GapClosed]) -> None:
@@ -183,6 +191,8 @@ class Driver:
         if wake_at_s is not None:
             if self.recovery is not None:
                 wake_at_s = min(wake_at_s, *self.recovery.deadlines())
+            if self.life.quiet_until_s > self.clock.now_s():
+                wake_at_s = min(wake_at_s, self.life.quiet_until_s)  # the status changes then
             delay_s = max(0.0, wake_at_s - self.clock.now_s())
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
 
@@ -193,14 +203,38 @@ class Driver:
         wake_at_s = self.life.wake_at_s()
         if wake_at_s is not None and wake_at_s <= self.clock.now_s():
             self.feed(on.TimerDue())
-        else:  # Frames have moved the deadline since.
+        else:  # Frames have moved the deadline since, or only the status has changed.
+            self.note_status()
             self.set_timer()
+
+    def status(self) -> tuple[Status, str]:
+        """How the stream is now, and why."""
+        life, journal, now_s = self.life, self.journal, self.clock.now_s()
+        silence = self.keys.silence() if self.keys else None
+        status = status_of(life, now_s, journal.problem, journal.losing)
+        return status, why_of(life, now_s, journal.problem, journal.losing, silence)
+
+    def open_gap_from_ms(self) -> int | None:
+        """Where the gap begins that is open now; one before the socket, or one before a slow reader or disk."""
+        begins = [at_ms for at_ms in (self.life.gaps.open_from_ms, self.journal.losing_from_ms) if at_ms is not None]
+        return min(begins, default=None)
+
+    def note_status(self) -> None:
+        """Note since when the status is what it is, and say in the log what has changed."""
+        status, why = self.status()
+        now_s, wall_ms = self.clock.now_s(), self.clock.wall_ms()
+        change = self.changes.note(status, why, self.fills_recovered, now_s, wall_ms)
+        if change is not None:
+            self.log.log(logging.WARNING if change.is_warning else logging.INFO, change.form, change.text)
+
+    def _now_s(self) -> float:
+        return self.clock.now_s()
 
     def _moment(self) -> on.Moment:
         return on.Moment(self.clock.now_s(), self.clock.wall_ms(), self.random.random())
 
     def _perform(self, action: do.Action) -> None:
-        log.debug("stream %s: %s", self.account, action)
+        self.log.debug("%s", action)
         match action:
             case do.CreateKey():
                 self.spawn(self._create_key(action))
@@ -264,10 +298,10 @@ class Driver:
         except ListenKeyError as error:
             self.feed(on.KeyNotReady(judge(error, self.clock.wall_ms())))
             if self.life.state is not State.ENDED:  # else the reader gets the error itself
-                log.warning("stream %s: no listen key: %s", self.account, error)
+                self.log.warning("no listen key: %s", error)
         else:
             if untried:
-                log.warning("stream %s: %s", self.account, untried)
+                self.log.warning("%s; until then gaps may not be refilled", untried)
             self.feed(on.KeyReady(grant.key, grant.valid_for_s, untried))
 
     async def _granted(self, stale: Secret | None) -> tuple[openers.Grant, str]:
@@ -282,7 +316,7 @@ class Driver:
         try:
             since_s = await self.keys.renew(action.key, action.since_s)
         except ListenKeyError as error:
-            log.warning("stream %s: the listen key was not renewed: %s", self.account, error)
+            self.log.warning("the listen key was not renewed: %s", error)
             self.feed(on.KeyNotRenewed(action.key, judge(error, self.clock.wall_ms())))
         else:
             self.feed(on.KeyRenewed(action.key, since_s))
@@ -302,7 +336,7 @@ class Driver:
                 self.keys.refused(error)
             self.feed(on.SocketNotOpened(action.socket, judge(error, self.clock.wall_ms())))
             if self.life.state is not State.ENDED:
-                log.warning("stream %s: no socket: %s", self.account, error)
+                self.log.warning("no socket: %s", error)
         else:
             self.feed(on.SocketAttached(action.socket))
             if self.recovery is not None and self.life.must_recover and self.life.followed == action.socket:
@@ -415,6 +449,7 @@ class Driver:
         self.events += 1
         if isinstance(event, HAVE_FILLS):
             self.fills += event.is_fill
+            self.fills_recovered += event.is_fill and provenance == "rest"
         elif isinstance(event, LegacyOrderTradeUpdate):
             self.fills += sum(len(order.fills) for order in event.orders)
         late = self.recovery is not None and self.recovery.delivering(event)
@@ -427,11 +462,7 @@ class Driver:
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
         """A frame that can't be read ends nothing: it is counted and told."""
         self.unreadable += 1
-        now_s = self.clock.now_s()
-        if self._unreadable_log.is_due(now_s):
-            more = self._unreadable_log.take_left_out()
-            others = f" (and {more} more that were not logged)" if more else ""
-            log.warning("stream %s: a frame can't be read: %s%s", self.account, unreadable.reason, others)
+        self.log.warning("a frame can't be read: %s", unreadable.reason)
         self.feed(on.FrameUnreadable(link, unreadable.reason))
 
     def heard(self, link: int) -> None:
@@ -466,6 +497,6 @@ class Driver:
 
     def lost(self, link: int, reason: Disconnected) -> None:
         """A socket has ended."""
-        log.warning("stream %s: %s", self.account, reason)
+        self.log.warning("%s", reason)
         self.links.pop(link, None)
         self.feed(on.SocketLost(link, str(reason)))

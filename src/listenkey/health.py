@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 Status: TypeAlias = Literal[
     "CONNECTING", "LIVE", "GAP", "RECOVERING", "SETTLING", "SUSPECT", "DEGRADED", "FAILED", "ENDED"
@@ -22,7 +23,11 @@ class Health(Struct, frozen=True, kw_only=True):
             SETTLING: all that REST showed is delivered, and it is asked again in case it lags.
             DEGRADED: it is live, but could not help itself: the journal can't be written, so items wait; or REST
             can't be asked, so the key is not prolonged or a loss would not be noticed.
+        status_since_ms: Since when the status is what it is, wall clock, epoch ms; right also after that clock was set.
         why: What it waits for or what happened last, for people.
+        open_gap_from_ms: Where the gap begins that is open now, wall clock, epoch ms; None where none is.
+        fills_complete: Whether every fill until now is in the stream, as far as the socket and REST show: no gap is
+            open, and none is being looked at again. What earlier gaps have lost for good is told in their `GapClosed`.
         key_fingerprint: Eight hex digits that tell the listen key from another.
         key_age_s: Since the venue first gave this key.
         key_left_s: Until it ends, if nobody renews it.
@@ -51,6 +56,9 @@ class Health(Struct, frozen=True, kw_only=True):
 
     status: Status
     why: str
+    status_since_ms: int = 0
+    open_gap_from_ms: int | None = None
+    fills_complete: bool = False
     key_fingerprint: str | None = None
     key_age_s: float | None = None
     key_left_s: float | None = None
@@ -75,3 +83,7 @@ class Health(Struct, frozen=True, kw_only=True):
     rotations: int = 0
     recovered: int = 0
     used_weight: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields by name, ready for `json.dumps`."""
+        return asdict(self)

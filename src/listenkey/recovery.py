@@ -9,12 +9,12 @@ already shows whether REST is up to date.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Final
 
 from listenkey import venue
+from listenkey.account_log import AccountLog
 from listenkey.audit import LAG_MAX_S, Audits
 from listenkey.backfill import Backfill
 from listenkey.clock import Clock
@@ -36,8 +36,6 @@ from listenkey.together import both
 from listenkey.venue import Venue
 from listenkey.windows import DAY_S, Windows
 from listenkey.wire.rows import BillRow, PositionRow, TradeRow
-
-log = logging.getLogger("listenkey")
 
 COVERED_MARGIN_S: Final = 2.0
 """The last of it is asked for in any case: where a gap begins is known as well as clocks agree."""
@@ -62,6 +60,7 @@ class Recovery:
         timing: `lag_hold_s`, `lag_max_s`, `doubt_after_s`.
         fills: The fills that were delivered; shared with what removes duplicates.
         sooner: Called where one of `deadlines` has come nearer.
+        log: Where failures are told.
 
     Attributes:
         known: What was delivered.
@@ -81,6 +80,7 @@ class Recovery:
         timing: Timing,
         fills: Fills,
         sooner: Callable[[], None],
+        log: AccountLog | None = None,
     ) -> None:
         self.known = Known(fills)
         self.watch = Watch(timing.doubt_after_s, place.time_scale)
@@ -92,7 +92,7 @@ class Recovery:
         self._orders_due: OrdersDue | None = None
         self._unshown: NewestFill | None = None
         self._seen_lag_ms = 0
-        self.backfill = Backfill(credentials, place, clock, self.known)
+        self.backfill = Backfill(credentials, place, clock, self.known, log or AccountLog("", clock.now_s))
         self.proof = SecretProof(self.backfill.rules)
         self.windows = Windows(clock, self.backfill.time, place.time_scale, self.known)
         self.audits = Audits(self.backfill, self.windows, self.known, clock, timing, self._suspects)
@@ -109,7 +109,7 @@ class Recovery:
             await self.backfill.read_time()
         except ListenKeyError as error:
             # It can wait: the clock is read again when it is needed, the limit by the next audit.
-            log.info("the clock or the weight limit could not be read yet: %s", error)
+            self.backfill.log.info("the clock or the weight limit could not be read yet: %s", error)
 
     def suspect(self, symbol: str) -> None:
         """Ask for this symbol in the next recovery, whatever else is known."""
@@ -188,7 +188,7 @@ class Recovery:
         try:
             findings = self.findings = await self._asked(action, held)
         except ListenKeyError as error:
-            log.warning("what was missed could not be asked for: %s", error)
+            self.backfill.log.warning("what was missed could not be asked for: %s", error)
             return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
         happened_ms = [one.event.event_ms or 0 for one in self.combined(held()) if one.provenance == "rest"]
         return on.Recovered(

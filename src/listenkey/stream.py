@@ -15,7 +15,6 @@ from listenkey.blocking import BlockingUserStream
 from listenkey.clock import SystemClock
 from listenkey.closing import finish, outlast
 from listenkey.core.states import State
-from listenkey.core.status import status_of, why_of
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials, fingerprint
 from listenkey.driver import Driver
@@ -245,10 +244,14 @@ class UserStream:
         driver = self._driver
         life, journal, now_s = driver.life, driver.journal, driver.clock.now_s()
         followed = life.sockets.get(life.followed or 0)
-        silence = driver.keys.silence() if driver.keys else None
+        driver.note_status()  # as it is now: a limit may just have ended
+        status, why = driver.status()
         return Health(
-            status=status_of(life, now_s, journal.problem, journal.losing),
-            why=why_of(life, now_s, journal.problem, journal.losing, silence),
+            status=status,
+            status_since_ms=driver.changes.since_ms(now_s, driver.clock.wall_ms()),
+            why=why,
+            open_gap_from_ms=driver.open_gap_from_ms(),
+            fills_complete=status == "LIVE" or (status == "DEGRADED" and life.is_settled),
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,

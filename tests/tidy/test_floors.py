@@ -30,6 +30,7 @@ ROOMS: Final = {
     "journal": HANDS,
     "loops": HANDS,
     "closing": HANDS,
+    "account_log": HANDS,
     "portal": HANDS,
     "rest": ONE,
     "governor": HANDS,

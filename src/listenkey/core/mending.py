@@ -50,6 +50,16 @@ class Mending:
         """Whether all that happens is being delivered, and no gap is open."""
         return (self.state is State.LIVE or self.state is State.ROTATING) and self.gaps.open_from_ms is None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no gap is open, and none is being looked at again."""
+        return self.is_whole and not self.repair.settling and not self.repair.outstanding
+
+    @property
+    def quiet_until_s(self) -> float:
+        """Until when the venue wants no request, by the clock that is never set; may be past."""
+        return self._quiet_until_s
+
     def impaired(self, now_s: float) -> str | None:
         """Why a stream that is live could not help itself now: the key can't be prolonged, or no loss be noticed."""
         if now_s < self._quiet_until_s:

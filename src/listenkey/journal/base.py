@@ -23,6 +23,9 @@ class Journal(Protocol):
     async def aclose(self) -> None:
         """Write what waits, and let go. Nothing is appended afterwards."""
 
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """Call a function whenever `problem` or `losing` has changed."""
+
     def abandon(self) -> None:
         """Let go without waiting, for an owner whose event loop is gone; from any thread."""
 
@@ -80,6 +83,10 @@ class Journal(Protocol):
     @property
     def losing(self) -> str | None:
         """Why events find no room at the moment and are dropped, for people; None while all are kept."""
+
+    @property
+    def losing_from_ms(self) -> int | None:
+        """Since when events are dropped, wall clock, epoch ms; None while all are kept."""
 
     @property
     def problem(self) -> str | None:

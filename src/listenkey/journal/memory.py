@@ -118,6 +118,15 @@ class MemoryJournal:
     async def aclose(self) -> None:
         """What waits can still be read."""
 
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """Call a function whenever `problem` or `losing` has changed."""
+        self._overflow.on_change = on_change
+
+    @property
+    def losing_from_ms(self) -> int | None:
+        """Since when events are dropped, wall clock, epoch ms; None while all are kept."""
+        return self._overflow.from_ms
+
     def abandon(self) -> None:
         """Nothing is held."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from listenkey.items import GapClosed, GapOpened, Live
 
@@ -21,6 +21,8 @@ class Overflow:
     Attributes:
         dropped: Events that found no room.
         is_open: Whether a gap is open: events are being dropped.
+        from_ms: Since when, wall clock, or None.
+        on_change: Called when that has changed.
     """
 
     def __init__(self, bytes_max: int, why: str, what: str) -> None:
@@ -29,7 +31,8 @@ class Overflow:
         self._bytes_max = bytes_max
         self._why = why
         self._what = what
-        self._from_ms: int | None = None
+        self.on_change: Callable[[], None] | None = None
+        self.from_ms: int | None = None
         self._dropped_before = 0
         self._live_withheld = False
 
@@ -50,15 +53,16 @@ class Overflow:
 
     def has_room(self, bytes_after: int) -> bool:
         """Whether that much may wait and nothing is being dropped: then there is nothing to ask or to tell."""
-        return self._from_ms is None and bytes_after <= self._bytes_max
+        return self.from_ms is None and bytes_after <= self._bytes_max
 
     def admit(self, waiting_bytes: int, now_ms: int) -> tuple[bool, list[Live | GapOpened | GapClosed]]:
         """Whether the next event may be kept, and what is to be told before it."""
-        if self._from_ms is None:
+        if self.from_ms is None:
             if waiting_bytes <= self._bytes_max:
                 return True, []
-            self._from_ms, self.is_open = now_ms, True
+            self.from_ms, self.is_open = now_ms, True
             self.dropped += 1
+            self._changed()
             return False, [GapOpened(0, "", now_ms, self._why)]
         if waiting_bytes > self._bytes_max // 2:
             self.dropped += 1
@@ -67,16 +71,21 @@ class Overflow:
 
     def settle(self, waiting_bytes: int, now_ms: int) -> list[Live | GapOpened | GapClosed]:
         """The end of the gap, if there is room again. Asked when room is made, as the next event may be long in coming."""
-        if self._from_ms is None or waiting_bytes > self._bytes_max // 2:
+        if self.from_ms is None or waiting_bytes > self._bytes_max // 2:
             return []
-        since_ms = max(self._from_ms, now_ms)
+        since_ms = max(self.from_ms, now_ms)
         lives, self._live_withheld = self._live_withheld, False
         return [*self.close(now_ms), *([Live(0, "", since_ms)] if lives else [])]
 
     def close(self, now_ms: int) -> list[Live | GapOpened | GapClosed]:
         """The end of the gap, if one is open: room is made, or the stream ends."""
-        if self._from_ms is None:
+        if self.from_ms is None:
             return []
-        from_ms, self._from_ms, self.is_open = self._from_ms, None, False
+        from_ms, self.from_ms, self.is_open = self.from_ms, None, False
         count, self._dropped_before = self.dropped - self._dropped_before, self.dropped
+        self._changed()
         return [GapClosed(0, "", from_ms, max(from_ms, now_ms), 0, (f"{count} events {self._what}",))]
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()

@@ -121,6 +121,7 @@ class SqliteJournal:
         self._finished: asyncio.Future[None] | None = None
         self._ended = False
         self._closed = False
+        self._on_trouble: Callable[[], None] = lambda: None
         self._error: BaseException | None = None
 
     # --- life ----------------------------------------------------------------------------------------------------
@@ -215,6 +216,16 @@ class SqliteJournal:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """Call a function whenever `problem` or `losing` has changed."""
+        self._overflow.on_change = on_change
+        self._on_trouble = on_change
+
+    @property
+    def losing_from_ms(self) -> int | None:
+        """Since when events are dropped, wall clock, epoch ms; None while all are kept."""
+        return self._overflow.from_ms
 
     def abandon(self) -> None:
         """Stop writing, without waiting for it; from any thread."""
@@ -433,6 +444,7 @@ class SqliteJournal:
                 self._on_committed(report)
             case Troubled(problem):
                 self.problem = problem
+                self._on_trouble()
             case Finished(error):
                 self._on_finished(error)
             case _:
@@ -465,6 +477,7 @@ class SqliteJournal:
         if error is not None:
             log.error("journal %s: %s", self.path, error)
             self.problem = str(error)
+            self._on_trouble()
             self._error = self._error or error
             self._ended = True
         self._finished.set_result(None)

@@ -349,6 +349,8 @@ def test_what_an_old_socket_left_behind_is_asked_for_while_its_successor_waits()
 
 def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
     world = live()
+    assert world.life.is_settled
+    assert world.life.quiet_until_s <= world.now_s
     assert world.life.impaired(world.now_s) is None
     world.audits = [judge(Banned(418, None, "", 300.0), 0)]
     world.run(70)

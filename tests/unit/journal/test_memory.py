@@ -387,3 +387,16 @@ async def test_who_is_far_behind_gets_time_before_more_is_read() -> None:
     await kept.next()
     await kept.next()
     assert kept.turn_after_s() == 0.0
+
+
+async def test_who_watches_is_told_when_a_slow_reader_begins_to_lose_and_ceases_to() -> None:
+    made = journal(bytes_max=10_000)
+    seen: list[int | None] = []
+    made.watch(lambda: seen.append(made.losing_from_ms))
+    number = 0
+    while not losing(made):
+        number += 1
+        append(made, number)
+    await drain(made)
+    assert seen == [number, None]
+    assert made.account == "a3f1"

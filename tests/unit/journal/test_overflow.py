@@ -48,3 +48,13 @@ def test_live_is_not_made_up_where_another_gap_has_begun_since() -> None:
     told: list[Live | GapOpened | GapClosed] = [Live(0, "", 6), GapOpened(0, "", 7, "dropped")]
     assert list(overflow.passes(told)) == told[1:]
     assert [type(item) for item in overflow.settle(50, 8)] == [GapClosed]
+
+
+def test_who_watches_is_told_when_events_begin_and_cease_to_be_dropped() -> None:
+    overflow = Overflow(100, "full", "were dropped")
+    seen: list[int | None] = []
+    overflow.on_change = lambda: seen.append(overflow.from_ms)
+    overflow.admit(101, 5)
+    overflow.admit(101, 6)
+    overflow.admit(10, 7)
+    assert seen == [5, None]

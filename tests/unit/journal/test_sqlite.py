@@ -569,3 +569,21 @@ async def test_a_function_gets_every_item_and_what_it_does_not_take_stays(path: 
     await made.deliver(lambda item: got.append(item.seq))
     assert got == [1, 2, 3, 4, 5]
     await made.aclose()
+
+
+async def test_who_watches_is_told_when_the_disk_is_full_and_when_it_is_not(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "RETRY_MAX_S", 0.02)
+    disk, made = BadDisk(monkeypatch, "SQLITE_FULL"), journal(path)
+    seen: list[str | None] = []
+    made.watch(lambda: seen.append(made.problem))
+    await made.open()
+    assert (made.account, made.losing_from_ms) == (ACCOUNT, None)
+    disk.dead = True
+    append(made, fill(1))
+    await until(lambda: made.problem is not None)
+    disk.dead = False
+    await until(lambda: made.problem is None)
+    assert [problem is not None for problem in seen] == [True, False]
+    await made.aclose()
