@@ -150,6 +150,10 @@ class LocalSandbox:
             market_maker=market_maker,
         )
 
+    def revoke_key(self, api_key: str) -> bool:
+        """End an API key: requests with it are refused with -2015. False if there is none such."""
+        return self._there(self.sandbox.revoke_key, api_key)
+
     def transfer(self, amount: str, *, account: str | None = None) -> None:
         """Deposit, or with a negative amount withdraw, USDT. Raises ValueError when the exchange refuses."""
         self._there(self.sandbox.transfer, account or self.accounts[0].name, Decimal(amount))

@@ -306,3 +306,22 @@ async def test_every_curl_line_of_the_page_works_as_it_is() -> None:
         process = await asyncio.create_subprocess_exec("bash", "-c", script, stderr=asyncio.subprocess.PIPE)
         _, told = await asyncio.wait_for(process.communicate(), 60)
         assert (process.returncode, told) == (0, b"")
+
+
+async def test_an_api_key_that_is_revoked_is_unknown_and_its_account_lives_on() -> None:
+    async with Sandbox(market=False) as sandbox, Visitor(sandbox) as visitor:
+        ws = await visitor.listen()
+        old, new = sandbox.accounts[0], sandbox.add_account("alice")
+        status, answer = await visitor.owner("DELETE", "accounts", {"api_key": old.api_key})
+        assert (status, answer) == (200, {"revoked": True})
+        assert (await visitor.owner("DELETE", "accounts", {"api_key": old.api_key}))[0] == 404
+        assert (await visitor.owner("DELETE", "accounts", {}))[0] == 400
+        status, answer = await visitor.signed("GET", "/eapi/v1/marginAccount")
+        assert (status, answer["code"]) == (401, -2015)
+        visitor.account = new
+        assert (await visitor.signed("GET", "/eapi/v1/marginAccount"))[0] == 200
+        await sandbox.burst("alice", 1)
+        assert await receive_trades(ws, 1)
+        assert sandbox.revoke_key(new.api_key)
+        assert not sandbox.revoke_key(new.api_key)
+        assert len(sandbox.ledger("alice")["fills"]) == 1

@@ -64,6 +64,7 @@ class Control:
             ("GET", "meters"): lambda _: (200, world.meters(clock.now_ms())),
             ("GET", "accounts"): self._list_accounts,
             ("POST", "accounts"): self._add_account,
+            ("DELETE", "accounts"): self._revoke_key,
             ("GET", "faults"): self._list_faults,
             ("POST", "faults"): self._put_fault,
             ("DELETE", "faults"): self._take_out_faults,
@@ -124,6 +125,14 @@ class Control:
         if self._world.has_account(name) and public_key is None and not asked.get("another_key", False):
             return 409, {"error": f'account {name!r} is there; "another_key": true gives it one more API key'}
         return 200, show(self._world.add_account(name, self._clock.now_ms(), public_key, _opening(asked)))
+
+    def _revoke_key(self, asked: dict[str, Any]) -> Answer:
+        api_key = asked.get("api_key")
+        if not isinstance(api_key, str):
+            raise ValueError("'api_key' is the API key to end")  # noqa: TRY004  it becomes a 400
+        if not self._world.identities.revoke(api_key):
+            return 404, {"error": "there is no such API key"}
+        return 200, {"revoked": True}
 
     def _list_faults(self, _: dict[str, Any]) -> Answer:
         self._world.advance(self._clock.now_ms())

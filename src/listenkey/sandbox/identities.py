@@ -68,6 +68,10 @@ class Identities:
         self._by_api_key[identity.api_key] = identity
         return identity
 
+    def revoke(self, api_key: str) -> bool:
+        """End an API key, as its owner does on the venue's own pages: from now on it is unknown. False if it was."""
+        return self._by_api_key.pop(api_key, None) is not None
+
     def find(self, api_key: str) -> SandboxAccount | None:
         """Whose API key this is."""
         return self._by_api_key.get(api_key)

@@ -222,6 +222,11 @@ class Sandbox:
         self._flush()
         return account
 
+    def revoke_key(self, api_key: str) -> bool:
+        """Ends an API key: requests with it are refused with -2015. Its account's listen key lives on. False if unknown."""
+        self.accounts = [account for account in self.accounts if account.api_key != api_key]
+        return self.world.identities.revoke(api_key)
+
     def transfer(self, account: str, amount: Decimal) -> None:
         """Puts money in, or with a negative amount takes it out. Raises ValueError."""
         self.world.needed_account(account)

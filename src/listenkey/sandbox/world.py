@@ -128,14 +128,14 @@ class World:
         return identity
 
     def has_account(self, name: str) -> bool:
-        """Whether an API key was ever issued for it."""
-        return any(identity.name == name for identity in self.identities.all())
+        """Whether there is an account of that name, with an API key or without."""
+        account = self.exchange.state.accounts.get(name)
+        return account is not None and not account.quiet
 
     def needed_account(self, name: str) -> None:
         """Raise UnknownAccount unless there is an account of that name."""
         if not self.has_account(name):
-            names = list(dict.fromkeys(identity.name for identity in self.identities.all()))
-            raise UnknownAccount(name, names)
+            raise UnknownAccount(name, self.exchange.account_names())
 
     def told_ms(self, now_ms: int) -> int:
         """Return the time that answers tell of themselves: the exchange's, unless its clock is skewed for everyone."""
