@@ -19,12 +19,14 @@ from listenkey.audit import LAG_MAX_S, Audits
 from listenkey.backfill import Backfill
 from listenkey.clock import Clock
 from listenkey.core import actions as do
-from listenkey.core import history, reconcile
+from listenkey.core import history, reconcile, records
 from listenkey.core import inputs as on
+from listenkey.core.expiry import has_expired
 from listenkey.core.gap import Resumed
 from listenkey.core.known import Fills, Known, NewestFill
 from listenkey.core.merge import Held
 from listenkey.core.reconcile import Delivery, Findings, Lists, OrdersDue
+from listenkey.core.records import Record
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.core.watch import Watch
@@ -35,7 +37,7 @@ from listenkey.proof import SecretProof
 from listenkey.together import both
 from listenkey.venue import Venue
 from listenkey.windows import DAY_S, Windows
-from listenkey.wire.rows import BillRow, PositionRow, TradeRow
+from listenkey.wire.rows import BillRow, ExerciseRow, PositionRow, TradeRow
 
 COVERED_MARGIN_S: Final = 2.0
 """The last of it is asked for in any case: where a gap begins is known as well as clocks agree."""
@@ -151,6 +153,8 @@ class Recovery:
     def resume(self, left: Resumed) -> None:
         """An earlier process has delivered this much."""
         self.known.resume(left.fills)
+        for key in left.records:
+            self.known.records.add(key)
         self.windows.resume(left)
         self.audits.resume(left)
 
@@ -256,12 +260,40 @@ class Recovery:
         lag_s = max(lag_s, self._unlisted_s(bill, trades, asked, lists), self._unshown_s(bill, lists, action))
         over_rest = {reconcile.key_of(row) for row in trades}
         found = Findings(fills=fills, over_rest=over_rest, positions=positions, lag_s=lag_s)
+        covered_ms = self.windows.covered(action.from_ms)
+        found.records = await self._records(bill, positions, trades, max(covered_ms, self.windows.began_ms or 0), lists)
         due = OrdersDue(action, symbols, found, lists)
         if self.backfill.has_room_for_orders(symbols):
             await self._add_orders(found, due)
         else:
             self._orders_due, found.orders_due = due, True
         return found
+
+    async def _records(
+        self,
+        bill: list[BillRow],
+        positions: list[PositionRow],
+        trades: list[TradeRow],
+        from_ms: int,
+        lists: Lists,
+    ) -> list[Record]:
+        """Exercises, fees and transfers of the gap; positions in contracts that are over are let go."""
+        now_ms, rows = self.windows.now_ms(), list[ExerciseRow]()
+        held = {row.symbol for row in positions}
+        over = [one for one in self.known.positions if one not in held and has_expired(one, now_ms)]
+        if over or records.expiry_within(from_ms, now_ms) or records.tells_of_exercise(bill):
+            try:
+                rows = await self.backfill.urgent.exercises_since(from_ms)
+            except VenueError as error:
+                if type(error) is not VenueError:
+                    raise
+                lists.refused.append(reconcile.refuses("exercises", "", error.code))
+        told = {row.record.symbol for row in rows}
+        lists.refused.extend(reconcile.unknown("the position", symbol) for symbol in over if symbol not in told)
+        fills = self.known.fills.times(lists.since_ms, now_ms)
+        for row in trades:
+            fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
+        return records.to_report(bill, rows, fills, self.known.records, from_ms, lists.until_ms)
 
     async def run_orders(self) -> Findings:
         """

@@ -13,7 +13,7 @@ from listenkey.errors import OutOfWindow, ProtocolError
 from listenkey.governor import Lane, weight_at
 from listenkey.transport.base import Request, Response
 from listenkey.wire import requests, responses, rows
-from listenkey.wire.rows import BillRow, OrderRow, PositionRow, TradeRow
+from listenkey.wire.rows import BillRow, ExerciseRow, OrderRow, PositionRow, TradeRow
 from listenkey.wire.signing import Params, Signer
 
 R = TypeVar("R")
@@ -65,7 +65,7 @@ class Snapshots:
     async def bill(self, from_ms: int | None = None, record_id: int | None = None) -> list[BillRow]:
         """A page of the account's bill: from a time on, or from a record on, that one included. Weight 1."""
         asked: Params = {"currency": QUOTE_ASSET, "recordId": record_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
-        return await self._list(venue.BILL_PATH, asked, lambda row, _: rows.bill(row))
+        return await self._list(venue.BILL_PATH, asked, rows.bill)
 
     async def user_trades(
         self, symbol: str | None, from_ms: int | None = None, from_id: int | None = None
@@ -111,6 +111,11 @@ class Snapshots:
             if len(rows) == before:
                 break
         return list(rows.values())
+
+    async def exercises_since(self, since_ms: int) -> list[ExerciseRow]:
+        """Return the contracts that ended from a time on, the newest thousand. Weight 5."""
+        asked: Params = {"startTime": since_ms, "limit": venue.ROWS_MAX}
+        return await self._list(venue.EXERCISE_RECORD_PATH, asked, rows.exercise)
 
     async def positions(self) -> list[PositionRow]:
         """All positions. Weight 5."""

@@ -31,6 +31,10 @@ HISTORY_ORDERS_PATH: Final = "/eapi/v1/historyOrders"  # [O trade/Query-Option-O
 ORDER_PATH: Final = "/eapi/v1/order"  # [O trade]
 USER_TRADES_PATH: Final = "/eapi/v1/userTrades"  # [O trade/Account-Trade-List]
 BILL_PATH: Final = "/eapi/v1/bill"  # [L account/Account-Funding-Flow]
+EXERCISE_RECORD: Final = "exerciseRecord"
+BILL: Final = "bill"
+"""Names of two answers of REST, where an event of ours is made of one of their rows."""
+
 EXERCISE_RECORD_PATH: Final = "/eapi/v1/exerciseRecord"  # [O trade/User-Exercise-Record]
 COMMISSION_PATH: Final = "/eapi/v1/commission"  # [O trade/User-Commission], since 2026-01-07 [CL]
 

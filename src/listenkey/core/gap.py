@@ -49,6 +49,7 @@ class Resumed:
         open_from_ms: Where a gap begins that was told and not closed, the earliest if there are several, or None.
         why: What lies between then and now.
         fills: The newest fills it has delivered, each as symbol, trade id, order id and time, in any order.
+        records: The newest records it has delivered beside trades and orders, each as its type and its id.
         covered_until_s: `covered_until_ms` by the clock that is never set, where the machine was not booted since.
         covered_venue_ms: The same by the venue's clock, at the earliest, or None.
         open_since_ms: `open_from_ms`, or earlier: the clock by which it was told was ahead.
@@ -63,6 +64,7 @@ class Resumed:
     open_from_ms: int | None = None
     why: str = NOT_RUNNING
     fills: tuple[tuple[str, int, int, int], ...] = field(default=(), compare=False)
+    records: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     covered_until_s: float | None = None
     covered_venue_ms: int | None = None
     open_since_ms: int | None = None

@@ -13,6 +13,7 @@ from itertools import chain
 from struct import pack
 from typing import Final, NamedTuple, TypeAlias
 
+from listenkey.core import records
 from listenkey.events import (
     BalancePositionUpdate,
     Event,
@@ -20,6 +21,8 @@ from listenkey.events import (
     LegacyOrderTradeUpdate,
     Order,
     OrderTradeUpdate,
+    RecoveredCash,
+    RecoveredExercise,
     RecoveredFill,
     RecoveredOrder,
     UnknownEvent,
@@ -50,8 +53,8 @@ NEW: Final = "NEW"
 """The same, before 2026 and now."""
 
 ZERO: Final = Decimal(0)
-NOT_DATED: Final = (RecoveredFill, RecoveredOrder, UnknownEvent)
-"""No socket brought the first two; what the last one means by its time, nobody knows."""
+NOT_DATED: Final = (RecoveredFill, RecoveredOrder, RecoveredExercise, RecoveredCash, UnknownEvent)
+"""No socket brought the first four; what the last one means by its time, nobody knows."""
 
 
 BEFORE_ALL: Final = -(2**63) - 1
@@ -261,6 +264,7 @@ class Known:
     Attributes:
         orders: Orders that live.
         positions: Quantity by symbol, negative is short; what is zero is not in it.
+        records: What was reported beside trades and orders.
         newest: The newest fill.
         last_event_ms: When the newest event that a socket brought was made, by the venue's clock.
         ended: Orders that ended lately, and were not put with the others yet; see `has_ended`.
@@ -270,6 +274,7 @@ class Known:
         self.fills = fills
         self.orders: dict[OrderKey, OrderFacts] = {}
         self.positions: dict[str, Decimal] = {}
+        self.records = records.Records()
         self.newest: NewestFill | None = None
         self.last_event_ms = 0
         self._symbols: dict[str, OfSymbol] = {}
@@ -302,7 +307,11 @@ class Known:
             return
         if not isinstance(event, NOT_DATED) and event.event_ms > self.last_event_ms:
             self.last_event_ms = event.event_ms
-        if isinstance(event, OrderTradeUpdate):
+        if isinstance(event, RecoveredExercise | RecoveredCash):
+            self.records.add(records.key_of(event))
+            if isinstance(event, RecoveredExercise):
+                self.positions.pop(event.symbol, None)
+        elif isinstance(event, OrderTradeUpdate):
             self.note_order(event.order, amount(event.order.filled_quantity_text), event.event_ms)
             if event.is_fill:
                 self.note_fill(event.symbol, event.trade_id, event.trade_time_ms)
@@ -418,6 +427,7 @@ class Known:
     def positions_changed(self, event: BalancePositionUpdate) -> None:
         """What is held now."""
         self.last_event_ms = max(self.last_event_ms, event.event_ms)
+        self.records.note_change(event)
         for position in event.positions:
             if held := amount(position.quantity_text):
                 self.positions[position.symbol] = held

@@ -17,15 +17,18 @@ from typing import Final, NamedTuple
 import msgspec
 
 from listenkey.core import actions as do
-from listenkey.core import history
+from listenkey.core import history, records
 from listenkey.core.known import ENDED, ZERO, FillKey, Known, OrderKey, amount
 from listenkey.core.merge import Held
+from listenkey.core.records import Record
 from listenkey.events import (
+    BalancePositionUpdate,
     Event,
     LegacyOrder,
     LegacyOrderTradeUpdate,
     Order,
     OrderTradeUpdate,
+    RecoveredCash,
     RecoveredFill,
     RecoveredOrder,
 )
@@ -79,6 +82,7 @@ class Findings:
         over_rest: Every fill that was in an answer.
         orders: The newest row of each order that was in an answer.
         positions: The answer of `position`.
+        records: What REST keeps beside trades and orders, each with its row.
         unrecoverable: What can't be brought back, in words.
         lag_s: How far REST was seen to lag at least; 0 where it was not seen to.
         orders_due: Whether orders were not asked for yet.
@@ -88,6 +92,7 @@ class Findings:
     over_rest: set[FillKey] = field(default_factory=set)
     orders: dict[OrderKey, OrderRow] = field(default_factory=dict)
     positions: list[PositionRow] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     unrecoverable: tuple[str, ...] = ()
     lag_s: float = 0.0
     orders_due: bool = False
@@ -310,6 +315,11 @@ def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int
         for row in findings.orders.values()
         if is_news(row.order, known) and told.get(order_key_of(row.order), -1) < row.order.updated_ms
     ]
+    moved = [one.event for one in held if isinstance(one.event, BalancePositionUpdate)]
+    for event, raw in findings.records:
+        was_told = isinstance(event, RecoveredCash) and known.records.was_told(event, moved)
+        if records.key_of(event) not in known.records and not was_told:
+            found.append(Delivery(event, raw, now_ms, "rest"))
     # An order's state comes after the fills that led to it, and those of one moment keep the venue's own order.
     found.extend(orders)
     found.sort(key=lambda one: (one.event.event_ms or 0, not getattr(one.event, "is_fill", False)))

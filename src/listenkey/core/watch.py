@@ -30,6 +30,7 @@ from listenkey.events import (
     LegacyOrderTradeUpdate,
     Order,
     OrderTradeUpdate,
+    RecoveredExercise,
     RecoveredFill,
     RecoveredOrder,
 )
@@ -310,6 +311,8 @@ class Watch:
                 known.reached = max(known.reached, known.base + known.added)
                 self._look((_Order, key), known, now_s)
             self._fill(event.symbol, event.trade_time_ms, event.side, filled, now_s)
+        elif isinstance(event, RecoveredExercise):
+            self._let_go([event.symbol], now_s)
         elif isinstance(event, RecoveredOrder):
             self._order(event, 0, event.event_ms, now_s)
         elif isinstance(event, LegacyOrderTradeUpdate):
@@ -339,10 +342,16 @@ class Watch:
     def settle(self, now_ms: int, now_s: float) -> list[str]:
         """Let go of positions in contracts that are over: the message that closed them was lost. Their symbols."""
         over = [symbol for symbol, one in self._positions.items() if one.held and has_expired(symbol, now_ms)]
-        for symbol in over:
-            self._holds(self._positions.pop(symbol), 0, now_s)
-            self._broken.pop((_Position, symbol), None)
+        self._let_go(over, now_s)
         return over
+
+    def _let_go(self, symbols: Iterable[str], now_s: float) -> None:
+        """Nothing is held of these any more."""
+        for symbol in symbols:
+            if symbol in self._positions:
+                self._holds(self._positions.pop(symbol), 0, now_s)
+                self._broken.pop((_Position, symbol), None)
+                self._broken.pop((_First, symbol), None)
 
     def mended(self) -> None:
         """REST was asked after every doubt told: what still does not add up is taken as it is."""

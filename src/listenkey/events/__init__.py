@@ -45,7 +45,9 @@ from listenkey.events.legacy import (
     LegacyPosition,
 )
 from listenkey.events.recovered import (
+    RecoveredCash,
     RecoveredEvent,
+    RecoveredExercise,
     RecoveredFill,
     RecoveredOrder,
 )
@@ -105,7 +107,9 @@ __all__ = [
     "OrderTradeUpdate",
     "OrderType",
     "Position",
+    "RecoveredCash",
     "RecoveredEvent",
+    "RecoveredExercise",
     "RecoveredFill",
     "RecoveredOrder",
     "RiskLevel",

@@ -173,5 +173,129 @@ class RecoveredOrder(
         return {"event_ms": self.event_ms, "execution_type": None, **super().to_dict()}
 
 
-RecoveredEvent: TypeAlias = RecoveredFill | RecoveredOrder
+class RecoveredExercise(
+    Words,
+    frozen=True,
+    gc=False,
+    rename={
+        "record_id": "id",
+        "symbol": "symbol",
+        "side": "positionSide",
+        "quantity_text": "quantity",
+        "exercise_price_text": "exercisePrice",
+        "amount_text": "amount",
+        "fee_text": "fee",
+        "asset": "currency",
+        "exercised_ms": "createDate",
+    },
+):
+    """
+    A contract that ended, and what it paid: a row of `exerciseRecord`. The position in it is zero from then on.
+
+    No message says what an exercise paid, and what no socket brought is only here. [O trade/User-Exercise-Record]
+
+    Attributes:
+        record_id: `id`, of the record.
+        symbol: `symbol`, option symbol.
+        side: `positionSide`, what was held: `LONG` or `SHORT`.
+        quantity: `quantity` held, positive for SHORT too.
+        exercise_price: `exercisePrice`, the strike.
+        amount: `amount` paid; negative is charged.
+        fee: `fee`, negative is charged.
+        asset: `currency` of both.
+        exercised_ms: `createDate`.
+    """
+
+    record_id: str
+    symbol: str
+    side: str
+    quantity_text: str
+    exercise_price_text: str
+    amount_text: str
+    fee_text: str
+    asset: str
+    exercised_ms: Millis
+
+    type: ClassVar[str] = venue.EXERCISE_RECORD
+    generation: ClassVar[Generation] = "current"
+    is_fill: ClassVar[bool] = False
+    quantity: ClassVar[Amount] = Amount()
+    exercise_price: ClassVar[Amount] = Amount()
+    amount: ClassVar[Amount] = Amount()
+    fee: ClassVar[Amount] = Amount()
+
+    @property
+    def event_ms(self) -> int:
+        """The time of the record."""
+        return self.exercised_ms
+
+    @property
+    def identity(self) -> tuple[str | int, ...]:
+        """Unique in the account."""
+        return (self.type, self.record_id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As everywhere."""
+        return {"event_ms": self.event_ms, **super().to_dict()}
+
+
+class RecoveredCash(
+    Words,
+    frozen=True,
+    gc=False,
+    rename={
+        "record_id": "id",
+        "kind": "type",
+        "amount_text": "amount",
+        "asset": "asset",
+        "symbol": "symbol",
+        "booked_ms": "createDate",
+    },
+):
+    """
+    Money that came or went for another reason than a trade: a row of `bill`. [L account/Account-Funding-Flow]
+
+    A deposit, a withdrawal or a transfer; a fee that belongs to no fill; what an exercise paid or cost, where
+    `exerciseRecord` has no row of it. The commission of a fill is in the fill.
+
+    Attributes:
+        record_id: `id`, of the row.
+        kind: `type`: `TRANSFER`, `FEE`, `EXERCISE_PNL`, `EXERCISE_FEE`, or a word that no page lists.
+        amount: `amount`; negative went out.
+        asset: `asset`.
+        symbol: `symbol`, the contract it has to do with; empty where the row names none.
+        booked_ms: `createDate`.
+    """
+
+    record_id: Id
+    kind: str
+    amount_text: str
+    asset: str
+    symbol: str
+    booked_ms: Millis
+
+    type: ClassVar[str] = venue.BILL
+    generation: ClassVar[Generation] = "current"
+    is_fill: ClassVar[bool] = False
+    amount: ClassVar[Amount] = Amount()
+
+    @property
+    def event_ms(self) -> int:
+        """The time of the row."""
+        return self.booked_ms
+
+    @property
+    def identity(self) -> tuple[str | int, ...]:
+        """Unique in the account."""
+        return (self.type, self.record_id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As everywhere."""
+        return {"event_ms": self.event_ms, **super().to_dict()}
+
+
+RecoveredRecord: TypeAlias = RecoveredExercise | RecoveredCash
+"""What REST keeps beside trades and orders."""
+
+RecoveredEvent: TypeAlias = RecoveredFill | RecoveredOrder | RecoveredRecord
 """What came over REST alone."""

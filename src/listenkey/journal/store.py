@@ -108,6 +108,13 @@ _FILLS: Final = (
 )
 """What the next process need not ask for again, of the time that its questions overlap. The index knows them all."""
 
+RECORD_ITEMS_MAX: Final = 16_384
+_RECORDS: Final = (
+    "SELECT type, CAST(json_extract(event, '$.record_id') AS TEXT) FROM items "
+    "WHERE seq > ? AND provenance = 'rest' AND type IN ('exerciseRecord', 'bill') AND json_valid(event)"
+)
+"""Records that REST would show the next process again, as no index knows them: so many items are looked at."""
+
 LEGACY_ITEMS_MAX: Final = 16_384
 """Of the newest items, looked through for fills that no index knows."""
 
@@ -543,8 +550,18 @@ class Store:
             fills += self._opened.execute(schema.LEGACY_FILLS, (self.last_seq - LEGACY_ITEMS_MAX,))
         (began_ms,) = self._opened.execute(_BEGAN).fetchone() if not known.get(facts.ANCHOR_SEQ) else (None,)
         (lead_ms,) = self._opened.execute(_LEAD).fetchone()
+        records = self._opened.execute(_RECORDS, (self.last_seq - RECORD_ITEMS_MAX,)).fetchall()
         mark = facts.watermark(known)
-        return Resumed(covered_ms, open_from_ms, why, tuple(fills), began_ms=began_ms or 0, mark=mark, lead_ms=lead_ms)
+        return Resumed(
+            covered_ms,
+            open_from_ms,
+            why,
+            tuple(fills),
+            tuple(records),
+            began_ms=began_ms or 0,
+            mark=mark,
+            lead_ms=lead_ms,
+        )
 
 
 def _filled(statements: Mapping[int, str], values: Sequence[Sequence[object]], width: int) -> tuple[str, list[object]]:

@@ -20,6 +20,9 @@ from listenkey.events import (
     Event,
     LegacyAccountUpdate,
     LegacyOrderTradeUpdate,
+    RecoveredCash,
+    RecoveredEvent,
+    RecoveredExercise,
     RecoveredFill,
     RecoveredOrder,
     UnknownEvent,
@@ -66,6 +69,12 @@ class _GapClosedLine(_Line, frozen=True, tag="gap_closed"):
 _AnyLine: TypeAlias = _UpdateLine | _LiveLine | _GapOpenedLine | _GapClosedLine
 _DECODER: Final[msgspec.json.Decoder[_AnyLine]] = msgspec.json.Decoder(_AnyLine)
 _NO_RAW: Final = b"null"
+_RECORDS: Final[dict[str, type[RecoveredExercise | RecoveredCash]]] = {
+    RecoveredExercise.type: RecoveredExercise,
+    RecoveredCash.type: RecoveredCash,
+}
+RECOVERED: Final = (RecoveredFill, RecoveredOrder, RecoveredExercise, RecoveredCash)
+"""What has no message of the venue's behind it, so that only our words make it."""
 
 
 def to_line(item: Item) -> bytes:
@@ -162,7 +171,7 @@ def event_of(type_: str, event_ms: int | None, words: dict[str, Any], raw: bytes
     try:
         return build(kind, words, type_, "word")
     except Misfit:
-        if kind in (RecoveredFill, RecoveredOrder):
+        if kind in RECOVERED:
             raise UsageError(f"this {type_} lacks what makes one") from None
         event = read_payload(raw)
         if isinstance(event, Unreadable):
@@ -170,7 +179,9 @@ def event_of(type_: str, event_ms: int | None, words: dict[str, Any], raw: bytes
         return event
 
 
-def _kind(type_: str, words: dict[str, Any]) -> type[KnownEvent | RecoveredFill | RecoveredOrder] | None:
+def _kind(type_: str, words: dict[str, Any]) -> type[KnownEvent | RecoveredEvent] | None:
+    if type_ in _RECORDS:
+        return _RECORDS[type_]
     if type_ == venue.ORDER_TRADE_UPDATE and not {"transaction_ms", "orders"} & words.keys():
         # What only REST told has REST's words, and is of a class of its own.
         return RecoveredFill if words.get("execution_type") == "TRADE" else RecoveredOrder

@@ -16,10 +16,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from listenkey.errors import ProtocolError
-from listenkey.events.recovered import RecoveredFill, RecoveredOrder
+from listenkey.events.recovered import RecoveredCash, RecoveredExercise, RecoveredFill, RecoveredOrder
 from listenkey.events.words import SYMBOL_CHARS_MAX, TEXT_CHARS_MAX, amount_of
 from listenkey.wire.shapes import HALF_PAIR, REPLACED, SIDES, Misfit, exact_int
 
+RECORD_ID_CHARS_MAX: Final = 64
 CONTRACT: Final = "CONTRACT"
 """The `type` of a bill row that a trade made."""
 
@@ -49,12 +50,26 @@ class OrderRow(NamedTuple):
 
 
 class BillRow(NamedTuple):
-    """A row of `bill`; `symbol` is empty where the row has none, as older ones. [SDK 8.5.1]"""
+    """
+    A row of `bill`; `symbol` is empty where the row has none, as older ones. [SDK 8.5.1]
+
+    The amount, its asset and the row's own JSON are kept where it is no row of a trade.
+    """
 
     id: int
     type: str
     time_ms: int
     symbol: str
+    amount: str = ""
+    asset: str = ""
+    raw: bytes = b""
+
+
+class ExerciseRow(NamedTuple):
+    """A row of `exerciseRecord`."""
+
+    record: RecoveredExercise
+    raw: bytes
 
 
 class PositionRow(NamedTuple):
@@ -131,10 +146,37 @@ def order(row: Any, raw: bytes) -> OrderRow:
     return OrderRow(words, raw)
 
 
-def bill(row: Mapping[str, Any]) -> BillRow:
+def bill(row: Mapping[str, Any], raw: bytes = b"") -> BillRow:
     """A row of `bill`. [L account/Account-Funding-Flow]"""
     symbol = _word(row, "symbol", SYMBOL_CHARS_MAX)
-    return BillRow(_int(row, "id"), _text(row, "type"), _int(row, "createDate"), symbol)
+    head = (_int(row, "id"), _text(row, "type"), _int(row, "createDate"), symbol)
+    if head[1] == CONTRACT:
+        return BillRow(*head)
+    return BillRow(*head, _amount_or_none(row, "amount"), _word(row, "asset"), raw)
+
+
+def cash(row: BillRow) -> RecoveredCash:
+    """What a row of `bill` says of money that came or went."""
+    return RecoveredCash(row.id, row.type, row.amount, row.asset, row.symbol, row.time_ms)
+
+
+def exercise(row: Mapping[str, Any], raw: bytes) -> ExerciseRow:
+    """A row of `exerciseRecord`. Its id is a text of digits, or a number. [O trade/User-Exercise-Record]"""
+    record_id = row.get("id")
+    if not isinstance(record_id, str | int) or not 0 < len(str(record_id)) <= RECORD_ID_CHARS_MAX:
+        raise ProtocolError("a row's id is none")
+    record = RecoveredExercise(
+        record_id=str(record_id),
+        symbol=_symbol(row),
+        side=_word(row, "positionSide"),
+        quantity_text=_amount_or_none(row, "quantity").removeprefix("-"),
+        exercise_price_text=_amount_or_none(row, "exercisePrice"),
+        amount_text=_amount_or_none(row, "amount"),
+        fee_text=_amount_or_none(row, "fee"),
+        asset=_word(row, "currency"),
+        exercised_ms=_int(row, "createDate"),
+    )
+    return ExerciseRow(record, raw)
 
 
 def position(row: Mapping[str, Any]) -> PositionRow:

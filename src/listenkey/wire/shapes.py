@@ -38,6 +38,8 @@ from listenkey.events import (
     Order,
     OrderTradeUpdate,
     Position,
+    RecoveredCash,
+    RecoveredExercise,
     RecoveredFill,
     RecoveredOrder,
     RiskLevelChange,
@@ -102,6 +104,8 @@ NEEDED: Final[Mapping[type[Words], frozenset[str]]] = {
         {"symbol", "trade_id", "order_id", "side", "last_quantity_text", "last_price_text", "trade_time_ms"}
     ),
     RecoveredOrder: frozenset({"symbol", "order_id", "status", "filled_quantity_text", "updated_ms"}),
+    RecoveredExercise: frozenset({"record_id", "symbol", "exercised_ms"}),
+    RecoveredCash: frozenset({"record_id", "kind", "amount_text", "booked_ms"}),
 }
 """What a message must have, by our names. Without one of these it is unreadable, and that is reported."""
 

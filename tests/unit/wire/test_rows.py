@@ -11,6 +11,7 @@ import pytest
 
 from listenkey.errors import ProtocolError
 from listenkey.wire import rows
+from listenkey.wire.rows import BillRow
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -49,7 +50,7 @@ def test_old_words_for_a_status_are_todays() -> None:
 
 def test_a_bill_row_may_have_no_symbol() -> None:
     assert rows.bill(fixture("bill")[0]).symbol == ""
-    assert rows.bill({"id": 1, "type": "CONTRACT", "createDate": 2, "symbol": "s"}) == (1, "CONTRACT", 2, "s")
+    assert rows.bill({"id": 1, "type": "CONTRACT", "createDate": 2, "symbol": "s"}) == BillRow(1, "CONTRACT", 2, "s")
 
 
 def test_rows_are_split_to_the_byte() -> None:
@@ -134,3 +135,23 @@ def test_an_order_that_is_no_object_is_our_error(answer: Any) -> None:
 def test_a_position_without_a_side_has_the_sign_of_its_quantity() -> None:
     assert rows.position({"symbol": "s", "quantity": "-0.1"}).quantity == "-0.1"
     assert rows.position({"symbol": "s", "side": "LONG", "quantity": "-0.1"}).quantity == "0.1"
+
+
+def test_what_is_no_trade_keeps_its_amount_and_its_row() -> None:
+    row = rows.bill({"id": 7, "type": "TRANSFER", "createDate": 2, "amount": "-5.5", "asset": "USDT"}, b"{}")
+    assert (row.amount, row.asset, row.raw) == ("-5.5", "USDT", b"{}")
+    cash = rows.cash(row)
+    assert (cash.kind, cash.amount, cash.event_ms, cash.identity) == ("TRANSFER", Decimal("-5.5"), 2, ("bill", 7))
+
+
+def test_an_exercise_says_what_it_paid() -> None:
+    documented = fixture("exercise_record")[0]
+    read = rows.exercise(documented, b"x")
+    assert read.raw == b"x"
+    assert read.record.to_dict()["amount"] == documented["amount"]
+    assert read.record.symbol == documented["symbol"]
+    assert rows.exercise(documented | {"id": 12}, b"").record.record_id == "12"
+    wrongs: tuple[Any, ...] = (None, "", [], "1" * 65)
+    for wrong in wrongs:
+        with pytest.raises(ProtocolError):
+            rows.exercise(documented | {"id": wrong}, b"")
