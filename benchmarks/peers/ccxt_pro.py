@@ -56,11 +56,12 @@ async def read(watch: Callable[[], Awaitable[list[Any]]], tell: Callable[[Any], 
 
 
 def tell_fill(trade: Any) -> None:
-    say(fill=[trade["info"]["s"], int(trade["info"]["t"])])
+    info = trade["info"]
+    say(fill=[info["s"], int(info["t"]), int(info["i"])])
 
 
 def tell_order(order: Any) -> None:
-    say(order=[int(order["id"]), order["info"]["X"]])
+    say(order=[[order["info"]["s"], int(order["id"])], order["info"]["X"]])
 
 
 async def main() -> None:

@@ -15,7 +15,7 @@ from benchmarks.peers.script import place, say, told_to_stop
 def tell_fill(got: Any) -> None:
     event = got.actual_instance
     if type(event).__name__ == "OrderTradeUpdate" and event.o.x == "TRADE":
-        say(fill=[event.o.s, event.o.t])
+        say(fill=[event.o.s, event.o.t, event.o.i])
 
 
 async def main() -> None:

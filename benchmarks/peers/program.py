@@ -21,7 +21,7 @@ class Program:
         self.process = process
         self._reads_stdin = reads_stdin
         self.said: list[dict[str, Any]] = []
-        self.fills: list[tuple[str, int]] = []
+        self.fills: list[tuple[str, int, int]] = []
         self.last_fill_s = 0.0
         self._changed = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
@@ -76,12 +76,12 @@ class Program:
         """A peer's script says `fill`; `listenkey tail --json` says whole items."""
         event = said.get("event") or {}
         if "fill" in said:
-            self._fill(said["fill"][0], said["fill"][1])
+            self._fill(*said["fill"])
         elif event.get("execution_type") == "TRADE":
-            self._fill(event["symbol"], event["trade_id"])
+            self._fill(event["symbol"], event["trade_id"], event["order_id"])
         else:
             self.said.append(said)
 
-    def _fill(self, symbol: str, trade_id: int) -> None:
-        self.fills.append((symbol, trade_id))
+    def _fill(self, symbol: str, trade_id: int, order_id: int) -> None:
+        self.fills.append((symbol, trade_id, order_id))
         self.last_fill_s = asyncio.get_running_loop().time()

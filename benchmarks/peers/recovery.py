@@ -76,12 +76,12 @@ async def drop(sandbox: LocalSandbox, programs: dict[str, Program]) -> list[Outc
     while not waiting.done():
         await asyncio.to_thread(sandbox.burst, 10, per_second=PER_SECOND)
     took = await waiting
-    truth = {fill[:2] for fill in sandbox.fills()}  # peers tell symbol and trade id
+    truth = set(sandbox.fills())
     told = {title: how_told(one) for title, one in programs.items()}
     # Fills of the last moments may still be on their way to a client that is back.
     for one, seconds in zip(programs.values(), took, strict=True):
         if seconds is not None:
-            await one.until(lambda one: bool(one.fills) and one.fills[-1] == sandbox.fills()[-1][:2], 2.0)
+            await one.until(lambda one: bool(one.fills) and one.fills[-1] == sandbox.fills()[-1], 2.0)
     return [
         Outcome(title, None if seconds is None else round(seconds, 3), len(truth - set(one.fills)), told[title])
         for (title, one), seconds in zip(programs.items(), took, strict=True)

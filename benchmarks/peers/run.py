@@ -111,8 +111,8 @@ def ended_orders(peer: Peer, orders: list[Any], ledger: dict[str, Any]) -> list[
     """For a peer that tells orders: how each one ended, in its view and in truth."""
     if not orders:
         return []
-    truth = {entry["order_id"]: entry["status"] for entry in ledger["orders"]}
-    last = dict(orders)
+    truth = {(entry["symbol"], entry["order_id"]): entry["status"] for entry in ledger["orders"]}
+    last = {tuple(order): status for order, status in orders}
     # The order of the ends is that of the fills; what is compared here is the set.
     got = sorted(last.items())
     return [compared(peer.title, peer.environment.version, "orders, as they ended", got, sorted(truth.items()))]

@@ -1,7 +1,7 @@
 """
 What the scripts of all peers share. Only the standard library: each runs in its peer's own environment.
 
-A script says JSON lines on stdout: `{"ready": true}` when its client streams or is about to, `{"fill": [symbol, id]}`
+A script says JSON lines on stdout: `{"ready": true}` when its client streams or is about to, `{"fill": [symbol, trade id, order id]}`
 for each fill, and what else is worth knowing under other names. The end of its stdin tells it to stop.
 """
 
