@@ -389,11 +389,11 @@ class Watch:
         waiting = sum(len(position.later) for position in self._positions.values())
         if waiting <= WAITING_MAX:
             return
-        for symbol, position in sorted(self._positions.items(), key=lambda one: -len(one[1].later)):
+        heaviest_last = sorted(self._positions.items(), key=lambda one: len(one[1].later))
+        while waiting > WAITING_MAX // 2:
+            symbol, position = heaviest_last.pop()
             waiting -= len(position.later)
             self._give_up(symbol, position, now_s)
-            if waiting <= WAITING_MAX // 2:
-                break
 
     def silent_at_s(self) -> float | None:
         """When the beat is overdue: only where it came on this socket and a position is open."""

@@ -13,6 +13,7 @@ from listenkey.events import LegacyFill, LegacyOrder, LegacyOrderTradeUpdate, Li
 from tests.unit.core.making import (
     OTHER,
     SYMBOL,
+    beat,
     before_2026,
     fill,
     old_fill,
@@ -236,3 +237,17 @@ def test_symbols_with_fills_and_positions_are_bounded(monkeypatch: pytest.Monkey
     monkeypatch.setattr(knowing, "SYMBOLS_MAX", 2)
     known = known_of(*(position("1", 1000, symbol=f"S{number}") for number in range(3)))
     assert list(known.positions) == ["S1", "S2"]
+
+
+def test_fills_tell_when_they_happened_by_symbol() -> None:
+    fills = Fills()
+    for trade_id, at_ms in ((1, 10), (2, 20), (3, 30)):
+        fills.add("a", trade_id, 7, at_ms)
+    fills.add("b", 1, 7, 40)
+    assert fills.times(10, 20) == {"a": [10, 20]}
+    assert fills.times(30, 40) == {"a": [30], "b": [40]}
+
+
+def test_what_tells_of_no_order_and_no_fill_changes_neither() -> None:
+    known = known_of(beat(5))
+    assert (known.orders, known.positions, known.newest, known.last_event_ms) == ({}, {}, None, 5)

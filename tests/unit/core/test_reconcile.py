@@ -225,3 +225,10 @@ def test_how_far_an_order_had_come_is_proven_by_its_own_events_alone() -> None:
     after = held(fill(9, "9.50", 3000, symbol=OTHER, last_quantity_text="0.50"), fill(3, "3.00", 3000),
                  before_2026(old_order(1, "PARTIALLY_FILLED", "99", 3000, symbol="another")))  # fmt: skip
     assert filled(combined(Findings(fills=rows), after, known, 7)) == ["2.00", "9.00"]
+
+
+def test_what_rest_does_not_give_is_named_with_its_symbol() -> None:
+    assert reconcile.refuses("fills", "BTC-1", -1121) == "fills of BTC-1: REST refuses, code -1121"
+    assert reconcile.refuses("fills", "", -1003) == "fills of all symbols: REST refuses, code -1003"
+    assert reconcile.unknown("order 7", "BTC-1") == "what became of order 7 of BTC-1: REST does not know it"
+    assert reconcile.not_asked_for(3).startswith("what became of 3 more orders: ")

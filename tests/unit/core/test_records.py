@@ -95,3 +95,12 @@ def test_a_position_that_was_exercised_is_zero() -> None:
         watch.note(event, 6.0)
     assert (known.positions, watch.silent_at_s()) == ({}, None)
     assert key_of(ended) in known.records
+
+
+def test_money_that_came_over_rest_changes_no_position() -> None:
+    known = Known(Fills())
+    row = RecoveredCash(1, "TRANSFER", "5", "USDT", SYMBOL, 2000)
+    known.note(position("1", 1000))
+    known.note(row)
+    assert known.records.was_told(row)
+    assert list(known.positions) == [SYMBOL]

@@ -51,3 +51,10 @@ def test_moments_of_our_wall_clock_there_and_back_also_on_a_scaled_exchange() ->
     assert time.now_ms(11.0, 0) == 1_060_000
     assert time.of_wall(4_000, now_s=11.0, wall_ms=5_000) == 1_000_000
     assert time.to_wall(1_000_000, now_s=11.0, wall_ms=5_000) == 4_000
+
+
+def test_it_is_known_once_the_venue_has_answered() -> None:
+    time = VenueTime()
+    assert not time.is_known
+    time.note(50_000, 10.0, 10.5)
+    assert time.is_known
