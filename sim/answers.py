@@ -183,7 +183,8 @@ def end_wrong_secret(injector: Injector, fault: Fault, process: Process) -> None
             live = any(item.at_us > since_us and type(item.item).__name__ == "Live" for item in told.told)
             if live:
                 told.contradictions.append((world.now_us, "it was live with a secret that does not fit"))
-            said = any(at_us > since_us for at_us, _ in told.exits)
+            # Where it has two streams, the one that is refused first ends the program.
+            said = any(at_us > since_us for each in process.life.told for at_us, _ in each.exits)
             if not said and world.now_us - since_us > SETTLED_US:
                 told.contradictions.append((world.now_us, "it did not say that its secret does not fit"))
     process.die("kill")

@@ -107,6 +107,7 @@ class _Cancelling:
             told = life.told[self._number] = Stream(world.next_stream(), told.process, told.account)
             process.told.append(told)
         life.closed.discard(told.number)
+        world.machine = life.machine  # whose thread its journal gets
         self._stream = life.streams[self._number] = life.make_stream(self._number)
         life.statuses[self._number] = ""
         self._inside(lambda: life.begin(self._number))

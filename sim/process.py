@@ -419,7 +419,9 @@ class Process:
 
     def is_live(self) -> bool:
         """Whether all of its streams are, with nothing under way."""
-        return not self.down and all(each._driver.life.state is State.LIVE for each in self.life.streams)
+        if self.down or "DEGRADED" in self.life.statuses:
+            return False
+        return all(each._driver.life.state is State.LIVE for each in self.life.streams)
 
     @property
     def ends(self) -> bool:

@@ -17,6 +17,9 @@ SOON_US: Final = 150_000_000
 AT_LAST_US: Final = 30 * MINUTE_US
 """When a key died without a word just before: until the next renewal, and the above."""
 
+REFUSING: Final = frozenset({"contract_refused"})
+REFUSED_US: Final = 4 * MINUTE_US
+
 UNDER_WAY_US: Final = 10_000_000
 
 
@@ -64,5 +67,8 @@ def _bound_us(evidence: Evidence, stream: Stream) -> int:
     heal_us = evidence.heal_us
     ended = any(heal_us - KEY_LIFE_US <= end_us for end_us in key_ends_us(evidence, stream.account))
     asked = evidence.clients[stream.process].asked
+    # Each contract that was refused is asked for again, and the weight limit makes that minutes.
+    refused = evidence.of_client(stream.process, REFUSING)
+    more_us = REFUSED_US if any(fault.until_s * 1e6 > heal_us - REFUSED_US for fault in refused) else 0
     silence_us = max((each.wait_until_us - heal_us for each in asked), default=0)
-    return max(0, silence_us) + (AT_LAST_US if ended else SOON_US)
+    return max(0, silence_us) + (AT_LAST_US if ended else SOON_US) + more_us

@@ -42,6 +42,10 @@ FAR_BEHIND: Final = frozenset({"lag_and_drops"})
 FAR_BEHIND_US: Final = 75_000_000
 """The same where REST may be a whole minute behind."""
 
+REFUSING: Final = frozenset({"key_revoked", "right_lost"})
+REFUSED_US: Final = int(5.5 * MINUTE_US)
+"""Who is refused for good, as far as anybody can tell, asks again after five minutes."""
+
 TOO_OLD: Final = "fills of more than three months ago"
 SOONER_S: Final = 12
 """Ten seconds by which the client believes them forgotten before they are, and two by which clocks differ."""
@@ -209,9 +213,10 @@ def key_was_dead(case: Case, at_us: int) -> bool:
 
 
 def _during(case: Case, kinds: frozenset[str], from_us: int, to_us: int) -> int:
-    """How much of a time faults of these kinds took, with a minute behind each for what they leave."""
+    """How much of a time faults of these kinds took, with what each of them leaves behind."""
     total_us = 0
     for fault in case.evidence.of_client(case.stream.process, kinds):
-        since_us, until_us = fault.at_s * 1e6, fault.until_s * 1e6 + MINUTE_US
+        since_us = fault.at_s * 1e6
+        until_us = fault.until_s * 1e6 + (REFUSED_US if fault.kind in REFUSING else MINUTE_US)
         total_us += max(0, int(min(to_us, until_us) - max(from_us, since_us)))
     return total_us

@@ -17,7 +17,8 @@ from sim.faults import DISK_KINDS
 SILENT_MAX_US: Final = 6 * MINUTE_US
 """Five minutes between two tries where the API key itself was refused, and what a try takes."""
 
-QUIET: Final = frozenset({"LIVE", "DOWN", "FAILED"})
+QUIET: Final = frozenset({"LIVE", "DEGRADED", "DOWN", "FAILED"})
+"""Of a stream that is live, or nearly, pings may be all that is sent."""
 
 
 def patience(evidence: Evidence) -> Iterator[Violation]:

@@ -108,7 +108,7 @@ def fills_of(raw: bytes) -> Iterator[tuple[FillKey, dict[str, Any]]]:
     elif b'"ORDER_TRADE_UPDATE"' in raw:
         orders = json.loads(raw)["o"]
         for order in orders if isinstance(orders, list) else ():
-            for fill in order["fi"]:
+            for fill in order.get("fi") or ():
                 yield (order["s"], int(fill["t"]), int(order["oid"])), _legacy_words(order, fill)
     elif b'"tradeId"' in raw:
         row = json.loads(raw)

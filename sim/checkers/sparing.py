@@ -32,9 +32,10 @@ CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surg
 """What may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
 
 SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "maintenance", "narrow",
-                         "lag_and_drops", "no_positions", "order_step_lost"})  # fmt: skip
+                         "lag_and_drops", "no_positions", "order_step_lost", "contract_refused"})  # fmt: skip
 """Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
 
+POSITIONLESS: Final = frozenset({"no_positions"})
 REORDERS: Final = frozenset({"reorder"})
 OF_POSITIONS: Final = ("a position is not what its fills make of it", "a position is open and its beat stopped")
 
@@ -73,10 +74,16 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
             if any(why in item.why for why in OF_POSITIONS):
                 explained = explained or _changed_places(evidence, stream.process, at_us)
             explained = explained or any(end_us <= at_us <= end_us + 3 * KEY_LIFE_US for end_us in ends_us)
+            explained = explained or _began_again(evidence, stream.process, at_us)
             explained = explained or _came_of_age_asleep(evidence, stream.process, since_us, at_us)
             if not explained:
                 yield Violation("sparing", f"stream {stream.number}", at_us / 1e6, f"a gap without a cause: {item.why}")
         yield from _ran_out(evidence, stream)
+
+
+def _began_again(evidence: Evidence, process: int, at_us: int) -> bool:
+    """Whether it is one of those that end soon after their beginning, and begin again."""
+    return at_us <= MINUTE_US and any(client == evidence.host_of(process) for client, _, _ in evidence.options.before)
 
 
 def _changed_places(evidence: Evidence, process: int, at_us: int) -> bool:
@@ -85,6 +92,8 @@ def _changed_places(evidence: Evidence, process: int, at_us: int) -> bool:
 
     Nobody can say which of them is the last, so a position may be taken for what it was, until its next message.
     """
+    if any(fault.at_s * 1e6 <= at_us for fault in evidence.of_client(process, POSITIONLESS)):
+        return True  # A position that was not pushed is not known until the next message of its contract.
     return any(
         burst.at_s <= reorder.until_s and reorder.at_s <= burst.until_s and reorder.at_s * 1e6 <= at_us
         for burst in evidence.of_client(process, BURSTS)

@@ -20,7 +20,8 @@ class Health(Struct, frozen=True, kw_only=True):
         status: LIVE only while every event is in the stream. GAP: no socket brings events, or what it
             brings finds no room before a slow reader or a disk. RECOVERING: one does, and
             REST is asked for what came before. SUSPECT: something was lost on a living socket, and REST is asked.
-            SETTLING: all that REST showed is delivered, and it is asked again in case it lags.
+            SETTLING: live, as the item `Live` says; of the gap before it all that REST showed is delivered, and REST
+            is asked again in case it lags.
             DEGRADED: it is live, but could not help itself: the journal can't be written, so items wait; or REST
             can't be asked, so the key is not prolonged or a loss would not be noticed.
         status_since_ms: Since when the status is what it is, wall clock, epoch ms; right also after that clock was set.

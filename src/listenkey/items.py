@@ -52,6 +52,9 @@ class Live(Struct, frozen=True):
     """
     From here on, every event of the account is in the stream, until a `GapOpened` says otherwise.
 
+    It says nothing of what lies before: `GapClosed` says what REST has brought back of that. After a gap the status is
+    `SETTLING` for 35 s while REST is asked again, in case it lags; `Health.fills_complete` says when that is over.
+
     Attributes:
         since_ms: Since when that holds, wall clock, epoch ms.
     """

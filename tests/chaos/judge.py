@@ -109,7 +109,7 @@ def fills_in(item: Row) -> list[Fill]:
         return [(raw["symbol"], raw["tradeId"], raw["orderId"])] if "tradeId" in raw else []
     order = raw.get("data", raw).get("o")
     if isinstance(order, list):  # before 2026
-        return [(each["s"], int(fill["t"]), int(each["oid"])) for each in order for fill in each["fi"]]
+        return [(each["s"], int(fill["t"]), int(each["oid"])) for each in order for fill in each.get("fi") or ()]
     if not isinstance(order, dict) or order["x"] != "TRADE":
         return []
     return [(order["s"], order["t"], order["i"])]

@@ -120,7 +120,7 @@ class Mending:
     def _found(self, happened: on.Recovered) -> None:
         """What was missed is about to be delivered: what is older than the gap moves its beginning back, before it."""
         if happened.oldest_ms:
-            self.gaps.reach_back(happened.oldest_ms - 1)
+            self.gaps.reach_back(happened.oldest_ms)
             if items := self.gaps.take():
                 self._actions.append(do.Report(tuple(items)))
         self.gaps.found(happened.count)

@@ -201,7 +201,7 @@ class Repair:
         self.problem = str(happened.verdict.error)
         wait_s = max(self._timing.settle_after_s[0], happened.verdict.wait_s)
         if happened.verdict.do is Do.STOP:  # Asking again changes nothing, until somebody mends the key or its secret.
-            wait_s = self._timing.refused_retry_s
+            wait_s = min(self._timing.refused_retry_s, self._timing.audit_every_s)
         later_s = now.s + wait_s + now.draw
         self._settle_at_s = sorted(max(at_s, later_s) for at_s in self._settle_at_s)
         if self._audit_at_s is not None:

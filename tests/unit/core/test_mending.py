@@ -513,7 +513,7 @@ def test_a_gap_moves_back_to_the_oldest_that_was_missing_before_that_is_delivere
     world.recoveries = [on.Recovered(0, 2, (), oldest_ms=from_ms - 700, newest_ms=from_ms + 5)]
     world.run_until_live()
     assert kinds(world) == [Live, GapOpened, GapOpened, GapClosed, Live]
-    assert [world.items[2].from_ms, world.items[3].from_ms] == [from_ms - 701] * 2
+    assert [world.items[2].from_ms, world.items[3].from_ms] == [from_ms - 700] * 2
     order = [type(action) for _, action in world.log]
     assert order.index(do.Report) < len(order) - 1 - order[::-1].index(do.Follow)
 
