@@ -103,3 +103,12 @@ def test_a_rest_that_lags_is_asked_less_and_less_often_and_believed_in_the_end()
     assert repair.lag_s == now_s >= 60.0
     repair.closed(5, at(now_s))
     assert repair.lag_s == 0
+
+
+def test_a_look_that_is_refused_is_repeated_once_an_audit_is_due() -> None:
+    repair = Repair(Timing(refused_retry_s=300.0, audit_every_s=60.0))
+    repair.closed(5, at(0.0))
+    look = repair.look_if_due(at(2.0), 0)
+    assert look is not None
+    repair.could_not_look(NotAudited(look.number, Verdict(Do.STOP, 0.0, Unreachable("x", "y"))), at(2.0))
+    assert repair.deadlines(may_look=True, may_poll=False) == [62.5]
