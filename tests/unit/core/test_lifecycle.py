@@ -598,10 +598,3 @@ def test_pongs_prove_no_key() -> None:
     world.run(300)
     assert world.life.proof[0] == proven_ms
     assert world.life.state is State.LIVE
-
-
-def test_a_secret_that_could_not_be_tried_is_told_until_rest_answers() -> None:
-    world = World()
-    world.feed(on.Started())
-    world.feed(on.KeyReady(Secret("given"), None, "the secret could not be tried: 503"))
-    assert world.life.repair.problem == "the secret could not be tried: 503"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
 from listenkey.core.status import silence_text, status_of, why_of
+from listenkey.credentials import Secret
 from listenkey.errors import Refused
+from tests.unit.core.world import World
 
 NOW_S = 1000.0
 
@@ -97,3 +100,10 @@ def test_a_stream_that_is_live_and_impaired_says_why() -> None:
     assert why_of(life, NOW_S, None, None, None) == "renewing the key failed"
     life.last_renewal_ok, life.repair.problem = True, "REST is down"
     assert why_of(life, NOW_S, None, None, None) == "REST is down"
+
+
+def test_a_secret_that_could_not_be_tried_is_told_until_rest_answers() -> None:
+    world = World()
+    world.feed(on.Started())
+    world.feed(on.KeyReady(Secret("given"), None, "the secret could not be tried: 503"))
+    assert world.life.repair.problem == "the secret could not be tried: 503"
