@@ -106,9 +106,14 @@ class Audits:
         return min(now_ms, resumed_ms) - unaudited_ms
 
     def is_audited(self, now_s: float) -> bool:
-        """Whether the bill was looked at of late: else nobody may say that all of the stream has come."""
+        """
+        Return whether the stream is whole as far as REST history says, and that was looked at of late.
+
+        Trades that REST refuses to list are not known to the next process: it has to look back as far as they are.
+        """
         late_s = AUDITS_MISSED * self._timing.audit_every_s
-        return self.audited_s is not None and now_s - self.audited_s <= late_s
+        is_recent = self.audited_s is not None and now_s - self.audited_s <= late_s
+        return is_recent and not self.outstanding
 
     async def poll(self, action: do.Poll) -> Findings:
         """

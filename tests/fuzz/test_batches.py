@@ -146,6 +146,7 @@ class Side:
     def state(self) -> dict[str, Any]:
         known, watch, health = self.recovery.known, self.recovery.watch, self.stream.health()
         facts: dict[str, Any] = {f"known{name}": value for name, value in vars(known).items() if name != "fills"}
+        facts["knownrecords"] = vars(known.records)
         facts |= {f"watch{name}": value for name, value in vars(watch).items()}
         facts |= {
             "ended": {

@@ -92,6 +92,17 @@ async def test_a_stream_whose_audits_fail_is_not_taken_for_whole(binance_options
         assert not recovery.audits.is_audited(now_s + 130)
 
 
+async def test_a_stream_whose_trades_rest_refuses_to_list_is_not_taken_for_whole_by_the_next_process(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox, audit_every_s=60.0) as recovery:
+        now_s = SystemClock().now_s()
+        recovery.audits.outstanding.note("BTC-261225-90000-C", [1], "refused")
+        assert not recovery.audits.is_audited(now_s)
+        recovery.audits.outstanding.settle("BTC-261225-90000-C")
+        assert recovery.audits.is_audited(now_s)
+
+
 async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_ended(
     binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
