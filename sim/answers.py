@@ -1,4 +1,4 @@
-"""What REST answers that is not so, not yet so, or not what it is asked: kinds of fault."""
+"""Kinds of fault in which REST answers what is wrong, late, or of another shape."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RESTART_EVERY_S: Final = 20.0
 ALONE_US: Final = 180_000_000
 DEEPER: Final = 0.9
 RATE_LIMITS: Final = "rateLimits"
-"""What the client reads of the largest answer."""
+"""The one list of `exchangeInfo`, the largest answer, that the client reads."""
 
 OPTIONAL: Final = frozenset(
     {"fee", "realizedProfit", "quoteAsset", "liquidity", "clientOrderId", "avgPrice", "volatility"}

@@ -89,7 +89,7 @@ class _Cancelling:
         return process.life is not self._life or bool(process.down) or process.ends
 
     def _look(self) -> None:
-        """Whether anything is left of it; then open it again."""
+        """Note what is left of the stream, and open it again."""
         process, life, world = self._process, self._life, self._process.world
         if self._is_over:
             return
@@ -117,7 +117,7 @@ class _Cancelling:
 
 
 def _left(process: Process, life: Life, stream: UserStream) -> list[str]:
-    """What there still is of a stream."""
+    """Return what is left of a stream: the journal's thread and lock, a task, a connection."""
     found = []
     journal = stream._driver.journal
     if isinstance(journal, SqliteJournal):

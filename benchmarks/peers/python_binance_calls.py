@@ -24,7 +24,7 @@ PATIENCE_S = 70.0
 
 
 def calls(client: Any, symbol: str) -> dict[str, Callable[[], Awaitable[Any]]]:
-    """What answers, in an order that leaves no order behind."""
+    """Return the calls that answer, in an order that leaves no order behind."""
     order = {"symbol": symbol, "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "1.0", "timeInForce": "GTC"}
     made: dict[str, Any] = {}
 
@@ -71,7 +71,7 @@ def calls(client: Any, symbol: str) -> dict[str, Callable[[], Awaitable[Any]]]:
 
 
 def refusals(client: Any) -> dict[str, tuple[Callable[[], Awaitable[Any]], int]]:
-    """What must be refused, and the code."""
+    """Return the calls that must be refused, each with its code."""
     key = {"blockOrderMatchingKey": "x"}
     return {
         "options_info (optionInfo)": (client.options_info, -1020),
