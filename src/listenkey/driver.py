@@ -129,6 +129,7 @@ class Driver:
         left = on_this_clock(left, Reading(self.clock.boot(), self.clock.now_s(), self.clock.wall_ms()))
         self.keys = openers.share(self.venue, self.credentials.api_key, self.clock, self.beside, self.key_replaced)
         self._opened.push_async_callback(self._release_keys, self.keys)
+        self.merge.fills.resume(left.fills)
         if self.life.repair.active:
             timing, fills = self.life.timing, self.merge.fills
             self.recovery = Recovery(self.credentials, self.venue, self.clock, timing, fills, self.set_timer, self.log)
@@ -404,12 +405,14 @@ class Driver:
             self.merge.hold_all(link, events, raws, received_ms)
             self._keep_back(link, events, proves=True)
             return
-        self.fills += self.merge.admit_all(events, raws)
+        fills, late = self.merge.admit_all(events, raws)
+        self.fills += fills
         if events:
             self.events += len(events)
             self.last_event_ms = received_ms
             life.event_came()
-            late = self.recovery.delivering_all(events) if self.recovery is not None else ()
+            if self.recovery is not None:
+                self.recovery.delivering_all(events)
             if not late:
                 self.journal.append_events(events, raws, received_ms)
             else:
@@ -452,7 +455,9 @@ class Driver:
             self.fills_recovered += event.is_fill and provenance == "rest"
         elif isinstance(event, LegacyOrderTradeUpdate):
             self.fills += sum(len(order.fills) for order in event.orders)
-        late = self.recovery is not None and self.recovery.delivering(event)
+        late = self.merge.fills.lateness.note_event(event)
+        if self.recovery is not None:
+            self.recovery.delivering(event)
         if provenance != "rest":
             self.last_event_ms = received_ms
         self.journal.append_event(event, raw, received_ms, provenance, late=late)

@@ -31,7 +31,8 @@ class Update(Struct, frozen=True, gc=False):
         event: The typed event; match on its class.
         received_ms: When it was read from the socket, or from the answer over REST; wall clock, epoch ms.
         provenance: Where it was seen: on the WebSocket, over REST, or both.
-        late: A fill delivered after a newer one of its symbol, or of the account.
+        late: A fill delivered after a newer one of the account: by the time of the trade, and within one millisecond
+            and symbol by trade id. An id of another range makes no other fill late.
         raw: The venue's own JSON of this event: a message without its envelope and with a listen key replaced, or one
             row of a REST answer.
     """

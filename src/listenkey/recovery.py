@@ -23,7 +23,8 @@ from listenkey.core import history, reconcile, records
 from listenkey.core import inputs as on
 from listenkey.core.expiry import has_expired
 from listenkey.core.gap import Resumed
-from listenkey.core.known import Fills, Known, NewestFill
+from listenkey.core.known import Fills, Known
+from listenkey.core.lateness import NewestFill
 from listenkey.core.merge import Held
 from listenkey.core.reconcile import Delivery, Findings, Lists, OrdersDue
 from listenkey.core.records import Record
@@ -119,20 +120,16 @@ class Recovery:
 
     # --- watching ------------------------------------------------------------------------------------------------
 
-    def delivering(self, event: Event) -> bool:
-        """An event is on its way to the reader: whether it is late."""
-        late = self.known.is_late(event)
+    def delivering(self, event: Event) -> None:
+        """An event is on its way to the reader."""
         self.known.note(event)
         if self.watch.note(event, self._clock.now_s()):
             self._sooner()
-        return late
 
-    def delivering_all(self, events: list[Event]) -> set[int]:
-        """The same for a batch of what a socket brings: the places of those that are late."""
-        late, is_sooner = self.watch.note_all(events, self.known, self._clock.now_s())
-        if is_sooner:
+    def delivering_all(self, events: list[Event]) -> None:
+        """A batch of what a socket brings is on its way to the reader."""
+        if self.watch.note_all(events, self.known, self._clock.now_s()):
             self._sooner()
-        return late
 
     def attached(self) -> None:
         """Another socket has the key, and what it brings waits: its beats are its own."""
@@ -152,7 +149,6 @@ class Recovery:
 
     def resume(self, left: Resumed) -> None:
         """An earlier process has delivered this much."""
-        self.known.resume(left.fills)
         for key in left.records:
             self.known.records.add(key)
         self.windows.resume(left)
@@ -349,7 +345,9 @@ class Recovery:
             if type(error) is not VenueError:
                 raise
             return True  # It shows nothing of this symbol; the bill says whether anything is missing.
-        return any(row.fill.trade_id == fill.trade_id for row in page)
+        key = (fill.symbol, fill.trade_id, fill.order_id)
+        # A later one will do: a fill that the socket alone knows under this id would else be waited for without end.
+        return any(reconcile.key_of(row) == key or row.fill.trade_time_ms > fill.time_ms for row in page)
 
     def _unshown_s(self, bill: list[BillRow], lists: Lists, action: do.Recover) -> float:
         """How far the bill is seen to lag: it shows no row of a fill that was delivered, from before the gap's end."""
@@ -388,7 +386,7 @@ class Recovery:
         for one in held:
             event = one.event
             if isinstance(event, OrderTradeUpdate) and event.is_fill:
-                fill = NewestFill(event.symbol, event.trade_id, event.trade_time_ms)
+                fill = NewestFill(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
                 newest = fill if newest is None or fill.time_ms >= newest.time_ms else newest
         oldest_ms = self.windows.now_ms() - self.windows.venue_ms(self._timing.lag_max_s)
         return newest if newest is not None and newest.time_ms >= oldest_ms else None

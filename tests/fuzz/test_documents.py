@@ -124,14 +124,15 @@ class Through:
         batched.follow(1)
         assert alone.admit(1, event, raw, 5)
         events, raws = [event, event], [raw, raw]
-        fills = batched.admit_all(events, raws)
+        fills, late = batched.admit_all(events, raws)
         assert len(events) == 1, "the second is a duplicate"
         assert fills == len(keys_of(event))
         known, watch = Known(alone.fills), Watch(1.0)
         known.note(event)
         watch.note(event, 0.0)
         watch.note_all(events, Known(batched.fills), 0.0)
-        assert known.is_late(event) is False
+        assert alone.fills.lateness.note_event(event) is False
+        assert late == []
         watch.take_doubts(100.0)
 
     def keep(self, event: Event, raw: bytes) -> None:

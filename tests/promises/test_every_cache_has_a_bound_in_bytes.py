@@ -20,6 +20,7 @@ from listenkey.core import known as knowing
 from listenkey.core import merge as merging
 from listenkey.core import watch as watching
 from listenkey.core.known import Fills, Known
+from listenkey.core.lateness import Lateness
 from listenkey.core.merge import Merge, Recent, Snapshots
 from listenkey.core.watch import Watch, units
 from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
@@ -149,7 +150,7 @@ def flooded_symbols() -> int:
     merge.follow(1)
     for start in range(0, 40_000, 500):
         events: list[Any] = [order_of(n, symbol=wide(n, 64), trade_id=n + 1) for n in range(start, start + 500)]
-        assert merge.admit_all(events, [b""] * 500) == 500
+        assert merge.admit_all(events, [b""] * 500).fills == 500
         assert len(fills._by_symbol) <= knowing.FILL_SYMBOLS_MAX
     return size_of(fills)
 
@@ -160,6 +161,13 @@ def known_with(*, status: str) -> Known:
         event = order_of(number, symbol=wide(number, 64), status=status, execution_type="NEW", trade_id=0)
         known.note(event)
     return known
+
+
+def flooded_last_fills() -> int:
+    lateness = Lateness()
+    for number in range(20_000):
+        lateness.note(wide(number, 64), 2**62 + number, 2**62 + number, 10**12 + number)
+    return size_of(lateness)
 
 
 def flooded_positions() -> int:
@@ -211,6 +219,7 @@ FLOODS: dict[str, Callable[[], int]] = {
     "orders that ended": lambda: size_of(
         [getattr(known_with(status="FILLED"), n) for n in ("ended", "_ended", "_ended_before")]
     ),
+    "last fills of symbols": flooded_last_fills,
     "positions": flooded_positions,
     "orders watched": flooded_chains,
     "fills that wait for their position's message": flooded_waiting,
@@ -235,7 +244,7 @@ def test_the_page_tells_the_bounds_there_are(what: str) -> None:
 
 
 def test_the_page_lists_all_of_them() -> None:
-    assert len(ROWS) == 25
+    assert len(ROWS) == 26
     assert FLOODS.keys() <= ROWS.keys()
     assert ROWS["events held for a socket, or during a recovery"][2] == merging.HELD_BYTES_MAX
 

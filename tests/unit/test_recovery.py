@@ -31,7 +31,9 @@ async def test_rest_that_does_not_show_what_the_stream_brought_is_said_to_lag(
     async with recovery_of(sandbox, lag_hold_s=0.1) as recovery:
         await asyncio.to_thread(sandbox.burst, 1)
         symbol = sandbox.fills()[0][0]
-        recovery.delivering(fill(999, "1", at_ms=SystemClock().wall_ms(), symbol=symbol))
+        unshown = fill(999, "1", at_ms=SystemClock().wall_ms(), symbol=symbol)
+        recovery.known.fills.lateness.note_event(unshown)
+        recovery.delivering(unshown)
         assert (await recovery.run(recover(), list)).lag_s > 0
 
 

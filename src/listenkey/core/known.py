@@ -5,15 +5,16 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 from struct import pack
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from listenkey.core import records
+from listenkey.core.lateness import SYMBOLS_MAX, Lateness, NewestFill
 from listenkey.events import (
     BalancePositionUpdate,
     Event,
@@ -34,9 +35,6 @@ FILLS_MAX: Final = 65_536
 
 FILL_SYMBOLS_MAX: Final = 8_192
 """Symbols whose fills are remembered: four times as many as are listed. Each takes a kilobyte before its first fill."""
-
-SYMBOLS_MAX: Final = 4_096
-"""Symbols whose last activity is kept; an account trades a few dozen."""
 
 ENDED_MAX: Final = 16_384
 """Ended orders remembered at most, in two halves, so that a stale answer never opens one again."""
@@ -97,6 +95,10 @@ class _Half:
         place = bisect_left(self.ids, trade_id)
         return place < len(self.ids) and self.ids[place] == trade_id and self.orders[place] == order_id
 
+    def highest_id(self) -> int:
+        """The highest trade id of all."""
+        return max(self.ids[-1] if self.ids else BEFORE_ALL, max(self.others, default=(BEFORE_ALL, 0))[0])
+
     def all_times(self) -> Iterator[int]:
         """Of every fill."""
         return chain(self.times, self.others.values())
@@ -140,12 +142,14 @@ class Fills:
 
     Attributes:
         since_ms: Every fill delivered with this time or a later one is remembered.
+        lateness: Told of each fill as it is delivered, which may be later than it is added here.
     """
 
-    __slots__ = ("_by_symbol", "_count", "_half", "since_ms")
+    __slots__ = ("_by_symbol", "_count", "_half", "lateness", "since_ms")
 
     def __init__(self, size_max: int = FILLS_MAX) -> None:
         self.since_ms = 0
+        self.lateness = Lateness()
         self._half = size_max // 2
         self._count = 0
         self._by_symbol: dict[str, Trades] = {}
@@ -173,7 +177,7 @@ class Fills:
         What is known of one symbol, for who goes through many fills.
 
         A fill whose trade id is above `newest_id` is new: the id goes there and its order into `fresh`. Any other is
-        for `add`, after `take_in`, which is also told in the end. Good until then.
+        for `add`, after `take_in` of this symbol. In the end `take_in` is told of all; good until then.
         """
         trades = self._by_symbol.get(symbol)
         if trades is None:
@@ -192,6 +196,12 @@ class Fills:
             self._forget()
         return count
 
+    def resume(self, fills: Collection[tuple[str, int, int, int]]) -> None:
+        """An earlier process has delivered these: symbol, trade id, order id, time."""
+        for symbol, trade_id, order_id, time_ms in fills:
+            self.add(symbol, trade_id, order_id, time_ms)
+        self.lateness.resume(fills)
+
     def _forget(self) -> None:
         """The older half: the newer one is full."""
         self._count = 0
@@ -199,8 +209,11 @@ class Fills:
         self.since_ms = max(self.since_ms, max(forgotten, default=-1) + 1)
         for trades in self._by_symbol.values():
             trades.older, trades.newer = trades.newer, _Half()
+            # One id of another range must not make all others slow for longer than it is remembered.
+            trades.newest_id = trades.fresh[-1].trade_id if trades.fresh else trades.older.highest_id()
         # What is fresh was not taken in yet, by whoever is going through it.
-        self._by_symbol = {name: trades for name, trades in self._by_symbol.items() if trades.older or trades.fresh}
+        kept = {symbol: trades for symbol, trades in self._by_symbol.items() if trades.older or trades.fresh}
+        self._by_symbol = kept
 
     def __contains__(self, key: FillKey) -> bool:
         symbol, trade_id, order_id = key
@@ -237,26 +250,6 @@ class OrderFacts:
     at_ms: int
 
 
-@dataclass(slots=True)
-class OfSymbol:
-    """
-    One symbol.
-
-    Attributes:
-        newest_id: The highest trade id that was delivered.
-    """
-
-    newest_id: int = BEFORE_ALL
-
-
-class NewestFill(NamedTuple):
-    """The newest fill by its time."""
-
-    symbol: str
-    trade_id: int
-    time_ms: int
-
-
 class Known:
     """
     Folded from every event that is delivered; the stream's life long.
@@ -265,7 +258,6 @@ class Known:
         orders: Orders that live.
         positions: Quantity by symbol, negative is short; what is zero is not in it.
         records: What was reported beside trades and orders.
-        newest: The newest fill.
         last_event_ms: When the newest event that a socket brought was made, by the venue's clock.
         ended: Orders that ended lately, and were not put with the others yet; see `has_ended`.
     """
@@ -275,30 +267,15 @@ class Known:
         self.orders: dict[OrderKey, OrderFacts] = {}
         self.positions: dict[str, Decimal] = {}
         self.records = records.Records()
-        self.newest: NewestFill | None = None
         self.last_event_ms = 0
-        self._symbols: dict[str, OfSymbol] = {}
         self.ended: list[OrderKey] = []
         self._ended: set[OrderKey] = set()
         self._ended_before: list[OrderKey] | AbstractSet[OrderKey] = frozenset()
 
-    def is_late(self, event: Event) -> bool:
-        """Whether a fill comes after a newer one: of its symbol by trade id, of the account by time."""
-        if isinstance(event, LegacyOrderTradeUpdate):
-            return any(
-                self._is_late(order.symbol, fill.trade_id, fill.trade_time_ms)
-                for order in event.orders
-                for fill in order.fills
-            )
-        if not (isinstance(event, OrderTradeUpdate | RecoveredFill) and event.is_fill):
-            return False
-        return self._is_late(event.symbol, event.trade_id, event.trade_time_ms)
-
-    def _is_late(self, symbol: str, trade_id: int, time_ms: int) -> bool:
-        if self.newest is not None and time_ms < self.newest.time_ms:
-            return True
-        known = self._symbols.get(symbol)
-        return known is not None and trade_id < known.newest_id
+    @property
+    def newest(self) -> NewestFill | None:
+        """The newest fill by its time."""
+        return self.fills.lateness.newest
 
     def note(self, event: Event) -> None:
         """An event is being delivered."""
@@ -313,12 +290,9 @@ class Known:
                 self.positions.pop(event.symbol, None)
         elif isinstance(event, OrderTradeUpdate):
             self.note_order(event.order, amount(event.order.filled_quantity_text), event.event_ms)
-            if event.is_fill:
-                self.note_fill(event.symbol, event.trade_id, event.trade_time_ms)
             self.forget()
         elif isinstance(event, RecoveredFill):
             self.fills.add(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
-            self.note_fill(event.symbol, event.trade_id, event.trade_time_ms)
         elif isinstance(event, RecoveredOrder):
             self.note_order(event, amount(event.filled_quantity_text), event.updated_ms)
             self.forget()
@@ -327,7 +301,6 @@ class Known:
                 self.note_order(order, abs(amount(order.filled_quantity_text)), order.updated_ms)
                 for fill in order.fills:
                     self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
-                    self.note_fill(order.symbol, fill.trade_id, fill.trade_time_ms)
             self.forget()
 
     def note_order(self, order: Order | LegacyOrder | RecoveredOrder, filled: Decimal, at_ms: int) -> None:
@@ -351,38 +324,6 @@ class Known:
             if len(self.orders) > ORDERS_MAX:
                 del self.orders[next(iter(self.orders))]
 
-    def note_fill(self, symbol: str, trade_id: int, time_ms: int) -> int:
-        """A fill; the time of the newest."""
-        of_symbol = self.of_symbol(symbol)
-        of_symbol.newest_id = max(of_symbol.newest_id, trade_id)
-        if self.newest is None or time_ms >= self.newest.time_ms:
-            self.newest = NewestFill(symbol, trade_id, time_ms)
-        return self.newest.time_ms
-
-    @property
-    def newest_ms(self) -> int:
-        """When the newest fill was, by the venue's clock."""
-        return self.newest.time_ms if self.newest else BEFORE_ALL
-
-    def is_late_after(self, order: Order | None, event: Event) -> bool:
-        """`is_late`, where the newest fill may be one that is not noted yet."""
-        self.newest_is(order)
-        return self.is_late(event)
-
-    def newest_is(self, order: Order | None) -> None:
-        """The newest fill, where that is known."""
-        if order is not None:
-            self.newest = NewestFill(order.symbol, order.trade_id, order.trade_time_ms)
-
-    def of_symbol(self, symbol: str) -> OfSymbol:
-        """The newest of a symbol; to be written by who goes through many fills."""
-        known = self._symbols.get(symbol)
-        if known is None:
-            if len(self._symbols) >= SYMBOLS_MAX:
-                del self._symbols[next(iter(self._symbols))]
-            known = self._symbols[symbol] = OfSymbol()
-        return known
-
     def forget(self) -> None:
         """The older half of the ends of orders, where the newer one is full. To be called now and then."""
         if len(self.ended) + len(self._ended) < ENDED_MAX // 2:
@@ -393,12 +334,6 @@ class Known:
             self.ended.clear()
         else:  # Nobody asked.
             self._ended_before, self.ended = self.ended, []
-
-    def resume(self, fills: Iterable[tuple[str, int, int, int]]) -> None:
-        """An earlier process has delivered these: symbol, trade id, order id, time."""
-        for symbol, trade_id, order_id, time_ms in fills:
-            self.fills.add(symbol, trade_id, order_id, time_ms)
-            self.note_fill(symbol, trade_id, time_ms)
 
     def has_ended(self, key: OrderKey) -> bool:
         """Whether the end of this order was delivered. Only who asks pays for a set."""

@@ -8,6 +8,7 @@ first. So the order is always the order of one socket.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
@@ -69,6 +70,19 @@ _NO_FRAMES: Final[set[bytes]] = set()
 
 Unread: TypeAlias = tuple[bytes, int]
 """The JSON of an event that waits, and when it was received."""
+
+
+class Admitted(NamedTuple):
+    """
+    What a batch brought that is new.
+
+    Attributes:
+        fills: How many fills.
+        late: The places of the events with a late one, among those that are left.
+    """
+
+    fills: int
+    late: list[int]
 
 
 class Recent:
@@ -224,51 +238,70 @@ class Merge:
         """Whether events of this socket are delivered as they come."""
         return socket == self._followed
 
-    def admit_all(self, events: list[Event], raws: list[bytes]) -> int:
+    def admit_all(self, events: list[Event], raws: list[bytes]) -> Admitted:
         """
-        As `admit`, for a batch of the followed socket: takes out what was delivered already; how many fills are new.
+        As `admit`, for a batch of the followed socket: takes out what was delivered already, and notes the others' order.
 
         The same decisions in one loop, because calling a function for each event would double its price.
         """
         known, snapshot = self.fills, self._snapshots.add
-        fills, symbol = 0, None
+        lateness, newest = known.lateness, None
+        fills, symbol, newest_ms = 0, None, lateness.newest_ms
         changed: list[Trades] = []
         doubles: list[int] = []
+        late: list[int] = []
         for place, event in enumerate(events):
-            if type(event) is OrderTradeUpdate:
-                order = event.order
-                if order.execution_type == TRADE or (order.trade_id > 0 and order.is_fill):
-                    if order.symbol != symbol:
-                        symbol = order.symbol
-                        trades = known.of_symbol(symbol)
-                        is_new = trades.fresh.append
-                        changed.append(trades)
-                    if order.trade_id > trades.newest_id:
-                        trades.newest_id = order.trade_id
-                        is_new(order)
+            if type(event) is OrderTradeUpdate and (
+                (order := event.order).execution_type == TRADE or (order.trade_id > 0 and order.is_fill)
+            ):
+                if order.symbol != symbol:
+                    symbol = order.symbol
+                    trades, last = known.of_symbol(symbol), lateness.of_symbol(symbol)
+                    is_new = trades.fresh.append
+                    changed.append(trades)
+                at_ms = order.trade_time_ms
+                trade_id = order.trade_id
+                if trade_id > trades.newest_id:
+                    trades.newest_id = trade_id
+                    is_new(order)
+                else:
+                    fills += known.take_in((trades,))
+                    if not known.add(symbol, trade_id, order.order_id, at_ms):
+                        doubles.append(place)
                         continue
-                    fills += known.take_in(changed)
-                    symbol = None  # what was at hand of it may be forgotten now
-                    if known.add(order.symbol, order.trade_id, order.order_id, order.trade_time_ms):
-                        fills += 1
-                        continue
-                elif self._is_new_step(event):
+                    fills += 1
+                if at_ms > newest_ms:
+                    newest_ms = at_ms
+                elif at_ms < newest_ms or last.is_ahead_of(trade_id, at_ms):
+                    late.append(place)
+                    continue
+                newest = order
+                last.trade_id = trade_id
+                last.time_ms = at_ms
+                continue
+            elif type(event) is OrderTradeUpdate:
+                if self._is_new_step(event):
                     continue
             elif type(event) is LegacyOrderTradeUpdate:
                 fills += known.take_in(changed)
-                symbol = None
                 if self._is_new_of_before(event):
                     fills += len(event.fill_keys())
+                    lateness.reach(newest)
+                    if lateness.note_event(event):
+                        late.append(place)
+                    newest, newest_ms, symbol = None, lateness.newest_ms, None
                     continue
             elif snapshot(event.type, hash(raws[place])):
                 continue
             doubles.append(place)
         fills += known.take_in(changed)
+        lateness.reach(newest)
         if doubles:
+            late = [place - bisect_left(doubles, place) for place in late]
             self.duplicates += len(doubles)
             for place in reversed(doubles):
                 del events[place], raws[place]
-        return fills
+        return Admitted(fills, late)
 
     def held(self, socket: int) -> list[Held]:
         """What waits for this socket to be followed; to be looked at, not taken."""

@@ -298,7 +298,7 @@ def unrecoverable(
 
 def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int) -> list[Delivery]:
     """
-    What was found and what is held, in one order: by time, of one symbol by trade id.
+    What was found and what is held, in one order: by time, of one symbol and millisecond by trade id.
 
     A fill that is in both is delivered once, from the stream's event, which has more words. The socket's own order is
     kept. To be called when what is held is being released: what was delivered since the answers came is left out.
@@ -367,13 +367,13 @@ def _interleaved(found: list[Delivery], held: Sequence[Held], over_rest: Collect
 def _comes_first(found: Event, held: Event) -> bool:
     at_ms = found.event_ms or 0
     if isinstance(held, LegacyOrderTradeUpdate):
-        fills = [(order.symbol, fill) for order in held.orders for fill in order.fills]
-        if isinstance(found, RecoveredFill) and (ids := [f.trade_id for s, f in fills if s == found.symbol]):
-            return found.trade_id < min(ids)
-        return at_ms <= min((fill.trade_time_ms for _, fill in fills), default=held.event_ms)
+        fills = [(order.symbol, (fill.trade_time_ms, fill.trade_id)) for order in held.orders for fill in order.fills]
+        if isinstance(found, RecoveredFill) and (its := [fill for symbol, fill in fills if symbol == found.symbol]):
+            return (found.trade_time_ms, found.trade_id) < min(its)
+        return at_ms <= min((time_ms for _, (time_ms, _) in fills), default=held.event_ms)
     if isinstance(held, OrderTradeUpdate):
         if isinstance(found, RecoveredFill) and held.is_fill and found.symbol == held.symbol:
-            return found.trade_id < held.trade_id
+            return (found.trade_time_ms, found.trade_id) < (held.trade_time_ms, held.trade_id)
         return at_ms <= held.trade_time_ms
     return at_ms <= (held.event_ms or 0)
 

@@ -19,7 +19,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from listenkey import venue
 from listenkey.core.expiry import has_expired
-from listenkey.core.known import AFTER_ALL, BEFORE_ALL, ENDED, SYMBOLS_MAX, TRADE, Known, OrderKey, amount
+from listenkey.core.known import AFTER_ALL, BEFORE_ALL, ENDED, TRADE, Known, OrderKey, amount
+from listenkey.core.lateness import SYMBOLS_MAX
 from listenkey.events import (
     AccountUpdate,
     BalancePositionUpdate,
@@ -209,30 +210,22 @@ class Watch:
 
     # --- in ------------------------------------------------------------------------------------------------------
 
-    def note_all(self, events: list[Event], known: Known, now_s: float) -> tuple[set[int], bool]:
+    def note_all(self, events: list[Event], known: Known, now_s: float) -> bool:
         """
-        As `known.is_late`, `known.note` and `note` for each that a socket brought.
-        What most events of a busy account are is done in one loop: calling functions for each would double its price.
+        As `known.note` and `note` for each that a socket brought; True where the next deadline may have come nearer.
 
-        Returns:
-            The places of those that are late, and whether the next deadline may have come nearer.
+        What most events of a busy account are is done in one loop: calling functions for each would double its price.
         """
-        late: set[int] = set()
         orders, live, ended, near = self._orders, known.orders, known.ended.append, False
-        last_ms, newest, newest_ms = known.last_event_ms, None, known.newest_ms
-        symbol, told_ms, read = "", AFTER_ALL, UNITS.get
-        for place, event in enumerate(events):
+        last_ms, symbol, told_ms, read = known.last_event_ms, "", AFTER_ALL, UNITS.get
+        for event in events:
             if type(event) is not OrderTradeUpdate:
                 if type(event) is AccountUpdate or type(event) is GreekUpdate:
                     last_ms = max(last_ms, event.event_ms)
                     self._beats, self._beat_s = self._beats + 1, now_s
                     continue
-                if type(event) is LegacyOrderTradeUpdate and known.is_late_after(newest, event):
-                    late.add(place)
                 known.note(event)
                 near |= self.note(event, now_s)
-                if type(event) is LegacyOrderTradeUpdate:
-                    newest, newest_ms = None, known.newest_ms
                 symbol = ""
                 continue
             order, event_ms = event.order, event.event_ms
@@ -246,21 +239,15 @@ class Watch:
                 near |= self._order(order, filled, event_ms, now_s)
             else:
                 ended(key)
-            if not is_fill:
+            if not filled:
                 continue
             if order.symbol != symbol:
                 symbol = order.symbol
-                of_symbol = known.of_symbol(symbol)
                 position, told_ms = self._plain(symbol, len(events))
                 wait = position.later.append
-            trade_id, at_ms = order.trade_id, order.trade_time_ms
-            if at_ms >= newest_ms and trade_id >= of_symbol.newest_id:
-                of_symbol.newest_id, newest_ms, newest = trade_id, at_ms, order
-            else:
-                late.add(place)
-                known.newest_is(newest)
-                newest, newest_ms, told_ms = None, known.note_fill(symbol, trade_id, at_ms), AFTER_ALL
-            if at_ms > told_ms and filled:  # Newer than all before, and its own message is still to come.
+            at_ms = order.trade_time_ms
+            if at_ms > told_ms and at_ms >= position.latest_ms:
+                # Newer than all before of its symbol, and its own message is still to come.
                 position.latest_ms, before = at_ms, position.held
                 if order.side == "BUY":
                     held = before + filled
@@ -272,13 +259,12 @@ class Watch:
                     position.held = held
                 else:
                     self._holds(position, held, now_s)
-            elif filled:
+            else:
                 near |= self._fill(symbol, at_ms, order.side, filled, now_s)
                 symbol = ""
-        known.newest_is(newest)
         known.last_event_ms = max(last_ms, known.last_event_ms)
         known.forget()
-        return late, near
+        return near
 
     def _plain(self, symbol: str, count: int) -> tuple[_Position, int]:
         """A position, and after which time its fills only have to wait for its next message, if there are so many."""

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from listenkey.core import known as knowing
-from listenkey.core.known import Fills, Known, NewestFill, amount
+from listenkey.core.known import Fills, Known, amount
+from listenkey.core.lateness import NewestFill
 from listenkey.credentials import Secret
 from listenkey.events import LegacyFill, LegacyOrder, LegacyOrderTradeUpdate, ListenKeyExpired, UnknownEvent
 from tests.unit.core.making import (
@@ -29,6 +30,7 @@ def known_of(*events: object) -> Known:
     known = Known(Fills())
     for event in events:
         known.note(event)  # type: ignore[arg-type]
+        known.fills.lateness.note_event(event)  # type: ignore[arg-type]
     return known
 
 
@@ -90,10 +92,10 @@ def test_of_what_is_taken_in_the_oldest_is_forgotten_as_well() -> None:
 
 def test_what_an_earlier_process_delivered_is_known() -> None:
     known = known_of()
-    known.resume([(SYMBOL, 5, 1, 2000), (OTHER, 1, 2, 1000)])
+    known.fills.resume([(SYMBOL, 5, 1, 2000), (OTHER, 1, 2, 1000)])
     assert known.active(2000) == [SYMBOL]
     assert (SYMBOL, 5, 1) in known.fills
-    assert known.newest == NewestFill(SYMBOL, 5, 2000)
+    assert known.newest == NewestFill(SYMBOL, 5, 1, 2000)
 
 
 def test_fills_are_counted_by_symbol_within_a_span_with_both_ends() -> None:
@@ -119,14 +121,6 @@ def test_a_row_with_less_filled_moves_nothing_back() -> None:
     assert known.orders[SYMBOL, 1].filled == 3
 
 
-def test_late_is_behind_its_symbol_or_behind_the_account() -> None:
-    known = known_of(fill(5, "1", at_ms=2000))
-    assert not known.is_late(fill(6, "2", at_ms=2000))
-    assert known.is_late(fill(4, "1", at_ms=2000)), "an older trade of the symbol"
-    assert known.is_late(trade_row(9, at_ms=1999, symbol=OTHER).fill), "an older time of the account"
-    assert not known.is_late(order(2, "NEW", at_ms=1))
-
-
 def test_of_contracts_that_are_over_nothing_is_held() -> None:
     known = known_of(position("1", 1000), position("2", 1000, symbol=OTHER))
     known.settle([SYMBOL])
@@ -138,9 +132,10 @@ def test_positions_risk_and_activity() -> None:
     assert known.risk == (0, 0)
     known.note(position("-0.5", 1000))
     known.note(fill(5, "1", at_ms=2000))
+    known.fills.lateness.note_event(fill(5, "1", at_ms=2000))
     assert known.positions == {SYMBOL: Decimal("-0.5")}
     assert known.risk == (2, 2000)
-    assert known.newest == NewestFill(SYMBOL, 5, 2000)
+    assert known.newest == NewestFill(SYMBOL, 5, 1, 2000)
     known.note(position("0", 3000))
     assert known.positions == {}
 
@@ -159,13 +154,6 @@ def test_what_is_no_amount_is_nothing() -> None:
     assert amount("1e5") == 100_000
 
 
-def test_a_late_fill_moves_nothing_back() -> None:
-    known = known_of(fill(5, "1", at_ms=2000), fill(4, "1", at_ms=1000))
-    assert known.newest == NewestFill(SYMBOL, 5, 2000)
-    assert known.is_late(fill(4, "1", at_ms=2000)), "by its trade id"
-    assert not known.is_late(fill(6, "1", at_ms=2000))
-
-
 def legacy(*orders: LegacyOrder) -> LegacyOrderTradeUpdate:
     return LegacyOrderTradeUpdate(3000, orders)
 
@@ -182,12 +170,11 @@ def test_orders_and_fills_of_the_older_generation_are_known_as_well() -> None:
     assert known.orders[SYMBOL, 1].filled == 1, "sold, told as negative"
     assert known.has_ended((SYMBOL, 2))
     assert (SYMBOL, 7, 1) in known.fills
-    assert known.newest == NewestFill(SYMBOL, 7, 2500)
+    assert known.newest == NewestFill(SYMBOL, 7, 1, 2500)
     assert known.last_event_ms == 3000
 
 
 def test_what_is_remembered_of_symbols_and_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knowing, "SYMBOLS_MAX", 4)
     monkeypatch.setattr(knowing, "ENDED_MAX", 4)
     monkeypatch.setattr(knowing, "ORDERS_MAX", 2)
     known = known_of()
@@ -195,18 +182,28 @@ def test_what_is_remembered_of_symbols_and_orders_is_bounded(monkeypatch: pytest
         known.note(fill(number, "1", 1000 + number, 10 + number, symbol=f"symbol {number}"))
         known.note(fill(number, "1", 1000 + number, 10 + number, symbol="busy"))
         known.note(order(number, "CANCELED", symbol="busy"))
-    assert len(known._symbols) == 4, "the first are let go first"
     assert [known.has_ended(("busy", number)) for number in range(6)] == [False, False, False, False, True, True]
     assert list(known.orders) == [("symbol 5", 15), ("busy", 15)]
 
 
-def test_a_fill_of_the_older_generation_may_be_late_and_its_words_for_a_status_are_todays() -> None:
+def test_the_older_generations_words_for_a_status_are_todays() -> None:
     known = known_of(old_fill(5, "1", at_ms=2000), before_2026(old_order(2)))
     assert known.orders[SYMBOL, 2].status == "NEW", "ACCEPTED, it said"
-    assert known.is_late(old_fill(4, "1", at_ms=2000)), "by its trade id"
-    assert known.is_late(old_fill(6, "1", at_ms=1999)), "by its time"
-    assert not known.is_late(old_fill(6, "2", at_ms=2000))
-    assert not known.is_late(before_2026(old_order(3))), "no fill"
+
+
+def test_an_id_of_another_range_is_slow_for_no_longer_than_it_is_remembered() -> None:
+    fills = Fills(size_max=4)
+    for trade_id in (5, 2**62 + 1, 66, 77, 78, 79):
+        assert fills.add("a", trade_id, 7, trade_id % 100)
+        assert not fills.add("a", trade_id, 7, trade_id % 100)
+    trades = fills.of_symbol("a")
+    assert trades.newest_id == 79
+    trades.fresh.append(fill(80, "1").order)
+    for trade_id in (70, 71):
+        fills.add("a", trade_id, 7, 0)
+    assert fills.of_symbol("a").newest_id == 80, "what is fresh is not forgotten"
+    assert fills.take_in([trades]) == 1
+    assert ("a", 80, 1) in fills
 
 
 def test_one_order_id_in_two_symbols_is_two_orders() -> None:

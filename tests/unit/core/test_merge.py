@@ -12,7 +12,8 @@ from listenkey.core import merge as merging
 from listenkey.core.merge import Merge, Recent
 from listenkey.events import Event
 from listenkey.wire.frames import Unreadable, read_payload
-from tests.unit.core.making import OTHER, before_2026, old_fill, old_order, order
+from tests.unit.core import making
+from tests.unit.core.making import OTHER, SYMBOL, before_2026, old_fill, old_order, order
 
 
 def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]:
@@ -237,7 +238,7 @@ def test_a_batch_is_admitted_as_its_events_one_by_one(drawn: list[tuple[str, int
             size = data.draw(st.integers(1, len(left)))
             batch, left = left[:size], left[size:]
             events, raws = [event for event, _ in batch], [raw for _, raw in batch]
-            fills += together.admit_all(events, raws)
+            fills += together.admit_all(events, raws).fills
             assert [read_payload(raw) for raw in raws] == events
             got_together += raws
     assert got_together == got_alone
@@ -414,7 +415,7 @@ def test_a_batch_with_fills_of_both_generations_is_taken_as_one_by_one() -> None
         old_fill(3, "3"),
     ]
     raws = [raw] * len(events)
-    assert merge.admit_all(events, raws) == 3
+    assert merge.admit_all(events, raws).fills == 3
     assert [getattr(event, "trade_id", None) or event.fill_keys()[0][1] for event in events] == [1, 2, 3]  # type: ignore[union-attr]
     assert (merge.duplicates, len(raws)) == (2, 3)
 
@@ -458,3 +459,21 @@ def test_the_last_snapshots_are_bounded_by_their_types(monkeypatch: pytest.Monke
     for number in range(10):
         assert kept.add(f"kind {number}", number)
         assert len(kept._last) <= 2
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1000, 1004), st.sampled_from([SYMBOL, OTHER]), st.booleans())))
+def test_a_batch_finds_late_what_is_late_one_by_one(drawn: list[tuple[int, int, str, bool]]) -> None:
+    events: list[Event] = [
+        making.fill(trade_id + 2**62 * (trade_id == 9), "1", at_ms, symbol=symbol) if is_today
+        else before_2026(old_order(1, "FILLED", "1", at_ms, (trade_id,), symbol), at_ms=at_ms)
+        for trade_id, at_ms, symbol, is_today in drawn
+    ]  # fmt: skip
+    alone, together = Merge(), Merge()
+    alone.follow(1)
+    together.follow(1)
+    kept = [event for event in events if alone.admit(1, event, b"{}", 7)]
+    late = [place for place, event in enumerate(kept) if alone.fills.lateness.note_event(event)]
+    assert together.admit_all(events, [b"{}"] * len(events)).late == late
+    assert events == kept
+    assert together.fills.lateness.newest == alone.fills.lateness.newest
+    assert together.fills.lateness.newest_ms == alone.fills.lateness.newest_ms

@@ -49,7 +49,7 @@ def test_the_bill_is_counted_by_symbol_within_a_span() -> None:
 
 def test_symbols_moved_by_bill_by_position_and_without_trust_by_what_lives() -> None:
     known = known_of(position("1", 900, "held"), position("1", 900, "gone"), order(1, symbol="live"))
-    known.resume([("recent", 1, 1, 1000), ("old", 1, 2, 10)])
+    known.fills.resume([("recent", 1, 1, 1000), ("old", 1, 2, 10)])
     now = [PositionRow("held", "1"), PositionRow("new", "-1")]
     trusted = reconcile.moved(known, ["billed"], now, trusted=True, recent_ms=500)
     assert trusted == ["billed", "gone", "new"]
@@ -232,3 +232,15 @@ def test_what_rest_does_not_give_is_named_with_its_symbol() -> None:
     assert reconcile.refuses("fills", "", -1003) == "fills of all symbols: REST refuses, code -1003"
     assert reconcile.unknown("order 7", "BTC-1") == "what became of order 7 of BTC-1: REST does not know it"
     assert reconcile.not_asked_for(3).startswith("what became of 3 more orders: ")
+
+
+def test_ids_of_another_range_change_no_places() -> None:
+    far = 2**62 + 1
+    waiting = held(fill(far, "3", 3000), fill(66, "4", 4000))
+    out = combined(
+        Findings(fills=[trade_row(65, 2000), trade_row(64, 3500), trade_row(far + 1, 5000)]), waiting, known_of(), 77
+    )
+    assert order_of(out) == [65, far, 64, 66, far + 1]
+    of_before = held(old_fill(far, "3", 3000))
+    out = combined(Findings(fills=[trade_row(65, 3500), trade_row(66, 2000)]), of_before, known_of(), 77)
+    assert [one.event.event_ms for one in out] == [2000, 3000, 3500]

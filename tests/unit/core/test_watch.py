@@ -16,10 +16,8 @@ from tests.unit.core.making import (
     OTHER,
     SYMBOL,
     beat,
-    before_2026,
     fill,
     old_fill,
-    old_order,
     order,
     order_row,
     position,
@@ -360,15 +358,13 @@ def test_a_batch_is_watched_as_one_by_one(name: str, size: int, monkeypatch: pyt
     known, known_together = Known(Fills()), Known(Fills())
     for first in range(0, len(events), size):
         now_s, batch = 10.0 + first, events[first : first + size]
-        late, near = set(), False
-        for place, event in enumerate(batch):
-            if known.is_late(event):
-                late.add(place)
+        near = False
+        for event in batch:
             known.note(event)
             near |= one_by_one.note(event, now_s)
-        assert together.note_all(batch, known_together, now_s) == (late, near)
+        assert together.note_all(batch, known_together, now_s) == near
         assert vars(together) == vars(one_by_one)
-        for what in ("orders", "positions", "newest", "last_event_ms"):
+        for what in ("orders", "positions", "last_event_ms"):
             assert getattr(known, what) == getattr(known_together, what)
         assert known.has_ended((SYMBOL, 8)) == known_together.has_ended((SYMBOL, 8))
 
@@ -418,16 +414,6 @@ def test_the_beat_of_before_2026_is_one_as_well() -> None:
     for second in (10, 20, 30):
         watch.note(LegacyAccountUpdate(second * 1000, (), 7), float(second))
     assert watch.silent_at_s() == 30 + 25.0
-
-
-def test_late_fills_of_before_2026_are_late_in_a_batch_too() -> None:
-    watch, known = Watch(GRACE_S), Known(Fills())
-    batch: list[Event] = [fill(5, "1", at_ms=2000), old_fill(4, "2", 2000), old_fill(6, "3", 2001), fill(7, "4", at_ms=2000),
-                          before_2026(old_order(2))]  # fmt: skip
-    assert watch.note_all(batch, known, 0.0)[0] == {1, 3}
-    assert known.newest is not None
-    assert known.newest.trade_id == 6
-    assert watch.note_all([before_2026(old_order(3))], Known(Fills()), 0.0)[0] == set(), "the first of all"
 
 
 def test_one_order_id_in_two_symbols_is_two_chains() -> None:
