@@ -279,7 +279,7 @@ class Merge:
                 last.trade_id = trade_id
                 last.time_ms = at_ms
                 continue
-            elif type(event) is OrderTradeUpdate:
+            if type(event) is OrderTradeUpdate:
                 if self._is_new_step(event):
                     continue
             elif type(event) is LegacyOrderTradeUpdate:
