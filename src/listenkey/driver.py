@@ -381,6 +381,8 @@ class Driver:
             self.feed(on.KeyEnded(event.listen_key))
         elif isinstance(event, UnknownEvent):
             self.unknown_events += 1
+            if link in self.links:
+                self.links[link].read_less()  # nobody has said how large it may be
             if event.type in LEAVING_EVENTS:
                 self.feed(on.VenueLeaving(link))
 
@@ -466,7 +468,7 @@ class Driver:
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
         """A frame that can't be read ends nothing: it is counted and told."""
-        self.unreadable += 1
+        self.unreadable += unreadable.count
         self.log.warning("a frame can't be read: %s", unreadable.reason)
         self.feed(on.FrameUnreadable(link, unreadable.reason))
 

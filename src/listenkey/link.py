@@ -20,6 +20,12 @@ BATCH_MAX: Final = 512
 CROWD: Final = 64
 """More frames than this in one read say that reads are growing."""
 
+SLOW_BATCH_MAX: Final = 64
+"""Behind a batch that could not be read together: each frame then takes the slow road, a tenth of a millisecond or more."""
+
+TURN_MAX_S: Final = 0.05
+"""So long frames are taken before everybody else has a turn: a read may hold 70,000 of the smallest."""
+
 PINGS_AWAITED_MAX: Final = 16
 """Pings whose answers may be under way: on a slow line the next is sent before the last one's pong is back."""
 
@@ -71,10 +77,12 @@ class Link:
     __slots__ = (
         "_acknowledged",
         "_attached",
+        "_batch_max",
         "_clock",
         "_ended",
         "_frames",
         "_held_since_s",
+        "_late_pongs",
         "_owner",
         "_paused",
         "_pausing",
@@ -97,6 +105,8 @@ class Link:
         self._pausing: Pausing | None = None
         self._paused = False
         self._held_since_s = 0.0
+        self._batch_max = BATCH_MAX
+        self._late_pongs: list[int] = []  # that came behind frames which are not all taken yet
         self._socket: Socket | None = None
         self._sent_pings: list[_SentPing] = []
         self._attached = False
@@ -151,6 +161,11 @@ class Link:
             del self._sent_pings[:-PINGS_AWAITED_MAX]
             self._socket.ping(number)
 
+    def read_less(self) -> None:
+        """Bound what one read brings, from now on."""
+        if self._pausing is not None:
+            self._pausing.read_less()
+
     def abort(self) -> None:
         """Drop the socket at once."""
         self._take_all()
@@ -178,14 +193,18 @@ class Link:
         """
         if len(self._frames) > CROWD and self._pausing is not None:
             self._pausing.read_less()
+        began_s = self._clock.now_s()
         while self._frames:
             self._take_batch(self._next_batch())
             wait_s = self._owner.turn_after_s(self.number, 0.0)
+            if wait_s is None and self._clock.now_s() - began_s > TURN_MAX_S:
+                wait_s = 0.0
             # Where nothing is left, the reader has his turn anyway.
             if (wait_s or (wait_s is not None and self._frames)) and not self._unwanted:
                 self._hold(wait_s)
                 return
         self._read_again()
+        self._take_late_pongs()
 
     def _take_one(self, frame: bytes) -> None:
         """What comes alone, as most does on most days: on the shortest way, for whoever waits for it waits for us."""
@@ -220,6 +239,7 @@ class Link:
         while self._frames:
             self._take_batch(self._next_batch())
         self._read_again()
+        self._take_late_pongs()
 
     def _read_again(self) -> None:
         if self._pausing is not None and self._paused:
@@ -227,8 +247,8 @@ class Link:
             self._pausing.resume()
 
     def _next_batch(self) -> list[bytes]:
-        batch = self._frames[:BATCH_MAX]
-        del self._frames[:BATCH_MAX]  # in place: it is the socket's as well
+        batch = self._frames[: self._batch_max]
+        del self._frames[: self._batch_max]  # in place: it is the socket's as well
         return batch
 
     def _take_batch(self, frames: list[bytes]) -> None:
@@ -237,23 +257,45 @@ class Link:
             return
         read = self._unwrapper.read_all(frames)
         if read is not None:
+            self._batch_max = BATCH_MAX
             self._owner.events_came(self.number, *read)
             return
+        self._batch_max = SLOW_BATCH_MAX
+        bad: list[Unreadable] = []
         for frame in frames:
-            self._take(self._unwrapper.read(frame))
+            one = self._unwrapper.read(frame)
+            if isinstance(one, Unreadable):
+                self.read_less()
+                bad.append(one)
+                continue
+            self._tell_unreadable(bad)
+            self._take(one)
+        self._tell_unreadable(bad)
+
+    def _tell_unreadable(self, in_a_row: list[Unreadable]) -> None:
+        """Tell of frames behind one another at once: they are one loss, however many they were."""
+        if in_a_row:
+            self._owner.unreadable_came(self.number, in_a_row[0].with_count(len(in_a_row)))
+            in_a_row.clear()
 
     def _take(self, read: Read) -> None:
         if isinstance(read, Received):
             self._owner.event_came(self.number, read.event, read.raw)
-        elif isinstance(read, Control):
+            return
+        if isinstance(read, Control) and self._is_awaited(read):
             self._on_control(read)
-        else:
+            return
+        self.read_less()  # Whoever sends what is no event may send much of it.
+        if isinstance(read, Unreadable):
             self._owner.unreadable_came(self.number, read)
+
+    def _is_awaited(self, answer: Control) -> bool:
+        waiting = self._acknowledged
+        return waiting is not None and not waiting.done() and answer.id == self._request_id
 
     def _on_control(self, answer: Control) -> None:
         waiting = self._acknowledged
-        if waiting is None or waiting.done() or answer.id != self._request_id:
-            return
+        assert waiting is not None
         if answer.error is None:
             waiting.set_result(None)
         else:
@@ -269,7 +311,21 @@ class Link:
             self._owner.heard(self.number)
 
     def _on_pong(self, number: int) -> None:
-        self._take_all()  # A pong says that all before it was brought.
+        # A pong says that all before it was brought.
+        if self._turn is None and len(self._frames) > BATCH_MAX:
+            self._late_pongs.append(number)
+            del self._late_pongs[:-PINGS_AWAITED_MAX]
+            self._take_turn()
+            return
+        self._take_all()
+        self._tell_pong(number)
+
+    def _take_late_pongs(self) -> None:
+        numbers, self._late_pongs = self._late_pongs, []
+        for number in numbers:
+            self._tell_pong(number)
+
+    def _tell_pong(self, number: int) -> None:
         sent_s = next((sent.sent_s for sent in self._sent_pings if sent.number == number), None)
         if not self._attached or sent_s is None:
             return

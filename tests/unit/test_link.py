@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from listenkey import link as links
 from listenkey.clock import SystemClock
 from listenkey.core.merge import Unwrap
 from listenkey.credentials import Secret
@@ -354,3 +355,44 @@ async def test_what_was_held_back_comes_before_what_came_behind_it(end: str) -> 
     assert before[-1][0] == {"pong": "pong_came", "lost": "lost"}.get(end, "events_came")
     await asyncio.sleep(0)
     assert owner.got == before, "and once"
+
+
+async def test_bad_frames_in_a_row_are_told_of_at_once_and_counted() -> None:
+    made, owner, socket = await pausing()
+    good = numbered(2)
+    socket.bring(b"{", b"{1", good[0], b"{2", b"{3", b"{4", good[1])
+    told = [got for got in owner.got if got[0] in ("unreadable_came", "event_came")]
+    assert [got[0] for got in told] == ["unreadable_came", "event_came", "unreadable_came", "event_came"]
+    assert [got[2].count for got in told if got[0] == "unreadable_came"] == [2, 3]
+    assert socket.reads_less
+    made.abort()
+
+
+async def test_many_frames_are_taken_in_turns_and_a_pong_behind_them_comes_after_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(links, "TURN_MAX_S", -1.0)
+    made, owner, socket = await pausing()
+    made.ping(1)
+    for message in numbered(2 * BATCH_MAX + 3):
+        socket.on_message(message)
+    socket.on_pong(1)
+    assert len(taken(owner)) == BATCH_MAX, "then everybody else has a turn"
+    assert "pong_came" not in owner.names()
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert len(taken(owner)) == 2 * BATCH_MAX + 3
+    assert owner.names()[-1] == "pong_came"
+    assert owner.names().count("pong_came") == 1
+    made.abort()
+
+
+async def test_behind_frames_that_are_none_of_the_usual_smaller_batches_are_taken() -> None:
+    made, owner, socket = await pausing()
+    odd = [b'{"e":"NEW_TYPE","E":%d}' % number for number in range(BATCH_MAX)]
+    socket.bring(*odd)
+    owner.got.clear()
+    owner.turns = [0.0, 0.0]
+    socket.bring(*numbered(BATCH_MAX))
+    assert len(taken(owner)) == links.SLOW_BATCH_MAX
+    made.abort()

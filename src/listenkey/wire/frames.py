@@ -143,11 +143,17 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
         reason: Why, in words; never what the frame held.
         body: The beginning of the frame, with everything that may be a key masked.
         size: How many bytes the frame had.
+        count: How many there were behind one another; the other facts are of the first.
     """
 
     reason: str
     body: bytes
     size: int
+    count: int = 1
+
+    def with_count(self, count: int) -> Unreadable:
+        """Return the same for so many in a row."""
+        return self if count == self.count else Unreadable(self.reason, self.body, self.size, count)
 
 
 Read: TypeAlias = Received | Control | Unreadable
