@@ -125,6 +125,11 @@ def _truth(ledger: Mapping[str, Any]) -> dict[Fill, Row]:
     return {(row["symbol"], row["trade_id"], row["order_id"]): row for row in ledger["fills"]}
 
 
+def _since_ms(items: list[Row]) -> int:
+    """Return when the journal was first live. What happened before that is not its own."""
+    return min((int(item["from_ms"]) for item in items if item["kind"] == "live"), default=0)
+
+
 def _fills_wrong(
     ledger: Mapping[str, Any], items: list[Row], words: dict[Fill, Row], *, settled: bool, spelt: bool
 ) -> Iterator[str]:
@@ -151,12 +156,15 @@ def _fills_wrong(
                 yield f"{fill} of item {item['seq']} differs from the ledger in {', '.join(wrong)}"
     if not settled:
         return
-    missing = [fill for fill in truth if fill not in kept]
+    before = {fill for fill, row in truth.items() if fill not in kept and row["time_ms"] < _since_ms(items)}
+    missing = [fill for fill in truth if fill not in kept and fill not in before]
     if missing:
         yield f"{len(missing)} fills are missing, first {missing[:3]}"
     whole = dict[Order, Decimal]()
     for (symbol, _, order_id), row in truth.items():
         whole[symbol, order_id] = max(whole.get((symbol, order_id), Decimal(0)), Decimal(row["filled_quantity"]))
+    for fill in before:
+        whole[fill[0], fill[2]] -= Decimal(truth[fill]["quantity"])
     for (symbol, order_id), filled in per_order.items():
         if filled != whole[symbol, order_id]:
             yield f"the fills of order {order_id} in {symbol} make {filled}, and it has {whole[symbol, order_id]}"

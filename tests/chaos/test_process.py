@@ -19,7 +19,7 @@ from tests.chaos.judge import wrongs
 from tests.chaos.kills import struck
 from tests.chaos.processes import until
 from tests.chaos.traffic import ledger, patient_exchange, trading
-from tests.chaos.victim import Victim, fills_in, gaps_open_in, is_live_in, whole_lines
+from tests.chaos.victim import Victim, fills_in, gaps_open_in, is_live_in, owed_in, whole_lines
 from tests.promises.command import environment, finished
 
 SETTLE_WITHIN_S = 60.0
@@ -38,7 +38,7 @@ def until_whole(exchange: LocalSandbox, victim: Victim, journal: Path) -> None:
 
     def is_whole() -> bool:
         assert victim.process.poll() is None, victim.complaints.read_text()
-        return fills_in(journal) >= len(exchange.fills()) and gaps_open_in(journal) == 0
+        return fills_in(journal) >= owed_in(journal, exchange.ledger()["fills"]) and gaps_open_in(journal) == 0
 
     until(is_whole, SETTLE_WITHIN_S, "the journal is whole")
 

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from sqlite3 import Error, connect
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from listenkey.testing import LocalSandbox
 from tests.chaos.processes import until
@@ -114,6 +114,12 @@ def fills_in(journal: Path) -> int:
 def is_live_in(journal: Path) -> bool:
     """Whether the stream has ever been live: what happened before that is not its own."""
     return _counted(journal, "SELECT count(*) FROM items WHERE kind = 'live'") > 0
+
+
+def owed_in(journal: Path, fills: Iterable[Mapping[str, Any]]) -> int:
+    """Count the fills of the ledger that a journal has to hold: those since it was first live."""
+    since_ms = _counted(journal, "SELECT ifnull(min(from_ms), 0) FROM items WHERE kind = 'live'")
+    return sum(fill["time_ms"] >= since_ms for fill in fills)
 
 
 def gaps_open_in(journal: Path) -> int:
