@@ -261,6 +261,10 @@ class Life:
         self.loop.bury()
 
 
+WAITING: Final = frozenset({"DEGRADED", "SUSPECT"})
+"""While a stream waits for REST, no look at REST history may be left out: it is what brings the rest."""
+
+
 class Process:
     """
     One process with one or more streams of one account, and guests of others; and its machine.
@@ -419,7 +423,7 @@ class Process:
 
     def is_live(self) -> bool:
         """Whether all of its streams are, with nothing under way."""
-        if self.down or "DEGRADED" in self.life.statuses:
+        if self.down or WAITING & set(self.life.statuses):
             return False
         return all(each._driver.life.state is State.LIVE for each in self.life.streams)
 
