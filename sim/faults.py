@@ -181,8 +181,8 @@ SHAPED_PATHS: Final = (BILL_PATH, USER_TRADES_PATH, POSITION_PATH, OPEN_ORDERS_P
                        EXCHANGE_INFO_PATH, TIME_PATH, LISTEN_KEY_PATH)  # fmt: skip
 
 SELDOM: Final = 0.15
-BY_NAME: Final = 0.0
-"""Drawn only where it is named, and in pairs: what it finds is being mended."""
+RARE: Final = 0.05
+"""What makes much happen, or what others of the same row show as well."""
 
 KINDS: Final[dict[str, Kind]] = {
     # The network. `way` is seen from the client.
@@ -283,30 +283,28 @@ KINDS: Final[dict[str, Kind]] = {
     "takeover": Kind(1, 120, 6, _moved, SELDOM),
     "other_version": Kind(10, 120, 6, share=SELDOM),
     # What trials found that share nothing with all this. Clocks that are wrong across a restart:
-    "wrong_clock": Kind(200, 500, 6, _wrong_by, BY_NAME),
-    "wrong_clock_limited": Kind(10, 60, 6, _wrong_by, BY_NAME),
+    "wrong_clock": Kind(200, 500, 6, _wrong_by, RARE),
+    "wrong_clock_limited": Kind(10, 60, 6, _wrong_by, RARE),
     # REST that is behind while single fills are lost, that refuses one contract, that answers in a wrong shape:
-    "lag_and_drops": Kind(30, 600, 6, _lagging, BY_NAME),
-    "contract_refused": Kind(60, 600, 6, _refusal, BY_NAME),
-    "wrong_shape": Kind(10, 300, 6, _shape, BY_NAME),
-    "held_while_hanging": Kind(15, 60, 6, share=BY_NAME),
+    "lag_and_drops": Kind(30, 600, 6, _lagging, RARE),
+    "contract_refused": Kind(60, 600, 6, _refusal, RARE),
+    "wrong_shape": Kind(10, 300, 6, _shape, RARE),
+    "held_while_hanging": Kind(15, 60, 6, share=RARE),
     # A venue that pushes no positions, loses single steps of orders, and takes its time:
-    "no_positions": Kind(30, 600, 6, _late_positions, BY_NAME),
-    "ids_by_contract": Kind(0, 0, 4, share=BY_NAME),
-    "odd_fields": Kind(0, 0, 4, _fields, BY_NAME),
-    "order_step_lost": Kind(10, 120, 6, _step, BY_NAME),
-    "latency": Kind(60, 600, 6, _constant_or_growing, BY_NAME),
-    "expiry_unseen": Kind(20, 120, 4, _unseen_how, BY_NAME),
-    "short_sockets": Kind(30, 150, 4, share=BY_NAME),
-    "traded_before": Kind(
-        0, 0, 4, lambda rng: {"fills": rng.randint(5, 40), "lives_ms": rng.randint(500, 4000)}, BY_NAME
-    ),
+    "no_positions": Kind(30, 600, 6, _late_positions, RARE),
+    "ids_by_contract": Kind(0, 0, 4, share=RARE),
+    "odd_fields": Kind(0, 0, 4, _fields, RARE),
+    "order_step_lost": Kind(10, 120, 6, _step, RARE),
+    "latency": Kind(60, 600, 6, _constant_or_growing, RARE),
+    "expiry_unseen": Kind(20, 120, 4, _unseen_how, RARE),
+    "short_sockets": Kind(30, 150, 4, share=RARE),
+    "traded_before": Kind(0, 0, 4, lambda rng: {"fills": rng.randint(5, 40), "lives_ms": rng.randint(500, 4000)}, RARE),
     # API keys that are replaced, lose a right, or never had a secret that fits:
-    "key_rotated": Kind(1, 60, 6, share=BY_NAME),
-    "right_lost": Kind(30, 300, 4, share=BY_NAME),
-    "wrong_secret": Kind(40, 150, 4, share=BY_NAME),
+    "key_rotated": Kind(1, 60, 6, share=RARE),
+    "right_lost": Kind(30, 300, 4, share=RARE),
+    "wrong_secret": Kind(40, 150, 4, share=RARE),
     # The user's own task is cancelled:
-    "cancelled": Kind(0, 0, 8, _cancelled, BY_NAME),
+    "cancelled": Kind(0, 0, 8, _cancelled, RARE),
 }
 
 KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute",

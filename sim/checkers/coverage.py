@@ -120,6 +120,9 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
     if not case.recovers and is_unseen(case, at_us):
         return
     holding = [gap for gap in case.gaps if holds(case, gap, at_us) and (told_us is None or gap.opened_us <= told_us)]
+    # One that says of which contract REST refused the fills, while that lasts, holds those of a little earlier as well.
+    refused = f"fills of {row['symbol']}: REST refuses"
+    holding += [gap for gap in case.gaps if any(refused in lost for lost in gap.lost) and gap.opened_us <= due_us]
     if told_us is not None:
         # Held back while a gap before it was being mended, for the sake of order.
         holding += [gap for gap in case.gaps if gap.opened_us <= due_us and gap.closed_us >= told_us >= gap.opened_us]

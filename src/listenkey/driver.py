@@ -491,6 +491,8 @@ class Driver:
         """The stream is whole until this moment, by both of our clocks; nothing to do where that is noted."""
         if at_s <= self._covered_s or self.beside is None:
             return
+        if self.recovery is not None and self.recovery.audits.outstanding:
+            return  # The next process does not know of what REST would not list, and has to look back as far.
         self._covered_s = at_s
         began_ms = self.life.gaps.began_ms
         venue_ms, began_venue_ms = (None, None) if self.recovery is None else self.recovery.by_venue(at_s, began_ms)

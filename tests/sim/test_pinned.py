@@ -113,6 +113,15 @@ CASES = {
         draw_options(114, "safety", 0.04),
         [Fault("day_limit", 1, 254.894, 20.028), Fault("day_limit", 1, 255.722, 36.943)],
     ),
+    # The gap that named the refusal was closed, and the next process took the stream to be whole until its end.
+    "a contract is refused, and the process that knew of it is killed": Case(
+        draw_options(14, "safety", 0.04),
+        [
+            Fault("contract_refused", 3, 175.049, 395.824, (("answer", 400), ("gap", False), ("half", 1))),
+            Fault("crash", 3, 196.834, 40.891, (("in_write", False),)),
+            Fault("sigterm", 3, 404.418, 56.457),
+        ],
+    ),
 }
 
 
