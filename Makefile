@@ -38,10 +38,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@$(PIP) install --group test
 	@touch $@
 
-$(VENV)/.installed-cancellations: $(VENV)/.installed-test ## 400 cancellations at random instants, in opening, reading, committing and closing
-	@CANCELLATIONS=400 $(PY) -m pytest -q -o timeout=600 tests/promises/test_closing_ends_whatever_happens.py
-
-fuzz: $(VENV)/.installed-test
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
 	@echo "Installing what fuzzing needs ..."
 	@$(PIP) install --group fuzz
 	@touch $@
@@ -62,6 +59,9 @@ coverage: $(VENV)/.installed-test ## Branch coverage of core/ and journal/ by th
 	@$(PY) -m coverage run -m pytest -q tests/unit/core tests/unit/journal tests/contract/test_journals.py \
 	  -k 'not seven_quiet_days and not same_draws'
 	@$(PY) -m coverage report
+
+cancellations: $(VENV)/.installed-test ## 400 cancellations at random instants, in opening, reading, committing and closing
+	@CANCELLATIONS=400 $(PY) -m pytest -q -o timeout=600 tests/promises/test_closing_ends_whatever_happens.py
 
 # The properties with 20,000 examples each (half an hour), then the decoder guided by coverage (a quarter of an hour).
 fuzz: $(VENV)/.installed-fuzz ## Long fuzzing: 20,000 examples of each property, 10,000,000 frames; not part of check

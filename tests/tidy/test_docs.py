@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
@@ -193,3 +195,13 @@ def test_a_decision_or_command_left_out_is_found() -> None:
     assert unlisted_decisions("[x](0001-x.md)", ["0001-x.md", "0002-y.md"]) == ["0002-y.md"]
     assert undocumented_commands(["tail", "key start"], "run `listenkey tail`; listenkey keyboard") == ["key start"]
     assert undocumented_commands(["key a", "key c", "key d"], r"listenkey key a\|b\|c") == ["key d"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="2026-11-30: there is no make here")
+def test_make_finds_nothing_odd_and_knows_every_verb() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8")
+    verbs = re.findall(r"^([a-z-]+):.*?## ", text, re.MULTILINE)
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert set(verbs) == set(phony.split())
+    done = subprocess.run(["make", "-n", *verbs], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
