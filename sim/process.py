@@ -261,10 +261,6 @@ class Life:
         self.loop.bury()
 
 
-WAITING: Final = frozenset({"DEGRADED", "SUSPECT"})
-"""While a stream waits for REST, no look at REST history may be left out: it is what brings the rest."""
-
-
 class Process:
     """
     One process with one or more streams of one account, and guests of others; and its machine.
@@ -423,7 +419,8 @@ class Process:
 
     def is_live(self) -> bool:
         """Whether all of its streams are, with nothing under way."""
-        if self.down or WAITING & set(self.life.statuses):
+        # A stream that waits for REST needs every look at REST history: it is what brings the rest.
+        if self.down or {"DEGRADED", "SUSPECT"} & set(self.life.statuses):
             return False
         return all(each._driver.life.state is State.LIVE for each in self.life.streams)
 
