@@ -15,6 +15,22 @@ PRUNE_ROWS: Final = 1000
 DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
+_NEWEST_EVENT: Final = "SELECT event_ms FROM items WHERE typeof(event_ms) = 'integer' ORDER BY seq DESC LIMIT 1"
+
+
+def believed_ms(connection: sqlite3.Connection, now_ms: int) -> int:
+    """
+    Return the time that ages are counted from: now, but no more than a day after the newest event, by the venue's clock.
+
+    For what is taken away unasked. Who prunes by hand means the clock on the wall.
+
+    A machine's clock that is far ahead would make all that was read look old, and what is taken away does not come back.
+    Of an account that is quiet for long, items stay a little longer.
+    """
+    newest = connection.execute(_NEWEST_EVENT).fetchone()
+    return now_ms if newest is None else min(now_ms, int(newest[0]) + DAY_MS)
+
+
 @dataclass(frozen=True, slots=True)
 class Retention:
     """

@@ -25,7 +25,7 @@ from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import seal
 from listenkey.journal.database import ERRORS, as_ours
 from listenkey.journal.own_files import NotInPlace
-from listenkey.journal.retention import Retention
+from listenkey.journal.retention import Retention, believed_ms
 from listenkey.journal.rows import fill_keys, fill_of, told_values, update_values
 from listenkey.journal.store import GROUP_ROWS_MAX, FillKey, Group, Store
 
@@ -369,11 +369,15 @@ class Writer:
         log.warning("%s", text or f"the journal {self._store.path} can be written again")
         self._report(Troubled(text))
 
+    def _too_much_kept(self) -> int | None:
+        connection = self._store.connection
+        return self._retention.cut(connection, believed_ms(connection, self._wall_ms()), self.read_seq)
+
     def _prune(self) -> None:
         """Take away a portion of what may go; the next one when new items have had their turn."""
         if self._retention.keeps_all or time.monotonic() < self._prune_at_s:
             return
-        through = self._safely(lambda: self._retention.cut(self._store.connection, self._wall_ms(), self.read_seq))
+        through = self._safely(self._too_much_kept)
         if through is None:
             self._prune_at_s = time.monotonic() + PRUNE_EVERY_S
             return

@@ -68,3 +68,16 @@ def test_an_empty_journal_has_nothing_to_give(tmp_path: Path) -> None:
 def test_keeping_nothing_is_a_mistake(limits: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="more than nothing"):
         Retention(**limits)  # type: ignore[arg-type]
+
+
+def test_a_clock_that_is_far_ahead_makes_nothing_old(store: Store, tmp_path: Path) -> None:
+    """The newest event was made at millisecond 9, by the venue's clock."""
+    assert module.believed_ms(store.connection, NOW_MS) == 9 + DAY_MS
+    assert module.believed_ms(store.connection, 5) == 5
+    ahead_ms = module.believed_ms(store.connection, NOW_MS + 100 * DAY_MS)
+    assert Retention(keep_days=30).cut(store.connection, ahead_ms, 10) is None
+    assert Retention(keep_days=30).cut(store.connection, NOW_MS + 100 * DAY_MS, 10) == 9
+    empty = Store(tmp_path / "empty.db", ACCOUNT)
+    empty.open()
+    assert module.believed_ms(empty.connection, NOW_MS) == NOW_MS
+    empty.close()

@@ -436,7 +436,7 @@ async def test_what_is_old_goes_when_it_was_read(path: Path) -> None:
     await made.open()
     append(made, *(greeks(number) for number in range(5)), at_ms=AT_MS)
     wall.ms += 2 * 86_400_000
-    append(made, greeks(9), at_ms=wall.ms)
+    append(made, greeks(wall.ms), at_ms=wall.ms)
     await take(made, 3)
     reader = JournalReader(path)
 
