@@ -92,11 +92,11 @@ class Backfill:
                 self.log.info("the weight limit could not be read yet: %s", error)
 
     def has_room_for_orders(self, symbols: Iterable[str]) -> bool:
-        """Whether `orders` of these symbols can be asked for now."""
+        """Return True where `orders` of these symbols can be asked for now."""
         return self.governor.has_room(self._orders_weight(symbols), Share.RECOVERY)
 
     def _orders_weight(self, symbols: Iterable[str]) -> int:
-        """What `orders` may cost, the orders it asks for one by one left out."""
+        """Return the weight that `orders` may cost, without the orders it asks for one by one."""
         count = len(self._symbols_with_orders(symbols))
         alive = min(count, venue.OPEN_ORDERS_ALL_WEIGHT) * venue.WEIGHTS[venue.OPEN_ORDERS_PATH]
         return alive + count * venue.WEIGHTS[venue.HISTORY_ORDERS_PATH]
@@ -123,7 +123,7 @@ class Backfill:
         return [row for page in pages for row in page if row.fill.trade_time_ms >= lists.began_ms]
 
     async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
-        """Where the bill does not name symbols: before 2026 it did not, and all trades could be asked for at once."""
+        """Read the trades of all symbols at once, as REST allowed before 2026, when the bill named no symbols."""
         try:
             rows = await snapshots.trades_since(None, lists.since_ms)
             return [row for row in rows if row.fill.trade_time_ms >= lists.began_ms]
@@ -138,7 +138,7 @@ class Backfill:
         return await self.trades_of(snapshots, list(dict.fromkeys([*filter(None, named), *symbols])), lists)
 
     async def orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: Lists) -> dict[OrderKey, OrderRow]:
-        """What became of orders: those that live, and of those that do not any more the row that says how they ended."""
+        """Return the orders that are still open, and for each that is not, the row that says how it ended."""
         wanted = self._symbols_with_orders(symbols)
         if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
             rows = await self.urgent.open_orders(None)

@@ -25,7 +25,7 @@ BATCH_MAX: Final = 512
 
 
 class Stream(Protocol):
-    """What is wrapped; a `UserStream`."""
+    """The stream that `BlockingUserStream` wraps; a `UserStream`."""
 
     async def __aenter__(self) -> object:
         """Open it."""
@@ -43,7 +43,7 @@ class Stream(Protocol):
         """The reader is done with everything up to here."""
 
     def health(self) -> Health:
-        """How it is."""
+        """Return the stream's health now."""
 
 
 class BlockingUserStream:
@@ -210,7 +210,7 @@ class BlockingUserStream:
         self._call(self._stream.commit, seq)
 
     def health(self) -> Health:
-        """How the stream is, now."""
+        """Return the stream's health now."""
         return self._call(self._health) if self._open else self._stream.health()
 
     async def _health(self) -> Health:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 
 class Clock(Protocol):
-    """What a stream needs of time."""
+    """The clocks a stream uses."""
 
     def now_s(self) -> float:
         """Seconds from some beginning, never going back."""

@@ -67,7 +67,7 @@ def fingerprint(text: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """
-    What an account proves itself with.
+    The keys that identify an account, and that sign its requests.
 
     Args:
         api_key: Sent in a header. It alone opens the stream, so it is as secret as the rest.
@@ -100,5 +100,5 @@ class Credentials:
 
     @property
     def can_sign(self) -> bool:
-        """Whether signed requests are possible."""
+        """True where requests can be signed."""
         return self.api_secret is not None or self.private_key is not None

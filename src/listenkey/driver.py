@@ -209,14 +209,14 @@ class Driver:
             self.set_timer()
 
     def status(self) -> tuple[Status, str]:
-        """How the stream is now, and why."""
+        """Return the stream's status now, and the reason for it."""
         life, journal, now_s = self.life, self.journal, self.clock.now_s()
         silence = self.keys.silence() if self.keys else None
         status = status_of(life, now_s, journal.problem, journal.losing)
         return status, why_of(life, now_s, journal.problem, journal.losing, silence)
 
     def open_gap_from_ms(self) -> int | None:
-        """Where the gap begins that is open now; one before the socket, or one before a slow reader or disk."""
+        """The start of the gap that is open now, before the socket, a slow reader or the disk; None without one."""
         begins = [at_ms for at_ms in (self.life.gaps.open_from_ms, self.journal.losing_from_ms) if at_ms is not None]
         return min(begins, default=None)
 
@@ -422,7 +422,7 @@ class Driver:
                     self.journal.append_event(event, raw, received_ms, late=place in late)
 
     def turn_after_s(self, link: int, held_s: float) -> float | None:
-        """Whoever reads has a turn first, and so has the disk; but not for so long that silence means death."""
+        """Return how long to pause reading so that consumer and disk catch up; None where silence would time out."""
         if held_s > self.life.timing.dead_after_s * PAUSE_SHARE:
             return None
         wait_s = self.journal.turn_after_s()

@@ -34,7 +34,7 @@ BODY_SHOWN_MAX: Final = 200
 
 
 class ListenKeyError(Exception):
-    """What every error of this library is."""
+    """Base class of every error of this library."""
 
 
 class UsageError(ListenKeyError, ValueError):
@@ -200,7 +200,7 @@ class Full(JournalError):
 
 
 class Corrupt(JournalError):
-    """What was written can't be read back."""
+    """The journal holds data that can't be read back."""
 
 
 class Fenced(JournalError):

@@ -1,5 +1,5 @@
 """
-Who may send to the REST API, and when: one `Governor` for all that goes to one venue from one event loop.
+Limit the requests to the REST API: one `Governor` for all that goes to one venue from one event loop.
 
 The venue counts weight per IP and not per key, and bans the IP. So keys, recoveries and audits of all accounts ask here
 first: keys go before recoveries, recoveries before audits, and among recoveries the riskier account first. After a 429
@@ -37,7 +37,7 @@ BLOCK_MARGIN_S: Final = 0.1
 """Our clock and the venue's tick differently; a request that comes a moment too early would prolong a ban."""
 
 LIMIT_FRESH_S: Final = 6 * 3600.0
-"""How long the limit read from `exchangeInfo` is taken for true."""
+"""The age at which the limit read from `exchangeInfo` is read again."""
 
 _RANKS: Final = {Share.KEYS: 0, Share.RECOVERY: 1, Share.STEADY: 2, Share.LISTS: 3}
 
@@ -146,11 +146,11 @@ class Governor:
         return silence_text(blocked_by.http_status, left_s, self._clock.wall_ms())
 
     def has_room(self, weight: int, share: Share) -> bool:
-        """Whether so much could leave at once, with nobody waiting before it."""
+        """Return True where this weight could be sent at once, with no request waiting before it."""
         return not self._waiters and self.budget.wait_s(weight, share, self._clock.now_s()) <= 0
 
     def note_limit(self, limit: int | None) -> None:
-        """What `exchangeInfo` said, or None where it did not say."""
+        """Take the limit that `exchangeInfo` stated, or None where it stated none."""
         self.limit_at_s = self._clock.now_s()
         if limit is not None:
             self.budget.limit = limit
@@ -158,7 +158,7 @@ class Governor:
             self._let_go()
 
     def limit_is_stale(self) -> bool:
-        """Whether the limit should be read (again)."""
+        """True where the limit was never read, or too long ago."""
         return self.limit_at_s is None or self._clock.now_s() - self.limit_at_s > LIMIT_FRESH_S
 
     async def aclose(self) -> None:
@@ -230,7 +230,7 @@ class Governor:
         await admitted
 
     def _let_go(self) -> None:
-        """Whoever is first in rank goes as soon as there is room for it; nobody behind it goes before."""
+        """Admit requests in order of rank as soon as there is room; a lighter one never overtakes the first."""
         now_s = self._clock.now_s()
         if self._timer is not None:
             self._timer.cancel()
@@ -318,7 +318,7 @@ class Lane:
 
 
 def weight_of(request: Request) -> int:
-    """What the venue will count for it."""
+    """Return the weight that the venue will count for a request."""
     return weight_at(request.path, of_symbol="symbol" in parse_qs(request.query))
 
 

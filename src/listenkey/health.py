@@ -1,4 +1,4 @@
-"""How a stream is, in one frozen value: what a screen shows and an alarm reads."""
+"""The state of a stream as one frozen value: for a screen to show and an alarm to read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Status: TypeAlias = Literal[
 
 class Health(Struct, frozen=True, kw_only=True):
     """
-    How a stream is.
+    The state of a stream at one moment.
 
     Attributes:
         status: LIVE only while every event is in the stream. GAP: no socket brings events, or what it

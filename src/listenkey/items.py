@@ -1,5 +1,5 @@
 """
-What a consumer reads: `Update`, `Live`, `GapOpened`, `GapClosed`. Match on the class.
+The items that a consumer reads: `Update`, `Live`, `GapOpened`, `GapClosed`. Match on the class.
 
     async for item in stream:
         match item:

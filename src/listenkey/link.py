@@ -31,7 +31,7 @@ PINGS_AWAITED_MAX: Final = 16
 
 
 class LinkOwner(Protocol):
-    """Who gets what a link brings. All of it is called from the event loop, in the order of the wire."""
+    """Receives what a link brings. All of it is called from the event loop, in the order of the wire."""
 
     def event_came(self, link: int, event: Event, raw: bytes) -> None:
         """One event, with its JSON free of listen keys."""
@@ -43,7 +43,7 @@ class LinkOwner(Protocol):
         """Several frames that one read brought: those that are to be read now. The others wait, or came already."""
 
     def turn_after_s(self, link: int, held_s: float) -> float | None:
-        """How long to wait before more is brought, held back for so long already; None: go on. 0: one turn is enough."""
+        """Return how long to pause reading, after a pause of `held_s`. None: read on. 0: one turn is enough."""
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
         """One frame that can't be read."""
@@ -207,7 +207,7 @@ class Link:
         self._take_late_pongs()
 
     def _take_one(self, frame: bytes) -> None:
-        """What comes alone, as most does on most days: on the shortest way, for whoever waits for it waits for us."""
+        """Take a frame that comes alone, as most do on most days, by the shortest way: its reader waits for it."""
         self._take(self._unwrapper.read(frame))
         wait_s = self._owner.turn_after_s(self.number, 0.0)
         if wait_s and not self._unwanted:
@@ -232,7 +232,7 @@ class Link:
         self._turn = loop.call_later(wait_s, self._go_on) if wait_s else loop.call_soon(self._go_on)
 
     def _take_all(self) -> None:
-        """What is held back, at once: something that comes after it is to be told."""
+        """Take all frames that are held back, at once: something that comes after them is to be reported."""
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None

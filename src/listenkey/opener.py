@@ -1,5 +1,5 @@
 """
-What opens a stream: today, listen keys.
+Open the right to a stream: today, with listen keys.
 
 Everything a lifecycle needs of it is `Opener`. Listen keys were retired on sibling products in 2026, and options may
 follow: then another `Opener` is written, and nothing else changes.
@@ -49,7 +49,7 @@ class Grant(NamedTuple):
 
 class Attachment(NamedTuple):
     """
-    How a key is put on a socket.
+    The way to attach a socket to a listen key.
 
     Attributes:
         url: Where to connect; may hold the key, so it is never shown.
@@ -66,7 +66,7 @@ class Attachment(NamedTuple):
 
 
 class Opener(Protocol):
-    """What opens, prolongs and closes the right to a stream."""
+    """Creates, prolongs and closes the right to a stream."""
 
     async def create(self, stale: Secret | None) -> Grant:
         """A grant; not `stale`, where the venue has another."""
@@ -78,7 +78,7 @@ class Opener(Protocol):
         """End it, for everybody."""
 
     def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
-        """How to put it on a socket there: streams that share a key need not share the way to attach it."""
+        """Return how to attach a socket of this venue to the key: streams that share a key may attach in two ways."""
 
 
 class ListenKeys:
@@ -231,7 +231,7 @@ class ListenKeys:
 
 
 def replaced_error() -> KeyUnknown:
-    """What is to be done about a key that the venue has replaced by another is what is done about a dead one."""
+    """Return the error for a key that the venue has replaced by another: it is treated as a dead key."""
     return KeyUnknown(400, Code.INVALID_LISTEN_KEY, "the account has another listen key")
 
 

@@ -36,7 +36,7 @@ IN_FLIGHT_S: Final = 2.0
 """A step so young may still be on its way over the socket."""
 
 SECOND_LOOK_S: Final = 2.0
-"""What seems lost gets so long to arrive all the same: messages may take seconds, and a false alarm costs a recovery."""
+"""The time before a loss is reported: messages may take seconds to arrive, and a false alarm costs a recovery."""
 
 VERIFIED_MAX: Final = 5
 """Orders asked for one by one in one look. One that is lost is enough to ask for all."""
@@ -82,7 +82,7 @@ class OrderAudit:
 
     @property
     def is_due(self) -> bool:
-        """Whether the last look was long enough ago."""
+        """Return True where the last look was long enough ago."""
         apart_s = self._timing.audit_every_s / LOOKS_PER_AUDIT
         return self._began_s is not None and self._clock.now_s() - self._looked_s >= apart_s
 
@@ -148,7 +148,7 @@ class OrderAudit:
         return on.Doubted(self._windows.to_wall(first_ms - 1), why)
 
     def _began_ms(self) -> int:
-        """When the stream began, by the venue's clock; rather later than earlier: what was before is nobody's loss."""
+        """Return when the stream began, by the venue's clock; rather late than early, as older events are no loss."""
         assert self._began_s is not None, "only a stream that follows a socket is looked after"
         age_ms = self._windows.venue_ms(self._clock.now_s() - self._began_s)
         return self._windows.now_ms() - age_ms + self._backfill.time.uncertain_ms

@@ -23,7 +23,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ENDING_WITHIN_S: Final = 2.0
-"""How long what still runs may take to end when the last user leaves, before it is cancelled."""
+"""The time that running calls get to end when the last user leaves, before they are cancelled."""
 
 
 class Portal:
@@ -192,8 +192,9 @@ class _State:
 _state = _State()
 _inherited: list[object] = []
 """
-What a child got from its parent by a fork, kept so that it is never collected: to close a connection here would take
-it from the parent's loop as well, because both share one epoll.
+
+Objects that a child inherited from its parent by a fork, kept so that they are never collected: closing a connection
+here would take it from the parent's loop as well, because both share one epoll.
 """
 
 

@@ -54,7 +54,7 @@ BEAT_STOPPED: Final = "a position is open and its beat stopped"
 
 class Recovery:
     """
-    What REST can do for one stream, from its opening to its end.
+    Recovers over REST what one stream missed, from its opening to its end.
 
     Args:
         credentials: With something to sign with.
@@ -162,11 +162,11 @@ class Recovery:
         return None, self.windows.began_ms
 
     def deadlines(self) -> list[float]:
-        """When `doubts` has something to say; at least one moment, which may never come."""
+        """Return the moments at which `doubts` may have something to report; at least one, even if infinitely far."""
         return [at_s for at_s in (self.watch.due_at_s(), self.watch.silent_at_s()) if at_s is not None] or [inf]
 
     def doubts(self) -> list[on.Doubted | on.StreamSilent]:
-        """What does not add up by now, as facts for the lifecycle; the symbols are suspects."""
+        """Return the losses suspected by now, as inputs for the lifecycle; their symbols become suspects."""
         now_s = self._clock.now_s()
         told: list[on.Doubted | on.StreamSilent] = []
         for doubt in self.watch.take_doubts(now_s):
@@ -184,7 +184,7 @@ class Recovery:
     async def recover(
         self, action: do.Recover | do.RecoverOrders | do.Poll, held: Callable[[], Sequence[Held]]
     ) -> on.Recovered | on.NotRecovered:
-        """What the action asks for, told as a fact. What was found stays in `findings` until `delivered`."""
+        """Do the recovery that the action asks for; return its outcome. The findings stay until `delivered`."""
         try:
             findings = self.findings = await self._asked(action, held)
         except ListenKeyError as error:
@@ -215,7 +215,7 @@ class Recovery:
                 return await self.audits.poll(action)
 
     def combined(self, held: Sequence[Held]) -> list[Delivery]:
-        """What was found and what is held, in one order."""
+        """Return the recovered and the held events in one order."""
         return reconcile.combined(self.findings or Findings(), held, self.known, self._clock.wall_ms())
 
     def delivered(self, *, closed: bool) -> None:
@@ -318,7 +318,7 @@ class Recovery:
 
     async def _lag_s(self, held: Callable[[], Sequence[Held]], gap_ended_ms: int) -> float:
         """
-        How far `userTrades` is seen to lag, at least; 0 where it shows what we know. Waits a little for it.
+        Return by how much `userTrades` lags, at least; 0 where it shows what we know. Waits a little for it.
 
         A fill it did not show is what it has to show next, however old that has become. Where it lagged, it must have
         got beyond the end of the gap as well.
@@ -338,7 +338,7 @@ class Recovery:
         return self._of_venue_s(self._seen_lag_ms)
 
     async def _shows(self, fill: NewestFill) -> bool:
-        """Whether `userTrades` shows this fill, or refuses to say."""
+        """Return True where `userTrades` shows this fill, or refuses to say."""
         try:
             page = await self.backfill.urgent.user_trades(fill.symbol, from_ms=fill.time_ms)
         except VenueError as error:
@@ -350,7 +350,7 @@ class Recovery:
         return any(reconcile.key_of(row) == key or row.fill.trade_time_ms > fill.time_ms for row in page)
 
     def _unshown_s(self, bill: list[BillRow], lists: Lists, action: do.Recover) -> float:
-        """How far the bill is seen to lag: it shows no row of a fill that was delivered, from before the gap's end."""
+        """Return by how many seconds the bill lags: it lacks a row for a delivered fill from before the gap's end."""
         compared = self.audits.compare(bill, lists.since_ms, lists.until_ms)
         if compared.unshown_ms is None or not self.audits.shows_fills:
             return 0.0
@@ -359,7 +359,7 @@ class Recovery:
         return 0.0 if is_over else self._of_venue_s(age_ms)
 
     def _unlisted_s(self, bill: list[BillRow], trades: list[TradeRow], asked: Iterable[str], lists: Lists) -> float:
-        """How far `userTrades` is seen to lag behind the bill; what it does not list is noted as outstanding."""
+        """Return by how many seconds `userTrades` lags behind the bill; trades it does not list become outstanding."""
         near_ms = history.NEAR_MAX_MS
         fills = self.known.fills.times(lists.since_ms - near_ms, lists.until_ms + near_ms)
         for row in reconcile.missing(trades, self.known, lists.until_ms + near_ms):

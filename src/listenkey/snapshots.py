@@ -1,4 +1,4 @@
-"""What an account's REST answers hold, by hand: signed GETs, each a page, each row with its own JSON."""
+"""Read an account over REST: signed GETs, each a page, each row with its own JSON."""
 
 from __future__ import annotations
 

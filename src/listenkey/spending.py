@@ -36,7 +36,7 @@ def weight_path(journal: Path) -> Path:
 
 class Spending:
     """
-    What is written down, and where.
+    The files in which spent weight is written down.
 
     Args:
         venue: Its REST address.
@@ -73,12 +73,12 @@ class Spending:
 
     @property
     def is_kept(self) -> bool:
-        """Whether there is any file."""
+        """True where there is any file."""
         return bool(self._paths)
 
     @property
     def is_unread(self) -> bool:
-        """Whether `join` has something to read."""
+        """True where `join` has something to read."""
         return bool(self._unread)
 
     async def join(self, now_ms: int, boot: str = "", up_ms: int = 0) -> dict[int, int]:
@@ -104,7 +104,7 @@ class Spending:
         await _within_a_moment(self._save())
 
     async def saving(self) -> None:
-        """What is known now is being written down; returns when what was to be written before it is."""
+        """Start to write down the current state; return when the write before it is done."""
         before = self._newest
         self._save()
         if before is not None:

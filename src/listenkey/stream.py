@@ -29,7 +29,7 @@ from listenkey.venue import Venue
 from listenkey.wire.signing import Signer
 
 CLOSE_WITHIN_S: Final = 5.0
-"""How long a caller that is cancelled waits for the end of closing, which no disk and no venue can hold up for longer."""
+"""The time that a cancelled caller waits for closing to end; neither a disk nor the venue can hold it up for longer."""
 
 _closing_dropped: set[asyncio.Task[None]] = set()
 """Closings that nobody waits for; asyncio itself would let the collector take them."""
@@ -240,7 +240,7 @@ class UserStream:
         await self._driver.journal.commit(seq)
 
     def health(self) -> Health:
-        """How the stream is, now."""
+        """Return the stream's health now."""
         driver = self._driver
         life, journal, now_s = driver.life, driver.journal, driver.clock.now_s()
         followed = life.sockets.get(life.followed or 0)

@@ -1,5 +1,5 @@
 """
-What Binance says: hosts, paths, durations, weights, codes. Each with its source and the date it was read.
+Facts about Binance: hosts, paths, durations, weights, codes. Each with its source and the date it was read.
 
 This is the only module the client and the sandbox share, so it holds facts and no behaviour. A fact that nothing
 settles is marked "assumed" here, is a switch in the sandbox, and never a crash in the client.
@@ -66,7 +66,7 @@ POSITION_BEAT_S: Final = 10
 """ACCOUNT_UPDATE and GREEK_UPDATE come so often while an account has a position. [O Event-Account-data]"""
 
 RECV_WINDOW_MS: Final = 5_000
-"""How old a signed request may be when it does not say. [O general-info]"""
+"""The age up to which a signed request is accepted when it does not say. [O general-info]"""
 
 RECV_WINDOW_BELOW_MS: Final = 60_000
 """`recvWindow` must be less than this, else -1131. [O general-info]"""
@@ -83,10 +83,10 @@ documentation prints 2400. The lower one is the safe one.
 """
 
 WEIGHT_PER_MINUTE_DOCUMENTED: Final = 2400
-"""What the documentation prints; taken for true once an answer has shown that the lower one is not. [O common-definition]"""
+"""The documented limit; assumed once an answer has shown more than the lower one. [O common-definition]"""
 
 INCOMING_MESSAGES_PER_S: Final = 10
-"""What a client may send on one connection; beyond it the server disconnects. [O websocket-market-streams]"""
+"""The messages a client may send per second; beyond it the server disconnects. [O websocket-market-streams]"""
 
 STREAMS_PER_SOCKET: Final = 200
 """[O websocket-market-streams]"""
@@ -121,10 +121,10 @@ ROWS_MAX: Final = 1_000
 """The largest `limit` of the lists, and so of one page. [O trade/Account-Trade-List]"""
 
 TRADES_KEPT_S: Final = 90 * 24 * 3600
-"""How far back `userTrades` and `bill` go: three months; beyond is -6073. [SDK]"""
+"""The age of the oldest rows of `userTrades` and `bill`: three months; beyond is -6073. [SDK]"""
 
 ORDERS_KEPT_S: Final = 5 * 24 * 3600
-"""How far back `historyOrders` goes. [O trade/Query-Option-Order-History]"""
+"""The age of the oldest rows of `historyOrders`. [O trade/Query-Option-Order-History]"""
 
 # --- Codes -----------------------------------------------------------------------------------------------------------
 

@@ -16,10 +16,10 @@ KEPT_MARGIN_S: Final = DAY_S
 """So much of what REST keeps is not asked for: a list that is asked for from too early is refused as a whole."""
 
 OVERLAP_S: Final = 30.0
-"""How much of what was surely covered is asked for again: clocks differ, and lists may be a little behind."""
+"""The part of the covered time that is asked for again: clocks differ, and lists may be a little behind."""
 
 ATTACHED_MARGIN_S: Final = 0.25
-"""How far our idea of when a socket took over may be off, by the way the clocks were compared."""
+"""The error in the time at which a socket took over, from the way the clocks were compared."""
 
 IN_FLIGHT_S: Final = 0.5
 """A fill so young may still be on its way over the socket, whose event has more words than REST."""
@@ -114,7 +114,7 @@ class Windows:
         return max(self.began_ms, self._known.fills.since_ms, self.kept_ms())
 
     def kept_ms(self) -> int:
-        """What is older is not asked for: REST has forgotten it, or is about to."""
+        """The oldest time to ask for, epoch ms of the venue: older rows REST has forgotten, or is about to."""
         return self.now_ms() - round((venue.TRADES_KEPT_S - KEPT_MARGIN_S) * 1000)
 
     def until(self, action: do.Recover) -> int:

@@ -1,4 +1,4 @@
-"""What a stream can ask of the world. Each is done by the driver, and its result comes back as an input."""
+"""The actions a stream can ask for. The driver does each, and its result comes back as an input."""
 
 from __future__ import annotations
 

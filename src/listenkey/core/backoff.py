@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt."""
+"""Compute the delay before the next attempt."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Repeats:
         del self._times_s[: -self._quick - _DOUBLINGS_MAX]
 
     def extra_attempts(self, now_s: float) -> int:
-        """How many attempts the next wait counts on top: 0 while it happens no more than `quick` times a window."""
+        """Return the attempts to add to the next delay: 0 while it happens no more than `quick` times a window."""
         while self._times_s and now_s - self._times_s[0] > self._window_s:
             del self._times_s[0]
         return max(0, len(self._times_s) - self._quick)

@@ -19,16 +19,16 @@ WINDOW_S: Final = 60.0
 
 
 class Share(Enum):
-    """How much of the limit a kind of request may fill, all other kinds included."""
+    """The part of the limit that one kind of request may fill, all other kinds included."""
 
     LISTS = 0.25
     """The list of all open orders, which costs as much as forty others; what lies above it is left to other looks."""
 
     STEADY = 0.5
-    """What can wait: audits, clocks."""
+    """Requests that can wait: audits, clocks."""
 
     RECOVERY = 0.75
-    """What closes a gap. What lies above it is left to keys, so that a recovery never costs the stream."""
+    """Requests that close a gap. The rest is left to keys, so that a recovery never costs the stream."""
 
     KEYS = 0.8
     """POST, PUT, DELETE of the listen key: weight 1 each, and a stream's life."""
@@ -54,7 +54,7 @@ class Budget:
 
     def wait_s(self, weight: int, share: Share, now_s: float) -> float:
         """
-        How long until so much may be sent; 0 is now.
+        Return the seconds until this weight may be sent; 0 is now.
 
         A weight beyond the whole share waits for a window with nothing else in it, for else it would wait for ever.
         """
@@ -92,7 +92,7 @@ class Budget:
 
     def note_used(self, used: int, now_s: float, minute_left_s: float) -> None:
         """
-        What the venue has counted in its running minute, for this IP.
+        Take the weight that the venue has counted in its running minute, for this IP.
 
         Args:
             used: The header's number.

@@ -1,5 +1,5 @@
 """
-What one process tells the next of its spending: weight of the last minute, keys asked for, the limit, a ban.
+Carry the use of the rate limit to the next process: weight of the last minute, keys asked for, the limit, a ban.
 
 The venue counts on while a process is down. One that is started again and again, by a supervisor that means well, would
 otherwise begin each time as if it had spent nothing, and lead from 429s to a ban of the address.
@@ -19,8 +19,9 @@ HTTP_BANNED: Final = 418
 
 CREATES_MAX: Final = 20
 """
-How often an account's key is asked for in a minute, all processes together. A start asks twice: for the key, and to see
-that it lives. Nobody but a crash loop comes near it.
+
+The requests for an account's key allowed in a minute, all processes together. A start makes two: for the key, and to
+see that it lives. Only a crash loop comes near it.
 """
 
 
@@ -63,7 +64,7 @@ class Carried(msgspec.Struct, omit_defaults=True):
         self.blocked_until_ms, self.blocked_for_ms, self.blocked_status = now_ms + for_ms, for_ms, status
 
     def left_ms(self, now_ms: int) -> int:
-        """How much of the silence is left: never more than the venue asked for, whatever a wall clock says."""
+        """Return the ms left of the ban or pause: never more than the venue asked for, whatever a wall clock says."""
         most_s = BAN_MAX_S if self.blocked_status == HTTP_BANNED else RATE_LIMIT_MAX_S
         most_ms = self.blocked_for_ms or round(most_s * 1000)
         return max(0, min(self.blocked_until_ms - now_ms, most_ms))
@@ -100,7 +101,7 @@ class Carried(msgspec.Struct, omit_defaults=True):
         self.created.setdefault(account, []).append(now_ms)
 
     def forget(self, before_ms: int) -> None:
-        """What is older counts no more."""
+        """Forget weight and key requests up to this time, epoch ms."""
         self.spent = {at_ms: weight for at_ms, weight in self.spent.items() if at_ms > before_ms}
         recent = {account: [at_ms for at_ms in times if at_ms > before_ms] for account, times in self.created.items()}
         self.created = {account: times for account, times in recent.items() if times}
@@ -133,7 +134,7 @@ class Carried(msgspec.Struct, omit_defaults=True):
 
     def create_wait_ms(self, account: str, began_ms: int, now_ms: int, window_ms: int) -> int:
         """
-        How long to wait before a key is asked for; 0 is not at all.
+        Return how long to wait before asking for a key, in ms; 0 is not at all.
 
         Only a process that follows upon another within a minute waits: what one process asks for, its own patience
         bounds.

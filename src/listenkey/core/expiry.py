@@ -1,4 +1,4 @@
-"""When a contract is over: its symbol says so."""
+"""Tell from its symbol whether a contract has expired."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY: Final = re.compile(r"[^-]{1,32}-([0-9]{2})([0-9]{2})([0-9]{2})-[^-]{1,32}-[
 
 def has_expired(symbol: str, now_ms: int) -> bool:
     """
-    Whether a contract is over by now, so that nobody can hold it; False where the symbol does not tell.
+    Return True where a contract has expired, so that nobody can hold it; False where the symbol does not tell.
 
     Args:
         symbol: For example `BTC-261225-90000-C`, which ends on 2026-12-25.

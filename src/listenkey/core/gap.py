@@ -1,4 +1,4 @@
-"""What was not seen: from, to, why, and what closes it."""
+"""Track coverage gaps: when each began, why, and what closed it."""
 
 from __future__ import annotations
 
@@ -42,22 +42,23 @@ class Watermark(msgspec.Struct, frozen=True, omit_defaults=True):
 @dataclass(frozen=True, slots=True)
 class Resumed:
     """
-    What an earlier process left.
+
+    The state that an earlier process left.
 
     Attributes:
         covered_until_ms: Until when the stream is known to be whole, or None where it has never been live.
-        open_from_ms: Where a gap begins that was told and not closed, the earliest if there are several, or None.
-        why: What lies between then and now.
+        open_from_ms: The start of a gap that was reported and not closed, the earliest if there are several, or None.
+        why: The reason for the gap between then and now.
         fills: The newest fills it has delivered, each as symbol, trade id, order id and time, in any order.
         records: The newest records it has delivered beside trades and orders, each as its type and its id.
         covered_until_s: `covered_until_ms` by the clock that is never set, where the machine was not booted since.
         covered_venue_ms: The same by the venue's clock, at the earliest, or None.
-        open_since_ms: `open_from_ms`, or earlier: the clock by which it was told was ahead.
+        open_since_ms: `open_from_ms`, or earlier where the clock that stamped it was ahead.
         open_from_s: `open_from_ms` by the clock that is never set, or None.
         began_ms: Since when the stream is to be whole, by the wall clock; 0 where that is not known.
         began_venue_ms: The same by the venue's clock, at the earliest, or None.
         mark: The watermark as it was written down, or None where an older release wrote it.
-        lead_ms: How far the earlier wall clock was ahead of the venue's at most, by the events that it received, or None.
+        lead_ms: The most by which the earlier wall clock was ahead of the venue's, by the events received, or None.
     """
 
     covered_until_ms: int | None = None
@@ -211,6 +212,6 @@ class Gaps:
         self._items.append(GapClosed(0, "", at_ms, to_ms, 0, (what,)))
 
     def take(self) -> list[Live | GapOpened | GapClosed]:
-        """What is to be told, in this order; the journal numbers them."""
+        """Take the items to deliver, in this order; the journal numbers them."""
         taken, self._items = self._items, []
         return taken

@@ -24,7 +24,7 @@ OUTSTANDING_MAX: Final = 512
 @dataclass(slots=True)
 class Compared:
     """
-    How rows and fills of one span match.
+    The result of matching the rows and the fills of one span.
 
     Attributes:
         unexplained: Times of the rows that no fill accounts for, by symbol; under the empty text those that name none.
@@ -89,7 +89,7 @@ def _first_after(shown_ms: int, times: Iterable[int], until_ms: int) -> int | No
 
 
 def _matched(rows: Sequence[int], fills: Sequence[int], near_ms: int, out: Compared) -> tuple[list[int], list[int]]:
-    """What is left of both: those of one time are one, and then the nearest, in order."""
+    """Return the rows and the fills that have no match: equal times match first, then the nearest, in order."""
     count_rows, count_fills = Counter(rows), Counter(fills)
     rows_left = sorted((count_rows - count_fills).elements())
     fills_left = sorted((count_fills - count_rows).elements())
@@ -160,7 +160,7 @@ class Outstanding:
         self._symbols.pop(symbol, None)
 
     def since_ms(self, symbol: str) -> int | None:
-        """When the first of them happened, by the venue's clock; None where there is none."""
+        """Return the venue's time of the first of them, in ms; None where there is none."""
         known = self._symbols.get(symbol)
         return None if known is None else known.from_ms
 
@@ -182,7 +182,7 @@ class Outstanding:
         return out
 
     def is_ahead_of(self, symbol: str, listed: Iterable[TradeRow]) -> bool:
-        """Whether a trade of this symbol is newer than all that REST lists of it."""
+        """Return True where a trade of this symbol is newer than all that REST lists of it."""
         known = self._symbols.get(symbol)
         times = [row.fill.trade_time_ms for row in listed if symbol in ("", row.fill.symbol)]
         return known is not None and bool(unlisted([known.until_ms], times))

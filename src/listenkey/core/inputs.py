@@ -1,4 +1,4 @@
-"""What can happen to a stream. Each is a fact, in the past tense; none of them asks for anything."""
+"""The inputs of a stream: facts, in the past tense. None of them asks for anything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from listenkey.credentials import Secret
 
 class Moment(NamedTuple):
     """
-    When it happened, and a number drawn for it.
+    The time of an input, and a random number drawn for it.
 
     Attributes:
         s: Seconds on a clock that never goes back.

@@ -1,4 +1,4 @@
-"""What is known of an account from what was delivered: which fills, which orders live, which positions."""
+"""Hold what is known of an account from delivered events: fills, open orders, positions."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class _Half:
         return bool(self.ids or self.others)
 
     def has(self, trade_id: int, order_id: int) -> bool:
-        """Whether this fill is among them."""
+        """Return True where this fill is among them."""
         if (trade_id, order_id) in self.others:
             return True
         place = bisect_left(self.ids, trade_id)
@@ -174,7 +174,7 @@ class Fills:
 
     def of_symbol(self, symbol: str) -> Trades:
         """
-        What is known of one symbol, for who goes through many fills.
+        Return the known trades of one symbol, for callers that go through many fills.
 
         A fill whose trade id is above `newest_id` is new: the id goes there and its order into `fresh`. Any other is
         for `add`, after `take_in` of this symbol. In the end `take_in` is told of all; good until then.
@@ -230,7 +230,7 @@ class Fills:
         return out
 
     def count(self, from_ms: int, to_ms: int) -> Counter[str]:
-        """How many fills of each symbol have a time in this span, both ends included."""
+        """Count the fills of each symbol in this span, both ends included."""
         return Counter(
             symbol
             for symbol, trades in self._by_symbol.items()
@@ -304,7 +304,7 @@ class Known:
             self.forget()
 
     def note_order(self, order: Order | LegacyOrder | RecoveredOrder, filled: Decimal, at_ms: int) -> None:
-        """What an order is, and how much of it was filled, at this time by the venue's clock."""
+        """Note an order's state, and how much of it was filled, at this time by the venue's clock."""
         key, status = (order.symbol, order.order_id), order.status
         if status == ACCEPTED:
             status = NEW
@@ -336,7 +336,7 @@ class Known:
             self._ended_before, self.ended = self.ended, []
 
     def has_ended(self, key: OrderKey) -> bool:
-        """Whether the end of this order was delivered. Only who asks pays for a set."""
+        """Return True where the end of this order was delivered. A set is built only for those who ask."""
         if self.ended:
             self._ended.update(self.ended)
             self.ended.clear()
@@ -350,7 +350,7 @@ class Known:
 
     @property
     def risk(self) -> tuple[int, int]:
-        """Who is recovered first, the larger the sooner: open positions and live orders, then the last activity."""
+        """Return the account's priority in recovery, larger first: positions and orders, then the last activity."""
         newest_ms = self.newest.time_ms if self.newest else 0
         return (bool(self.positions) + bool(self.orders), newest_ms)
 
@@ -360,7 +360,7 @@ class Known:
             self.positions.pop(symbol, None)
 
     def positions_changed(self, event: BalancePositionUpdate) -> None:
-        """What is held now."""
+        """Take the positions that a message states; those it states as zero are closed."""
         self.last_event_ms = max(self.last_event_ms, event.event_ms)
         self.records.note_change(event)
         for position in event.positions:

@@ -41,7 +41,7 @@ class LastFill:
         self.trade_id = 0
 
     def is_ahead_of(self, trade_id: int, time_ms: int) -> bool:
-        """Whether this one is the later of two fills of one millisecond."""
+        """Return True where this is the later of two fills of one millisecond."""
         return self.time_ms == time_ms and 0 < self.trade_id - trade_id <= NEAR
 
 

@@ -103,16 +103,16 @@ class Lifecycle(Mending):
         TRANSITIONS[self.state, type(happened)](self, happened, now)
 
     def take_actions(self) -> list[do.Action]:
-        """What is to be started, in this order."""
+        """Take the actions to start, in this order."""
         taken, self._actions = self._actions, []
         return taken
 
     def take_items(self) -> list[Live | GapOpened | GapClosed]:
-        """What is to be told, in this order; the journal numbers them."""
+        """Take the items to deliver, in this order; the journal numbers them."""
         return self.gaps.take()
 
     def wake_at_s(self) -> float | None:
-        """When `TimerDue` is due."""
+        """Return the time at which `TimerDue` is due; None where it is not."""
         if self.state is State.ENDED:
             return None
         times = [at_s for at_s in (self._retry_at_s, self._renew_at_s, self._overlap_until_s) if at_s is not None]
@@ -157,7 +157,7 @@ class Lifecycle(Mending):
 
     @property
     def needs_proof(self) -> bool:
-        """Whether the first event is to be told as `EventCame`."""
+        """True where the first event is to be reported as `EventCame`."""
         return self.state is State.PROVING
 
     # --- keys ----------------------------------------------------------------------------------------------------
@@ -550,7 +550,7 @@ class Lifecycle(Mending):
             self._actions.append(do.RenewKey(self.key, self._renewal_since_s(now)))
 
     def _renewal_since_s(self, now: Moment) -> float:
-        """How old another stream's renewal may be to do for us, too."""
+        """Return the earliest time at which another stream's renewal of the key serves for this one, too."""
         if self.state is State.PROVING and self.followed is not None:
             return self.sockets[self.followed].attached_s  # an older one proves nothing, and asking goes on at once
         return now.s - self.timing.renew_after_s / 3

@@ -1,4 +1,4 @@
-"""How often one thing is logged, however often it happens: a flood of bad frames must not become a flood of lines."""
+"""Limit how often one thing is logged: a flood of bad frames must not become a flood of lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LogRate:
         self.left_out = 0
 
     def is_due(self, now_s: float) -> bool:
-        """Whether this occurrence is to be logged; `left_out` holds how many were not, until the next call."""
+        """Return True where this occurrence is to be logged; `left_out` counts the others, until the next call."""
         if now_s - self._since_s >= EVERY_S:
             self._count, self._since_s = 0, now_s
         self._count += 1
@@ -37,6 +37,6 @@ class LogRate:
         return True
 
     def take_left_out(self) -> int:
-        """How many were not logged since the last line."""
+        """Return the number of occurrences not logged since the last line, and reset it."""
         count, self.left_out = self.left_out, 0
         return count

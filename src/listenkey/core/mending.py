@@ -1,5 +1,5 @@
 """
-How a life goes on when something was missed: the transitions that lead through REST.
+Lifecycle transitions that recover missed events over REST.
 
 A part of `Lifecycle`, in a file of its own. What is due when is kept by `Repair`; here it is brought together with the
 socket, the gap and the state.
@@ -42,17 +42,17 @@ class Mending:
 
     @property
     def must_recover(self) -> bool:
-        """Whether REST is to be asked before this gap can be closed."""
+        """True where REST must be asked before this gap can be closed."""
         return self.repair.active and self.gaps.open_from_ms is not None
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that happens is being delivered, and no gap is open."""
+        """True while every event is being delivered, and no gap is open."""
         return (self.state is State.LIVE or self.state is State.ROTATING) and self.gaps.open_from_ms is None
 
     @property
     def is_settled(self) -> bool:
-        """Whether no gap is open, and none is being looked at again."""
+        """True where no gap is open, and none is being looked at again."""
         return self.is_whole and not self.repair.settling and not self.repair.outstanding
 
     @property
@@ -61,7 +61,7 @@ class Mending:
         return self._quiet_until_s
 
     def impaired(self, now_s: float) -> str | None:
-        """Why a stream that is live could not help itself now: the key can't be prolonged, or no loss be noticed."""
+        """Return why a live stream could not help itself now: the key can't be prolonged, or a loss not be noticed."""
         if now_s < self._quiet_until_s:
             return f"rate limited or banned: no requests for another {self._quiet_until_s - now_s:.0f} s"
         if self.last_renewal_ok is False:
@@ -118,7 +118,7 @@ class Mending:
             self.why = f"live; REST lags behind by at least {happened.lag_s:.0f} s, and will be asked again"
 
     def _found(self, happened: on.Recovered) -> None:
-        """What was missed is about to be delivered: what is older than the gap moves its beginning back, before it."""
+        """Prepare for the delivery of recovered events: the gap begins before the oldest of them."""
         if happened.oldest_ms:
             self.gaps.reach_back(happened.oldest_ms)
             if items := self.gaps.take():

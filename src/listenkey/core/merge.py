@@ -1,5 +1,5 @@
 """
-Which event is new: one stream out of several sockets, without a duplicate and without a hole.
+Merge several sockets into one stream, without a duplicate and without a hole.
 
 Two sockets of one key bring the same events. One of them is followed: its events are delivered as they come. What the
 others bring is held, and when one of them is followed in its turn, what its predecessor did not bring is delivered
@@ -46,7 +46,7 @@ _NOTHING: Final[AbstractSet[object]] = frozenset()
 
 ORDER: Final = b'{"e":"ORDER_TRADE_UPDATE"'
 PLAIN: Final = (ORDER, b'{"e":"ACCOUNT_UPDATE"', b'{"e":"BALANCE_POSITION_UPDATE"', b'{"e":"GREEK_UPDATE"')
-"""How the JSON of an event begins that may wait unread: nothing is to be done about it at once."""
+"""The first bytes of the events that may wait undecoded: they call for nothing at once."""
 
 BROUGHT_BYTES_MAX: Final = 1024
 """A longer order is read on both sockets; the usual one has half of that."""
@@ -74,7 +74,7 @@ Unread: TypeAlias = tuple[bytes, int]
 
 class Admitted(NamedTuple):
     """
-    What a batch brought that is new.
+    The new events of a batch.
 
     Attributes:
         fills: How many fills.
@@ -144,7 +144,7 @@ class Snapshots:
         return True
 
     def is_copy(self, identity: int) -> bool:
-        """Whether the predecessor brought it, once more than copies of it have come; one has come now."""
+        """Return True where the predecessor brought one more than the copies of it that have come; takes that one."""
         left = self._before.get(identity, 0)
         if left > 0:
             self._before[identity] = left - 1
@@ -184,7 +184,7 @@ class Merge:
         self._snapshots = Snapshots()
 
     def admit(self, socket: int, event: Event, raw: bytes, received_ms: int) -> bool:
-        """Whether to deliver this event now. What is held is given back by `follow`."""
+        """Return True where this event is to be delivered now. What is held is given back by `follow`."""
         if socket == self._followed:
             return self._is_new(event, raw)
         if socket > self._followed:
@@ -199,7 +199,7 @@ class Merge:
 
     def sift(self, socket: int, frames: list[bytes], unwrap: Unwrap, received_ms: int) -> list[bytes]:
         """
-        What is to be read now, of that which one of two sockets brought that bring the same.
+        Return the frames to read now, of those that came on one of two sockets that bring the same.
 
         Everything of the followed one, whose bytes are remembered. What has the same bytes on the other one is its
         copy, and forgotten; the rest waits unread, unless there is something among it that can't wait.
@@ -235,7 +235,7 @@ class Merge:
         return left
 
     def follows(self, socket: int) -> bool:
-        """Whether events of this socket are delivered as they come."""
+        """Return True where events of this socket are delivered as they come."""
         return socket == self._followed
 
     def admit_all(self, events: list[Event], raws: list[bytes]) -> Admitted:
@@ -304,7 +304,7 @@ class Merge:
         return Admitted(fills, late)
 
     def held(self, socket: int) -> list[Held]:
-        """What waits for this socket to be followed; to be looked at, not taken."""
+        """Return the events held until this socket is followed; to be looked at, not taken."""
         waiting = self._held.get(socket, [])
         read = [one if isinstance(one, Held) else self._read(one) for one in waiting]
         held = [one for one in read if one is not None]
@@ -312,11 +312,11 @@ class Merge:
         return held
 
     def half_full(self, socket: int) -> bool:
-        """Whether so much is held for this socket that it should be followed soon."""
+        """Return True where so much is held for this socket that it should be followed soon."""
         return self._is_beyond(socket, 2)
 
     def overfull(self, socket: int) -> bool:
-        """Whether so much is held for this socket that it can't be kept in mind any longer."""
+        """Return True where more is held for this socket than memory is allowed for."""
         return self._is_beyond(socket, 1)
 
     def _is_beyond(self, socket: int, part: int) -> bool:
@@ -345,14 +345,14 @@ class Merge:
         return new
 
     def _brought_payloads(self) -> set[bytes]:
-        """What the predecessor brought and no copy of has come, without envelopes."""
+        """Return the payloads that the predecessor brought and no copy of which has come, without envelopes."""
         frames, payloads = list(self._brought), set[bytes]()
         for at in range(0, len(frames), UNWRAPPED_AT_ONCE):
             payloads.update(self._unwrap(frames[at : at + UNWRAPPED_AT_ONCE]) or ())
         return payloads
 
     def _unless_copy(self, unread: Unread, brought: AbstractSet[bytes]) -> Held | None:
-        """What waits, read; None where it is a copy, which shows without reading it, or can't be read."""
+        """Decode a held event; None where it is a copy, which shows without decoding it, or can't be decoded."""
         raw, _ = unread
         if raw in brought if raw.startswith(ORDER) else self._snapshots.is_copy(hash(raw)):
             self.duplicates += 1
@@ -403,6 +403,6 @@ class Merge:
 
 
 def _plain(frames: list[bytes], unwrap: Unwrap) -> list[bytes] | None:
-    """What is in them, where all of it may wait unread."""
+    """Return the payloads of the frames, where all of them may wait undecoded; else None."""
     raws = unwrap(frames) if frames else []
     return raws if raws is not None and all(map(bytes.startswith, raws, repeat(PLAIN))) else None

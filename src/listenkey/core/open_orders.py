@@ -32,7 +32,7 @@ WINDOW_S: Final = 60.0
 @dataclass(slots=True)
 class Compared:
     """
-    What lists of open orders say beside what was delivered.
+    The differences between lists of open orders and the delivered events.
 
     Attributes:
         gone: Orders that live as far as was delivered, and are in no list: they ended, or REST lags.

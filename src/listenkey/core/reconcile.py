@@ -42,7 +42,7 @@ SNAPSHOTS_LOST: Final = (
     "ACCOUNT_UPDATE, GREEK_UPDATE and BALANCE_POSITION_UPDATE of this span: REST keeps totals, not their history",
     "the steps of orders: REST tells what an order became, not each change",
 )
-"""What no gap between two sockets gets back."""
+"""The losses of every gap between two sockets: REST can't give these back."""
 
 ORDERS_TOO_OLD: Final = "orders that ended more than five days ago: REST has forgotten them"
 TRADES_TOO_OLD: Final = "fills of more than three months ago: REST has forgotten them"
@@ -75,7 +75,7 @@ def lagged(lag_s: float) -> str:
 @dataclass(slots=True)
 class Findings:
     """
-    What REST answered, as far as it matters.
+    The answers of REST, as far as they matter.
 
     Attributes:
         fills: Fills that were not delivered when they were asked for.
@@ -122,7 +122,7 @@ class Lists:
 
 @dataclass(slots=True)
 class OrdersDue:
-    """What is left of a recovery after the fills."""
+    """The part of a recovery that is left after the fills."""
 
     action: do.Recover
     symbols: list[str]
@@ -133,7 +133,7 @@ class OrdersDue:
 @dataclass(slots=True)
 class Unbrought:
     """
-    What a look at the bill has found.
+    The findings of a look at the bill.
 
     Attributes:
         until_ms: Until when it looked, by the venue's clock.
@@ -165,7 +165,7 @@ class Delivery(NamedTuple):
 
 
 def contracts(rows: Iterable[BillRow], from_ms: int, to_ms: int) -> Counter[str]:
-    """How many rows of a trade each symbol has in a span; rows that name no symbol count under the empty text."""
+    """Count the trade rows of each symbol in a span; rows that name no symbol count under the empty text."""
     return Counter(row.symbol for row in rows if row.type == CONTRACT and from_ms <= row.time_ms <= to_ms)
 
 
@@ -255,7 +255,7 @@ def _advance(order: RecoveredOrder) -> tuple[bool, Decimal, int]:
 
 
 def is_news(order: RecoveredOrder, known: Known) -> bool:
-    """Whether a row says more of an order than was delivered. A snapshot that is older than the stream says nothing."""
+    """Return True where a row says more of an order than was delivered. A row older than the stream says nothing."""
     key = order_key_of(order)
     if known.has_ended(key):
         return False
@@ -272,7 +272,7 @@ def unrecoverable(
     refused: Iterable[str], *, blind: bool, found: bool, orders_forgotten: bool, trades_forgotten: bool
 ) -> tuple[str, ...]:
     """
-    What of a gap can't be brought back, in words.
+    Return the parts of a gap that can't be recovered, in words.
 
     Args:
         refused: What REST would not answer.
@@ -298,10 +298,11 @@ def unrecoverable(
 
 def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int) -> list[Delivery]:
     """
-    What was found and what is held, in one order: by time, of one symbol and millisecond by trade id.
 
-    A fill that is in both is delivered once, from the stream's event, which has more words. The socket's own order is
-    kept. To be called when what is held is being released: what was delivered since the answers came is left out.
+    Return what was found and what is held, in one order: by time; of one symbol and millisecond, by trade id.
+
+    A fill that is in both is delivered once, from the stream's event, which has more fields. The socket's own order is
+    kept. Call it when what is held is being released: what was delivered since the answers came is left out.
     """
     held_fills = {fill for one in held for fill in _fills_in(one.event)}
     fills = [row for row in findings.fills if key_of(row) not in held_fills and key_of(row) not in known.fills]
@@ -327,7 +328,7 @@ def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int
 
 
 def key_of(row: TradeRow) -> FillKey:
-    """What makes a fill itself."""
+    """Return the identity of a fill."""
     return (row.fill.symbol, row.fill.trade_id, row.fill.order_id)
 
 
@@ -401,7 +402,7 @@ def _proven(
 
 
 def _before(key: OrderKey, known: Known) -> Decimal:
-    """What had been filled when we last heard of it; nothing of an order we never heard of, which the end must prove."""
+    """Return how much was filled when last heard of; 0 of an unknown order, whose end must prove it."""
     facts = known.orders.get(key)
     return ZERO if facts is None else facts.filled
 
@@ -411,7 +412,7 @@ def _total(fills: Iterable[RecoveredFill]) -> Decimal:
 
 
 def _reached(key: OrderKey, orders: Mapping[OrderKey, OrderRow], held: Sequence[Held]) -> Decimal | None:
-    """What it had filled after the missing fills: before the first event that is held, or else by its row."""
+    """Return how much was filled after the missing fills: before the first held event, or else by its row."""
     for one in held:
         event = one.event
         if isinstance(event, OrderTradeUpdate) and order_key_of(event.order) == key:

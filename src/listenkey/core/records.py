@@ -1,4 +1,4 @@
-"""What REST keeps beside trades and orders: exercises, fees and transfers, each reported once. Pure."""
+"""Report exercises, fees and transfers, which REST keeps beside trades and orders, each once. Pure."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Records:
         self._changes.extend(_changes(event))
 
     def was_told(self, event: RecoveredCash, held: Iterable[BalancePositionUpdate] = ()) -> bool:
-        """Whether a socket brought a message of this: of its amount, at its time; or brought it, and it is held."""
+        """Return True where a socket brought a message of this amount at this time, delivered or still held."""
         changes = [*self._changes, *(change for one in held for change in _changes(one))]
         return any(change == event.amount and abs(at_ms - event.booked_ms) <= NEAR_MS for at_ms, change in changes)
 
@@ -71,13 +71,13 @@ def _changes(event: BalancePositionUpdate) -> list[tuple[int, Decimal]]:
 
 
 def expiry_within(from_ms: int, until_ms: int) -> bool:
-    """Whether contracts end in this span: they do at 08:00 UTC, any day."""
+    """Return True where contracts end in this span: they do at 08:00 UTC, any day."""
     offset_ms = EXPIRY_HOUR_UTC * 3600 * 1000
     return (from_ms - offset_ms) // DAY_MS != (until_ms - offset_ms) // DAY_MS
 
 
 def tells_of_exercise(rows: Iterable[BillRow]) -> bool:
-    """Whether the bill says that contracts were exercised."""
+    """Return True where the bill says that contracts were exercised."""
     return any(row.type in EXERCISE_ROWS for row in rows)
 
 

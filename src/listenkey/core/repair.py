@@ -1,10 +1,11 @@
 """
-What is done about what was missed: the part of a stream's life that asks REST. Pure, like the rest of it.
+
+Recover missed events: the part of a stream's life that asks REST. Pure, like the rest of it.
 
 A gap is closed by asking REST while the new socket's events are held, so that all come out in order; holding is
-bounded. Afterwards the bill is looked at again a few times, since REST may lag behind the stream, and once a minute for
-as long as the stream lives, since the stream has no sequence numbers and a lost message is seen nowhere else. Whatever
-such a look finds goes the same way: a gap is told, REST is asked, the gap is closed.
+bounded. Afterwards the bill is looked at again a few times, since REST may lag behind the stream. It is also looked
+at once a minute for as long as the stream lives: the stream has no sequence numbers, so a lost message is seen nowhere
+else. A loss that such a look finds is treated the same: a gap is reported, REST is asked, the gap is closed.
 """
 
 from __future__ import annotations
@@ -70,11 +71,11 @@ class Repair:
 
     @property
     def settling(self) -> bool:
-        """Whether REST may still show more of the last gap."""
+        """True while REST may still show more of the last gap."""
         return bool(self._settle_at_s)
 
     def deadlines(self, *, may_look: bool, may_poll: bool) -> list[float]:
-        """When `TimerDue` is wanted. `may_look`, `may_poll`: whether that would be done if it were due."""
+        """Return the times at which `TimerDue` is wanted. `may_look`, `may_poll`: True where it would act on them."""
         poll_at_s = self.poll_at_s if may_poll else None
         times = [at_s for at_s in (self.hold_until_s, self.retry_at_s, poll_at_s) if at_s is not None]
         if may_look and not self._auditing:

@@ -1,4 +1,4 @@
-"""What a lifecycle knows of its sockets, and when one of them is due for a ping or for dead."""
+"""Hold what a lifecycle knows of its sockets, and when each is due for a ping or counts as dead."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SocketView:
         self.covered_s = now_s - round_trip_s
 
     def ping_at_s(self, timing: Timing) -> float:
-        """When to ping. Also while frames come in: they prove life, and only a pong proves until when nothing is lost."""
+        """Return when to ping. Also while frames come in: only a pong proves until when nothing is lost."""
         return self.pinged_s + timing.ping_after_s
 
     def give_grace(self, now_s: float, timing: Timing) -> None:

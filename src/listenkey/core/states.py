@@ -1,4 +1,4 @@
-"""Where a stream's life can stand."""
+"""The states of a stream's life."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class State(Enum):
-    """Where a stream's life stands."""
+    """The states of a stream's life."""
 
     NEW = "new"
     KEYING = "keying"  # no key that can be used: POST is under way, or waits

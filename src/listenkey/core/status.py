@@ -1,4 +1,4 @@
-"""How a stream is, in one word."""
+"""Sum up a stream's state in one word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a stream waits for what. One place, so that a scaled sandbox and a test can turn the same screws."""
+"""The times that a stream waits, in one place, so that a scaled sandbox and a test can change them alike."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Timing:
     """
 
     key_valid_s: float = venue.KEY_VALID_S
-    """What the venue promises a key from its last POST or PUT."""
+    """The life of a key from its last POST or PUT, as the venue promises it."""
 
     renew_after_s: float = 20 * 60
     """Others: ccxt 20 min, NautilusTrader 30 min, Binance's page "about every 60 minutes", which loses the key."""
@@ -49,7 +49,7 @@ class Timing:
     """± so much, so that a process full of streams does not rotate at once."""
 
     overlap_s: float = 5.0
-    """How long both sockets of a rotation stay open at least."""
+    """The least time that both sockets of a rotation stay open."""
 
     ping_after_s: float = 2.5
     """
@@ -89,10 +89,10 @@ class Timing:
     key_fight_window_s: float = 600.0
 
     recover_hold_max_s: float = 30.0
-    """How long a new socket's events are held back for the sake of order while REST is asked for what came before."""
+    """The longest time that a new socket's events are held, for the sake of order, while REST is asked."""
 
     lag_hold_s: float = 2.0
-    """How long they are held when REST is seen to lag: when it does not show the newest fill we know of."""
+    """The time they are held when REST is seen to lag: when it does not show the newest fill we know of."""
 
     lag_max_s: float = 35.0
     """
@@ -105,19 +105,19 @@ class Timing:
     """A gap is kept open for so long at most while REST is seen to lag: then it is closed, and says so."""
 
     settle_after_s: tuple[float, ...] = (2.0, 5.0, 15.0, 35.0)
-    """When the bill is looked at again after a recovery, for rows that REST did not show yet."""
+    """The delays after a recovery at which the bill is looked at again, for rows that REST did not show yet."""
 
     audit_every_s: float = 60.0
-    """How often the bill is held against the fills that were seen; ± 10 %."""
+    """The interval at which the bill is compared with the fills that were seen; ± 10 %."""
 
     poll_every_s: float = 10.0
-    """How often REST is asked for fills while no socket is to be had: the first time so long after the last was lost."""
+    """The interval at which REST is asked for fills without a socket, counted from the loss of the last one."""
 
     poll_retry_s: float = 30.0
     """And after it could not be asked, or did not answer."""
 
     doubt_after_s: float = 1.0
-    """How long orders and positions may not add up before something is taken to be lost: messages change places."""
+    """The time that orders and positions may fail to add up before a loss is suspected: messages change places."""
 
     @property
     def credible_s(self) -> float:
@@ -145,7 +145,7 @@ class Timing:
 
 def renew_after_s(timing: Timing, draw: float) -> float:
     """
-    How long to wait before renewing a key.
+    Return the delay before a key is renewed.
 
     Args:
         timing: Where the interval and its jitter are.
@@ -160,5 +160,5 @@ def renew_after_s(timing: Timing, draw: float) -> float:
 
 
 def rotate_after_s(timing: Timing, draw: float) -> float:
-    """How long a socket lives before its successor is opened, seconds: 23 h ± 30 min."""
+    """Return the age at which a socket's successor is opened, seconds: 23 h ± 30 min."""
     return timing.rotate_after_s + timing.rotate_jitter_s * (2 * draw - 1)

@@ -12,7 +12,7 @@ from listenkey.core.states import State
 
 def table(life: Any) -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]]:
     """
-    What a lifecycle does in each state with each input: every pair is here.
+    Return the method of a lifecycle for each state and input: every pair is here.
 
     Args:
         life: The class whose methods these are. What a state does not name is ignored: it came too late to matter.

@@ -6,11 +6,11 @@ import math
 from typing import Final
 
 FRESH_S: Final = 600.0
-"""How long one reading is good for. A cheap clock drifts 500 ppm at worst: 0.3 s in ten minutes, of 5 s allowed."""
+"""The life of one reading. A cheap clock drifts 500 ppm at worst: 0.3 s in ten minutes, of 5 s allowed."""
 
 
 AHEAD_MAX_S: Final = 0.5
-"""How far ahead of the venue's clock a slow answer may put us, at most; a timestamp 1 s ahead is refused."""
+"""The most that a slow answer may put us ahead of the venue's clock; a timestamp 1 s ahead is refused."""
 
 
 class VenueTime:
@@ -38,12 +38,12 @@ class VenueTime:
         self._off_s = self._at_s - asked_s  # never less than to the other side
 
     def stale(self, now_s: float) -> bool:
-        """Whether it is time to ask again."""
+        """Return True where the time must be read again."""
         return self._server_ms is None or now_s - self._at_s > FRESH_S
 
     @property
     def is_known(self) -> bool:
-        """Whether the venue was asked."""
+        """True where the venue's time was read."""
         return self._server_ms is not None
 
     def forget(self) -> None:
@@ -52,7 +52,7 @@ class VenueTime:
 
     @property
     def uncertain_ms(self) -> int:
-        """How far off what we take for its time may be, in its milliseconds."""
+        """The error that our estimate of its time may have, in its milliseconds."""
         return math.ceil(self._off_s * 1000 * self._time_scale)
 
     def now_ms(self, now_s: float, wall_ms: int) -> int:

@@ -1,4 +1,4 @@
-"""What to do about an error: wait, get a new key, or stop. The only place that decides."""
+"""Decide what to do about an error: wait, get a new key, or stop. The only place that decides."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLOCKS_DIFFER_S: Final = 10.0
 
 
 class Do(Enum):
-    """What an error asks for."""
+    """The reactions to an error."""
 
     WAIT = "wait"
     """It may pass: try again, not sooner than `Verdict.wait_s`."""
@@ -46,7 +46,7 @@ class Do(Enum):
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """
-    What to do about an error.
+    The decision about an error.
 
     Attributes:
         do: Which way to go on.
@@ -61,7 +61,7 @@ class Verdict:
 
 def judge(error: errors.ListenKeyError, wall_ms: int) -> Verdict:
     """
-    What to do about an error. No wait is longer than what the venue documents.
+    Decide what to do about an error. No wait is longer than what the venue documents.
 
     Args:
         error: What happened.
@@ -85,14 +85,14 @@ def judge(error: errors.ListenKeyError, wall_ms: int) -> Verdict:
 
 
 def says_no(error: errors.ListenKeyError) -> bool:
-    """Whether the venue itself turned a socket down: by its handshake, its answer to SUBSCRIBE, or a close code."""
+    """Return True where the venue refused a socket: by its handshake, its answer to SUBSCRIBE, or a close code."""
     if isinstance(error, errors.Disconnected):
         return error.close_code is not None
     return isinstance(error, errors.VenueError | errors.ProtocolError)
 
 
 def _ban_s(ban: errors.Banned, wall_ms: int) -> float:
-    """How long a ban lasts: as long as the answer says, else until its end by our own clock, which may be wrong."""
+    """Return how long a ban lasts: as long as the answer says, else until its end by our clock, which may be wrong."""
     return _credible_s(ban.retry_after_s, BAN_MAX_S) or ban_left_s(ban, wall_ms) or BAN_WAIT_S
 
 

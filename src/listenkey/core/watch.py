@@ -1,12 +1,13 @@
 """
-What can't be true unless something was lost: the stream has no sequence numbers, and these stand in for them.
+
+Detect losses from contradictions: the stream has no sequence numbers, and three rules stand in for them.
 
 1. Of an order: what it has filled so far is the sum of its fills.
 2. Of a symbol: a position is the position before and the fills between.
 3. While a position is open, account and greeks come every ten seconds; silence is a dead stream.
 
-Messages of different types may change places, so a chain that does not add up gets a moment to mend itself before it
-is doubted. What adds up is the sum, not the sequence, so a change of places alone never breaks one for good.
+Messages of different types may change places, so a chain that does not add up gets a moment before a loss is
+suspected. Totals are compared, not sequences, so reordering alone never breaks a chain for good.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ EXACT: Final = Context(prec=128)
 """For moving the point: the context of the program that uses us may round."""
 
 UNITS: Final[dict[str, int]] = {}
-"""What `units` made of the texts it saw last."""
+"""The results of `units` for the texts it saw last."""
 
 CHAINS_MAX: Final = 16_384
 """Orders and symbols watched at most; the one that rested longest is let go first."""
@@ -62,10 +63,10 @@ rule as we read it, and asking for ever would cost weight and tell gaps where th
 """
 
 BEATING: Final = (AccountUpdate, GreekUpdate, LegacyAccountUpdate)
-"""What comes every ten seconds while a position is open."""
+"""The events that come every ten seconds while a position is open."""
 
 FIRST_WITHIN_S: Final = 1.0
-"""How far apart the times of a fill and of the position it made may be."""
+"""The most by which the times of a fill and of the position it made may differ."""
 
 FIRST_FILLS_MAX: Final = 64
 """Fills of one symbol remembered until its first position message comes."""
@@ -161,7 +162,7 @@ class _Position:
         return now
 
     def accept(self) -> None:
-        """What it is now is where to count from."""
+        """Take the present position as the base to count from."""
         self.base, self.since_ms, self.added = self.now, self.at_ms, 0
 
 
@@ -350,7 +351,7 @@ class Watch:
     # --- out -----------------------------------------------------------------------------------------------------
 
     def due_at_s(self) -> float | None:
-        """When `take_doubts` has something to say, if nothing comes before."""
+        """Return when `take_doubts` has something to report, if nothing comes before; None where nothing is due."""
         return min((c.due_s for c in self._broken.values() if c.due_s is not None and not c.told), default=None)
 
     def take_doubts(self, now_s: float) -> list[Doubt]:
@@ -371,7 +372,7 @@ class Watch:
         return doubts
 
     def _bound_waiting(self, now_s: float) -> None:
-        """Where too many fills wait for word of their positions, let those symbols begin anew that have most."""
+        """Give up the symbols with the most fills where too many fills wait for a message of their positions."""
         waiting = sum(len(position.later) for position in self._positions.values())
         if waiting <= WAITING_MAX:
             return
@@ -382,7 +383,7 @@ class Watch:
             self._give_up(symbol, position, now_s)
 
     def silent_at_s(self) -> float | None:
-        """When the beat is overdue: only where it came on this socket and a position is open."""
+        """Return when the beat is overdue; None unless it came on this socket and a position is open."""
         beating = self._beats >= 2 and self._open
         return self._beat_s + self._silence_s if beating else None
 
@@ -511,7 +512,7 @@ class Watch:
     # --- both ----------------------------------------------------------------------------------------------------
 
     def _look(self, key: Key, chain: Chain, now_s: float) -> bool:
-        """Whether it adds up; True where a new deadline was set."""
+        """Check whether a chain adds up; return True where a new deadline was set."""
         if chain.adds_up:
             if chain.told:
                 self._barren[type(chain)] = 0
