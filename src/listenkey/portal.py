@@ -192,7 +192,6 @@ class _State:
 _state = _State()
 _inherited: list[object] = []
 """
-
 Objects that a child inherited from its parent by a fork, kept so that they are never collected: closing a connection
 here would take it from the parent's loop as well, because both share one epoll.
 """

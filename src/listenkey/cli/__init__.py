@@ -93,7 +93,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """What the shell starts. Ends the process."""
+    """Run the command and end the process; the shell's entry point."""
     open_standard_streams()
     code = run(sys.argv[1:])
     for number, stream in enumerate((sys.stdout, sys.stderr), 1):

@@ -1,4 +1,4 @@
-"""What the view knows: the stream's items, folded. Pure; drawing is `view.py`."""
+"""Fold the stream's items into the state of the view. Pure; drawing is `view.py`."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 @contextmanager
 def place_for(stop: Stop, journal: str | None) -> Iterator[Path]:
-    """Where the journal is: where the user said, or in a folder of its own that goes with the demo."""
+    """Yield the journal's path: the user's, or one in a folder that goes with the demo."""
     from listenkey.journal.place import journal_path
 
     if journal is not None:

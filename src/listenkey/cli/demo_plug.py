@@ -1,4 +1,4 @@
-"""Who breaks the demo's connection on purpose: when, for how long, and what came of it."""
+"""Break the demo's connection on purpose, and note when, for how long, and with what result."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Damage:
 
 class Mended(NamedTuple):
     """
-    What came of a damage.
+    The result of one damage.
 
     Attributes:
         kind: As in `Damage`.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Ending:
     """
-    What the demo found out at its end.
+    The results of the demo at its end.
 
     Attributes:
         stream: The ledger beside what the reader was given.
@@ -117,7 +117,7 @@ def verdict_words(verdict: Verdict) -> str:
 
 
 def whole_words(whole: Whole) -> str:
-    """What `listenkey journal verify` finds."""
+    """Put into words the result of `listenkey journal verify`."""
     if whole.whole:
         return f"verified, {whole.items:,} items"
     return f"NOT whole: {'; '.join(whole.problems[:3])}"

@@ -61,7 +61,7 @@ def ledger_fills(ledger: dict[str, Any]) -> list[Fill]:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """
-    Whether a reader got what the ledger holds.
+    The comparison of the fills a reader got with those of the ledger.
 
     Attributes:
         ledger: How many fills the ledger holds.

@@ -1,4 +1,4 @@
-"""What the demo's reader saw: counts, fills as they came, and when each gap began and ended."""
+"""Record what the demo's reader saw: counts, fills as they came, and when each gap began and ended."""
 
 from __future__ import annotations
 

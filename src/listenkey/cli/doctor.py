@@ -34,7 +34,7 @@ LIVE_WITHIN_S: Final = 15.0
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    What one check found.
+    The result of one check.
 
     Attributes:
         check: Its name, one word.
@@ -119,7 +119,7 @@ async def findings(chosen: Settings) -> AsyncIterator[Finding]:
 
 
 def credentials_finding(chosen: Settings) -> Finding:
-    """What was found to prove ourselves with. Having no secret is well: the stream runs without."""
+    """Report the credentials that were found. Having no secret is well: the stream runs without."""
     found = f"API key {chosen.credentials.api_key.fingerprint()} from {exits.safe(chosen.key_from)}"
     if chosen.credentials.private_key is not None:
         found += ", with a private key"
@@ -131,7 +131,7 @@ def credentials_finding(chosen: Settings) -> Finding:
 
 
 async def check_clock(api: AsyncUserDataStreamsApi, chosen: Settings) -> Finding:
-    """How far this machine's clock is from the venue's, half of the round trip taken off."""
+    """Measure how far this machine's clock is from the venue's, half of the round trip taken off."""
     try:
         await api.server_time()  # Opens the connection, so that the next one measures only the way there and back.
         before_s, sent_ns = time.perf_counter(), time.time_ns()
@@ -151,7 +151,7 @@ async def check_clock(api: AsyncUserDataStreamsApi, chosen: Settings) -> Finding
 
 
 async def check_key(api: AsyncUserDataStreamsApi) -> Finding:
-    """Whether the venue takes the API key: extends the active listen key, or makes one."""
+    """Check that the venue accepts the API key: extends the active listen key, or makes one."""
     try:
         active = await extend(api)
         await api.options_create_listen_key_v1()
@@ -162,7 +162,7 @@ async def check_key(api: AsyncUserDataStreamsApi) -> Finding:
 
 
 async def check_secret(chosen: Settings) -> Finding:
-    """Whether the venue takes what is signed: reads one row of the account's bill."""
+    """Check that the venue accepts our signature: reads one row of the account's bill."""
     from listenkey.proof import prove
 
     try:
@@ -183,7 +183,7 @@ async def extend(api: AsyncUserDataStreamsApi) -> bool:
 
 
 def weight_finding(used: int | None) -> Finding:
-    """How much of the minute's weight this IP has used, ours and everybody else's behind it."""
+    """Report how much of the minute's weight this IP has used, ours and that of everybody else behind it."""
     if used is None:
         return Finding("weight", True, "the venue does not say how much weight is used")
     figures = {"used_weight_1m": used}
@@ -195,7 +195,7 @@ def weight_finding(used: int | None) -> Finding:
 
 
 async def check_stream(chosen: Settings) -> Finding:
-    """Whether a stream becomes live."""
+    """Check that a stream becomes live."""
     from listenkey.cli.opening import open_stream
 
     started_s = time.perf_counter()
@@ -217,7 +217,7 @@ async def check_stream(chosen: Settings) -> Finding:
 
 
 async def is_live_in_time(stream: UserStream) -> bool:
-    """Whether the stream says within `LIVE_WITHIN_S` that it is live."""
+    """Return True where the stream reports within `LIVE_WITHIN_S` that it is live."""
     from listenkey.items import Live
 
     with contextlib.suppress(TimeoutError):

@@ -80,7 +80,7 @@ def safe(text: str) -> str:
 
 
 def sentence(error: BaseException) -> str:
-    """What happened, on one line, without the advice that a VenueError carries and without secrets."""
+    """Put an error on one line, without the advice that a VenueError carries and without secrets."""
     text = str(error) or type(error).__name__
     if isinstance(error, errors.VenueError):
         text = text.removesuffix(f"; {error.advice}")
@@ -88,7 +88,7 @@ def sentence(error: BaseException) -> str:
 
 
 def wants_debug(arguments: Sequence[str]) -> bool:
-    """Whether `--debug` was given. Asked before click reads the line, so that it also counts for click's errors."""
+    """Return True where `--debug` was given. Read before click parses, so that it counts for click's errors."""
     return "--debug" in arguments
 
 

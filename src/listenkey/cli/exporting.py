@@ -23,7 +23,7 @@ GROUP_ROWS: Final = 16 * 1024
 
 FORMULA: Final = frozenset("=+-@\t\r")
 NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-"""What begins like a formula and is none: `-0.02874` is a fee."""
+"""A number, though it begins like a formula: `-0.02874` is a fee."""
 
 WHOLE_NUMBERS: Final = frozenset(
     {"seq", "order_id", "trade_id", "recovered", "skipped", "crc32", "opened_seq", "closed_seq"}
@@ -214,9 +214,9 @@ def _type_of(name: str, arrow: Any) -> Any:
 
 def _for_pandas(names: list[str]) -> bytes:
     """
-    What pandas reads in a file: which of its types a column has there.
+    Return the metadata from which pandas learns the type of each column.
 
-    Without that a column of ids in which one is missing becomes one of doubles, which are other ids above 2**53.
+    Without it a column of ids in which one is missing becomes one of doubles, which are other ids above 2**53.
     """
     import msgspec
 

@@ -40,7 +40,7 @@ def fee(value: str) -> str:
 
 
 def is_zero(value: object) -> bool:
-    """Whether an amount is absent or nothing but zeros."""
+    """Return True where an amount is absent or nothing but zeros."""
     text = str(value or "")
     found = amount_of(text)
     return not re.search(r"[1-9]", text) if found is None else not found
@@ -54,7 +54,7 @@ def clock_time(at_ms: int | None) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """How long something lasts: `0.4s`, `12s`, `3m05s`, `1h02m`, `2d03h`; `-` where it is unknown."""
+    """Format a duration: `0.4s`, `12s`, `3m05s`, `1h02m`, `2d03h`; `-` where it is unknown."""
     if seconds is None:
         return "-"
     seconds = max(seconds, 0.0)

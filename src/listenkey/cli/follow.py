@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Readable(Protocol):
-    """What is read of a stream."""
+    """The parts of a stream that are used to read it."""
 
     def __aiter__(self) -> AsyncIterator[Item]: ...
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from listenkey.journal.verify import Verdict
 
 TABLES: Final = ("items", "fills", "orders", "positions", "exercises", "gaps")
-"""What `export` exports."""
+"""The tables that `export` exports."""
 
 
 @click.group(cls=Group)
 def journal() -> None:
     """
-    What a journal holds, whether it is whole, its contents for other programs; copies, and what to do when it is damaged.
+    Inspect, verify, export, back up, prune or salvage a journal.
 
     Only prune changes the journal. info, verify, export and backup may run while another process writes to it.
 
@@ -50,7 +50,7 @@ def journal() -> None:
 @debug_option
 def info(journal: str, as_json: bool) -> int:
     """
-    What it holds: items, fills, gaps, times, consumers, and the head of its chain.
+    Show its contents in numbers: items, fills, gaps, times, consumers, and the head of its chain.
 
     \b
     Example:
@@ -115,7 +115,7 @@ def day_time(at_ms: int | None) -> str:
 @debug_option
 def verify(journal: str, head: str | None, as_json: bool) -> int:
     """
-    Whether it is whole: each row's checksum, the chain, the numbers, and SQLite's own check.
+    Check that it is whole: each row's checksum, the chain, the numbers, and SQLite's own check.
 
     Exit code 0 where it is, 5 where it is not; then the first bad item is named.
 
@@ -319,7 +319,7 @@ def salvage(journal: str, out: Path | None, as_json: bool) -> int:
 
 
 def salvaged_words(found: Salvaged) -> list[str]:
-    """What was found, for people."""
+    """Put the result of a rescue into words, for people."""
     lines = [
         f"{found.items:,} items are whole, {found.first_seq:,} to {found.last_seq:,}; {found.fills:,} of them fills"
     ]

@@ -19,7 +19,7 @@ from listenkey.errors import UsageError
 BYTES_MAX: Final = 64 * 1024
 
 MOUNTED_AT: Final = (Path("/run/secrets"), Path("/var/run/secrets"), Path("/run/credentials"))
-"""Where Docker, Compose and Podman mount secrets, readable by all of the container; and systemd a unit's, root's."""
+"""The folders where Docker, Compose and Podman mount secrets, readable by all; and systemd a unit's, root's."""
 
 KUBERNETES_LINK: Final = "..data"
 """The link that Kubernetes turns to the newest version of a mounted secret."""

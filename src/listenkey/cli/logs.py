@@ -1,4 +1,4 @@
-"""Where the library's log records and warnings go while a command runs: stderr, one line each, without secrets."""
+"""Send the library's log records and warnings to stderr while a command runs, one line each, without secrets."""
 
 from __future__ import annotations
 

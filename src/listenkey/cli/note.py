@@ -1,4 +1,4 @@
-"""What somebody other than the stream has to say among its items: the demo, when it breaks something."""
+"""A remark among a stream's items that is not the stream's: the demo's, when it breaks something."""
 
 from __future__ import annotations
 

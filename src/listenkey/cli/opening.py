@@ -1,4 +1,4 @@
-"""How commands open a stream: one place, so that every command does it alike."""
+"""Open a stream for a command: one place, so that every command does it alike."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def note_debug(context: click.Context, _option: click.Parameter, wanted: bool) -
 
 
 def debug_wanted() -> bool:
-    """Whether the command that runs was given `--debug`."""
+    """Return True where the command that runs was given `--debug`."""
     context = click.get_current_context(silent=True)
     return context is not None and context.meta.get(DEBUG, False)
 

@@ -25,7 +25,7 @@ CHUNK_BYTES: Final = 64 * 1024
 """The size of a pipe on Linux; more in one write gains nothing."""
 
 READER_LEFT: Final = frozenset({errno.EPIPE, errno.EIO, errno.EBADF, errno.ECONNRESET})
-"""How a write ends when the other end of a pipe, terminal or socket has gone."""
+"""The errors of a write whose other end (a pipe, terminal or socket) has gone."""
 
 
 class Output:
@@ -58,7 +58,7 @@ class Output:
 
     @property
     def is_full(self) -> bool:
-        """Whether `room()` would wait."""
+        """True where `room()` would wait."""
         return self.pending_bytes > PENDING_BYTES_MAX
 
     async def room(self) -> None:
@@ -78,7 +78,7 @@ class Output:
 
     @property
     def failure(self) -> OSError | None:
-        """Why writing failed, for example a full disk; a reader that has left is no failure."""
+        """The error that ended writing, for example of a full disk; a reader that has left is no failure."""
         return self.error if self.error is not None and self.error.errno not in READER_LEFT else None
 
     async def _change(self) -> None:

@@ -15,7 +15,7 @@ from listenkey.journal.files import ENDINGS, beside, identity_of, irregular, syn
 
 SQLITE: Final = b"SQLite format 3\0"
 BESIDE: Final = (*ENDINGS, "-weight", "-weight~")
-"""What the names of files end in that belong to a journal."""
+"""The endings of the names of all files that belong to a journal."""
 
 
 @contextmanager

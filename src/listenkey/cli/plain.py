@@ -22,7 +22,7 @@ def line_of(item: Item) -> str:
 
 
 def gap_words(item: GapOpened | GapClosed) -> str:
-    """What a gap's item says, on one line."""
+    """Put a gap's item into words, on one line."""
     if isinstance(item, GapOpened):
         return f"GAP     opened: {plain(item.why, 160)}"
     lasted = age((item.to_ms - item.from_ms) / 1000)

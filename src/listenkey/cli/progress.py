@@ -1,4 +1,4 @@
-"""How far a long command has come, on stderr in a terminal."""
+"""Show the progress of a long command, on stderr in a terminal."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ CONTROL: Final = {
     ord("\t"): " ",
     ord("\n"): " ",
 }
-"""What could move a cursor, colour a line or forge one. Also the 8-bit forms (C1)."""
+"""Characters that could move a cursor, colour a line or forge one. Also the 8-bit forms (C1)."""
 
 DIRECTION: Final = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C, 0xFEFF))
 """Marks that turn the direction of writing and make a line read as another one."""
@@ -55,6 +55,6 @@ def redact(text: str) -> str:
 
 
 def secrets_of_environment() -> list[str]:
-    """What the environment holds, also before any command has read it."""
+    """Return the environment's secrets, also before any command has read them."""
     values = (os.environ.get(name, "") for name in ("BINANCE_API_KEY", "BINANCE_API_SECRET"))
     return [value for value in values if len(value) >= SHORTEST]

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from listenkey.journal.reader import JournalReader
 
 LOOK_EVERY_S: Final = 0.01
-"""How often `--follow` asks for more. Asking whether anything changed costs 2 µs."""
+"""The interval at which `--follow` asks for more. Asking whether anything changed costs 2 µs."""
 
 NAME_EVERY_LOOKS: Final = 50
-"""How often it is looked whether the name still belongs to the file that is read."""
+"""The looks between two checks that the name still belongs to the file that is read."""
 
 
 @click.command(cls=Command)

@@ -144,7 +144,7 @@ def short_status(status: object) -> str:
 
 
 def role(maker: bool | None) -> str:
-    """Which side of the trade the account was; empty where the venue does not say."""
+    """Return the account's side of a trade, maker or taker; empty where the venue does not say."""
     return "" if maker is None else "maker" if maker else "taker"
 
 

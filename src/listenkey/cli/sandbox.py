@@ -93,7 +93,7 @@ async def stay_open(stop: Stop, exchange: Sandbox, *, as_json: bool, time_scale:
 
 
 def readable(described: dict[str, Any], time_scale: float) -> str:
-    """What a person pastes into another terminal to use it."""
+    """Return the lines that a person pastes into another terminal to use it."""
     first = described["accounts"][0]
     lines = [
         f"Binance Options sandbox at {described['rest_url']} (Ctrl-C ends it)",

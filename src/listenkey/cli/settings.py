@@ -1,4 +1,4 @@
-"""Where keys and addresses come from: options that name places, the environment, files, a keyring. Options beat the environment."""
+"""Find keys and addresses: in options that name places, the environment, files, a keyring. Options come first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_KEY = (
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """What the options about addresses said; None is "not given"."""
+    """The values of the options about addresses; None is "not given"."""
 
     venue: str | None = None
     rest_url: str | None = None
@@ -35,7 +35,7 @@ class Addresses:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    What a command works with.
+    The settings a command works with.
 
     Attributes:
         credentials: Key and, where given, secret or private key.
@@ -122,7 +122,7 @@ def _at_home(path: str) -> Path:
 
 def load_venue(addresses: Addresses, environment: Mapping[str, str], *, needs_socket: bool) -> Venue:
     """
-    Where to: a named venue, or two addresses.
+    Choose the venue: a named one, or two addresses.
 
     The environment's addresses do not count beside `--venue`. One address alone is refused for a stream: the other
     would silently be production's, and a listen key would go where it does not belong.
@@ -156,7 +156,7 @@ def custom_venue(rest_url: str | None, ws_url: str | None, *, needs_socket: bool
 
 
 def time_scale(addresses: Addresses, environment: Mapping[str, str]) -> float:
-    """How many of the venue's seconds pass in one of ours; 1 but on a sandbox started with --time-scale."""
+    """Return the venue's seconds per second of ours; 1 but on a sandbox started with --time-scale."""
     if addresses.time_scale is not None:
         return addresses.time_scale
     return address.time_scale(environment)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 STDOUT: Final = 1
 
 FLUSH_WITHIN_S: Final = 1.0
-"""What is still on its way at the end gets so long, so that Ctrl-C ends at once also before a reader that stands still."""
+"""The time for pending output at the end: Ctrl-C ends at once also before a reader that stands still."""
 
 
 class Show(Protocol):
-    """Where items go. `is_full` and `room` slow the reader down to what the other side takes."""
+    """A display of items. `is_full` and `room` slow the stream's reader down to what the other side takes."""
 
     @property
     def is_full(self) -> bool: ...
@@ -70,7 +70,7 @@ class LineShow:
 
     @property
     def is_full(self) -> bool:
-        """Whether the reader is so far behind that we wait for it."""
+        """True where the other side is so far behind that we wait for it."""
         return self.output.is_full
 
     async def room(self) -> None:

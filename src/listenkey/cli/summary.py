@@ -1,4 +1,4 @@
-"""What a stream brought, counted from what was shown, and told in one sentence or one JSON object."""
+"""Sum up a stream from what was shown, in one sentence or one JSON object."""
 
 from __future__ import annotations
 

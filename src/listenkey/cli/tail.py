@@ -62,7 +62,7 @@ def tail(
 
 
 class Kept(NamedTuple):
-    """Where items are kept, for which account, and for how long."""
+    """The place where items are kept, for which account, and for how long."""
 
     journal: str | None
     account: str | None = None

@@ -1,4 +1,4 @@
-"""What this process is connected to, and how it may look."""
+"""Tell what this process is connected to, and how it may look."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 def stdout_is_terminal() -> bool:
-    """Whether a person looks at stdout in a terminal that can move its cursor."""
+    """Return True where a person looks at stdout in a terminal that can move its cursor."""
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 

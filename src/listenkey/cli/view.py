@@ -170,7 +170,7 @@ def rule(width: int, controls: Controls) -> Text:
 
 
 def keeping_line(health: Health, setting: Setting) -> Text:
-    """Where items are kept, and what becomes of gaps."""
+    """Show where items are kept, and that gaps are not refilled where they are not."""
     line = labelled(("journal", plain(setting.journal or "none, items are kept in memory", 80)))
     if health.journal_problem:
         line.append(f"  {plain(health.journal_problem, 120)}", style="bold red")
@@ -238,7 +238,7 @@ def socket_line(board: Board, health: Health, now_ms: int) -> Text:
 
 
 def count_line(health: Health) -> Text:
-    """What came, and what did not."""
+    """Count what came, and what did not."""
     line = labelled(("events", f"{health.events:,}"), ("fills", f"{health.fills:,}"))
     line.append("  gaps ", style=LABEL)
     back = f", {health.recovered:,} back" if health.recovered else ""
@@ -283,7 +283,7 @@ def table(board: Board, width: int, height: int, controls: Controls) -> list[Tex
 
 
 def told_of(controls: Controls) -> Iterator[str]:
-    """Why the table does not show the newest of everything."""
+    """Yield the reasons why the table does not show the newest of everything."""
     if controls.paused:
         yield "PAUSED"
     if controls.kinds != "all":

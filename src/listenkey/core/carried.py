@@ -19,7 +19,6 @@ HTTP_BANNED: Final = 418
 
 CREATES_MAX: Final = 20
 """
-
 The requests for an account's key allowed in a minute, all processes together. A start makes two: for the key, and to
 see that it lives. Only a crash loop comes near it.
 """

@@ -42,7 +42,6 @@ class Watermark(msgspec.Struct, frozen=True, omit_defaults=True):
 @dataclass(frozen=True, slots=True)
 class Resumed:
     """
-
     The state that an earlier process left.
 
     Attributes:

@@ -298,7 +298,6 @@ def unrecoverable(
 
 def combined(findings: Findings, held: Sequence[Held], known: Known, now_ms: int) -> list[Delivery]:
     """
-
     Return what was found and what is held, in one order: by time; of one symbol and millisecond, by trade id.
 
     A fill that is in both is delivered once, from the stream's event, which has more fields. The socket's own order is

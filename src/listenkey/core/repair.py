@@ -1,5 +1,4 @@
 """
-
 Recover missed events: the part of a stream's life that asks REST. Pure, like the rest of it.
 
 A gap is closed by asking REST while the new socket's events are held, so that all come out in order; holding is

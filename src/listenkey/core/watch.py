@@ -1,5 +1,4 @@
 """
-
 Detect losses from contradictions: the stream has no sequence numbers, and three rules stand in for them.
 
 1. Of an order: what it has filled so far is the sum of its fills.

@@ -73,10 +73,10 @@ from listenkey.events.words import (
 CurrentEvent: TypeAlias = (
     AccountUpdate | BalancePositionUpdate | GreekUpdate | OrderTradeUpdate | RiskLevelChange | ListenKeyExpired
 )
-"""What the venue has sent since January 2026."""
+"""The events that the venue has sent since January 2026."""
 
 LegacyEvent: TypeAlias = LegacyAccountUpdate | LegacyOrderTradeUpdate
-"""What it sent before; `RISK_LEVEL_CHANGE` is the same in both."""
+"""The events that it sent before; `RISK_LEVEL_CHANGE` is the same in both."""
 
 Event: TypeAlias = CurrentEvent | LegacyEvent | RecoveredEvent | UnknownEvent
 """Every event has `type`, `event_ms`, `generation` and `to_dict()`; match on its class for the rest."""

@@ -144,7 +144,7 @@ class BalancePositionUpdate(
     rename={"event_ms": "E", "transaction_ms": "T", "reason": "m", "balances": "B", "positions": "P"},
 ):
     """
-    What changed in balances and positions, as absolute values: apply by replacing.
+    Changes of balances and positions, as absolute values: apply by replacing.
 
     Carries only what changed. Not sent for an order that only rests. [O Event-Balance-and-Position-Update]
 
@@ -253,7 +253,7 @@ class Order(
     },
 ):
     """
-    What `OrderTradeUpdate` says of its order; the same words are on the event itself, explained there.
+    The order in an `OrderTradeUpdate`; the event itself has the same fields, explained there.
 
     The texts of the amounts are here: `event.order.price_text`.
     """
@@ -297,7 +297,7 @@ class Order(
 
     @property
     def is_fill(self) -> bool:
-        """Whether something was traded; explained at `OrderTradeUpdate`."""
+        """True where something was traded; explained at `OrderTradeUpdate`."""
         return self.execution_type == "TRADE" or (self.trade_id > 0 and bool(amount_of(self.last_quantity_text)))
 
 
@@ -332,7 +332,7 @@ class OrderTradeUpdate(
     @property
     def is_fill(self) -> bool:
         """
-        Whether something was traded: it has a last quantity and a trade id, whatever the venue calls it.
+        True where something was traded: it has a last quantity and a trade id, whatever the venue calls it.
 
         `execution_type` keeps the venue's word: `TRADE`, `CALCULATED` of a liquidation, or one that is not known yet.
         """
@@ -341,7 +341,7 @@ class OrderTradeUpdate(
     @property
     def identity(self) -> tuple[str | int, ...]:
         """
-        What makes this event itself: two events of equal identity are one event, delivered twice.
+        The identity of this event: two events of equal identity are one event, delivered twice.
 
         A fill is its symbol, trade id and order id: an account that trades with itself has one trade and two fills. Any
         other change is symbol, order id, execution type, status, filled quantity and time.
@@ -492,7 +492,7 @@ class RiskLevelChange(
     },
 ):
     """
-    What the account may do has changed; VIP and market maker accounts only. The same in both generations.
+    A change of what the account may do; VIP and market maker accounts only. The same in both generations.
 
     [O Event-Risk-level-change]
 

@@ -187,7 +187,7 @@ class LegacyFill(
 
     @property
     def maker(self) -> bool | None:
-        """Whether the account was the maker; None where the fill does not say."""
+        """True where the account was the maker; None where the fill does not say."""
         return self.liquidity == "MAKER" if self.liquidity else None
 
 

@@ -1,8 +1,8 @@
 """
-What REST tells of orders and fills the stream did not bring.
+Orders, fills and records that REST returned and the stream did not bring.
 
-They stand where the venue's own message would have stood and carry the words REST knows, each from its own field; a
-word REST does not know is None, empty or not there, and never guessed.
+They take the place of the venue's own message and carry the fields REST knows, each from its own field. A field REST
+does not know is None, empty or not there, and never guessed.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class RecoveredOrder(
     },
 ):
     """
-    What an order has become, where no socket told it: a row of `openOrders`, `historyOrders` or `order`.
+    The state of an order that no socket reported: a row of `openOrders`, `historyOrders` or `order`.
 
     It says what the order is now, not by which steps; its fills are `RecoveredFill`s of their own. [O trade]
 
@@ -295,7 +295,7 @@ class RecoveredCash(
 
 
 RecoveredRecord: TypeAlias = RecoveredExercise | RecoveredCash
-"""What REST keeps beside trades and orders."""
+"""The records that REST keeps beside trades and orders."""
 
 RecoveredEvent: TypeAlias = RecoveredFill | RecoveredOrder | RecoveredRecord
-"""What came over REST alone."""
+"""The events that came over REST alone."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 
 class Side(StrEnum):
-    """Which side of an order. [O common-definition]"""
+    """The side of an order. [O common-definition]"""
 
     BUY = "BUY"
     SELL = "SELL"
@@ -24,7 +24,7 @@ class OrderType(StrEnum):
 
 
 class TimeInForce(StrEnum):
-    """How long an order lives; GTX is post only. [O common-definition]"""
+    """The life of an order; GTX is post only. [O common-definition]"""
 
     GTC = "GTC"
     IOC = "IOC"
@@ -34,7 +34,7 @@ class TimeInForce(StrEnum):
 
 class ExecutionType(StrEnum):
     """
-    What has just happened to an order. [O Event-Order-update]
+    The kind of change that an order has just had. [O Event-Order-update]
 
     A fill may come under another word (`CALCULATED`, on portfolio margin): ask for `is_fill`.
     """
@@ -46,7 +46,7 @@ class ExecutionType(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """What an order is now. ACCEPTED is the legacy word for NEW, CANCELLED the one for CANCELED."""
+    """The state of an order. ACCEPTED is the legacy word for NEW, CANCELLED the one for CANCELED."""
 
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
@@ -60,7 +60,7 @@ class OrderStatus(StrEnum):
 
 
 class SelfTradePrevention(StrEnum):
-    """Who gives way when an account meets itself. [O faq/stp-faq]; NONE exists in [SDK] since 7.0.0."""
+    """The order that gives way when an account meets itself. [O faq/stp-faq]; NONE exists in [SDK] since 7.0.0."""
 
     EXPIRE_TAKER = "EXPIRE_TAKER"
     EXPIRE_MAKER = "EXPIRE_MAKER"
@@ -69,7 +69,7 @@ class SelfTradePrevention(StrEnum):
 
 
 class BalanceReason(StrEnum):
-    """Why a balance or position changed; none is documented for exercise, fee or liquidation."""
+    """The reason why a balance or position changed; none is documented for exercise, fee or liquidation."""
 
     DEPOSIT = "DEPOSIT"
     WITHDRAW = "WITHDRAW"
@@ -77,14 +77,14 @@ class BalanceReason(StrEnum):
 
 
 class RiskLevel(StrEnum):
-    """What an account may do. [O Event-Risk-level-change]"""
+    """The trading that an account is allowed. [O Event-Risk-level-change]"""
 
     NORMAL = "NORMAL"
     REDUCE_ONLY = "REDUCE_ONLY"
 
 
 class Liquidity(StrEnum):
-    """Which side of a trade, in legacy fills."""
+    """The account's side of a trade, in legacy fills."""
 
     MAKER = "MAKER"
     TAKER = "TAKER"

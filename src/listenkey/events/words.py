@@ -1,4 +1,4 @@
-"""What every message shares: ids, amounts, and turning into words."""
+"""The base of every message: ids, amounts, and conversion to plain values."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ TradeId: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """Bounds for the fast decoder. What exceeds one is read on the slow road, which keeps no long text."""
 
 FINGERPRINT_PREFIX: Final = "sha256:"
-"""What stands before a fingerprint where a listen key stood."""
+"""The text before a fingerprint that stands in a listen key's place."""
 
 
 def amount_of(text: str) -> Decimal | None:
@@ -159,10 +159,10 @@ def _getter(field: str, read: Callable[[str], Decimal | None]) -> Callable[[Any]
 
 class Words(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """
-    What every message can do.
+    The base class of every message.
 
-    Unknown keys are forbidden for the decoder alone, so that it tells of them; messages that have some are read all
-    the same. See `wire.loose`.
+    Unknown keys are forbidden for the decoder alone, so that it reports them; messages that have some are read all the
+    same. See `wire.loose`.
     """
 
     def to_dict(self) -> dict[str, Any]:

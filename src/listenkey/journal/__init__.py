@@ -1,1 +1,1 @@
-"""Where items are kept between the socket and the reader."""
+"""Keep items between the socket and the reader."""

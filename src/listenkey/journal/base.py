@@ -1,4 +1,4 @@
-"""What a journal is: items are appended in order and read behind a cursor. A slow reader is a lag, not a loss."""
+"""The interface of a journal: items are appended in order and read behind a cursor. A slow reader lags."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Journal(Protocol):
         """Number events that came together on a socket, each with its JSON; the same as `append_event` for each."""
 
     def turn_after_s(self) -> float | None:
-        """How long to wait before more is appended, where it could wait: so that readers, or the disk, keep up."""
+        """Return how long to wait before appending more that can wait, so that readers, or the disk, keep up."""
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Number what the lifecycle tells, and keep it."""
@@ -53,10 +53,10 @@ class Journal(Protocol):
         """The next item; StopAsyncIteration at the end, or the error that ended the stream."""
 
     def take_ready(self, most: int) -> list[Item]:
-        """What can be read without waiting, at most so many."""
+        """Take the items that can be read without waiting, at most so many."""
 
     def ready(self) -> Iterator[Item]:
-        """What can be read without waiting, taken one by one as it is asked for."""
+        """Take the items that can be read without waiting, one by one as they are asked for."""
 
     async def deliver(self, on_item: Callable[[Item], None]) -> None:
         """Call a function with every item, until the end; raises as `next` does, or what the function raised."""
@@ -82,7 +82,7 @@ class Journal(Protocol):
 
     @property
     def losing(self) -> str | None:
-        """Why events find no room at the moment and are dropped, for people; None while all are kept."""
+        """The reason why events are being dropped for want of room, for people; None while all are kept."""
 
     @property
     def losing_from_ms(self) -> int | None:
@@ -90,4 +90,4 @@ class Journal(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why nothing can be written at the moment, for people; None while all is well."""
+        """The reason why nothing can be written at the moment, for people; None while all is well."""

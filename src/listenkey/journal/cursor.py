@@ -1,5 +1,5 @@
 """
-How far a consumer has come, kept in the consumer's own SQLite database, in the transaction of its own effect.
+Keep a consumer's position in the consumer's own SQLite database, in the transaction of its own effect.
 
     from listenkey.journal.cursor import commit_with, committed
 

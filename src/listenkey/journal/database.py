@@ -1,5 +1,5 @@
 """
-How a journal's file is opened, and what SQLite's errors mean.
+Open a journal's file, and explain SQLite's errors.
 
 One connection writes and checkpoints; every other one is opened read-only. Releases of SQLite before 3.51.3 can corrupt
 a database in WAL mode when one connection checkpoints while another commits (the "WAL-reset" bug); with one connection
@@ -44,7 +44,7 @@ ANEW_BYTES: Final = 1024 * 1024
 
 NO_ROOM: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
 ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
-"""How an error of SQLite comes: where its words quote what is damaged, Python may not be able to read them."""
+"""The errors SQLite reports. Its text may quote damaged data, which Python may not be able to decode."""
 
 STEPS_BETWEEN_LOOKS: Final = 1_000_000
 """So many steps of SQLite's machine, some ten milliseconds, until it is looked whether the process is to end."""
@@ -174,7 +174,7 @@ def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def is_new(connection: sqlite3.Connection) -> bool:
-    """Whether nothing has been made in this database."""
+    """Return True where nothing has been made in this database."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return bool(pages <= 1 and tables == 0)

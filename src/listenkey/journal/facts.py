@@ -70,7 +70,7 @@ def set_cursor(connection: sqlite3.Connection, name: str, seq: int) -> None:
 
 def cursors(connection: sqlite3.Connection) -> dict[str, int]:
     """
-    How far each consumer has come.
+    Return each consumer's position, by name.
 
     Raises:
         Corrupt: One is not what was written.
@@ -84,7 +84,7 @@ def cursors(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def _is_sound(name: str, value: object) -> bool:
-    """Whether a fact is of the kind and size that is written; a checksum can be made by anybody."""
+    """Return True where a fact is of the kind and size that is written; a checksum can be made by anybody."""
     match name:
         case "account":
             return isinstance(value, str)

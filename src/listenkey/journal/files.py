@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 from listenkey.errors import JournalError, UsageError
 
 ENDINGS: Final = ("", "-wal", "-shm", "-journal", "-lock")
-"""What the names of a journal's files end in, after the name of the database."""
+"""The endings of the names of a journal's files, after the name of the database."""
 
 OWNER_ONLY: Final = 0o600
 

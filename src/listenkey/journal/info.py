@@ -1,4 +1,4 @@
-"""What a journal holds, in numbers."""
+"""Sum up a journal in numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from listenkey.journal.schema import selection
 
 class Info(msgspec.Struct, frozen=True):
     """
-    What a journal holds.
+    The contents of a journal, in numbers.
 
     Attributes:
         account: Whose it is; the alias that its items carry.
@@ -27,9 +27,9 @@ class Info(msgspec.Struct, frozen=True):
         events: Updates by type.
         fills, gaps: How many.
         open_gaps: Gaps that are not closed.
-        consumers: How far each has come, by name.
+        consumers: The position of each, by name.
         file_bytes: The file and its log.
-        head: The chain of the newest item, as hex digits. Kept elsewhere, it shows later that nothing before was changed.
+        head: The chain of the newest item, as hex digits. Kept elsewhere, it proves later that nothing before changed.
         sqlite: The release of SQLite that reads here.
     """
 

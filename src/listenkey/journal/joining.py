@@ -49,9 +49,9 @@ class Joined:
 
 class Held:
     """
-    What is to be told and is held back, because too much waits before it already.
+    Items to report that are held back, because too many wait before them already.
 
-    A gap that begins right behind one that is held is one with it, so this stays as small as what there is to say.
+    A gap that begins right behind a held one is joined to it, so this holds no more than there is to say.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Held:
         return items
 
     def _reopens(self, opened: GapOpened) -> bool:
-        """Whether there is nothing to tell, for it is one with the gap before, whose end is taken back."""
+        """Return True where a gap continues the one before: that one's end is taken back, and nothing is reported."""
         if self._rejoining is not None:
             return not self._rejoining.begins(opened.from_ms)
         last = [item for item in self._items[-2:] if not isinstance(item, Live)][-1:]

@@ -83,7 +83,7 @@ class Lock:
             ) from None
 
     def is_replaced(self) -> bool:
-        """Whether another file has the name of the one that is locked. One that is gone has not been replaced yet."""
+        """True where another file has the name of the locked one. A file that is gone has not been replaced yet."""
         held = os.fstat(self._file)
         try:
             named = identity_of(self.path)

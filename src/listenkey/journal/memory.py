@@ -25,7 +25,7 @@ BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Others: python-binance 100 events and then dies; ccxt 1,000 and overwrites; most have no limit at all."""
 
 ITEM_OVERHEAD_BYTES: Final = 240
-"""What an item costs beside its JSON, measured: the tuple, two ints, the bytes object's head, a slot of the deque."""
+"""An item's memory beside its JSON, measured: the tuple, two ints, the bytes object's head, a slot of the deque."""
 
 DECODED_MAX: Final = 512
 """So many items are kept decoded. Beyond that, a backlog of objects would double the memory and leave the cache."""
@@ -34,7 +34,7 @@ BEHIND_WAIT_S: Final = 0.002
 """So long nothing is read from the socket where a quarter of the buffer is full; again and again, as far as it may be."""
 
 TOLD_BYTES: Final = 300
-"""What an item that the lifecycle tells costs, measured."""
+"""The memory of an item that the lifecycle reports, measured."""
 
 TOLD_MAX: Final = 1_000
 """So many of them may wait unread; from then on gaps with nothing between them are told as one."""
@@ -98,7 +98,7 @@ class MemoryJournal:
 
     @property
     def losing(self) -> str | None:
-        """Why events find no room at the moment and are dropped."""
+        """The reason why events are being dropped for want of room."""
         return self._overflow.losing
 
     @property
@@ -116,7 +116,7 @@ class MemoryJournal:
         return Resumed()
 
     async def aclose(self) -> None:
-        """What waits can still be read."""
+        """Close the journal; waiting items can still be read."""
 
     def watch(self, on_change: Callable[[], None]) -> None:
         """Call a function whenever `problem` or `losing` has changed."""
@@ -212,9 +212,9 @@ class MemoryJournal:
 
     def _reopens(self, opened: GapOpened) -> bool:
         """
-        Whether a gap begins where too much waits already and the one before it has not been read: then they are one.
+        Return True where a gap continues the one before, which nobody has read yet, and too many items wait already.
 
-        The end of the one before is taken back, and with it what was told of being live since.
+        The end of the one before is taken back, and with it the `Live` after it.
         """
         if self._rejoining is not None:
             return not self._rejoining.begins(opened.from_ms)
@@ -273,7 +273,7 @@ class MemoryJournal:
         return self._taken(self._items.popleft())
 
     def take_ready(self, most: int) -> list[Item]:
-        """What can be read without waiting."""
+        """Take the items that can be read without waiting."""
         return list(islice(self.ready(), most))
 
     def ready(self) -> Iterator[Item]:

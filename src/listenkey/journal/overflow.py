@@ -1,4 +1,4 @@
-"""When there is no room: events are dropped, and the hole is told as a gap in its place."""
+"""Drop events when there is no room, and report them as a gap in their place."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Overflow:
 
     @property
     def losing(self) -> str | None:
-        """Why events are being dropped, or None while none are."""
+        """The reason why events are being dropped, or None while none are."""
         return self._why if self.is_open else None
 
     def passes(self, items: Iterable[Live | GapOpened | GapClosed]) -> Iterator[Live | GapOpened | GapClosed]:
-        """What may be told now: while events are dropped, `Live` would be untrue, and comes when they no longer are."""
+        """Yield the items to report now: while events are dropped, `Live` would be untrue, and is kept back."""
         for item in items:
             if self.is_open and isinstance(item, Live):
                 self._live_withheld = True
@@ -52,11 +52,11 @@ class Overflow:
             yield item
 
     def has_room(self, bytes_after: int) -> bool:
-        """Whether that much may wait and nothing is being dropped: then there is nothing to ask or to tell."""
+        """Return True where that much may wait and nothing is being dropped: then `admit` need not be called."""
         return self.from_ms is None and bytes_after <= self._bytes_max
 
     def admit(self, waiting_bytes: int, now_ms: int) -> tuple[bool, list[Live | GapOpened | GapClosed]]:
-        """Whether the next event may be kept, and what is to be told before it."""
+        """Decide whether the next event may be kept; return that, and the items to report before it."""
         if self.from_ms is None:
             if waiting_bytes <= self._bytes_max:
                 return True, []

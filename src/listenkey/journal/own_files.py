@@ -13,7 +13,7 @@ ANOTHER_LOG: Final = "another file stands in the place of its log, and is left a
 
 class NotInPlace(sqlite3.OperationalError):
     """
-    What has the journal's name is not the file that is written, or can't be looked at.
+    The file with the journal's name is not the one that is written, or can't be looked at.
 
     The connection still writes to the right file, so it is kept: the file may come back under its name.
     """
@@ -82,7 +82,7 @@ class OwnFiles:
         return its_log == self._log
 
     def is_in_place(self) -> bool:
-        """Whether the database has its name."""
+        """True where the database has its name."""
         try:
             table, _ = self._named()
         except NotInPlace:
@@ -90,7 +90,7 @@ class OwnFiles:
         return table == self._table
 
     def log_is_ours(self) -> bool:
-        """Whether what has the log's name, if anything has, is the log of our database; SQLite would remove it."""
+        """True where no file has the log's name, or the log of our database has it; SQLite would remove another one."""
         try:
             table, its_log = self._named()
         except NotInPlace:

@@ -92,7 +92,7 @@ class Pages:
         return self._file.read(self.page_bytes)
 
     def __iter__(self) -> Iterator[tuple[int, list[Cell]]]:
-        """How many bytes were looked at since the page before, and the rows on the next one."""
+        """Yield for each page the bytes read since the page before, and the rows on it."""
         for number in range(1, self._pages + 1):
             self._file.seek((number - 1) * self.page_bytes)
             yield self.page_bytes, list(self._cells(self._file.read(self.page_bytes), number))

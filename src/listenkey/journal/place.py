@@ -1,4 +1,4 @@
-"""Where a journal is, from what the user wrote: a path, `sqlite:///path`, or nothing."""
+"""Find a journal's file from the user's text: a path, `sqlite:///path`, or nothing."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from listenkey.journal.store import Store
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """
-    What was taken away.
+    The result of taking old items away.
 
     Attributes:
         items: How many items.

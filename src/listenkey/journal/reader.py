@@ -168,7 +168,7 @@ class JournalReader:
 
     @staticmethod
     def _within_skip(row: Row, after: int) -> bool:
-        """Whether `after` is one of the numbers that the row says were lost before it."""
+        """Return True where `after` is one of the numbers that the row says were lost before it."""
         return bool(row[_SKIPPED]) and row[0] - row[_SKIPPED] - 1 <= after < row[0]
 
     def _chunk(self, after: int, most: int) -> list[Row]:

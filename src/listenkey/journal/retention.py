@@ -1,4 +1,4 @@
-"""What a journal may let go of: whole items at its beginning, by age or by size, and nothing that is still wanted."""
+"""Choose what a journal may delete: whole items at its beginning, by age or by size, and none that is still wanted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def believed_ms(connection: sqlite3.Connection, now_ms: int) -> int:
 @dataclass(frozen=True, slots=True)
 class Retention:
     """
-    How much is kept. Without limits, everything.
+    The limits on what a journal keeps. Without limits, everything.
 
     Args:
         keep_days: Items older than this may go.
@@ -52,11 +52,11 @@ class Retention:
 
     @property
     def keeps_all(self) -> bool:
-        """Whether nothing is ever taken away."""
+        """True where nothing is ever taken away."""
         return self.keep_days is None and self.keep_bytes is None
 
     def is_too_old(self, received_ms: int, now_ms: int) -> bool:
-        """Whether an item of this age may go for its age."""
+        """Return True where an item of this age may go for its age."""
         return self.keep_days is not None and received_ms < now_ms - int(self.keep_days * DAY_MS)
 
     def cut(self, connection: sqlite3.Connection, now_ms: int, read_seq: int) -> int | None:

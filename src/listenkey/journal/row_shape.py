@@ -34,7 +34,7 @@ _SEEN: Final = set[tuple[type, ...]]()
 
 
 def is_well_formed(row: Row) -> bool:
-    """Whether a row's values are of the kinds and sizes that are written."""
+    """Return True where a row's values are of the kinds and sizes that are written."""
     kinds = tuple(map(type, row))
     if kinds not in _SEEN:
         if not all(kind in allowed for kind, allowed in zip(kinds, _KINDS, strict=True)):
@@ -46,5 +46,5 @@ def is_well_formed(row: Row) -> bool:
 
 
 def is_whole_number(value: object, most: int) -> bool:
-    """Whether a value of the file is a whole number from 0 to `most`."""
+    """Return True where a value of the file is a whole number from 0 to `most`."""
     return type(value) is int and 0 <= value <= most

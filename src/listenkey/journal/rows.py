@@ -102,13 +102,13 @@ def update_values(
 
 
 def are_amounts(texts: tuple[str, ...]) -> bool:
-    """Whether each is an amount: SQL would read `1e999999` as infinite, and we as none."""
+    """Return True where each is an amount: SQL would read `1e999999` as infinite, and we as none."""
     return AMOUNTS.keys() >= set(texts) or None not in map(amount_of, texts)
 
 
 def names_each_once(raw: bytes, expected: int) -> bool:
     """
-    Whether JSON has each of its names once and to the letter: of two equal ones we take the last, and SQLite the first.
+    Return True where JSON has each name once and to the letter: of two equal ones we take the last, SQLite the first.
 
     Every name has its colon. So where there are no more colons than different names, none is there twice; and where a
     text has a colon or a backslash, that can't be told so simply, and the answer is no.
@@ -151,7 +151,7 @@ def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int |
 
 
 def fill_keys(event: Event) -> list[tuple[str, int, int]]:
-    """What makes each fill of an event itself; with its order, for an account may meet itself."""
+    """Return the identity of each fill of an event, its order included, as an account may trade with itself."""
     if isinstance(event, OrderTradeUpdate) and event.is_fill:
         return [(event.order.symbol, event.order.trade_id, event.order.order_id)]
     if isinstance(event, RecoveredFill):

@@ -1,8 +1,8 @@
 """
-What can still be read of a damaged journal.
+Rescue the readable items of a damaged journal.
 
-Every row has a checksum of its own, so rows are looked for on every page of the file and its log, whatever became of the
-tree that leads to them, and those that are whole are kept. Nothing is guessed: what is missing is said.
+Every row has a checksum of its own. So rows are looked for on every page of the file and its log, even where the tree
+that leads to them is damaged, and those that are whole are kept. Nothing is guessed: missing items are reported.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PLACES: Final = ", ".join("?" * len(schema.COLUMNS))
 @dataclass(slots=True)
 class Salvaged:
     """
-    What was found.
+    The result of a rescue.
 
     Attributes:
         items: Rows that are whole.
@@ -99,7 +99,7 @@ def salvage(journal: Path, into: Path, progress: Callable[[int, int], None]) -> 
 
 
 def _reached(journal: Path, stack: contextlib.ExitStack) -> int:
-    """How far the journal had come. It is held meanwhile, where that is possible: a writer moves its pages about."""
+    """Return the last number of the journal. Holds its lock meanwhile if it can: a writer moves pages about."""
     try:
         lock = Lock(journal)
     except Fenced:
@@ -157,13 +157,13 @@ def _in_order(staging: sqlite3.Connection, after: int, chain: bytes) -> Iterator
 
 
 def _goes_on(staging: sqlite3.Connection, row: Row) -> bool:
-    """Whether a row with the next number follows this one."""
+    """Return True where a row with the next number follows this one."""
     question = "SELECT * FROM found WHERE seq = (SELECT min(seq) FROM found WHERE seq > ?)"
     return any(follows(after, row[-1]) for after in staging.execute(question, (row[0],)))
 
 
 def _was_written_again(staging: sqlite3.Connection, row: Row) -> bool:
-    """Whether its fill has another number: then this row was taken back, and stands in a page that is not used."""
+    """Return True where its fill has another number: then this row was taken back, and stands in an unused page."""
     question = f"SELECT 1 FROM found WHERE {_SYMBOL} = ? AND {_TRADE} = ? AND {_ORDER} = ? AND seq > ?"  # noqa: S608 - our own names
     key = fill_of(row[:-SEALED])
     return key is not None and staging.execute(question, (*key, row[0])).fetchone() is not None

@@ -78,11 +78,11 @@ _LETTERS: Final = {
     "realized_profit": "o.rp", "maker": "o.m", "trade_time_ms": "o.T", "client_order_id": "o.c", "order_type": "o.o",
     "time_in_force": "o.f", "reduce_only": "o.R", "transaction_ms": "T",
 }  # fmt: skip
-"""Where the venue's own message has these words. A row with no words of ours holds that message, to the letter."""
+"""The paths of these fields in the venue's own message, for rows that have no fields of ours."""
 
 
 def word(name: str) -> str:
-    """What SQL asks for one word of an order's event."""
+    """Return the SQL expression for one field of an order's event."""
     ours, theirs = f"json_extract(event, '$.{name}')", f"json_extract(raw, '$.{_LETTERS[name]}')"
     return f"CASE WHEN event IS NULL THEN {theirs} ELSE {ours} END"
 
@@ -158,7 +158,7 @@ FROM items WHERE trade_id IS NOT NULL ORDER BY seq""",  # noqa: S608
   {_packed(_ORDER_WORDS)}
 FROM items WHERE order_id IS NOT NULL GROUP BY symbol, order_id ORDER BY seq""",  # noqa: S608
 }
-"""What two views show, for whoever reads all of it: the words of a row as one JSON array, in half the time."""
+"""The columns of two views for readers of all of it: the fields of a row as one JSON array, in half the time."""
 
 FORMER_VIEWS: Final[dict[str, frozenset[str | None]]] = {
     "positions": frozenset({None}),
@@ -166,8 +166,8 @@ FORMER_VIEWS: Final[dict[str, frozenset[str | None]]] = {
     "orders": frozenset({VIEWS["orders"].replace(" GROUP BY symbol, order_id", " GROUP BY order_id")}),
 }
 """
-What earlier releases made of these views; None where they had no such view. Opening a journal for writing makes them as
-they are here.
+The definitions of these views in earlier releases; None where they had no such view. Opening a journal for writing
+makes them as they are here.
 """
 
 SQL: Final = TABLES | VIEWS

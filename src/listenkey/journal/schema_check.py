@@ -15,7 +15,7 @@ from typing import Final
 from listenkey.journal import schema
 
 TAKEN: Final = frozenset({"json_each"})
-"""What our questions ask SQLite itself for. A table of that name would answer instead."""
+"""SQLite's own tables that our queries use. A table of that name would answer instead."""
 
 _EXPRESSION: Final = -2
 """The number of a column in an index that is none of the table's."""
@@ -26,7 +26,7 @@ _TYPE_OF: Final = {name: "index" if " INDEX " in sql else sql.split()[1].lower()
 @dataclass(slots=True)
 class SchemaFound:
     """
-    What a look at the tables found.
+    The result of a look at the tables.
 
     Attributes:
         problems: What must not be there, or be otherwise: nothing may be read or written.
@@ -84,7 +84,7 @@ def _judge_foreign(connection: sqlite3.Connection, found: SchemaFound, kind: str
 
 
 def _is_harmless(connection: sqlite3.Connection, name: str, table: str) -> bool:
-    """Whether an index is one of plain columns: a unique one refuses rows, and an expression may fail."""
+    """Return True where an index is one of plain columns: a unique one refuses rows, and an expression may fail."""
     kinds = {row[1]: (row[2], row[4]) for row in connection.execute(f"PRAGMA index_list({_quoted(table)})")}
     columns = connection.execute(f"PRAGMA index_xinfo({_quoted(name)})")
     return kinds.get(name) == (0, 0) and all(row[1] != _EXPRESSION for row in columns)

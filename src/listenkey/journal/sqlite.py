@@ -32,10 +32,10 @@ from listenkey.journal.writer import Arrived, Committed, Finished, Report, Told,
 log = logging.getLogger("listenkey")
 
 QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
-"""What may wait for the disk: five seconds of a stalled one at twenty thousand events a second."""
+"""The bytes that may wait for the disk: five seconds of a stalled one at twenty thousand events per second."""
 
 ENTRY_OVERHEAD_BYTES: Final = 700
-"""What a waiting event costs beside its JSON: the decoded event, mostly."""
+"""The memory of a waiting event beside its JSON: the decoded event, mostly."""
 
 WAITING_MAX: Final = 1_000
 """So many entries may wait before what the lifecycle tells is held back, so that gaps behind one another become one."""
@@ -309,7 +309,7 @@ class SqliteJournal:
 
     @property
     def losing(self) -> str | None:
-        """Why events find no room at the moment and are dropped."""
+        """The reason why events are being dropped for want of room."""
         return self._overflow.losing
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ class SqliteJournal:
         return self._take()
 
     def take_ready(self, most: int) -> list[Item]:
-        """What is in memory already, at most so many; a reader that is far behind gets the next part from `next`."""
+        """Take the items in memory, at most so many; a reader that is far behind gets the next part from `next`."""
         if not self._window:
             return []
         self._done_with_read()

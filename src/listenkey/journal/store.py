@@ -60,7 +60,7 @@ _INSERT: Final = {
     for size in SIZES
 }
 _OWN: Final = ("seq", "received_ms", "type", "event_ms", "symbol", "order_id", "trade_id", "raw", "crc32", "chain")
-"""What nearly every update has of its own; in the other columns such rows are alike."""
+"""The columns in which nearly every update differs; in the others such rows are alike."""
 
 _ALIKE: Final = {"kind": "update", "provenance": "ws", "late": 0}
 _own: Final = itemgetter(*map(schema.COLUMNS.index, _OWN))
@@ -100,13 +100,13 @@ _LEAD: Final = (
     "WHERE provenance = 'ws' AND typeof(event_ms) = 'integer' AND typeof(received_ms) = 'integer' "
     "ORDER BY seq DESC LIMIT 8)"
 )
-"""How long the newest events took at most to come, by two clocks: what is impossible tells that ours was ahead."""
+"""The longest delay of the newest events, by two clocks: an impossible one shows that ours was ahead."""
 
 _FILLS: Final = (
     f"SELECT symbol, trade_id, order_id, {schema.word('trade_time_ms')} FROM items "  # noqa: S608 - our own names
     "WHERE trade_id IS NOT NULL ORDER BY seq DESC LIMIT 4096"
 )
-"""What the next process need not ask for again, of the time that its questions overlap. The index knows them all."""
+"""The fills that the next process need not ask for again where its requests overlap. The index knows them all."""
 
 RECORD_ITEMS_MAX: Final = 16_384
 _RECORDS: Final = (
@@ -126,7 +126,7 @@ FillKey: TypeAlias = tuple[str, int, int]
 @dataclass(slots=True)
 class Group:
     """
-    What is committed together.
+    The rows and marks that are committed together.
 
     Attributes:
         fills: Those among the rows that their columns do not name.
@@ -206,7 +206,7 @@ class Store:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection to write with."""
+        """True where there is a connection to write with."""
         return self._connection is not None
 
     def cursor(self, name: str) -> int | None:
@@ -216,9 +216,9 @@ class Store:
 
     def known_fills(self, keys: Collection[FillKey]) -> set[FillKey]:
         """
-        Which of these fills are in the journal, or were until retention took them away.
+        Return those of these fills that are in the journal, or were until retention took them away.
 
-        What a failed commit may have left does not count: it is written anew.
+        Rows that a failed commit may have left do not count: they are written anew.
         """
         statement, places = _filled(_KNOWN, list(keys), 3)
         return set(self._opened.execute(statement, [*places, self.last_seq])) - self._uncertain
@@ -281,7 +281,7 @@ class Store:
             )
 
     def _replaced(self) -> str:
-        """What shows that the log was written for another file; nothing where it was not."""
+        """Return what shows that the log was written for another file; empty where it was not."""
         assert self._lock is not None
         (table_before, log_before), (table, its_log) = self._lock.inodes(), self._files.inodes
         if table_before in (0, table & NUMBER_MAX):
@@ -419,7 +419,7 @@ class Store:
             raise Corrupt(f"the journal {self.path} no longer holds item {self.last_seq}, which was committed")
 
     def _is_left_whole(self) -> bool:
-        """Whether the file holds all that was committed with the log that it has now: somebody else may have opened it."""
+        """Return True where the file holds all that was committed with its present log: others may have opened it."""
         try:
             with contextlib.closing(open_reader(self.path)) as connection:
                 return self._holds_all(connection)
@@ -427,7 +427,7 @@ class Store:
             return False
 
     def _holds_all(self, connection: sqlite3.Connection) -> bool:
-        """Whether the newest item that was committed is there."""
+        """Return True where the newest committed item is there."""
         if not self.last_seq or self.chain in [row[-1] for row in self._tail(connection) if row[0] == self.last_seq]:
             return True
         return bool(facts.facts(connection).get(facts.ANCHOR_SEQ) == self.last_seq)

@@ -1,4 +1,4 @@
-"""Whether a journal is whole: every row, every link, every number, and SQLite's own opinion of the file."""
+"""Verify a journal: every row, every link, every number, and SQLite's own check of the file."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PROBLEMS_MAX: Final = 20
 _SKIPPED: Final = schema.COLUMNS.index("skipped")
 _ALL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq"  # noqa: S608 - our own names
 _DAMAGE: Final = (sqlite3.Error, Corrupt, TypeError, ValueError, OverflowError)
-"""How reading a damaged file may end; a value of a wrong type is one way."""
+"""The errors that reading a damaged file may raise; a value of a wrong type is one way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """
-    What a look at a whole journal found.
+    The result of verifying a whole journal.
 
     Attributes:
         items: How many rows were looked at.
@@ -50,7 +50,7 @@ class Verdict:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing was found."""
+        """True where no problem was found."""
         return not self.problems
 
 

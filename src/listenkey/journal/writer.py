@@ -33,10 +33,10 @@ log = logging.getLogger("listenkey")
 T = TypeVar("T")
 
 NOTE_EVERY_S: Final = 1.0
-"""How often it is written down until when the stream was whole, and how far a reader has come by itself."""
+"""The interval at which the end of the whole stretch, and a reader's own progress, are written down."""
 
 REACHED_EVERY_S: Final = 0.05
-"""How often it is written beside the journal how far it has come, while there is always more to write."""
+"""The interval at which the last number is written beside the journal, while there is always more to write."""
 
 PRUNE_EVERY_S: Final = 30.0
 RETRY_FIRST_S: Final = 0.02

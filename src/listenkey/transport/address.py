@@ -1,4 +1,4 @@
-"""Where a key may go: encrypted to anywhere, in plain text to this machine only, and not unnoticed to a stranger."""
+"""Check the address a key is sent to: encrypted, or on this machine; a host unknown to us is reported."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its very name: 127.0.0.0/8, ::1 or localhost. Nothing is looked up."""
+    """Return True where a host is this machine by name: 127.0.0.0/8, ::1 or localhost. Nothing is looked up."""
     if host.lower() == "localhost":
         return True
     try:
@@ -52,7 +52,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_venue(host: str) -> bool:
-    """Whether a host belongs to Binance, or is this machine, where a sandbox runs."""
+    """Return True where a host belongs to Binance, or is this machine, where a sandbox runs."""
     name = host.lower().rstrip(".")
     return is_loopback(host) or any(name == domain or name.endswith("." + domain) for domain in DOMAINS)
 
@@ -89,7 +89,7 @@ def default_venue(environment: Mapping[str, str] = os.environ) -> Venue:
 
 
 def time_scale(environment: Mapping[str, str]) -> float:
-    """How many of the venue's seconds pass in one of ours; 1 but on a sandbox that says so when it starts."""
+    """Return the venue's seconds per second of ours; 1 but on a sandbox that says so when it starts."""
     try:
         scale = float(environment.get(TIME_SCALE) or "1")
     except ValueError:

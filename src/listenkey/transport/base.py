@@ -1,4 +1,4 @@
-"""What the library needs of the outside: somebody who sends a request. Tests and users may bring their own."""
+"""The interface to the network: an object that sends a request. Tests and users may bring their own."""
 
 from __future__ import annotations
 

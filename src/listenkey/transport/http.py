@@ -31,7 +31,7 @@ CONNECT_WITHIN_S: Final = 5.0
 HEADERS_MAX: Final = 100
 HEADER_BYTES_MAX: Final = 8 * 1024
 HEADERS_BYTES_MAX: Final = 16 * 1024
-"""How many headers an answer may have, how large one may be, and all of them. nginx sends at most 8 KiB as well."""
+"""The limits on an answer's headers: count, size of one, size of all. nginx, too, sends at most 8 KiB."""
 
 ANSWER_BYTES_MAX: Final = BODY_MAX + HEADERS_BYTES_MAX + 64 * 1024
 """Of one connection between two requests of ours: an answer, its framing, and what comes in front of it (1XX)."""

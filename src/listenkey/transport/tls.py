@@ -18,8 +18,8 @@ BUNDLES: Final = (
     "/etc/ssl/cert.pem",
 )
 """
-Where systems keep their authorities. A Python that was built elsewhere looks in directories of its builder, which may
-not exist here. The list and its order are Go's (`crypto/x509/root_linux.go`).
+The files in which systems keep their authorities. A Python that was built elsewhere looks in directories of its
+builder, which may not exist here. The list and its order are Go's (`crypto/x509/root_linux.go`).
 """
 
 

@@ -38,15 +38,15 @@ away, so that one absurd message does not cost the connection. Others: picows 10
 """
 
 READ_BUFFER_BYTES: Final = 4 * 1024
-"""Where reading starts; picows doubles it under load and keeps it. 16 KiB is its default, and costs idle streams 12."""
+"""The read buffer's first size; picows doubles it under load and keeps it. Its default, 16 KiB, wastes 12 when idle."""
 
 READ_BYTES_MAX: Final = 512 * 1024
 """Of one read. Else a backlog makes picows' buffer, which never shrinks, as large as the system's: six megabytes."""
 
 WRITE_BYTES_MAX: Final = 64 * 1024
 """
-What may wait to be sent: a subscription has 200 bytes, a pong at most 131. A peer that pings and does not read what we
-answer would else make it grow without end.
+The bytes that may wait to be sent: a subscription has 200, a pong at most 131. Without a limit, a peer that pings and
+does not read our answers would make them grow without end.
 """
 
 MESSAGE_WITHIN_S: Final = 10.0
@@ -135,7 +135,7 @@ class PicowsSocket(WSListener):
             transport.disconnect(graceful=False)
 
     def _taker(self) -> Callable[[WSTransport, WSFrame], None]:
-        """What is done with each frame, without a look at `self`: this is where a burst spends its time."""
+        """Build the function that takes each frame, without a look at `self`: this is where a burst spends its time."""
         on_message, on_heard, take_other, parts = self._on_message, self._on_heard, self._take_other, self._parts
 
         def on_ws_frame(transport: WSTransport, frame: WSFrame) -> None:
@@ -159,7 +159,7 @@ class PicowsSocket(WSListener):
         self._ending = asyncio.get_running_loop().create_task(self._tell_end(transport))
 
     async def _tell_end(self, transport: WSTransport) -> None:
-        """Why picows ended it, if it did, is in a future; where nobody asks for that, asyncio complains to the user."""
+        """Report the end and its reason, which picows keeps in a future; unasked for, asyncio complains to the user."""
         reason = Disconnected(None, "the connection ended without a close frame")
         try:
             await transport.wait_disconnected()
@@ -171,7 +171,7 @@ class PicowsSocket(WSListener):
 
     @property
     def is_connected(self) -> bool:
-        """Whether the handshake was answered."""
+        """True where the handshake was answered."""
         return self._transport is not None
 
     # --- what its owner calls ------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ class PicowsSocket(WSListener):
             self._transport.disconnect()
 
     def _refuse(self, code: WSCloseCode, why: str) -> None:
-        """What came is not to be read on: the connection ends, with the reason that is ours."""
+        """End the connection where the input must not be read on, with a reason of ours."""
         self._end_with(Disconnected(int(code.value), why))
         self.abort()
 
@@ -235,7 +235,7 @@ class PicowsSocket(WSListener):
         self._parts.append(b"")  # A message that never ends sends all that follows to `_take_other`.
 
     def _has_room(self) -> bool:
-        """Whether more may be sent; a connection whose other side does not read is ended."""
+        """Return True where more may be sent; a connection whose other side does not read is ended."""
         if self._closed_by is not None or self._transport is None:
             return False
         if self._transport.underlying_transport.get_write_buffer_size() <= WRITE_BYTES_MAX:

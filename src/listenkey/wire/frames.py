@@ -54,7 +54,7 @@ COMMAS_MAX: Final = 65_536
 """A position has four fields. Together these two bound how long one message holds up the event loop."""
 
 BODY_BYTES_MAX: Final = 16 * 1024
-"""How much of an unreadable frame is kept."""
+"""The bytes kept of an unreadable frame."""
 
 TYPE_CHARS_MAX: Final = 64
 """The longest documented type has 23 characters."""
@@ -111,7 +111,7 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
 
 class ControlError(msgspec.Struct, frozen=True, gc=False):
-    """Why a request was refused: 0 unknown property, 1 not a Boolean, 2 invalid request, 3 invalid JSON."""
+    """The venue's refusal of a request: 0 unknown property, 1 not a Boolean, 2 invalid request, 3 invalid JSON."""
 
     code: int
     message: str
@@ -213,7 +213,7 @@ class Unwrapper:
         return (events, raws) if _are_sure(events) else None
 
     def payloads(self, frames: list[bytes]) -> list[bytes] | None:
-        """What is in the envelopes of several frames, unread; None where one of them has no envelope as we know it."""
+        """Return the payloads of several frames, undecoded; None where one of them lacks the envelope that we know."""
         if (
             not all(map(bytes.startswith, frames, repeat(self._prefix)))
             or set(map(_last_byte, frames)) != _CLOSED
@@ -224,7 +224,7 @@ class Unwrapper:
         return list(map(self._data, frames))
 
     def read(self, frame: bytes | bytearray | memoryview) -> Read:
-        """What a frame holds. Raises nothing, whatever the frame."""
+        """Read a frame. Raises nothing, whatever the frame."""
         if type(frame) is not bytes:
             frame = bytes(frame)
         if frame.startswith(self._prefix) and frame[-1] == _BRACE_CLOSED and len(frame) <= FRAME_BYTES_MAX:
@@ -243,7 +243,7 @@ class Unwrapper:
         return read(frame, self._secrets)
 
     def _is_foreign(self, frame: bytes) -> bool:
-        """Whether the envelope names a stream that looks like a listen key and is not ours."""
+        """Return True where the envelope names a stream that looks like a listen key and is not ours."""
         try:
             name = _NAME.decode(frame).stream if len(frame) <= FRAME_BYTES_MAX else ""
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -253,7 +253,7 @@ class Unwrapper:
 
 def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) -> Read:
     """
-    What a frame holds, raw or in an envelope, of either generation.
+    Read a frame, raw or in an envelope, of either generation.
 
     Args:
         frame: The message of the socket, whole.
@@ -318,7 +318,7 @@ def read_payloads(payloads: Sequence[bytes]) -> list[Event] | None:
 
 def unknown_fields(raw: bytes, event: Event) -> dict[str, Any]:
     """
-    What the venue sent beyond what its pages tell of: the keys of `raw` that `event` has no word for.
+    Return the fields that the venue sent and did not document: the keys of `raw` that `event` has no field for.
 
     Made when asked for, so that events stay cheap. Paths are the venue's letters: `{"o.sp": "7103.04"}`,
     `{"B[0].x": 1}`. Numbers with a fraction are texts; all else is as in the JSON.
@@ -375,7 +375,7 @@ def _loosely(payload: bytes) -> FastEvent | None:
 
 
 def _is_sure(order: Order) -> bool:
-    """Whether quantity and price of a fill can be read. What they say where nothing was traded, the slow road sees."""
+    """Return True where quantity and price of a fill can be read. Without a trade, the slow path looks at them."""
     if _are_plain(order.last_price_text + " " + order.last_quantity_text):
         return True
     return amount_of(order.last_price_text) is not None and amount_of(order.last_quantity_text) is not None
@@ -392,7 +392,7 @@ def _are_sure(events: list[Event]) -> bool:
 
 
 def _shallow(payload: bytes) -> bool:
-    """Whether it nests no deeper than `DEPTH_MAX`; brackets inside strings do not count."""
+    """Return True where it nests no deeper than `DEPTH_MAX`; brackets inside strings do not count."""
     containers = payload.count(b"{") + payload.count(b"[")
     if containers <= DEPTH_MAX:
         return True

@@ -74,7 +74,7 @@ _RECORDS: Final[dict[str, type[RecoveredExercise | RecoveredCash]]] = {
     RecoveredCash.type: RecoveredCash,
 }
 RECOVERED: Final = (RecoveredFill, RecoveredOrder, RecoveredExercise, RecoveredCash)
-"""What has no message of the venue's behind it, so that only our words make it."""
+"""The records with no message of the venue's behind them, which our field names alone make up."""
 
 
 def to_line(item: Item) -> bytes:

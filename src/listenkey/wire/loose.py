@@ -52,7 +52,7 @@ def _copy(message: type[Words]) -> type[msgspec.Struct]:
 
 
 def _any_word(kind: Any) -> Any:
-    """Where the class lists words, the copy takes any of bounded length."""
+    """Return the type of a field, but any text of bounded length where the class lists words."""
     listed = [each for each in (kind, *get_args(kind)) if get_origin(each) is Literal]
     if not listed:
         return kind

@@ -11,7 +11,7 @@ from listenkey.credentials import Secret
 from listenkey.errors import BODY_SHOWN_MAX
 
 BODY_KEPT_MAX: Final = 4096
-"""How many bytes of an unreadable body an error keeps: enough for a report, too few to matter."""
+"""The bytes that an error keeps of an unreadable body: enough for a report, too few to matter."""
 
 TOKEN_CHARS_MIN: Final = 24
 """API keys, listen keys and hexadecimal signatures have 40 to 64 letters and digits."""
@@ -28,7 +28,7 @@ digit took 33 s for 64 kB of underscores.
 """
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
-"""What moves a cursor, forges a line of a log, turns the direction of writing, or can't be encoded."""
+"""Characters that move a cursor, forge a line of a log, turn the direction of writing, or can't be encoded."""
 
 
 class MaskedText(str):

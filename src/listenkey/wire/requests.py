@@ -1,5 +1,5 @@
 """
-What we ask the venue, as values. Build one with a function of this module; `transport.base.Http` sends it.
+Build the requests to the venue, as values, each with a function here; `transport.base.Http` sends them.
 
 Only what stands in `ALLOWED` can be made into a Request: the three listenKey calls and reading. This library can't
 place, cancel or withdraw anything, whatever permissions its API key has.
@@ -18,8 +18,8 @@ from listenkey.wire.signing import Params, Signer, encode
 
 WITHIN_S: Final = 10.0
 """
-How long a request may take in all, connecting and reading included. The official connector waits 1 s, ccxt 10 s; a
-renewal has minutes, and what is slower than this is better asked again.
+The longest time a request may take in all, connecting and reading included. The official connector waits 1 s, ccxt
+10 s. A renewal has minutes, and a request slower than this is better sent again.
 """
 
 ALLOWED: Final = frozenset(

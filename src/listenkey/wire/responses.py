@@ -1,5 +1,5 @@
 """
-What the venue answered: a value, or the error that says what to do.
+Read the venue's answer: a value, or the error that says what to do.
 
 `read` looks at the HTTP status first and at the code after it. The same code means different things on different
 products (-1008 is the rate limit on options, and an overload elsewhere); the status does not.
@@ -27,7 +27,7 @@ LISTEN_KEY_MAX: Final = 1024
 """Listen keys are opaque and their length is not promised; documented ones have 40 and 64 characters."""
 
 NAME_SHOWN_MAX: Final = 64
-"""How much of a name in an answer an error keeps."""
+"""The characters that an error keeps of a name in an answer."""
 
 FIREWALL_WAIT_S: Final = 60.0
 """After a 403 of the firewall, which never says how long. One minute is the window of the weight limit."""
@@ -60,7 +60,7 @@ DOWN_CODES: Final = frozenset({Code.UNKNOWN, Code.DISCONNECTED, Code.TIMEOUT_ELS
 @dataclass(frozen=True, slots=True)
 class Response:
     """
-    What came back.
+    The answer to a request.
 
     Attributes:
         status: The HTTP status.
@@ -198,7 +198,7 @@ def refusal(response: Response, hide: Iterable[Secret] = ()) -> errors.VenueErro
 
 
 def _by_code(status: int, code: int | None, message: str, wait_s: float | None) -> errors.VenueError | None:
-    """What the code decides, where the status has left it open."""
+    """Return the error that the code stands for, where the status left it open; None where it stands for none."""
     if code == Code.INVALID_LISTEN_KEY:
         return errors.KeyUnknown(status, code, message, wait_s)
     if code == Code.INVALID_TIMESTAMP:
@@ -218,7 +218,7 @@ def _by_code(status: int, code: int | None, message: str, wait_s: float | None) 
 
 
 def _by_status(status: int, code: int | None, message: str, wait_s: float | None) -> errors.VenueError:
-    """What a 4XX means whose code says nothing."""
+    """Return the error for a 4XX status whose code says nothing."""
     if status == 403:
         # "WAF limit (Web Application Firewall)" [O general-info]: too much, too odd, or from the wrong place.
         walled = errors.RateLimited(status, code, message, max(wait_s or 0.0, FIREWALL_WAIT_S))
@@ -265,7 +265,7 @@ def _code_and_message(value: JsonValue) -> tuple[int | None, str]:
 
 
 def _description(response: Response) -> str:
-    """What a body is that is no JSON, without quoting it."""
+    """Describe a body that is no JSON, without quoting it."""
     start = response.body[:512].lstrip().lower()
     if not start:
         return "an empty body"
@@ -290,7 +290,7 @@ def _credible_s(wait_s: float) -> float | None:
 
 
 def _banned_until_ms(response: Response, wait_s: float | None) -> int | None:
-    """When a ban ends, epoch ms: as the message says, else the answer's own Date plus Retry-After."""
+    """Return the end of a ban, epoch ms: as the message says, else the answer's own Date plus Retry-After."""
     _, message = _said(response, ())
     if said := BANNED_UNTIL.search(message):
         factor, divisor = EPOCH_UNITS[len(said[1])]
@@ -303,7 +303,7 @@ def _banned_until_ms(response: Response, wait_s: float | None) -> int | None:
 
 def _ban_s(response: Response, wait_s: float | None, until_ms: int | None) -> float | None:
     """
-    How long a ban lasts, seconds: the longest of what the answer says.
+    Return the length of a ban, seconds: the longest of what the answer says.
 
     Its end is a time of day. Where the answer has its own Date, that is what it is compared with: our clock may be an
     hour off, and then we would go on asking in the ban, or be silent long after it.

@@ -156,7 +156,7 @@ def bill(row: Mapping[str, Any], raw: bytes = b"") -> BillRow:
 
 
 def cash(row: BillRow) -> RecoveredCash:
-    """What a row of `bill` says of money that came or went."""
+    """Turn a row of `bill` into an event about money that came or went."""
     return RecoveredCash(row.id, row.type, row.amount, row.asset, row.symbol, row.time_ms)
 
 

@@ -65,7 +65,7 @@ HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 """An escape of half a surrogate pair; of a whole one both halves, so it is sought where JSON could not be read."""
 
 REPLACED: Final = rb"\\ufffd"
-"""What stands for it, in a pattern's replacement."""
+"""The text that stands for it, in a pattern's replacement."""
 
 SECRET_CHARS_MAX: Final = 1024
 """A listen key; documented ones have 40 and 64 characters."""
@@ -107,7 +107,7 @@ NEEDED: Final[Mapping[type[Words], frozenset[str]]] = {
     RecoveredExercise: frozenset({"record_id", "symbol", "exercised_ms"}),
     RecoveredCash: frozenset({"record_id", "kind", "amount_text", "booked_ms"}),
 }
-"""What a message must have, by our names. Without one of these it is unreadable, and that is reported."""
+"""The fields a message must have, by our names. Without one of these it is unreadable, and that is reported."""
 
 
 class Misfit(Exception):
@@ -178,7 +178,7 @@ def _types_in(hint: Any) -> Iterator[type]:
 
 def event_class(kind: str, tree: Mapping[str, Any]) -> type[KnownEvent] | None:
     """
-    Which class a message is of, or None where nobody has documented it.
+    Return the class of a message, or None where nobody has documented it.
 
     Two names have a legacy shape, told by the frame alone: `o` is an array of orders, or `ACCOUNT_UPDATE` has the
     array `B` where the current one has `eq`.

@@ -28,10 +28,10 @@ INT_MAX: Final = 2**63 - 1
 """Ids are 64-bit integers. [O general-info]"""
 
 ODD_CHARS_MAX: Final = 128
-"""How much is kept of a number beyond the bounds; it is no amount and no id then."""
+"""The characters kept of a number beyond the bounds; it is no amount and no id then."""
 
 NUMBER: Final = re.compile(r"-?[0-9]{1,24}(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
-"""What is turned into a Decimal. Longer ones are no amount of this venue, and arithmetic with them can be made slow."""
+"""The texts that become a Decimal. Longer ones are no amount of this venue, and slow to calculate with."""
 
 
 class NotJson(ValueError):
