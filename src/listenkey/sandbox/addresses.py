@@ -58,7 +58,7 @@ class Address:
 
 
 def looks_like_socket(path: str) -> bool:
-    """Whether a path is a socket's at all, right or wrong; the rest is REST."""
+    """Return True where a path is a socket's at all, right or wrong; the rest is REST."""
     return any(part in ("ws", "stream") for part in path.split("/")[1:3])
 
 

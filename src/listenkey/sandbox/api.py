@@ -82,7 +82,7 @@ class ApiRequest:
 @dataclass(slots=True)
 class ApiResponse:
     """
-    What to answer, and how.
+    The answer to a request, and the manner of sending it.
 
     Args:
         manner: `whole`; `drip`, a few bytes at a time; `hang`, never; `abort`, the connection ends without an answer.
@@ -253,7 +253,7 @@ class Api:
             return ""
 
     def _fail_before(self, facts: dict[str, str], account: str | None, now_ms: int) -> ApiResponse | None:
-        """What fails before anything was done."""
+        """Return the failure due before anything was done; None where there is none."""
         refused = self._faults.strike("refuse_connections", now_ms, account, scope="http")
         if refused is not None:
             return ApiResponse(503, b"", manner="abort", fault=refused)
@@ -273,7 +273,7 @@ class Api:
     def _fail_after(
         self, response: ApiResponse, facts: dict[str, str], account: str | None, now_ms: int
     ) -> ApiResponse:
-        """What fails when everything was done: the client can't know that it was."""
+        """Apply the failures due when everything was done: the client can't know that it was."""
         failed = self._instead(facts, account, now_ms, executed=True)
         if failed is not None:
             return failed

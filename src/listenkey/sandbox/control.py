@@ -219,7 +219,7 @@ def _amount(value: Any, told: str) -> Decimal:
 
 
 def _opening(asked: dict[str, Any]) -> Opening | None:
-    """What a new account is to be; None when nothing is said about it."""
+    """Read the properties of a new account; None where nothing is said about it."""
     if not asked.keys() & {"deposit", "trade_group_id", "market_maker"}:
         return None
     deposit = _amount(asked.get("deposit", "1000000"), "'deposit' is a decimal in quotes")

@@ -1,5 +1,5 @@
 """
-What a client sends on a socket: SUBSCRIBE and its four sisters, and the refusals the documentation prints. Pure.
+Read the messages of a client on a socket (SUBSCRIBE and its four sisters) and refuse as documented. Pure.
 
 Source: [O Live-Subscribing-Unsubscribing-to-streams]. The documentation prints the inner error only; its outer form
 `{"error": ..., "id": ...}` is what third-party clients read.
@@ -69,7 +69,7 @@ def parse(text: str) -> Message:
 
 def _has_surrogates(text: str) -> bool:
     r"""
-    Whether a JSON text has half of a surrogate pair in it, `\ud800`, which no UTF-8 can carry.
+    Return True where a JSON text has half of a surrogate pair in it, `\ud800`, which no UTF-8 can carry.
 
     Python's reader accepts it, and whatever it was put into could not be sent.
     """

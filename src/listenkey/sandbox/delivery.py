@@ -1,5 +1,5 @@
 """
-What becomes of an event on its way from the matching engine to the sockets: the faults of events live here. Pure.
+Deliver events from the matching engine to the sockets: the faults of events are here. Pure.
 
 Without a fault an event goes straight through. With one it may be lost, doubled, held, overtaken, or followed by a
 frame that no document allows.
@@ -75,7 +75,7 @@ class Delivery:
             self._release(account)
 
     def due_ms(self) -> int | None:
-        """When something held is to be sent."""
+        """Return when something held is to be sent; None where nothing is held."""
         times = [window.until_ms for window in self._windows.values()]
         if self._late:
             times.append(self._late[0][0])

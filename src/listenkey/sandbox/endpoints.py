@@ -31,7 +31,7 @@ Security: TypeAlias = Literal["none", "key", "signed"]
 
 
 class Place(Protocol):
-    """What an endpoint works on."""
+    """The parts of the sandbox that an endpoint works on."""
 
     @property
     def exchange(self) -> Exchange: ...
@@ -71,7 +71,7 @@ class Endpoint:
     weight: Callable[[Parameters], int]
     security: Security
     orders: Callable[[Parameters], int] | None = None
-    """How many orders it counts as; None for none, and no order count headers."""
+    """Counts the orders of a call; None for an endpoint without order count headers."""
 
 
 # --- Listen key ------------------------------------------------------------------------------------------------------

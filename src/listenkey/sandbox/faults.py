@@ -1,5 +1,5 @@
 """
-What fails, when, and for how long: the list of active faults, asked by everything else. Pure; chance is given.
+Keep the list of active faults, asked by everything else: each with its kind, time and length. Pure; chance is given.
 
 Times are the exchange's milliseconds, so they pass faster on a scaled clock.
 """
@@ -82,7 +82,7 @@ _TEXTS: Final = frozenset(
     {"account", "path", "method", "symbol", "field", "event", "execution_type", "room", "scope", "generation"}
 )
 _STATUS_KINDS: Final = frozenset({"http_status", "retire_endpoint"})
-"""Whose `status` is that of HTTP; elsewhere it is an order's."""
+"""The kinds whose `status` is that of HTTP; elsewhere it is an order's."""
 
 _REST_PATHS: Final = ("/eapi/", "/fapi/")
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
@@ -94,7 +94,7 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "retire_endpoint": {"path": (LISTEN_KEY_PATH, "/private", "/eoptions", "/ws", "/stream")},
     "refuse_connections": {"scope": "all"},
 }
-"""What a fault strikes that does not say: sockets only when a path of theirs is named."""
+"""The targets of a fault that names none: sockets only when a path of theirs is named."""
 
 _CHOICES: Final = {
     "room": ("private", "public", "market", "legacy"),
@@ -130,11 +130,11 @@ class Fault:
     scratch: dict[str, Any] = field(default_factory=dict)
 
     def active(self, now_ms: int) -> bool:
-        """Whether it strikes now."""
+        """Return True where it strikes now."""
         return self.from_ms <= now_ms and (self.until_ms is None or now_ms < self.until_ms) and self.left != 0
 
     def over(self, now_ms: int) -> bool:
-        """Whether it can't strike any more."""
+        """Return True where it can't strike any more."""
         return self.left == 0 or (self.until_ms is not None and now_ms >= self.until_ms)
 
     def describe(self) -> dict[str, Any]:
@@ -201,7 +201,7 @@ class Faults:
         return len(out)
 
     def are_in(self) -> bool:
-        """Whether any fault is in at all."""
+        """True where any fault is in at all."""
         return bool(self._by_kind)
 
     def any_of(self, kind: str) -> bool:
@@ -283,7 +283,7 @@ class Faults:
         return ended
 
     def due_ms(self) -> int | None:
-        """When the next one starts or ends."""
+        """Return when the next one starts or ends; None where none does."""
         times: list[int] = []
         for faults in self._by_kind.values():
             for fault in faults:

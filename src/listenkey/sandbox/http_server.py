@@ -47,7 +47,7 @@ class TimedConnection(web.RequestHandler):
         super().__init__(*args, **more)
         self._deadline: asyncio.TimerHandle | None = None
         self._busy = False
-        """Whether a request is being answered, so that what comes belongs to it."""
+        """True while a request is being answered, so that incoming data belongs to it."""
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; outside of a request they begin one."""

@@ -132,7 +132,7 @@ class Hub:
         return session.id
 
     def admits(self, address: Address) -> bool:
-        """Whether the handshake is answered at all, by the switch for bad keys."""
+        """Return True where the handshake is answered at all, by the switch for bad keys."""
         if self._switches.bad_key != "refuse" or address.room not in ("private", "legacy"):
             return True
         return all(self._keys.account_of(attachment.stream) for attachment in address.attachments)
@@ -293,7 +293,7 @@ class Hub:
             heapq.heappush(self._timers, (self._due_of(session), session.id))
 
     def due_ms(self) -> int | None:
-        """When `advance` has something to do."""
+        """Return when `advance` has something to do; None for never."""
         return self._timers[0][0] if self._timers else None
 
     def take_actions(self) -> list[tuple[int, Action]]:
@@ -352,7 +352,7 @@ class Hub:
             self._listen(session, stream, None, now_ms, dead=not served)
 
     def _is_refused(self, stream: str, now_ms: int) -> bool:
-        """Whether connections of a key's account are refused; its socket's address may have named nobody."""
+        """Return True where connections of a key's account are refused; its socket's address may have named nobody."""
         account = self._keys.account_of(stream)
         facts = {"scope": "ws"}
         return account is not None and bool(
@@ -380,7 +380,7 @@ class Hub:
 
     def _crowded(self, session: Session) -> bool:
         """
-        Whether one more valid key on a socket stays silent, by the switch `keys_per_socket`.
+        Return True where one more valid key on a socket stays silent, by the switch `keys_per_socket`.
 
         Where only the last one delivers, those before it are silenced.
         """

@@ -1,4 +1,4 @@
-"""Who may ask: API keys, and the secret or public key each one signs with. Pure; randomness is given."""
+"""Identify clients: API keys, and the secret or public key each one signs with. Pure; randomness is given."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SandboxAccount:
     public_key: PublicKey | None = field(default=None, repr=False)
 
     def verifies(self, query: str, body: str, over: SignatureOver = "sent") -> bool | None:
-        """Whether the signature is right; None when there is none. `over` is the switch `signature_over`."""
+        """Return True where the signature is right; None when there is none. `over` is the switch `signature_over`."""
         sent, signature = split_signature(query, body)
         if signature is None:
             return None
@@ -73,11 +73,11 @@ class Identities:
         return self._by_api_key.pop(api_key, None) is not None
 
     def find(self, api_key: str) -> SandboxAccount | None:
-        """Whose API key this is."""
+        """Return the account of an API key; None where it is nobody's."""
         return self._by_api_key.get(api_key)
 
     def well_formed(self, api_key: str | None) -> bool:
-        """Whether it could be an API key at all; if not, the answer is -2014 instead of -2015."""
+        """Return True where it could be an API key at all; if not, the answer is -2014 instead of -2015."""
         return bool(api_key and _FORMAT.fullmatch(api_key))
 
     def all(self) -> list[SandboxAccount]:

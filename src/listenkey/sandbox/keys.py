@@ -49,7 +49,7 @@ class KeyEnded:
 
 
 def fingerprint(key: str) -> str:
-    """What logs and ledgers show of a key: eight hex digits of its SHA-256."""
+    """Return the part of a key that logs and ledgers show: eight hex digits of its SHA-256."""
     return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
@@ -113,7 +113,7 @@ class ListenKeys:
         return ended
 
     def account_of(self, key: str) -> str | None:
-        """Whose valid key this is."""
+        """Return the account of a valid key; None where the key is none."""
         found = self._by_value.get(key)
         return found.account if found else None
 
@@ -123,15 +123,15 @@ class ListenKeys:
         return found.value if found else None
 
     def accounts(self) -> list[str]:
-        """Who has a valid key."""
+        """Return the accounts that have a valid key."""
         return list(self._by_account)
 
     def due_ms(self) -> int | None:
-        """When the next key runs out."""
+        """Return when the next key runs out; None where there is none."""
         return min((key.valid_until_ms for key in self._by_account.values()), default=None)
 
     def ledger(self, account: str) -> list[dict[str, Any]]:
-        """What happened to the account's keys, in order; a key is told by its fingerprint."""
+        """Return the history of the account's keys, in order; a key is named by its fingerprint."""
         return list(self._ledger.get(account, ()))
 
     def _end(self, account: str, at_ms: int, why: End) -> bool:

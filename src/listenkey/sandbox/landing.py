@@ -14,7 +14,7 @@ import msgspec
 ROOT: Final = "/"
 ICON: Final = "/favicon.ico"
 PATHS: Final = frozenset((ROOT, ICON, "/robots.txt"))
-"""What browsers ask for by themselves. It costs no weight and is no call of the venue's."""
+"""The paths that browsers ask for by themselves. They cost no weight and are no call of the venue's."""
 
 DOCS: Final = "https://github.com/listenkey/listenkey/blob/main/docs"
 WHAT: Final = "A Binance Options exchange on this machine, for tests. It is not Binance, and no money is in it."
@@ -40,7 +40,7 @@ POLICY: Final = {
 
 
 class Page(NamedTuple):
-    """What to answer; no status but 200 has a body."""
+    """The answer to a browser; no status but 200 has a body."""
 
     status: int
     content_type: str

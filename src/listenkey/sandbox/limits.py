@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MINUTE_MS: Final = 60_000
 TEN_S_MS: Final = 10_000
 REFUSALS_BEFORE_BAN: Final = 10
-"""How many 429s in one minute before 418; assumed."""
+"""The 429s in one minute before a 418; assumed."""
 
 BAN_S: Final = (120, 600, 3_600, 21_600, 86_400, 259_200)
 """[O general-info]: "2 minutes to 3 days", growing for repeat offenders. The steps are assumed."""
@@ -53,7 +53,7 @@ class _Address:
 @dataclass(frozen=True, slots=True)
 class Spent:
     """
-    What a request cost.
+    The cost of a request.
 
     Args:
         used: Weight of this address in this minute, this request included.
@@ -69,7 +69,7 @@ class Spent:
 @dataclass(frozen=True, slots=True)
 class Ordered:
     """
-    What orders counted.
+    The order counts of an account after its newest orders.
 
     Args:
         in_10_s: Orders of the account in these 10 seconds, these included.

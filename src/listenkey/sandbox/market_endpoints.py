@@ -85,13 +85,13 @@ def historical_trades(call: Call) -> Any:
 
 
 def open_interest(call: Call) -> Any:
-    """What is held of the contracts of one asset and day."""
+    """Return the open interest in the contracts of one asset and day."""
     asked = call.parameters
     return call.place.exchange.open_interest(asked.needed("underlyingAsset"), asked.needed("expiration"), call.now_ms)
 
 
 def exercise_history(call: Call) -> Any:
-    """How contracts ended."""
+    """Return the exercise history: how contracts ended."""
     asked = call.parameters
     return call.place.exchange.exercise_history(
         asked.text("underlying"),

@@ -57,7 +57,7 @@ class _Stream:
     make: Callable[[_Stream, int], Payloads]
     due_ms: int
     told: Any = None
-    """What was told last; what that is depends on the kind."""
+    """The values of the last push; their type depends on the kind."""
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class MarketStreams:
                     self._hub.deliver_market(key, msgspec.json.encode(payload))
 
     def due_ms(self) -> int | None:
-        """When something may be due; what is pushed at once is pushed by whatever causes it."""
+        """Return when something may be due; streams that are pushed at once wait for an event, not for a time."""
         return min((each.due_ms for each in self._streams.values() if each is not None and each.every_ms), default=None)
 
     # --- What a name means ---
@@ -240,7 +240,7 @@ def _by_price(side: list[list[str]]) -> dict[str, str]:
 
 
 def _changes(stream: _Stream, book: Book, now_ms: int) -> Payloads:
-    """What has changed since the last push; nothing when nothing has."""
+    """Yield the changes since the last push; none where nothing has changed."""
     before: _Levels = stream.told
     if book.update_id == before.update_id:
         return

@@ -83,7 +83,7 @@ class Parameters:
         return _TRUE_FALSE[value.lower()]
 
     def limit(self, default: int, most: int) -> int:
-        """How many rows: the default when absent, never more than the documented maximum; none is -6008."""
+        """Return the number of rows: the default when absent, never more than the documented maximum; none is -6008."""
         value = self.integer("limit")
         if value is None:
             return default

@@ -1,4 +1,4 @@
-"""What the doors say no with, beside what the matching engine refuses."""
+"""The refusals of the REST API and of sockets, beside those of the matching engine."""
 
 from __future__ import annotations
 

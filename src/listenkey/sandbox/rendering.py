@@ -1,5 +1,5 @@
 """
-How events and answers look: the switches `empty_fields` and `amount_format`. Pure.
+Format events and answers: the switches `empty_fields` and `amount_format`. Pure.
 
 Everything is made in plain form first, so that the ledger, the stream and REST agree; this is the last step on the way
 out, and does nothing by default.

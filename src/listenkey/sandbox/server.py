@@ -256,7 +256,7 @@ class Sandbox:
         return count
 
     def faults(self) -> list[dict[str, Any]]:
-        """What is put in, with how often each one struck."""
+        """Return the faults that are in, each with how often it struck."""
         self.world.advance(self._clock.now_ms())
         return self.world.faults.listing()
 

@@ -48,7 +48,7 @@ class PublicKey:
         return cls(key)
 
     def verifies(self, text: str, signature: str) -> bool:
-        """Whether `signature`, base64, is of `text`: RSASSA-PKCS1-v1_5 with SHA-256, or Ed25519."""
+        """Return True where `signature`, base64, is of `text`: RSASSA-PKCS1-v1_5 with SHA-256, or Ed25519."""
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
@@ -73,7 +73,7 @@ def verifies_hmac(secret: str, text: str, signature: str) -> bool:
 
 def split_signature(query: str, body: str) -> tuple[str, str | None]:
     """
-    What was signed, exactly as sent, and the signature, percent-decoded.
+    Return the signed text, exactly as sent, and the signature, percent-decoded.
 
     The signature may stand in the query or in the body; the query wins.
     """

@@ -1,5 +1,5 @@
 """
-What nobody knows about the venue, as switches.
+The unknowns about the venue, as switches.
 
 Each is an open question of the public documentation. The default is the best-supported answer; a client must live with
 every other. `GET /sandbox/v1/switches` lists them, `POST` sets them while the sandbox runs.
@@ -31,19 +31,19 @@ class Switches:
     """Event and answer shapes of before or after January 2026."""
 
     address_forms: tuple[AddressForm, ...] = ALL_FORMS
-    """Which ways of attaching a key deliver events; others are accepted and stay silent."""
+    """The ways of attaching a key that deliver events; others are accepted and stay silent."""
 
     envelope_on_ws: bool = False
-    """Whether `/ws/<key>` and `/ws?listenKey=` wrap payloads in an envelope. `/stream` always does."""
+    """True: `/ws/<key>` and `/ws?listenKey=` wrap payloads in an envelope. `/stream` always does."""
 
     bad_key: Literal["silent", "refuse", "close"] = "silent"
     """A wrong, expired or foreign key at connect or SUBSCRIBE: acknowledged and silent, refused, or closed (1008)."""
 
     after_key_end: Literal["open", "close"] = "open"
-    """What becomes of a socket whose key expired or was deleted."""
+    """The fate of a socket whose key expired or was deleted."""
 
     delete_pushes_expired: bool = True
-    """Whether DELETE pushes `listenKeyExpired`, as on USD-M."""
+    """True: DELETE pushes `listenKeyExpired`, as on USD-M."""
 
     expired_event_time: Literal["string", "number"] = "string"
     """The type of `E` in `listenKeyExpired`; pages disagree."""
@@ -68,10 +68,10 @@ class Switches:
     """HTTP statuses of that code; they are documented, their pairing with it is not."""
 
     lower_case_headers: bool = False
-    """Whether the API's own headers come in lower case. Names mean the same in any case, and often arrive so."""
+    """True: the API's own headers come in lower case. Names mean the same in any case, and often arrive so."""
 
     retry_after: bool = True
-    """Whether 429 and 418 carry `Retry-After`."""
+    """True: 429 and 418 carry `Retry-After`."""
 
     closed_key_lenient: bool = False
     """PUT and DELETE without an active key answer `{}` instead of 400 -1125."""
@@ -80,28 +80,28 @@ class Switches:
     """PUT answers `{"listenKey": ...}` as on USD-M, instead of `{}`."""
 
     post_answers_expiration: bool = True
-    """Whether POST's answer carries `expiration`."""
+    """True: POST's answer carries `expiration`."""
 
     list_shows_keys: bool = True
-    """Whether LIST_SUBSCRIPTIONS shows listen keys."""
+    """True: LIST_SUBSCRIPTIONS shows listen keys."""
 
     fill_events: tuple[str, ...] = ("ORDER_TRADE_UPDATE", "BALANCE_POSITION_UPDATE", "ACCOUNT_UPDATE", "GREEK_UPDATE")
-    """What one fill pushes, in this order."""
+    """The events that one fill pushes, in this order."""
 
     position_events: Literal["each", "gathered", "none"] = "each"
     """BALANCE_POSITION_UPDATE after each fill, once for the fills of 50 ms, or never."""
 
     order_ids: Literal["global", "contract"] = "global"
-    """Whether order ids count over all contracts, or within one: then two contracts give the same id."""
+    """The scope of order ids: all contracts, or one; then two contracts give the same id."""
 
     empty_fields: Literal["plain", "absent", "null", "empty"] = "plain"
-    """How events and REST rows show a field that does not apply: as the samples do, left out, null, or ""."""
+    """The form of a field that does not apply, in events and REST rows: as in the samples, left out, null, or ""."""
 
     amount_format: Literal["plain", "exponent"] = "plain"
-    """Whether amounts are plain digits, or as Java's BigDecimal prints itself: `0E-8`, `1E+2`."""
+    """The form of amounts: plain digits, or as Java's BigDecimal prints itself: `0E-8`, `1E+2`."""
 
     maker_fee: bool = True
-    """Whether makers are charged; a fill without a commission is one whose `n` and `N` do not apply."""
+    """True: makers are charged. A fill without a commission is one whose `n` and `N` do not apply."""
 
     exercise_reason: str = "EXERCISE"
     """`m` of the BALANCE_POSITION_UPDATE at option expiry; no value is documented."""
@@ -113,34 +113,34 @@ class Switches:
     """Execution type of a liquidation's fills; CALCULATED is that of portfolio margin."""
 
     ioc_remainder: Literal["EXPIRED", "CANCELED"] = "EXPIRED"
-    """How the unfilled rest of an IOC order ends."""
+    """The status in which the unfilled rest of an IOC order ends."""
 
     expired_contract_reads: Literal["answered", "refused"] = "answered"
-    """Whether REST still reads orders and trades of a contract that is over, or refuses its symbol with -1121."""
+    """The answer of REST about orders and trades of a contract that is over: it reads them, or refuses with -1121."""
 
     account_path: Literal["answered", "gone"] = "answered"
-    """Whether `GET /eapi/v1/account` still answers; it left the documentation in January 2026."""
+    """The answer of `GET /eapi/v1/account`, which left the documentation in January 2026."""
 
     signature_over: SignatureOver = "sent"
-    """What a signature is over: the text as sent, percent-encoded, or the text before it was encoded."""
+    """The text that a signature is over: as sent, percent-encoded, or before it was encoded."""
 
     keys_per_socket: Literal["all", "first", "last"] = "all"
-    """Which of several valid listen keys on one socket deliver; the others are acknowledged and silent."""
+    """The listen keys that deliver, of several valid ones on one socket; the others are acknowledged and silent."""
 
     naked_sell: bool = True
-    """Whether options may be written, sold beyond what is held; else -6057. `exchangeInfo` says it of each symbol."""
+    """True: options may be written, sold beyond what is held; else -6057. `exchangeInfo` says it of each symbol."""
 
     rejects_cancels: bool = False
-    """Whether DELETE of an order is refused with -6063; no page says when the venue does."""
+    """True: DELETE of an order is refused with -6063; no page says when the venue does."""
 
     span_hours_max: int = 0
     """The longest span from startTime to endTime, hours; 0 is any. The codes exist, a bound is not documented."""
 
     span_code: Literal[-1127, -6030] = -1127
-    """What a longer span is refused with."""
+    """The code that refuses a longer span."""
 
     bill_row_per_fill: bool = True
-    """Whether each fill makes a CONTRACT row (and a FEE row) in `bill`."""
+    """True: each fill makes a CONTRACT row (and a FEE row) in `bill`."""
 
     sell_quantity_negative_in_history: bool = False
     """The one published SELL row of `historyOrders` has negative quantities."""

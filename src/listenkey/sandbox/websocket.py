@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("listenkey.sandbox")
 
 BACKLOG_MAX_BYTES: Final = 256 * 1024 * 1024
-"""What may wait for one client that does not read; beyond it the connection is aborted."""
+"""The bytes that may wait for one client that does not read; beyond it the connection is aborted."""
 
 INCOMING_MAX_BYTES: Final = 64 * 1024
 CLOSE_WAIT_S: Final = 2.0

@@ -1,4 +1,4 @@
-"""Where an error came from, for a log that must not quote what a client sent."""
+"""Name the place an error came from, for a log that must not quote a client's input."""
 
 from __future__ import annotations
 

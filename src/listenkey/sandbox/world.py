@@ -43,7 +43,7 @@ class UnknownAccount(ValueError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """
-    What a new account is.
+    The properties of a new account.
 
     Args:
         deposit: USDT.
@@ -128,7 +128,7 @@ class World:
         return identity
 
     def has_account(self, name: str) -> bool:
-        """Whether there is an account of that name, with an API key or without."""
+        """Return True where there is an account of that name, with an API key or without."""
         account = self.exchange.state.accounts.get(name)
         return account is not None and not account.quiet
 
@@ -233,7 +233,7 @@ class World:
         return {"account": account, **self.exchange.ledger(account), "keys": self.keys.ledger(account)}
 
     def meters(self, now_ms: int) -> dict[str, Any]:
-        """What clients have cost, and what they got."""
+        """Return counts of what clients cost and got: requests, weight, refusals, sockets, frames."""
         sockets = self.hub.sockets()
         return {
             "now_ms": now_ms,
@@ -266,7 +266,7 @@ class World:
         return now_ms
 
     def due_ms(self) -> int | None:
-        """When `advance` has something to do again."""
+        """Return when `advance` has something to do again; None for never."""
         dues = [self._next_turn_ms(), self.exchange.due_ms(), self.hub.due_ms(), self.market_streams.due_ms()]
         if self.market is not None and self.market_running:
             dues.append(self.market.due_ms())
@@ -279,7 +279,7 @@ class World:
     # --- Inside ---
 
     def _next_turn_ms(self) -> int | None:
-        """What must not be lumped together in a jump: key ends, faults, held events."""
+        """Return when something is due that must not be lumped together in a jump: key ends, faults, held events."""
         dues = [self.keys.due_ms(), self.faults.due_ms(), self.delivery.due_ms()]
         return min((due for due in dues if due is not None), default=None)
 

@@ -92,5 +92,5 @@ def legacy_account(state: State, account: Account, now_ms: int, as_of_ms: int | 
 
 
 def _available(state: State, account: Account, balance: Decimal, totals: Totals) -> Decimal:
-    """What is free, never told as less than nothing."""
+    """Return the free part of a balance, never reported as less than nothing."""
     return max(ZERO, balance - totals.initial_margin - account.locked(state.prices))

@@ -52,9 +52,9 @@ class Account:
         self.user_id = user_id
         self.stp_key = name if trade_group_id == -1 else f"group:{trade_group_id}"
         self.reduce_only = False
-        """Whether it may only reduce its positions; market makers only."""
+        """True where it may only reduce its positions; market makers only."""
         self.liquidating = False
-        """Whether it is about to be liquidated: it takes no orders."""
+        """True where it is about to be liquidated: it takes no orders."""
         self.next_beat_ms: int | None = None
 
         self.holdings: dict[str, Holding] = {}
@@ -82,7 +82,7 @@ class Account:
         self._version = -1
 
     def holding(self, contract: Contract) -> Holding:
-        """What it has in a contract; made when it is asked for first."""
+        """Return its holding in a contract; made when it is asked for first."""
         holding = self.holdings.get(contract.symbol)
         if holding is None:
             holding = self.holdings[contract.symbol] = Holding(contract)
@@ -117,7 +117,7 @@ class Account:
     # --- Money -------------------------------------------------------------------------------------------------------
 
     def totals(self, prices: Prices) -> Totals:
-        """What its positions add up to at the present marks; computed when prices have moved."""
+        """Return the totals of its positions at the present marks; computed when prices have moved."""
         if self._version != prices.version:
             states = ((each.contract, each.state()) for each in self.holdings.values())
             self._totals = totals_of(states, prices, self._totals.greeks)
@@ -139,18 +139,18 @@ class Account:
         return profit
 
     def locked(self, prices: Prices) -> Decimal:
-        """What its open orders keep from being used, USDT."""
+        """Return the USDT that its open orders lock."""
         total = ZERO
         for holding in self.working.values():
             total += lock_of(holding, prices)
         return total
 
     def available(self, prices: Prices) -> Decimal:
-        """What is free for new orders or to be taken out, USDT; less than nothing when margin is short."""
+        """Return the USDT free for new orders or to be taken out; less than nothing when margin is short."""
         return self.balance - self.totals(prices).initial_margin - self.locked(prices)
 
     def is_too_thin(self, prices: Prices) -> bool:
-        """Whether its equity can't meet its maintenance margin."""
+        """Return True where its equity can't meet its maintenance margin."""
         totals = self.totals(prices)
         return self.balance + totals.value < totals.maintenance_margin
 
@@ -187,7 +187,7 @@ class Account:
 def totals_of(
     states: Iterable[tuple[Contract, PositionState]], prices: Prices, underlyings: Iterable[str] = ()
 ) -> Totals:
-    """What positions add up to. Underlyings named here are told of even when nothing of them is left."""
+    """Return the totals of positions. Underlyings named here are reported even when nothing of them is left."""
     totals = Totals(greeks={name: [ZERO] * 4 for name in underlyings})
     for contract, state in states:
         if state.quantity:
@@ -196,7 +196,7 @@ def totals_of(
 
 
 def lock_of(holding: Holding, prices: Prices, extra: Order | None = None) -> Decimal:
-    """What a contract's open orders, and perhaps one more, keep from being used, USDT."""
+    """Return the USDT that a contract's open orders, and perhaps one more, lock."""
     bids, bid_cost, asks = holding.bid_quantity, holding.bid_cost, holding.ask_quantity
     if extra is not None and extra.is_buy:
         bids, bid_cost = bids + extra.quantity, bid_cost + extra.quantity * extra.price

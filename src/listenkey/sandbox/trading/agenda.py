@@ -1,4 +1,4 @@
-"""What time alone brings: a queue of things due, in order of time and then of arrival."""
+"""Keep the tasks that time alone brings: a queue in order of time and then of arrival."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import heapq
 from typing import TypeAlias
 
 Due: TypeAlias = tuple[int, int, str, tuple[str | int, ...]]
-"""When, which one, what kind, and of whom."""
+"""A task: its time, its number, its kind, and its subject."""
 
 
 class Agenda:
@@ -27,7 +27,7 @@ class Agenda:
         heapq.heappush(self._heap, (due_ms, self._count, kind, key))
 
     def due_ms(self) -> int | None:
-        """When the next thing is due; None when there is none."""
+        """Return when the next task is due; None when there is none."""
         return self._heap[0][0] if self._heap else None
 
     def take(self, now_ms: int) -> Due | None:

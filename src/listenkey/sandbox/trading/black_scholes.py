@@ -1,5 +1,5 @@
 """
-What an option is worth and how that moves: Black and Scholes, with no interest and no dividend.
+Price options and compute their greeks: Black and Scholes, with no interest and no dividend.
 
 Floats are fine here: this is a model, and its results become decimals before anyone sees them.
 """

@@ -95,7 +95,7 @@ class Book:
         return maker
 
     def fillable(self, is_buy: bool, ticks: int) -> Decimal:
-        """How much an order at this price could trade at once."""
+        """Return the quantity that an order at this price could trade at once."""
         total = Decimal(0)
         for maker in (self.asks if is_buy else self.bids).orders():
             if maker.ticks > ticks if is_buy else maker.ticks < ticks:
@@ -104,7 +104,7 @@ class Book:
         return total
 
     def ahead_of(self, order: Order) -> Decimal:
-        """How much would be filled before this resting order is."""
+        """Return the quantity that would be filled before this resting order is."""
         total = Decimal(0)
         for other in (self.bids if order.is_buy else self.asks).orders():
             if other is order:

@@ -68,7 +68,7 @@ class Market:
         self._busy.setdefault(account, [])
 
     def due_ms(self) -> int | None:
-        """When the bots act again."""
+        """Return when the bots act again."""
         return self._due_ms
 
     def step(self, now_ms: int) -> None:

@@ -28,7 +28,7 @@ POSITION_MAX: Final = Decimal("0.3")
 
 LOTS: Final = (Decimal("0.01"), Decimal("0.01"), Decimal("0.02"), Decimal("0.03"))
 GROUP: Final = (1, 1, 1, 2, 3)
-"""How many fills one order of the account gets."""
+"""The numbers of fills that an order of the account may get; one is drawn per order."""
 
 TRIES_MAX: Final = 200
 """Refusals and crowded books in a row, before a burst gives up."""

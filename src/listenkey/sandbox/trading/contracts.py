@@ -22,7 +22,7 @@ STRIKES_EACH_WAY: Final = 2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Underlying:
     """
-    What options are written on, and the rules its contracts share.
+    The asset that options are written on, and the rules its contracts share.
 
     Args:
         name: For example `BTCUSDT`.
@@ -105,13 +105,13 @@ class Contract:
         return self.option_side == "CALL"
 
     def payoff(self, index: Decimal) -> Decimal:
-        """What one contract pays at expiry when the index is there, USDT."""
+        """Return the USDT that one contract pays at expiry when the index is there."""
         value = index - self.strike if self.is_call else self.strike - index
         return max(value, Decimal(0))
 
 
 def _decimals(step: Decimal) -> int:
-    """How many decimals a step has: 2 for 0.01."""
+    """Return the number of decimals a step has: 2 for 0.01."""
     exponent = step.as_tuple().exponent
     assert isinstance(exponent, int)
     return max(0, -exponent)

@@ -1,4 +1,4 @@
-"""What time alone brings: expiries, the ten-second beat, kill switches that run out, liquidations."""
+"""Do what time alone brings: expiries, the ten-second beat, kill switches that run out, liquidations."""
 
 from __future__ import annotations
 

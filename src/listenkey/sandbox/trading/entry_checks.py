@@ -1,5 +1,5 @@
 """
-What an order must pass before it is accepted. Each check raises the refusal that the options list has for it.
+Check an order before it is accepted. Each check raises the refusal that the options list has for it.
 
 The order of checks is a choice; what is wrong with the request comes before what is wrong with the account.
 """
@@ -123,7 +123,7 @@ def _why_not_reducing(account: Account, holding: Holding, order: Order, prices: 
 
 
 def _reduces_only(holding: Holding, order: Order) -> bool:
-    """Whether an order, after all others of its side, could only make the position smaller."""
+    """Return True where an order, after all others of its side, could only make the position smaller."""
     if order.is_buy:
         return holding.bid_quantity + order.quantity <= -holding.quantity
     return holding.ask_quantity + order.quantity <= holding.quantity

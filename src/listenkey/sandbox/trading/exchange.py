@@ -215,7 +215,7 @@ class Exchange:
     # --- Time and events ---------------------------------------------------------------------------------------------
 
     def due_ms(self) -> int | None:
-        """When time alone brings something again. Prices are not told of: they move when somebody looks."""
+        """Return when time alone brings something again. Prices are left out: they move when somebody looks."""
         return self.state.agenda.due_ms()
 
     def advance(self, now_ms: int) -> None:
@@ -230,7 +230,7 @@ class Exchange:
 
     @property
     def keep_history(self) -> bool:
-        """Whether `as_of_ms` is answered exactly. What happened before it was turned on is answered with the present."""
+        """True where `as_of_ms` is answered exactly. Times before it was turned on are answered with the present."""
         return self.state.keep_history
 
     @keep_history.setter
@@ -413,7 +413,7 @@ class Exchange:
         return info_views.exchange_info(state.underlyings.values(), contracts, self.switches, now_ms)
 
     def symbols(self) -> list[str]:
-        """What trades now."""
+        """Return the symbols that trade now."""
         return list(self.state.books)
 
     def depth(self, symbol: str, limit: int = 100) -> dict[str, Any]:
@@ -477,7 +477,7 @@ class Exchange:
         return self.state.prices.index(underlying)
 
     def mark_price(self, symbol: str) -> Decimal:
-        """What the model says a contract is worth, USDT. Raises Rejected for a symbol that doesn't trade."""
+        """Return the model's value of a contract, USDT. Raises Rejected for a symbol that doesn't trade."""
         return self.state.prices.quote(self.state.book(symbol).contract).mark
 
     def reference_price(self, symbol: str) -> Decimal:

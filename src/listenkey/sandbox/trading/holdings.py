@@ -1,5 +1,5 @@
 """
-What one account has in one contract: a position with its average entry, and what its open orders add up to.
+Hold one account's part in one contract: a position with its average entry, and the totals of its open orders.
 
 The average entry is rounded to six decimals when it changes and is the truth from then on. Quantities have two, so
 quantity times entry has eight, and every total that the venue prints adds up to the last digit.
@@ -39,10 +39,10 @@ class Holding:
     entry: Decimal = ZERO
     updated_ms: int = 0
     bid_quantity: Decimal = ZERO
-    """What its open buy orders have left, together."""
+    """The unfilled quantity of its open buy orders, together."""
     ask_quantity: Decimal = ZERO
     bid_cost: Decimal = ZERO
-    """What its open buy orders would cost if all were filled, USDT."""
+    """The cost of its open buy orders if all were filled, USDT."""
     open_count: int = 0
     reduce_only: dict[int, Order] = field(default_factory=dict)
     """Its open reduce-only orders, oldest first."""

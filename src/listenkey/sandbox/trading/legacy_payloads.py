@@ -31,7 +31,7 @@ STATUSES: Final = {
     "EXPIRED": "CANCELLED",
     "EXPIRED_IN_MATCH": "CANCELLED",
 }
-"""How the statuses that have new names, or were new, were called."""
+"""The former names of the statuses that have new names, or were new."""
 
 
 def status(current: str) -> str:
@@ -40,7 +40,7 @@ def status(current: str) -> str:
 
 
 def reducible(holding: Holding) -> Decimal:
-    """What of a position no open order is closing yet, signed as the position."""
+    """Return the part of a position that no open order is closing yet, signed as the position."""
     if holding.quantity >= 0:
         return max(holding.quantity - holding.ask_quantity, ZERO)
     return min(holding.quantity + holding.bid_quantity, ZERO)

@@ -1,5 +1,5 @@
 """
-What becomes of an account whose equity can't meet its maintenance margin: its orders end, its shorts are bought back.
+Liquidate an account whose equity can't meet its maintenance margin: its orders end, its shorts are bought back.
 
 The stream tells of each order that the venue places in the account's name: NEW first, with a client order id that
 begins with `autoclose-`, then its fills. [O Event-Order-update] All else is assumed: that open orders are cancelled

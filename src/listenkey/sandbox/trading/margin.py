@@ -33,7 +33,7 @@ _WITH_FEE: Final = 1 + FEE_CAP
 
 @dataclass(slots=True)
 class Totals:
-    """What an account's positions add up to, at the present marks. USDT, but the greeks."""
+    """The totals of an account's positions, at the present marks. USDT, but the greeks."""
 
     value: Decimal = ZERO
     """Of its positions, signed: short options negative."""
@@ -83,7 +83,7 @@ class Totals:
 
 def fee_of(quantity: Decimal, price: Decimal, index: Decimal, rate: Decimal = FEE_RATE) -> Decimal:
     """
-    What a fill or an exercise costs, positive, USDT.
+    Return the fee of a fill or an exercise, positive, USDT.
 
     A fraction of the index, but no more than a tenth of the option's own price.
     """
@@ -94,7 +94,7 @@ def order_lock(
     *, position: Decimal, bids: Decimal, bid_cost: Decimal, asks: Decimal, initial_margin: Decimal
 ) -> Decimal:
     """
-    What one contract's open orders keep from being used, USDT.
+    Return the USDT that one contract's open orders lock.
 
     Buying takes the premium and the highest fee, less the margin that closing a short sets free. Selling takes margin
     for what is sold beyond the position.

@@ -20,7 +20,7 @@ OrderKey: TypeAlias = tuple[str, int]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
     """
-    What a client asks for. Names and values are those of `POST /eapi/v1/order`. [O trade]
+    A client's order. Names and values are those of `POST /eapi/v1/order`. [O trade]
 
     Args:
         side: `BUY` or `SELL`.
@@ -91,9 +91,9 @@ class Order:
     updated_ms: int = field(init=False)
     remaining: Decimal = field(init=False)
     resting: bool = False
-    """Whether the book holds it."""
+    """True while the book holds it."""
     forced: bool = False
-    """Whether the venue placed it in the account's name: a liquidation."""
+    """True where the venue placed it in the account's name: a liquidation."""
     past: Timeline[OrderState] | None = None
 
     def __post_init__(self) -> None:
@@ -109,12 +109,12 @@ class Order:
 
     @property
     def key(self) -> OrderKey:
-        """What an account knows it by."""
+        """The symbol and id by which an account knows it."""
         return self.contract.symbol, self.id
 
     def state(self, as_of_ms: int | None = None) -> OrderState | None:
         """
-        What has become of it, now or as of a time.
+        Return its state, now or as of a time.
 
         None when it did not exist then. Without a kept past every time is answered with the present.
         """

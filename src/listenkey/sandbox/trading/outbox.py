@@ -1,5 +1,5 @@
 """
-What the exchange tells its customers: events, in order, waiting to be taken.
+Queue the events that the exchange sends its customers, in order, until they are taken.
 
 Which events one cause produces is not documented as a sequence; the order here is what the event pages allow, and
 `switches.fill_events` changes it for fills. Nothing is rendered for the house's own accounts.
@@ -122,7 +122,7 @@ class Outbox:
         gathered.reason, gathered.last_ms = reason, now_ms
 
     def beat(self, account: Account, now_ms: int) -> None:
-        """What an account with a position is told every ten seconds. [O Event-Account-data]"""
+        """Queue the events that an account with a position gets every ten seconds. [O Event-Account-data]"""
         self._account_event(ACCOUNT_UPDATE, account, "", None, [], now_ms)
         self._account_event(GREEK_UPDATE, account, "", None, [], now_ms)
 

@@ -94,7 +94,7 @@ class Prices:
         return quote
 
     def volatility(self, contract: Contract) -> float:
-        """What the model takes for a contract's volatility. A plain smile: the farther the strike, the dearer."""
+        """Return a contract's volatility in the model. A plain smile: the farther the strike, the dearer."""
         name = contract.underlying.name
         return self._volatilities[name] * (1 + 0.5 * abs(math.log(float(contract.strike) / self._spots[name])))
 

@@ -18,7 +18,7 @@ from listenkey.sandbox.trading.orders import ZERO
 
 @dataclass(slots=True)
 class Protection:
-    """What one account has asked for on one underlying, and what has come of it."""
+    """One account's market maker protection on one underlying, as asked for, and its state."""
 
     underlying: str
     window_ms: int
@@ -29,12 +29,12 @@ class Protection:
     triggered_ms: int = 0
     """The last time, epoch milliseconds; 0 = never."""
     waits: bool = False
-    """Whether it was triggered and not reset since."""
+    """True where it was triggered and not reset since."""
     fills: deque[tuple[int, Decimal, Decimal]] = field(default_factory=deque)
     """Time, quantity and signed delta of what counts."""
 
     def is_frozen(self, now_ms: int) -> bool:
-        """Whether new orders are refused."""
+        """Return True where new orders are refused."""
         return self.waits and (self.frozen_ms == 0 or now_ms < self.triggered_ms + self.frozen_ms)
 
     def reset(self) -> None:

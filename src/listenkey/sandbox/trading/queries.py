@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 HOUR_MS: Final = 3600 * 1000
 DAY_MS: Final = 24 * HOUR_MS
 FINISHED_ORDERS_MS: Final = 5 * DAY_MS
-"""How long a finished order is in `historyOrders`. [O trade/Query-Option-Order-History]"""
+"""The time a finished order is in `historyOrders`. [O trade/Query-Option-Order-History]"""
 UNFILLED_CANCELS_MS: Final = 3 * DAY_MS
-"""How long `order` finds one that was cancelled without a fill. [O trade/Query-Single-Order]"""
+"""The time `order` finds one that was cancelled without a fill. [O trade/Query-Single-Order]"""
 TRADES_MS: Final = 90 * DAY_MS
-"""How far back `userTrades` and `bill` go: three months. [SDK]"""
+"""The age of the oldest rows of `userTrades` and `bill`: three months. [SDK]"""
 LIMIT_MAX: Final = 1_000
 
 Row = TypeVar("Row")
@@ -276,7 +276,7 @@ def positions(state: State, account: Account, *, symbol: str | None, as_of_ms: i
 
 
 def _open_quantities(account: Account, symbol: str, as_of_ms: int | None) -> tuple[Decimal, Decimal]:
-    """What open buy and sell orders of a symbol have left, now or as of a time."""
+    """Return the unfilled quantities of a symbol's open buy and sell orders, now or as of a time."""
     if as_of_ms is None:
         holding = account.holdings[symbol]
         return holding.bid_quantity, holding.ask_quantity

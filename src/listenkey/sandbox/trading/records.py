@@ -1,5 +1,5 @@
 """
-What is written down once and never changes: fills, money that moved, exercises, transitions of orders.
+Records written down once and never changed: fills, money that moved, exercises, transitions of orders.
 
 Amounts of a fill are kept as the texts that the stream, the REST answers and the ledger all print, so that the three
 can't differ by a digit.

@@ -1,4 +1,4 @@
-"""What the matching engine says no with. Codes and texts are the options list's. [O error-code]"""
+"""The refusals of the matching engine. Codes and texts are the options list's. [O error-code]"""
 
 from __future__ import annotations
 

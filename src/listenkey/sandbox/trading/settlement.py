@@ -1,5 +1,5 @@
 """
-What happens to contracts at 08:00 UTC on their last day, and to money that comes and goes.
+Settle contracts at 08:00 UTC on their last day, and move money that comes and goes.
 
 At expiry, resting orders end, positions turn into cash at the index, and the next contracts are listed. Longs get
 exactly what shorts pay. The events of an expiry are not documented; `switches.exercise_reason` names them.

@@ -63,7 +63,7 @@ class State:
         self.settlements: deque[Settlement] = deque(maxlen=SETTLEMENTS_MAX)
         """Contracts that are over, the newest last."""
         self.fees_collected = ZERO
-        """What the house has taken: with it, money is neither made nor lost."""
+        """The fees that the house has taken: with them, money is neither made nor lost."""
         self.keep_history = False
         self._listed: set[int] = set()
         self._last_order_number = FIRST_ORDER_ID - 1
@@ -130,7 +130,7 @@ class State:
         return contract
 
     def book(self, symbol: str) -> Book:
-        """Where a symbol trades; -6049 when it has expired, -1121 when it never was."""
+        """Return a symbol's book; -6049 when it has expired, -1121 when it never was."""
         book = self.books.get(symbol)
         if book is None:
             self.contract(symbol)

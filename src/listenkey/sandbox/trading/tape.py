@@ -56,7 +56,7 @@ class PublicTrade(NamedTuple):
     amount: Decimal
     """Price times quantity, USDT."""
     buyer_took: bool
-    """Whether the buyer was the taker."""
+    """True where the buyer was the taker."""
     time_ms: int
 
 
@@ -73,7 +73,7 @@ class Candle:
     volume: Decimal
     amount: Decimal
     taker_volume: Decimal
-    """What takers bought."""
+    """The quantity that takers bought."""
     taker_amount: Decimal
     count: int
     first_id: int

@@ -1,4 +1,4 @@
-"""What something was at a time in the past: a bounded list of its versions. For answers that lag."""
+"""Keep a bounded list of a value's versions, to return the one of a past time. For answers that lag."""
 
 from __future__ import annotations
 
