@@ -109,7 +109,7 @@ class Client(AbstractContextManager["Client"]):
             connection.close()
 
     def verified(self, name: str) -> bool:
-        """What `listenkey journal verify` says."""
+        """Return True where `listenkey journal verify` finds the journal whole."""
         line = [sys.executable, "-m", "listenkey", "journal", "verify", str(self.folder / f"{name}.db")]
         return subprocess.run(line, capture_output=True, check=False).returncode == 0
 

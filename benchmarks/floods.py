@@ -1,10 +1,10 @@
 """
-What a hostile peer can cost: memory, and time in which the event loop does nothing else.
+Measure the cost of a hostile peer: memory, and time in which the event loop does nothing else.
 
     python -m benchmarks.floods [SECONDS] [KIND ...]
 
-A peer in a process of its own floods one stream, a kind at a time. For each kind: the growth of the resident memory over
-its start, and the longest stretch of CPU time between two turns of the event loop.
+A peer in a process of its own floods one stream, a kind at a time. For each kind: the growth of the resident memory
+over its start, and the longest stretch of CPU time between two turns of the event loop.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def run_peer(kind: str, port_to: Connection) -> None:
 
 
 class Cost(NamedTuple):
-    """What a flood cost."""
+    """The cost of a flood."""
 
     rss_bytes: int
     blocked_s: float
@@ -184,12 +184,12 @@ class Cost(NamedTuple):
 
     @property
     def is_bounded(self) -> bool:
-        """Whether it stayed within what is promised."""
+        """True where it stayed within what is promised."""
         return self.rss_bytes <= RSS_MAX and self.blocked_s <= BLOCKED_MAX_S
 
 
 def rss_bytes() -> int:
-    """What of this process is in memory."""
+    """Return the resident memory of this process, bytes."""
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - in a loop
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 

@@ -1,5 +1,5 @@
 """
-What a stream costs while nothing happens: `python -m benchmarks.idle [--streams 1000] [--seconds 10] [--out FILE]`.
+Measure the cost of idle streams: `python -m benchmarks.idle [--streams 1000] [--seconds 10] [--out FILE]`.
 
 So many streams of as many accounts are opened in one process against the venue of `benchmarks.speed`, and what the
 process has grown by is divided by their number; bare sockets of picows the same way, with the read buffer that we ask
@@ -53,7 +53,7 @@ def rss() -> int:
 
 
 def on_item(_item: Item) -> None:
-    """What reads all of them."""
+    """Read an item of any stream, and do nothing."""
 
 
 @functools.cache

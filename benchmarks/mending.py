@@ -146,7 +146,7 @@ def fill_of(told: dict[str, Any]) -> tuple[str, int]:
 
 
 def is_live_too_soon(heard: list[dict[str, Any]], missed: set[tuple[str, int]]) -> bool:
-    """Whether the status was LIVE, after the gap had been told, while one of its fills was yet to come."""
+    """Return True where the status was LIVE, after the gap was reported, while one of its fills was yet to come."""
     opened_s = next(float(told["at_s"]) for told in heard if told["kind"] == "gap_opened")
     came_s = max(
         (float(told["at_s"]) for told in heard if told["kind"] == "fill" and fill_of(told) in missed), default=0
@@ -155,7 +155,7 @@ def is_live_too_soon(heard: list[dict[str, Any]], missed: set[tuple[str, int]]) 
 
 
 def has_settled(heard: list[dict[str, Any]]) -> bool:
-    """Whether the last LIVE came straight after SETTLING."""
+    """Return True where the last LIVE came straight after SETTLING."""
     statuses = [told["status"] for told in heard if told["kind"] == "status"]
     return statuses[-2:] == ["SETTLING", "LIVE"]
 

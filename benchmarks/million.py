@@ -30,7 +30,7 @@ SHOW_EVERY: Final = 100_000
 
 
 def resident_mib() -> float:
-    """What this process has in memory."""
+    """Return the resident memory of this process, MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
 

@@ -118,7 +118,7 @@ def idle_streams(results: dict[str, Any]) -> str:
 
 
 def bars(results: dict[str, Any]) -> str:
-    """What is to be held: what was found, the bar, and whether it was held."""
+    """Show each measured figure, its bar, and if it was held."""
 
     def rows() -> Iterator[Sequence[str]]:
         shown: list[Shown] = [*report.verdicts(results), *(idle.verdicts(results["idle"]) if results["idle"] else [])]

@@ -1,5 +1,5 @@
 """
-What the stream promises, measured: `python -m benchmarks.promises [row ...]`.
+Measure the stream's promises: `python -m benchmarks.promises [row ...]`.
 
 The exchange is a process of its own; the stream runs here, or with a journal on the disk in a process of its own, too.
 Prints one line a row and exits with 1 if a bar is missed. `ban` takes ten minutes and runs only when it is named.

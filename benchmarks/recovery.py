@@ -1,5 +1,5 @@
 """
-How long a gap takes to be refilled: `python -m benchmarks.recovery [gaps]`.
+Measure how long a gap takes to be refilled: `python -m benchmarks.recovery [gaps]`.
 
 Three processes: the sandbox, the streams with their journals on the disk, and this one, which breaks things. In each
 round an account's socket is dropped and none can be opened; fills happen in at most ten symbols; the door opens, and

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Shown(NamedTuple):
-    """What was measured, the figure, the bar, and whether it was held."""
+    """A measurement: the figure, the bar, and if it was held."""
 
     what: str
     figure: str

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sim.strokes import Stroke
 
 DOWN_US: Final = 3_000_000
-"""How long a process is away at least whose clock is set meanwhile."""
+"""The least time that a process is away whose clock is set meanwhile."""
 
 LIVES_MOST_S: Final = 20.0
 """With the wrong clock, before it ends and is away for longer than an audit looks back."""
@@ -63,7 +63,7 @@ def wrong_clock_limited(injector: Injector, fault: Fault, process: Process) -> N
 
 
 def latency(injector: Injector, fault: Fault, process: Process) -> None:
-    """What an open connection brings travels so much longer, from now on or more and more."""
+    """Delay everything that an open connection brings by so much, from now on or more and more."""
     network, now_us = process.network, injector.world.now_us
     most_us = fault.param("ms") * 1000
     injector.scratch[fault] = 0

@@ -32,12 +32,12 @@ WORDS: Final = {"SQLITE_FULL": "database or disk is full", GONE: "unable to open
 """As SQLite says it."""
 
 Files = dict[str, bytes]
-"""What stands in a journal's files, by the ending of their names."""
+"""The contents of a journal's files, by the ending of their names."""
 
 
 class Disk:
     """
-    What is wrong with it at the moment.
+    The disk's present faults.
 
     Attributes:
         slow_ms: How much longer everything takes, at most.
@@ -57,7 +57,7 @@ class Disk:
 
     @property
     def is_calm(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """True where nothing is wrong with it."""
         return not (self.slow_ms or self.errors or self.cut)
 
     def delay_us(self) -> int:
@@ -65,7 +65,7 @@ class Disk:
         return int(self.rng.random() * max(self.slow_ms, default=0) * 1000)
 
     def error(self) -> sqlite3.OperationalError | None:
-        """What a write raises now."""
+        """The error that a write raises now; None where it succeeds."""
         if not self.errors:
             return None
         name = self.errors[-1]
@@ -144,7 +144,7 @@ class SimStore(Store):
         self._sure = None  # Everything was moved into the table, and the table was synchronised.
 
     def left_by(self, how: str) -> Files:
-        """What is there after an end between two writes."""
+        """Return the files left after an end between two writes."""
         return self._sure if how == "power" and self._sure is not None else read_files(self.path)
 
     def drop(self) -> None:
@@ -169,7 +169,7 @@ def _told(error: sqlite3.OperationalError, path: Path) -> Exception:
 
 
 def read_files(path: Path) -> Files:
-    """What is in a journal's files now."""
+    """Read the present contents of a journal's files."""
     places = {ending: path.with_name(path.name + ending) for ending in ENDINGS}
     return {ending: place.read_bytes() for ending, place in places.items() if place.exists()}
 
@@ -186,7 +186,7 @@ def write_files(path: Path, files: Files) -> None:
 
 def torn(before: Files, after: Files, rng: random.Random, *, in_order: bool) -> Files:
     """
-    What is there when the end comes while `before` is made into `after`.
+    Return the files left when the end comes while `before` is made into `after`.
 
     Args:
         before: What is surely on the disk.

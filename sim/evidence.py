@@ -1,5 +1,5 @@
 """
-What a run leaves behind, for the checkers: the venue's truth, what each consumer was told, what each client sent.
+The evidence of a run, for the checkers: the venue's truth, each consumer's items, each client's requests.
 
 Checkers read this and nothing else; no checker asks a client what it believes.
 """
@@ -40,22 +40,22 @@ class Asked:
 
 @dataclass(slots=True)
 class Client:
-    """What one process did, seen from outside of it; behind the processes come their guests, by their seats."""
+    """The acts of one process, seen from outside of it; behind the processes come their guests, by their seats."""
 
     asked: list[Asked] = field(default_factory=list)
     starts_us: list[int] = field(default_factory=list)
     """
-    When a later process began that does not know what the one before was told and had spent: it has no journal, or the
+    The starts of later processes that do not know the items and the weight of the one before: it has no journal, or the
     power was cut, or the wall clock was set, by which such things are written down.
     """
     lives_us: list[int] = field(default_factory=list)
-    """When each later process began."""
+    """The start of each later process."""
     connects_us: list[int] = field(default_factory=list)
     open_most: int = 0
     open_at_end: int = 0
     handles_in_a_second_most: int = 0
     stalls_us: list[tuple[int, int]] = field(default_factory=list)
-    """When it did not run: stalled, or its machine asleep."""
+    """The times when it did not run: stalled, or its machine asleep."""
     wall_offsets: list[tuple[int, int]] = field(default_factory=list)
     """(since when, microseconds; how many milliseconds its wall clock was ahead)."""
 
@@ -63,7 +63,7 @@ class Client:
 @dataclass(frozen=True, slots=True)
 class Loss:
     """
-    What a journal had and has not any more: an older copy of it was put back, or its end was cut off.
+    Items that a journal had and has no more: an older copy of it was put back, or its end was cut off.
 
     Attributes:
         first_seq, last_seq: The numbers of what was lost. Nobody may get them again.
@@ -81,40 +81,40 @@ class Loss:
 
 @dataclass(slots=True)
 class Stream:
-    """What one stream told its consumer."""
+    """The items and statuses that one stream gave its consumer."""
 
     number: int
     process: int
     account: str
     told: list[Told] = field(default_factory=list)
     statuses: list[tuple[int, str]] = field(default_factory=list)
-    """What `health().status` said, and from when on."""
+    """The values of `health().status`, each with the time from which it held."""
     error: ListenKeyError | None = None
     ended_us: int | None = None
     died_us: int | None = None
-    """When its process ended without a word, and nothing of it went on."""
+    """The time when its process ended without a word, and nothing of it went on."""
     exits: list[tuple[int, str]] = field(default_factory=list)
-    """When the program ended with an error, to be started again."""
+    """The times when the program ended with an error, to be started again."""
     told_again: int = 0
     contradictions: list[tuple[int, str]] = field(default_factory=list)
     """Items that were told again by a later process, and were others then."""
     unkept: list[tuple[int, str]] = field(default_factory=list)
-    """What came while nothing could be shown, and was not in the journal soon after."""
+    """Items that came while nothing could be shown, and were not in the journal soon after."""
     left: list[tuple[int, str]] = field(default_factory=list)
-    """What was still there of a stream that had been cancelled a while before."""
+    """Remains of a stream that had been cancelled a while before."""
     journal: Path | None = None
     lives_us: list[int] = field(default_factory=list)
-    """When each later process began to read its journal."""
+    """The times when each later process began to read its journal."""
     losses: list[Loss] = field(default_factory=list)
-    """What is not in its journal any more; another stream was told it, which ended there."""
+    """The items no longer in its journal; another stream was given them, which ended there."""
     _by_seq: dict[int, Item] = field(default_factory=dict)
 
     def is_later_life(self, at_us: int) -> bool:
-        """Whether an earlier process had told of this stream, too."""
+        """Return True where an earlier process was given items of this stream, too."""
         return any(since_us <= at_us for since_us in self.lives_us)
 
     def parted(self, number: int, loss: Loss) -> Stream:
-        """What goes on from a journal that has lost its end: the same up to there, and another stream from then on."""
+        """Return the stream that goes on from a journal without its end: the same up to there, another from then on."""
         kept = [told for told in self.told if told.item.seq < loss.first_seq]
         goes_on = Stream(number, self.process, self.account, kept, list(self.statuses))
         goes_on.lives_us = [*self.lives_us, loss.at_us]
@@ -201,7 +201,7 @@ def _line(item: Item) -> str:
 
 
 def same(one: Item, other: Item) -> bool:
-    """Whether two items are the same one."""
+    """Return True where two items are the same one."""
     if isinstance(one, Update) and isinstance(other, Update):
         return (one.seq, one.raw, one.received_ms) == (other.seq, other.raw, other.received_ms)
     return one == other

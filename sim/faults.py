@@ -1,5 +1,5 @@
 """
-What can go wrong: kinds with the least and the longest time each lasts, and the list drawn from a seed.
+List the faults: kinds with the least and the longest time each lasts, and the list drawn from a seed.
 
 A list of faults is plain data, so that a failing run can be made shorter by leaving some out, and kept as a test.
 """
@@ -46,7 +46,7 @@ class Fault:
 
     @property
     def until_s(self) -> float:
-        """When it ends."""
+        """The time when it ends."""
         return self.at_s + self.for_s
 
     def param(self, name: str, default: Any = None) -> Any:
@@ -104,12 +104,12 @@ def _bad_frame(rng: random.Random) -> Params:
 
 
 def _damage(rng: random.Random) -> Params:
-    """Whether somebody verifies the journal before the program is started on it, or only later."""
+    """Draw a damage, and if somebody verifies the journal before the program is started on it, or only later."""
     return {"what": rng.choice(("flip", "flip", "flip", "swap", "remove")), "verified": rng.random() < 0.4}
 
 
 def _moved(rng: random.Random) -> Params:
-    """Whether what was written down beside the journal comes with it."""
+    """Draw the end of a journal that is moved, and if the files beside it come with it."""
     return _when(rng) | {"how": rng.choice(("kill", "power")), "beside": rng.random() < 0.5}
 
 
@@ -119,12 +119,12 @@ def _wrong_by(rng: random.Random) -> Params:
 
 
 def _lagging(rng: random.Random) -> Params:
-    """How far behind which lists of REST are."""
+    """Draw the lists of REST that lag, and by how much."""
     return {"ms": rng.randint(1000, 60_000), "path": rng.choice((BILL_PATH, USER_TRADES_PATH, "/eapi/"))}
 
 
 def _refusal(rng: random.Random) -> Params:
-    """How a contract is refused, which half of all contracts, and whether their fills are missing from a gap or not."""
+    """Draw the answer that refuses contracts, the half that is refused, and if their fills are missing from a gap."""
     return {
         "answer": rng.choice((400, 400, 403, 500)),
         "half": rng.randrange(2),
@@ -146,7 +146,7 @@ def _unseen_how(rng: random.Random) -> Params:
 
 
 def _fields(rng: random.Random) -> Params:
-    """How the venue shows what does not apply, and how it spells amounts."""
+    """Draw the form of fields that do not apply, and of amounts."""
     return {
         "empty_fields": rng.choice(("absent", "null", "empty")),
         "amount_format": rng.choice(("plain", "exponent")),
@@ -182,7 +182,7 @@ SHAPED_PATHS: Final = (BILL_PATH, USER_TRADES_PATH, POSITION_PATH, OPEN_ORDERS_P
 
 SELDOM: Final = 0.15
 RARE: Final = 0.05
-"""What makes much happen, or what others of the same row show as well."""
+"""The rate of kinds that make much happen, or whose row other kinds show as well."""
 
 KINDS: Final[dict[str, Kind]] = {
     # The network. `way` is seen from the client.
@@ -363,7 +363,7 @@ STEPS_UNSEEN: Final = frozenset({"order_step_lost"})
 """Nothing on the connection shows these either, where it is not fills that are lost."""
 
 COMPANION: Final = 0.3
-"""How often a second fault comes at about the same time: what breaks a client is seldom one thing alone."""
+"""The share of faults with a second one at about the same time: a client seldom breaks of one thing alone."""
 
 NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "hang", "rest_cut", "duplicate", "reorder",
                                    "delay", "malformed", "mute", "drop_event", "refuse", "refuse_ws", "syn_loss",

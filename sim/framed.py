@@ -46,11 +46,11 @@ BETWEEN_SHARE: Final = 0.4
 LATER_SHARE: Final = 0.1
 LATER_MOST_US: Final = 60_000
 HELD_MOST_US: Final = 200_000
-"""What has waited for so long, at either end, waits no more: `pieces` is no slow network."""
+"""The longest that anything waits, at either end: `pieces` is no slow network."""
 
 READ_MOST: Final = (1, 9, 1400)
 BEHIND_BYTES: Final = 8192
-"""Who is so far behind finds a full buffer, and reads all of it."""
+"""The lag at which a client finds a full buffer, and reads all of it."""
 
 MEBIBYTE: Final = 1 << 20
 
@@ -122,7 +122,7 @@ def _between(rng: random.Random) -> bytes:
 
 
 def forbidden(rng: random.Random, close_code: int) -> bytes:
-    """What a client has to end the connection for, with this code."""
+    """Return bytes for which a client has to end the connection with this code."""
     if close_code == 1007:
         return frame(CLOSE, b"\x03\xe8\xff\xfe")
     if close_code == 1009:
@@ -138,7 +138,7 @@ def forbidden(rng: random.Random, close_code: int) -> bytes:
 
 
 class _NoSocket:
-    """What picows asks a transport's socket for, and does not need."""
+    """The calls that picows makes to a transport's socket, without effect."""
 
     def fileno(self) -> int:
         return -1
@@ -264,7 +264,7 @@ class _Waiting(NamedTuple):
 
 
 class VenueEnd:
-    """What the exchange's server does: answers the handshake, writes frames, and reads those of the client."""
+    """The exchange's server: answers the handshake, writes frames, and reads those of the client."""
 
     def __init__(self, client: ClientEnd, socket: FramedSocket, network: Network, request: bytes) -> None:
         head, *fields = request.decode().rstrip().split("\r\n")
@@ -299,7 +299,7 @@ class VenueEnd:
             self._client.cut(ConnectionResetError())
 
     def perform(self, action: hub.Action) -> None:
-        """What the exchange wants done with its socket."""
+        """Do what the exchange wants done with its socket."""
         match action:
             case bytes():
                 self._queue(in_pieces(self._rng, action) if self._network.pieces else [frame(TEXT, action)])
@@ -391,7 +391,7 @@ _DIALLING: ContextVar[tuple[FramedSocket, Process]] = ContextVar("_DIALLING")
 
 
 class _Noticed:
-    """What the client raises is for picows a reason to hang up; here it ends the run as well."""
+    """Ends the run on an error of the client's callback, which to picows is only a reason to hang up."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
@@ -496,7 +496,7 @@ async def connect(
 
 
 def _dial(make_protocol: Callable[[], Any]) -> tuple[asyncio.Transport, Any]:
-    """What `loop.create_connection` gives. The other side's answer to the SYN comes with that to the handshake."""
+    """Stand in for `loop.create_connection`. The answer to the SYN comes together with the one to the handshake."""
     socket, process = _DIALLING.get()
     socket.client_end = end = ClientEnd(socket, process)
     protocol = make_protocol()
@@ -507,7 +507,7 @@ def _dial(make_protocol: Callable[[], Any]) -> tuple[asyncio.Transport, Any]:
 
 
 async def _hear_out(protocol: Any) -> None:
-    """What it ends with, so that asyncio does not complain, when its memory is cleaned up, that nobody asked."""
+    """Await its end, so that asyncio does not complain, when its memory is cleaned up, that nobody asked."""
     handshake: list[object] = [*await asyncio.gather(protocol.wait_until_handshake_complete(), return_exceptions=True)]
     if handshake == [None]:
         await asyncio.gather(protocol.transport.wait_disconnected(), return_exceptions=True)

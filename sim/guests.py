@@ -46,7 +46,7 @@ class Guest:
         return made
 
     def client(self) -> Client:
-        """What its process did, but that it may have been away."""
+        """The acts of its process, with the times it may have been away."""
         client = self._process.evidence
         return replace(client, stalls_us=[*client.stalls_us, *self._stalls_us])
 

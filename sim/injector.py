@@ -79,15 +79,15 @@ class Injector:
             self._world.at(int(fault.until_s * 1e6) + 1, lambda fault=fault: self._end(fault))  # type: ignore[misc]
 
     def quiet_us(self, account: int) -> int:
-        """How long no fault will touch this account's open sockets; 0 while one does."""
+        """Return how long no fault will touch this account's open sockets; 0 while one does."""
         return self._shaking.free_us(account)
 
     def calm_us(self, account: int) -> int:
-        """How long no fault of any kind will touch it."""
+        """Return how long no fault of any kind will touch it."""
         return self._any.free_us(account)
 
     def is_alone(self, fault: Fault, beside_us: int) -> bool:
-        """Whether no other fault touches its account while it lasts, or did shortly before."""
+        """Return True where no other fault touches its account while it lasts, or did shortly before."""
         accounts = self._world.options.accounts
         from_s = fault.at_s - beside_us / 1e6
         return not any(
@@ -273,7 +273,7 @@ class Injector:
 
 
 class _Calendar:
-    """When faults of some kind touch which account."""
+    """The times when faults of some kind touch each account."""
 
     def __init__(self, world: World, counts: Callable[[Fault], bool]) -> None:
         self._world = world
@@ -304,7 +304,7 @@ class _Calendar:
                 self._active[account] = self._active.get(account, 0) + step
 
     def free_us(self, account: int) -> int:
-        """How long until the next; 0 while one is."""
+        """Return how long until the next; 0 while one is."""
         if self._active.get(account):
             return 0
         edges = self._edges.get(account, [])

@@ -26,7 +26,7 @@ class Spinning(Exception):
 
 class VirtualLoop(asyncio.AbstractEventLoop):
     """
-    What asyncio's tasks, futures, locks and timeouts need of a loop, and no more.
+    The part of a loop that asyncio's tasks, futures, locks and timeouts need, and no more.
 
     Attributes:
         now_us: The simulation's time, microseconds.
@@ -57,7 +57,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._due_known = False
 
     def due_us(self) -> int | None:
-        """When something is to be run next."""
+        """Return when something is to be run next; None for never."""
         if not self._due_known:
             self._due_us = self._find_due_us()
             self._due_known = True

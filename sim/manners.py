@@ -71,7 +71,7 @@ def retention(_: Injector, fault: Fault, process: Process) -> None:
 
 
 def forgetful(keeps_s: int) -> list[tuple[Any, str, Any]]:
-    """What has to be changed, where, for REST to keep no more than so many seconds."""
+    """Return the changes, and their places, that make REST keep no more than so many seconds."""
     return [
         (venue, "TRADES_KEPT_S", keeps_s),
         (venue, "ORDERS_KEPT_S", keeps_s),
@@ -115,7 +115,7 @@ def comes_again(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def no_output(injector: Injector, fault: Fault, process: Process) -> None:
-    """What is printed goes nowhere: printing fails, and nobody reads on, or it does not come to its end."""
+    """Break printing: it fails, and nobody reads on, or it does not come to its end."""
     until_us = injector.world.now_us + int(fault.for_s * 1e6)
     if until_us > process.prints_from_us:
         process.prints_from_us, process.print_hangs = until_us, fault.param("hangs")
@@ -123,7 +123,7 @@ def no_output(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def end_no_output(injector: Injector, fault: Fault, process: Process) -> None:
-    """Whatever came meanwhile is in the journal, though nobody has seen it."""
+    """Check that the journal holds all that came meanwhile, though nobody has seen it."""
     process.unprinted -= 1
     if not injector.world.options.journal or process.down or process.ends or process.frozen_until_us:
         return

@@ -38,7 +38,7 @@ NARROW_BYTES_A_SECOND = 2000
 """16 kbit/s."""
 
 SEGMENT_BYTES = 1300
-"""What passes where large packets vanish."""
+"""The size that passes where large packets vanish."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +71,7 @@ class Connection:
     socket: SimSocket | None = None
     venue_end: VenueEnd | None = None
     answer: Answer | None = None
-    """What waits for the handshake; None once it is over."""
+    """The answer that waits for the handshake; None once it is over."""
 
 
 class Network:
@@ -115,11 +115,11 @@ class Network:
         return int(latency_ms * 1000) + 1
 
     def takes_us(self, size: int) -> int:
-        """How long so many bytes need to pass."""
+        """Return how long so many bytes need to pass."""
         return size * 1_000_000 // NARROW_BYTES_A_SECOND if self.narrow else 0
 
     def untroubled(self) -> bool:
-        """Whether every ping would be answered in good time."""
+        """True where every ping would be answered in good time."""
         return not (self.surges or self.extra_us or self.partitioned["in"] or self.partitioned["out"])
 
     # --- Either way ----------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ class Network:
         world.flush()
 
     def perform(self, connection: Connection, action: hub.Action) -> None:
-        """What the exchange wants done with one of its sockets."""
+        """Do what the exchange wants done with one of its sockets."""
         if connection.venue_end is not None:
             connection.venue_end.perform(action)
             return
@@ -350,7 +350,7 @@ class SimSocket:
         self._send(lambda hub_, session, now_ms: hub_.receive_ping(session, payload, now_ms))
 
     def _owner(self) -> tuple[Driver, SocketView | None]:
-        """Whose socket this is, and how the lifecycle sees it."""
+        """Return the driver whose socket this is, and how the lifecycle sees it."""
         link: Any = getattr(self._on_heard, "__self__")  # noqa: B009 - a bound method, as far as types know a callable
         return link._owner, link._owner.life.sockets.get(link.number)
 
@@ -427,7 +427,7 @@ class _Refused(Exception):
 
 
 def refusal(answer: ApiResponse) -> ListenKeyError:
-    """What the client makes of a handshake that is answered with this."""
+    """Return the client's error for a handshake that gets this answer."""
     if answer.manner == "abort":
         return Unreachable(HOST, "the connection was closed")
     return _handshake_error(_Refused(answer), HOST)  # type: ignore[arg-type]

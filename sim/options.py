@@ -1,4 +1,4 @@
-"""What a seed decides before anything happens: who is there, how the venue behaves, how good the network is."""
+"""Draw a run's options from its seed: the accounts, the venue's behaviour, the network's quality."""
 
 from __future__ import annotations
 
@@ -79,17 +79,17 @@ class Options:
 
     @property
     def heal_s(self) -> float:
-        """When faults have ended."""
+        """The time by which faults have ended."""
         return max(600.0, self.duration_s - SETTLE_S)
 
     @property
     def streams(self) -> int:
-        """How many there are."""
+        """The number of streams."""
         return sum(self.processes) + len(self.guests)
 
     @property
     def spells_otherwise(self) -> bool:
-        """Whether the venue spells amounts with exponents, so that they are the ledger's in value and not to the digit."""
+        """True where the venue writes amounts with exponents: they equal the ledger's in value and not to the digit."""
         return dict(self.switches).get("amount_format") == "exponent"
 
     def timing(self) -> Timing:

@@ -48,11 +48,11 @@ Tamper: TypeAlias = Callable[[ApiRequest, ApiResponse], ApiResponse]
 
 
 class UserBug(Exception):
-    """What the user's own code raises."""
+    """The error that the user's own code raises."""
 
 
 class NoOutput(Exception):
-    """What was read can't be printed."""
+    """An item was read and can't be printed."""
 
     def __init__(self, item: Item) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Life:
 
     @property
     def commits(self) -> bool:
-        """Whether its programs ever do."""
+        """True where its programs ever commit."""
         return bool(self.process.world.options.commit_every) and self.path(0) is not None
 
     def begin(self, number: int) -> None:
@@ -165,7 +165,7 @@ class Life:
         thread.idle, thread.shortcut = idle, shortcut
 
     def path(self, number: int) -> Path | None:
-        """Where a stream's journal is, if it has one in a file."""
+        """Return the path of a stream's journal, if it has one in a file."""
         return self.folder / f"{number}.db" if self.process.world.options.journal else None
 
     def stores(self) -> list[SimStore]:
@@ -175,7 +175,7 @@ class Life:
         return [store for store in stores if isinstance(store, SimStore)]
 
     async def use(self, stream: UserStream, told: Stream) -> None:
-        """What a careful program does."""
+        """Use a stream as a careful program does."""
         process, every = self.process, self.process.world.options.commit_every
         ended: ListenKeyError | None = None
         try:
@@ -246,7 +246,7 @@ class Life:
             self.loop.failure = self.loop.failure or error
 
     def note_statuses(self) -> None:
-        """What the streams say of themselves now."""
+        """Note the present status of each stream."""
         for number, (stream, told) in enumerate(zip(self.streams, self.told, strict=True)):
             if told.number in self.closed:
                 continue
@@ -327,7 +327,7 @@ class Process:
         self.life.told = list(self.told)
 
     def identity_of(self, number: int) -> SandboxAccount:
-        """Whose stream it is, and with which API key."""
+        """Return the account of a stream, with the API key it uses."""
         return self._identity if number < self._streams else self.guests[number - self._streams].identity
 
     def take_identity(self, identity: SandboxAccount) -> None:
@@ -335,21 +335,21 @@ class Process:
         self._identity, self.api_key = identity, identity.api_key
 
     def secret_of(self, identity: SandboxAccount) -> str:
-        """What signs; or something that does not."""
+        """Return the secret that signs; or one that does not."""
         return "x" * 64 if self.wrong_secret else identity.api_secret
 
     @property
     def own_streams(self) -> int:
-        """How many streams of its own account it has; those of guests are behind them."""
+        """The number of streams of its own account; those of guests are behind them."""
         return self._streams
 
     @property
     def told_now(self) -> list[Stream]:
-        """What the present life's streams tell, by their number in the process."""
+        """The evidence of the present life's streams, by their number in the process."""
         return self.life.told
 
     def goes_on_as(self, number: int, stream: Stream) -> None:
-        """What one of its streams tells is another stream from now on; to be asked while it is down."""
+        """Let one of its streams be another from now on; to be called while it is down."""
         self.life.told = [stream if place == number else told for place, told in enumerate(self.life.told)]
         self.told.append(stream)
 
@@ -367,7 +367,7 @@ class Process:
         self._after_running()
 
     def due_us(self) -> int | None:
-        """When it has something to do, and can."""
+        """Return when it has something to do, and can."""
         if self.down:
             return None
         life = self.life
@@ -418,7 +418,7 @@ class Process:
         self.evidence.wall_offsets.append((self.world.now_us, self.clock.offset_ms))
 
     def is_live(self) -> bool:
-        """Whether all of its streams are, with nothing under way."""
+        """True where all of its streams are live, with nothing under way."""
         # A stream that waits for REST needs every look at REST history: it is what brings the rest.
         if self.down or {"DEGRADED", "SUSPECT"} & set(self.life.statuses):
             return False
@@ -426,11 +426,11 @@ class Process:
 
     @property
     def ends(self) -> bool:
-        """Whether it was asked to."""
+        """True where it was asked to end."""
         return self.stopping or self.leaving
 
     def answered(self, request: ApiRequest) -> ApiResponse:
-        """What the venue answers to a request of this process, as it arrives."""
+        """Return the venue's answer to a request of this process, as it arrives."""
         if self.revoked:
             return ApiResponse(401, b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}')
         answer = self.world.exchange.handle(request, self.world.now_ms)
@@ -513,7 +513,7 @@ class Process:
         self.lives.append(following)
 
     def forgets(self) -> None:
-        """What the last process had spent and been told was written down, and is not there for the next one."""
+        """Drop what the last process wrote down of its items and its weight: the next one does not find it."""
         self._remembers = False
 
     def _go_on(self, told: list[Stream]) -> list[Stream]:
@@ -541,7 +541,7 @@ class Process:
         self.start()
 
     def is_started_again_after(self, error: ListenKeyError) -> bool:
-        """Whether what ended the program may be over in a while, by itself or by somebody who mends it."""
+        """Return True where the cause of the program's end may pass, by itself or because somebody mends it."""
         if isinstance(error, Refused):
             return self.was_revoked
         return bool(self.spoilt) or not isinstance(error, UsageError)
@@ -554,7 +554,7 @@ class Process:
 
 
 def connector(world: World) -> Callable[..., object]:
-    """What `transport.websocket.connect` is to real streams."""
+    """Make the stand-in of `transport.websocket.connect` for real streams."""
 
     async def connect(
         url: str,

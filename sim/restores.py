@@ -1,9 +1,9 @@
 """
-What becomes of a journal's files between two lives of a process, kind by kind: a bit of them is another one, somebody puts
-an older copy back, another machine goes on with them, another release has written to them.
+Damage, replace or move a journal's files between two lives of a process, kind by kind: a bit is flipped, an older copy
+is put back, another machine goes on with them, another release has written to them.
 
-What people do about it is what docs/journal.md tells them to do. None of it asks the client how it feels; whether a
-journal is whole is asked as people ask it, with `verify`, of a copy.
+People react as docs/journal.md tells them to. None of it asks the client how it feels; if a journal is whole is asked
+as people ask it, with `verify`, of a copy.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ NEWER_AFTER_US: Final = 2_100_000
 """A program that is asked to end has ended by then."""
 
 OWN: Final = ("", "-wal")
-"""What is the journal itself; the rest is written down beside it."""
+"""The endings of the journal's own files; the rest is written down beside it."""
 
 SHARED: Final = "-shm"
 CLEAR: Final = ("newer release", "disk", "unable to open")
-"""What a refusal says of a journal of a newer release; or of a disk that fails at the same time."""
+"""The words that refuse a journal of a newer release; or name a disk that fails at the same time."""
 
 Content: TypeAlias = tuple[list[tuple[Any, ...]], ...] | None
 """Every row of what a journal holds; None where SQLite can't read it."""
@@ -65,7 +65,7 @@ def _replace(path: Path, files: Files) -> None:
 
 
 def _journals(process: Process) -> list[tuple[int, Path]]:
-    """Where the journals of a process that is down are, by the number of the stream."""
+    """Return the paths of the journals of a process that is down, by the number of the stream."""
     paths = [(number, process.life.path(number)) for number in range(len(process.told_now))]
     return [(number, path) for number, path in paths if path is not None]
 
@@ -84,10 +84,10 @@ def _content(files: Files) -> Content:
 
 def _is_as_before(before: Content, after: Content) -> bool:
     """
-    Whether nothing is missing and nothing is another one.
+    Return True where no item is missing and none is another one.
 
-    What is noted beside the items, until when the stream was whole and how far a consumer is, may be what it was a
-    moment earlier: the log's last commit is gone. Then a gap begins earlier, and items are given once more.
+    The notes beside the items (how long the stream was whole, how far a consumer is) may be those of a moment earlier:
+    the log's last commit is gone. Then a gap begins earlier, and items are given once more.
     """
     if before is None or after is None or before[0] != after[0]:
         return before == after
@@ -100,7 +100,7 @@ def _last_seq(content: Content) -> int:
 
 
 def _is_whole(files: Files) -> bool:
-    """What `listenkey journal verify` says; of a file that is not there, nothing bad."""
+    """Return what `listenkey journal verify` finds; True for a file that is not there."""
     if not files.get(""):
         return True
     with _aside(files) as path:
@@ -111,7 +111,7 @@ def _is_whole(files: Files) -> bool:
 
 
 def _reached(files: Files) -> int:
-    """How far the journal had come, as it is written down beside it."""
+    """Return the last number of the journal, as it is written down beside it."""
     digits, _, checksum = files.get("-lock", b"")[:29].partition(b" ")
     return int(digits) if digits.isdigit() and checksum == b"%08x" % zlib.crc32(digits) else 0
 
@@ -324,7 +324,7 @@ def _older_again(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def _of_version(path: Path, version: int) -> bytes:
-    """What is in the file when a release with this number has used it."""
+    """Return the contents of the file after a release with this number has used it."""
     files = read_files(path)
     if not files.get(""):
         return b""

@@ -118,9 +118,10 @@ ROWS: Final[dict[str, tuple[str, ...]]] = {
     "X18": ("held_while_hanging",),
 }
 """
-Where a row is not its kind's name: the kernel's memory limit (P4) ends a process as any kill does; fills in symbols never
-seen (R9) are what traffic makes most of, and they are missed where events are; a connection that was kept and is gone
-(R14) is a request that is reset, for the one retry is the HTTP client's, and that one is not simulated.
+The kinds that play each row. Some are not called like it. The kernel's memory limit (P4) ends a process as any kill
+does. Fills in symbols never seen (R9) are most of the traffic, and they are missed where events are. A connection that
+was kept and is gone (R14) is a request that is reset, for the one retry is the HTTP client's, and that one is not
+simulated.
 """
 
 NOT_SIMULATED: Final[dict[str, str]] = {
@@ -135,7 +136,7 @@ PAIRS: Final = ALL * (ALL + 1) // 2
 
 
 def covered(played: Iterable[tuple[str, str]]) -> int:
-    """How many pairs of rows were played, those of a row with itself included, when these pairs of kinds were."""
+    """Count the pairs of rows, those of a row with itself included, that these pairs of kinds have played."""
     done = {_sorted(*pair) for pair in played}
     return sum(
         any(_sorted(first, second) in done for first in ROWS[one] for second in ROWS[other])

@@ -39,7 +39,7 @@ WORDS: Final = {FINE: "fine", CRASH: "crash", WRONG: "wrong", STUCK: "stuck"}
 @dataclass(slots=True)
 class Outcome:
     """
-    What came of a run.
+    The result of a run.
 
     Attributes:
         code: `FINE`, `CRASH`, `WRONG` or `STUCK`; also the exit code.
@@ -57,7 +57,7 @@ class Outcome:
 
     @property
     def rule(self) -> str:
-        """What is wrong, shortly: two runs with the same one are taken for the same failure."""
+        """Name what is wrong, shortly: two runs with the same name are taken for the same failure."""
         if self.crash is not None:
             return f"crash {type(self.crash).__name__}"
         return self.violations[0].rule if self.violations else "fine"

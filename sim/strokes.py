@@ -44,16 +44,16 @@ NOT_OPENED: Final[dict[str, str]] = {
     "tls_refused": "its certificate is refused: self-signed certificate",
     "no_descriptors": "Too many open files",
 }
-"""Why nothing new is opened; what is open stays open."""
+"""The reasons why nothing new is opened; open connections stay open."""
 
 
 def lasting(fault: Fault, process: Process) -> dict[str, Any]:
-    """What the exchange has to know of a fault that lasts: whose, and how long."""
+    """Return the exchange's arguments for a fault that lasts: its account and its length."""
     return {"account": process.account, "duration_ms": int(fault.for_s * 1000)}
 
 
 def rise(_: Injector, __: Fault, process: Process) -> None:
-    """Whoever runs the program starts it again."""
+    """Start the program again, as its owner would."""
     process.rise()
 
 
@@ -238,7 +238,7 @@ def end_tamper(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def bad_answers(injector: Injector, fault: Fault, process: Process) -> None:
-    """What was asked is done, and the answer is none."""
+    """Carry the request out, and give no proper answer."""
     bodies = {"empty": b"", "null": b"null", "text": b'"ok"', "html": b"<html><body>Please sign in</body></html>"}
 
     def tamper(_: ApiRequest, answer: ApiResponse) -> ApiResponse:

@@ -22,7 +22,7 @@ class Killed(BaseException):
 
 class SimThread:
     """
-    What `threading.Thread` is to simulated code.
+    The simulation's `threading.Thread`.
 
     Attributes:
         due_us: When it wants its turn; None once it has ended.
@@ -53,7 +53,7 @@ class SimThread:
         self._thread.start()
 
     def wants_turn_us(self) -> int:
-        """When it is to run; never, where it would only look and find nothing."""
+        """Return when it is to run; never, where it would only look and find nothing."""
         if self.due_us is None or (self.waits_for is not None and not self.waits_for.is_set() and self.idle()):
             return NEVER_US
         return self.due_us
@@ -99,7 +99,7 @@ class SimThread:
 
 
 class SimEvent:
-    """What `threading.Event` is to simulated code."""
+    """The simulation's `threading.Event`."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -143,7 +143,7 @@ class Machine:
         self.running: SimThread | None = None
 
     def due_us(self) -> int:
-        """When a thread wants its turn."""
+        """Return when a thread wants its turn."""
         due_us = NEVER_US
         for thread in self.threads:  # asked all the time: `min` of a generator is half as fast
             wanted_us = thread.wants_turn_us()

@@ -29,7 +29,7 @@ TOLD_EVERY: Final = 50
 @dataclass(slots=True)
 class Summary:
     """
-    What many runs came to.
+    The results of many runs, summed up.
 
     Attributes:
         failed: Seed, and what was wrong.
@@ -190,7 +190,7 @@ def run_many(
 
 
 def _told(summary: Summary, done: int, seeds: int) -> Summary:
-    """How far it is, now and then, and what is wrong, at once: a long run is looked at while it runs."""
+    """Print progress now and then, and failures at once: a long run is looked at while it runs."""
     for seed, what in summary.failed:
         print(f"seed {seed}: {what}", file=sys.stderr, flush=True)
     if done % TOLD_EVERY == 0:

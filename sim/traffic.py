@@ -1,4 +1,4 @@
-"""What happens to the accounts: orders that rest, fill and are cancelled, positions opened and closed, transfers."""
+"""Act on the accounts: orders that rest, fill and are cancelled, positions opened and closed, transfers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RARER: Final = 5
 """So long after the last fault, less happens: it is most of a short run, and shows least."""
 
 QUOTES: Final = 0.7
-"""How much of what an account does that quotes is orders that rest."""
+"""The share of resting orders in the acts of an account that quotes."""
 
 
 class Traffic:

@@ -134,7 +134,7 @@ class World:
             self.trace.append(line)
 
     def note_told(self, told: Stream) -> None:
-        """What a consumer has just read."""
+        """Note an item that a consumer has just read."""
         if self.trace is not None:
             self.trace.append(f"{self.now_us} {told.process} told {told.number}: {str(told.told[-1].item)[:200]}")
         self._digest.update(f"{self.now_us} {told.number} {len(told.told)}".encode())
@@ -230,7 +230,7 @@ class World:
         self.flush()
 
     def _next(self) -> tuple[int, Callable[[], None]]:
-        """Who is first: the agenda, the exchange, or one of the processes. Always in this order when at once."""
+        """Return who is first: the agenda, the exchange, or one of the processes. Always in this order when at once."""
         at_us, what = NEVER_US, self._step_exchange
         if self._agenda:
             at_us, what = self._agenda[0][0], self._step_agenda
@@ -287,7 +287,7 @@ class World:
         return horizon_us if horizon_us > 5_000_000 else 0
 
     def skip_audits(self, process: Process, driver: Driver, for_us: int) -> None:
-        """Where the last one has seen all that ever happened, and no fault is near, those up to then find nothing."""
+        """Skip the audits that would find nothing: the last one has seen everything, and no fault is near."""
         for_us = min(for_us, self.injector.calm_us(self.options.accounts[process.number]) - MARGIN_US)
         if for_us >= venue.TRADES_KEPT_S * 1e6:
             return  # It has to look before REST forgets.

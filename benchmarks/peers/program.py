@@ -15,7 +15,7 @@ END_TIMEOUT_S = 15.0
 
 
 class Program:
-    """What a process said, and when it said something last."""
+    """The output of a process, and when it last printed something."""
 
     def __init__(self, process: Process, *, reads_stdin: bool = True) -> None:
         self.process = process
@@ -34,7 +34,7 @@ class Program:
         return cls(process, reads_stdin=reads_stdin)
 
     async def until(self, what: Callable[[Program], bool], quiet_s: float) -> bool:
-        """Whether it came true, before so many seconds passed without a word and before the process ended."""
+        """Wait until it is true; False where so many seconds pass without output, or the process ends."""
         while not what(self):
             self._changed.clear()
             if self.ended:
@@ -48,7 +48,7 @@ class Program:
 
     @property
     def ended(self) -> bool:
-        """Whether it has said its last word."""
+        """True where it has printed its last line."""
         return self._reading.done()
 
     async def stop(self) -> int:

@@ -1,5 +1,5 @@
 """
-How long each client is deaf when its socket is dropped: `python benchmarks/peers/recovery.py`.
+Measure how long each client is deaf when its socket is dropped: `python benchmarks/peers/recovery.py`.
 
 All stream one account of one sandbox while a fill is made about every 20 ms. All sockets are dropped at once, without
 a close frame. A client is back when it receives a fill that was made after that; what it never received is lost.

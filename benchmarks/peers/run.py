@@ -30,7 +30,7 @@ from listenkey.testing import LocalSandbox  # noqa: E402
 
 BUSY_FILLS, BUSY_RATE = 3_000, 150.0
 QUIET_S = 10.0
-"""How long a client may say nothing before what it has counts as all it got."""
+"""The silence after which a client counts as done."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Row:
 
 
 def compared(peer: str, version: str, what: str, got: list[Any], truth: list[Any], **more: Any) -> Row:
-    """What came against what was; `in order` is about what did come."""
+    """Compare what came with what happened; `in order` is about what did come."""
     counts, known = Counter(got), set(truth)
     place = {one: number for number, one in enumerate(truth)}
     places = [place[one] for one in got if one in place]

@@ -1,8 +1,9 @@
 """
-What the scripts of all peers share. Only the standard library: each runs in its peer's own environment.
+Common code of the peers' scripts. Only the standard library: each runs in its peer's own environment.
 
-A script says JSON lines on stdout: `{"ready": true}` when its client streams or is about to, `{"fill": [symbol, trade id, order id]}`
-for each fill, and what else is worth knowing under other names. The end of its stdin tells it to stop.
+A script prints JSON lines on stdout: `{"ready": true}` when its client streams or is about to,
+`{"fill": [symbol, trade id, order id]}` for each fill, and other figures under other names. The end of its stdin tells
+it to stop.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Place:
-    """Where the sandbox is, and who we are there."""
+    """The address of the sandbox, and our account there."""
 
     rest_url: str
     ws_url: str

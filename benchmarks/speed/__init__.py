@@ -1,1 +1,1 @@
-"""How fast: from a socket to the user's code, ours beside the bare parts and beside others, in one interleaved run."""
+"""Measure the speed from a socket to the user's code, ours beside the bare parts and beside others, interleaved."""

@@ -56,7 +56,7 @@ def one(venue: Venue, consumer: Consumer, python: Path, count: int, per_second: 
 
 
 def pythons(consumers: list[Consumer], folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
-    """Where each runs; and who can't be had here, and why not."""
+    """Return the Python of each consumer; and the reason for each that can't be had here."""
     found: dict[str, Path] = {}
     missing: dict[str, str] = {}
     for consumer in consumers:

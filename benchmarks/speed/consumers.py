@@ -1,9 +1,9 @@
 """
-Who is measured, and one of them as a process:
+List the consumers to measure, and run one of them as a process:
 `python -m benchmarks.speed.consumers NAME REST_URL WS_URL COUNT burst|pace`.
 
-It attaches, prints `{"ready": true}`, takes COUNT events, looks that none is missing and that they are in order, and
-prints what they cost from the first to the last.
+It attaches, prints `{"ready": true}`, takes COUNT events, checks that none is missing and that they are in order, and
+prints their cost from the first to the last.
 """
 
 from __future__ import annotations

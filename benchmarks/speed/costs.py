@@ -1,5 +1,5 @@
 """
-What a key costs, and what it costs to start: `python -m benchmarks.speed.costs NAME REST_URL` is one of them as a process.
+Measure the cost of a key and of a start: `python -m benchmarks.speed.costs NAME REST_URL` runs one as a process.
 
 CPU and not time: a call's time is the venue's and the line's.
 """

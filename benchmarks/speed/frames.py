@@ -1,10 +1,10 @@
 """
-What is sent: the mix of a busy account with ids that rise, as one block of ready frames, in four shapes.
+Make the frames to send: the mix of a busy account with ids that rise, as one block of ready frames, in four shapes.
 
-Eight of ten messages are fills, one says where the account stands, one its greeks. The account adds up: what it buys with
-one order it sells with the next, so its position is after every ten messages what it was before, and no reader who
-reckons with it has a reason to doubt. The futures shape is for clients that have no options: the same fills, and the
-futures' own `ACCOUNT_UPDATE` for the rest.
+Eight of ten messages are fills, one states the account, one its greeks. The account adds up: it sells with the next
+order what it buys with one, so its position is after every ten messages what it was before, and no reader who reckons
+with it has a reason to doubt. The futures shape is for clients that have no options: the same fills, and the futures'
+own `ACCOUNT_UPDATE` for the rest.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ FIRST_EVENT_MS: Final = 1_795_330_000_000
 
 
 def is_order(number: int) -> bool:
-    """Whether the message of this number, counted from 0, is an order's."""
+    """Return True where the message of this number, counted from 0, is an order's."""
     return number % 10 < 8
 
 
 def orders_among(count: int) -> int:
-    """How many of the first so many are orders'."""
+    """Return how many of the first so many messages are orders'."""
     return count // 10 * 8 + min(count % 10, 8)
 
 

@@ -18,7 +18,7 @@ FAN_OUT: Final = 4
 """Streams of one account in one process."""
 
 OVERLAP_S: Final = 2.0
-"""How long two sockets bring the same: long enough for what is sent to them."""
+"""The time that two sockets bring the same: long enough for the frames to come."""
 
 
 def _stream(rest_url: str, ws_url: str, **options: Any) -> UserStream:

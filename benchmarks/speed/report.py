@@ -1,4 +1,4 @@
-"""What a run has shown: tables of medians, and ratios with their bars. A ratio is taken in each run, then the median."""
+"""Report a run: tables of medians, and ratios with their bars. A ratio is taken in each run, then the median."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.speed.consumers import CONSUMERS
 
 class Bar(NamedTuple):
     """
-    What is to be held.
+    A bar to be held.
 
     Attributes:
         one: The consumer.
@@ -81,7 +81,7 @@ def ratio(results: dict[str, Any], bar: Bar) -> float | None:
 
 
 def times(results: dict[str, Any], name: str, other: str) -> float:
-    """How much of the other's CPU it needs."""
+    """Return how much of the other's CPU it needs."""
     found = ratio(results, Bar(name, other, 0.0, at_least=False))
     return math.nan if found is None else found
 

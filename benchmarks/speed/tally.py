@@ -1,5 +1,5 @@
 """
-What every consumer does with what it is brought: look at the id, and say in the end what the events cost.
+Count what every consumer is brought: it looks at the id, and reports in the end what the events cost.
 
 Only the standard library: it runs in the peers' environments, too.
 """

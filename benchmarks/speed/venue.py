@@ -85,7 +85,7 @@ def _talk(connection: socket.socket) -> None:
 
 
 def _answer(method: bytes, path: bytes) -> Any:
-    """What clients ask for before they stream; an account with nothing in its past."""
+    """Return the answers that clients ask for before they stream; an account with nothing in its past."""
     if path.endswith(b"/listenKey"):
         return {"listenKey": LISTEN_KEY} if method == b"POST" else {}
     if path.endswith(b"/time"):

@@ -15,7 +15,7 @@ SOON_US: Final = 150_000_000
 """Thirty seconds of backoff, ten of a request, five of opening, a firewall's minute."""
 
 AT_LAST_US: Final = 30 * MINUTE_US
-"""When a key died without a word just before: until the next renewal, and the above."""
+"""The bound where a key died without a word just before: until the next renewal, and the above."""
 
 REFUSING: Final = frozenset({"contract_refused"})
 REFUSED_US: Final = 4 * MINUTE_US

@@ -1,4 +1,4 @@
-"""What hits one account of a process changes nothing for another one beside it: its fills are told at once."""
+"""Check that faults of one account leave the others of its process alone: their fills are delivered at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sim.faults import KINDS, Fault
 POISONS: Final = "poison"
 ANY: Final = frozenset(KINDS)
 NEAR_US: Final = 3 * MINUTE_US
-"""What another fault leaves behind is over by then."""
+"""The time after which another fault leaves nothing behind."""
 
 AT_ONCE_US: Final = 500_000
 """Beside the way from the venue; a disk that is well takes no time here."""

@@ -11,7 +11,7 @@ from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 
 CLOCKS_MS: Final = 1000
-"""How far the client's idea of the venue's clock may be off, beside the way from the venue."""
+"""The error allowed in the client's estimate of the venue's clock, beside the way from the venue."""
 
 
 def before(evidence: Evidence) -> Iterator[Violation]:

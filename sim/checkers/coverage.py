@@ -30,13 +30,13 @@ from sim.evidence import Evidence, Stream
 from sim.faults import DISK_KINDS, LAG_KINDS, LASTING, NOBODY_READS, REST_KINDS, UNSEEN
 
 UNDER_WAY_US: Final = 10_000_000
-"""What happened in the last seconds of a run may still be under way."""
+"""The last seconds of a run, whose events may still be under way."""
 
 SILENCE_US: Final = 15_000_000
 """Ten seconds until a dead connection is noticed, and what a frame and a timer may take."""
 
 LAG_US: Final = 40_000_000
-"""How much later the bill may show a fill."""
+"""The longest delay with which the bill shows a fill."""
 
 FAR_BEHIND: Final = frozenset({"lag_and_drops"})
 FAR_BEHIND_US: Final = 75_000_000
@@ -44,7 +44,7 @@ FAR_BEHIND_US: Final = 75_000_000
 
 REFUSING: Final = frozenset({"key_revoked", "right_lost"})
 REFUSED_US: Final = int(5.5 * MINUTE_US)
-"""Who is refused for good, as far as anybody can tell, asks again after five minutes."""
+"""The time until a client asks again that is refused for good, as far as anybody can tell: five minutes."""
 
 TOO_OLD: Final = "fills of more than three months ago"
 SOONER_S: Final = 12
@@ -145,7 +145,7 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
 
 def _was_forgotten(case: Case, at_us: int) -> bool:
     """
-    Whether the gap that holds the fill was closed as one of which REST has forgotten fills, and had by then.
+    Return True where the fill's gap was closed as one of which REST has forgotten fills, and REST had by then.
 
     The client stops asking a little before the venue forgets, by as much as clocks may differ.
     """
@@ -162,7 +162,7 @@ def _was_forgotten(case: Case, at_us: int) -> bool:
 
 
 def _could_be_read_us(case: Case, told_us: int) -> int:
-    """When somebody who did not read may have found it: it is in the journal before, and the stream rightly live."""
+    """Return when a reader who did not read could have had it: the journal holds it before, and the stream is live."""
     away = case.evidence.of_client(case.stream.process, NOBODY_READS)
     return min(
         [told_us, *(int(each.at_s * 1e6) for each in away if each.at_s * 1e6 <= told_us <= each.until_s * 1e6 + 1e6)]
@@ -176,7 +176,7 @@ def _statuses(stream: Stream, end_us: int) -> Iterator[tuple[int, int, str]]:
 
 
 def is_unseen(case: Case, at_us: int) -> bool:
-    """Whether nothing on a connection showed what happened then."""
+    """Return True where nothing on a connection showed what happened then."""
     return any(
         fault.at_s * 1e6 - 1e6 <= at_us and (at_us <= fault.until_s * 1e6 + 1e6 or fault.kind in LASTING)
         for fault in case.evidence.of_client(case.stream.process, UNSEEN)
@@ -184,7 +184,7 @@ def is_unseen(case: Case, at_us: int) -> bool:
 
 
 def holds(case: Case, gap: Span, at_us: int) -> bool:
-    """Whether the fill lies in the gap, by the client's wall clock as it was at any moment in between."""
+    """Return True where the fill lies in the gap, by the client's wall clock as it was at any moment in between."""
     evidence, process = case.evidence, case.stream.process
     early_ms = latency_ms(evidence, process, at_us) + held_ms(evidence, process, at_us)
     at_ms = evidence.options.start_ms + at_us // 1000
@@ -193,7 +193,7 @@ def holds(case: Case, gap: Span, at_us: int) -> bool:
 
 
 def bound_us(case: Case, at_us: int, until_us: int, *, unseen: bool = False) -> int:
-    """How long it may take until it is noticed that this fill, or this step of an order, did not come."""
+    """Return how long it may take to notice that this fill, or this step of an order, did not come."""
     evidence, process = case.evidence, case.stream.process
     most_us = SILENCE_US + int(1000 * latency_ms(evidence, process, at_us))
     most_us += int(1000 * held_ms(evidence, process, at_us))
@@ -211,12 +211,12 @@ def bound_us(case: Case, at_us: int, until_us: int, *, unseen: bool = False) -> 
 
 
 def key_was_dead(case: Case, at_us: int) -> bool:
-    """Whether a key of the account had ended in the hour before, so that nothing may have come."""
+    """Return True where a key of the account had ended in the hour before, so that nothing may have come."""
     return any(at_us - KEY_LIFE_US <= end_us <= at_us for end_us in case.ends_us)
 
 
 def _during(case: Case, kinds: frozenset[str], from_us: int, to_us: int) -> int:
-    """How much of a time faults of these kinds took, with what each of them leaves behind."""
+    """Return how much of a time faults of these kinds took, with what each of them leaves behind."""
     total_us = 0
     for fault in case.evidence.of_client(case.stream.process, kinds):
         since_us = fault.at_s * 1e6

@@ -69,7 +69,7 @@ def _of_stream(
 
 
 def _may_be_late(evidence: Evidence, stream: Stream, row: dict[str, Any], told_us: int) -> bool:
-    """Whether something kept it from coming in its turn: events held or lost on a living connection, or REST."""
+    """Return True where something delayed it: events held or lost on a living connection, or REST."""
     began_ms = next((item.since_ms for _, item in stream.told if isinstance(item, Live)), 0)
     if row["time_ms"] <= began_ms or _was_spent(evidence, stream.process, told_us):
         return True  # the first: rather a fill from before the stream began than one too few
@@ -82,14 +82,14 @@ def _may_be_late(evidence: Evidence, stream: Stream, row: dict[str, Any], told_u
 
 
 def _was_spent(evidence: Evidence, process: int, told_us: int) -> bool:
-    """Whether so much had been asked of REST in the last minute that the rest had to wait for the next."""
+    """Return True where so much weight was used in the last minute that the rest had to wait for the next."""
     limit = min(WEIGHT_PER_MINUTE_ASSUMED, evidence.options.venue_switches().weight_per_minute)
     recent = (each.weight for each in evidence.clients[process].asked if 0 <= told_us - each.at_us <= MINUTE_US)
     return sum(recent) > limit * SPENT_SHARE
 
 
 def _decoded(event: Any) -> Iterator[tuple[FillKey, str]]:
-    """What the client makes of a message or a row: its fills, and how much each is."""
+    """Yield the fills that the client decodes from a message or a row, and the quantity of each."""
     if hasattr(event, "orders"):
         for order in event.orders:
             for fill in order.fills:

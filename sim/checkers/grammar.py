@@ -1,4 +1,4 @@
-"""What is told is well formed: numbers without holes, gaps that open and close in turn, no stream that just ends."""
+"""Check the grammar of items: numbers without holes, gaps that open and close in turn, no stream that just ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def grammar(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _next(stream: Stream, last: int) -> tuple[int, int]:
-    """Which number comes next, and how many before it were lost."""
+    """Return the number that comes next, and how many before it were lost."""
     expected = max((loss.last_seq + 1 for loss in stream.losses if loss.first_seq == last + 1), default=last + 1)
     return expected, expected - last - 1
 

@@ -46,7 +46,7 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
 
 
 def _shown(stream: Stream, journal: Path) -> Iterator[Violation]:
-    """What a consumer was given is in the file, and is the same there, whatever happened since."""
+    """Check that each item a consumer was given is in the file, and the same there, whatever happened since."""
     with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
         rows = {row[0]: row[1:] for row in connection.execute("SELECT seq, kind, received_ms, raw FROM items")}
     for at_us, item in stream.told:

@@ -1,4 +1,4 @@
-"""What a gap says when it is closed is so: how much was brought back between its two items, and from when on."""
+"""Check that `GapClosed` is true: how much was recovered between a gap's two items, and from when on."""
 
 from __future__ import annotations
 
@@ -53,5 +53,5 @@ def _of_gap(evidence: Evidence, stream: Stream, gap: GapClosed, between: list[To
 
 
 def _moved(evidence: Evidence, stream: Stream, at_us: int) -> bool:
-    """Whether the wall clock was set, so that times of the one before and the one after can't be compared."""
+    """Return True where the wall clock was set, so that times before and after can't be compared."""
     return len(offsets_ms(evidence, stream.process, 0, at_us)) > 1

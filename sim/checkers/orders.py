@@ -1,4 +1,4 @@
-"""What REST says of an order never moves it back: less filled, or alive again after its end."""
+"""Check that REST never moves an order back: less filled, or alive again after its end."""
 
 from __future__ import annotations
 

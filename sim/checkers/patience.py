@@ -47,7 +47,7 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
 
 
 def _excused_us(evidence: Evidence, stream: Stream, from_us: int, to_us: int) -> int:
-    """How much of a time the process did not run, could not write, or was asked for silence."""
+    """Return how much of a time the process did not run, could not write, or was asked for silence."""
     client = evidence.clients[stream.process]
     spans = list(client.stalls_us)
     spans += [

@@ -14,7 +14,7 @@ from sim.faults import KINDS, Fault
 SOCKETLESS: Final = frozenset({"retired"})
 OTHERS: Final = frozenset(KINDS) - SOCKETLESS
 NEAR_US: Final = 3 * MINUTE_US
-"""What another fault leaves behind is over by then."""
+"""The time after which another fault leaves nothing behind."""
 
 SOON_US: Final = 20_000_000
 """Ten seconds between two polls, two for which a fill is held for the sake of order, and what asking takes."""

@@ -1,4 +1,4 @@
-"""What several checkers ask the evidence: gaps as spans, keys' ends, what the network allowed."""
+"""Answer questions of several checkers: gaps as spans, keys' ends, what the network allowed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AUDIT_US: Final = 80_000_000
 
 FOREVER_MS: Final = 1 << 62
 UNSEEN_WHY: Final = "that no socket brought"
-"""What a gap says that only a look at the bill has shown."""
+"""The words of a gap that only a look at the bill has shown."""
 
 FORGOTTEN_WHY: Final = "has forgotten what nobody held against it"
 """And what one says where the bill was not looked at until it had forgotten."""
@@ -28,7 +28,7 @@ FORGOTTEN_WHY: Final = "has forgotten what nobody held against it"
 FORGETS: Final = frozenset({"retention"})
 
 SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000, "pieces": 600, "latency": 3000}
-"""How much longer a frame may travel; through a narrow way as long as a burst needs that came before it."""
+"""The extra time a frame may travel; through a narrow way, as long as an earlier burst needs."""
 
 NARROW_MS_A_FILL: Final = 1500
 """Of a burst that was put in: its events, through a narrow way."""
@@ -118,7 +118,7 @@ def fills_of(raw: bytes) -> Iterator[tuple[FillKey, dict[str, Any]]]:
 
 def is_same_word(evidence: Evidence, told: Any, truth: Any) -> bool:
     """
-    Whether a word that was told says what the ledger has.
+    Return True where a reported value is the ledger's.
 
     To the digit; but where the venue leaves out what does not apply, nothing is said of a zero, and an amount may be
     spelt with an exponent.
@@ -147,7 +147,7 @@ def _legacy_words(order: dict[str, Any], fill: dict[str, Any]) -> dict[str, Any]
 
 
 def key_ends_us(evidence: Evidence, account: str) -> list[int]:
-    """When keys of the account ended, for whatever reason."""
+    """Return when keys of the account ended, for whatever reason."""
     ends = ("expired", "closed", "expired_silently")
     return [evidence.us_of(row["time_ms"]) for row in evidence.ledgers[account]["keys"] if row["what"] in ends]
 
@@ -167,13 +167,13 @@ def latency_ms(evidence: Evidence, process: int, at_us: int) -> float:
 
 
 def _put_in(fault: Fault) -> int:
-    """How many fills."""
+    """Return the number of fills that a fault makes."""
     fills: int = fault.param("fills")
     return fills if fault.kind == "burst" else fills * (1 + int(fault.for_s / POISONED_EVERY_S))
 
 
 def held_ms(evidence: Evidence, process: int, at_us: int) -> float:
-    """How long the venue itself may have held back an event made at this time."""
+    """Return how long the venue itself may have held back an event made at this time."""
     most_ms = 0.0
     for fault in evidence.of_client(process, HOLDS):
         if fault.at_s * 1e6 - 1e6 <= at_us <= fault.until_s * 1e6 + 1e6:
@@ -187,15 +187,14 @@ def _holds_ms(fault: Fault) -> float:
 
 
 def frozen_us(evidence: Evidence, process: int, from_us: int, to_us: int) -> int:
-    """How much of this time the process did not run."""
+    """Return how much of this time the process did not run."""
     stalls = evidence.clients[process].stalls_us
     return sum(max(0, min(to_us, end_us) - max(from_us, start_us)) for start_us, end_us in stalls)
 
 
 def forgotten_us(stream: Stream, key: FillKey, at_us: int, bound_us: int, told_us: int) -> int:
     """
-    When it was lost from the journal that this fill had been told before it was at `told_us`, or that it was missing; 0
-    where it was not.
+    Return when the journal lost this fill, or the gap it was missing in, if before `told_us`; 0 where it lost neither.
 
     Only from then on can it be missed: until then, it was in the journal, or in a gap that was.
     """
@@ -225,7 +224,7 @@ def _keys(item: Item) -> list[FillKey]:
 
 
 def offsets_ms(evidence: Evidence, process: int, from_us: int, to_us: int) -> set[int]:
-    """What the wall clock was ahead by, at any moment of this time."""
+    """Return by how much the wall clock was ahead at each moment of this time."""
     steps = evidence.clients[process].wall_offsets
     ends = [since_us for since_us, _ in steps[1:]] + [1 << 62]
     return {

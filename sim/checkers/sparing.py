@@ -29,7 +29,10 @@ CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surg
                            "wrong_clock_limited", "held_while_hanging", "expiry_unseen", "short_sockets", "key_rotated",
                            "right_lost", "wrong_secret", "cancelled", "rights_lost", "file_replaced", "folder_changed",
                            "contract_refused", "traded_before", "latency", "wrong_shape"})  # fmt: skip
-"""What may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held events may not."""
+"""
+The faults that may cost a connection or a process. A stall, a stepped clock, slow or failing REST, doubled or held
+events may not.
+"""
 
 SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "maintenance", "narrow",
                          "lag_and_drops", "no_positions", "order_step_lost", "contract_refused"})  # fmt: skip
@@ -82,15 +85,15 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _began_again(evidence: Evidence, process: int, at_us: int) -> bool:
-    """Whether it is one of those that end soon after their beginning, and begin again."""
+    """Return True where it is one of those that end soon after their beginning, and begin again."""
     return at_us <= MINUTE_US and any(client == evidence.host_of(process) for client, _, _ in evidence.options.before)
 
 
 def _changed_places(evidence: Evidence, process: int, at_us: int) -> bool:
     """
-    Whether messages of one millisecond have changed places, as those of a burst may when the venue reorders.
+    Return True where messages of one millisecond have changed places, as those of a burst may when the venue reorders.
 
-    Nobody can say which of them is the last, so a position may be taken for what it was, until its next message.
+    Nobody can say which of them is the last, so an older one may be taken for the position, until its next message.
     """
     if any(fault.at_s * 1e6 <= at_us for fault in evidence.of_client(process, POSITIONLESS)):
         return True  # A position that was not pushed is not known until the next message of its contract.
@@ -133,7 +136,7 @@ def _ran_out(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
 
 
 def _not_shown_us(evidence: Evidence, process: int, at_us: int) -> int:
-    """How much later than it was told this may have been read: nothing could be written, or nobody read."""
+    """Return how much later than it was written this may have been read: nothing could be written, or nobody read."""
     return sum(
         int(fault.for_s * 1e6)
         for fault in evidence.of_client(process, DISK_KINDS)
@@ -142,7 +145,7 @@ def _not_shown_us(evidence: Evidence, process: int, at_us: int) -> int:
 
 
 def _over_us(evidence: Evidence, fault: Fault) -> float:
-    """When the last of it has passed: what waited before a narrow way comes late even when it is wide again."""
+    """Return when its last effect has passed: frames before a narrow way come late even when it is wide again."""
     waits_ms = latency_ms(evidence, fault.client, int(fault.until_s * 1e6)) if fault.kind == "narrow" else 0.0
     return fault.until_s * 1e6 + waits_ms * 1e3
 

@@ -19,13 +19,13 @@ from sim.faults import STEPS_UNSEEN
 
 ENDED: Final = frozenset({"FILLED", "CANCELED", "CANCELLED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 AUDITED: Final = False
-"""Whether the client asks REST after steps that nothing on a connection shows."""
+"""True where the client asks REST after steps that nothing on a connection shows."""
 
 OrderKey: TypeAlias = tuple[str, int]
 
 
 class State(NamedTuple):
-    """How far an order had come; a later state is a larger one."""
+    """The progress of an order; a later state is a larger one."""
 
     filled: Decimal
     is_over: bool

@@ -1,4 +1,4 @@
-"""What a checker says when something is wrong."""
+"""The report of a checker that something is wrong."""
 
 from __future__ import annotations
 

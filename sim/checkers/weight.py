@@ -1,4 +1,4 @@
-"""What a client costs the venue and its own machine: requests, connections, callbacks."""
+"""Check a client's cost to the venue and to its own machine: requests, connections, callbacks."""
 
 from __future__ import annotations
 

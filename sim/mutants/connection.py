@@ -16,13 +16,13 @@ from sim.mutants.patching import NEVER_S, Patches, put, transition
 
 
 def no_dedupe(patches: Patches) -> None:
-    """What two sockets bring is delivered twice."""
+    """Deliver twice what two sockets bring."""
     put(patches, merge.Recent, "add", lambda *_: True)
     put(patches, Fills, "add", lambda *_: True)
 
 
 def held_dropped(patches: Patches) -> None:
-    """What the successor brought before it was followed is thrown away."""
+    """Throw away what the successor brought before it was followed."""
     real = merge.Merge.follow
 
     def follow(self: merge.Merge, socket: int) -> list[merge.Held]:
@@ -113,7 +113,7 @@ def waits_for_goodbye(patches: Patches) -> None:
 
 
 def bans_ignored(patches: Patches) -> None:
-    """Whatever the venue says, the next try is soon."""
+    """Try again soon, whatever the venue says."""
 
     def judge(error: Any, wall_ms: int) -> verdict.Verdict:
         known = verdict.judge(error, wall_ms)

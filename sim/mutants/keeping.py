@@ -52,7 +52,7 @@ async def _no_lag(*_: Any) -> float:
 
 
 def never_audits(patches: Patches) -> None:
-    """What no socket brought, and nothing else shows, is never asked after."""
+    """Never ask REST for events that no socket brought and nothing else shows."""
     real = repair.Repair.went_live
 
     def went_live(self: repair.Repair, now: on.Moment) -> None:
@@ -69,7 +69,7 @@ def never_polls(patches: Patches) -> None:
 
 
 def audits_begin_anew(patches: Patches) -> None:
-    """What the process before had not audited is nobody's business."""
+    """Forget what the process before had not audited."""
     put(patches, audit.Audits, "_first_unaudited", lambda self: self._windows.now_ms())
     put(patches, audit.Audits, "is_audited", lambda *_: True)
 
@@ -81,7 +81,7 @@ def closed_positions_beat(patches: Patches) -> None:
 
 
 def stale_snapshot_wins(patches: Patches) -> None:
-    """What REST says of an order is delivered, however old it is."""
+    """Deliver REST's rows of an order, however old."""
     put(patches, reconcile, "is_news", lambda *_: True)
 
 
@@ -103,7 +103,7 @@ def gap_closes_on_failure(patches: Patches) -> None:
 
 
 def known_fills_forgotten(patches: Patches) -> None:
-    """What REST answers is delivered, whether a socket brought it or not."""
+    """Deliver REST's rows, whether a socket brought their fills or not."""
     real = reconcile.missing
 
     class Nothing:

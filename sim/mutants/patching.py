@@ -1,4 +1,4 @@
-"""How a build is broken: names of the client stand for something else, for as long as a `with` lasts."""
+"""Break a build: replace names of the client for as long as a `with` lasts."""
 
 from __future__ import annotations
 
