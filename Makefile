@@ -51,8 +51,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed-test
 demo: $(VENV)/.installed ## The whole thing with no account and no internet
 	@$(PY) -m listenkey demo $(ARGS)
 
-test: $(VENV)/.installed-test ## The whole suite
-	@$(PY) -m pytest $(ARGS)
+# One process for each processor; one that is done takes tests from another.
+test: $(VENV)/.installed-test ## The whole suite, on every processor
+	@$(PY) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 # Two long tests are left out: they play days that add no line.
 coverage: $(VENV)/.installed-test ## Branch coverage of core/ and journal/ by their own tests: 100 %, or it fails

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from docs.make_states import BEGIN, END, PAGE, explore, is_ignored, render
 from listenkey.core.lifecycle import TRANSITIONS
 from listenkey.core.states import State
+
+# Half a minute of a processor that has nothing else to do: every situation that can be reached is played.
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_the_page_shows_the_table_as_it_is() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -14,6 +14,19 @@ TRIED: Final[pytest.StashKey[Counter[str]]] = pytest.StashKey()
 def tried(pytestconfig: pytest.Config) -> Counter[str]:
     """How many documents with a wrong field were tried, by kind."""
     return pytestconfig.stash.setdefault(TRIED, Counter())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the count to the process that prints it, where the tests run in several."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        tried: Counter[str] = session.config.stash.get(TRIED, Counter())
+        output["tried"] = dict(tried)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a process of the tests has counted."""
+    node.config.stash.setdefault(TRIED, Counter()).update(getattr(node, "workeroutput", {}).get("tried", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

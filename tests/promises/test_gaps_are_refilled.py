@@ -75,7 +75,7 @@ async def until(what: Callable[[], bool], within_s: float = 20.0) -> None:
 async def arrived(sandbox: LocalSandbox) -> dict[str, int]:
     """Return the requests by path once a second has brought no other: all that was under way has arrived."""
     requests: dict[str, int] = {}
-    while requests != (requests := sandbox.meters()["requests"]):
+    while requests != (requests := sandbox.meters()["requests"]):  # noqa: ASYNC110 - the sandbox tells nobody
         await asyncio.sleep(1.0)
     return requests
 
