@@ -96,7 +96,7 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
 
 
 def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
-    """What REST can say, and what adds up or not, where there is something to sign with."""
+    """Return the inputs from REST and from the loss detector, where there is something to sign with."""
     if not life.repair.active:
         return []
     attempt, number = life.repair.attempt, life.repair._audit  # noqa: SLF001
@@ -108,7 +108,7 @@ def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
 
 
 def situation(life: Lifecycle) -> object:
-    """What tells two situations apart: numbers and times are left out."""
+    """Return the facts that tell two situations apart: numbers and times are left out."""
     sockets = sorted(
         (socket.attached, number == life.followed, number == life._successor, socket.key == life.key)  # noqa: SLF001
         for number, socket in life.sockets.items()
@@ -159,7 +159,7 @@ def be_silent(life: Lifecycle, now_s: float, edges: Edges) -> float:
 
 
 def is_ignored(state: State, kind: type[on.Input]) -> bool:
-    """Whether the table says that nothing is done."""
+    """Return True where the table says that nothing is done."""
     return TRANSITIONS[state, kind] is Lifecycle._ignore  # noqa: SLF001
 
 
@@ -189,7 +189,7 @@ def table(edges: Edges) -> list[str]:
 
 
 def cell(edges: Edges, state: State, kind: type[on.Input]) -> str:
-    """Where one input leads from one state."""
+    """Return the states that one input leads to from one state."""
     if is_ignored(state, kind):
         return IGNORED
     reached = edges[state, kind]
@@ -198,7 +198,7 @@ def cell(edges: Edges, state: State, kind: type[on.Input]) -> str:
 
 
 def render() -> str:
-    """What stands between the markers."""
+    """Return the text between the markers."""
     edges = explore()
     return "\n".join([BEGIN, *diagram(edges), "", *table(edges), END])
 

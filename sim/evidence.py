@@ -35,7 +35,7 @@ class Asked:
     answered_us: int | None = None
     status: int | None = None
     wait_until_us: int = 0
-    """Until when the answer said that nothing may be sent."""
+    """The time until which the answer said that nothing may be sent."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class Client:
     stalls_us: list[tuple[int, int]] = field(default_factory=list)
     """The times when it did not run: stalled, or its machine asleep."""
     wall_offsets: list[tuple[int, int]] = field(default_factory=list)
-    """(since when, microseconds; how many milliseconds its wall clock was ahead)."""
+    """Pairs of a time, microseconds, and the milliseconds by which the wall clock was ahead from then on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def _moved(rng: random.Random) -> Params:
 
 
 def _wrong_by(rng: random.Random) -> Params:
-    """By how much a wall clock is wrong, and whether in the process before a restart or in the one after it."""
+    """Draw the error of a wall clock, in the process before a restart or in the one after it."""
     return {"ms": rng.choice((-1, 1)) * rng.choice((3_600_000, 86_400_000)), "before": rng.random() < 0.7}
 
 
@@ -169,7 +169,7 @@ def _shape(rng: random.Random) -> Params:
 
 
 def _cancelled(rng: random.Random) -> Params:
-    """In which phase, after how many steps of its event loop, and how often once more while it closes."""
+    """Draw the phase of a cancellation, its steps of the event loop, and its repetitions during the closing."""
     return {
         "where": rng.choice(("opening", "reading", "committing", "closing")),
         "steps": rng.choice((0, 1, 2, 3, 5, 8, 13, 30)),

@@ -98,7 +98,7 @@ class SimHttp:
 
 
 def _wait_until_us(answer: ApiResponse, now_us: int, start_ms: int) -> int:
-    """Until when the venue wants no request: by the answer's words, read without the client's help."""
+    """Return the time until which the venue wants no request: by the answer's words, read without the client's help."""
     if answer.status not in (418, 429):
         return 0
     until = UNTIL.search(answer.body)

@@ -186,7 +186,7 @@ class World:
         self.at(ends_us + BEGINS_LATE_US, process.rise)
 
     def _bury(self) -> None:
-        """However the run ended: no thread waits for a turn, and no coroutine is left to be ended by chance."""
+        """Clean up after the run, however it ended: no thread waits, and no coroutine is left to be ended by chance."""
         for process in self.processes:
             for life in process.lives:
                 life.machine.kill()
@@ -260,7 +260,7 @@ class World:
 
     def ping_horizon_us(self, network: Network, connection: Connection | None) -> int:
         """
-        For how long pings of this connection would surely be answered; 0 where that can't be known.
+        Return for how long pings of this connection would surely be answered; 0 where that can't be known.
 
         A stream that is idle for a day pings 34,560 times. Where no fault is near, that is not worth simulating; a
         few of the seeds do it all the same.

@@ -1,4 +1,4 @@
-"""What every test may count on: no internet, and the same examples on every run."""
+"""Set up every test: no internet, and the same examples on every run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 
 def is_local(address: object) -> bool:
-    """Whether a socket address stays on this machine: loopback, or a Unix socket's path."""
+    """Return True where a socket address stays on this machine: loopback, or a Unix socket's path."""
     if not isinstance(address, tuple):
         return True
     host = str(address[0]).partition("%")[0]

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 CALLS: Final = 300
 CALLS_BEFORE: Final = 30
-"""For what is made with the first ones: sessions, connections, caches."""
+"""Calls before the measured ones, so that sessions, connections and caches are there."""
 
 STARTS: Final = 3
 """Each start is made so often in a run, and the least is taken: what is over it is the machine's."""

@@ -42,7 +42,7 @@ SHAPES: Final = {
     b"/ws/": FUTURES_RAW,
     b"/stream?": FUTURES,
 }
-"""By how an address begins; nothing comes to the first before its SUBSCRIBE."""
+"""The frames by the beginning of an address; nothing comes to the first before its SUBSCRIBE."""
 
 
 class Stream(NamedTuple):

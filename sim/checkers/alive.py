@@ -63,7 +63,7 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
 
 
 def _bound_us(evidence: Evidence, stream: Stream) -> int:
-    """How long after the faults; longer where a key died unseen, and where the venue asked for silence."""
+    """Return the time allowed after the faults; longer where a key died unseen or the venue asked for silence."""
     heal_us = evidence.heal_us
     ended = any(heal_us - KEY_LIFE_US <= end_us for end_us in key_ends_us(evidence, stream.account))
     asked = evidence.clients[stream.process].asked

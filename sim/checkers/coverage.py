@@ -77,7 +77,7 @@ class Case:
 
 
 def _live_us(evidence: Evidence, stream: Stream) -> int | None:
-    """Since when it is to be whole."""
+    """Return the time from which the stream is to be whole; None where it was never live."""
     live_us = next((told.at_us for told in stream.told if isinstance(told.item, Live)), None)
     lost_us = had_live(stream, evidence.end_us)
     return lost_us if live_us is None or (lost_us is not None and lost_us < live_us) else live_us

@@ -210,7 +210,7 @@ def forgotten_us(stream: Stream, key: FillKey, at_us: int, bound_us: int, told_u
 
 
 def had_live(stream: Stream, at_us: int) -> int | None:
-    """Since when a stream goes on whose journal has lost that it had been live; None where none has."""
+    """Return when a journal lost the item that its stream had been live; None where none has."""
     lost = (
         loss.at_us
         for loss in stream.losses

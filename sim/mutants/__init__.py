@@ -116,7 +116,7 @@ def broken(mutant: Callable[[Patches], None]) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Caught:
-    """By which seed a mutant was found, and by what rule; `rule` is empty where it was not."""
+    """A mutant, the seed that found it, and the rule it broke; `rule` is empty where it was not found."""
 
     name: str
     seed: int

@@ -95,7 +95,7 @@ class Audits:
             self.audited_to_ms = self.audited_to_ms or self._first_unaudited()
 
     def _first_unaudited(self) -> int:
-        """From when on the bill is to be looked at; what the end of an earlier process kept it from seeing included."""
+        """Return the time from which the bill is to be looked at, with the part an earlier process could not audit."""
         now_ms = self._windows.now_ms()
         if self._resumed_ms is None:
             return now_ms
@@ -252,7 +252,7 @@ class Audits:
 
     def _shown_to(self, found: Unbrought) -> int:
         """
-        Until when REST history was looked at for good.
+        Return the time up to which REST history was looked at for good.
 
         Not beyond a fill that it does not show yet: it lags, and what lies behind may be shown later.
         """
@@ -275,6 +275,6 @@ class Audits:
         return since_ms
 
     def _unseen_ms(self) -> int:
-        """From when on nobody has looked at the bill, or it may have lagged."""
+        """Return the time from which nobody has looked at the bill, or it may have lagged."""
         unseen_ms = (self.audited_to_ms or self._windows.now_ms()) - self._windows.venue_ms(self._timing.lag_max_s)
         return max(self._windows.began_ms or 0, unseen_ms)

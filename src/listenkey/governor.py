@@ -138,7 +138,7 @@ class Governor:
         self._block(error, self._clock.now_s())
 
     def silence(self) -> str | None:
-        """Until when the venue wants no requests, for people; None where it may be asked."""
+        """Return the time until which the venue wants no requests, for people; None where it may be asked."""
         now_s, blocked_by = self._clock.now_s(), self._blocked_by
         left_s = self.budget.blocked_until_s - now_s
         if left_s <= 0 or blocked_by is None:

@@ -179,7 +179,7 @@ class ListenKeys:
             self._governor.refused(error)
 
     def silence(self) -> str | None:
-        """Until when the venue wants no requests of this address, for people; None where it may be asked."""
+        """Return the time until which the venue wants no requests of this address, for people; None without one."""
         return None if self._governor is None else self._governor.silence()
 
     async def close(self, key: Secret) -> None:  # noqa: ARG002 - DELETE names no key

@@ -24,7 +24,7 @@ DEFAULT_SEED: Final = 20261122
 @dataclass
 class Found:
     """
-    What one session found.
+    The result of one session.
 
     Attributes:
         counts: How much of what happened.

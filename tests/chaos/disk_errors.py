@@ -33,7 +33,7 @@ BEFORE: Final = 5
 """Items that are in the journal at the beginning, so that opening it is behind us."""
 
 GROUPS_AFTER: Final = 8
-"""How long the program goes on after its error."""
+"""The groups that the program writes after its error."""
 
 CUTS_EACH: Final = 6
 ERRORS: Final = {
@@ -143,7 +143,7 @@ def _shown(happened: Sequence[Happened]) -> dict[int, int]:
 
 
 def _wrong(path: Path, shown: dict[int, int]) -> list[str]:
-    """What a restart would find wrong."""
+    """Return the errors that a restart would find."""
     try:
         store = Store(path, ACCOUNT)
         store.open()

@@ -52,7 +52,7 @@ def wrongs(
     spelt: bool = False,
 ) -> list[str]:
     """
-    What is wrong; nothing, where all is well.
+    Return the errors of a journal, compared with the ledger; none where all is well.
 
     Args:
         ledger: The exchange's, with `fills`.
@@ -87,7 +87,7 @@ def read(journal: Path) -> tuple[list[Row], dict[Fill, Row]]:
 
 
 def _as_today(row: Row) -> Row:
-    """What the view of fills of before 2026 says: its quantity has its side's sign, and a fee was positive."""
+    """Translate a row of the view of fills of before 2026: its quantity has its side's sign, and a fee was positive."""
     fee = row["commission"]
     return {
         "symbol": row["symbol"],
@@ -101,7 +101,7 @@ def _as_today(row: Row) -> Row:
 
 
 def fills_in(item: Row) -> list[Fill]:
-    """Which fills a row holds, by the venue's own JSON, of whichever generation that is."""
+    """Return the fills of a row, by the venue's own JSON, of whichever generation that is."""
     if item["kind"] != "update":
         return []
     raw = json.loads(item["raw"])
@@ -116,7 +116,7 @@ def fills_in(item: Row) -> list[Fill]:
 
 
 def _is_of_before(item: Row) -> bool:
-    """Whether it is a message of before 2026, of which the columns say nothing."""
+    """Return True where it is a message of before 2026, of which the columns say nothing."""
     raw = json.loads(item["raw"]) if item["kind"] == "update" else {}
     return isinstance(raw.get("data", raw).get("o"), list)
 
@@ -171,7 +171,7 @@ def _fills_wrong(
 
 
 def _differs(told: Row, row: Row, *, spelt: bool) -> list[str]:
-    """Which words of a view are not the ledger's; those that a view does not have can't be."""
+    """Return the fields of a view that are not the ledger's; those that a view does not have can't differ."""
     wrong = [
         name
         for name, there in SAME_WORDS.items()
@@ -208,7 +208,7 @@ def _order_wrong(ledger: Mapping[str, Any], items: list[Row]) -> Iterator[str]:
 
 
 def states_in(item: Row) -> list[tuple[Order, State]]:
-    """Of which orders a row tells, and how far each had come, by the venue's own JSON, of whichever generation that is."""
+    """Return a row's orders and how far each had come, by the venue's own JSON, of whichever generation that is."""
     if item["kind"] != "update":
         return []
     raw = json.loads(item["raw"])
@@ -226,7 +226,7 @@ def _state(status: str, filled: str | None) -> State:
 
 
 def _steps_wrong(ledger: Mapping[str, Any], items: list[Row], *, steps: bool) -> Iterator[str]:
-    """What was told of an order is a step that it took; and where orders have settled, its last one was told."""
+    """Check that each reported step of an order is one it took; and its last one, where orders have settled."""
     truth, last = dict[Order, list[State]](), dict[Order, State]()
     for row in ledger.get("orders", ()):
         state = _state(row["status"], row["filled_quantity"])

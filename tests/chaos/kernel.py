@@ -24,7 +24,7 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 @cache
 def missing(*tools: str) -> str:
-    """Why such tests can't run here; empty when they can. Looked at on 2026-11-22: root and CAP_NET_ADMIN are wanted."""
+    """Return why such tests can't run here; empty when they can. On 2026-11-22 they want root and CAP_NET_ADMIN."""
     if os.geteuid() != 0:
         return "2026-11-22: a network namespace wants root"
     absent = [tool for tool in ("unshare", "ip", *tools) if shutil.which(tool) is None]

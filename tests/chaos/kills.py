@@ -27,7 +27,7 @@ from tests.chaos.victim import COMMAND, Victim, fills_in, gaps_open_in, owed_in,
 KILLS_EACH: Final = 8
 """A start asks for a key twice, and all starts on one journal for at most twenty in a minute; one more is to follow."""
 EARLY: Final = 0.3
-"""How many are killed at any moment of their start; the others at any moment after they were live."""
+"""The share killed at any moment of their start; the others at any moment after they were live."""
 
 EARLY_WITHIN_S: Final = 0.8
 LIVE_FOR_S: Final = 1.5
@@ -91,12 +91,12 @@ def _wrong_now(exchange: LocalSandbox, journal: Path, shown: Path) -> list[str]:
 
 
 def _has_tables(journal: Path) -> bool:
-    """Whether the first process lived long enough to make them."""
+    """Return True where the first process lived long enough to make the tables."""
     return fills_in(journal) >= 0
 
 
 def _made_whole(exchange: LocalSandbox, journal: Path, shown: Path, found: Found) -> None:
-    """What a last process, left in peace, makes of it."""
+    """Let a last process, left in peace, make the journal whole."""
     with Victim(exchange, journal, shown) as victim:
         made = ledger(exchange)["fills"]
         fills = len(made)

@@ -40,7 +40,7 @@ class _File:
         self.dirty = {page for page in self.dirty if page * PAGE < size}
 
     def flushed(self, pages: set[int]) -> bytearray:
-        """What the disk has when these pages reach it."""
+        """Return the disk's contents when these pages reach it."""
         made = bytearray(self.kept)
         for page in sorted(pages):
             part = self.seen[page * PAGE : (page + 1) * PAGE]

@@ -1,4 +1,4 @@
-"""What is asked after every chaos run, beside the judge: told gaps cover what was not brought, limits, no secret."""
+"""Check every chaos run, beside the judge: gaps cover all that was not brought, limits hold, no secret is shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAY_ASK: Final = {
 
 SHARE_MAX: Final = 0.8
 CLOCKS_DIFFER_MS: Final = 60
-"""How far a moment of the exchange may seem to lie beside ours: it is asked for over HTTP on a busy machine."""
+"""The most that a moment of the exchange may seem to differ from ours: it is asked for over HTTP on a busy machine."""
 
 Span = tuple[float, float | None]
 
@@ -45,7 +45,7 @@ def beyond_limits(
     meters: Mapping[str, Any], limit: int, *, refusals: bool, deletes: int, sockets: int = 1
 ) -> Iterator[str]:
     """
-    What the exchange counted and should not have.
+    Yield the counts of the exchange that are beyond a limit.
 
     Args:
         meters: Its own.

@@ -189,7 +189,7 @@ class ClientProcess:
             return connection.execute(sql, values).fetchall()
 
     def count(self, kind: str) -> int:
-        """How many items of a kind the journal has."""
+        """Count the items of a kind in the journal."""
         if not self.journal.exists():
             return 0
         try:
@@ -208,7 +208,7 @@ class ClientProcess:
         return self.rows("SELECT from_ms, to_ms, why FROM gaps ORDER BY opened_seq")
 
     def told_ms(self, kind: str, after_ms: float) -> int | None:
-        """When the first item of a kind was told after a moment, wall clock, ms."""
+        """Return when the first item of a kind was reported after a moment, wall clock, ms."""
         sql = "SELECT min(received_ms) FROM items WHERE kind = ? AND received_ms >= ?"
         found: int | None = self.rows(sql, kind, int(after_ms))[0][0]
         return found
@@ -218,6 +218,6 @@ class ClientProcess:
         return [json.loads(line) for line in self.status.read_text().splitlines()]
 
     def lines(self) -> list[bytes]:
-        """What it has printed, whole lines."""
+        """Return the whole lines it has printed."""
         whole, _, _ = self.stdout.read_bytes().rpartition(b"\n")
         return whole.splitlines()

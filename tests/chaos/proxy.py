@@ -50,7 +50,7 @@ class Connection:
 
     @property
     def is_websocket(self) -> bool:
-        """Whether it was upgraded; until the first answer nobody knows."""
+        """True where it was upgraded; until the first answer nobody knows."""
         return self.down.is_websocket
 
     def lane(self, direction: Direction) -> Lane:
@@ -147,7 +147,7 @@ class Proxy:
         self._do(do)
 
     def unblock(self) -> None:
-        """What was held back goes on, as TCP would send it again."""
+        """Send on what was held back, as TCP would send it again."""
 
         def do() -> None:
             self._blocked = {"down": False, "up": False}
@@ -183,7 +183,7 @@ class Proxy:
         self._do(do)
 
     def refuse(self, *, refused: bool) -> None:
-        """Whether connections are refused, as by a machine where nobody listens; the port is kept."""
+        """Refuse connections, as a machine where nobody listens does, or take them again; the port is kept."""
         self._portal.call(self._close if refused else self._listen)
         self._note("refuse", str(refused))
 

@@ -1,5 +1,5 @@
 """
-What the proxy does to frames: a rule says which frames it strikes, and what becomes of them. Pure; chance is given.
+Rule what the proxy does to frames: which frames a rule strikes, and their fate. Pure; chance is given.
 
 A frame that no rule strikes goes through as it came. Where several rules would strike, the one put in first does.
 """
@@ -65,7 +65,7 @@ class Rule:
     window_frames: list[ws.Frame] = field(default_factory=list)
 
     def strikes(self, frame: ws.Frame, draw: random.Random) -> bool:
-        """Whether this frame is struck; counts."""
+        """Return True where this frame is struck; counts."""
         fits = frame.is_data if self.opcode is None else frame.opcode == self.opcode
         if (
             not fits
@@ -103,7 +103,7 @@ class Sending:
 
 
 def applied(rule: Rule, frame: ws.Frame, draw: random.Random) -> list[Sending]:
-    """What is sent in the place of a frame that was struck."""
+    """Return the bytes sent in the place of a frame that was struck."""
     raw, payload = frame.raw, frame.payload
     match rule.kind:
         case "drop":

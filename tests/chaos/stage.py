@@ -136,12 +136,12 @@ class Stage:
         return began_ms
 
     def requests(self, *which: str) -> int:
-        """How many requests the exchange has had, of these or of all."""
+        """Count the requests the exchange has had, of these or of all."""
         counts = self.sandbox.meters()["requests"]
         return sum(count for name, count in counts.items() if not which or name in which)
 
     def sockets_opened(self) -> int:
-        """How many sockets the client has had."""
+        """Count the sockets the client has had."""
         return int(self.sandbox.meters()["sockets_opened"])
 
     def wait_for_fills(self, fills: int, within_s: float = 30.0) -> None:
@@ -205,7 +205,7 @@ class Stage:
         return [*(path for path in self.client.journal.parent.iterdir() if path.is_file()), self.sandbox.stderr]
 
     def _live_in_a_gap(self) -> list[str]:
-        """Where the status was looked at, it never said LIVE between the telling of a gap and its end."""
+        """Return each look at the status that found LIVE between the opening of a gap and its end."""
         told = self.client.rows("SELECT kind, received_ms FROM items WHERE kind LIKE 'gap%' ORDER BY seq")
         spans = [(told[i][1], told[i + 1][1]) for i in range(len(told) - 1) if told[i][0] == "gap_opened"]
         lives = [one["wall_ms"] for one in self.client.statuses() if one["status"] == "LIVE"]

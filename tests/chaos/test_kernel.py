@@ -58,7 +58,7 @@ def test_n2_n3_packets_vanish(tmp_path: Path, ways: tuple[str, ...]) -> None:
 
 
 def connections(stage: Stage) -> int:
-    """How many TCP connections the client has: one socket, and a few for REST."""
+    """Count the client's TCP connections: one socket, and a few for REST."""
     listed = kernel.run("ss", "-tnpH", "state", "established", f"( dport = :{stage.proxy.port} )")
     return listed.count(f"pid={stage.client.process.pid},")
 

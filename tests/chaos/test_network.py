@@ -23,7 +23,7 @@ QUIET_WEIGHT = 20_000
 
 
 def passes(seconds: float) -> None:
-    """Where it is the passing of time that is looked at, and nothing else could tell of it."""
+    """Wait for time to pass, where its passing is what is tested, and nothing else could show it."""
     ends_s = time.monotonic() + seconds
     until(lambda: time.monotonic() >= ends_s, seconds + 5, "time passes")
 

@@ -1,4 +1,4 @@
-"""What the proxy does to frames, rule by rule, and that one seed does it alike."""
+"""Test the proxy's rules for frames, one by one, and that one seed gives the same result."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_d4_a_full_disk_under_the_command_is_told_and_heals(
 
 @pytest.fixture
 def begun(tmp_path: Path) -> tuple[Path, list[int]]:
-    """What a killed process leaves: a file, its log, and how long the log was after each of thirty commits."""
+    """Make the remains of a killed process: a file, its log, and the log's size after each of thirty commits."""
     path, left, sizes = tmp_path / "a.db", tmp_path / "left.db", []
     store = Store(path, ACCOUNT)
     store.open()

@@ -67,7 +67,7 @@ _TEXT: Final = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 
 def strace(*options: str, log: Path) -> list[str]:
-    """What to put before a command."""
+    """Return the words to put before a command."""
     found = shutil.which("strace")
     if found is None:
         raise NoStrace("strace is not installed")

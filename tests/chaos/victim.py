@@ -66,7 +66,7 @@ class Victim:
         self.process.wait()
 
     def new_bytes(self) -> bytes:
-        """What this process has shown, the beginning of a line that was cut off included."""
+        """Return the bytes this process has shown, the beginning of a line that was cut off included."""
         with self.shown.open("rb") as file:
             file.seek(self._began_at)
             return file.read()
@@ -107,12 +107,12 @@ def whole_lines(shown: Path) -> list[bytes]:
 
 
 def fills_in(journal: Path) -> int:
-    """How many fills a journal holds; -1 while it can't be read."""
+    """Count the fills of a journal; -1 while it can't be read."""
     return _counted(journal, "SELECT count(*) FROM fills")
 
 
 def is_live_in(journal: Path) -> bool:
-    """Whether the stream has ever been live: what happened before that is not its own."""
+    """Return True where the stream has ever been live: earlier events are not its own."""
     return _counted(journal, "SELECT count(*) FROM items WHERE kind = 'live'") > 0
 
 
@@ -123,7 +123,7 @@ def owed_in(journal: Path, fills: Iterable[Mapping[str, Any]]) -> int:
 
 
 def gaps_open_in(journal: Path) -> int:
-    """How many gaps were told and not yet closed."""
+    """Count the gaps that were reported and not yet closed."""
     return _counted(journal, "SELECT count(*) FROM gaps WHERE closed_seq IS NULL")
 
 

@@ -23,7 +23,7 @@ How: TypeAlias = Literal["rst", "fin"]
 
 @dataclass(slots=True)
 class Shape:
-    """How bytes of one direction flow. `slice_bytes` 0 is whole; `bytes_per_s` 0 is no bound."""
+    """The flow of bytes in one direction. `slice_bytes` 0 is whole; `bytes_per_s` 0 is no bound."""
 
     slice_bytes: int = 0
     bytes_per_s: float = 0.0
@@ -31,7 +31,7 @@ class Shape:
 
 class Faults:
     """
-    What is wrong with the network at the moment; shared by all connections of a proxy.
+    The network's present faults; shared by all connections of a proxy.
 
     Args:
         draw: Of everything that happens by chance.
@@ -159,7 +159,7 @@ class Lane:
 
 
 def _whole(rule: Rule, frame: ws.Frame) -> bytes:
-    """What counts as passed on: the payload, unless the rule destroys it, or a window decides later."""
+    """Return the bytes that count as passed on: the payload, unless the rule destroys it, or a window decides later."""
     whole = rule.kind in ("duplicate", "hold", "delay", "binary", "fragment", "interrupt")
     return frame.payload if whole and frame.is_data else b""
 

@@ -31,7 +31,7 @@ def say(**what: Any) -> None:
 
 def unlike(value: object, at: str = "") -> Iterator[str]:
     """
-    Where an answer is not what the SDK's models declare: `-a.b` is missing, `+a.b` is not declared.
+    Yield the differences between an answer and the SDK's models: `-a.b` is missing, `+a.b` is not declared.
 
     Of rows in a list and of events the SDK drops what it does not declare, so there only the first can be seen.
     """
@@ -50,7 +50,7 @@ def unlike(value: object, at: str = "") -> Iterator[str]:
 
 
 class Stream:
-    """What the callback of the SDK's stream got."""
+    """The events that the callback of the SDK's stream got."""
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
@@ -199,7 +199,7 @@ def say_once() -> Callable[[str, Any], None]:
 
 
 def rows(data: Any) -> int:
-    """How much an answer holds, so that an empty list does not pass for a good one."""
+    """Count the rows of an answer, so that an empty list does not pass for a good one."""
     return len(data) if isinstance(data, list | dict) else 1
 
 

@@ -1,4 +1,4 @@
-"""What every journal does, whatever keeps it."""
+"""Test the behaviour that all journals share."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ NOT_ANSWERED = {
     "POST batchOrders": ["-[].fee", "-[].postOnly"],
     "DELETE batchOrders": ["-[].fee"],
 }
-"""What the SDK's models declare and the sandbox leaves out, and why."""
+"""The fields that the SDK's models declare and the sandbox leaves out, each with the reason."""
 
 MAY_BE_EMPTY = {
     *("ping", "PUT listenKey", "DELETE listenKey"),

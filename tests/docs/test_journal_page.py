@@ -1,5 +1,5 @@
 """
-What docs/journal.md shows for reading a journal works.
+Test the snippets of docs/journal.md that read a journal.
 
 A mark `reads a journal: NAME` stands above a block that needs the program or package NAME; it runs in a folder with
 `fills.db` and `fills.parquet`.

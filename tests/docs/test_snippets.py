@@ -1,5 +1,5 @@
 """
-What the pages show works: Python compiles and imports what exists, what is marked runs, commands are understood.
+Test the snippets of the pages: Python compiles and imports what exists, marked blocks run, commands are understood.
 
 A mark is an HTML comment above a block:
 
@@ -52,7 +52,7 @@ def argument(block: Block) -> str:
 
 
 def missing_names(block: Block) -> Iterator[str]:
-    """What a block imports from listenkey that isn't there."""
+    """Yield the names that a block imports from listenkey and that aren't there."""
     tree = ast.parse(block.text)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "listenkey":
@@ -77,7 +77,7 @@ def test_every_mark_is_known() -> None:
 
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
-    """What a sandbox where bots trade prints to be exported."""
+    """Yield the variables that a sandbox where bots trade prints to be exported."""
     with LocalSandbox(market=True) as sandbox:
         addresses = {"LISTENKEY_REST_URL": sandbox.rest_url, "LISTENKEY_WS_URL": sandbox.ws_url}
         keys = {"BINANCE_API_KEY": sandbox.api_key, "BINANCE_API_SECRET": sandbox.api_secret}
@@ -153,7 +153,7 @@ def test_its_tests_pass(page: str, tmp_path: Path) -> None:
 
 def misunderstood(arguments: list[str], *, named_only: bool = False) -> str:
     """
-    Why the command would not take these arguments, or nothing. Nothing is carried out.
+    Return why the command would not take these arguments, or nothing. Nothing is carried out.
 
     `named_only`: a sentence that names a command need not give its arguments.
     """

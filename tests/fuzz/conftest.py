@@ -12,7 +12,7 @@ TRIED: Final[pytest.StashKey[Counter[str]]] = pytest.StashKey()
 
 @pytest.fixture
 def tried(pytestconfig: pytest.Config) -> Counter[str]:
-    """How many documents with a wrong field were tried, by kind."""
+    """Return the number of documents with a wrong field that were tried, by kind."""
     return pytestconfig.stash.setdefault(TRIED, Counter())
 
 

@@ -53,7 +53,7 @@ def fuzz(arguments: list[str]) -> None:
 
 
 def options(folder: Path) -> list[str]:
-    """What every run wants."""
+    """Return the options of every run."""
     words = folder.with_suffix(".dict")
     words.write_text("".join(f'"{word.replace(chr(34), chr(92) + chr(34))}"\n' for word in WORDS))
     FOUND.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def again(*arguments: str) -> int:
 
 
 def keep(folder: Path) -> None:
-    """What libFuzzer has kept, the smallest it found of each kind, becomes the corpus; the fixtures are there anyway."""
+    """Keep libFuzzer's inputs, the smallest of each kind, as the corpus; the fixtures are there anyway."""
     found = {path.read_bytes() for path in folder.iterdir()} - set(frames.seeds())
     lines = [base64.b64encode(frame) + b"\n" for frame in sorted(found, key=lambda one: (len(one), one))]
     frames.CORPUS.write_bytes(b"".join(lines))

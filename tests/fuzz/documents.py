@@ -57,7 +57,7 @@ WRONG: Final = {
     "control characters": b'"\\u0000\\u001b[2J\\u202e"',
     "half a surrogate pair": b'"\\ud800"',
 }
-"""What a value may be instead."""
+"""The wrong values that a field may have."""
 
 ABSENT: Final = "absent"
 _MARK: Final = "\x00mark\x00"

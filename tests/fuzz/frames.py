@@ -1,4 +1,4 @@
-"""What must hold of every frame a socket may bring, whatever its bytes; for the fuzzer and for the tests."""
+"""Check the rules that hold of every frame, whatever its bytes; for the fuzzer and for the tests."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _check_received(one: Received) -> None:
 
 
 def _elsewhere(tree: Any, name: str = "") -> bool:
-    """Whether the key stands where no document puts one, as a name or as the value of another field."""
+    """Return True where the key stands where no document puts one, as a name or as the value of another field."""
     if isinstance(tree, tuple):  # A name and its value: of two equal names, too, each is looked at.
         return KEY in tree[0] or _elsewhere(tree[1], tree[0])
     if isinstance(tree, list):

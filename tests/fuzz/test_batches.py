@@ -1,4 +1,4 @@
-"""What one read brings is taken together where it can be, and nothing comes out otherwise than one by one."""
+"""Test that a read's frames taken together give the same as one by one."""
 
 from __future__ import annotations
 

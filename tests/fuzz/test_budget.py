@@ -101,7 +101,7 @@ class Sender:
         assert self.used() <= room or alone, "within its share, or alone in its minute"
 
     def used(self) -> int:
-        """What our own book says of the 60 seconds that end now."""
+        """Return the weight of the 60 seconds that end now, by our own book."""
         return sum(weight for at_s, weight in self.sent if at_s > self.now_s - WINDOW_S + STILL_S)
 
 

@@ -61,7 +61,7 @@ OLD_IDENTITY: Final = {
     *(("o", 0, name) for name in ("s", "oid", "q")),
     *(("o", 0, "fi", 0, letter) for letter in "tpqT"),
 }  # fmt: skip
-"""What says which fill it is. `q` of a legacy order is its side as well."""
+"""The fields that identify a fill. `q` of a legacy order is its side as well."""
 
 ROW_IDENTITY: Final = {"symbol", "tradeId", "orderId", "side", "quantity", "price", "time"}
 
@@ -70,7 +70,7 @@ ROW_IDENTITY: Final = {"symbol", "tradeId", "orderId", "side", "quantity", "pric
 
 
 def keys_of(event: Event) -> list[tuple[Any, ...]]:
-    """Which fills an event tells of, in full."""
+    """Return the fills of an event, in full."""
     if isinstance(event, OrderTradeUpdate) and event.is_fill:
         return [
             (event.symbol, event.trade_id, event.order_id, event.side, event.last_quantity, event.last_price,
@@ -150,7 +150,7 @@ class Through:
         self.old_fills += sum(len(order.fills) for order in getattr(event, "orders", ()))
 
     def look(self) -> None:
-        """What SQL says of all of it."""
+        """Check the fills that SQL shows."""
         told = self.database.execute("SELECT symbol, trade_id, last_quantity, last_price, commission FROM fills")
         found = told.fetchall()
         assert len(found) == self.fills
@@ -163,7 +163,7 @@ class Through:
 
 
 def is_identity(path: tuple[str | int, ...], identity: Iterable[tuple[str | int, ...]]) -> bool:
-    """Whether a field says which fill it is, or holds what does."""
+    """Return True where a field identifies a fill, or holds one that does."""
     path = path[1:] if path[:1] == ("data",) else path
     return not path or path in identity
 
@@ -245,7 +245,7 @@ READERS: Final[dict[str, tuple[str, Reader]]] = {
 
 
 def reader_of(name: str) -> tuple[str, Reader] | None:
-    """Who reads an answer, by the name of its document."""
+    """Return the reader of an answer, by the name of its document."""
     stem = name.removeprefix("legacy_").removesuffix(".json").removesuffix("_fee_charged")
     if stem in ("new_order", "new_order_sdk", "new_order_result", "cancel_order"):
         stem = "order"
@@ -265,7 +265,7 @@ async def read_rows(name: str, body: bytes) -> list[RecoveredFill]:
 
 
 def reconciled(name: str, rows: list[Any]) -> list[RecoveredFill]:
-    """What a recovery does with the rows."""
+    """Return the fills that a recovery makes of the rows."""
     known = Known(Fills())
     if "user_trades" in name:
         findings = Findings(fills=reconcile.missing(rows, known, 2**62))
@@ -308,7 +308,7 @@ def test_no_answer_with_a_wrong_field_is_a_foreign_exception(tried: Counter[str]
 
 
 async def error_of(name: str, body: bytes) -> str:
-    """What our error says of an answer; empty where there is none."""
+    """Return the text of our error about an answer; empty where there is none."""
     try:
         if reader_of(name) is not None:
             await read_rows(name, body)

@@ -1,4 +1,4 @@
-"""Whatever is done to a journal and wherever it is cut off: what is there afterwards is a prefix, with all that was told."""
+"""Test that a damaged or truncated journal keeps a prefix of its items, with all that was shown."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def folder() -> Iterator[Path]:
 
 
 def copied(path: Path, to: Path) -> Path:
-    """What a disk holds at this moment: the file and its log, as they lie there."""
+    """Copy the journal as the disk holds it at this moment: the file and its log."""
     for one in (path, Path(f"{path}-wal"), lock_path(path)):
         if one.exists():
             shutil.copy(one, to / one.name)
@@ -159,7 +159,7 @@ def items_of(path: Path) -> list[Item]:
 
 
 def opened_again(path: Path) -> list[Item]:
-    """What the next process finds; it must find the journal whole, and be able to go on with it."""
+    """Return the items that the next process finds; it must find the journal whole, and be able to go on with it."""
     found = verify(path)
     assert found.whole, found.problems
     process = Process(path)

@@ -1,4 +1,4 @@
-"""Whatever way the fills of an account come, and however often: each is delivered once, and all are."""
+"""Test that each fill of an account is delivered once, by whatever way and however often it comes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Followed(NamedTuple):
 
 
 class Released(NamedTuple):
-    """What REST has found is delivered, and the socket stays."""
+    """A step: the fills that REST has found are delivered, and the socket stays."""
 
 
 Step: TypeAlias = Brought | Asked | Followed | Released
@@ -79,7 +79,7 @@ STEPS = st.lists(
 
 
 class Client:
-    """What a stream does with fills, without its sockets and its clock."""
+    """A stream's handling of fills, without its sockets and its clock."""
 
     def __init__(self) -> None:
         self.merge = Merge()
@@ -92,7 +92,7 @@ class Client:
         self.waiting: dict[int, set[FillKey]] = {}
 
     def expect(self, step: Step) -> None:
-        """What must have been delivered after this step, and nothing else."""
+        """Update the fills that must have been delivered after this step, and no others."""
         match step:
             case Brought(socket, number) if socket == self.followed:
                 self.due.add(key_of(number))

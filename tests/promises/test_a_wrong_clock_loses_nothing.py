@@ -18,7 +18,7 @@ from listenkey.testing import LocalSandbox
 HOUR_MS = 3_600_000
 QUICK = Timing(settle_after_s=(0.2, 0.4), audit_every_s=1.0, lag_hold_s=0.5, lag_max_s=1.0, ping_after_s=0.1)
 MARGIN_MS = 100
-"""What two clocks may differ by that are compared over loopback."""
+"""The most that two clocks may differ by that are compared over loopback."""
 
 
 class Clocks:

@@ -1,5 +1,5 @@
 """
-What an event costs on its way from the socket to a function of the user's, counted and not timed.
+Bound the cost of an event on its way from the socket to a function of the user's, counted and not timed.
 
 The steps of the interpreter are the same on every machine, however busy it is, so a bound on them does not flake. Each
 is some ten nanoseconds; decoding, which is one call, is not seen here.
@@ -39,7 +39,7 @@ STEPS_WATCHED_MAX = 260
 
 
 class Owner:
-    """What a stream does with a batch in the ordinary case; with a secret, it knows and watches."""
+    """A stream's handling of a batch in the ordinary case; with a secret, it knows and watches."""
 
     def __init__(self, *, watches: bool) -> None:
         self.merge = Merge()

@@ -28,7 +28,7 @@ PHASES: Final = ("opening", "reading", "committing", "closing")
 
 
 def held(path: Path) -> list[str]:
-    """What is held of this journal: descriptors of its files, and threads."""
+    """Return what is still held of this journal: descriptors of its files, and threads."""
     found = [thread.name for thread in threading.enumerate() if thread.name.startswith("listenkey journal")]
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - the names, and no time between them and the links
         with contextlib.suppress(OSError):
@@ -39,7 +39,7 @@ def held(path: Path) -> list[str]:
 
 
 def sockets() -> int:
-    """How many sockets this process has open, the sandbox's ends among them."""
+    """Count the open sockets of this process, the sandbox's ends among them."""
     count = 0
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
         with contextlib.suppress(OSError):

@@ -37,7 +37,7 @@ WIDE = "\U0001f600"
 
 
 def size_of(*roots: Any) -> int:
-    """What objects and all that hangs on them take, each counted once."""
+    """Return the bytes of objects and all that hangs on them, each counted once."""
     seen: set[int] = set()
     pending, total = list(roots), 0
     while pending:

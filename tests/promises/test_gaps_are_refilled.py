@@ -1,4 +1,4 @@
-"""Whatever was missed comes back: the reader's fills are the ledger's, each once, in order, in gaps that are told."""
+"""Test that missed fills come back: the reader's are the ledger's, each once, in order, in gaps that are reported."""
 
 from __future__ import annotations
 

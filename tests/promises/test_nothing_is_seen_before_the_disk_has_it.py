@@ -58,13 +58,13 @@ def no_fsync_returns(process: subprocess.Popen[bytes], log: Path) -> Iterator[No
 
 
 def traced(pid: int) -> bool:
-    """Whether every thread of it is."""
+    """Return True where every thread of the process is traced."""
     states = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
     return all("TracerPid:\t0\n" not in state for state in states)
 
 
 class Told:
-    """What the program says that it was given."""
+    """The fills that the program says it was given."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
@@ -82,7 +82,7 @@ class Told:
 
 
 class Seen:
-    """What another connection sees."""
+    """The fills that another connection sees."""
 
     def __init__(self, path: Path) -> None:
         self._reader = JournalReader(path)
@@ -102,7 +102,7 @@ class Seen:
 
 
 def in_the_log(path: Path, fill: int) -> bool:
-    """Whether the kernel has it."""
+    """Return True where the kernel has the fill in the log."""
     return b'"t":%d,' % fill in path.with_name(path.name + "-wal").read_bytes()
 
 

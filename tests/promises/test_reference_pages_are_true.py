@@ -1,4 +1,4 @@
-"""What the pages about the calls and the errors say is so: snippets run, tables and messages are what happens."""
+"""Test that the pages about the calls and the errors are true: snippets run, tables and messages are what happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever the API key may do, this library reads: no request of it can place, cancel or withdraw."""
+"""Test that this library only reads: no request of it can place, cancel or withdraw, whatever its API key may do."""
 
 from __future__ import annotations
 

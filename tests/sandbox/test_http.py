@@ -17,7 +17,7 @@ KEY = "/eapi/v1/listenKey"
 
 
 async def raw(sandbox: Sandbox, text: bytes) -> bytes:
-    """What the port answers to these bytes, until it closes."""
+    """Return the port's answer to these bytes, until it closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
     writer.write(text)
     try:

@@ -1,4 +1,4 @@
-"""What `/` says to a browser, a program and curl."""
+"""Test the answers of `/` to a browser, a program and curl."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_the_best_prices_come_at_once_and_only_when_they_change() -> None:
 
 
 def keep(sides: dict[str, dict[str, str]], data: dict[str, Any]) -> None:
-    """What a client does with a change of a book."""
+    """Apply a change of a book, as a client does."""
     for side, levels in sides.items():
         levels |= dict(data[side])
         for price in [price for price, quantity in data[side] if quantity == "0"]:

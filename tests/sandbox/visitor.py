@@ -142,7 +142,7 @@ async def until(condition: Callable[[], Any]) -> None:
 
 
 async def receive_end(ws: aiohttp.ClientWebSocketResponse) -> int | None:
-    """How the socket ended: the close code of the server's close frame, 1006 without one."""
+    """Return the close code of the server's close frame, 1006 without one."""
     while True:
         message = await asyncio.wait_for(ws.receive(), DEADLINE_S)
         if message.type is aiohttp.WSMsgType.CLOSE:

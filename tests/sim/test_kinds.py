@@ -22,7 +22,7 @@ RESETS = [
     Fault("burst", 0, 125.0, 0.001, FILLS), Fault("reset", 0, 130.0, 0.0),
     Fault("burst", 0, 169.999, 0.001, FILLS), Fault("reset", 0, 170.0, 0.0),
 ]  # fmt: skip
-"""With which it is seen what keeps a client from coming back, and from asking for what it missed."""
+"""Resets that reveal a fault which keeps a client from coming back, or from asking for missed events."""
 
 
 def _traced(options: Options, faults: list[Fault]) -> list[str]:

@@ -26,7 +26,7 @@ FILE: Final = re.compile(
     r"`([\w.-]+(?:/[\w.@-]+)+\.(?:py|md|json|toml|sh|yaml|service))`|^  \S.*? ((?:\w+/)+\w+\.py)", re.MULTILINE
 )
 ROOMS: Final = ("", "src/listenkey/", "docs/", "tests/")
-"""Where a path in a page may begin."""
+"""The folders in which a path of a page may begin."""
 
 HISTORY: Final = ("docs/decisions/", "tests/fixtures/")
 """Pages that say what was, or name files of their own source."""
@@ -39,7 +39,7 @@ def pages() -> dict[str, str]:
 
 
 def anchor(heading: str) -> str:
-    """What a forge makes of a heading: lower case, spaces to hyphens, punctuation gone."""
+    """Return a forge's anchor of a heading: lower case, spaces to hyphens, punctuation gone."""
     plain = re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", heading.strip()).lower()
     return re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
 

@@ -66,7 +66,7 @@ NO_OUTSIDE: Final = {
     "random", "secrets", "select", "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "sys",
     "tempfile", "threading", "time", "urllib.request", "warnings",
 }  # fmt: skip
-"""What a module that only holds words, turns bytes into values, or decides has no use for."""
+"""Modules for which a module that only holds words, turns bytes into values, or decides has no use."""
 
 THIRD_PARTIES: Final = {
     "aiohttp": {"transport", NEIGHBOUR},
@@ -81,7 +81,7 @@ THIRD_PARTIES: Final = {
     "rich": {"cli"},
     "yarl": {"transport"},  # aiohttp takes its addresses as these
 }
-"""Which rooms may use which package. Each one has a page in docs/decisions."""
+"""The rooms that may use each package. Each package has a page in docs/decisions."""
 
 NEIGHBOUR_DOORS: Final = {"__init__", "__main__", "clock", "http", "http_server", "websocket", "server", "control"}
 """Files of the sandbox that touch the outside; its world and its rules are as pure as our own core."""
@@ -104,7 +104,7 @@ def floors_broken(house: House) -> Iterator[str]:
 
 
 def climbs(here: str, there: str) -> str:
-    """Why `here` may not import `there`; empty when it may."""
+    """Return why `here` may not import `there`; empty when it may."""
     if here == NEIGHBOUR:
         return "" if there in NEIGHBOUR_MAY_IMPORT else "the sandbox shares venue.py with the client and nothing else"
     if there == NEIGHBOUR:

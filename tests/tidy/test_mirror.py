@@ -40,7 +40,7 @@ DOORS: Final = {
 
 
 def test_of(name: str) -> str:
-    """Where a module's own test lives."""
+    """Return the path of a module's own test."""
     parts = name.split(".")[1:]
     folder = ["tests"] if parts[0] == "sandbox" else ["tests", "unit"]
     return "/".join([*folder, *parts[:-1], f"test_{parts[-1].strip('_')}.py"])

@@ -14,7 +14,7 @@ from tests.tidy.source import none_of
 
 MISSING: Final = object()
 HEAVY: Final = {"aiohttp", "click", "rich", "cryptography", "sqlite3", "pytest", "listenkey.cli", "listenkey.sandbox"}
-"""What `import listenkey` leaves to the moment it is needed."""
+"""The modules that `import listenkey` leaves to the moment they are needed."""
 
 
 def own_docstring(thing: object) -> str:

@@ -53,7 +53,7 @@ def is_elif(parent: ast.AST, child: ast.AST) -> bool:
 
 
 def depth(node: ast.AST) -> int:
-    """How many blocks lie inside each other below this node; functions in functions count as blocks too."""
+    """Return the number of blocks inside each other below this node; functions in functions count as blocks too."""
     return max(
         (
             depth(child) + (isinstance(child, DEEPER) and not is_elif(node, child))

@@ -1,5 +1,5 @@
 """
-Whether every type that users see is known in full, as their editors will show it. Run by `make types`.
+Check that every type that users see is known in full, as their editors will show it. Run by `make types`.
 
 pyright counts every module of a package as public. Ours are rooms of a house, and users are promised the names that
 `listenkey` shows, `listenkey.errors`, `listenkey.events` and `listenkey.testing`; so what pyright finds is kept where
@@ -25,7 +25,7 @@ NO_PROMISE = {"listenkey.testing.LocalSandbox.sandbox": "a way into the sandbox'
 
 
 def promised() -> set[str]:
-    """Where public names are defined: full names of classes and functions, and of modules that are public as a whole."""
+    """Return the full names of classes and functions that are public, and of modules that are public as a whole."""
     names = {module.__name__ for module in (errors, events, listenkey.testing)}
     for name in listenkey.__all__:
         thing = getattr(listenkey, name)

@@ -1,4 +1,4 @@
-"""Who may send, and when: shown with a venue of ten lines and the machine's own clock."""
+"""Test the order and the pace of requests, with a venue of ten lines and the machine's own clock."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ async def test_used_weight_of_an_answer_is_taken_in() -> None:
 
 
 def kept_in(path: Path, http: FakeHttp, **place: float) -> Governor:
-    """What a process makes that finds the file of the one before it."""
+    """Make the governor of a process that finds the file of the one before it."""
     governor = Governor(SystemClock(), Venue(PLACE.rest_url, PLACE.ws_url, **place), http)  # type: ignore[arg-type]
     governor.spending.keep_in(path)
     return governor

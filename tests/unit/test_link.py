@@ -47,7 +47,7 @@ class FakeSocket:
             asyncio.get_running_loop().call_soon(self.bring, self.answer)
 
     def bring(self, *messages: bytes) -> None:
-        """What one read of the socket brings."""
+        """Bring messages as one read of the socket does."""
         for message in messages:
             self.on_message(message)
         self.on_heard()

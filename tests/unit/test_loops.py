@@ -1,4 +1,4 @@
-"""Which loop runs what nobody else has chosen a loop for."""
+"""Test the choice of the event loop where nobody else has chosen one."""
 
 from __future__ import annotations
 

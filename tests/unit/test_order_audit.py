@@ -1,4 +1,4 @@
-"""What looks at the lists of open orders make of the answers."""
+"""Test the order audit's reading of lists of open orders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.recovering import recovery_of
 
 
 class Answers:
-    """What REST says of orders, and what it was asked."""
+    """REST's answers about orders, and the requests for them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rows: list[OrderRow] = []

@@ -62,7 +62,7 @@ def rows_of(event: Event) -> list[Row]:
 
 
 def recovered_row(event: RecoveredFill | RecoveredOrder) -> Row:
-    """Of what only REST told; the status of a fill's order is not in its row."""
+    """Make the row of an event that only REST reported; the status of a fill's order is not in it."""
     if isinstance(event, RecoveredFill):
         return Row(
             at_ms=event.event_ms,

@@ -140,7 +140,7 @@ class Lifecycle(Mending):
     @property
     def proof(self) -> tuple[int, float]:
         """
-        Until when the stream is whole for certain, by both clocks: a socket that answers may have a dead key on it.
+        The last time that the stream is whole for certain, by both clocks: even if its key was dead, unseen.
 
         Who starts anew and can't ask REST has to begin the gap here, since the next process knows nothing of that key.
         """

@@ -57,7 +57,7 @@ class Mending:
 
     @property
     def quiet_until_s(self) -> float:
-        """Until when the venue wants no request, by the clock that is never set; may be past."""
+        """The time until which the venue wants no request, by the clock that is never set; may be past."""
         return self._quiet_until_s
 
     def impaired(self, now_s: float) -> str | None:
@@ -187,7 +187,7 @@ class Mending:
 
     def _unread_since_ms(self, number: int, now: Moment) -> int:
         """
-        Since when a frame that is read now may have waited.
+        Return the time since which a frame that is read now may have waited.
 
         Now, while our pings are answered. After a stall of ours it may have come at any time since the last answer.
         """

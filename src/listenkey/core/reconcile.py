@@ -346,7 +346,7 @@ def _fills_in(event: Event) -> list[FillKey]:
 
 
 def _orders_in(event: Event) -> list[tuple[OrderKey, int]]:
-    """Of which orders it tells, and when it was made."""
+    """Return the orders of an event, each with the time it was made."""
     if isinstance(event, LegacyOrderTradeUpdate):
         return [(order_key_of(order), event.event_ms) for order in event.orders]
     return [(order_key_of(event.order), event.event_ms)] if isinstance(event, OrderTradeUpdate) else []

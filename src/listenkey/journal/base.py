@@ -86,7 +86,7 @@ class Journal(Protocol):
 
     @property
     def losing_from_ms(self) -> int | None:
-        """Since when events are dropped, wall clock, epoch ms; None while all are kept."""
+        """The time since which events are dropped, wall clock, epoch ms; None while all are kept."""
 
     @property
     def problem(self) -> str | None:

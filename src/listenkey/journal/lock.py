@@ -97,7 +97,7 @@ class Lock:
         return seq if seq <= SEQ_MAX else 0
 
     def covered_ms(self) -> int:
-        """Until when the stream was whole, as far as is known; 0 where nothing is."""
+        """The time until which the stream was whole, as far as is known; 0 where nothing is."""
         covered_ms = self._number(1)
         return covered_ms if covered_ms <= TIME_MAX_MS else 0
 

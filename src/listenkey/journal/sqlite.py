@@ -224,7 +224,7 @@ class SqliteJournal:
 
     @property
     def losing_from_ms(self) -> int | None:
-        """Since when events are dropped, wall clock, epoch ms; None while all are kept."""
+        """The time since which events are dropped, wall clock, epoch ms; None while all are kept."""
         return self._overflow.from_ms
 
     def abandon(self) -> None:

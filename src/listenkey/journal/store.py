@@ -90,10 +90,10 @@ beside it: an end of long ago that is missing (`journal verify` will tell) must 
 """
 
 _TOLD: Final = "SELECT max(from_ms) FROM items WHERE kind IN ('live', 'gap_opened') AND typeof(from_ms) = 'integer'"
-"""Since when it was told to be whole, or until when."""
+"""The newest time since which, or until which, the stream was reported as whole."""
 
 _BEGAN: Final = "SELECT min(from_ms) FROM items WHERE kind = 'live' AND typeof(from_ms) = 'integer'"
-"""Since when it was first told to be whole; of a journal that has its beginning."""
+"""The time since which the stream was first reported as whole; of a journal that has its beginning."""
 
 _LEAD: Final = (
     "SELECT min(received_ms - event_ms) FROM (SELECT received_ms, event_ms FROM items "
@@ -530,7 +530,7 @@ class Store:
         self.skip = max(0, self._lock.reached() - self.last_seq)
 
     def _covered_until(self, known: dict[str, object]) -> int:
-        """Until when the stream is known to have been whole; 0 where it has never been live."""
+        """Return the time until which the stream is known to have been whole; 0 where it has never been live."""
         covered_ms = known.get(facts.COVERED_MS)
         if isinstance(covered_ms, int):
             return covered_ms

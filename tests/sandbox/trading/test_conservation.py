@@ -1,4 +1,4 @@
-"""Whatever is ordered, cancelled, transferred or expires: nothing is made from nothing and every total adds up."""
+"""Test conservation: after any order, cancel, transfer or expiry, no money appears and every total adds up."""
 
 from __future__ import annotations
 

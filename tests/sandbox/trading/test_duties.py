@@ -1,4 +1,4 @@
-"""What time alone brings: the ten-second beat and kill switches. Expiries have a file of their own."""
+"""Test the ten-second beat and kill switches. Expiries have a file of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of orders, and what the stream says of it."""
+"""Test the fate of orders, and its events in the stream."""
 
 from __future__ import annotations
 

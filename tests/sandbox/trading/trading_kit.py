@@ -1,4 +1,4 @@
-"""What the tests of the trading world share: a world with two customers, and short words for orders."""
+"""Common code of the trading world's tests: a world with two customers, and short words for orders."""
 
 from __future__ import annotations
 

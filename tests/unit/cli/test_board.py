@@ -1,4 +1,4 @@
-"""What the view knows after items have come."""
+"""Test the view's state after items have come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo claims is compared fill by fill, to the digit."""
+"""Test the demo's comparison of fills, one by one, to the digit."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def resize(descriptor: int, columns: int, lines: int) -> None:
 
 
 async def read_until(descriptor: int, wanted: bytes) -> bytes:
-    """What the terminal was sent, up to and with `wanted`."""
+    """Return what the terminal was sent, up to and with `wanted`."""
     got = b""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()

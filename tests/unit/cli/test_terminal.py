@@ -1,4 +1,4 @@
-"""When a person looks, and whether colours are welcome."""
+"""Test if a person looks, and if colours are welcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one process tells the next of its spending."""
+"""Test the weight that one process hands on to the next."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_two_lists_of_keys_asked_for_are_joined() -> None:
 
 HOUR_MS = 3_600_000
 T_MS = 1_795_000_000_000
-"""When it was written, by a clock that is right; the next process reads it ten seconds later."""
+"""The time when it was written, by a clock that is right; the next process reads it ten seconds later."""
 
 
 def written(wrong_ms: int) -> Carried:

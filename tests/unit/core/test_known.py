@@ -1,4 +1,4 @@
-"""What is known of an account is what was delivered, and a stale word never moves it back."""
+"""Test that an account's state is made of delivered events, and that a stale one never moves it back."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def unwrap(frames: list[bytes]) -> list[bytes] | None:
 
 
 def bring(merge: Merge, socket: int, raws: list[bytes], *, by_bytes: bool) -> list[bytes]:
-    """What a link and a stream do with one read while two sockets are open; what is delivered of it."""
+    """Bring one read while two sockets are open, as a link and a stream do; return what is delivered of it."""
     frames = [b"<" + raw + b">" for raw in raws]
     left = merge.sift(socket, frames, unwrap, 7) if by_bytes else frames
     delivered = []

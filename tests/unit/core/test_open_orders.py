@@ -1,4 +1,4 @@
-"""Which lists of open orders are asked for costs little, and what they show as lost is lost."""
+"""Test that looks at open orders cost little, and that orders they show as lost are lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is missing, and its place; every word of it from a row."""
+"""Test missing events and their place; every field of them comes from a row."""
 
 from __future__ import annotations
 

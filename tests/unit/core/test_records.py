@@ -1,4 +1,4 @@
-"""What REST keeps beside trades and orders: which of it is to be reported, once."""
+"""Test exercises, fees and transfers: those to be reported are reported once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is due when; the whole of it is shown in test_mending.py."""
+"""Test the timers; the whole of it is shown in test_mending.py."""
 
 from __future__ import annotations
 

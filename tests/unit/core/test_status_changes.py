@@ -1,4 +1,4 @@
-"""Since when a stream is how it is, and what is said when that changes."""
+"""Test the time since which a status holds, and the reports of its changes."""
 
 from __future__ import annotations
 

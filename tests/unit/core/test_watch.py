@@ -39,7 +39,7 @@ OVER_MS = 1_795_334_400_000  # 2026-11-22T08:00:00Z
 
 
 def held(quantity: str, symbol: str = SYMBOL) -> object:
-    """What was held before: the first word of a position, behind which there is no fill."""
+    """Make a position held before: its first message, behind which there is no fill."""
     return position(quantity, 1000, symbol, reason="TRANSFER")
 
 

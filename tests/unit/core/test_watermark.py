@@ -1,4 +1,4 @@
-"""What an earlier process has left, by the clocks of this one."""
+"""Test the state an earlier process has left, by the clocks of this one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from listenkey.core.watermark import LEAD_MS, SHIFT_MS, Reading, on_this_clock
 
 HOUR_MS = 3_600_000
 T_MS = 1_795_000_000_000
-"""When coverage ended, by a clock that is right."""
+"""The time when coverage ended, by a clock that is right."""
 
 DOWN_MS = 200_000
 NOW = Reading("boot", 1200.0, T_MS + DOWN_MS)
@@ -19,7 +19,7 @@ UP_MS = 1_000_000
 
 
 def left(wrong_ms: int = 0, **more: object) -> Resumed:
-    """What a process wrote whose wall clock was wrong by so much; it had been live for a minute."""
+    """Return the state left by a process whose wall clock was wrong by so much; it had been live for a minute."""
     mark = Watermark(T_MS + wrong_ms, "boot", UP_MS, T_MS, T_MS + wrong_ms - 60_000, T_MS - 60_000)
     return replace(Resumed(T_MS + wrong_ms, mark=mark), **more)  # type: ignore[arg-type]
 

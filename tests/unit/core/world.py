@@ -104,7 +104,7 @@ class World:
         self.items.extend(self.life.take_items())
 
     def actions(self, kind: type[Any]) -> list[float]:
-        """When actions of this kind were asked for."""
+        """Return when actions of this kind were asked for."""
         return [at_s for at_s, action in self.log if isinstance(action, kind)]
 
     # --- the venue -----------------------------------------------------------------------------------------------

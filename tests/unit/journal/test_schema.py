@@ -56,7 +56,7 @@ async def test_the_views_show_what_happened(connection: sqlite3.Connection) -> N
 
 
 def sql_rows(view: str, raw_fill: bytes) -> list[tuple[object, ...]]:
-    """What a view shows of one fill, kept as it came and with our words."""
+    """Return a view's rows of one fill, kept as it came and with our words."""
     made = sqlite3.connect(":memory:")
     for statement in schema.SQL.values():
         made.execute(statement)

@@ -1,4 +1,4 @@
-"""What the journal in a file does beyond the contract in tests/contract/test_journals.py."""
+"""Test the journal in a file, beyond the contract in tests/contract/test_journals.py."""
 
 from __future__ import annotations
 

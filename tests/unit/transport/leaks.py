@@ -6,7 +6,7 @@ import traceback
 
 
 def everything_told_by(error: BaseException) -> str:
-    """What the most talkative handler could print: locals of every frame, every cause and context."""
+    """Return all that the most talkative handler could print: locals of every frame, every cause and context."""
     told: list[str] = []
     stack: list[BaseException | None] = [error]
     while stack:

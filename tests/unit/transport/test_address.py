@@ -1,4 +1,4 @@
-"""Where a key may go."""
+"""Test the addresses that a key may be sent to."""
 
 from __future__ import annotations
 

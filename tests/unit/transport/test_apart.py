@@ -1,4 +1,4 @@
-"""What runs apart gives its result, ends with its caller, and shows nothing of itself."""
+"""Test work that runs apart: it gives its result, ends with its caller, and shows nothing of itself."""
 
 from __future__ import annotations
 

@@ -337,7 +337,7 @@ async def test_a_flood_on_a_connection_that_nobody_uses_ends_it(flood: bytes) ->
 
 
 async def shown_of_a_call(api_key: Secret, server_url: str, within_s: float) -> str:
-    """What a crash reporter keeps of a call that ended from outside, or by itself: each frame with its variables."""
+    """Return a crash reporter's view of a call that ended from outside, or by itself: each frame with its variables."""
     http = AiohttpClient()
     credentials = Credentials(api_key, Secret("s" * 64))
     request = requests.signed_get("/eapi/v1/bill", {}, credentials, 5, timeout_s=1.0)

@@ -40,7 +40,7 @@ Handler = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
 
 
 class Heard:
-    """What came, and conditions to wait for."""
+    """Received messages, and conditions to wait for."""
 
     def __init__(self) -> None:
         self.messages: list[bytes] = []
@@ -536,7 +536,7 @@ async def test_no_frame_of_a_handshake_shows_the_listen_key(within_s: float) -> 
 
 
 async def shown_of_a_handshake(port: int, key: Secret, within_s: float) -> str:
-    """What a crash reporter keeps of a handshake that nobody answered: each frame with its variables."""
+    """Return a crash reporter's view of a handshake that nobody answered: each frame with its variables."""
     heard = Heard()
     attachment = Attachment(f"ws://127.0.0.1:{port}/private/ws/{key.reveal()}?listenKey={key.reveal()}", None, 1)
     try:

@@ -1,4 +1,4 @@
-"""What we ask, as values."""
+"""Test the requests, as values."""
 
 from __future__ import annotations
 

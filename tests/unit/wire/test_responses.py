@@ -1,4 +1,4 @@
-"""What an answer means: the status first, then the code."""
+"""Test the meaning of an answer: the status first, then the code."""
 
 from __future__ import annotations
 

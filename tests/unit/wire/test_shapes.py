@@ -64,7 +64,7 @@ NEEDED = {
         "o", "o[0].s", "o[0].oid", "o[0].q", "o[0].fi[0].t", "o[0].fi[0].p", "o[0].fi[0].q", "o[0].fi[0].T",
     },
 }  # fmt: skip
-"""Whatever else is missing, the message is read."""
+"""The fields without which a message can't be read; any other may be missing."""
 
 OF_A_FILL = {"o.S", "o.l", "o.L", "o.t", "o.T"}
 JUNK: list[Any] = [None, "", [], {}, [1], "x" * 100_000, "1e999999", Number("1e999999"), 10**20, "NaN", float("nan")]
