@@ -2,9 +2,10 @@
 The items that a consumer reads: `Update`, `Live`, `GapOpened`, `GapClosed`. Match on the class.
 
     async for item in stream:
+        for fill in item.fills: ...
         match item:
-            case Update(event=OrderTradeUpdate() as order): ...
             case GapOpened() | GapClosed() | Live(): ...
+            case Update(event=GreekUpdate() as greeks): ...
 
 Losing the connection is an item, so that it can't be overlooked: what is not covered lies between a `GapOpened` and
 its `GapClosed`, and the second says what came back and what can't.
@@ -12,11 +13,11 @@ its `GapClosed`, and the second says what came back and what can't.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from msgspec import Struct
 
-from listenkey.events import Event
+from listenkey.events import Event, Fill, fills_of
 
 Provenance: TypeAlias = Literal["ws", "rest", "ws+rest"]
 
@@ -45,6 +46,11 @@ class Update(Struct, frozen=True, gc=False):
     provenance: Provenance = "ws"
     late: bool = False
 
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """The fills that the event reports: one, none, or several of a message from before 2026."""
+        return fills_of(self.event)
+
     def __repr__(self) -> str:
         return f"Update(seq={self.seq}, account={self.account!r}, event={self.event!r})"
 
@@ -64,6 +70,8 @@ class Live(Struct, frozen=True):
     account: str
     since_ms: int
 
+    fills: ClassVar[tuple[Fill, ...]] = ()
+
 
 class GapOpened(Struct, frozen=True):
     """
@@ -80,6 +88,8 @@ class GapOpened(Struct, frozen=True):
     account: str
     from_ms: int
     why: str
+
+    fills: ClassVar[tuple[Fill, ...]] = ()
 
 
 class GapClosed(Struct, frozen=True):
@@ -99,6 +109,8 @@ class GapClosed(Struct, frozen=True):
     to_ms: int
     recovered: int
     unrecoverable: tuple[str, ...] = ()
+
+    fills: ClassVar[tuple[Fill, ...]] = ()
 
 
 Item: TypeAlias = Update | Live | GapOpened | GapClosed

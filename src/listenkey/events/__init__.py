@@ -2,8 +2,10 @@
 The messages of the stream: frozen, whole words for fields, the venue's letter beside each.
 
     match update.event:
-        case OrderTradeUpdate() as order if order.is_fill:
-            book(order.symbol, order.trade_id, order.order_id, order.last_quantity, order.last_price)
+        case OrderTradeUpdate() as order: ...
+        case BalancePositionUpdate(positions=positions): ...
+
+`Fill` is one fill, whatever brought it: `update.fills`.
 
 Three habits hold for all of them:
 
@@ -34,6 +36,10 @@ from listenkey.events.current import (
     Position,
     RiskLevelChange,
     UnderlyingGreeks,
+)
+from listenkey.events.fill import (
+    Fill,
+    fills_of,
 )
 from listenkey.events.legacy import (
     LegacyAccountUpdate,
@@ -90,6 +96,7 @@ __all__ = [
     "CurrentEvent",
     "Event",
     "ExecutionType",
+    "Fill",
     "Generation",
     "GreekUpdate",
     "LegacyAccountUpdate",
@@ -119,4 +126,5 @@ __all__ = [
     "TimeInForce",
     "UnderlyingGreeks",
     "UnknownEvent",
+    "fills_of",
 ]
