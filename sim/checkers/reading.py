@@ -22,7 +22,7 @@ FOREVER_MS: Final = 1 << 62
 UNSEEN_WHY: Final = "that no socket brought"
 """The words of a gap that only a look at the bill has shown."""
 
-FORGOTTEN_WHY: Final = "has forgotten what nobody held against it"
+FORGOTTEN_WHY: Final = "they were not audited in time"
 """And what one says where the bill was not looked at until it had forgotten."""
 
 FORGETS: Final = frozenset({"retention"})

@@ -40,7 +40,10 @@ SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "
 
 POSITIONLESS: Final = frozenset({"no_positions"})
 REORDERS: Final = frozenset({"reorder"})
-OF_POSITIONS: Final = ("a position is not what its fills make of it", "a position is open and its beat stopped")
+OF_POSITIONS: Final = (
+    "a position differs from the sum of its fills",
+    "a position is open, but ACCOUNT_UPDATE has stopped coming",
+)
 
 AGE: Final = frozenset({"day_limit"})
 ASLEEP: Final = frozenset({"suspend", "stall"})

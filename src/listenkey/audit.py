@@ -217,7 +217,7 @@ class Audits:
         fills = sorted([*again, *found.fills], key=lambda row: row.fill.trade_time_ms)
         from_ms = min(fills[0].fill.trade_time_ms - 1, found.from_ms if found.fills else fills[0].fill.trade_time_ms)
         self._suspects.update([row.fill.symbol for row in fills], found.unasked)
-        why = f"the bill has {'at least ' * bool(found.unasked)}{len(fills)} fills that no socket brought"
+        why = f"REST history has {'at least ' * bool(found.unasked)}{len(fills)} fills that no socket brought"
         if self._known.last_event_ms < fills[0].fill.trade_time_ms:
             since_ms = min(self._known.last_event_ms or from_ms, from_ms)
             return on.StreamSilent(self._windows.to_wall(since_ms), why)
@@ -230,7 +230,7 @@ class Audits:
             return None
         times = [time_ms for which, _ in found.unlisted.values() for time_ms in which]
         self._suspects.update(found.unlisted)
-        why = f"the bill has {len(times)} fills that no socket brought"
+        why = f"REST history has {len(times)} fills that no socket brought"
         return on.Doubted(self._windows.to_wall(min(times) - 1), why)
 
     async def _ask_again(self, snapshots: Snapshots) -> list[TradeRow]:

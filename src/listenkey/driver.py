@@ -434,7 +434,7 @@ class Driver:
         """Events came that are not delivered now: they are old, or another socket's, or wait for REST."""
         if self.merge.overfull(link):
             self._drop_link(link, politely=False)
-            self.feed(on.SocketLost(link, "too much came before this socket's turn"))
+            self.feed(on.SocketLost(link, "the buffer of held events is full, so the socket is replaced"))
         elif self.life.must_recover and link == self.life.followed:
             if self.recovery is not None:
                 self.recovery.held_back(events)

@@ -184,7 +184,7 @@ class Governor:
         left_s = known.left_ms(now_ms) / 1000
         if left_s > 0:
             kind = Banned if known.blocked_status == HTTP_BANNED else RateLimited
-            self._blocked_by = kind(known.blocked_status, None, "an earlier process was told so", left_s)
+            self._blocked_by = kind(known.blocked_status, None, "an earlier process was blocked", left_s)
             self.budget.block(now_s + left_s)
             known.stamp(self._clock.boot(), round(now_s * 1000), now_ms)
             await self.spending.saved()  # by this clock: nothing is sent for a while, so nothing else would be written

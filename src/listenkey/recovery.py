@@ -49,7 +49,7 @@ CLOCKS_DIFFER_S: Final = 1.0
 LAG_POLL_S: Final = 0.4
 """Between two looks at whether REST has caught up."""
 
-BEAT_STOPPED: Final = "a position is open and its beat stopped"
+BEAT_STOPPED: Final = "a position is open, but ACCOUNT_UPDATE has stopped coming"
 
 
 class Recovery:
@@ -188,7 +188,7 @@ class Recovery:
         try:
             findings = self.findings = await self._asked(action, held)
         except ListenKeyError as error:
-            self.backfill.log.warning("what was missed could not be asked for: %s", error)
+            self.backfill.log.warning("missed events could not be recovered over REST: %s", error)
             return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
         happened_ms = [one.event.event_ms or 0 for one in self.combined(held()) if one.provenance == "rest"]
         return on.Recovered(

@@ -20,8 +20,8 @@ from listenkey.cli.lazy import LazyGroup
 COMMANDS: Final = {
     "demo": ("listenkey.cli.demo:demo", "Watch fills arrive from an exchange on this machine; no account needed."),
     "tail": ("listenkey.cli.tail:tail", "Follow an account: every order, fill and balance as it happens."),
-    "replay": ("listenkey.cli.replay:replay", "Read a journal back, and on if wanted."),
-    "journal": ("listenkey.cli.journal:journal", "What a journal holds, whether it is whole, its contents as CSV."),
+    "replay": ("listenkey.cli.replay:replay", "Print a journal's items, and follow it with --follow."),
+    "journal": ("listenkey.cli.journal:journal", "Inspect, verify, export, back up, prune or salvage a journal."),
     "key": ("listenkey.cli.key:key", "Start, keep alive or close a listen key; one call each."),
     "doctor": ("listenkey.cli.doctor:doctor", "Check the key, the clock and the socket; say what to do."),
     "sandbox": ("listenkey.cli.sandbox:sandbox", "Run a Binance Options exchange on this machine."),

@@ -126,7 +126,7 @@ def credentials_finding(chosen: Settings) -> Finding:
     elif chosen.credentials.api_secret is not None:
         found += ", with a secret"
     else:
-        found += ", no secret (a stream needs none; gaps are then told and not refilled)"
+        found += ", no secret (a stream needs none; gaps are then reported and not refilled)"
     return Finding("credentials", True, found, figures={"can_sign": chosen.credentials.can_sign})
 
 

@@ -83,10 +83,10 @@ TOLD_AFTER_S: Final = (2.0, 8.0, 20.0, 30.0)
 """A healthy stream is live within a second. So long after each other it is said that this one is not."""
 
 UNFINISHED: Final = {
-    "GAP": "what happens until it runs again is missing, and told as a gap",
-    "RECOVERING": "what was missed is not all there; with --journal the next run asks for it",
-    "SUSPECT": "something was lost and is not back yet; with --journal the next run asks for it",
-    "SETTLING": "REST may yet show more of the last gap; with --journal the next run asks again",
+    "GAP": "events until the next run will be missing, and are then reported as a gap",
+    "RECOVERING": "some missed events are not recovered yet; with --journal the next run asks for them",
+    "SUSPECT": "lost events are not recovered yet; with --journal the next run asks for them",
+    "SETTLING": "REST may still return more of the last gap; with --journal the next run asks again",
 }
 """Statuses in which an end leaves something to do, and what that means."""
 

@@ -9,8 +9,8 @@ import msgspec
 
 from listenkey.items import GapClosed, GapOpened, Live
 
-NOT_RECOVERED = "events in this span were not seen and were not asked for"
-MISSING_BEFORE = "REST showed something from before the gap that was not delivered"
+NOT_RECOVERED = "events in this span were not received, and REST was not asked for them"
+MISSING_BEFORE = "REST returned an event from before the gap that had not been delivered"
 NOT_RUNNING = "the process was not running"
 
 

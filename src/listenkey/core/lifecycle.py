@@ -185,7 +185,7 @@ class Lifecycle(Mending):
                 self._key_ends.happened(now.s)
             self.key_since_s = now.s
             # So the one before had ended, and nobody said when.
-            self._open_gap_since_proof(now, "the listen key had ended without a word")
+            self._open_gap_since_proof(now, "the listen key had ended, and the venue had not reported it")
         self._end_counted = False
         if happened.untried:
             self.repair.problem = happened.untried
@@ -245,7 +245,7 @@ class Lifecycle(Mending):
         self.last_renewal_ok = False
         verdict = happened.verdict
         if verdict.do is Do.NEW_KEY:
-            self._key_died(now, "the listen key had ended without a word")
+            self._key_died(now, "the listen key had ended, and the venue had not reported it")
             return
         self._failed_renewals += 1
         self._keep_quiet(verdict, now)

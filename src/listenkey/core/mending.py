@@ -83,7 +83,7 @@ class Mending:
         assert self.followed is not None
         assert self.gaps.open_from_ms is not None
         to_ms = self.sockets[self.followed].attached_ms
-        self.why = "asking REST for what was missed"
+        self.why = "asking REST for missed events"
         self._actions.append(self.repair.begin(self.gaps.open_from_ms, to_ms, self.gaps.began_ms))
 
     def _stop_holding(self) -> None:
@@ -110,7 +110,7 @@ class Mending:
             self._ask_rest()
         elif enough and happened.orders_due:
             self.repair.running = True
-            self.why = "live; asking REST what became of orders"
+            self.why = "live; asking REST for the outcome of orders"
             self._actions.append(do.RecoverOrders(happened.attempt))
         elif enough:
             self._close_gap(now, happened.unrecoverable)
@@ -147,7 +147,7 @@ class Mending:
         if happened.attempt != self.repair.attempt or not self.repair.running:
             return
         self.repair.failed(happened, now)
-        self.why = f"what was missed could not be asked for: {happened.verdict.error}"
+        self.why = f"missed events could not be recovered over REST: {happened.verdict.error}"
         retry_at_s, hold_until_s = self.repair.retry_at_s, self.repair.hold_until_s
         # Nobody is served by holding events back for longer than the wait that is certain already.
         if retry_at_s is not None and hold_until_s is not None and retry_at_s >= hold_until_s:

@@ -46,9 +46,9 @@ SNAPSHOTS_LOST: Final = (
 
 ORDERS_TOO_OLD: Final = "orders that ended more than five days ago: REST has forgotten them"
 TRADES_TOO_OLD: Final = "fills of more than three months ago: REST has forgotten them"
-FORGOTTEN: Final = "REST could not be asked for so long that it has forgotten what nobody held against it"
-NO_SYMBOLS: Final = "fills in symbols that nothing names: the bill has none, and REST refuses to list all trades"
-NOTHING_FOUND: Final = "REST shows nothing that was missing"
+FORGOTTEN: Final = "fills may be missing that REST no longer keeps: they were not audited in time"
+NO_SYMBOLS: Final = "fills in unknown symbols: REST history names no symbols, and REST refuses to list all trades"
+NOTHING_FOUND: Final = "REST returned nothing that was missing"
 NOT_LISTED: Final = "REST does not list them yet"
 
 
@@ -59,17 +59,17 @@ def refuses(what: str, symbol: str, code: int | None) -> str:
 
 def unknown(what: str, symbol: str) -> str:
     """Return the words for what REST does not know any more, or not yet."""
-    return f"what became of {what} of {symbol}: REST does not know it"
+    return f"the outcome of {what} of {symbol}: REST does not know it"
 
 
 def not_asked_for(orders: int) -> str:
     """Return the words for orders beyond those that one recovery asks for one by one."""
-    return f"what became of {orders} more orders: no list of REST has them, and not all were asked for one by one"
+    return f"the outcome of {orders} more orders: no list of REST has them, and they are too many to ask for by id"
 
 
 def lagged(lag_s: float) -> str:
     """Return the words for a gap that was closed although REST was seen to lag."""
-    return f"fills that REST does not show yet: it lagged by at least {lag_s:.0f} s and was not seen to catch up"
+    return f"fills that REST may not return yet: it lagged by at least {lag_s:.0f} s and had not caught up"
 
 
 @dataclass(slots=True)

@@ -362,12 +362,12 @@ class Watch:
                 continue
             chain.told = True
             if isinstance(chain, _Order):
-                what = "an order has filled more than its fills say"
+                what = "an order has filled more than the sum of its fills"
                 doubts.append(Doubt(chain.since_ms, chain.key[0], what))
             elif isinstance(chain, _Position):
-                doubts.append(Doubt(chain.since_ms, str(key[1]), "a position is not what its fills make of it"))
+                doubts.append(Doubt(chain.since_ms, str(key[1]), "a position differs from the sum of its fills"))
             else:
-                doubts.append(Doubt(chain.since_ms, str(key[1]), "a position came without a fill that made it"))
+                doubts.append(Doubt(chain.since_ms, str(key[1]), "a position appeared without the fill that opened it"))
         return doubts
 
     def _bound_waiting(self, now_s: float) -> None:

@@ -43,7 +43,7 @@ class Joined:
 
     def closed(self) -> GapClosed:
         """Its end."""
-        lost = (*self._lost, f"{self._count} gaps are told as one, because nobody had read them")
+        lost = (*self._lost, f"{self._count} gaps are reported as one, because nobody had read them")
         return GapClosed(0, "", self._from_ms, self._to_ms, self._recovered, lost)
 
 

@@ -103,7 +103,7 @@ class SqliteJournal:
         self._writer = Writer(self._store, self._on_thread_report, consumer, retention or Retention(), wall_ms)
         full = "the journal is full or can't be written, and so is the buffer before it"
         self._queue_bytes_max = queue_bytes_max
-        self._overflow = Overflow(queue_bytes_max, full, "found no room before the journal could be written again")
+        self._overflow = Overflow(queue_bytes_max, full, "were dropped before the journal could be written again")
         self._held = Held()
         self._waiting_entries = 0
         self._waiting_bytes = 0
@@ -176,7 +176,7 @@ class SqliteJournal:
             # A consumer that is new reads everything; a reader without a name reads what comes.
             position = last if self._consumer is None else 0
         if not 0 <= position <= last + self._store.skip:
-            raise UsageError(f"the journal {self.path} ends at {last}, and the reader has had {position} already")
+            raise UsageError(f"the journal {self.path} ends at item {last}, before the reader's position {position}")
         return position
 
     async def aclose(self) -> None:

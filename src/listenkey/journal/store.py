@@ -100,7 +100,7 @@ _LEAD: Final = (
     "WHERE provenance = 'ws' AND typeof(event_ms) = 'integer' AND typeof(received_ms) = 'integer' "
     "ORDER BY seq DESC LIMIT 8)"
 )
-"""The longest delay of the newest events, by two clocks: an impossible one shows that ours was ahead."""
+"""The shortest delay among the newest events, by two clocks: one longer than possible shows that ours was ahead."""
 
 _FILLS: Final = (
     f"SELECT symbol, trade_id, order_id, {schema.word('trade_time_ms')} FROM items "  # noqa: S608 - our own names

@@ -33,10 +33,10 @@ log = logging.getLogger("listenkey")
 T = TypeVar("T")
 
 NOTE_EVERY_S: Final = 1.0
-"""The interval at which the end of the whole stretch, and a reader's own progress, are written down."""
+"""The interval at which two marks are written: the end of coverage, and the position of a reader that does not commit."""
 
 REACHED_EVERY_S: Final = 0.05
-"""The interval at which the last number is written beside the journal, while there is always more to write."""
+"""The interval at which the last number is written beside the journal, while entries keep coming."""
 
 PRUNE_EVERY_S: Final = 30.0
 RETRY_FIRST_S: Final = 0.02

@@ -33,11 +33,11 @@ def test_a_gap_that_turns_out_to_have_begun_earlier_is_told_again() -> None:
     gaps = Gaps()
     gaps.live(1, 1)
     gaps.open(10, "dropped")
-    gaps.open(4, "the listen key had ended without a word")
+    gaps.open(4, "the listen key had ended, and the venue had not reported it")
     gaps.live(20, 21)
     assert gaps.take()[1:-2] == [
         GapOpened(0, "", 10, "dropped"),
-        GapOpened(0, "", 4, "the listen key had ended without a word"),
+        GapOpened(0, "", 4, "the listen key had ended, and the venue had not reported it"),
     ]
     assert (gaps.count, gaps.seconds) == (1, 0.016)
 
@@ -46,7 +46,7 @@ def test_a_gap_that_began_earlier_within_the_same_millisecond_is_not_told_again(
     gaps = Gaps()
     gaps.live(1, 1)
     gaps.open(10, "dropped", 0.0109)
-    gaps.open(10, "the listen key had ended without a word", 0.0102)
+    gaps.open(10, "the listen key had ended, and the venue had not reported it", 0.0102)
     gaps.live(20, 21)
     assert gaps.take()[1:-2] == [GapOpened(0, "", 10, "dropped")]
 

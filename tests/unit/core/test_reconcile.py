@@ -230,8 +230,8 @@ def test_how_far_an_order_had_come_is_proven_by_its_own_events_alone() -> None:
 def test_what_rest_does_not_give_is_named_with_its_symbol() -> None:
     assert reconcile.refuses("fills", "BTC-1", -1121) == "fills of BTC-1: REST refuses, code -1121"
     assert reconcile.refuses("fills", "", -1003) == "fills of all symbols: REST refuses, code -1003"
-    assert reconcile.unknown("order 7", "BTC-1") == "what became of order 7 of BTC-1: REST does not know it"
-    assert reconcile.not_asked_for(3).startswith("what became of 3 more orders: ")
+    assert reconcile.unknown("order 7", "BTC-1") == "the outcome of order 7 of BTC-1: REST does not know it"
+    assert reconcile.not_asked_for(3).startswith("the outcome of 3 more orders: ")
 
 
 def test_ids_of_another_range_change_no_places() -> None:

@@ -291,8 +291,8 @@ def test_a_doubt_that_is_not_due_hides_no_other_and_says_what_it_is() -> None:
     watch = told(order(1, "NEW"), position("1", 1000), order(1, "CANCELED", "1", 2000), now_s=5.0)
     watch.note(position("2", 2000), 0.0)
     (doubt,) = watch.take_doubts(GRACE_S)
-    assert (doubt.symbol, doubt.why) == (SYMBOL, "a position is not what its fills make of it")
-    assert "an order has filled more than its fills say" in [one.why for one in watch.take_doubts(5.0 + GRACE_S)]
+    assert (doubt.symbol, doubt.why) == (SYMBOL, "a position differs from the sum of its fills")
+    assert "an order has filled more than the sum of its fills" in [one.why for one in watch.take_doubts(5.0 + GRACE_S)]
 
 
 def test_fills_of_symbols_without_a_word_of_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ async def test_a_flood_of_gaps_that_nobody_reads_is_told_as_few_that_cover_them_
     assert spans[-1] == (TOLD_MAX // 2 - 1, 99_999)
     assert isinstance(items[-1], GapClosed)
     assert {f"kind {number}" for number in range(7)} < set(items[-1].unrecoverable)
-    assert f"{100_000 - TOLD_MAX // 2 + 1} gaps are told as one" in items[-1].unrecoverable[-1]
+    assert f"{100_000 - TOLD_MAX // 2 + 1} gaps are reported as one" in items[-1].unrecoverable[-1]
 
 
 async def test_gaps_with_events_between_them_are_bounded_as_well() -> None:

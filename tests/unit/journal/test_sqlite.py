@@ -226,7 +226,7 @@ async def test_a_disk_that_is_full_waits_tells_and_heals(path: Path, monkeypatch
     assert isinstance(opened, GapOpened)
     assert isinstance(closed, GapClosed)
     assert (opened.from_ms, closed.to_ms) == (AT_MS + 106, AT_MS + 500)
-    assert closed.unrecoverable == ("15 events found no room before the journal could be written again",)
+    assert closed.unrecoverable == ("15 events were dropped before the journal could be written again",)
     assert raws_of(items) == [fill(number) for number in range(101, 106)]
     append(made, fill(200))
     assert (await made.next()).seq == 9
@@ -323,7 +323,7 @@ async def test_what_cant_be_committed_is_a_mistake(path: Path) -> None:
 
 async def test_a_cursor_beyond_the_journal_is_told(path: Path) -> None:
     await written(path, [fill(1)])
-    with pytest.raises(UsageError, match="ends at 2, and the reader has had 5"):
+    with pytest.raises(UsageError, match="ends at item 2, before the reader's position 5"):
         await journal(path, after=5).open()
     await written(path, [fill(2)])  # it let go
 
