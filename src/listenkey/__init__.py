@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from listenkey.health import Health
     from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+    from listenkey.journal.opened import OpenJournal, open_journal
     from listenkey.rest import AsyncUserDataStreamsApi, UserDataStreamsApi
     from listenkey.stream import UserStream
     from listenkey.venue import Attach, Venue
@@ -63,6 +64,7 @@ __all__ = [
     "ListenKeyError",
     "ListenKeyExpired",
     "Live",
+    "OpenJournal",
     "OptionsCreateListenKeyV1Resp",
     "OrderTradeUpdate",
     "RecoveredCash",
@@ -79,6 +81,7 @@ __all__ = [
     "__version__",
     "errors",
     "events",
+    "open_journal",
 ]
 
 # Where each name lives. A name is imported when it is first asked for, so that the command's help and the three calls
@@ -93,6 +96,8 @@ _HOMES = {
     "Item": "items",
     "Live": "items",
     "Update": "items",
+    "OpenJournal": "journal.opened",
+    "open_journal": "journal.opened",
     "AsyncUserDataStreamsApi": "rest",
     "UserDataStreamsApi": "rest",
     "UserStream": "stream",

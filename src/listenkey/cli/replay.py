@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,14 +14,10 @@ from listenkey.cli.running import Stop, first_of, put_away, run
 from listenkey.cli.terminal import stdout_is_terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from listenkey.cli.shows import Show
-    from listenkey.journal.reader import JournalReader
-
-LOOK_EVERY_S: Final = 0.01
-"""The interval at which `--follow` asks for more. Asking whether anything changed costs 2 µs."""
-
-NAME_EVERY_LOOKS: Final = 50
-"""The looks between two checks that the name still belongs to the file that is read."""
+    from listenkey.journal.opened import OpenJournal
 
 
 @click.command(cls=Command)
@@ -46,24 +41,21 @@ def replay(journal: str, first: int | None, follow: bool, as_json: bool) -> int:
       listenkey replay fills.db --from 1000 --json | jq -c .event
       listenkey replay fills.db --follow
     """
+    from listenkey.journal.opened import OpenJournal
     from listenkey.journal.place import journal_path
-    from listenkey.journal.reader import JournalReader
 
     configure_logs()
-    reader = JournalReader(journal_path(journal))
-    try:
+    with OpenJournal(journal_path(journal), say_other) as opened:
         words = stdout_is_terminal() and not as_json
-        return run(lambda stop: show_all(stop, reader, (first or 1) - 1, follow=follow, words=words))
-    finally:
-        reader.close()
+        return run(lambda stop: show_all(stop, opened, (first or 1) - 1, follow=follow, words=words))
 
 
-async def show_all(stop: Stop, reader: JournalReader, after: int, *, follow: bool, words: bool) -> int:
+async def show_all(stop: Stop, journal: OpenJournal, after: int, *, follow: bool, words: bool) -> int:
     """Show it until its end, or until asked to stop; the exit code."""
     from listenkey.cli.shows import JsonShow, PlainShow
 
     async with PlainShow(stop) if words else JsonShow(stop) as show:
-        reading = asyncio.create_task(read(reader, after, show, follow=follow), name="listenkey replay")
+        reading = asyncio.create_task(read(journal, after, show, follow=follow), name="listenkey replay")
         try:
             await first_of(stop, reading)
         finally:
@@ -73,30 +65,14 @@ async def show_all(stop: Stop, reader: JournalReader, after: int, *, follow: boo
     return exits.DONE
 
 
-async def read(reader: JournalReader, after: int, show: Show, *, follow: bool) -> None:
+async def read(journal: OpenJournal, after: int, show: Show, *, follow: bool) -> None:
     """Every item into the show, at the speed of the show; also of a journal that takes the place of this one."""
-    with contextlib.ExitStack() as stack:
-        while True:
-            changes = reader.changes()
-            while items := await asyncio.to_thread(reader.read, after):
-                for item in items:
-                    show.add(item)
-                after = items[-1].seq
-                await (show.room() if show.is_full else asyncio.sleep(0))
-            if not follow:
-                return
-            if (renewed := await another(reader, changes, after)) is not None:
-                reader, after = renewed
-                stack.callback(reader.close)
-                exits.print_error(f"listenkey: another journal has the name {reader.path}; its items come now")
+    async for items in journal.batches(after, follow=follow):
+        for item in items:
+            show.add(item)
+        await (show.room() if show.is_full else asyncio.sleep(0))
 
 
-async def another(reader: JournalReader, changes: int, after: int) -> tuple[JournalReader, int] | None:
-    """Wait until there is more to read; a reader of another file and where to go on, if the name is another's by now."""
-    looks = 0
-    while reader.changes() == changes:
-        await asyncio.sleep(LOOK_EVERY_S)
-        looks += 1
-        if looks % NAME_EVERY_LOOKS == 0 and (renewed := reader.renewed(after)) is not None:
-            return renewed
-    return None
+def say_other(path: Path) -> None:
+    """Say that the items of another journal come from now on."""
+    exits.print_error(f"listenkey: another journal has the name {path}; its items come now")

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.cli import replay, run
-from listenkey.cli.replay import read, show_all
+from listenkey.cli import run
+from listenkey.cli.replay import read, say_other, show_all
 from listenkey.cli.running import Stop
+from listenkey.journal import opened
 from listenkey.journal.files import ENDINGS, beside
-from listenkey.journal.reader import JournalReader
+from listenkey.journal.opened import OpenJournal
 from listenkey.wire.lines import to_line
 from tests.unit.cli.making import ListShow
 from tests.unit.journal.making import append, fill, journal, take, written
@@ -38,7 +39,7 @@ def test_words_in_a_terminal(
 async def test_it_follows_what_is_written(tmp_path: Path) -> None:
     made, show = journal(tmp_path / "a.db"), ListShow(full=True)
     await made.open()
-    reader = JournalReader(tmp_path / "a.db")
+    reader = OpenJournal(tmp_path / "a.db")
     reading = asyncio.create_task(read(reader, 0, show, follow=True))
     given = []
     for number in range(1, 4):
@@ -58,10 +59,10 @@ async def test_it_follows_the_journal_that_takes_its_place(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where somebody moves a journal away and starts a stream anew: its numbers begin with one again."""
-    monkeypatch.setattr(replay, "NAME_EVERY_LOOKS", 2)
+    monkeypatch.setattr(opened, "NAME_EVERY_LOOKS", 2)
     path, show = tmp_path / "a.db", ListShow()
     items = await written(path, [fill(1), fill(2)])
-    reader = JournalReader(path)
+    reader = OpenJournal(path, say_other)
     reading = asyncio.create_task(read(reader, 0, show, follow=True))
     move_journal(path, tmp_path / "away.db")
     items += await written(path, [fill(3)])
@@ -83,7 +84,7 @@ def move_journal(path: Path, away: Path) -> None:
 
 async def test_following_ends_when_asked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     await written(tmp_path / "a.db", [fill(1)])
-    reader, stop = JournalReader(tmp_path / "a.db"), Stop()
+    reader, stop = OpenJournal(tmp_path / "a.db"), Stop()
     asyncio.get_running_loop().call_later(0.05, stop.ask, "signal")
     assert await asyncio.wait_for(show_all(stop, reader, 0, follow=True, words=False), 5) == 0
     reader.close()

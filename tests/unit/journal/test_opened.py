@@ -1,0 +1,101 @@
+"""A journal is read as items without a stream, and followed while another process writes it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import listenkey
+from listenkey.errors import UsageError
+from listenkey.items import Item
+from listenkey.journal import opened
+from listenkey.journal.files import ENDINGS, beside
+from listenkey.journal.opened import open_journal
+from tests.unit.journal.making import append, fill, journal, take, written
+
+
+def move_away(path: Path) -> None:
+    for ending in ENDINGS:
+        if beside(path, ending).exists():
+            beside(path, ending).rename(beside(path.with_name("away.db"), ending))
+
+
+async def test_what_is_there(tmp_path: Path) -> None:
+    items = await written(tmp_path / "a.db", [fill(number) for number in range(1, 601)])
+    with listenkey.open_journal(f"sqlite:///{tmp_path / 'a.db'}") as found:
+        assert list(found) == items
+        assert list(found.read(after=590)) == items[590:]
+        assert found.last_seq() == len(items) == 601
+        assert [item async for batch in found.batches(after=3) for item in batch] == items[3:]
+        assert sum(len(item.fills) for item in found) == 600
+    found.close()
+
+
+def test_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no journal at"):
+        open_journal(tmp_path / "a.db")
+
+
+async def test_a_follower_gets_what_is_written_later(tmp_path: Path) -> None:
+    made = journal(tmp_path / "a.db")
+    await made.open()
+    append(made, fill(1))
+    given = await take(made, 1)
+    with open_journal(tmp_path / "a.db") as found:
+        following = aiter(found.follow_async())
+        async with asyncio.timeout(5):
+            assert [await anext(following)] == given
+            later = asyncio.ensure_future(anext(following))
+            append(made, fill(2))
+            assert [await later] == await take(made, 1)
+    await made.aclose()
+
+
+async def test_a_thread_follows_until_nothing_comes(tmp_path: Path) -> None:
+    made = journal(tmp_path / "a.db")
+    await made.open()
+    append(made, fill(1))
+    given = await take(made, 1)
+    with open_journal(tmp_path / "a.db") as found:
+        assert list(found.follow(idle_s=0)) == given
+        assert [item async for item in found.follow_async(idle_s=0)] == given
+        seen: list[Item] = []
+        first = threading.Event()
+
+        def read() -> None:
+            for item in found.follow():
+                seen.append(item)
+                first.set()
+                if len(seen) == 2:
+                    return
+
+        reading = threading.Thread(target=read)
+        reading.start()
+        await asyncio.to_thread(first.wait, 5)
+        append(made, fill(2))
+        given += await take(made, 1)
+        await asyncio.to_thread(reading.join, 5)
+        assert seen == given
+    await made.aclose()
+
+
+async def test_a_follower_goes_on_with_the_journal_that_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where somebody moves a journal away and starts a stream anew: its numbers begin with one again."""
+    monkeypatch.setattr(opened, "NAME_EVERY_LOOKS", 1)
+    path, others = tmp_path / "a.db", list[Path]()
+    items = await written(path, [fill(1), fill(2)])
+    with closing(opened.OpenJournal(path, others.append)) as found:
+        following = found.follow(idle_s=0.2)
+        seen = [next(following) for _ in items]
+        move_away(path)
+        items += await written(path, [fill(3)])
+        seen += following
+    assert seen == items
+    assert [item.seq for item in seen] == [1, 2, 3, 1, 2]
+    assert others == [path]
