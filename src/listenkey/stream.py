@@ -45,9 +45,9 @@ class UserStream:
                     case Update(event=event): ...
                     case GapOpened() | GapClosed() | Live(): ...
 
-    Creates the listen key, renews it, notices what dies and replaces it, for as long as it is open. What may have been
-    missed lies between a `GapOpened` and its `GapClosed`. For one reader. With a journal in a file a slow one lags and
-    loses nothing; without, it loses nothing until 64 MiB wait, and then is told what it lost.
+    While it is open, it creates and renews the listen key and replaces dead sockets. Events that may have been missed lie
+    between a `GapOpened` and its `GapClosed`. One reader per stream. With a journal on disk a slow reader lags and loses
+    nothing. Without one, 64 MiB are buffered; beyond that, events are dropped and reported as a gap.
 
     Args:
         api_key: The account's API key. It needs no permission to trade.
