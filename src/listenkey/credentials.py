@@ -82,23 +82,31 @@ class Credentials:
     @classmethod
     def of(cls, api_key: str, api_secret: str | None = None, private_key: str | None = None) -> Credentials:
         """From plain texts; raises UsageError where they can't be right."""
-        if not api_key:
-            raise UsageError("no API key: pass api_key=, or set BINANCE_API_KEY for the command")
-        for name, text in (("API key", api_key), ("API secret", api_secret or "")):
-            # Type checkers say so as well; without them bytes would be found at the first request.
-            if not isinstance(text, str):
-                raise UsageError(f"the {name} must be a str, not {type(text).__name__}")
-            if any(not "!" <= letter <= "~" for letter in text):
-                raise UsageError(f"the {name} holds a space, a line break or a letter outside ASCII; copy it again")
-        if api_secret and private_key:
-            raise UsageError("give api_secret or private_key, not both")
-        return cls(
+        problem = _problem(api_key, api_secret, private_key)
+        given = cls(
             Secret(api_key),
             Secret(api_secret) if api_secret else None,
             Secret(private_key) if private_key else None,
         )
+        del api_key, api_secret, private_key  # A crash reporter keeps the locals of every frame of an error.
+        if problem:
+            raise UsageError(problem)
+        return given
 
     @property
     def can_sign(self) -> bool:
         """True where requests can be signed."""
         return self.api_secret is not None or self.private_key is not None
+
+
+def _problem(api_key: object, api_secret: object, private_key: object) -> str:
+    """Return what is wrong with the texts, for people; empty where they can be right."""
+    if not api_key:
+        return "no API key: pass api_key=, or set BINANCE_API_KEY for the command"
+    for name, text in (("API key", api_key), ("API secret", api_secret or "")):
+        # Type checkers say so as well; without them bytes would be found at the first request.
+        if not isinstance(text, str):
+            return f"the {name} must be a str, not {type(text).__name__}"
+        if any(not "!" <= letter <= "~" for letter in text):
+            return f"the {name} holds a space, a line break or a letter outside ASCII; copy it again"
+    return "give api_secret or private_key, not both" if api_secret and private_key else ""

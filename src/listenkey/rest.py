@@ -57,16 +57,20 @@ class AsyncUserDataStreamsApi:
         timeout_s: float = requests.WITHIN_S,
         http: Http | None = None,
     ) -> None:
+        try:
+            credentials = Credentials.of(api_key)
+        finally:
+            del api_key  # A crash reporter keeps the locals of every frame of an error.
         base_url = address.default_rest_url() if base_url is None else base_url
         address.check(base_url)
-        self._credentials = Credentials.of(api_key)
+        # A timeout that can't be right is told now, not at the first call.
+        requests.server_time(timeout_s)
+        self._credentials = credentials
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
         self._owns_http = http is None
         self._http: Http = AiohttpClient() if http is None else http
         self._used_weight_1m: int | None = None
-        # A timeout that can't be right is told now, not at the first call.
-        requests.server_time(timeout_s)
 
     @property
     def base_url(self) -> str:
@@ -186,9 +190,13 @@ class UserDataStreamsApi:
     """
 
     def __init__(self, api_key: str, base_url: str | None = None, *, timeout_s: float = requests.WITHIN_S) -> None:
+        try:
+            key = Credentials.of(api_key).api_key
+        finally:
+            del api_key  # As in the twin.
         self._portal = Portal()
         self._closed = False
-        self._settings = (Credentials.of(api_key).api_key, base_url, timeout_s)
+        self._settings = (key, base_url, timeout_s)
         self._open()
 
     @property

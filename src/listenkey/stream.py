@@ -9,14 +9,14 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self, Unpack, cast
 
 from listenkey.blocking import BlockingUserStream
 from listenkey.clock import SystemClock
 from listenkey.closing import finish, outlast
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
-from listenkey.credentials import Credentials, fingerprint
+from listenkey.credentials import Credentials
 from listenkey.driver import Driver
 from listenkey.errors import UsageError
 from listenkey.health import Health
@@ -93,11 +93,14 @@ class UserStream:
         timing: Timing | None = None,
         close_key_on_exit: bool = False,
     ) -> None:
-        credentials = Credentials.of(api_key, api_secret, private_key)
+        try:
+            credentials = Credentials.of(api_key, api_secret, private_key)
+        finally:
+            del api_key, api_secret, private_key  # A crash reporter keeps the locals of every frame of an error.
         if credentials.can_sign:
             Signer.of(credentials)  # A private key that can't be read is told now, and not at the first gap.
         self.venue: Venue = address.venue_of(venue)
-        name = account or fingerprint(api_key)
+        name = account or credentials.api_key.fingerprint()
         clock = SystemClock()
         self._driver = Driver(
             credentials,
@@ -131,7 +134,10 @@ class UserStream:
         Args:
             **options: The arguments of `UserStream`.
         """
-        return BlockingUserStream(cls(**options))
+        try:
+            return BlockingUserStream(cls(**options))
+        finally:
+            cast("dict[str, Any]", options).clear()  # It holds the keys as they were given, and an error would keep it.
 
     @property
     def account(self) -> str:

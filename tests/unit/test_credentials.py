@@ -5,9 +5,11 @@ import dataclasses
 import json
 import pickle
 import traceback
+from collections.abc import Callable
 
 import pytest
 
+from listenkey import AsyncUserDataStreamsApi, UserDataStreamsApi, UserStream
 from listenkey.credentials import Credentials, Secret, fingerprint
 from listenkey.errors import UsageError
 
@@ -35,6 +37,39 @@ def test_a_traceback_with_locals_does_not_show_it() -> None:
         shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     assert "fails" in shown
     assert TEXT not in shown
+
+
+BAD_PEM = f"-----BEGIN PRIVATE KEY-----\n{TEXT}\n-----END PRIVATE KEY-----"
+CALLS: dict[str, Callable[[], object]] = {
+    "a line break": lambda: UserStream(api_key=TEXT, api_secret=f"{TEXT}\n"),
+    "two secrets": lambda: UserStream(api_key=TEXT, api_secret=TEXT, private_key=BAD_PEM),
+    "no private key": lambda: UserStream(api_key=TEXT, private_key=BAD_PEM),
+    "no venue": lambda: UserStream(api_key=TEXT, api_secret=TEXT, venue="moon"),
+    "no journal": lambda: UserStream(api_key=TEXT, api_secret=TEXT, consumer="book"),
+    "blocking": lambda: UserStream.blocking(api_key=TEXT, api_secret=TEXT, venue="moon"),
+    "blocking, a space": lambda: UserStream.blocking(api_key=TEXT, api_secret=f" {TEXT}"),
+    "three calls": lambda: UserDataStreamsApi(TEXT, "ftp://x"),
+    "three calls, a space": lambda: UserDataStreamsApi(f"{TEXT} "),
+    "three calls, awaited": lambda: AsyncUserDataStreamsApi(TEXT, "ftp://x"),
+    "three calls, no time": lambda: AsyncUserDataStreamsApi(TEXT, timeout_s=-1),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_an_error_of_a_constructor_keeps_no_secret_in_its_frames(call: Callable[[], object]) -> None:
+    with pytest.raises(UsageError) as caught:
+        call()
+    ours = [
+        frame.frame for frame in caught.traceback if "/listenkey/" in str(frame.path) and "tests" not in str(frame.path)
+    ]
+    assert ours
+    kept = [
+        (frame.code.name, name)
+        for frame in ours
+        for name, one in frame.f_locals.items()
+        if name != "self" and TEXT in repr(one)
+    ]
+    assert kept == []
 
 
 def test_it_is_not_pickled_or_written_as_json() -> None:

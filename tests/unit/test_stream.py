@@ -222,7 +222,7 @@ async def test_opening_that_fails_holds_nothing(
     path = tmp_path / "fills.db"
     before = asyncio.all_tasks()
     for _ in range(2):
-        with pytest.raises(UsageError, match="ends at 0"):
+        with pytest.raises(UsageError, match="ends at item 0"):
             await stream(binance_options_sandbox, journal=path, after=5).__aenter__()
     monkeypatch.setattr(governor, "share", broken)
     with pytest.raises(RuntimeError, match="no governor"):
