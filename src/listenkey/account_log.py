@@ -33,7 +33,7 @@ class AccountLog(logging.LoggerAdapter[logging.Logger]):
         return str((self.extra or {})["account"])
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """As a logger's, with the account; of too many records of one kind only a few."""
+        """Log as a logger does, with the account; of too many records of one kind only a few."""
         if not self.isEnabledFor(level):
             return
         text = str(msg)

@@ -36,10 +36,10 @@ LAG_MAX_S: Final = 600.0
 
 ASKED_AT_ONCE: Final = 10
 ASKED_LATER: Final = 10
-"""So many audits ask again for what REST refused to list; from then on it is every tenth."""
+"""The number of audits that each ask again for what REST refused to list; after them every tenth does."""
 
 AUDITS_MISSED: Final = 2
-"""So many may fail before the journal stops noting that the stream is whole; the next process looks back as far."""
+"""The audits that may fail before the journal stops noting coverage; the next process looks back as far."""
 
 
 class Audits:
@@ -169,7 +169,7 @@ class Audits:
         return compared
 
     def _learn(self, bill: list[BillRow], since_ms: int, until_ms: int) -> None:
-        """Nothing is missing, says `userTrades`: so what did not match shows how far apart a row and its trade may be."""
+        """Learn how far apart a row and its trade may be, from unmatched rows where `userTrades` misses nothing."""
         near_ms = history.NEAR_MAX_MS
         fills = self._known.fills.times(since_ms - near_ms, until_ms + near_ms)
         compared = history.compare(bill, fills, since_ms, until_ms, near_ms)

@@ -83,7 +83,7 @@ class Backfill:
             self.log.info("the weight limit could not be read yet: %s", error)
 
     async def find_room(self, symbols: Sequence[str]) -> None:
-        """Before anybody waits for room under a limit that is only assumed, ask what it is."""
+        """Read the weight limit before a recovery waits for room under a limit that is only assumed."""
         weight = len(symbols) * venue.WEIGHTS[venue.USER_TRADES_PATH] + self._orders_weight(symbols)
         if self.governor.limit_is_stale() and not self.governor.has_room(weight, Share.RECOVERY):
             try:
@@ -188,7 +188,7 @@ class Backfill:
     async def _orders_of(
         self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists
     ) -> list[R]:
-        """As `_fills_of`, for a list of its orders."""
+        """Ask for a list of a symbol's orders, noting a refusal as `_fills_of` does."""
         try:
             return await ask(symbol)
         except VenueError as error:

@@ -204,7 +204,7 @@ class BlockingUserStream:
         self._ready.extend(self._stream.take_ready(most))
 
     def commit(self, seq: int) -> None:
-        """This reader is done with every item up to `seq`; see `UserStream.commit`."""
+        """Note that this reader is done with every item up to `seq`; see `UserStream.commit`."""
         if not self._open:
             raise UsageError("the stream is closed")
         self._call(self._stream.commit, seq)

@@ -81,7 +81,7 @@ class Credentials:
 
     @classmethod
     def of(cls, api_key: str, api_secret: str | None = None, private_key: str | None = None) -> Credentials:
-        """From plain texts; raises UsageError where they can't be right."""
+        """Make credentials of plain texts; raises UsageError where they can't be right."""
         problem = _problem(api_key, api_secret, private_key)
         given = cls(
             Secret(api_key),

@@ -47,7 +47,7 @@ from listenkey.venue import LEAVING_EVENTS, Venue
 from listenkey.wire.frames import Unreadable
 
 PROVE_NOTHING: Final = frozenset({ListenKeyExpired, UnknownEvent})
-"""That a key has ended, or that a server will, says nothing of a key that lives; nor does what nobody knows."""
+"""Events that prove nothing about the key: its end, a server's end, and types nobody knows."""
 
 HAVE_FILLS: Final = (OrderTradeUpdate, RecoveredFill, RecoveredOrder)
 

@@ -133,7 +133,7 @@ class VenueDown(VenueError):
 
 
 class TransportError(ListenKeyError):
-    """Nobody answered."""
+    """No answer: no connection, no reply in time, or a socket that ended."""
 
 
 class Unreachable(TransportError):
@@ -208,4 +208,4 @@ class Fenced(JournalError):
 
 
 class LeaseLost(ListenKeyError):
-    """Somebody else holds this account now."""
+    """Another process holds this account now."""

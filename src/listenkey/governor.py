@@ -118,7 +118,7 @@ class Governor:
     async def send_made(
         self, weight: int, make: Callable[[], Request], base_url: str, share: Share, risk: tuple[int, ...]
     ) -> Response:
-        """As `send`, of a request that is made when it may leave: one that was signed before has aged by then."""
+        """Send a request that is made when it may leave: one that was signed before has aged by then."""
         await self._take_over()
         await self._admit(weight, share, risk)
         self._spend(weight)
@@ -306,15 +306,15 @@ class Lane:
         self._risk = risk
 
     async def send(self, request: Request, base_url: str) -> Response:
-        """As `Governor.send`."""
+        """Send a request; see `Governor.send`."""
         return await self._governor.send(request, base_url, self._share, self._risk(), self._account)
 
     async def send_made(self, weight: int, make: Callable[[], Request], base_url: str) -> Response:
-        """As `Governor.send_made`."""
+        """Send a request that is made when it may leave; see `Governor.send_made`."""
         return await self._governor.send_made(weight, make, base_url, self._share, self._risk())
 
     async def aclose(self) -> None:
-        """Nothing of its own is open."""
+        """Close nothing: a lane has nothing open."""
 
 
 def weight_of(request: Request) -> int:

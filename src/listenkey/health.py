@@ -86,5 +86,5 @@ class Health(Struct, frozen=True, kw_only=True):
     used_weight: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields by name, ready for `json.dumps`."""
+        """Return all fields by name, ready for `json.dumps`."""
         return asdict(self)

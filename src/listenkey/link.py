@@ -21,10 +21,10 @@ CROWD: Final = 64
 """More frames than this in one read say that reads are growing."""
 
 SLOW_BATCH_MAX: Final = 64
-"""Behind a batch that could not be read together: each frame then takes the slow road, a tenth of a millisecond or more."""
+"""The frames per batch after one that could not be decoded together: each frame then takes 0.1 ms or more."""
 
 TURN_MAX_S: Final = 0.05
-"""So long frames are taken before everybody else has a turn: a read may hold 70,000 of the smallest."""
+"""The time frames are taken before everybody else has a turn: a read may hold 70,000 of the smallest."""
 
 PINGS_AWAITED_MAX: Final = 16
 """Pings whose answers may be under way: on a slow line the next is sent before the last one's pong is back."""
@@ -49,7 +49,7 @@ class LinkOwner(Protocol):
         """One frame that can't be read."""
 
     def heard(self, link: int) -> None:
-        """Something came in."""
+        """Note that a frame came in."""
 
     def pong_came(self, link: int, ping: int, round_trip_s: float) -> None:
         """The answer to our ping."""

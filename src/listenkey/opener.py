@@ -213,7 +213,7 @@ class ListenKeys:
                 to_close.push_async_callback(self._governor.spending.leave, weight_path(beside))
 
     def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
-        """By the form the venue's description names; see `venue.Attach`."""
+        """Attach in the form that the venue's description names; see `venue.Attach`."""
         base, text = venue.ws_url, quote(key.reveal(), safe="")
         match venue.attach:
             case Attach.SUBSCRIBE:
@@ -236,7 +236,7 @@ def replaced_error() -> KeyUnknown:
 
 
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Secret], ListenKeys]] = WeakKeyDictionary()
-"""By the loop itself and not by its id: a loop that was ended with a stream open may have left its id to another."""
+"""The shared keys by loop, and not by its id: an ended loop with an open stream may have left its id to another."""
 
 
 def share(

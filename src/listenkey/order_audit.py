@@ -130,7 +130,7 @@ class OrderAudit:
         return answered, [row for page in pages for row in page or ()]
 
     async def _verified(self, gone: list[OrderKey]) -> list[RecoveredOrder]:
-        """Of orders that no list has, those of which REST says that they ended."""
+        """Return those orders in no list of which REST says that they ended."""
         wanted = to_verify(gone, self._cleared, VERIFIED_MAX)
         rows = await together([_unless_refused(self._backfill.steady.order, *key) for key in wanted])
         ended = [row.order for row in rows if row is not None and is_news(row.order, self._known)]

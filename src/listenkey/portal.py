@@ -56,7 +56,7 @@ class Portal:
             ticket.withdraw()
 
     def submit(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """As `call`, without waiting."""
+        """Start a call without waiting for its result."""
         with _state.lock:
             runner = self._runner
             if runner is None or runner is not _state.runner:
@@ -222,7 +222,7 @@ def _leave(runner: _Runner) -> None:
 
 
 def _forget_after_fork() -> None:
-    """In a child the thread is gone and the lock may be held by nobody: begin anew."""
+    """Begin anew in a child process: its thread is gone, and the lock may be held by nobody."""
     global _state  # noqa: PLW0603 - the process's one runner, and this is another process
     keep_inherited(_state)
     _state = _State()

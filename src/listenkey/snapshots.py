@@ -20,7 +20,7 @@ R = TypeVar("R")
 QUOTE_ASSET = "USDT"
 
 PAGES_MAX: Final = 1_000
-"""Of one list: a million rows. Beyond that something is wrong with the paging."""
+"""The most pages of one list: a million rows. Beyond that the paging must be wrong."""
 
 
 def _by_fill(page: list[TradeRow]) -> dict[tuple[str, int, int], TradeRow]:
@@ -118,7 +118,7 @@ class Snapshots:
         return await self._list(venue.EXERCISE_RECORD_PATH, asked, rows.exercise)
 
     async def positions(self) -> list[PositionRow]:
-        """All positions. Weight 5."""
+        """Return all positions. Weight 5."""
         return await self._list(venue.POSITION_PATH, {}, lambda row, _: rows.position(row))
 
     async def open_orders(self, symbol: str | None) -> list[OrderRow]:

@@ -63,7 +63,7 @@ class Spending:
         self._unread.append(path)
 
     async def leave(self, path: Path) -> None:
-        """Its journal is closed: write to it no more, once what is under way is written."""
+        """Write no more beside a journal that is closed, once the present write is done."""
         try:
             if self._newest is not None:
                 await outlast(self._newest, SAVE_WITHIN_S)

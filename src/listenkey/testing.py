@@ -74,17 +74,17 @@ class LocalSandbox:
 
     @property
     def rest_url(self) -> str:
-        """For REST, for example `http://127.0.0.1:40001`."""
+        """The address for REST, for example `http://127.0.0.1:40001`."""
         return self.sandbox.rest_url
 
     @property
     def ws_url(self) -> str:
-        """For sockets, without `/private`."""
+        """The address for sockets, without `/private`."""
         return self.sandbox.ws_url
 
     @property
     def venue(self) -> Venue:
-        """To hand to `UserStream(venue=...)`."""
+        """The venue to hand to `UserStream(venue=...)`."""
         from listenkey.venue import Venue
 
         return Venue(self.rest_url, self.ws_url, "sandbox", time_scale=self._settings.get("time_scale", 1.0))
@@ -105,7 +105,7 @@ class LocalSandbox:
         return self.accounts[0].api_secret or ""
 
     def burst(self, fills: int, *, account: str | None = None, per_second: float | None = None) -> int:
-        """So many real fills of the account, through the matching engine; returns when they have been made."""
+        """Make real fills of the account, through the matching engine; returns when they have been made."""
         return self._portal.call(self.sandbox.burst, account or self.accounts[0].name, fills, per_second)
 
     def fills(self, account: str | None = None) -> list[tuple[str, int, int]]:

@@ -60,7 +60,7 @@ LEAVING_EVENTS: Final = frozenset({"serverShutdown", "eventStreamTerminated"})
 """Spot's words for "this socket will be closed"; no options source has them, and they would mean the same."""
 
 EXPIRY_HOUR_UTC: Final = 8
-"""All contracts end at this hour of the day in their symbol. [O common-definition]"""
+"""The hour at which all contracts end, on the day in their symbol. [O common-definition]"""
 
 POSITION_BEAT_S: Final = 10
 """ACCOUNT_UPDATE and GREEK_UPDATE come so often while an account has a position. [O Event-Account-data]"""
@@ -78,8 +78,8 @@ CLOCK_AHEAD_MS: Final = 1_000
 
 WEIGHT_PER_MINUTE_ASSUMED: Final = 400
 """
-Until `exchangeInfo` has been read. Recorded live in October 2026 (gocryptotrader, options_test.go @69f2a00d); the
-documentation prints 2400. The lower one is the safe one.
+The limit assumed until `exchangeInfo` has been read. Recorded live in October 2026 (gocryptotrader, options_test.go
+@69f2a00d); the documentation prints 2400. The lower one is the safe one.
 """
 
 WEIGHT_PER_MINUTE_DOCUMENTED: Final = 2400
@@ -95,7 +95,7 @@ CONNECTIONS_PER_5_MIN: Final = 300
 """Connection attempts of one IP. Documented for spot, assumed for options."""
 
 LISTEN_KEY_WEIGHT: Final = 1
-"""Of POST, PUT and DELETE alike, counted per IP. [O user-data-streams]"""
+"""The weight of POST, PUT and DELETE alike, counted per IP. [O user-data-streams]"""
 
 WEIGHTS: Final = {
     LISTEN_KEY_PATH: LISTEN_KEY_WEIGHT,
@@ -142,7 +142,7 @@ class Code:
     TOO_MANY_REQUESTS_ELSEWHERE: Final = -1003
     TIMEOUT_ELSEWHERE: Final = -1007
     TOO_MANY_REQUESTS: Final = -1008
-    """On options the rate limit. On USD-M and spot the same number means server overload: a trap."""
+    """The code of the rate limit on options. On USD-M and spot it means server overload: a trap."""
     SERVICE_SHUTTING_DOWN: Final = -1016
     INVALID_TIMESTAMP: Final = -1021
     INVALID_SIGNATURE: Final = -1022

@@ -13,7 +13,7 @@ from listenkey.core.venue_time import VenueTime
 
 DAY_S: Final = 24 * 3600
 KEPT_MARGIN_S: Final = DAY_S
-"""So much of what REST keeps is not asked for: a list that is asked for from too early is refused as a whole."""
+"""The part of what REST keeps that is not asked for: a list asked for from too early is refused as a whole."""
 
 OVERLAP_S: Final = 30.0
 """The part of the covered time that is asked for again: clocks differ, and lists may be a little behind."""
@@ -107,7 +107,7 @@ class Windows:
         return min(covered_ms, last_ms) if last_ms else covered_ms
 
     def floor(self, not_before_ms: int) -> int:
-        """Nothing is asked for that happened before the stream was first live, is forgotten here, or forgotten there."""
+        """Return the oldest time to ask for: since the stream was first live, and still known here and to REST."""
         if self.began_ms is None:
             # Rather a fill from before than one lost of the first moments, should the clocks differ by that much.
             self.began_ms = self.of_wall(not_before_ms) - self._time.uncertain_ms

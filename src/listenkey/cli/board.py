@@ -105,7 +105,7 @@ class Board:
             self.totals = words
 
     def newest(self, count: int, *, skipped: int = 0, kinds: Kinds = "all") -> list[Line]:
-        """At most `count` lines for the table, newest first, without the `skipped` newest of those `kinds`."""
+        """Return at most `count` lines for the table, newest first, without the `skipped` newest of those `kinds`."""
         lines: list[Line] = []
         for item in reversed(self.recent if self._held is None else self._held):
             if len(lines) >= count + skipped:

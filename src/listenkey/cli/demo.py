@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SECONDS_WITHOUT_TERMINAL: Final = 20.0
 SETTLE_WITHIN_S: Final = 1.0
-"""After Ctrl-C, which must end at once, what was traded last gets so long to arrive. It takes milliseconds."""
+"""The time that the last trades get to arrive after Ctrl-C, which must end at once. They take milliseconds."""
 
 SETTLE_AT_LEISURE_S: Final = 10.0
 """The same at the end of `--seconds`: also for a plug that was out until then."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["plug", "message"]
 
 ROUND_S: Final = 20.0
-"""So often it begins again where the demo has no end of its own."""
+"""The length of a round where the demo has no end of its own."""
 
 MESSAGE_FROM_S: Final = 8.0
 """A shorter demo loses no message: finding it takes a second, and then it is asked for."""
@@ -126,7 +126,7 @@ class Saboteur:
         self._tell = tell
 
     async def run(self) -> None:
-        """For ever; cancelling it is the end."""
+        """Damage the connection, round after round, until cancelled."""
         plan = self._plan
         while True:
             began_s = self._now_s()

@@ -67,7 +67,7 @@ def demo_line(tally: Tally, health: Health, ending: Ending) -> bytes:
 
 
 def rounded(seconds: float | None) -> float | None:
-    """To the millisecond."""
+    """Round to the millisecond."""
     return None if seconds is None else round(seconds, 3)
 
 

@@ -113,7 +113,7 @@ def compare(ledger: Sequence[Fill], received: Sequence[Received], open_from_ms: 
 
 def _in_order(fills: Sequence[Fill]) -> bool:
     """
-    By time, and of one symbol and millisecond by trade id.
+    Return True where fills are in order: by time, and of one symbol and millisecond by trade id.
 
     Fills of one millisecond in different symbols have no order that anybody could know, and both sides of a trade of
     the account with itself have one trade id.

@@ -75,7 +75,7 @@ def doctor(key_file: Path | None, addresses: Addresses, as_json: bool) -> int:
 
 
 async def examine(stop: Stop, chosen: Settings, *, as_json: bool) -> int:
-    """All checks, each shown when it is done; the exit code. Ctrl-C ends between and within them."""
+    """Run all checks, show each when it is done, and return the exit code. Ctrl-C ends between and within them."""
     stop.exit_code = exits.INTERRUPTED
     codes: list[int] = []
 

@@ -16,7 +16,7 @@ from listenkey.cli.redact import ESCAPED
 from listenkey.errors import UsageError
 
 BATCH_ROWS: Final = 512
-"""So many are fetched and turned into columns at once, while they are in the processor's cache: 8,192 take a third longer."""
+"""The rows fetched and turned into columns at once, to stay in the processor's cache: 8,192 take a third longer."""
 
 GROUP_ROWS: Final = 16 * 1024
 """Rows that lie together in a Parquet or Arrow file; some ten megabytes of the table `items`."""
@@ -35,7 +35,7 @@ AMOUNTS: Final = frozenset(
     }
 )  # fmt: skip
 DIGITS: Final = (38, 18)
-"""Of a decimal: in all, and behind the point. The venue's amounts have eight behind it at most."""
+"""The digits of a decimal, in all and behind the point. The venue's amounts have eight behind it at most."""
 
 TRUTHS: Final = frozenset({"maker", "reduce_only"})
 BOOLEANS: Final = TRUTHS | {"late"}

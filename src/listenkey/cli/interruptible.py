@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 END_WITHIN_S: Final = 1.0
-"""So long the work may take after Ctrl-C to put its files away."""
+"""The time that work gets after Ctrl-C to put its files away."""
 
 
 def interruptible(work: Callable[[], T]) -> T:

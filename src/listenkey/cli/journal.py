@@ -77,7 +77,7 @@ def echo_json(value: object) -> None:
 
 
 def in_words(found: Info) -> str:
-    """For people."""
+    """Put a journal's figures into words."""
     events = ", ".join(f"{plain(kind)} {count:,}" for kind, count in found.events.items()) or "none"
     span = "none"
     if found.first_seq is not None:
@@ -155,7 +155,7 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
 @debug_option
 def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     """
-    Its contents as CSV, Parquet or Arrow.
+    Export its contents as CSV, Parquet or Arrow.
 
     CSV has amounts as the venue wrote them; a cell that a spreadsheet would take for a formula gets a ' in front.
     Parquet and Arrow have decimals, times in UTC and Booleans; they need the extra: pip install 'listenkey[parquet]'.

@@ -42,7 +42,7 @@ def plain(text: str, longest: int = 200) -> str:
 
 
 def remember(secret: str) -> None:
-    """From now on mask this text, whatever it looks like. Short ones are left: masking "a" would hide every message."""
+    """Mask this text from now on. Short ones are left: masking "a" would hide every message."""
     if len(secret) >= SHORTEST:
         REMEMBERED.add(secret)
 

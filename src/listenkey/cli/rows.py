@@ -91,7 +91,7 @@ def recovered_row(event: RecoveredFill | RecoveredOrder) -> Row:
 
 
 def current_row(event: OrderTradeUpdate) -> Row:
-    """Of ORDER_TRADE_UPDATE since January 2026."""
+    """Make the row of an ORDER_TRADE_UPDATE since January 2026."""
     order, is_fill = event.order, event.is_fill
     quantity, price = (
         (order.last_quantity_text, order.last_price_text) if is_fill else (order.quantity_text, order.price_text)
@@ -111,7 +111,7 @@ def current_row(event: OrderTradeUpdate) -> Row:
 
 
 def legacy_rows(order: LegacyOrder, at_ms: int | None) -> list[Row]:
-    """Of one order of the event before January 2026: a row a fill, or one row where nothing was traded."""
+    """Make the rows of one order before January 2026: one per fill, or one where nothing was traded."""
     quantity = order.quantity_text.removeprefix("-")  # The sign is the side.
     bare = Row(
         at_ms=at_ms,

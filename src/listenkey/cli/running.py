@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 from listenkey.loops import new_event_loop
 
 STOP_WITHIN_S: Final = 1.8
-"""From Ctrl-C or SIGTERM to the end of the process, whatever hangs: a name look-up can't be interrupted otherwise."""
+"""The time from Ctrl-C or SIGTERM to the end of the process, whatever hangs: name look-ups can't be interrupted."""
 
 Why: TypeAlias = Literal["signal", "time", "closed"]
 

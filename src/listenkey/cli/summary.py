@@ -42,7 +42,7 @@ class Tally:
 
 
 def sentence(tally: Tally, health: Health) -> str:
-    """For people: `1,203 events, 401 fills, no gap, 2 duplicates removed`."""
+    """Sum up in words: `1,203 events, 401 fills, no gap, 2 duplicates removed`."""
     return ", ".join(
         (
             count(tally.events, "event"),

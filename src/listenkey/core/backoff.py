@@ -44,7 +44,7 @@ class Repeats:
         self._times_s: list[float] = []  # a deque takes a page's sixth for what mostly is empty
 
     def happened(self, now_s: float) -> None:
-        """It happened once more."""
+        """Count one more occurrence."""
         self._times_s.append(now_s)
         # Bounded: beyond the quick ones a few more already mean the longest wait.
         del self._times_s[: -self._quick - _DOUBLINGS_MAX]

@@ -80,12 +80,12 @@ class Budget:
         return wait_s
 
     def spend(self, weight: int, now_s: float) -> None:
-        """It is being sent now."""
+        """Count a request that is being sent now."""
         self._spent.append((now_s, weight))
         self._sum += weight
 
     def spent_earlier(self, weight: int, at_s: float) -> None:
-        """It was sent then, by an earlier process."""
+        """Count a request that an earlier process sent."""
         self._spent.append((at_s, weight))
         self._spent = deque(sorted(self._spent))
         self._sum += weight
@@ -106,7 +106,7 @@ class Budget:
         self._others_until_s = now_s + minute_left_s
 
     def block(self, until_s: float) -> None:
-        """Nothing before then; a block that lasts longer stays."""
+        """Send nothing before this time; a block that lasts longer stays."""
         self.blocked_until_s = max(self.blocked_until_s, until_s)
 
     def _forget(self, now_s: float) -> None:

@@ -26,7 +26,7 @@ see that it lives. Only a crash loop comes near it.
 
 class Carried(msgspec.Struct, omit_defaults=True):
     """
-    All times are epoch ms, by the wall clock of the process that wrote them; `on_this_clock` tells them by another's.
+    The use of the rate limit, as written down. Times are epoch ms by the writer's clock; see `on_this_clock`.
 
     Attributes:
         venue: Its REST address; another venue counts for itself.
@@ -55,7 +55,7 @@ class Carried(msgspec.Struct, omit_defaults=True):
     written_ms: int = 0
 
     def stamp(self, boot: str, up_ms: int, now_ms: int) -> None:
-        """It is being written now."""
+        """Stamp the times of writing."""
         self.boot, self.up_ms, self.written_ms = boot, up_ms, now_ms
 
     def block(self, for_ms: int, status: int, now_ms: int) -> None:
@@ -92,7 +92,7 @@ class Carried(msgspec.Struct, omit_defaults=True):
         )
 
     def spend(self, weight: int, now_ms: int) -> None:
-        """It is being sent."""
+        """Count a request that is being sent."""
         self.spent[now_ms] = self.spent.get(now_ms, 0) + weight
 
     def create(self, account: str, now_ms: int) -> None:
@@ -150,12 +150,12 @@ _decode: Final = msgspec.json.Decoder(Carried).decode
 
 
 def write(carried: Carried) -> bytes:
-    """As bytes of a file."""
+    """Encode it as the bytes of a file."""
     return _encode(carried) + b"\n"
 
 
 def read(texts: Iterator[bytes], venue: str) -> Iterator[Carried]:
-    """Those of this venue that can be read; one that can't tells nothing, and that is no reason to stop."""
+    """Decode those of this venue that can be read; one that can't is skipped."""
     for text in texts:
         try:
             carried = _decode(text)

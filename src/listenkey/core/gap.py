@@ -129,7 +129,7 @@ class Gaps:
 
     def open(self, from_ms: int, why: str, from_s: float | None = None) -> None:
         """
-        From `from_ms` on, events may be missing.
+        Open a gap: from `from_ms` on, events may be missing.
 
         Within an open gap this changes nothing, unless the gap turns out to have begun earlier: then that is told. A
         socket was lost, and only afterwards it is found that the key on it had been dead for a while.
@@ -162,7 +162,7 @@ class Gaps:
             self._items.append(GapOpened(0, "", from_ms, MISSING_BEFORE))
 
     def found(self, count: int) -> None:
-        """So many missing updates of the open gap are being delivered."""
+        """Count missing updates of the open gap that are being delivered."""
         self._recovered_here += count
         self.recovered += count
 
@@ -200,7 +200,7 @@ class Gaps:
         self._items.append(Live(0, "", min(covered_from_ms, now_ms)))
 
     def moment(self, at_ms: int, what: str, to_ms: int | None = None) -> None:
-        """Something was lost at one moment, or at one between the two, and the stream goes on."""
+        """Report a loss at one moment, or between two; the stream goes on."""
         if self.open_from_ms is not None:
             self.note(what)
             return

@@ -143,7 +143,7 @@ class Outstanding:
         return bool(self._symbols)
 
     def note(self, symbol: str, times: Sequence[int], why: str) -> bool:
-        """These of a symbol; True where any of them is news."""
+        """Note outstanding trades of a symbol; return True where any of them is new."""
         known = self._symbols.get(symbol)
         if known is None:
             if len(self._symbols) >= OUTSTANDING_MAX:
@@ -156,7 +156,7 @@ class Outstanding:
         return bool(new)
 
     def settle(self, symbol: str) -> None:
-        """This symbol's trades have come, or there are none."""
+        """Forget a symbol: its trades have come, or there are none."""
         self._symbols.pop(symbol, None)
 
     def since_ms(self, symbol: str) -> int | None:
@@ -165,7 +165,7 @@ class Outstanding:
         return None if known is None else known.from_ms
 
     def next(self, count: int) -> list[str]:
-        """So many symbols to ask for again, each in its turn."""
+        """Return the symbols to ask for again, at most so many, each in its turn."""
         turn = list(self._symbols)[:count]
         for symbol in turn:
             self._symbols[symbol] = self._symbols.pop(symbol)
@@ -189,7 +189,7 @@ class Outstanding:
 
     @property
     def why(self) -> str:
-        """For people; the empty text where nothing is outstanding."""
+        """Return the outstanding trades in words; empty where there are none."""
         if not self._symbols:
             return ""
         symbol, first = next(iter(self._symbols.items()))

@@ -180,7 +180,7 @@ class NotRecovered:
 
 @dataclass(frozen=True, slots=True)
 class CoverageEnded:
-    """By the venue's clock an earlier process covered the stream until `from_ms` (wall clock of this one)."""
+    """An earlier process covered the stream until `from_ms`, this clock's time, by the venue's clock."""
 
     from_ms: int
 
@@ -203,7 +203,7 @@ class StreamSilent:
 
 @dataclass(frozen=True, slots=True)
 class HeldTooMuch:
-    """So many events are held for this socket that it has to be followed now."""
+    """Too many events are held for this socket, so it has to be followed now."""
 
     socket: int
 
@@ -226,7 +226,7 @@ class Audited:
 
 @dataclass(frozen=True, slots=True)
 class NotAudited:
-    """It could not be looked at."""
+    """An audit failed."""
 
     number: int
     verdict: Verdict

@@ -100,7 +100,7 @@ class _Half:
         return max(self.ids[-1] if self.ids else BEFORE_ALL, max(self.others, default=(BEFORE_ALL, 0))[0])
 
     def all_times(self) -> Iterator[int]:
-        """Of every fill."""
+        """Return the time of every fill."""
         return chain(self.times, self.others.values())
 
 
@@ -355,7 +355,7 @@ class Known:
         return (bool(self.positions) + bool(self.orders), newest_ms)
 
     def settle(self, symbols: Iterable[str]) -> None:
-        """These contracts are over, and nothing of them is held."""
+        """Forget the positions of contracts that have expired."""
         for symbol in symbols:
             self.positions.pop(symbol, None)
 

@@ -19,7 +19,7 @@ NEAR: Final = 1_000_000
 """Trade ids of one symbol and millisecond lie no farther apart; one that does is of another range and says nothing."""
 
 NEVER_MS: Final = -(2**63) - 1
-"""Before any time: those have 64 bits, sign included."""
+"""A time before any other: times have 64 bits, sign included."""
 
 
 class NewestFill(NamedTuple):
@@ -47,7 +47,7 @@ class LastFill:
 
 class Lateness:
     """
-    Told of every fill in the order of delivery.
+    Marks fills that are late; sees every fill in the order of delivery.
 
     Attributes:
         newest: The newest fill, or None where there was none.

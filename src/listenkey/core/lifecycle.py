@@ -40,7 +40,7 @@ from listenkey.errors import Banned, ListenKeyError, RateLimited, Retired, Usage
 from listenkey.items import GapClosed, GapOpened, Live
 
 FAILURES_UNTIL_NEW_POST: Final = 3
-"""After so many failed sockets the key is asked for again: one that reconnects for ever with a dead key is blind."""
+"""The failed sockets after which the key is asked for again: else a dead key could be used for ever."""
 
 
 class Lifecycle(Mending):
@@ -147,7 +147,7 @@ class Lifecycle(Mending):
         return self._proof_ms, self._proof_s
 
     def brought(self, number: int, count: int = 1) -> None:
-        """So many events came on this socket; what matters while two are open."""
+        """Count the events of a socket; needed while two are open."""
         if self.state is not State.ROTATING:
             return
         socket = self.sockets.get(number)
@@ -397,7 +397,7 @@ class Lifecycle(Mending):
             self.followed = None
 
     def _abort_stray(self, happened: on.SocketAttached, _: Moment) -> None:
-        """It was opened for a key that is no longer ours."""
+        """Abort a socket that was opened for a key that is no longer ours."""
         self._abort(happened.socket)
 
     def _rotate_at_s(self) -> float:
@@ -594,7 +594,7 @@ class Lifecycle(Mending):
         self.sockets.clear()
 
     def _ignore(self, happened: Any, now: Moment) -> None:
-        """It came too late to matter."""
+        """Ignore an input that came too late to matter."""
 
 
 TRANSITIONS: Final = table(Lifecycle)

@@ -36,7 +36,7 @@ HELD_BYTES_MAX: Final = 96 * 1024 * 1024
 """The same in bytes of JSON and `HELD_OVERHEAD_BYTES` for each: so many usual events, or 96 of the largest."""
 
 HELD_OVERHEAD_BYTES: Final = 1024
-"""Of an event that was read, beside its JSON."""
+"""The bytes of a decoded event beside its JSON."""
 
 KINDS_MAX: Final = 256
 """Types of events whose last snapshot is remembered; six are documented."""
@@ -66,7 +66,7 @@ class Held(NamedTuple):
 
 
 _NO_FRAMES: Final[set[bytes]] = set()
-"""Never added to: where there are any, there is a set of their own."""
+"""An empty set, never added to; sockets with frames have their own."""
 
 Unread: TypeAlias = tuple[bytes, int]
 """The JSON of an event that waits, and when it was received."""
@@ -193,7 +193,7 @@ class Merge:
         return False
 
     def hold_all(self, socket: int, events: list[Event], raws: list[bytes], received_ms: int) -> None:
-        """As `admit`, for a batch of a socket that is not followed."""
+        """Hold a batch of a socket that is not followed."""
         if socket > self._followed:
             self._hold(socket, map(Held, events, raws, repeat(received_ms)), raws)
 
@@ -225,7 +225,7 @@ class Merge:
             self._brought.update([one for one in frames if len(one) <= BROUGHT_BYTES_MAX and one.startswith(begin)])
 
     def _without_copies(self, frames: list[bytes]) -> list[bytes]:
-        """But for orders whose bytes the predecessor has brought. Of snapshots it may have brought fewer than came."""
+        """Remove frames whose bytes the predecessor has brought. Of snapshots it may have brought fewer than came."""
         copies = self._brought.intersection(frames)
         if not copies:
             return frames
@@ -240,7 +240,7 @@ class Merge:
 
     def admit_all(self, events: list[Event], raws: list[bytes]) -> Admitted:
         """
-        As `admit`, for a batch of the followed socket: takes out what was delivered already, and notes the others' order.
+        Take a batch of the followed socket: remove duplicates, and note the others' order. Decides as `admit` does.
 
         The same decisions in one loop, because calling a function for each event would double its price.
         """
@@ -368,7 +368,7 @@ class Merge:
         return Held(event, raw, received_ms)
 
     def forget(self, socket: int) -> None:
-        """This socket is gone; what is held for it was never vouched for."""
+        """Forget a closed socket and the events held for it, which were never vouched for."""
         self._held.pop(socket, None)
         del self._held_bytes[socket]
         self._brought = _NO_FRAMES  # Nobody brings copies any more.

@@ -20,10 +20,10 @@ from listenkey.core.reconcile import is_news, order_key_of
 from listenkey.wire.rows import OrderRow
 
 SHARE: Final = 0.08
-"""Of the weight limit, for these lists: with all else that a quiet stream asks, it stays below a tenth."""
+"""The share of the weight limit for these lists; with all other requests a quiet stream stays below a tenth."""
 
 REFUSED_S: Final = 3600.0
-"""So long the list of all is left out where the venue refuses it."""
+"""The time without the list of all orders, once the venue has refused it."""
 
 WINDOW_S: Final = 60.0
 """The weight limit is one per minute."""

@@ -240,7 +240,7 @@ def missing(rows: Iterable[TradeRow], known: Known, until_ms: int) -> list[Trade
 
 
 def newest_orders(rows: Iterable[OrderRow]) -> dict[OrderKey, OrderRow]:
-    """Of several rows of one order the most advanced: an end beats a life, then more filled, then later."""
+    """Return the most advanced row of each order: an end beats a life, then more filled, then later."""
     best: dict[OrderKey, OrderRow] = {}
     for row in rows:
         key = order_key_of(row.order)
@@ -337,7 +337,7 @@ def order_key_of(order: Order | LegacyOrder | RecoveredFill | RecoveredOrder) ->
 
 
 def _fills_in(event: Event) -> list[FillKey]:
-    """Of a message, whichever its generation."""
+    """Return the fills of a message of either generation."""
     if isinstance(event, LegacyOrderTradeUpdate):
         return event.fill_keys()
     if isinstance(event, OrderTradeUpdate) and event.is_fill:

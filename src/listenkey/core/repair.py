@@ -91,7 +91,7 @@ class Repair:
         return do.Recover(self.attempt, from_ms, to_ms, not_before_ms, self.blind)
 
     def hold(self, now: Moment) -> None:
-        """From here on the new socket's events wait."""
+        """Begin to hold the new socket's events."""
         assert self.hold_until_s is None, "a lost socket ends what is held for it"
         self.hold_until_s = now.s + self._timing.recover_hold_max_s
 
@@ -116,7 +116,7 @@ class Repair:
         return now.s - self._lagging_since_s
 
     def failed(self, happened: on.NotRecovered, now: Moment) -> None:
-        """It is tried again: after a ban or what the venue says, with jitter, so that not all come at once."""
+        """Schedule the next attempt: after a ban or the venue's wait, with jitter, so that not all come at once."""
         self.running = False
         self._failures += 1
         self.problem = str(happened.verdict.error)
@@ -165,7 +165,7 @@ class Repair:
     # --- settling and auditing -----------------------------------------------------------------------------------
 
     def went_live(self, now: Moment) -> None:
-        """All is covered: the next look at the bill is a minute from now."""
+        """Schedule the next look at the bill a minute from now, as all is covered."""
         self.blind = True
         jitter = 1 + AUDIT_JITTER * (2 * now.draw - 1)
         self._audit_at_s = now.s + self._timing.audit_every_s * jitter

@@ -56,7 +56,7 @@ class SocketView:
         self.hear(now_s, timing)
 
     def hear(self, now_s: float, timing: Timing) -> None:
-        """Something came in: any frame counts as life."""
+        """Note that a frame came in: any frame counts as life."""
         self.heard_s = now_s
         self.dead_at_s = now_s + timing.dead_after_s
 

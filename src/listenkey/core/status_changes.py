@@ -8,7 +8,7 @@ from typing import Final
 from listenkey.health import Status
 
 BROKEN: Final = frozenset({"GAP", "RECOVERING", "SUSPECT", "DEGRADED"})
-"""Something is missing, or could not be mended. What follows is a recovery, and worth a line in the log."""
+"""Statuses in which events are missing, or a fault is not repaired. A recovery from them is logged."""
 
 WHOLE: Final = frozenset({"LIVE", "SETTLING"})
 

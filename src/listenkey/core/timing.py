@@ -9,13 +9,13 @@ from listenkey import venue
 
 CREDIBLE: Final = 1 / 60
 """
-Of a key's hour: an end nearer than this minute is our clock, not the venue's. One that shows local time in place of UTC
-is off by the very hour a key lives, and every key would be dead before its first renewal.
+The least part of a key's hour that is believed: an end nearer than this minute is our clock's error. A clock that shows
+local time in place of UTC is off by the very hour a key lives, and every key would be dead before its first renewal.
 """
 
 
 PAUSE_SHARE: Final = 0.2
-"""For so much of the time after which a silent socket is dead, a journal that is filling up may keep us from reading."""
+"""The share of the silence time-out for which a journal that is filling up may stop us from reading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Timing:
     """
 
     open_timeout_s: float = 5.0
-    """To connect, shake hands and have the subscription acknowledged."""
+    """The time to connect, shake hands and have the subscription acknowledged."""
 
     late_s: float = 1.0
     """A timer that fires so late means that we slept or were stalled: the silence may be ours, so we ping and look."""
@@ -75,16 +75,16 @@ class Timing:
     """The first reconnect waits at most so long."""
 
     backoff_max_s: float = 30.0
-    """And no reconnect waits longer."""
+    """The longest wait before a reconnect."""
 
     quick_reconnects: int = 30
-    """So many losses of a live socket in `flap_window_s` are answered quickly, more with growing waits."""
+    """The losses of a live socket in `flap_window_s` that are answered quickly; more get growing waits."""
 
     flap_window_s: float = 300.0
-    """With `quick_reconnects` this stays far below the 300 connection attempts in 5 minutes an IP may make."""
+    """The window of `quick_reconnects`: stays far below the 300 connection attempts an IP may make in 5 minutes."""
 
     quick_new_keys: int = 3
-    """So many ends of a key in `key_fight_window_s` are answered at once; more means that somebody deletes our key."""
+    """The ends of a key in `key_fight_window_s` answered at once; more mean that somebody deletes our key."""
 
     key_fight_window_s: float = 600.0
 
@@ -114,7 +114,7 @@ class Timing:
     """The interval at which REST is asked for fills without a socket, counted from the loss of the last one."""
 
     poll_retry_s: float = 30.0
-    """And after it could not be asked, or did not answer."""
+    """The interval after REST could not be asked, or did not answer."""
 
     doubt_after_s: float = 1.0
     """The time that orders and positions may fail to add up before a loss is suspected: messages change places."""

@@ -9,7 +9,7 @@ from typing import Final
 from listenkey import errors
 
 RATE_LIMIT_WAIT_S: Final = 60.0
-"""After a 429 or a firewall's page that does not say how long."""
+"""The wait after a 429 or a firewall's page that states none."""
 
 RETIRED_WAIT_S: Final = 60.0
 """An address that answers 404 or 410 is asked again once a minute at most."""
@@ -34,13 +34,13 @@ class Do(Enum):
     """The reactions to an error."""
 
     WAIT = "wait"
-    """It may pass: try again, not sooner than `Verdict.wait_s`."""
+    """Try again, not sooner than `Verdict.wait_s`: the error may pass."""
 
     NEW_KEY = "new key"
     """The listen key is dead: create another, now."""
 
     STOP = "stop"
-    """It won't pass by itself: somebody must mend something."""
+    """Stop: the error won't pass by itself, somebody must mend something."""
 
 
 @dataclass(frozen=True, slots=True)

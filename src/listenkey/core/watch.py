@@ -38,10 +38,10 @@ from listenkey.events import (
 from listenkey.events.words import AMOUNTS_REMEMBERED, amount_of
 
 DIGITS: Final = 18
-"""Behind the point. What an amount has beyond them is cut off: no venue trades so little."""
+"""The digits behind the point. Further ones are cut off: no venue trades so little."""
 
 EXACT: Final = Context(prec=128)
-"""For moving the point: the context of the program that uses us may round."""
+"""The context for moving the point: that of the program that uses us may round."""
 
 UNITS: Final[dict[str, int]] = {}
 """The results of `units` for the texts it saw last."""
@@ -57,8 +57,8 @@ WAITING_MAX: Final = 131_072
 
 BARREN_MAX: Final = 3
 """
-So many doubts of one kind in a row that came to nothing, and that kind is given up: then the venue does not keep the
-rule as we read it, and asking for ever would cost weight and tell gaps where there are none. The audit stays.
+The false alarms in a row after which a rule is no longer checked: the venue then does not keep it as we understand it,
+and asking for ever would cost weight and report gaps where there are none. The audit stays.
 """
 
 BEATING: Final = (AccountUpdate, GreekUpdate, LegacyAccountUpdate)
@@ -93,7 +93,7 @@ def units(text: str) -> int:
 
 class Doubt(NamedTuple):
     """
-    Something was lost.
+    A suspected loss.
 
     Attributes:
         from_ms: By the venue's clock: what was lost is not older.
@@ -149,7 +149,7 @@ class _Position:
         return self.base is None or self.base + self.added == self.now
 
     def tell(self, now: int, at_ms: int) -> int:
-        """Its next message; what is held now."""
+        """Take a position's next message, and return what is held now."""
         self.now, self.at_ms = now, at_ms
         fills, self.later = self.later, []
         for fill in fills:
@@ -188,7 +188,7 @@ Key: TypeAlias = tuple[type[Chain], OrderKey | str]
 
 class Watch:
     """
-    Told of every event that is delivered; doubts what does not add up.
+    Detects losses: sees every delivered event, and reports chains that don't add up.
 
     Args:
         grace_s: How long a chain may be broken before it is doubted.
@@ -212,9 +212,9 @@ class Watch:
 
     def note_all(self, events: list[Event], known: Known, now_s: float) -> bool:
         """
-        As `known.note` and `note` for each that a socket brought; True where the next deadline may have come nearer.
+        Note each event that a socket brought, here and in `known`; True where the next deadline may have come nearer.
 
-        What most events of a busy account are is done in one loop: calling functions for each would double its price.
+        Most events of a busy account are handled in one loop: calling functions for each would double their price.
         """
         orders, live, ended, near = self._orders, known.orders, known.ended.append, False
         last_ms, symbol, told_ms, read = known.last_event_ms, "", AFTER_ALL, UNITS.get
@@ -332,7 +332,7 @@ class Watch:
         return over
 
     def _let_go(self, symbols: Iterable[str], now_s: float) -> None:
-        """Nothing is held of these any more."""
+        """Forget symbols of which nothing is held any more."""
         for symbol in symbols:
             if symbol in self._positions:
                 self._holds(self._positions.pop(symbol), 0, now_s)
@@ -446,7 +446,7 @@ class Watch:
         return self._look((_Position, symbol), position, now_s)
 
     def _give_up(self, symbol: str, position: _Position, now_s: float) -> None:
-        """It can't be reckoned any more: begin anew when something is told of it."""
+        """Give up a position that can't be computed any more, until its next message."""
         position.base, position.given_up = None, True
         position.later.clear()
         self._holds(position, position.now, now_s)

@@ -16,7 +16,7 @@ LEAD_MS: Final = 2_000
 """Events that come so late may have been on their way; what is more is a wall clock that is ahead."""
 
 SHIFT_MS: Final = 1_000
-"""By so little two readings of good clocks may differ."""
+"""The most by which two readings of good clocks may differ."""
 
 
 class Reading(NamedTuple):

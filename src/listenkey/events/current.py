@@ -326,7 +326,7 @@ class OrderTradeUpdate(
     generation: ClassVar[Generation] = "current"
 
     def to_dict(self) -> dict[str, Any]:
-        """As everywhere; the order's words stand beside the event's, not under `order`."""
+        """Return the fields as plain values; the order's stand beside the event's, not under `order`."""
         return {"event_ms": self.event_ms, "transaction_ms": self.transaction_ms, **self.order.to_dict()}
 
     @property
@@ -540,7 +540,7 @@ class ListenKeyExpired(
     generation: ClassVar[Generation] = "current"
 
     def to_dict(self) -> dict[str, Any]:
-        """As everywhere; the key is its fingerprint."""
+        """Return the fields as plain values; the key is its fingerprint."""
         return {"event_ms": self.event_ms, "fingerprint": self.fingerprint}
 
     @property

@@ -90,7 +90,7 @@ class RecoveredFill(
         return ("fill", self.symbol, self.trade_id, self.order_id)
 
     def to_dict(self) -> dict[str, Any]:
-        """As everywhere, with the words that hold for every fill."""
+        """Return the fields as plain values, with those that hold for every fill."""
         return {"event_ms": self.event_ms, "execution_type": self.execution_type, **super().to_dict()}
 
 
@@ -169,7 +169,7 @@ class RecoveredOrder(
         return self.updated_ms
 
     def to_dict(self) -> dict[str, Any]:
-        """As everywhere. `execution_type` is None: REST tells what an order is, not what happened to it last."""
+        """Return the fields as plain values. `execution_type` is None: REST has an order's state, not its last step."""
         return {"event_ms": self.event_ms, "execution_type": None, **super().to_dict()}
 
 
@@ -235,7 +235,7 @@ class RecoveredExercise(
         return (self.type, self.record_id)
 
     def to_dict(self) -> dict[str, Any]:
-        """As everywhere."""
+        """Return the fields as plain values."""
         return {"event_ms": self.event_ms, **super().to_dict()}
 
 
@@ -290,7 +290,7 @@ class RecoveredCash(
         return (self.type, self.record_id)
 
     def to_dict(self) -> dict[str, Any]:
-        """As everywhere."""
+        """Return the fields as plain values."""
         return {"event_ms": self.event_ms, **super().to_dict()}
 
 

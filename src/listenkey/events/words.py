@@ -30,10 +30,10 @@ PLAIN: Final = re.compile(r"-?[0-9]{1,24}(?:\.[0-9]{1,40})?")
 """The documented spelling, which needs no further look."""
 
 WHOLE_DIGITS_MAX: Final = 24
-"""Before the point: a million million million times the value of everything."""
+"""The most digits before the point: a million million million times the value of everything."""
 
 DECIMALS_MAX: Final = 40
-"""Behind the point. A double prints 17 digits, which for a small one begin late."""
+"""The most digits behind the point. A double prints 17 digits, which for a small one begin late."""
 
 AMOUNT_CHARS_MAX: Final = 96
 """The longest spelling above has 87 characters."""

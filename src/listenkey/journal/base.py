@@ -47,7 +47,7 @@ class Journal(Protocol):
         """The stream was live at this moment, and all that it brought until then has been appended; `mark` says more."""
 
     def end(self, error: BaseException | None) -> None:
-        """Nothing more will come; readers get what is there, then the error or the end."""
+        """End the journal: readers get what is there, then the error or the end."""
 
     async def next(self) -> Item:
         """The next item; StopAsyncIteration at the end, or the error that ended the stream."""

@@ -37,7 +37,7 @@ CHECKPOINT_PAGES: Final = 250
 """A checkpoint holds up the writer: 250 pages take about 2 ms, SQLite's own 1,000 take 6, and 4,000 take 30."""
 
 BUSY_MS: Final = 2000
-"""So long the writer waits for somebody who writes to the file by hand, before it calls that a problem."""
+"""The time the writer waits for somebody who writes to the file by hand, before it reports a problem."""
 
 ANEW_BYTES: Final = 1024 * 1024
 """The log is written anew in portions of this size."""
@@ -47,7 +47,7 @@ ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 """The errors SQLite reports. Its text may quote damaged data, which Python may not be able to decode."""
 
 STEPS_BETWEEN_LOOKS: Final = 1_000_000
-"""So many steps of SQLite's machine, some ten milliseconds, until it is looked whether the process is to end."""
+"""The steps of SQLite's machine, some ten milliseconds, between two checks that the process is to end."""
 
 PROBLEMS_TOLD: Final = 3
 _ENDING: Final = threading.Event()

@@ -29,7 +29,7 @@ def set_fact(connection: sqlite3.Connection, name: str, value: object) -> None:
 
 def facts(connection: sqlite3.Connection) -> dict[str, Any]:
     """
-    All of them, by name.
+    Return all facts by name.
 
     Raises:
         Corrupt: One is not what was written.

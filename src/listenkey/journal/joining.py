@@ -7,7 +7,7 @@ from typing import Final
 from listenkey.items import GapClosed, GapOpened, Live
 
 REASONS_MAX: Final = 32
-"""So many different reasons are told; a venue that sends nothing readable finds more words than anybody reads."""
+"""The most different reasons that are reported; a venue that sends nothing readable finds more than anybody reads."""
 
 MORE: Final = "and more of other kinds"
 
@@ -42,7 +42,7 @@ class Joined:
             self._lost[reason if len(self._lost) < REASONS_MAX or reason in self._lost else MORE] = None
 
     def closed(self) -> GapClosed:
-        """Its end."""
+        """Return the joined gap's end."""
         lost = (*self._lost, f"{self._count} gaps are reported as one, because nobody had read them")
         return GapClosed(0, "", self._from_ms, self._to_ms, self._recovered, lost)
 
@@ -75,7 +75,7 @@ class Held:
         self._items.append(item)
 
     def release(self) -> list[Live | GapOpened | GapClosed]:
-        """All of it, to be told now; a gap that is open in it stays the one it is."""
+        """Take all held items, to be reported now; a gap that is open among them stays the one it is."""
         items, self._items = self._items, []
         self._joined = None
         return items

@@ -24,7 +24,7 @@ from listenkey.journal.files import OWNER_ONLY, beside, identity_of, open_regula
 from listenkey.journal.row_shape import SEQ_MAX, TIME_MAX_MS
 
 LINE_BYTES: Final = 30
-"""Of a number with its checksum."""
+"""The bytes of a number with its checksum."""
 
 NUMBER_MAX: Final = 2**63 - 1
 """SQLite's largest integer; whatever is above was not written by us."""

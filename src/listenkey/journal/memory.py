@@ -28,16 +28,16 @@ ITEM_OVERHEAD_BYTES: Final = 240
 """An item's memory beside its JSON, measured: the tuple, two ints, the bytes object's head, a slot of the deque."""
 
 DECODED_MAX: Final = 512
-"""So many items are kept decoded. Beyond that, a backlog of objects would double the memory and leave the cache."""
+"""The items kept decoded. Beyond that, a backlog of objects would double the memory and leave the cache."""
 
 BEHIND_WAIT_S: Final = 0.002
-"""So long nothing is read from the socket where a quarter of the buffer is full; again and again, as far as it may be."""
+"""The pause in reading the socket while a quarter of the buffer is full; repeated, as far as it may be."""
 
 TOLD_BYTES: Final = 300
 """The memory of an item that the lifecycle reports, measured."""
 
 TOLD_MAX: Final = 1_000
-"""So many of them may wait unread; from then on gaps with nothing between them are told as one."""
+"""The lifecycle's items that may wait unread; from then on adjoining gaps are joined."""
 
 _Stored: TypeAlias = tuple[int, bytes, int]  # seq, raw, received_ms
 
@@ -128,7 +128,7 @@ class MemoryJournal:
         return self._overflow.from_ms
 
     def abandon(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resource is held."""
 
     def append_event(
         self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
@@ -177,7 +177,7 @@ class MemoryJournal:
             self._wake()
 
     def turn_after_s(self) -> float | None:
-        """At once, and the reader first: what he takes soon is still in the cache. He who is far behind gets time."""
+        """Return 0, one turn of the loop, so that the reader goes first; more for one that is far behind."""
         if self._bytes > self._wait_above_bytes:
             return BEHIND_WAIT_S
         return 0.0 if self._items else None
@@ -243,13 +243,13 @@ class MemoryJournal:
         self._joined = (kept, joined)
 
     def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
-        """Nobody will ask."""
+        """Ignore coverage: nobody will ask for it."""
 
     async def commit(self, seq: int) -> None:
-        """Nobody goes on after this process."""
+        """Ignore a cursor: no process goes on after this one."""
 
     def end(self, error: BaseException | None) -> None:
-        """Nothing more will come; the first word on why counts."""
+        """End the journal; the first error counts."""
         if self._ended:
             return
         self._tell_all(self._overflow.close(self._wall_ms()))

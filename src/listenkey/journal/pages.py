@@ -22,14 +22,14 @@ Cell: TypeAlias = tuple[int, list[Any]]
 """A row's number, and its values as they are stored."""
 
 PAGE_BYTES: Final = 4096
-"""Of a journal whose header does not say it any more; SQLite's default, with which all are made."""
+"""The page size of a journal whose header no longer states it: SQLite's default, with which all are made."""
 
 HEADER_BYTES: Final = 100
 LOG_HEADER_BYTES: Final = 32
 FRAME_HEADER_BYTES: Final = 24
 LEAF: Final = 13
 PAYLOAD_MAX: Final = 64 * 1024 * 1024
-"""Of one row; a frame of the venue has a mebibyte at most, and a damaged length may say anything."""
+"""The bytes of one row at most; a frame has a mebibyte at most, and a damaged length may say anything."""
 
 _INTEGER_BYTES: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 

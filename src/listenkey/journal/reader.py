@@ -22,7 +22,7 @@ CHUNK_ROWS: Final = 256
 """Rows a query. Queries are short, because SQLite can't shorten its log while somebody reads."""
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
-"""Of raw JSON a query: a frame may have a mebibyte."""
+"""The bytes of raw JSON per query: a frame may have a mebibyte."""
 
 _SKIPPED: Final = schema.COLUMNS.index("skipped")
 _RAW: Final = schema.COLUMNS.index("raw")

@@ -27,7 +27,7 @@ _KINDS: Final = (
     _NUMBER_OR_NONE, _NUMBER_OR_NONE, _TEXT_OR_NONE, _NUMBER_OR_NONE, _TEXT_OR_NONE,  # from_ms to unrecoverable
     _NUMBER_OR_NONE, _NUMBER, frozenset({bytes}),  # skipped, crc32, chain
 )  # fmt: skip
-"""Of the columns of `items`, in their order."""
+"""The kinds of the columns of `items`, in their order."""
 
 _RECEIVED_MS, _SKIPPED = 3, 18
 _SEEN: Final = set[tuple[type, ...]]()

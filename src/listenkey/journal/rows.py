@@ -47,7 +47,7 @@ PROVENANCES: Final = frozenset({"ws", "rest", "ws+rest"})
 BALANCE_NAMES: Final = len(Balance.__struct_fields__)
 POSITION_NAMES: Final = len(Position.__struct_fields__)
 MESSAGE_NAMES: Final = len(BalancePositionUpdate.__struct_fields__)
-"""Of a message about positions, `e` included and without `P`, which may be absent."""
+"""The number of names in a message about positions, `e` included and without `P`, which may be absent."""
 
 _NO_UPDATE: Final = (None,) * 9
 _encode: Final = msgspec.json.Encoder().encode

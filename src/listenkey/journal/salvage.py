@@ -28,7 +28,7 @@ from listenkey.journal.rows import fill_of
 from listenkey.journal.store import GROUP_ROWS_MAX, Group, Store
 
 MISSING_TOLD: Final = 20
-"""So many stretches of missing numbers are named; of the rest it is said how many there are."""
+"""The stretches of missing numbers that are named; the rest are counted."""
 
 _SKIPPED: Final = schema.COLUMNS.index("skipped")
 _SYMBOL, _TRADE, _ORDER = (f"c{schema.COLUMNS.index(name)}" for name in ("symbol", "trade_id", "order_id"))

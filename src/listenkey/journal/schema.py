@@ -13,7 +13,7 @@ APPLICATION_ID: Final = 0x6C6B6A31
 """`lkj1`: what `file` and others see in the header, so that a journal is told from any other database."""
 
 VERSION: Final = 1
-"""Of the schema. A journal of a newer one is refused; an older one would be brought up here."""
+"""The version of the schema. A journal of a newer one is refused; an older one would be upgraded here."""
 
 COLUMNS: Final = (
     "seq", "kind", "account", "received_ms",

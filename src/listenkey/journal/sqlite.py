@@ -38,13 +38,13 @@ ENTRY_OVERHEAD_BYTES: Final = 700
 """The memory of a waiting event beside its JSON: the decoded event, mostly."""
 
 WAITING_MAX: Final = 1_000
-"""So many entries may wait before what the lifecycle tells is held back, so that gaps behind one another become one."""
+"""The entries that may wait before the lifecycle's items are held, so that adjoining gaps become one."""
 
 TURN_BYTES: Final = 16 * 1024 * 1024
-"""From then on nothing more is read from the socket for a moment. That is two dozen groups; more would not be written sooner."""
+"""The waiting bytes at which reading pauses: two dozen groups. More would not be written sooner."""
 
 TURN_AFTER_S: Final = 0.002
-"""In this time the disk takes some dozens of events."""
+"""The pause in reading: meanwhile the disk takes some dozens of events."""
 
 WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024
 """Durable items kept in memory for a reader that is near the end."""
@@ -162,12 +162,12 @@ class SqliteJournal:
         return left
 
     def _close_opened(self, opening: asyncio.Future[Resumed]) -> None:
-        """It was given up while a thread opened it."""
+        """Close a store that was given up while a thread opened it."""
         if not opening.cancelled() and opening.exception() is None:
             self._store.close()
 
     def _position(self) -> int:
-        """After which item the reader starts."""
+        """Return the number of the item after which the reader starts."""
         last = self._store.last_seq
         kept = None if self._consumer is None else self._store.cursor(self._consumer)
         self._committed = kept or 0
@@ -288,7 +288,7 @@ class SqliteJournal:
             self._writer.heard(wall_ms, mark)
 
     def end(self, error: BaseException | None) -> None:
-        """Nothing more will come; the first word on why counts."""
+        """End the journal; the first error counts."""
         if self._ended:
             return
         self.append_told(self._overflow.close(self._wall_ms()))

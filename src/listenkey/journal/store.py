@@ -42,7 +42,7 @@ from listenkey.journal.schema_check import look_at_schema
 log = logging.getLogger("listenkey")
 
 TAIL_ROWS: Final = 1000
-"""So many rows at the end are compared with their seals whenever a journal is opened."""
+"""The rows at the end that are compared with their seals whenever a journal is opened."""
 
 GROUP_ROWS_MAX: Final = 512
 """Rows a commit. More make nothing faster and let each wait longer."""
@@ -116,7 +116,7 @@ _RECORDS: Final = (
 """Records that REST would show the next process again, as no index knows them: so many items are looked at."""
 
 LEGACY_ITEMS_MAX: Final = 16_384
-"""Of the newest items, looked through for fills that no index knows."""
+"""The newest items that are searched for fills that no index knows."""
 
 _TAIL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq DESC LIMIT {TAIL_ROWS}"  # noqa: S608 - our own names
 
@@ -374,7 +374,7 @@ class Store:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """For questions about what is there."""
+        """The connection, for queries."""
         return self._opened
 
     def abandon(self) -> None:
@@ -457,7 +457,7 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it, or nothing and an error; after an error of the disk the owner gives the connection up."""
+        """Commit all of it, or nothing and raise; after an error of the disk the owner gives the connection up."""
         connection = self._opened
         connection.execute("BEGIN IMMEDIATE")
         try:

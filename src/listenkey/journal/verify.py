@@ -17,7 +17,7 @@ from listenkey.journal.row_shape import is_well_formed
 from listenkey.journal.schema_check import look_at_schema
 
 PROBLEMS_MAX: Final = 20
-"""So many are told; a file that is damaged all over says enough with these."""
+"""The problems that are reported at most; a file that is damaged all over says enough with these."""
 
 _SKIPPED: Final = schema.COLUMNS.index("skipped")
 _ALL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq"  # noqa: S608 - our own names

@@ -87,7 +87,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Troubled:
-    """Nothing can be written, and why; or None, it can again."""
+    """A report that nothing can be written, and why; or None, that it can again."""
 
     problem: str | None
 
@@ -253,7 +253,7 @@ class Writer:
         return True
 
     def _note_reached(self) -> None:
-        """Behind what is shown, so that nobody waits for it; in a burst now and then, for Python's lock is given away."""
+        """Write down the last number, after its item is shown; rarely in a burst, as it lets go of Python's lock."""
         now_s = time.monotonic()
         if not self._entries or now_s >= self._reached_at_s:
             self._store.note_reached()

@@ -12,7 +12,7 @@ from listenkey.sandbox.server import Sandbox
 
 
 async def serve(sandbox: Sandbox, *, as_json: bool) -> None:
-    """Until interrupted."""
+    """Serve until interrupted."""
     async with sandbox:
         told = sandbox.describe()
         if as_json:

@@ -1,8 +1,8 @@
 """
-All of REST, from a request to an answer: faults, bans, weight, API key, signature, endpoint. Pure; time is an argument.
+Answer REST requests: faults, bans, weight, API key, signature, endpoint. Pure; time is an argument.
 
-The order of the questions is the venue's as far as it can be seen from outside; a request that is refused still costs
-its weight.
+The order of the checks is the venue's as far as it can be seen from outside; a request that is refused still costs its
+weight.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ BODIES: Final[dict[int, dict[str, Any]]] = {
 }  # fmt: skip
 
 BAD_SYMBOL: Final = {"code": -1121, "msg": "Invalid symbol."}
-"""With 400 for one contract: what the venue says of one it does not know."""
+"""The venue's answer, with 400, about a contract it does not know."""
 
 FIREWALL: Final = 403
 """The firewall's own answer: a page, unless a fault says otherwise. [O general-info]"""

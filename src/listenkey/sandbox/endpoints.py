@@ -137,7 +137,7 @@ def position(call: Call) -> Any:
 
 
 def open_orders(call: Call) -> Any:
-    """All that fit; before January 2026 at most `limit` of them. [L Query-Current-Open-Option-Orders]"""
+    """Return all orders that fit; before January 2026 at most `limit`. [L Query-Current-Open-Option-Orders]"""
     asked = call.parameters
     return call.place.exchange.open_orders(
         call.account,
@@ -241,7 +241,7 @@ def cancel_order(call: Call) -> Any:
 
 
 def new_batch(call: Call) -> Any:
-    """Up to 10 orders, each answered with its order or its error. [O trade/Place-Multiple-Orders]"""
+    """Place up to 10 orders, each answered with its order or its error. [O trade/Place-Multiple-Orders]"""
     entries = call.parameters.json_list("orders")
     if not entries:
         raise missing("orders")
@@ -252,7 +252,7 @@ def new_batch(call: Call) -> Any:
 
 
 def cancel_batch(call: Call) -> Any:
-    """Up to 10 cancellations, each answered with its order or its error. [O trade/Cancel-Multiple-Option-Orders]"""
+    """Cancel up to 10 orders, each answered with its order or its error. [O trade/Cancel-Multiple-Option-Orders]"""
     symbol = call.parameters.needed("symbol")
     order_ids = call.parameters.json_list("orderIds")
     client_order_ids = call.parameters.json_list("clientOrderIds")

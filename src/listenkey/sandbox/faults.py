@@ -138,7 +138,7 @@ class Fault:
         return self.left == 0 or (self.until_ms is not None and now_ms >= self.until_ms)
 
     def describe(self) -> dict[str, Any]:
-        """As the control API lists it."""
+        """Describe the fault as the control API lists it."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -153,7 +153,7 @@ class Fault:
 
 
 class Faults:
-    """All that are put in."""
+    """All faults that are in."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -242,7 +242,7 @@ class Faults:
         facts: Mapping[str, str | bool],
         would: Callable[[Fault], bool],
     ) -> Fault | None:
-        """Like `strike`, of a kind that may find nothing to strike: `would` is asked last, and strikes."""
+        """Strike as `strike` does, of a kind that may find no target: `would` is asked last, and strikes."""
         for fault in self._by_kind.get(kind, ()):
             if not fault.active(now_ms) or fault.account not in (None, account) or not _applies(fault, facts):
                 continue
@@ -294,7 +294,7 @@ class Faults:
         return min(times, default=None)
 
     def listing(self) -> list[dict[str, Any]]:
-        """All that are in, by id."""
+        """List all faults that are in, by id."""
         every = [fault for faults in self._by_kind.values() for fault in faults]
         return [fault.describe() for fault in sorted(every, key=lambda fault: fault.id)]
 

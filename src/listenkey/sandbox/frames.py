@@ -55,7 +55,7 @@ class FrameReader:
         self._bytes_max = bytes_max
         self._waiting = bytearray()
         self._opcode = CONTINUATION
-        """Of the message whose fragments are being read; a continuation when there is none."""
+        """The opcode of the message whose fragments are being read; a continuation when there is none."""
         self._fragments = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Message]:

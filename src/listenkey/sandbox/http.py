@@ -168,7 +168,7 @@ class Door:
         return answer
 
     async def _hang(self, request: web.BaseRequest, response: ApiResponse) -> None:
-        """Until the fault ends. One that struck its last time hangs until the sandbox stops, or the client goes."""
+        """Hang until the fault ends; one that struck its last time, until the sandbox stops or the client goes."""
         fault = response.fault
         while not self.stopping.is_set():
             with contextlib.suppress(TimeoutError):
@@ -194,7 +194,7 @@ class Door:
         return stream
 
     async def _body(self, request: web.BaseRequest) -> bytes:
-        """At most 1 MiB (aiohttp's own bound) within 10 seconds."""
+        """Read at most 1 MiB (aiohttp's own bound) within 10 seconds."""
         expected = request.headers.get("Expect")
         if expected is not None and request.version >= HttpVersion11:
             if expected.lower() != "100-continue":

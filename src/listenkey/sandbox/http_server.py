@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiohttp.http import RawRequestMessage
 
 HEADERS_TIMEOUT_S: Final = 10.0
-"""From the first byte of a request to the end of its headers. A client that sends a byte a minute holds no connection."""
+"""The time from a request's first byte to the end of its headers, so that slow clients hold no connection."""
 
 IDLE_CONNECTION_S: Final = 60.0
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nX-Sandbox: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -126,7 +126,7 @@ class TimedServer(web.Server):
 
 
 def _quiet_logger() -> logging.Logger:
-    """For aiohttp: what a client sent wrong is quoted in its records, and could be a key."""
+    """Make aiohttp's logger quiet: its records quote a client's wrong input, which could be a key."""
     logger = logging.getLogger("listenkey.sandbox.aiohttp")
     logger.addFilter(_without_quotes)
     return logger

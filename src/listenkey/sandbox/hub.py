@@ -49,7 +49,7 @@ class Abort:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Neither reads nor writes from now on; the connection stays."""
+    """Freeze the socket: it neither reads nor writes from now on, and the connection stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class Hub:
             self._send(session, _envelope(key, bad.data) if wrap else bad.data)
 
     def key_ended(self, ended: KeyEnded) -> None:
-        """After its event was delivered: the sockets of the key stay open and silent, or are closed, by the switch."""
+        """Leave the sockets of an ended key open and silent, or close them, by the switch; its event was delivered."""
         if self._switches.after_key_end == "close" and ended.why != "expired_silently":
             for session in list(self._listeners.get(ended.key, {}).values()):
                 self._close(session, Close(GOING_AWAY, "listen key ended"))

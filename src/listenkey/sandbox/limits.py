@@ -25,11 +25,11 @@ BAN_S: Final = (120, 600, 3_600, 21_600, 86_400, 259_200)
 """[O general-info]: "2 minutes to 3 days", growing for repeat offenders. The steps are assumed."""
 
 BAN_MEMORY_MS: Final = 3 * 24 * 3_600_000
-"""After so long without a ban, the next one is a first one again; assumed."""
+"""The time without a ban after which the next one is a first one again; assumed."""
 
 FLOODS_BEFORE_BAN: Final = 3
 FLOOD_MEMORY_MS: Final = 600_000
-"""So many disconnections for flooding in ten minutes ban the address from connecting; assumed."""
+"""The time in which disconnections for flooding count towards a ban of the address; assumed."""
 
 CONNECTION_WINDOW_MS: Final = 300_000
 ADDRESSES_MAX: Final = 10_000

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from listenkey.sandbox.parameters import Parameters
 
 DEPTH_WEIGHTS: Final = ((50, 1), (100, 5), (500, 10), (1_000, 20))
-"""Up to so many levels, and what they cost. [SDK order_book]"""
+"""Numbers of levels, and the weight up to each. [SDK order_book]"""
 
 KLINES_DEFAULT: Final = 500
 KLINES_MAX: Final = 1_500
@@ -34,7 +34,7 @@ def depth(call: Call) -> Any:
 
 
 def depth_weight(asked: Parameters) -> int:
-    """By the number of levels; a limit that is refused costs the least."""
+    """Return the weight by the number of levels; a limit that is refused costs the least."""
     try:
         limit = asked.limit(100, 1_000)
     except Rejected:

@@ -74,7 +74,7 @@ class MarketStreams:
         self._state = state
         self._hub = hub
         self._streams: dict[tuple[str, str], _Stream | None] = {}
-        """By room and name; None is a name that means nothing there."""
+        """The streams by room and name; None is a name that means nothing there."""
         self._listings_seen = 0
 
     def push(self, now_ms: int) -> None:

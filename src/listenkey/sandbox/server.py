@@ -169,17 +169,17 @@ class Sandbox:
 
     @property
     def rest_url(self) -> str:
-        """For REST."""
+        """The address for REST."""
         return f"http://{self._shown_host()}:{self._port}"
 
     @property
     def ws_url(self) -> str:
-        """For sockets, without `/private`."""
+        """The address for sockets, without `/private`."""
         return f"ws://{self._shown_host()}:{self._port}"
 
     @property
     def control_url(self) -> str:
-        """For the control calls."""
+        """The address for the control calls."""
         return f"{self.rest_url}{control.PREFIX}"
 
     @property
@@ -188,7 +188,7 @@ class Sandbox:
         return self._clock.now_ms()
 
     def describe(self) -> dict[str, Any]:
-        """Everything needed to use it, secrets included: what `--json` prints."""
+        """Return everything needed to use it, secrets included: the output of `--json`."""
         return {
             "rest_url": self.rest_url,
             "ws_url": self.ws_url,
@@ -272,7 +272,7 @@ class Sandbox:
 
     async def burst(self, account: str, fills: int, per_second: float | None = None) -> int:
         """
-        So many real fills, with their events. How many were made.
+        Make real fills, with their events; return how many were made.
 
         Args:
             account: Whose.

@@ -188,7 +188,7 @@ class _Socket:
             self.transport.resume_reading()
 
     def gone(self) -> None:
-        """Nothing more is to be done for it."""
+        """Forget the socket: nothing more is to be done for it."""
         if self._last_word is not None:
             self._last_word.cancel()
 
@@ -215,7 +215,7 @@ class _Socket:
 
 
 class _Taken(web.StreamResponse):
-    """For aiohttp, when the connection is no longer HTTP: there is nothing left to answer."""
+    """The answer to aiohttp when the connection is no longer HTTP: there is nothing left to answer."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:  # noqa: ARG002
         return None

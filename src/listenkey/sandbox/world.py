@@ -203,7 +203,7 @@ class World:
         self.hub.retime(now_ms)
 
     def burst(self, account: str, fills: int, now_ms: int) -> int:
-        """So many real fills, at once. How many were made."""
+        """Make real fills, at once; return how many were made."""
         now_ms = self.advance(now_ms)
         made = burst(self.exchange, account, fills, now_ms)
         self._drain(now_ms)

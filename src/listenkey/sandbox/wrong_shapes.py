@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ABSENT: Final = object()
-"""In place of a value: the field is taken out."""
+"""The mark of a field that is taken out."""
 
 
 def check(params: Mapping[str, Any]) -> None:

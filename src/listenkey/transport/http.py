@@ -34,7 +34,7 @@ HEADERS_BYTES_MAX: Final = 16 * 1024
 """The limits on an answer's headers: count, size of one, size of all. nginx, too, sends at most 8 KiB."""
 
 ANSWER_BYTES_MAX: Final = BODY_MAX + HEADERS_BYTES_MAX + 64 * 1024
-"""Of one connection between two requests of ours: an answer, its framing, and what comes in front of it (1XX)."""
+"""The bytes of one connection between two requests: an answer, its framing, and what comes before it (1XX)."""
 
 MESSAGES_WAITING_MAX: Final = 8
 """Answers on one connection that nobody has taken. A kept connection that nobody uses should bring none at all."""

@@ -33,15 +33,16 @@ from listenkey.wire.responses import Response, refusal
 
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """
-Beyond this the socket is closed (1009). The reader refuses far smaller ones; what lies between is read and thrown
-away, so that one absurd message does not cost the connection. Others: picows 10 MiB, websockets 1 MiB, aiohttp 4 MiB.
+The size beyond which a message closes the socket (1009). The reader refuses far smaller ones: those between are read
+and thrown away, so that one absurd message does not cost the connection. Others: picows 10 MiB, websockets 1 MiB,
+aiohttp 4 MiB.
 """
 
 READ_BUFFER_BYTES: Final = 4 * 1024
 """The read buffer's first size; picows doubles it under load and keeps it. Its default, 16 KiB, wastes 12 when idle."""
 
 READ_BYTES_MAX: Final = 512 * 1024
-"""Of one read. Else a backlog makes picows' buffer, which never shrinks, as large as the system's: six megabytes."""
+"""The bytes of one read. Else a backlog makes picows' buffer, which never shrinks, as large as the system's: 6 MB."""
 
 WRITE_BYTES_MAX: Final = 64 * 1024
 """
@@ -50,7 +51,7 @@ does not read our answers would make them grow without end.
 """
 
 MESSAGE_WITHIN_S: Final = 10.0
-"""For all frames of one message. A fragment a second is no life: no event can come behind it."""
+"""The time for all frames of one message. A fragment a second is no life: no event can come behind it."""
 
 MESSAGE_PARTS_MAX: Final = 4_096
 """Frames of one message: empty ones have no size that could be bounded."""
@@ -212,8 +213,8 @@ class PicowsSocket(WSListener):
 
     def give_up(self) -> None:
         """
-        Nobody waits for this connection any more. A handshake that is under way is not stopped by a cancellation, and
-        a connection that comes of it would stay open with nobody to close it.
+        Abort a connection that nobody waits for any more. A cancellation does not stop a handshake that is under way,
+        and the connection that comes of it would stay open with nobody to close it.
         """
         self._given_up = True
         self.abort()
@@ -230,7 +231,7 @@ class PicowsSocket(WSListener):
         self.abort()
 
     def _end_with(self, reason: Disconnected) -> None:
-        """Nothing counts that came behind this: a pong would prove that all was read, and that is no longer so."""
+        """Ignore everything behind this: a pong would prove that all was read, and that is no longer so."""
         self._closed_by = reason
         self._parts.append(b"")  # A message that never ends sends all that follows to `_take_other`.
 

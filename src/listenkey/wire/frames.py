@@ -287,7 +287,7 @@ def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) 
 
 
 def read_payload(payload: bytes) -> Event | Unreadable:
-    """As `read`, for an event known to have no envelope. The raw of a `Received` always gives its event again."""
+    """Read an event known to have no envelope, as `read` does. The raw of a `Received` always gives its event again."""
     event = _fast(payload) if len(payload) <= FRAME_BYTES_MAX else None
     if event is not None:
         return event

@@ -30,7 +30,7 @@ NAME_SHOWN_MAX: Final = 64
 """The characters that an error keeps of a name in an answer."""
 
 FIREWALL_WAIT_S: Final = 60.0
-"""After a 403 of the firewall, which never says how long. One minute is the window of the weight limit."""
+"""The wait after a 403 of the firewall, which never states one. One minute is the window of the weight limit."""
 
 RETRY_AFTER_MAX_S: Final = 3 * 24 * 3600.0
 """The longest ban documented. [O general-info] What an answer says beyond it is a mistake and counts for nothing."""
@@ -54,7 +54,7 @@ REFUSED_CODES: Final = frozenset(
 )
 
 DOWN_CODES: Final = frozenset({Code.UNKNOWN, Code.DISCONNECTED, Code.TIMEOUT_ELSEWHERE, Code.SERVICE_SHUTTING_DOWN})
-"""Their fault by name, under whatever 4XX they may come."""
+"""Codes that say the fault is the venue's, under whatever 4XX they may come."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ class Field:
 
     @property
     def word(self) -> str:
-        """As in `to_dict()`."""
+        """The field's name in `to_dict()`."""
         if self.kind == "secret":
             return "fingerprint"
         return self.name.removesuffix("_text")

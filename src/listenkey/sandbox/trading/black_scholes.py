@@ -21,7 +21,7 @@ VOLATILITY_STEPS: Final = 40
 
 
 class Valuation(NamedTuple):
-    """Of one long contract. Theta is per day, vega per percentage point of volatility, as the venue's samples are."""
+    """The value and greeks of one long contract. Theta is per day, vega per percentage point of volatility."""
 
     price: float
     delta: float

@@ -46,7 +46,7 @@ class _Side:
         return self.keys[0] * self.sign if self.keys else None
 
     def orders(self) -> Iterator[Order]:
-        """All of them, in the order in which they would be filled."""
+        """Yield all orders, in the order in which they would be filled."""
         for key in self.keys:
             yield from self.levels[key].values()
 
@@ -113,7 +113,7 @@ class Book:
         return total
 
     def resting(self) -> list[Order]:
-        """All orders, bids first, best first."""
+        """Return all resting orders, bids first, best first."""
         return [*self.bids.orders(), *self.asks.orders()]
 
     def depth(self, limit: int) -> tuple[list[list[str]], list[list[str]]]:

@@ -32,13 +32,13 @@ STEP_MS: Final = (150, 350)
 
 QUOTED_PER_STEP: Final = 2
 QUOTE_AWAY: Final = 12
-"""Of a quote from the mark, ticks, at least; and as much again at most."""
+"""The least distance of a quote from the mark, ticks; at most as much again is added."""
 
 NEAR: Final = Decimal("0.25")
-"""Of the mark: orders within are filled now and then."""
+"""The distance from the mark within which orders are filled now and then."""
 
 FILL_CHANCE: Final = 0.3
-"""Of a customer to have one of its orders filled in a step."""
+"""The chance that a customer has one of its orders filled in a step."""
 
 RESTING_MAX: Final = 4
 """Orders that the market keeps open in a busy account's name."""

@@ -472,7 +472,7 @@ class Exchange:
         return queries.settlements(self.state, underlying, start_ms=start_ms, end_ms=end_ms, limit=limit)
 
     def index_price(self, underlying: str) -> Decimal:
-        """Of an underlying, USDT. Raises Rejected for an unknown one."""
+        """Return the index price of an underlying, USDT. Raises Rejected for an unknown one."""
         self._known(underlying)
         return self.state.prices.index(underlying)
 

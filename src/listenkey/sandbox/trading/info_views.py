@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from listenkey.sandbox.trading.contracts import Contract, Underlying
 
 LIQUIDATION_FEE_RATE: Final = "0.0019000"
-"""As the sample prints it; a liquidation costs the ordinary fee here."""
+"""The rate as the sample prints it; a liquidation costs the ordinary fee here."""
 
 
 def exchange_info(

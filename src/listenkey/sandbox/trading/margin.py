@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from listenkey.sandbox.trading.pricing import Quote
 
 FEE_RATE: Final = Decimal("0.000240")
-"""Of the index, maker and taker alike. [O account/Option-Commission]"""
+"""The fee as a share of the index, maker and taker alike. [O account/Option-Commission]"""
 
 EXERCISE_FEE_RATE: Final = Decimal("0.000150")
-"""Of the index, on contracts that end in the money. Assumed."""
+"""The fee as a share of the index, on contracts that end in the money. Assumed."""
 
 FEE_CAP: Final = Decimal("0.1")
 """No fee is more than this fraction of the option's own price. Assumed; the venue has had such a cap."""
@@ -36,7 +36,7 @@ class Totals:
     """The totals of an account's positions, at the present marks. USDT, but the greeks."""
 
     value: Decimal = ZERO
-    """Of its positions, signed: short options negative."""
+    """The value of its positions, signed: short options negative."""
     cost: Decimal = ZERO
     """Quantity times average entry, signed."""
     initial_margin: Decimal = ZERO

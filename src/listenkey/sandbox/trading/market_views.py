@@ -30,7 +30,7 @@ OUT_OF_MONEY: Final = "EXTRINSIC_VALUE_EXPIRED"
 """Results of an expiry. [SDK market_data_api.py]"""
 
 NO_VOLATILITY: Final = "-1.0"
-"""Of a side without an order, or at a price that no volatility explains, as the sample of mark prices prints it."""
+"""The volatility of a side without an order, or at a price none explains, as the sample of mark prices prints it."""
 
 
 def ticker(state: State, book: Book, now_ms: int) -> dict[str, Any]:

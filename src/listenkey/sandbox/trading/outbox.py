@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from listenkey.sandbox.trading.records import Trade
 
 GATHER_MS: Final = 50
-"""Over how long fills share one BALANCE_POSITION_UPDATE, by the switch; the pages say "update speed 50ms"."""
+"""The time over which fills share one BALANCE_POSITION_UPDATE, by the switch; the pages say "update speed 50ms"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Outbox:
         self._gathered: dict[str, _Gathered] = {}
 
     def take(self) -> list[Emission]:
-        """All events since the last call, oldest first."""
+        """Take all events since the last call, oldest first."""
         taken, self._emissions = self._emissions, []
         return taken
 

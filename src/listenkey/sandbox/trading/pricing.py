@@ -24,7 +24,7 @@ STEP_MS: Final = 1_000
 
 INITIAL_MARGIN: Final = (Decimal("0.15"), Decimal("0.1"))
 MAINTENANCE_MARGIN: Final = (Decimal("0.075"), Decimal("0.05"))
-"""Of a short contract, as fractions of the index: the rate, and the least. [O market-data/Exchange-Information]"""
+"""The margin of a short contract, as fractions of the index: rate, and least. [O market-data/Exchange-Information]"""
 
 
 class Quote(NamedTuple):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WINDOW_MAX_MS: Final = 5_000
 FROZEN_MAX_MS: Final = 10**12
 FIRST_UNDERLYING_ID: Final = 2
-"""As the sample prints it for BTCUSDT; what other underlyings have is not known."""
+"""The id that the sample prints for BTCUSDT; those of other underlyings are not known."""
 
 
 def configure(

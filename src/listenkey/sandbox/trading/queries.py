@@ -293,7 +293,7 @@ def _open_quantities(account: Account, symbol: str, as_of_ms: int | None) -> tup
 
 
 def ledger(account: Account) -> dict[str, Any]:
-    """All that ever happened to an account, in order, whatever the venue's endpoints still show of it."""
+    """Return the account's whole history, in order, even where the venue's endpoints no longer show it."""
     return {
         "fills": [
             {

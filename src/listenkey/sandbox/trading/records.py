@@ -23,7 +23,7 @@ class Trade(NamedTuple):
     id: int
     """Unique on the exchange, ascending."""
     trade_id: int
-    """Of the symbol, shared by both sides."""
+    """The trade's id in the symbol, shared by both sides."""
     order: Order
     quantity: str
     price: str
@@ -33,7 +33,7 @@ class Trade(NamedTuple):
     maker: bool
     time_ms: int
     filled_quantity: str
-    """Of the order, this fill included."""
+    """The quantity of the order filled so far, this fill included."""
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Transition(NamedTuple):
     filled_quantity: str
     time_ms: int
     trade_id: int
-    """Of the fill that it is; 0 when it is none."""
+    """The id of the fill that it is; 0 when it is none."""
 
 
 class Transfer(NamedTuple):

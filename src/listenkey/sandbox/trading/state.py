@@ -1,4 +1,4 @@
-"""All that the trading world consists of, and nothing of what it does: accounts, books, prices, counters."""
+"""The data of the trading world, without behaviour: accounts, books, prices, counters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from listenkey.sandbox.switches import Switches
 
 FIRST_ORDER_ID: Final = 4_611_875_134_427_365_377
-"""Beyond 2^53, so that a client that reads ids into a double is found out. [O general-info] prints this very one."""
+"""An id beyond 2^53, so that a client that reads ids into a double is found out. [O general-info] prints this one."""
 
 FIRST_FILL_ID: Final = 4_611_922_413_427_359_795
 FIRST_BILL_ID: Final = 1_125_899_906_842_624_000
@@ -53,7 +53,7 @@ class State:
         self.outbox = Outbox(switches, self.prices, self.agenda)
         self.accounts: dict[str, Account] = {}
         self.contracts: dict[str, Contract] = {}
-        """All that were ever listed; those that trade have a book."""
+        """All contracts that were ever listed; those that trade have a book."""
         self.books: dict[str, Book] = {}
         self.tape = Tape()
         self.opened_ms = now_ms

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 3_600_000
 FIRST_PUBLIC_ID: Final = 1_125_899_907_000_000_000
-"""Of the size that the samples of public trades show, and unlike any other id here."""
+"""An id of the size in the samples of public trades, and unlike any other id here."""
 
 TRADES_MAX: Final = 5_000
 """Trades kept of a contract; `historicalTrades` reaches no farther back."""
@@ -37,7 +37,7 @@ INTERVALS: Final[dict[str, int]] = {
     "3d": 3 * DAY_MS,
     "1w": 7 * DAY_MS,
 }
-"""Of candles, milliseconds. [O websocket-market-streams/Kline-Candlestick-Streams]"""
+"""The lengths of candles, milliseconds. [O websocket-market-streams/Kline-Candlestick-Streams]"""
 
 _MONDAY_MS: Final = 4 * DAY_MS
 """The epoch was a Thursday; weeks begin on Mondays."""
@@ -49,7 +49,7 @@ class PublicTrade(NamedTuple):
     id: int
     """Ascends over all contracts."""
     trade_id: int
-    """Of the contract."""
+    """The trade's id in the contract."""
     contract: Contract
     price: str
     quantity: str
@@ -102,7 +102,7 @@ class Tape:
         self._minutes: dict[str, dict[int, Candle]] = {}
         self._recent: deque[PublicTrade] = deque(maxlen=RECENT_MAX)
         self.last_id = FIRST_PUBLIC_ID - 1
-        """Of the newest trade."""
+        """The id of the newest trade."""
 
     def record(
         self,

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 VERSIONS_MAX: Final = 4_096
-"""Of one thing. A burst of ten thousand fills over several symbols fits in the lag that REST is thought to have."""
+"""The versions kept of one value. Ten thousand fills over several symbols fit in the lag assumed of REST."""
 
 
 class Timeline(Generic[T]):
