@@ -45,6 +45,7 @@ WORDS: Final[dict[type[on.Input], str]] = {
     on.VenueLeaving: "serverShutdown",
     on.FrameUnreadable: "an unreadable frame comes",
     on.Recovered: "REST gave what was missed",
+    on.RecoveredPart: "REST gave a part of it",
     on.NotRecovered: "REST did not give it",
     on.HeldTooMuch: "too many events wait",
     on.CoverageEnded: "coverage ended earlier",
@@ -102,7 +103,8 @@ def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
     attempt, number = life.repair.attempt, life.repair._audit  # noqa: SLF001
     told: list[on.Input] = [on.CoverageEnded(1), on.Doubted(1, "a chain"), on.StreamSilent(1, "no beat")]
     told += [on.Recovered(attempt, 1, (), complete=complete) for complete in (True, False)]
-    told += [on.Recovered(attempt, 1, (), orders_due=True)]
+    told += [on.Recovered(attempt, 1, (), orders_due=True), on.RecoveredPart(attempt, 1, 0, 0)]
+    told += [on.RecoveredPart(attempt, 1, 2**60, 1)]
     told += [on.NotRecovered(attempt, later), on.Audited(number), on.NotAudited(number, later)]
     return told + [on.HeldTooMuch(followed) for followed in [life.followed] if followed is not None]
 

@@ -15,6 +15,8 @@ from listenkey.clock import Clock
 from listenkey.core import actions as do
 from listenkey.core import history, reconcile
 from listenkey.core import inputs as on
+from listenkey.core.backlog import FillBacklog
+from listenkey.core.bill import Bill
 from listenkey.core.gap import Resumed
 from listenkey.core.history import Compared, Outstanding
 from listenkey.core.known import Known
@@ -26,7 +28,7 @@ from listenkey.order_audit import OrderAudit
 from listenkey.snapshots import Snapshots
 from listenkey.together import AT_ONCE
 from listenkey.windows import Windows
-from listenkey.wire.rows import BillRow, TradeRow
+from listenkey.wire.rows import TradeRow
 
 AUDIT_IN_FLIGHT_S: Final = 2.0
 """A fill so young may still be on its way over the socket; an audit should raise no alarm over a slow second."""
@@ -140,35 +142,37 @@ class Audits:
         no more symbols are asked for: there may be so many that the weight limit makes it wait, and the loss untold.
         """
         bill = await snapshots.bill_since(since_ms)
-        newest_ms = max((row.time_ms for row in bill), default=0)
-        until_ms = max(newest_ms, self._windows.now_ms()) - self._windows.venue_ms(in_flight_s)
+        until_ms = max(bill.newest_ms, self._windows.now_ms()) - self._windows.venue_ms(in_flight_s)
+        if bill.is_full:
+            until_ms = min(until_ms, bill.newest_ms - 1)
         compared = self.compare(bill, since_ms, until_ms)
         news = self.outstanding.news(compared.unexplained)
         suspects = self._suspects_in(news, since_ms, until_ms)
         lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
         found = Unbrought(until_ms, unshown_ms=compared.unshown_ms)
-        trades: list[TradeRow] = []
+        fills = FillBacklog(self._known, lists.began_ms)
         while suspects and not found.fills:
             count = AT_ONCE if until_sure else len(suspects)
-            trades += await self._backfill.trades_of(snapshots, suspects[:count], lists)
+            await self._backfill.trades_of(snapshots, suspects[:count], lists, fills)
             suspects = suspects[count:]
-            found.fills = reconcile.missing(trades, self._known, until_ms)
+            found.fills = reconcile.missing(fills.rows, self._known, until_ms)
+        found.until_ms = min(until_ms, fills.cut_ms)
         found.unasked = suspects
         found.from_ms = reconcile.first_of(suspects, bill, found.fills, since_ms)
         asked = {symbol: times for symbol, times in news.items() if symbol not in suspects}
-        found.unlisted = reconcile.unlisted(asked, trades, lists.unread)
+        found.unlisted = reconcile.unlisted(asked, fills.newest.values(), lists.unread)
         if not found.fills and not found.unlisted:
             self._learn(bill, since_ms, until_ms)
         return found
 
-    def compare(self, bill: list[BillRow], since_ms: int, until_ms: int) -> Compared:
+    def compare(self, bill: Bill, since_ms: int, until_ms: int) -> Compared:
         """Hold a part of the bill against the fills that were delivered."""
         fills = self._known.fills.times(since_ms - self._near_ms, until_ms + self._near_ms)
         compared = history.compare(bill, fills, since_ms, until_ms, self._near_ms)
         self.shows_fills |= compared.matched
         return compared
 
-    def _learn(self, bill: list[BillRow], since_ms: int, until_ms: int) -> None:
+    def _learn(self, bill: Bill, since_ms: int, until_ms: int) -> None:
         """Learn how far apart a row and its trade may be, from unmatched rows where `userTrades` misses nothing."""
         near_ms = history.NEAR_MAX_MS
         fills = self._known.fills.times(since_ms - near_ms, until_ms + near_ms)
@@ -243,9 +247,10 @@ class Audits:
         for symbol in self.outstanding.next(AT_ONCE):
             since_ms = max(self.outstanding.since_ms(symbol) or 0, self._windows.floor(0)) - history.NEAR_MAX_MS
             lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
-            rows = await self._backfill.trades_of(snapshots, [symbol], lists)
-            missing = reconcile.missing(rows, self._known, until_ms)
-            if not missing and not lists.unread and not self.outstanding.is_ahead_of(symbol, rows):
+            fills = FillBacklog(self._known, lists.began_ms)
+            await self._backfill.trades_of(snapshots, [symbol], lists, fills)
+            missing = reconcile.missing(fills.rows, self._known, until_ms)
+            if not missing and not lists.unread and not self.outstanding.is_ahead_of(symbol, fills.newest.values()):
                 self.outstanding.settle(symbol)
             out += missing
         return out

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
 from listenkey import governor as governors
 from listenkey import venue
 from listenkey.account_log import AccountLog
 from listenkey.clock import Clock
 from listenkey.core import reconcile
+from listenkey.core.backlog import FillBacklog, OrderBacklog
 from listenkey.core.budget import Share
 from listenkey.core.known import AFTER_ALL, Known, OrderKey
 from listenkey.core.reconcile import Lists
@@ -21,6 +22,12 @@ from listenkey.venue import Venue
 from listenkey.wire.rows import OrderRow, TradeRow
 
 R = TypeVar("R")
+
+Deliver: TypeAlias = Callable[[], Awaitable[None]]
+"""Has what was collected so far delivered, and makes room for more."""
+
+LISTS_A_PART: Final = 8
+"""Lists of ended orders, a thousand rows each, that are read before anybody looks at how much was collected."""
 
 SINGLE_ORDERS_MAX: Final = 20
 """Orders asked for one by one in one recovery, when neither list has them."""
@@ -106,39 +113,64 @@ class Backfill:
 
     # --- lists ---------------------------------------------------------------------------------------------------
 
-    async def trades_of(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
+    async def trades_of(
+        self,
+        snapshots: Snapshots,
+        symbols: Sequence[str],
+        lists: Lists,
+        fills: FillBacklog,
+        since_ms: int | None = None,
+    ) -> None:
+        """Collect the fills of symbols, from `since_ms` or else the beginning of the lists on."""
+        from_ms = lists.since_ms if since_ms is None else since_ms
         if "" in symbols:
-            return await self._trades_of_all(snapshots, [symbol for symbol in symbols if symbol], lists)
+            await self._trades_of_all(snapshots, [symbol for symbol in symbols if symbol], lists, fills, from_ms)
+            return
 
         async def ask(symbol: str) -> list[TradeRow]:
             try:
-                return await snapshots.trades_since(symbol, lists.since_ms)
+                await snapshots.trades_since(symbol, from_ms, fills.add)
             except VenueError as error:
                 if error.code != venue.Code.SEARCH_WINDOW:
                     raise
-            lists.refused.append(reconcile.TRADES_TOO_OLD)  # It keeps less than it says, or our clock is wrong.
-            return await snapshots.user_trades(symbol)
+                lists.refused.append(reconcile.TRADES_TOO_OLD)  # It keeps less than it says, or our clock is wrong.
+                fills.add(await snapshots.user_trades(symbol))
+            return []
 
-        pages = await together([self._fills_of(ask, symbol, lists) for symbol in symbols])
-        return [row for page in pages for row in page if row.fill.trade_time_ms >= lists.began_ms]
+        await together([self._fills_of(ask, symbol, lists) for symbol in symbols])
 
-    async def _trades_of_all(self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists) -> list[TradeRow]:
+    async def _trades_of_all(
+        self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists, fills: FillBacklog, from_ms: int
+    ) -> None:
         """Read the trades of all symbols at once, as REST allowed before 2026, when the bill named no symbols."""
         try:
-            rows = await snapshots.trades_since(None, lists.since_ms)
-            return [row for row in rows if row.fill.trade_time_ms >= lists.began_ms]
+            await snapshots.trades_since(None, from_ms, fills.add)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
+        else:
+            return
         # It names them by now, or nobody can say which they are.
-        named = reconcile.contracts(await snapshots.bill_since(lists.since_ms), lists.since_ms, AFTER_ALL)
+        named = reconcile.contracts(await snapshots.bill_since(from_ms), from_ms, AFTER_ALL)
         if named[""]:
             lists.refused.append(reconcile.NO_SYMBOLS)
             lists.unread[""] = reconcile.NO_SYMBOLS
-        return await self.trades_of(snapshots, list(dict.fromkeys([*filter(None, named), *symbols])), lists)
+        named_only = list(dict.fromkeys([*filter(None, named), *symbols]))
+        await self.trades_of(snapshots, named_only, lists, fills, from_ms)
 
-    async def orders(self, symbols: Iterable[str], fills: Sequence[TradeRow], lists: Lists) -> dict[OrderKey, OrderRow]:
-        """Return the orders that are still open, and for each that is not, the row that says how it ended."""
+    async def orders(
+        self, symbols: Iterable[str], traded: Iterable[OrderKey], lists: Lists, found: OrderBacklog, deliver: Deliver
+    ) -> None:
+        """
+        Collect the orders that are still open, and for each that is not, the row that says how it ended.
+
+        Args:
+            symbols: Of which to ask for lists.
+            traded: The orders of the fills that were missed.
+            lists: Where refusals are noted.
+            found: Where the rows go.
+            deliver: Called where that is full.
+        """
         wanted = self._symbols_with_orders(symbols)
         if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
             rows = await self.urgent.open_orders(None)
@@ -146,19 +178,22 @@ class Backfill:
             pages = await together([self._orders_of(self.urgent.open_orders, symbol, lists) for symbol in wanted])
             rows = [row for page in pages for row in page]
         live = {reconcile.order_key_of(row.order) for row in rows}
-        asked = dict.fromkeys([*self._known.orders, *(reconcile.order_key_of(row.fill) for row in fills)])
-        gone = [key for key in asked if key not in live]
-        ended_in = list(dict.fromkeys(symbol for symbol, _ in gone))
-        pages = await together([self._orders_of(self.urgent.history_orders, symbol, lists) for symbol in ended_in])
-        ended = {reconcile.order_key_of(row.order): row for page in pages for row in page}
-        rows += [ended[key] for key in gone if key in ended]
-        lost = [key for key in gone if key not in ended]
-        singles = await together([self._one_order(*which, lists) for which in lost[:SINGLE_ORDERS_MAX]])
+        lost = dict.fromkeys(key for key in (*self._known.orders, *traded) if key not in live)
+        found.add(rows)
+        ended_in = list(dict.fromkeys(symbol for symbol, _ in lost))
+        for at in range(0, len(ended_in), LISTS_A_PART):
+            asked = ended_in[at : at + LISTS_A_PART]
+            for page in await together([self._orders_of(self.urgent.history_orders, one, lists) for one in asked]):
+                ended = {key: row for row in page if (key := reconcile.order_key_of(row.order)) in lost}
+                found.add(ended.values())
+                for key in ended:
+                    del lost[key]
+            if found.is_full:
+                await deliver()
+        singles = await together([self._one_order(*which, lists) for which in list(lost)[:SINGLE_ORDERS_MAX]])
         if len(lost) > SINGLE_ORDERS_MAX:
             lists.refused.append(reconcile.not_asked_for(len(lost) - SINGLE_ORDERS_MAX))
-        rows += [row for row in singles if row is not None]
-        # What changed so lately is on its way over the socket, and must not seem to go back when it comes.
-        return reconcile.newest_orders(row for row in rows if lists.began_ms <= row.order.updated_ms <= lists.until_ms)
+        found.add(row for row in singles if row is not None)
 
     async def _one_order(self, symbol: str, order_id: int, lists: Lists) -> OrderRow | None:
         """An order that is in neither list; None where REST does not know it any more, or not yet."""

@@ -51,6 +51,10 @@ PROVE_NOTHING: Final = frozenset({ListenKeyExpired, UnknownEvent})
 
 HAVE_FILLS: Final = (OrderTradeUpdate, RecoveredFill, RecoveredOrder)
 
+ROOM_POLL_S: Final = 0.01
+ROOM_POLLS_MAX: Final = 1_000
+"""A recovery waits so long for a slow reader or disk before its next part: meanwhile the new socket's events wait too."""
+
 STOP_WITHIN_S: Final = 2.0
 """Tasks that are cancelled end at once; one that does not must not keep the journal from being closed."""
 
@@ -345,11 +349,23 @@ class Driver:
 
     async def _recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
         assert self.recovery is not None
-        answer = await self.recovery.recover(action, lambda: self.merge.held(self.life.followed or 0))
+        answer = await self.recovery.recover(
+            action, lambda: self.merge.held(self.life.followed or 0), self._deliver_part
+        )
         if (from_ms := self.recovery.windows.resumed_wall_ms()) is not None:
             self.feed(on.CoverageEnded(from_ms))
         self.feed(answer)
         self.recovery.delivered(closed=self.life.gaps.open_from_ms is None)
+
+    async def _deliver_part(self, happened: on.RecoveredPart) -> None:
+        """Deliver what a recovery has found so far, and wait for the reader or the disk to have taken most of it."""
+        assert self.recovery is not None
+        self.feed(happened)
+        self.recovery.delivered(closed=False)
+        for _ in range(ROOM_POLLS_MAX):
+            if not self.journal.turn_after_s():
+                break
+            await asyncio.sleep(ROOM_POLL_S)
 
     async def _audit(self, action: do.Audit) -> None:
         assert self.recovery is not None

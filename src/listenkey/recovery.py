@@ -9,9 +9,9 @@ already shows whether REST is up to date.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from math import inf
-from typing import Final
+from typing import Final, TypeAlias
 
 from listenkey import venue
 from listenkey.account_log import AccountLog
@@ -21,9 +21,11 @@ from listenkey.clock import Clock
 from listenkey.core import actions as do
 from listenkey.core import history, reconcile, records
 from listenkey.core import inputs as on
+from listenkey.core.backlog import FillBacklog, OrderBacklog
+from listenkey.core.bill import Bill
 from listenkey.core.expiry import has_expired
 from listenkey.core.gap import Resumed
-from listenkey.core.known import Fills, Known
+from listenkey.core.known import Fills, Known, OrderKey
 from listenkey.core.lateness import NewestFill
 from listenkey.core.merge import Held
 from listenkey.core.reconcile import Delivery, Findings, Lists, OrdersDue
@@ -37,8 +39,8 @@ from listenkey.events import Event, OrderTradeUpdate
 from listenkey.proof import SecretProof
 from listenkey.together import both
 from listenkey.venue import Venue
-from listenkey.windows import DAY_S, Windows
-from listenkey.wire.rows import BillRow, ExerciseRow, PositionRow, TradeRow
+from listenkey.windows import DAY_S, OVERLAP_S, Windows
+from listenkey.wire.rows import ExerciseRow, PositionRow, TradeRow
 
 COVERED_MARGIN_S: Final = 2.0
 """The last of it is asked for in any case: where a gap begins is known as well as clocks agree."""
@@ -46,10 +48,27 @@ COVERED_MARGIN_S: Final = 2.0
 CLOCKS_DIFFER_S: Final = 1.0
 """A trade so far in the future shows that our idea of the venue's time is wrong."""
 
+TRADED_MAX: Final = 65_536
+"""Orders of the fills that one gap missed, of which it is asked what became of them."""
+
 LAG_POLL_S: Final = 0.4
 """Between two looks at whether REST has caught up."""
 
+DeliverPart: TypeAlias = Callable[[on.RecoveredPart], Awaitable[None]]
+DeliverFindings: TypeAlias = Callable[[Findings], Awaitable[None]]
+
 BEAT_STOPPED: Final = "a position is open, but ACCOUNT_UPDATE has stopped coming"
+
+
+async def nobody(_: Findings) -> None:
+    """Take a part of what was found, and deliver it to nobody."""
+
+
+def note_orders(traded: dict[OrderKey, None], fills: Iterable[TradeRow]) -> None:
+    """Note the orders of fills, as far as there is room: what became of them is asked for later."""
+    for row in fills:
+        if len(traded) < TRADED_MAX:
+            traded[reconcile.order_key_of(row.fill)] = None
 
 
 class Recovery:
@@ -182,35 +201,58 @@ class Recovery:
     # --- recovering ----------------------------------------------------------------------------------------------
 
     async def recover(
-        self, action: do.Recover | do.RecoverOrders | do.Poll, held: Callable[[], Sequence[Held]]
+        self,
+        action: do.Recover | do.RecoverOrders | do.Poll,
+        held: Callable[[], Sequence[Held]],
+        deliver_part: DeliverPart,
     ) -> on.Recovered | on.NotRecovered:
-        """Do the recovery that the action asks for; return its outcome. The findings stay until `delivered`."""
+        """
+        Do the recovery that the action asks for; return its outcome. The findings stay until `delivered`.
+
+        Where it is more than fits into memory, `deliver_part` is told of each part but the last.
+        """
+
+        async def deliver(part: Findings) -> None:
+            self.findings = part
+            count, newest_ms, oldest_ms = self._summary(held())
+            await deliver_part(on.RecoveredPart(action.attempt, count, newest_ms, oldest_ms))
+
         try:
-            findings = self.findings = await self._asked(action, held)
+            findings = self.findings = await self._asked(action, held, deliver)
         except ListenKeyError as error:
             self.backfill.log.warning("missed events could not be recovered over REST: %s", error)
             return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
-        happened_ms = [one.event.event_ms or 0 for one in self.combined(held()) if one.provenance == "rest"]
+        count, newest_ms, oldest_ms = self._summary(held())
         return on.Recovered(
             action.attempt,
-            len(happened_ms),
+            count,
             findings.unrecoverable,
             findings.lag_s <= 0,
             orders_due=findings.orders_due,
             lag_s=findings.lag_s,
             outstanding=self.audits.outstanding.why,
-            newest_ms=self.windows.to_wall(max(happened_ms)) if happened_ms else 0,
-            oldest_ms=self.windows.to_wall(min(happened_ms)) if happened_ms else 0,
+            newest_ms=newest_ms,
+            oldest_ms=oldest_ms,
         )
 
+    def _summary(self, held: Sequence[Held]) -> tuple[int, int, int]:
+        """Return how many updates the findings bring, and when the newest and the oldest of them happened, wall clock."""
+        happened_ms = [one.event.event_ms or 0 for one in self.combined(held) if one.provenance == "rest"]
+        if not happened_ms:
+            return 0, 0, 0
+        return len(happened_ms), self.windows.to_wall(max(happened_ms)), self.windows.to_wall(min(happened_ms))
+
     async def _asked(
-        self, action: do.Recover | do.RecoverOrders | do.Poll, held: Callable[[], Sequence[Held]]
+        self,
+        action: do.Recover | do.RecoverOrders | do.Poll,
+        held: Callable[[], Sequence[Held]],
+        deliver: DeliverFindings,
     ) -> Findings:
         match action:
             case do.Recover():
-                return await self.run(action, held)
+                return await self.run(action, held, deliver)
             case do.RecoverOrders():
-                return await self.run_orders()
+                return await self.run_orders(deliver)
             case do.Poll():
                 return await self.audits.poll(action)
 
@@ -227,13 +269,16 @@ class Recovery:
             self.windows.closed()
             self.watch.mended()
 
-    async def run(self, action: do.Recover, held: Callable[[], Sequence[Held]]) -> Findings:
+    async def run(
+        self, action: do.Recover, held: Callable[[], Sequence[Held]], deliver: DeliverFindings = nobody
+    ) -> Findings:
         """
         Ask for what was missed; fills first, and orders with them where there is room to ask for both now.
 
         Args:
             action: The span.
             held: What waits for the new socket to be followed; looked at when it is needed.
+            deliver: Takes all but the last part, where it is too much to be kept at once.
 
         Raises:
             ListenKeyError: What REST raised; nothing is half done, and the whole is asked again later.
@@ -247,27 +292,57 @@ class Recovery:
         bill, positions = await both(self.backfill.urgent.bill_since(since_ms), self.backfill.urgent.positions())
         symbols = self._moved(bill, positions, since_ms, max(since_ms, self.windows.covered(action.from_ms)))
         await self.backfill.find_room(symbols)
-        trades = await self.backfill.trades_of(self.backfill.urgent, symbols, lists)
-        newest_ms = max((row.fill.trade_time_ms for row in trades), default=0)
-        if newest_ms > self.windows.now_ms() + self.windows.venue_ms(CLOCKS_DIFFER_S):
-            lists.until_ms = newest_ms  # Its trades and its `/time` go by different clocks, so no age can be told.
-        fills, asked = reconcile.missing(trades, self.known, lists.until_ms), symbols
-        symbols = list(dict.fromkeys([*filter(None, symbols), *(row.fill.symbol for row in fills)]))
-        lag_s = max(lag_s, self._unlisted_s(bill, trades, asked, lists), self._unshown_s(bill, lists, action))
-        over_rest = {reconcile.key_of(row) for row in trades}
-        found = Findings(fills=fills, over_rest=over_rest, positions=positions, lag_s=lag_s)
+        asked, traded = symbols, dict[OrderKey, None]()
+        backlog = await self._fills(action, symbols, lists, traded, deliver)
+        had_fills = bool(traded)
+        fills = reconcile.missing(backlog.rows, self.known, lists.until_ms)
+        note_orders(traded, fills)
+        symbols = list(dict.fromkeys([*filter(None, symbols), *(symbol for symbol, _ in traded)]))
+        lag_s = max(lag_s, self._unlisted_s(bill, backlog, asked, lists), self._unshown_s(bill, lists, action))
+        if bill.is_full:
+            lag_s = max(lag_s, self._of_venue_s(self.windows.now_ms() - bill.newest_ms))
+        found = Findings(fills=fills, over_rest=backlog.listed, positions=positions, lag_s=lag_s)
         covered_ms = self.windows.covered(action.from_ms)
-        found.records = await self._records(bill, positions, trades, max(covered_ms, self.windows.began_ms or 0), lists)
-        due = OrdersDue(action, symbols, found, lists)
+        found.records = await self._records(
+            bill, positions, backlog.rows, max(covered_ms, self.windows.began_ms or 0), lists
+        )
+        if len(traded) >= TRADED_MAX:
+            lists.refused.append(reconcile.TOO_MANY_ORDERS)
+        due = OrdersDue(action, symbols, found, lists, traded, had_fills or bool(fills))
         if self.backfill.has_room_for_orders(symbols):
-            await self._add_orders(found, due)
+            await self._add_orders(found, due, deliver)
         else:
             self._orders_due, found.orders_due = due, True
         return found
 
+    async def _fills(
+        self,
+        action: do.Recover,
+        symbols: Sequence[str],
+        lists: Lists,
+        traded: dict[OrderKey, None],
+        deliver: DeliverFindings,
+    ) -> FillBacklog:
+        """List the fills of symbols. Those that are too many to be kept at once are delivered, the earliest first."""
+        noted_from_ms = self.windows.of_wall(action.to_ms) - self.windows.venue_ms(OVERLAP_S)
+        backlog = FillBacklog(self.known, lists.began_ms, noted_from_ms)
+        left, since_ms = symbols, lists.since_ms
+        while True:
+            await self.backfill.trades_of(self.backfill.urgent, left, lists, backlog, since_ms)
+            left = backlog.left_of(left)
+            newest_ms = max((row.fill.trade_time_ms for row in backlog.newest.values()), default=0)
+            if newest_ms > self.windows.now_ms() + self.windows.venue_ms(CLOCKS_DIFFER_S):
+                lists.until_ms = newest_ms  # Its trades and its `/time` go by different clocks, so no age can be told.
+            if not backlog.is_cut:
+                return backlog
+            part = reconcile.missing(backlog.rows, self.known, lists.until_ms)
+            note_orders(traded, part)
+            since_ms = backlog.empty()
+            await deliver(Findings(fills=part, over_rest=backlog.listed))
+
     async def _records(
         self,
-        bill: list[BillRow],
+        bill: Bill,
         positions: list[PositionRow],
         trades: list[TradeRow],
         from_ms: int,
@@ -291,7 +366,7 @@ class Recovery:
             fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
         return records.to_report(bill, rows, fills, self.known.records, from_ms, lists.until_ms)
 
-    async def run_orders(self) -> Findings:
+    async def run_orders(self, deliver: DeliverFindings = nobody) -> Findings:
         """
         Ask what became of orders, where `run` had to leave that for later.
 
@@ -301,17 +376,25 @@ class Recovery:
         due, self._orders_due = self._orders_due, None
         assert due is not None, "asked for once, after what `run` found was delivered"
         found = Findings(over_rest=due.found.over_rest, positions=due.found.positions)  # the lag was seen to already
-        await self._add_orders(found, due)
+        await self._add_orders(found, due, deliver)
         return found
 
-    async def _add_orders(self, found: Findings, due: OrdersDue) -> None:
-        found.orders = await self.backfill.orders(due.symbols, due.found.fills, due.lists)
+    async def _add_orders(self, found: Findings, due: OrdersDue, deliver: DeliverFindings) -> None:
+        proving = {reconcile.order_key_of(row.fill) for row in found.fills}
+        backlog = OrderBacklog(self.known, due.lists.began_ms, due.lists.until_ms, proving)
+
+        async def deliver_orders() -> None:
+            part = Findings(found.fills, found.over_rest, backlog.take())
+            found.fills = []
+            await deliver(part)
+
+        await self.backfill.orders(due.symbols, due.traded, due.lists, backlog, deliver_orders)
+        found.orders = backlog.take()
         age_s = (self.windows.now_ms() - self.windows.of_wall(due.action.from_ms)) / 1000
         found.unrecoverable = reconcile.unrecoverable(
             due.lists.refused,
             blind=due.action.blind,
-            found=bool(due.found.fills)
-            or any(reconcile.is_news(row.order, self.known) for row in found.orders.values()),
+            found=due.had_fills or backlog.was_news,
             orders_forgotten=age_s > venue.ORDERS_KEPT_S,
             trades_forgotten=due.lists.forgotten,
         )
@@ -349,7 +432,7 @@ class Recovery:
         # A later one will do: a fill that the socket alone knows under this id would else be waited for without end.
         return any(reconcile.key_of(row) == key or row.fill.trade_time_ms > fill.time_ms for row in page)
 
-    def _unshown_s(self, bill: list[BillRow], lists: Lists, action: do.Recover) -> float:
+    def _unshown_s(self, bill: Bill, lists: Lists, action: do.Recover) -> float:
         """Return by how many seconds the bill lags: it lacks a row for a delivered fill from before the gap's end."""
         compared = self.audits.compare(bill, lists.since_ms, lists.until_ms)
         if compared.unshown_ms is None or not self.audits.shows_fills:
@@ -358,14 +441,14 @@ class Recovery:
         is_over = compared.unshown_ms > self.windows.of_wall(action.to_ms) or self._of_venue_s(age_ms) > LAG_MAX_S
         return 0.0 if is_over else self._of_venue_s(age_ms)
 
-    def _unlisted_s(self, bill: list[BillRow], trades: list[TradeRow], asked: Iterable[str], lists: Lists) -> float:
+    def _unlisted_s(self, bill: Bill, found: FillBacklog, asked: Iterable[str], lists: Lists) -> float:
         """Return by how many seconds `userTrades` lags behind the bill; trades it does not list become outstanding."""
         near_ms = history.NEAR_MAX_MS
         fills = self.known.fills.times(lists.since_ms - near_ms, lists.until_ms + near_ms)
-        for row in reconcile.missing(trades, self.known, lists.until_ms + near_ms):
+        for row in reconcile.missing(found.rows, self.known, lists.until_ms + near_ms):
             fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
         compared = history.compare(bill, fills, lists.since_ms, lists.until_ms, near_ms)
-        left = reconcile.unlisted(compared.unexplained, trades, lists.unread)
+        left = reconcile.unlisted(compared.unexplained, found.newest.values(), lists.unread)
         outstanding, oldest_ms = self.audits.outstanding, None
         for symbol in asked:
             since_ms = outstanding.since_ms(symbol)
@@ -391,9 +474,7 @@ class Recovery:
         oldest_ms = self.windows.now_ms() - self.windows.venue_ms(self._timing.lag_max_s)
         return newest if newest is not None and newest.time_ms >= oldest_ms else None
 
-    def _moved(
-        self, bill: list[BillRow], positions: Sequence[PositionRow], since_ms: int, covered_ms: int
-    ) -> list[str]:
+    def _moved(self, bill: Bill, positions: Sequence[PositionRow], since_ms: int, covered_ms: int) -> list[str]:
         """
         The symbols to be asked for: what the bill has since coverage ended, and before that only what is not explained.
 

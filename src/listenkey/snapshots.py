@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from listenkey import venue
 from listenkey.clock import Clock
+from listenkey.core.bill import Bill
 from listenkey.core.venue_time import VenueTime
 from listenkey.credentials import Credentials
 from listenkey.errors import OutOfWindow, ProtocolError
@@ -23,9 +24,9 @@ PAGES_MAX: Final = 1_000
 """The most pages of one list: a million rows. Beyond that the paging must be wrong."""
 
 
-def _by_fill(page: list[TradeRow]) -> dict[tuple[str, int, int], TradeRow]:
-    """The rows of a page by what makes a fill itself."""
-    return {(row.fill.symbol, row.fill.trade_id, row.fill.order_id): row for row in page}
+def _fills_of(page: list[TradeRow]) -> set[int]:
+    """The fills of a page, each as one number: a long list is told from one that begins anew by all of them."""
+    return {hash((row.fill.symbol, row.fill.trade_id, row.fill.order_id)) for row in page}
 
 
 class Snapshots:
@@ -78,39 +79,36 @@ class Snapshots:
         asked: Params = {"symbol": symbol, "fromId": from_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
         return await self._list(venue.USER_TRADES_PATH, asked, rows.trade)
 
-    async def bill_since(self, since_ms: int) -> list[BillRow]:
+    async def bill_since(self, since_ms: int) -> Bill:
         """The account's bill from a time on, page by page."""
         page = await self.bill(from_ms=since_ms)
-        rows = {row.id: row for row in page}
+        bill, seen = Bill(page), {row.id for row in page}
         for _ in range(PAGES_MAX):
-            if len(page) < venue.ROWS_MAX:
+            if len(page) < venue.ROWS_MAX or bill.is_full:
                 break
-            before = len(rows)
             page = await self.bill(record_id=page[-1].id)  # Inclusive: the pages overlap by one.
-            rows |= {row.id: row for row in page}
-            if len(rows) == before:
+            if seen.issuperset(row.id for row in page):
                 break
-        return list(rows.values())
+            bill.add(page, seen)
+            seen = {row.id for row in page}
+        return bill
 
-    async def trades_since(self, symbol: str | None, since_ms: int) -> list[TradeRow]:
-        """A symbol's fills from a time on, page by page."""
+    async def trades_since(self, symbol: str | None, since_ms: int, collect: Callable[[list[TradeRow]], bool]) -> None:
+        """A symbol's fills from a time on, page by page, for as long as `collect` wants another."""
         page = await self.user_trades(symbol, from_ms=since_ms)
-        rows = _by_fill(page)
+        seen = _fills_of(page)
         for _ in range(PAGES_MAX):
-            if len(page) < venue.ROWS_MAX:
+            if not collect(page) or len(page) < venue.ROWS_MAX:
                 break
-            before, last = len(rows), page[-1]
+            last = page[-1]
             if last.id:
                 page = await self.user_trades(symbol, from_id=last.id)  # Inclusive: the pages overlap by one.
-                rows |= _by_fill(page)
-            if len(rows) > before:
-                continue
-            # Then `fromId` is not what we take it for, or rows have no id, and time has to do.
-            page = await self.user_trades(symbol, from_ms=last.fill.trade_time_ms)
-            rows |= _by_fill(page)
-            if len(rows) == before:
+            if not last.id or seen.issuperset(_fills_of(page)):
+                # Then `fromId` is not what we take it for, or rows have no id, and time has to do.
+                page = await self.user_trades(symbol, from_ms=last.fill.trade_time_ms)
+            if seen.issuperset(_fills_of(page)):
                 break
-        return list(rows.values())
+            seen |= _fills_of(page)
 
     async def exercises_since(self, since_ms: int) -> list[ExerciseRow]:
         """Return the contracts that ended from a time on, the newest thousand. Weight 5."""

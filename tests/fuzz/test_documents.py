@@ -37,6 +37,7 @@ from listenkey.transport.base import Request, Response
 from listenkey.wire import responses
 from listenkey.wire.frames import Control, Received, Unreadable, Unwrapper, read
 from listenkey.wire.lines import from_line, to_line
+from listenkey.wire.rows import BillRow, TradeRow
 from tests.fuzz import documents
 from tests.fuzz.documents import INDEX, Mutant, compact, mutants
 from tests.fuzz.frames import KEY, check_amounts, enveloped
@@ -232,13 +233,30 @@ class Lane:
 
 CREDENTIALS: Final = Credentials.of("k" * 64, "s" * 64)
 Reader = Callable[[Snapshots], Awaitable[Any]]
+
+
+async def listed(snapshots: Snapshots) -> list[TradeRow]:
+    pages: list[list[TradeRow]] = []
+
+    def collect(page: list[TradeRow]) -> bool:
+        pages.append(page)
+        return True
+
+    await snapshots.trades_since("S", 0, collect)
+    return [row for page in pages for row in page]
+
+
+async def billed(snapshots: Snapshots) -> list[BillRow]:
+    return list(await snapshots.bill_since(0))
+
+
 READERS: Final[dict[str, tuple[str, Reader]]] = {
-    "user_trades": (venue.USER_TRADES_PATH, lambda snapshots: snapshots.trades_since("S", 0)),
+    "user_trades": (venue.USER_TRADES_PATH, listed),
     "open_orders": (venue.OPEN_ORDERS_PATH, lambda snapshots: snapshots.open_orders(None)),
     "history_orders": (venue.HISTORY_ORDERS_PATH, lambda snapshots: snapshots.history_orders("S")),
     "order": (venue.ORDER_PATH, lambda snapshots: snapshots.order("S", 1)),
     "position": (venue.POSITION_PATH, lambda snapshots: snapshots.positions()),
-    "bill": (venue.BILL_PATH, lambda snapshots: snapshots.bill_since(0)),
+    "bill": (venue.BILL_PATH, billed),
     "exchange_info": (venue.EXCHANGE_INFO_PATH, lambda snapshots: snapshots.weight_limit()),
     "server_time": (venue.TIME_PATH, lambda snapshots: snapshots.read_time()),
 }

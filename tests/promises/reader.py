@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from listenkey import GapClosed, GapOpened, Item, Live, OrderTradeUpdate, Update, UserStream
 from listenkey.core.timing import Timing
@@ -60,11 +61,15 @@ class Reader:
 
 @asynccontextmanager
 async def reading(
-    sandbox: LocalSandbox, timing: Timing | None = None, api_key: str | None = None, api_secret: str | None = None
+    sandbox: LocalSandbox,
+    timing: Timing | None = None,
+    api_key: str | None = None,
+    api_secret: str | None = None,
+    journal: Path | None = None,
 ) -> AsyncIterator[Reader]:
     """A live stream of the sandbox's first account, and its reader."""
     key = api_key or sandbox.api_key
-    stream = UserStream(api_key=key, api_secret=api_secret, venue=sandbox.venue, timing=timing)
+    stream = UserStream(api_key=key, api_secret=api_secret, venue=sandbox.venue, timing=timing, journal=journal)
     async with stream:
         reader = Reader(stream)
         task = asyncio.create_task(reader.run())

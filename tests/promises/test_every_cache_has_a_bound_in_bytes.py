@@ -16,16 +16,21 @@ from typing import Any
 import msgspec
 import pytest
 
+from listenkey import recovery as recovering
 from listenkey.core import known as knowing
 from listenkey.core import merge as merging
 from listenkey.core import watch as watching
-from listenkey.core.known import Fills, Known
+from listenkey.core.backlog import FillBacklog, OrderBacklog
+from listenkey.core.bill import Bill
+from listenkey.core.known import Fills, Known, OrderKey
 from listenkey.core.lateness import Lateness
 from listenkey.core.merge import Merge, Recent, Snapshots
 from listenkey.core.watch import Watch, units
 from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
 from listenkey.events import words as wording
 from listenkey.wire.frames import Received, Unreadable, read
+from listenkey.wire.rows import BillRow, TradeRow, trade
+from listenkey.wire.rows import order as order_row
 
 PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text("utf-8")
 ROW = re.compile(r"^\| ([^|]+) \| `([\w.]+)` \| ([^|]+) \| ([\d,]+) (KiB|MiB)( each)? \|$", re.MULTILINE)
@@ -206,6 +211,73 @@ def flooded_unplaced() -> int:
     return size_of(watch._unplaced)
 
 
+def wide_fills(start: int, count: int) -> list[TradeRow]:
+    """Rows whose texts take the most room for the length of their JSON."""
+    out = []
+    for number in range(start, start + count):
+        row: dict[str, Any] = {"id": 2**60 + number, "tradeId": 2**60 + number, "orderId": 2**60 + number}
+        row |= {
+            "symbol": WIDE + f"{number:063}",
+            "quoteAsset": WIDE + "a" * 127,
+            "side": "BUY",
+            "time": 10**12 + number,
+        }
+        row |= dict.fromkeys(("price", "quantity", "fee", "realizedProfit"), f"{number:024}.{'1' * 39}")
+        raw = msgspec.json.encode(row)
+        out.append(trade(msgspec.json.decode(raw), raw))
+    return out
+
+
+def flooded_found_fills() -> int:
+    backlog = FillBacklog(Known(Fills()), 0, 2**62)
+    for start in range(0, 15_000, 1_000):
+        backlog.add(wide_fills(start, 1_000))
+    assert backlog.is_cut
+    return size_of(backlog._rows)
+
+
+def flooded_found_orders() -> int:
+    backlog = OrderBacklog(Known(Fills()), 0, 2**62)
+    number = 0
+    while not backlog.is_full:
+        number += 1
+        words = {"symbol": WIDE + f"{number:063}", "clientOrderId": WIDE + "c" * 127, "status": WIDE + "s" * 127}
+        raw: dict[str, Any] = {"orderId": 2**60 + number, "updateTime": 10**12, "type": WIDE + "t" * 127, **words}
+        raw |= dict.fromkeys(("price", "quantity", "executedQty", "avgPrice"), f"{number:024}.{'1' * 39}")
+        body = msgspec.json.encode(raw)
+        backlog.add([order_row(msgspec.json.decode(body), body)])
+    return size_of(backlog._rows)
+
+
+def flooded_listed() -> int:
+    backlog = FillBacklog(Known(Fills()), 0)
+    for start in range(0, 70_000, 1_000):
+        backlog.add(wide_fills(start, 1_000))
+    return size_of(backlog.listed)
+
+
+def flooded_traded() -> int:
+    traded: dict[OrderKey, None] = {}
+    for start in range(0, 70_000, 1_000):
+        recovering.note_orders(traded, wide_fills(start, 1_000))
+    return size_of(traded)
+
+
+def flooded_bill() -> int:
+    bill = Bill()
+    for number in range(1_100):
+        bill.add(BillRow(number, "CONTRACT", 10**12 + number, f"S{number % 64}") for _ in range(1_000))
+    assert bill.is_full
+    return sum(sys.getsizeof(times) for times in bill._trades.values())
+
+
+def flooded_bill_of_others() -> int:
+    bill = Bill()
+    while not bill.is_full:
+        bill.add([BillRow(2**60, WIDE + "t" * 127, 10**12, WIDE + "s" * 63, "1" * 96, WIDE + "a" * 127, bytes(400))])
+    return size_of(bill._others)
+
+
 FLOODS: dict[str, Callable[[], int]] = {
     "amounts that were read, of the process": flooded_amounts,
     "the same as whole numbers": flooded_units,
@@ -220,6 +292,12 @@ FLOODS: dict[str, Callable[[], int]] = {
         [getattr(known_with(status="FILLED"), n) for n in ("ended", "_ended", "_ended_before")]
     ),
     "last fills of symbols": flooded_last_fills,
+    "fills that a recovery found and did not deliver yet": flooded_found_fills,
+    "orders that it found and did not deliver yet": flooded_found_orders,
+    "fills that REST listed beside a new socket": flooded_listed,
+    "orders of the fills of one gap": flooded_traded,
+    "trades in REST history (`bill`) of one gap": flooded_bill,
+    "what else it has": flooded_bill_of_others,
     "positions": flooded_positions,
     "orders watched": flooded_chains,
     "fills that wait for their position's message": flooded_waiting,
@@ -244,7 +322,7 @@ def test_the_page_tells_the_bounds_there_are(what: str) -> None:
 
 
 def test_the_page_lists_all_of_them() -> None:
-    assert len(ROWS) == 26
+    assert len(ROWS) == 32
     assert FLOODS.keys() <= ROWS.keys()
     assert ROWS["events held for a socket, or during a recovery"][2] == merging.HELD_BYTES_MAX
 

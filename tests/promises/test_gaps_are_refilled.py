@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from listenkey import GapClosed, GapOpened, Live, UserStream
+from listenkey.core import backlog
 from listenkey.core.timing import Timing
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.journal import sqlite
 from listenkey.sandbox.trading.exchange import Exchange
 from listenkey.sandbox.trading.orders import OrderRequest
 from listenkey.testing import LocalSandbox
@@ -155,6 +157,34 @@ def check_secrets(sandbox: LocalSandbox, reader: Reader, log: str) -> None:
     assert sandbox.api_key not in said
     assert sandbox.api_secret not in said
     assert "signature=" not in said
+
+
+async def test_a_gap_of_more_than_fits_is_refilled_in_parts_and_waits_for_the_disk(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is nearly on the disk before the next is asked for, so that nothing finds no room on its way there."""
+    sandbox = binance_options_sandbox
+    sandbox.set_switches(weight_per_minute=1_000_000)  # Parts so small cost more than they ever do.
+    monkeypatch.setattr(backlog, "BACKLOG_BYTES_MAX", 100_000)
+    monkeypatch.setattr(sqlite, "TURN_BYTES", 20_000)
+    most = 0
+    append = sqlite.SqliteJournal.append_event
+
+    def noted(journal: sqlite.SqliteJournal, *args: Any, **words: Any) -> None:
+        nonlocal most
+        append(journal, *args, **words)
+        most = max(most, journal._waiting_bytes)
+
+    monkeypatch.setattr(sqlite.SqliteJournal, "append_event", noted)
+    async with reading(sandbox, QUICK, api_secret=sandbox.api_secret, journal=tmp_path / "j.db") as reader:
+        await reader.until_live()
+        async with no_socket(sandbox, reader):
+            await burst(sandbox, 400)
+        await reader.until(lambda: len(reader.of(GapClosed)) == 1)
+        await burst(sandbox, 20)
+        await reader.until_fills(420)
+        check_whole(sandbox, reader)
+        assert 0 < most < 150_000
 
 
 async def test_fills_of_a_gap_come_back_in_order(

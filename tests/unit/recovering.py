@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from listenkey.clock import SystemClock
 from listenkey.core import actions as do
+from listenkey.core import inputs as on
 from listenkey.core.known import Fills
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
@@ -30,3 +31,7 @@ async def recovery_of(sandbox: LocalSandbox, **timing: float) -> AsyncIterator[R
 def recover(back_ms: int = 60_000, *, blind: bool = True) -> do.Recover:
     now_ms = SystemClock().wall_ms()
     return do.Recover(1, now_ms - back_ms, now_ms, now_ms - back_ms, blind)
+
+
+async def no_part(_: on.RecoveredPart) -> None:
+    raise AssertionError("it all fits into memory")

@@ -11,14 +11,14 @@ from listenkey.clock import SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconcile
+from listenkey.core.bill import Bill
 from listenkey.core.gap import Resumed
 from listenkey.errors import ListenKeyError
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
 from listenkey.together import AT_ONCE
-from listenkey.wire.rows import BillRow
 from tests.unit.core.making import beat
-from tests.unit.recovering import recover, recovery_of
+from tests.unit.recovering import no_part, recover, recovery_of
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -108,7 +108,7 @@ async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_e
 ) -> None:
     sandbox, asked_from, bill_since = binance_options_sandbox, [], Snapshots.bill_since
 
-    async def noted(snapshots: Snapshots, from_ms: int) -> list[BillRow]:
+    async def noted(snapshots: Snapshots, from_ms: int) -> Bill:
         asked_from.append(from_ms)
         return await bill_since(snapshots, from_ms)
 
@@ -123,7 +123,7 @@ async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_e
         )
         sandbox.fault("clock_skew", ms=60_000)
         recovery.backfill.time.forget()
-        answer = await recovery.recover(poll, list)
+        answer = await recovery.recover(poll, list, no_part)
         assert isinstance(answer, on.Recovered)
         assert (answer.attempt, answer.count, answer.unrecoverable, answer.orders_due) == (1, 5, (), False)
         for one in recovery.combined([]):

@@ -10,6 +10,7 @@ import pytest
 from listenkey import venue
 from listenkey.clock import SystemClock
 from listenkey.core import reconcile
+from listenkey.core.backlog import OrderBacklog
 from listenkey.core.reconcile import Lists
 from listenkey.errors import VenueDown, VenueError
 from listenkey.snapshots import Snapshots
@@ -132,6 +133,11 @@ async def test_orders_of_two_contracts_with_one_id_are_asked_for_and_found_each(
             recovery.known.note(order(1, "NEW", symbol=symbol))
         monkeypatch.setattr(Snapshots, "open_orders", open_orders)
         monkeypatch.setattr(Snapshots, "history_orders", history_orders)
-        found = await recovery.backfill.orders([], [], Lists(0, 1000, []))
-    assert {key: row.order.status for key, row in found.items()} == {(SYMBOL, 1): "NEW", (OTHER, 1): "CANCELED"}
+        found = OrderBacklog(recovery.known, 0, 1000, [(SYMBOL, 1)])
+
+        async def never() -> None:
+            raise AssertionError("it all fits into memory")
+
+        await recovery.backfill.orders([], [], Lists(0, 1000, []), found, never)
+    assert {key: row.order.status for key, row in found.take().items()} == {(SYMBOL, 1): "NEW", (OTHER, 1): "CANCELED"}
     assert sorted(asked, key=str) == [("history", OTHER), ("open", SYMBOL), ("open", OTHER)]

@@ -11,7 +11,7 @@ from listenkey.core import inputs as on
 from listenkey.core import reconcile
 from listenkey.testing import LocalSandbox
 from tests.unit.core.making import fill
-from tests.unit.recovering import recover, recovery_of
+from tests.unit.recovering import no_part, recover, recovery_of
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -40,9 +40,9 @@ async def test_rest_that_does_not_show_what_the_stream_brought_is_said_to_lag(
 async def test_when_the_newest_happened_is_told_by_our_clock(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
-        assert (await recovery.recover(recover(), list)).newest_ms == 0  # type: ignore[union-attr]
+        assert (await recovery.recover(recover(), list, no_part)).newest_ms == 0  # type: ignore[union-attr]
         await asyncio.to_thread(sandbox.burst, 5)
-        found = await recovery.recover(recover(), list)
+        found = await recovery.recover(recover(), list, no_part)
         assert isinstance(found, on.Recovered)
         assert abs(found.newest_ms - SystemClock().wall_ms()) < 5_000
 

@@ -171,6 +171,24 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveredPart:
+    """
+    REST has answered a part of what was missed, the earliest, and there is more than fits into memory at once.
+
+    Attributes:
+        attempt: Of which `Recover`.
+        count: How many updates are in this part.
+        newest_ms: As in `Recovered`.
+        oldest_ms: As in `Recovered`.
+    """
+
+    attempt: int
+    count: int
+    newest_ms: int
+    oldest_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class NotRecovered:
     """REST did not answer, or refused."""
 
@@ -249,6 +267,7 @@ Input: TypeAlias = (
     | VenueLeaving
     | FrameUnreadable
     | Recovered
+    | RecoveredPart
     | NotRecovered
     | CoverageEnded
     | Doubted

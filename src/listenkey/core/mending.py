@@ -117,7 +117,19 @@ class Mending:
         else:
             self.why = f"live; REST lags behind by at least {happened.lag_s:.0f} s, and will be asked again"
 
-    def _found(self, happened: on.Recovered) -> None:
+    def _recovered_part(self, happened: on.RecoveredPart, _: Moment) -> None:
+        """Deliver the earliest of what was missed; the rest is being asked for."""
+        if happened.attempt != self.repair.attempt or not self.repair.running:
+            return
+        assert self.followed is not None
+        self.repair.found_to_ms = max(self.repair.found_to_ms, happened.newest_ms)
+        self._found(happened)
+        if self.state is State.RECOVERING and happened.newest_ms >= self.sockets[self.followed].attached_ms:
+            self._stop_holding()  # It reaches into what the new socket has brought: both go together, in order.
+        else:
+            self._actions.append(do.DeliverFound())
+
+    def _found(self, happened: on.Recovered | on.RecoveredPart) -> None:
         """Prepare for the delivery of recovered events: the gap begins before the oldest of them."""
         if happened.oldest_ms:
             self.gaps.reach_back(happened.oldest_ms)

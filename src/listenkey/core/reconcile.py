@@ -49,6 +49,7 @@ TRADES_TOO_OLD: Final = "fills of more than three months ago: REST has forgotten
 FORGOTTEN: Final = "fills may be missing that REST no longer keeps: they were not audited in time"
 NO_SYMBOLS: Final = "fills in unknown symbols: REST history names no symbols, and REST refuses to list all trades"
 NOTHING_FOUND: Final = "REST returned nothing that was missing"
+TOO_MANY_ORDERS: Final = "what became of some orders: the gap has fills of more orders than are asked for"
 NOT_LISTED: Final = "REST does not list them yet"
 
 
@@ -79,7 +80,7 @@ class Findings:
 
     Attributes:
         fills: Fills that were not delivered when they were asked for.
-        over_rest: Every fill that was in an answer.
+        over_rest: The fills that were in an answer, of those that a new socket may bring as well.
         orders: The newest row of each order that was in an answer.
         positions: The answer of `position`.
         records: What REST keeps beside trades and orders, each with its row.
@@ -122,12 +123,24 @@ class Lists:
 
 @dataclass(slots=True)
 class OrdersDue:
-    """The part of a recovery that is left after the fills."""
+    """
+    The part of a recovery that is left after the fills.
+
+    Attributes:
+        action: The gap.
+        symbols: Those that moved.
+        found: What was found last.
+        lists: The way through the lists.
+        traded: The orders of the fills that were missed.
+        had_fills: Whether there were any, in this part or an earlier one.
+    """
 
     action: do.Recover
     symbols: list[str]
     found: Findings
     lists: Lists
+    traded: dict[OrderKey, None]
+    had_fills: bool
 
 
 @dataclass(slots=True)
@@ -183,7 +196,7 @@ def unlisted(
 
     Args:
         unexplained: Times of the bill's rows, by symbol.
-        trades: What REST listed of these symbols.
+        trades: What REST listed of these symbols, at least the newest of each.
         unread: Symbols whose fills it would not list, and why.
     """
     listed: dict[str, list[int]] = {}

@@ -35,6 +35,7 @@ def table(life: Any) -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment
     proving = connecting | {on.SocketLost: life._lost_unproven, on.EventCame: life._proved_by_event}
     mending: dict[type[Any], Callable[..., None]] = {
         on.Recovered: life._recovered,
+        on.RecoveredPart: life._recovered_part,
         on.NotRecovered: life._not_recovered,
         on.Doubted: life._doubted,
         on.StreamSilent: life._silent,

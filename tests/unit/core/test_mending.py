@@ -63,6 +63,30 @@ def test_a_new_socket_waits_until_rest_has_answered_and_then_all_is_told_in_orde
     assert world.life.gaps.recovered == 3
 
 
+def test_a_part_of_what_was_missed_is_delivered_before_the_rest_and_counts() -> None:
+    world = live()
+    world.drop(1)
+    while state(world) is not State.RECOVERING:
+        world.run(0.005)
+    life, attached_ms = world.life, world.life.sockets[2].attached_ms
+    attempt, from_ms = life.repair.attempt, life.gaps.open_from_ms
+    assert from_ms is not None
+    world.log.clear()
+    world.feed(on.RecoveredPart(attempt - 1, 5, attached_ms - 1, from_ms))
+    assert world.log == [], "another attempt's"
+    world.feed(on.RecoveredPart(attempt, 5, attached_ms - 1, from_ms - 9))
+    assert [type(action) for _, action in world.log] == [do.Report, do.DeliverFound]
+    assert (state(world), life.gaps.open_from_ms) == (State.RECOVERING, from_ms - 9)
+    world.feed(on.RecoveredPart(attempt, 4, attached_ms, from_ms))
+    assert [type(action) for _, action in world.log][2:] == [do.Follow]
+    assert state(world) is State.LIVE, "what the new socket brought belongs between these"
+    world.feed(on.RecoveredPart(attempt, 3, attached_ms + 2, attached_ms + 1))
+    assert [type(action) for _, action in world.log][3:] == [do.DeliverFound]
+    world.feed(on.Recovered(attempt, 1, ()))
+    closed = world.items[-2]
+    assert (closed.recovered, closed.to_ms) == (13, attached_ms + 2)
+
+
 def test_what_the_second_socket_did_not_bring_and_rest_did_lies_in_the_gap_as_well() -> None:
     world = live()
     world.recoveries = [on.Recovered(0, 1, (), newest_ms=world.moment().wall_ms + 3_000), on.Recovered(0, 1, ())]
