@@ -89,7 +89,7 @@ class Audits:
         self._resumed_ms = left.covered_until_ms
 
     def follows(self) -> None:
-        """Another socket is followed: what happens from now on is to be audited, and what was not seen before."""
+        """Follow another socket: audit the events from now on, and those not audited before."""
         now_s = self._clock.now_s()
         self.audited_s = self.audited_s or now_s
         self.orders.follows()
@@ -188,7 +188,7 @@ class Audits:
         return [*dict.fromkeys([*filter(None, unexplained), *traded]), ""]
 
     async def look(self, action: do.Audit) -> list[on.Audited | on.NotAudited | on.Doubted | on.StreamSilent]:
-        """`audit`, told as facts."""
+        """Run `audit`, and return its results as inputs for the lifecycle."""
         try:
             missed = await self.audit(action)
         except ListenKeyError as error:
@@ -228,7 +228,7 @@ class Audits:
         return on.Doubted(self._windows.to_wall(from_ms), why)
 
     def _note_unlisted(self, found: Unbrought) -> on.Doubted | None:
-        """The bill has trades that REST does not list: that is told once, and they are asked for again."""
+        """Report, once, trades that the bill has and REST does not list; they are asked for again."""
         news = [self.outstanding.note(symbol, *which) for symbol, which in found.unlisted.items()]
         if not any(news):
             return None

@@ -1,4 +1,4 @@
-"""Requests for the lists of many symbols: what REST refuses of one is noted, and keeps nobody else from theirs."""
+"""Request the lists of many symbols: a refusal for one is noted, and stops none of the others."""
 
 from __future__ import annotations
 

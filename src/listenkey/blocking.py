@@ -103,7 +103,7 @@ class BlockingUserStream:
         return self
 
     def __next__(self) -> Item:
-        """The next item; waits for it, and raises what ended the stream. After `close`: what still waited, then the end."""
+        """Wait for the next item; raise the error that ended the stream. After `close`: waiting items, then the end."""
         try:
             return self._ready.popleft()  # which no other thread can come into
         except IndexError:

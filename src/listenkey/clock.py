@@ -19,7 +19,7 @@ class Clock(Protocol):
         """Epoch milliseconds, as the machine believes; may jump."""
 
     def boot(self) -> str:
-        """Name what `now_s` counts from, the same for all processes that share it; empty where that is not known."""
+        """Name the start that `now_s` counts from, equal for all processes that share it; empty where it is unknown."""
 
 
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")

@@ -1,4 +1,4 @@
-"""Wait for the end of work that must not be left half done, whoever is cancelled meanwhile."""
+"""Wait for the end of work that must not be left half done, even if the caller is cancelled."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def outlast(work: asyncio.Future[Any], within_s: float) -> bool:
 
 async def finish(work: asyncio.Task[T], within_s: float) -> T:
     """
-    Return or raise what comes of `work`; when cancelled, wait for it all the same, `within_s` at most.
+    Return or raise the result of `work`; when cancelled, wait for it all the same, `within_s` at most.
 
     Several callers may wait for the same work. None of them ends it.
     """

@@ -100,7 +100,7 @@ class Credentials:
 
 
 def _problem(api_key: object, api_secret: object, private_key: object) -> str:
-    """Return what is wrong with the texts, for people; empty where they can be right."""
+    """Return the error in the texts, for people; empty where they can be right."""
     if not api_key:
         return "no API key: pass api_key=, or set BINANCE_API_KEY for the command"
     for name, text in (("API key", api_key), ("API secret", api_secret or "")):

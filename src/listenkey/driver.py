@@ -64,7 +64,7 @@ _RANDOM = random.Random()
 
 class Driver:
     """
-    Feeds a `Lifecycle` with facts, performs its actions, and appends what links and recoveries bring to the journal.
+    Feeds inputs to a `Lifecycle`, performs its actions, and appends events of links and recoveries to the journal.
 
     Args:
         credentials: The account's.
@@ -145,7 +145,7 @@ class Driver:
         self.feed(on.Started(left))
 
     async def aclose(self) -> None:
-        """End the stream, write what waits, and close what `open` has opened, in the reverse order."""
+        """End the stream, write waiting items, and close everything that `open` opened, in the reverse order."""
         await self._opened.aclose()
 
     async def _stop(self) -> None:
@@ -162,7 +162,7 @@ class Driver:
         await keys.release(self.beside, self.key_replaced)
 
     def feed(self, happened: on.Input) -> None:
-        """Give the lifecycle a fact, do what it asks for, keep what it tells, and come back when it says."""
+        """Give the lifecycle an input, do its actions, keep its items, and come back at its deadline."""
         self._inbox.append(happened)
         if self._feeding:
             return  # what is being done brought this about; it is next
@@ -225,7 +225,7 @@ class Driver:
         return min(begins, default=None)
 
     def note_status(self) -> None:
-        """Note since when the status is what it is, and say in the log what has changed."""
+        """Note since when the status holds, and log a change."""
         status, why = self.status()
         now_s, wall_ms = self.clock.now_s(), self.clock.wall_ms()
         change = self.changes.note(status, why, self.fills_recovered, now_s, wall_ms)
@@ -373,7 +373,7 @@ class Driver:
             self.feed(happened)
 
     def _release(self, link: int, held: list[Held]) -> None:
-        """Deliver what was held, and what a recovery has found beside it, each in its place."""
+        """Deliver the held events together with recovered ones, each in its place."""
         if self.recovery is None or self.recovery.findings is None:
             for one in held:
                 self._deliver(link, *one)
@@ -403,7 +403,7 @@ class Driver:
                 self.feed(on.VenueLeaving(link))
 
     def frames_came(self, link: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
-        """While two sockets bring the same, nearly nothing of what the second one brings need be read."""
+        """Return the frames to decode: while two sockets bring the same, nearly none of the second socket's."""
         if self.life.state is not State.ROTATING or self.merge.overfull(link):
             return frames
         left = self.merge.sift(link, frames, unwrap, self.clock.wall_ms())
@@ -483,7 +483,7 @@ class Driver:
             self.life.event_came()
 
     def unreadable_came(self, link: int, unreadable: Unreadable) -> None:
-        """A frame that can't be read ends nothing: it is counted and told."""
+        """Count and report a frame that can't be read; the stream goes on."""
         self.unreadable += unreadable.count
         self.log.warning("a frame can't be read: %s", unreadable.reason)
         self.feed(on.FrameUnreadable(link, unreadable.reason))

@@ -94,7 +94,7 @@ class RateLimited(VenueError):
     advice = "wait, and send less"
 
     def with_wait(self, wait_s: float) -> RateLimited:
-        """The same, told again later: what is left to wait."""
+        """Return the same error with the time that is left to wait."""
         return type(self)(self.http_status, self.code, self.message, wait_s)
 
 

@@ -171,7 +171,7 @@ class Governor:
     # --- from process to process ---------------------------------------------------------------------------------
 
     async def _take_over(self) -> None:
-        """Count what earlier processes have sent as our own: the venue does."""
+        """Count the requests of earlier processes as our own, as the venue does."""
         if not self.spending.is_unread:
             return
         now_s, now_ms = self._clock.now_s(), self._now_ms()

@@ -162,7 +162,7 @@ class Link:
             self._socket.ping(number)
 
     def read_less(self) -> None:
-        """Bound what one read brings, from now on."""
+        """Bound the size of one read, from now on."""
         if self._pausing is not None:
             self._pausing.read_less()
 
@@ -186,7 +186,7 @@ class Link:
 
     def _take_turn(self) -> None:
         """
-        Take what has come, a batch at a time: most is the same for all of it, and need be done once.
+        Take the waiting frames, a batch at a time: most work is the same for all of a batch, and done once.
 
         Between two batches whoever reads gets a turn if he needs one, and meanwhile nothing more is read: what waits in
         the system's buffer costs nothing, and what waits here leaves the cache before it is used.

@@ -31,7 +31,7 @@ from listenkey.venue import Attach, Code, Venue
 T = TypeVar("T")
 
 JUST_NOW_S: Final = 1.0
-"""A key that came so lately is new for whoever needs another than the dead one."""
+"""The age below which a key counts as new for a stream that needs another than the dead one."""
 
 
 class Grant(NamedTuple):
@@ -141,7 +141,7 @@ class ListenKeys:
             return asked_s
 
     async def _post(self) -> Grant:
-        """POST: the account's key, whoever got it first."""
+        """POST for the account's key; it may have been created before, by another program."""
         asked_s = self._clock.now_s()
         answer = await self._ask(self.api.options_create_listen_key_v1)
         valid_for_s = None
@@ -192,12 +192,12 @@ class ListenKeys:
                 await self.api.options_delete_listen_key_v1()
 
     def write_down(self, beside: Path | None) -> None:
-        """Keep what is sent beside this journal, too."""
+        """Write down sent requests beside this journal, too."""
         if beside is not None and self._governor is not None:
             self._governor.spending.keep_in(weight_path(beside))
 
     async def release(self, beside: Path | None = None, replaced: Callable[[Secret], None] | None = None) -> None:
-        """One stream less, with what it gave to `share`; the last one closes the connection to the REST API."""
+        """Count one stream less; the last one closes the connection to the REST API."""
         if replaced is not None:
             self.listeners.remove(replaced)
         self.users -= 1

@@ -1,4 +1,4 @@
-"""The arguments of a stream as one value, for what passes them on."""
+"""Describe the arguments of a stream as one value, for code that passes them on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from listenkey.venue import Venue
 
 
 class StreamOptions(TypedDict, total=False):
-    """The keyword arguments of `UserStream`; what each means is told there."""
+    """The keyword arguments of `UserStream`; explained there."""
 
     api_key: Required[str]
     api_secret: str | None

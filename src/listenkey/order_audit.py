@@ -76,7 +76,7 @@ class OrderAudit:
         self._cleared: set[OrderKey] = set()
 
     def follows(self) -> None:
-        """A socket is followed: what an order does from now on is to be delivered."""
+        """Follow a socket: steps of orders from now on are to be delivered."""
         if self._began_s is None:
             self._began_s = self._looked_s = self._clock.now_s()
 
@@ -88,7 +88,7 @@ class OrderAudit:
 
     async def look(self) -> on.Doubted | on.StreamSilent | None:
         """
-        Ask for lists of open orders, and report what they show as lost.
+        Ask for lists of open orders, and report the losses they show.
 
         Returns:
             None where all agrees. Where nothing at all was delivered since the first step that is missing, it is the

@@ -42,7 +42,7 @@ class Portal:
 
     def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """
-        Run `await function(*args, **kwargs)` on the loop, and return or raise what comes of it.
+        Run `await function(*args, **kwargs)` on the loop, and return or raise its result.
 
         A KeyboardInterrupt while waiting cancels the coroutine: nothing goes on behind the caller's back.
 

@@ -14,12 +14,12 @@ from listenkey.snapshots import Snapshots
 from listenkey.venue import Venue
 
 TRY_WITHIN_S: Final = 5.0
-"""A read that hangs must not keep a stream from going live: it shows what happens, though it could not refill a gap."""
+"""The time limit of the secret's test read. A slow REST must not keep a stream from going live."""
 
 
 class SecretProof:
     """
-    Tries what an account signs with, until it is known to be right.
+    Tests an account's secret or private key, until it is known to be right.
 
     Args:
         snapshots: The account's signed reads.

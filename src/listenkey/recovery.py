@@ -120,7 +120,7 @@ class Recovery:
         self.audits = Audits(self.backfill, self.windows, self.known, clock, timing, self._suspects)
 
     async def aclose(self) -> None:
-        """Give back what other streams use as well."""
+        """Give back the resources shared with other streams."""
         await self.backfill.aclose()
 
     async def prepare(self) -> None:
@@ -146,12 +146,12 @@ class Recovery:
             self._sooner()
 
     def delivering_all(self, events: list[Event]) -> None:
-        """A batch of what a socket brings is on its way to the reader."""
+        """Note a batch of a socket's events that is being delivered."""
         if self.watch.note_all(events, self.known, self._clock.now_s()):
             self._sooner()
 
     def attached(self) -> None:
-        """Another socket has the key, and what it brings waits: its beats are its own."""
+        """Note that another socket has the key; its events wait, and its beats are counted anew."""
         self.watch.reconnected(self._clock.now_s())
 
     def held_back(self, events: Iterable[Event]) -> None:
@@ -273,7 +273,7 @@ class Recovery:
         self, action: do.Recover, held: Callable[[], Sequence[Held]], deliver: DeliverFindings = nobody
     ) -> Findings:
         """
-        Ask for what was missed; fills first, and orders with them where there is room to ask for both now.
+        Ask for missed events: fills first, and orders with them where there is room to ask for both now.
 
         Args:
             action: The span.
@@ -368,7 +368,7 @@ class Recovery:
 
     async def run_orders(self, deliver: DeliverFindings = nobody) -> Findings:
         """
-        Ask what became of orders, where `run` had to leave that for later.
+        Ask for the outcome of orders, where `run` had to leave that for later.
 
         Raises:
             ListenKeyError: As `run`.
@@ -476,7 +476,7 @@ class Recovery:
 
     def _moved(self, bill: Bill, positions: Sequence[PositionRow], since_ms: int, covered_ms: int) -> list[str]:
         """
-        The symbols to be asked for: what the bill has since coverage ended, and before that only what is not explained.
+        Return the symbols to ask for: those in the bill since coverage ended, and before that only unexplained rows.
 
         That the overlap is explained row by row is also what shows that the bill can be relied on.
         """

@@ -262,7 +262,7 @@ class UserDataStreamsApi:
 
 
 def _release(api: AsyncUserDataStreamsApi, portal: Portal, pid: int) -> None:
-    """Close what was left open, without waiting: the collector may call from any thread, the portal's own as well."""
+    """Close an API that was left open, without waiting: the collector may call from any thread, even the portal's."""
     if pid != os.getpid():
         keep_inherited(api)
         return

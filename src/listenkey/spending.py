@@ -100,7 +100,7 @@ class Spending:
         return news
 
     async def saved(self) -> None:
-        """Returns when what is known now is written down, or that has taken too long."""
+        """Write down the current state; return when that is done, or has taken too long."""
         await _within_a_moment(self._save())
 
     async def saving(self) -> None:

@@ -32,7 +32,7 @@ CLOSE_WITHIN_S: Final = 5.0
 """The time that a cancelled caller waits for closing to end; neither a disk nor the venue can hold it up for longer."""
 
 _closing_dropped: set[asyncio.Task[None]] = set()
-"""Closings that nobody waits for; asyncio itself would let the collector take them."""
+"""Closings that nobody waits for, kept so that the collector does not take them."""
 
 
 class UserStream:
@@ -170,7 +170,7 @@ class UserStream:
 
     async def aclose(self) -> None:
         """
-        End the stream, and write what waits; the listen key stays and expires, unless `close_key_on_exit`.
+        End the stream, and write waiting items; the listen key stays and expires, unless `close_key_on_exit`.
 
         Whoever is cancelled in here has closed the stream all the same: the cancellation is raised at the end. May be
         called twice, by several tasks, and while the stream is opening; each returns when the stream is closed.
@@ -199,7 +199,7 @@ class UserStream:
                 yield item
 
     async def __anext__(self) -> Item:
-        """The next item; raises what ended the stream."""
+        """Return the next item; raise the error that ended the stream."""
         self._begin_reading()
         try:
             return await self._driver.journal.next()
@@ -297,7 +297,7 @@ def running_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _closed(driver: Driver, opening: asyncio.Task[None]) -> None:
-    """Give up opening, where that is still going on, and close what was opened."""
+    """Give up an opening that is still going on, and close whatever it has opened."""
     try:
         if not opening.done():
             opening.cancel()

@@ -177,7 +177,7 @@ class LocalSandbox:
 
     def wait_for_listeners(self, sockets: int = 1, *, account: str | None = None, timeout_s: float = 10.0) -> None:
         """
-        Wait until so many sockets bring an account's events: what happens before, no client is told of.
+        Wait until so many sockets bring an account's events; no client receives earlier ones.
 
         Raises:
             TimeoutError: They did not come in time.
@@ -189,7 +189,7 @@ class LocalSandbox:
         )
 
     def set_switches(self, **changes: Any) -> None:
-        """Change what nobody knows about the venue; see `listenkey.sandbox.switches`."""
+        """Set the sandbox's switches: unknowns about the venue; see `listenkey.sandbox.switches`."""
         self._there(self.sandbox.set_switches, **changes)
 
     def _there(self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

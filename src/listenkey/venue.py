@@ -228,7 +228,7 @@ class Venue:
             raise ValueError("time_scale must be more than 0")
 
     def with_urls(self, rest_url: str | None, ws_url: str | None) -> Venue:
-        """The same place at other addresses; what is None stays."""
+        """Return the same venue at other addresses; None leaves an address as it is."""
         if rest_url is None and ws_url is None:
             return self
         return replace(self, rest_url=rest_url or self.rest_url, ws_url=ws_url or self.ws_url, name="custom")

@@ -118,6 +118,6 @@ class Windows:
         return self.now_ms() - round((venue.TRADES_KEPT_S - KEPT_MARGIN_S) * 1000)
 
     def until(self, action: do.Recover) -> int:
-        """Fills up to then are missing if nobody brought them; younger ones may be on their way over the socket."""
+        """Return the time up to which undelivered fills count as missing; younger ones may come over the socket."""
         attached_ms = self.of_wall(action.to_ms) + self.venue_ms(ATTACHED_MARGIN_S) if action.blind else 0
         return max(attached_ms, self.now_ms() - self.venue_ms(IN_FLIGHT_S))

@@ -79,7 +79,7 @@ def command() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """One call of the command, as an exit code; errors are told on stderr."""
+    """Run the command once, and return an exit code; errors are printed on stderr."""
     from listenkey.cli import exits
 
     if arguments[:1] == ["help"]:  # As in git; `listenkey help tail` is `listenkey tail --help`.

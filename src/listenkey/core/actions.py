@@ -47,7 +47,7 @@ class SendPing:
 
 @dataclass(frozen=True, slots=True)
 class AbortSocket:
-    """Drop a socket at once, with no closing handshake: nobody may be there to shake hands with."""
+    """Drop a socket at once, without a closing handshake, which a dead peer would not answer."""
 
     socket: int
 
@@ -73,7 +73,7 @@ class Follow:
 @dataclass(frozen=True, slots=True)
 class Recover:
     """
-    Ask REST for what was missed. Answers: Recovered, NotRecovered. An earlier one that still runs is given up.
+    Ask REST for missed events. Answers: Recovered, NotRecovered. An earlier one that still runs is given up.
 
     Attributes:
         attempt: Its number; the answer repeats it.
@@ -92,7 +92,7 @@ class Recover:
 
 @dataclass(frozen=True, slots=True)
 class RecoverOrders:
-    """Ask what became of orders, now that the fills of this attempt are delivered. Answers as to `Recover`."""
+    """Ask for the outcome of orders, now that the fills of this attempt are delivered. Answers as to `Recover`."""
 
     attempt: int
 
@@ -115,14 +115,14 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Report these items now, before what the actions behind this one deliver."""
+    """Report these items now, before the deliveries of the actions behind this one."""
 
     items: tuple[Live | GapOpened | GapClosed, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverFound:
-    """Deliver what a recovery has found, at once."""
+    """Deliver the findings of a recovery, at once."""
 
 
 @dataclass(frozen=True, slots=True)

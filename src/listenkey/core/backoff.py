@@ -30,7 +30,7 @@ def backoff_s(attempt: int, timing: Timing, draw: float) -> float:
 
 class Repeats:
     """
-    Counts how often something happened lately, so that what comes and goes is not chased for ever at full speed.
+    Counts recent repetitions, so that a failure that repeats is not chased for ever at full speed.
 
     A single loss must be answered at once; a loss every two seconds for ten minutes must not. The count leaks: only
     what happened within the window matters.

@@ -1,5 +1,5 @@
 """
-Request weight: what may be sent now, and when the rest may. One for all streams of an IP.
+Limit the request weight: how much may be sent now, and when the rest. One for all streams of an IP.
 
 The venue counts weight per IP and minute, and bans an IP that goes on after it was told to stop: first for two minutes,
 in the end for three days. [O general-info] So we count ourselves, over every 60 seconds and not only its minutes, take
@@ -22,7 +22,7 @@ class Share(Enum):
     """The part of the limit that one kind of request may fill, all other kinds included."""
 
     LISTS = 0.25
-    """The list of all open orders, which costs as much as forty others; what lies above it is left to other looks."""
+    """The list of all open orders, which costs as much as forty others; the rest is left to other looks."""
 
     STEADY = 0.5
     """Requests that can wait: audits, clocks."""

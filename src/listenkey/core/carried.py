@@ -107,7 +107,7 @@ class Carried(msgspec.Struct, omit_defaults=True):
 
     def join(self, other: Carried, now_ms: int) -> dict[int, int]:
         """
-        Take over what another process, or an earlier one, has written down.
+        Take over the record of another process, or of an earlier one.
 
         Returns:
             The weight among it that was not known here, by when it was spent. A time that has not come yet is now: the

@@ -15,7 +15,7 @@ NOT_RUNNING = "the process was not running"
 
 
 Epoch: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
-"""Milliseconds up to the end of the year 9999; what is beyond was not written by us."""
+"""Milliseconds up to the end of the year 9999; no later time is ours."""
 
 
 class Watermark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -103,7 +103,7 @@ class Gaps:
 
     def resume(self, left: Resumed) -> None:
         """
-        Go on from an earlier process: what happened since it last knew the stream to be whole was not seen.
+        Go on from an earlier process: events since the last moment it knew to be covered were missed.
 
         A gap that it had told stays that gap; it is not told again.
         """
@@ -121,7 +121,7 @@ class Gaps:
         self.count += self.open_from_ms is not None
 
     def began_earlier(self, from_ms: int) -> None:
-        """The gap that an earlier process left turns out to have begun earlier: then that is told."""
+        """Report that the gap of an earlier process began earlier than it knew."""
         if self._left_why is None or self.open_from_ms is None or from_ms >= self.open_from_ms:
             return
         self.open_from_ms, self._open_from_s = from_ms, None

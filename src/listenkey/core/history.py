@@ -131,7 +131,7 @@ class _Outstanding:
 
 class Outstanding:
     """
-    Trades that REST history shows, that nobody delivered, and that REST does not list.
+    Trades that REST history shows, that were not delivered, and that REST does not list.
 
     They were reported as a gap, once. They are asked for again, and until they come the stream is not whole.
     """

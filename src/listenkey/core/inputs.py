@@ -27,7 +27,7 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The owner wants a stream; `left` is what an earlier one has told."""
+    """The owner wants a stream; `left` is the state of an earlier one."""
 
     left: Resumed = field(default_factory=Resumed)
 
@@ -90,7 +90,7 @@ class KeyEnded:
 
 @dataclass(frozen=True, slots=True)
 class SocketAttached:
-    """A socket is open and the key is on it, as far as the venue's acknowledgement tells."""
+    """A socket is open and has the key, by the venue's acknowledgement."""
 
     socket: int
 
@@ -105,7 +105,7 @@ class SocketNotOpened:
 
 @dataclass(frozen=True, slots=True)
 class SocketLost:
-    """An open socket has ended, whoever ended it."""
+    """An open socket has ended, for whatever reason."""
 
     socket: int
     why: str
@@ -136,7 +136,7 @@ class VenueLeaving:
 
 @dataclass(frozen=True, slots=True)
 class FrameUnreadable:
-    """A frame came that can't be read: what it said is lost, and the stream goes on."""
+    """A frame can't be read: its content is lost, and the stream goes on."""
 
     socket: int
     reason: str
@@ -145,7 +145,7 @@ class FrameUnreadable:
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """
-    REST answered what was missed.
+    REST answered the request for missed events.
 
     Attributes:
         attempt: Of which `Recover`.

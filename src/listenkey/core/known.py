@@ -52,7 +52,7 @@ NEW: Final = "NEW"
 
 ZERO: Final = Decimal(0)
 NOT_DATED: Final = (RecoveredFill, RecoveredOrder, RecoveredExercise, RecoveredCash, UnknownEvent)
-"""No socket brought the first four; what the last one means by its time, nobody knows."""
+"""Events whose time proves nothing: no socket brought the first four, and the last one's type is unknown."""
 
 
 BEFORE_ALL: Final = -(2**63) - 1
@@ -122,7 +122,7 @@ class Trades:
         self.older = _Half()
 
     def take_in(self) -> int:
-        """Remember what is fresh; how many that were. Arrays, because what is kept as objects falls out of the cache."""
+        """Remember the fresh fills and return their number. Arrays, because objects fall out of the cache."""
         fresh, half = self.fresh, self.newer
         count = len(fresh)
         form = f"{count}q"  # packed, for an array's own ways to take many in ask of each what it is
@@ -187,7 +187,7 @@ class Fills:
         return trades
 
     def take_in(self, changed: Iterable[Trades]) -> int:
-        """Remember what is fresh in these; how many fills that were."""
+        """Remember the fresh fills of these symbols, and return their number."""
         count = 0
         for trades in changed:
             count += trades.take_in()
@@ -373,6 +373,6 @@ class Known:
 
 
 def amount(text: str) -> Decimal:
-    """An amount, or zero where the text is none: what can't be read can't be reckoned with, and ends no stream."""
+    """Return the amount, or zero where the text is none: an unreadable amount must not end a stream."""
     found = amount_of(text)
     return ZERO if found is None else found

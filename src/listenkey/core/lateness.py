@@ -62,7 +62,7 @@ class Lateness:
         self._symbols: dict[str, LastFill] = {}
 
     def of_symbol(self, symbol: str) -> LastFill:
-        """The last fill of a symbol; to be written by whoever goes through many fills."""
+        """Return the last fill of a symbol, to be written by callers that go through many fills."""
         last = self._symbols.get(symbol)
         if last is None:
             if len(self._symbols) >= SYMBOLS_MAX:
@@ -99,6 +99,6 @@ class Lateness:
         return False
 
     def resume(self, fills: Iterable[tuple[str, int, int, int]]) -> None:
-        """Note what an earlier process delivered, in any order: symbol, trade id, order id, time."""
+        """Note the fills of an earlier process, in any order: symbol, trade id, order id, time."""
         for fill in sorted(fills, key=lambda fill: (fill[3], fill[1])):
             self.note(*fill)

@@ -267,7 +267,7 @@ class Lifecycle(Mending):
             self._key_died(now, "the listen key expired or was closed")
 
     def _key_died(self, now: Moment, why: str) -> None:
-        """A new key, then a new socket; what is open stays until the new one is there."""
+        """Ask for a new key, then a new socket; open sockets stay until the new one is there."""
         self._key_ends.happened(now.s)
         self._end_counted = True
         self._open_gap_since_proof(now, why)

@@ -21,7 +21,7 @@ from listenkey.errors import ListenKeyError
 
 
 class Mending:
-    """The attributes are `Lifecycle`'s own, named here for what uses them."""
+    """The transitions of recovery. The attributes are `Lifecycle`'s own, named here for the methods that use them."""
 
     __slots__ = ("_actions", "_losses", "_quiet_until_s", "_retry_at_s", "followed", "gaps", "last_renewal_ok", "reconnects", "repair", "sockets", "state", "timing", "why")  # fmt: skip
 
@@ -74,7 +74,7 @@ class Mending:
     # --- a gap between two sockets ---------------------------------------------------------------------------------
 
     def _recover_and_hold(self, now: Moment) -> None:
-        """The new socket is proven: ask for what came before it, and let its events wait."""
+        """Ask for missed events, and hold the events of the new socket, which is proven."""
         self.state = State.RECOVERING
         self.repair.hold(now)
         self._ask_rest()
@@ -189,7 +189,7 @@ class Mending:
         self.gaps.began_earlier(min(happened.from_ms, now.wall_ms))
 
     def _lost_a_frame(self, number: int, why: str, now: Moment) -> None:
-        """One message is lost for good, whatever it was; REST may know what it told."""
+        """Report a frame that is lost for good; REST may know its content."""
         from_ms = self._unread_since_ms(number, now)
         if self.repair.active and self.state in (State.RECOVERING, State.LIVE, State.ROTATING):
             self._doubted(on.Doubted(from_ms, why), now)
@@ -211,7 +211,7 @@ class Mending:
         return now.wall_ms - round(unproven_s * 1000) if is_late else now.wall_ms
 
     def _silent(self, happened: on.StreamSilent, now: Moment) -> None:
-        """The socket is alive and dead: drop it, and count as missed what came since its last event."""
+        """Drop a socket that answers pings but brings nothing; all since its last event counts as missed."""
         self._end_rotation()
         for number in list(self.sockets):
             self._actions.append(do.AbortSocket(number))

@@ -151,7 +151,7 @@ class Snapshots:
         return left > 0
 
     def hand_over(self) -> None:
-        """Another socket is followed from here on; it may bring again what its predecessor brought."""
+        """Follow another socket from here on; it may bring snapshots of its predecessor again."""
         self._before = Counter(self._old)
         self._before.update(self._new)
         self._old, self._new = [], []
@@ -329,7 +329,7 @@ class Merge:
         self._held_bytes[socket] += sum(map(len, raws))
 
     def follow(self, socket: int) -> list[Held]:
-        """Follow this socket from here on; what it brought before and nobody delivered comes back, in order."""
+        """Follow this socket from here on; return its held events that were not delivered, in order."""
         self._followed = socket
         self._snapshots.hand_over()
         waiting = self._held.pop(socket, [])

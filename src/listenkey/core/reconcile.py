@@ -1,9 +1,9 @@
 """
-Last known + what REST answers -> what is missing. Pure, and nothing is made up: every fill and every state of an order
-that leaves here is a row the venue gave.
+Compute the missing events from the known state and REST's answers. Pure, and nothing is made up: every fill and every
+state of an order that leaves here is a row the venue gave.
 
-In the order of the plan: which symbols moved, which fills of them nobody brought, which orders changed, and how all of
-it lies between the events a new socket has brought meanwhile.
+In the order of the plan: the symbols that moved, their fills that were not delivered, the orders that changed, and
+their places between the events that a new socket has brought meanwhile.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def refuses(what: str, symbol: str, code: int | None) -> str:
 
 
 def unknown(what: str, symbol: str) -> str:
-    """Return the words for what REST does not know any more, or not yet."""
+    """Return the words for an outcome that REST does not know any more, or not yet."""
     return f"the outcome of {what} of {symbol}: REST does not know it"
 
 
@@ -395,8 +395,8 @@ def _proven(
     rows: Sequence[TradeRow], orders: Mapping[OrderKey, OrderRow], held: Sequence[Held], known: Known
 ) -> list[RecoveredFill]:
     """
-    The fills, with `filled_quantity` where it is proven: from what was filled before, over each fill, to what a later
-    event or the order itself says, the chain has no hole.
+    Return the fills, with `filled_quantity` where it is proven: the chain has no hole from the quantity filled before,
+    over each fill, to the quantity in a later event or the order itself.
     """
     by_order: dict[OrderKey, list[RecoveredFill]] = {}
     for row in rows:

@@ -15,7 +15,7 @@ RECORDS_MAX: Final = 4_096
 """Records remembered at most; each is a text and a number."""
 
 CHANGES_MAX: Final = 256
-"""Changes of the balance that a socket told of, remembered so that REST's row of one is not reported as well."""
+"""The changes of the balance, from sockets, that are remembered so that REST's row of one is not reported as well."""
 
 NEAR_MS: Final = 1_000
 """A message and its row may bear times so far apart."""
@@ -36,12 +36,12 @@ class Record(NamedTuple):
 
 
 def key_of(event: RecoveredExercise | RecoveredCash) -> RecordKey:
-    """Return what makes a record itself."""
+    """Return the identity of a record."""
     return (event.type, str(event.record_id))
 
 
 class Records:
-    """The records that were reported, and the changes of the balance that a socket told of; the newest of each."""
+    """The records that were reported, and the changes of the balance that sockets brought; the newest of each."""
 
     def __init__(self) -> None:
         self._keys: dict[RecordKey, None] = {}
@@ -57,7 +57,7 @@ class Records:
             del self._keys[next(iter(self._keys))]
 
     def note_change(self, event: BalancePositionUpdate) -> None:
-        """Note money that came or went, as a socket told it."""
+        """Note money that came or went, by a socket's message."""
         self._changes.extend(_changes(event))
 
     def was_told(self, event: RecoveredCash, held: Iterable[BalancePositionUpdate] = ()) -> bool:

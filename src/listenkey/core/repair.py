@@ -27,7 +27,7 @@ LAG_RETRY_MAX_S: Final = 15.0
 
 class Repair:
     """
-    Recoveries, settling and audits of one stream: what is under way, and when what is due.
+    The recoveries, settling and audits of one stream: those under way, and the deadlines of the others.
 
     Attributes:
         active: Whether REST can be asked at all: there is something to sign with.
@@ -137,7 +137,7 @@ class Repair:
         self._settle_at_s = [now.s + after_s for after_s in self._timing.settle_after_s]
 
     def interrupted(self, now: Moment) -> None:
-        """The socket is gone: what runs would be answered for nobody, and the next socket asks anew."""
+        """Stop all recovery as the socket is gone; the next one asks anew."""
         self.running, self.again, self.blind = False, False, True
         self.hold_until_s = self.retry_at_s = None
         self._auditing = False
@@ -146,7 +146,7 @@ class Repair:
     # --- polling -------------------------------------------------------------------------------------------------
 
     def poll(self, from_ms: int, not_before_ms: int) -> do.Poll:
-        """Ask for fills, while nobody brings any."""
+        """Ask for fills, while no socket brings any."""
         self.attempt += 1
         self.poll_at_s = None
         return do.Poll(self.attempt, from_ms, not_before_ms)
@@ -157,7 +157,7 @@ class Repair:
         self.problem = None
 
     def not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
-        """REST does not answer either: whoever has an outage is not asked more often for it."""
+        """Schedule the next poll after REST failed: an outage is not asked more often."""
         self.problem = str(happened.verdict.error)
         wait_s = self._timing.refused_retry_s if happened.verdict.do is Do.STOP else self._timing.poll_retry_s
         self.poll_at_s = now.s + max(wait_s, happened.verdict.wait_s) + now.draw

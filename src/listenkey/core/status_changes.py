@@ -1,4 +1,4 @@
-"""The status of one stream over time: since when it is what it is, and what is said of a change."""
+"""Track the status of one stream: since when it holds, and the log's words for a change."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Change:
 
 class StatusChanges:
     """
-    Notes each change when it happens, so that nobody has to ask at the right moment.
+    Notes each change when it happens, so that no caller has to ask at the right moment.
 
     Attributes:
         status: The status that was noted last.

@@ -122,7 +122,7 @@ class Timing:
     @property
     def credible_s(self) -> float:
         """
-        A key's end that is told to be nearer than this is our clock's fault, not the venue's.
+        The least life of a key that is believed: a nearer end is our clock's error, not the venue's.
 
         A machine that shows local time in place of UTC is off by the very hour a key lives; believed, every key would
         be dead before its first renewal.
@@ -130,7 +130,7 @@ class Timing:
         return self.key_valid_s / 60
 
     def scaled(self, time_scale: float) -> Timing:
-        """The same where the venue's hours run `time_scale` times as fast; what is the network's stays."""
+        """Return the same where the venue's hours run `time_scale` times as fast; times of the network stay."""
         if time_scale == 1:
             return self
         return replace(

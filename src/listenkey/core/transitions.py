@@ -1,4 +1,4 @@
-"""The transition table: which fact does what in which state. Code, tests and the docs' picture read this one table."""
+"""The transition table: the method for each state and input. Code, tests and the docs' picture read this one table."""
 
 from __future__ import annotations
 

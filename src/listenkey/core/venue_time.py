@@ -47,7 +47,7 @@ class VenueTime:
         return self._server_ms is not None
 
     def forget(self) -> None:
-        """The venue has refused a timestamp: what we know is wrong."""
+        """Forget the venue's time, as it has refused a timestamp of ours."""
         self._server_ms = None
 
     @property

@@ -307,7 +307,7 @@ class Watch:
         return False
 
     def _of_before(self, order: LegacyOrder, now_s: float) -> bool:
-        """An order as it was told of before 2026: with its fills, and no message of the position follows."""
+        """Note an order as reported before 2026: with its fills, and without a message of the position."""
         filled = [abs(units(fill.quantity_text)) for fill in order.fills]
         near = self._order(order, sum(filled), order.updated_ms, now_s)
         for fill, quantity in zip(order.fills, filled, strict=True):
@@ -315,7 +315,7 @@ class Watch:
         return near
 
     def beats(self, events: Iterable[Event], now_s: float) -> None:
-        """Note what came and waits: only that the stream beats."""
+        """Note events that wait, only as signs that the beat goes on."""
         if any(isinstance(event, BEATING) for event in events):
             self._beats += 1
             self._beat_s = now_s
@@ -340,7 +340,7 @@ class Watch:
                 self._broken.pop((_First, symbol), None)
 
     def mended(self) -> None:
-        """REST was asked after every doubt told: what still does not add up is taken as it is."""
+        """Accept the chains that still don't add up after REST was asked about every reported one."""
         for key, chain in list(self._broken.items()):
             if chain.told:
                 self._barren[type(chain)] += 1
@@ -354,7 +354,7 @@ class Watch:
         return min((c.due_s for c in self._broken.values() if c.due_s is not None and not c.told), default=None)
 
     def take_doubts(self, now_s: float) -> list[Doubt]:
-        """Chains that have been broken for too long, each told once."""
+        """Take the chains that have been broken for too long, each reported once."""
         self._bound_waiting(now_s)
         doubts = []
         for key, chain in self._broken.items():

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from listenkey.core.gap import Resumed, Watermark
 
 LEAD_MS: Final = 2_000
-"""Events that come so late may have been on their way; what is more is a wall clock that is ahead."""
+"""The delay up to which events may have been on their way; a longer one shows a wall clock that is ahead."""
 
 SHIFT_MS: Final = 1_000
 """The most by which two readings of good clocks may differ."""
@@ -36,7 +36,7 @@ class _Here(NamedTuple):
 
 def on_this_clock(left: Resumed, now: Reading) -> Resumed:
     """
-    Tell what an earlier process left by the clocks of this one. A coverage that lies in the future is none.
+    Convert the state of an earlier process to this one's clocks. A coverage that lies in the future is none.
 
     Args:
         left: As it was written down.

@@ -190,7 +190,7 @@ class RecoveredExercise(
     },
 ):
     """
-    A contract that ended, and what it paid: a row of `exerciseRecord`. The position in it is zero from then on.
+    A contract that ended, with its payment: a row of `exerciseRecord`. The position in it is zero from then on.
 
     No message says what an exercise paid, and what no socket brought is only here. [O trade/User-Exercise-Record]
 

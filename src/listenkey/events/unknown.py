@@ -1,4 +1,4 @@
-"""A message nobody has documented yet: kept whole, and passed on."""
+"""Keep a message of an undocumented type whole, and pass it on."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ class Journal(Protocol):
     """
 
     async def open(self) -> Resumed:
-        """Get ready; answers what an earlier process left. Raises JournalError where there is nothing to write to."""
+        """Open the journal; return the state of an earlier process. Raises JournalError where it can't be written."""
 
     async def aclose(self) -> None:
-        """Write what waits, and let go. Nothing is appended afterwards."""
+        """Write waiting items, and let go. Nothing is appended afterwards."""
 
     def watch(self, on_change: Callable[[], None]) -> None:
         """Call a function whenever `problem` or `losing` has changed."""
@@ -41,7 +41,7 @@ class Journal(Protocol):
         """Return how long to wait before appending more that can wait, so that readers, or the disk, keep up."""
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
-        """Number what the lifecycle tells, and keep it."""
+        """Number the lifecycle's items, and keep them."""
 
     def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
         """The stream was live at this moment, and all that it brought until then has been appended; `mark` says more."""
@@ -59,7 +59,7 @@ class Journal(Protocol):
         """Take the items that can be read without waiting, one by one as they are asked for."""
 
     async def deliver(self, on_item: Callable[[Item], None]) -> None:
-        """Call a function with every item, until the end; raises as `next` does, or what the function raised."""
+        """Call a function with every item, until the end; raise as `next` does, or the function's own error."""
 
     async def commit(self, seq: int) -> None:
         """The reader is done with everything up to `seq`; a reader of the same name goes on after it."""
@@ -74,7 +74,7 @@ class Journal(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Events that found no room; each lies in a gap that is told."""
+        """The events dropped for want of room; each lies in a gap that is reported."""
 
     @property
     def duplicates(self) -> int:

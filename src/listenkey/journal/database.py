@@ -187,7 +187,7 @@ def end_all_questions() -> None:
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """
-    A connection that only reads, and sees what is durable, as it comes.
+    Open a read-only connection, which sees only durable items.
 
     Raises:
         UsageError: There is no journal, or the file is none.
@@ -270,7 +270,7 @@ def _uri(path: Path, query: str) -> str:
 
 
 def as_ours(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> JournalError:
-    """SQLite's error as one of ours, by what to do."""
+    """Return SQLite's error as one of ours, by what to do."""
     if isinstance(error, UnicodeDecodeError):
         words = error.object.decode("utf-8", "replace")
         return Corrupt(f"the journal {path} is damaged: {words}; `listenkey journal verify` tells more")

@@ -45,7 +45,7 @@ def beside(journal: Path, ending: str) -> Path:
 
 
 def irregular(mode: int) -> str | None:
-    """Return what a file is, in words, where it is no regular file; else None."""
+    """Name the kind of a file that is no regular file; else None."""
     return None if stat.S_ISREG(mode) else next((words for is_kind, words in _KINDS if is_kind(mode)), "a special file")
 
 
@@ -105,7 +105,7 @@ def check_files(journal: Path) -> None:
 
 def identity_of(path: Path) -> Identity | None:
     """
-    Return what stays the same while a file is the same file; None where nothing has this name.
+    Return the identity of a file, constant while it is the same file; None where none has this name.
 
     Raises:
         OSError: The system does not let us look.
@@ -119,7 +119,7 @@ def identity_of(path: Path) -> Identity | None:
 
 def make_private(journal: Path) -> str | None:
     """
-    Take away what others may do with the journal's files, as after a copy that was made with another mask.
+    Take other users' rights to the journal's files away, as after a copy that was made with another mask.
 
     Returns:
         What was found and done, in words; None where nothing was open to others.

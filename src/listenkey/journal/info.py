@@ -52,7 +52,7 @@ class Info(msgspec.Struct, frozen=True):
 
 def info(path: Path) -> Info:
     """
-    Count what is in a journal.
+    Count the items of a journal.
 
     Raises:
         UsageError: There is none at the path.

@@ -1,4 +1,4 @@
-"""Gaps that nobody has read yet, told as one: a reader that is away for long finds a few, and not a hundred thousand."""
+"""Join gaps that were not read yet: a reader that is away for long finds a few, and not a hundred thousand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Joined:
         self.add(first)
 
     def begins(self, from_ms: int) -> bool:
-        """A gap that is one with it begins then; True where that is earlier than was told."""
+        """Join a gap that begins then; return True where that is earlier than was reported."""
         is_earlier = from_ms < self._from_ms
         self._from_ms = min(from_ms, self._from_ms)
         return is_earlier

@@ -93,7 +93,7 @@ class MemoryJournal:
 
     @property
     def dropped(self) -> int:
-        """Events that found no room; each lies in a gap that is told."""
+        """The events dropped for want of room; each lies in a gap that is reported."""
         return self._overflow.dropped
 
     @property
@@ -103,7 +103,7 @@ class MemoryJournal:
 
     @property
     def duplicates(self) -> int:
-        """None: what is gone with the process has no past to compare with."""
+        """Always 0: a journal in memory has no past to compare with."""
         return 0
 
     @property
@@ -133,7 +133,7 @@ class MemoryJournal:
     def append_event(
         self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
     ) -> None:
-        """Number an event and keep it; where there is no room, drop it and remember that a gap must be told."""
+        """Number an event and keep it; without room, drop it and remember that a gap must be reported."""
         if self._on_item is not None:  # he who waits for it has had all that came before
             self._seq += 1
             self._hand_over((Update(self._seq, self._account, event, received_ms, raw, provenance, late),))
@@ -183,7 +183,7 @@ class MemoryJournal:
         return 0.0 if self._items else None
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
-        """Number what the lifecycle tells, and keep it. These always find room; where they are many, gaps are joined."""
+        """Number the lifecycle's items, and keep them. They always find room; where they are many, gaps are joined."""
         for item in self._overflow.passes(items):
             if isinstance(item, GapOpened) and self._reopens(item):
                 continue
@@ -309,7 +309,7 @@ class MemoryJournal:
 
     def _hand_over(self, updates: Iterable[Update]) -> None:
         """
-        Give these to the function, and then what waits.
+        Give these to the function, and then the waiting items.
 
         What it raises belongs to whoever waits in `deliver`, not to the socket; the items behind stay.
         """

@@ -1,4 +1,4 @@
-"""The files that a journal is written to, told from whatever else may have their names: moved away, replaced, out of sight."""
+"""Tell the files a journal is written to from others with their names: moved away, replaced, out of sight."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OwnFiles:
 
     def note(self) -> None:
         """
-        Take what has the names now for ours.
+        Take the files that have the names now for ours.
 
         Raises:
             NotInPlace: The system does not let us look.
@@ -50,7 +50,7 @@ class OwnFiles:
 
     def check(self) -> bool:
         """
-        Check that the names still belong to what we write to; return whether the log is there, where it was.
+        Check that the names still belong to the files we write; return True where the log is where it was.
 
         A file that was removed can be written and synchronised as before, and nobody will ever find what is in it.
 

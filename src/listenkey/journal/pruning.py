@@ -1,4 +1,4 @@
-"""Retention by hand, for a journal that nobody writes to at the moment."""
+"""Prune by hand a journal that is not being written."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pruned:
 
 def prune(journal: Path, retention: Retention, now_ms: int, progress: Callable[[int, int], None]) -> Pruned:
     """
-    Take away what is too old, and nothing that a named consumer has not had.
+    Take away items that are too old, but none that a named consumer has not had.
 
     Args:
         journal: Nobody may write to it meanwhile.

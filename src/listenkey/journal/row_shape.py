@@ -1,4 +1,4 @@
-"""The kinds and sizes of what a journal holds. Checksums tell damage; anybody can make one for values of any kind."""
+"""Check the kinds and sizes of a journal's values. Checksums show damage; anybody can make one for any values."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def _names_in(tree: object) -> int:
 
 
 def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int | None = None) -> tuple[Any, ...]:
-    """The columns of what the lifecycle tells, without the seal."""
+    """Return the columns of a lifecycle's item, without the seal."""
     facts: tuple[Any, ...]
     match item:
         case Live():

@@ -70,7 +70,7 @@ class Salvaged:
 
 def salvage(journal: Path, into: Path, progress: Callable[[int, int], None]) -> Salvaged:
     """
-    Read what can be read of a journal into a new one, with its numbers; return what was found.
+    Read the whole rows of a damaged journal into a new one, with their numbers; return the result.
 
     A row behind missing ones says how many these are (`skipped`), so the new journal is whole by itself.
 

@@ -266,11 +266,11 @@ class SqliteJournal:
         self._writer.put_all([Arrived(event, raw, received_ms) for event, raw in zip(events, raws, strict=True)])
 
     def turn_after_s(self) -> float | None:
-        """A moment, while the disk has plenty to do: what waits with the system costs no room here."""
+        """Return a moment while the disk has plenty to do: data waiting in the system costs no room here."""
         return TURN_AFTER_S if self._waiting_bytes > min(TURN_BYTES, self._queue_bytes_max // 2) else None
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
-        """Put on its way what the lifecycle tells. It always finds room; where much waits, gaps are joined."""
+        """Queue the lifecycle's items. They always find room; where much waits, gaps are joined."""
         for item in self._overflow.passes(items):
             self._held.add(item)
         if self._waiting_entries < WAITING_MAX:
@@ -304,7 +304,7 @@ class SqliteJournal:
 
     @property
     def dropped(self) -> int:
-        """Events that found no room; each lies in a gap that is told."""
+        """The events dropped for want of room; each lies in a gap that is reported."""
         return self._overflow.dropped
 
     @property
@@ -315,7 +315,7 @@ class SqliteJournal:
     # --- reading -------------------------------------------------------------------------------------------------
 
     async def next(self) -> Item:
-        """The next item that is on the disk; raises what ended the stream, or StopAsyncIteration."""
+        """Return the next item that is on the disk; raise the error that ended the stream, or StopAsyncIteration."""
         self._done_with_read()
         while not self._window:
             if self._read_seq < self._durable_seq:
@@ -465,7 +465,7 @@ class SqliteJournal:
         self._wake()
 
     def _show(self, items: list[Item], last_seq: int) -> None:
-        """Into memory where they continue what is there and there is room; else the reader will find them in the file."""
+        """Keep items in memory where they continue the window and fit; else the reader finds them in the file."""
         if self._window_end >= self._durable_seq and self._window_bytes < WINDOW_BYTES_MAX and items:
             self._window.extend(items)
             self._window_bytes += _sizes(items)

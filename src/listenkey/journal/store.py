@@ -249,7 +249,7 @@ class Store:
 
     def _check_place(self) -> None:
         """
-        Check that what we write to has our name.
+        Check that the file we write has our name.
 
         Raises:
             NotInPlace: It has not.
@@ -329,7 +329,7 @@ class Store:
         return _filled(_INSERT, rows, len(schema.COLUMNS))
 
     def note_reached(self) -> None:
-        """Write beside the journal how far it has come; nobody waits for that to be on the disk."""
+        """Write the last number beside the journal; nobody waits for that to be on the disk."""
         # What was lost has numbers as well. Until one behind them is given, they must stay noted.
         if self._lock is not None and self.last_seq and not self.skip:
             self._lock.note_reached(self.last_seq, self._covered_ms)
@@ -342,7 +342,7 @@ class Store:
         cursors: Mapping[str, int],
         pruned: Iterable[FillKey],
     ) -> None:
-        """Let an empty journal begin behind a number, as after retention, with what is known beside the items."""
+        """Let an empty journal begin behind a number, as after retention, with the facts beside the items."""
         with self._transaction() as connection:
             for name, value in known.items():
                 facts.set_fact(connection, name, value)
@@ -397,7 +397,7 @@ class Store:
 
     def reopen(self) -> None:
         """
-        A new connection, and the proof that what was committed is there.
+        Open a new connection, and prove that the committed items are there.
 
         Raises:
             NotInPlace: What has its name is another file.

@@ -55,7 +55,7 @@ class Verdict:
 
 
 class _Look:
-    """One look: where it has come, and what it found."""
+    """One look: its progress, and its findings."""
 
     def __init__(self, head: str | None) -> None:
         self.head_wanted = head and head.lower()
@@ -112,7 +112,7 @@ def verify(path: Path, head: str | None = None) -> Verdict:
 
 def problems_of(path: Path) -> tuple[str, ...]:
     """
-    Look at the file and its log alone; return what does not fit together.
+    Look at the file and its log alone; return the problems.
 
     Raises:
         UsageError: There is no journal at the path.
@@ -179,7 +179,7 @@ def _reached(path: Path) -> int:
 
 
 def _rows(connection: sqlite3.Connection, look: _Look) -> None:
-    """Every row, until the first that is not what was written: behind it nothing can be vouched for."""
+    """Check every row, until the first that was changed: behind it nothing can be vouched for."""
     try:
         known = facts.facts(connection)
         look.last_seq, look.chain = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)

@@ -1,5 +1,5 @@
 """
-The thread that writes: takes what waits, commits it as one group, and only then shows it.
+The thread that writes: takes waiting entries, commits them as one group, and only then shows them.
 
 The event loop never waits for a disk. A disk that is slow makes groups larger; one that fails makes them wait, in
 order, while the thread tries again on a new connection. Nothing that was not committed is shown to anybody.
@@ -181,14 +181,14 @@ class Writer:
         return None if self._heard is None else self._heard[0]
 
     def done(self, seq: int, *, urgent: bool) -> None:
-        """The reader is done with everything up to `seq`; `urgent` where somebody waits for it to be durable."""
+        """Note that the reader is done up to `seq`; `urgent` where a caller waits for it to be durable."""
         self._cursor = seq
         if urgent:
             self._cursor_urgent = True
             self._wake.set()
 
     def stop(self) -> None:
-        """Write what waits, and end."""
+        """Write waiting entries, and end."""
         self._stopping = True
         self._wake.set()
 
@@ -225,7 +225,7 @@ class Writer:
         return not stopping
 
     def _commit_some(self, *, final: bool) -> bool:
-        """Commit what waits, at most one group; whether there was anything."""
+        """Commit waiting entries, at most one group; return True where there was anything."""
         heard, cursor, urgent = self._heard, self._cursor, self._cursor_urgent  # before the queue is looked at
         entries = self._take()
         due = final or time.monotonic() >= self._note_at_s
@@ -335,7 +335,7 @@ class Writer:
 
     def _safely(self, do: Callable[[], T]) -> T:
         """
-        Do it; after a failure again, each time on a new connection, until it is done or nobody wants it any more.
+        Do it; after a failure again, each time on a new connection, until it is done or no longer wanted.
 
         Raises:
             Corrupt, Fenced: Trying again would make it worse.
@@ -374,7 +374,7 @@ class Writer:
         return self._retention.cut(connection, believed_ms(connection, self._wall_ms()), self.read_seq)
 
     def _prune(self) -> None:
-        """Take away a portion of what may go; the next one when new items have had their turn."""
+        """Take away a portion of the items that may go; the next one when new items have had their turn."""
         if self._retention.keeps_all or time.monotonic() < self._prune_at_s:
             return
         through = self._safely(self._too_much_kept)

@@ -30,7 +30,7 @@ class Http(Protocol):
         """
 
     async def aclose(self) -> None:
-        """Close what is open. May be called twice; nothing can be sent after it."""
+        """Close everything. May be called twice; nothing can be sent after it."""
 
 
 class Socket(Protocol):
@@ -51,10 +51,10 @@ class Socket(Protocol):
 
 @runtime_checkable
 class Pausing(Protocol):
-    """A connection that can be asked to leave what comes with the system for a while. Not every one can."""
+    """A connection that can stop reading for a while, so that data waits in the system. Not every one can."""
 
     def pause(self) -> None:
-        """Read no more until `resume`; of what has been read, messages may still come."""
+        """Read no more until `resume`; messages that were read before may still come."""
 
     def resume(self) -> None:
         """Read again."""

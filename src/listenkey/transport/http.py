@@ -37,7 +37,7 @@ ANSWER_BYTES_MAX: Final = BODY_MAX + HEADERS_BYTES_MAX + 64 * 1024
 """The bytes of one connection between two requests: an answer, its framing, and what comes before it (1XX)."""
 
 MESSAGES_WAITING_MAX: Final = 8
-"""Answers on one connection that nobody has taken. A kept connection that nobody uses should bring none at all."""
+"""The answers on one connection that were not taken. An unused kept connection should bring none at all."""
 
 CONNECTIONS_MAX: Final = 32
 """Kept open at once, over all hosts. A gateway's hundreds of accounts take turns."""
@@ -81,7 +81,7 @@ class AiohttpClient:
             await session.close()
 
     def _mention(self, host: str) -> None:
-        """Say once that a key goes to somebody who is not Binance: a gate of one's own, or a mistyped name."""
+        """Warn once that a key goes to a host that is not Binance's: a gateway of one's own, or a mistyped name."""
         if not address.is_venue(host) and host not in self._strangers:
             self._strangers.add(host)
             log.warning("the API key goes to %s, which is not an address of Binance", host)

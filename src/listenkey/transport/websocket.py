@@ -188,7 +188,7 @@ class PicowsSocket(WSListener):
             self._transport.send_ping(number.to_bytes(PING_BYTES, "big"))
 
     def pause(self) -> None:
-        """Read no more until `resume`; what has been read still comes."""
+        """Read no more until `resume`; messages that were read before still come."""
         if self._transport is not None:
             self._transport.underlying_transport.pause_reading()
 
@@ -198,7 +198,7 @@ class PicowsSocket(WSListener):
             self._transport.underlying_transport.resume_reading()
 
     def read_less(self) -> None:
-        """Bound what one read brings. Not from the beginning: who gets little would pay for it with each event."""
+        """Bound the size of one read. Not from the beginning: with little traffic each event would pay for it."""
         if self._transport is None:
             return
         below = self._transport.underlying_transport
@@ -352,7 +352,7 @@ async def connect(
 
 
 async def _shake_hands(socket: PicowsSocket, url: str, host: str, timeout_s: float) -> ListenKeyError | None:
-    """Connect; what went wrong, if anything did."""
+    """Connect; return the error, if there was one."""
     try:
         async with asyncio.timeout(timeout_s):
             transport, _ = await ws_connect(

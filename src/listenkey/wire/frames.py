@@ -541,7 +541,7 @@ def _number(value: Any) -> msgspec.Raw:
 
 def redact(body: bytes, secrets: Sequence[Secret] = ()) -> bytes:
     """
-    The beginning of a frame nobody could read, fit to be kept: at most `BODY_BYTES_MAX`.
+    Return the beginning of an unreadable frame, fit to be kept: at most `BODY_BYTES_MAX`.
 
     Masked are the keys given, what stands under `listenKey` or `stream`, and every run of 32 letters and digits or
     more: documented keys have 40 and 64.

@@ -160,7 +160,7 @@ def _event(line: _UpdateLine, raw: bytes) -> Event:
 
 def event_of(type_: str, event_ms: int | None, words: dict[str, Any], raw: bytes) -> Event:
     """
-    The event from our words, as what came over REST has another raw; from the raw where the words don't make it.
+    Return the event from our fields, as REST's events have another raw; from the raw where they don't make it.
 
     Raises:
         UsageError: Neither makes one.

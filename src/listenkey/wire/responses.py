@@ -344,7 +344,7 @@ def _kind(value: JsonValue) -> str:
 
 
 def _shape(value: JsonValue) -> bytes:
-    """Names and kinds without any value: what an error may keep of an answer that may hold a key somewhere."""
+    """Return names and kinds without any value: an error may keep them of an answer that may hold a key."""
     if not isinstance(value, dict):
         return _kind(value).encode()
     names = [f"{clean(name, longest=NAME_SHOWN_MAX)}: {_kind(member)}" for name, member in list(value.items())[:50]]

@@ -111,7 +111,7 @@ NEEDED: Final[Mapping[type[Words], frozenset[str]]] = {
 
 
 class Misfit(Exception):
-    """The value is not what its event needs. The sentence names the place and never what was found there."""
+    """A value is not as its event needs it. The sentence names the place and never the value."""
 
 
 class Number:
@@ -263,7 +263,7 @@ def _stand_in(field: Field) -> Any:
 
 
 def _settle(message: type[Words], values: dict[str, Any], unread: set[str], path: str, at_ms: int | None) -> None:
-    """Put in what follows from other fields; Misfit where the message does not say which thing it tells of."""
+    """Fill in fields that follow from others; Misfit where the message lacks its identity."""
     if message is Order:
         _settle_order(values, unread, path)
     elif message is LegacyOrder and values.get("fills") and not amount_of(values["quantity_text"]):

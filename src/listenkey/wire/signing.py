@@ -68,7 +68,7 @@ class Signer:
     @classmethod
     def of(cls, credentials: Credentials, passphrase: Secret | None = None) -> Signer:
         """
-        The signer that fits what the account proves itself with.
+        Return the signer that fits the account's credentials.
 
         Args:
             credentials: With an API secret (HMAC) or a private key (PEM text, Ed25519 or RSA).
