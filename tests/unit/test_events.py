@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from listenkey import events
-from listenkey.events import Event, UnknownEvent
+from listenkey.events import Event, Fill, UnknownEvent
 from listenkey.events.words import SureAmount, Words
 from listenkey.wire.shapes import Field, fields
 
@@ -18,7 +18,9 @@ ROW = re.compile(r"^\| `(?P<letter>\w+)` \| `(?P<word>\w+)` \| (?P<type>[^|]+) \
 MESSAGES = [
     value
     for name in events.__all__
-    if isinstance(value := getattr(events, name), type) and issubclass(value, Words) and value is not UnknownEvent
+    if isinstance(value := getattr(events, name), type)
+    and issubclass(value, Words)
+    and value not in (UnknownEvent, Fill)
 ]
 
 
