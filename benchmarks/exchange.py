@@ -54,7 +54,7 @@ class Exchange(AbstractContextManager["Exchange"]):
         self.call("DELETE", "/faults")
 
     def more_accounts(self, count: int) -> list[dict[str, Any]]:
-        """So many accounts, each with its keys."""
+        """Make so many accounts, each with its keys."""
         return [self.call("POST", "/accounts", {"name": f"trader{number}"}) for number in range(count)]
 
     def burst(

@@ -33,7 +33,7 @@ from listenkey.items import Item
 from listenkey.transport.websocket import READ_BUFFER_BYTES
 
 AT_ONCE: Final = 20
-"""So many are opened at a time: what opening needs for a moment should not be counted as what a stream holds."""
+"""The streams opened at a time, so that the memory of opening does not count as a stream's."""
 
 Held: TypeAlias = tuple[UserStream, asyncio.Task[None]] | WSTransport
 
@@ -114,7 +114,7 @@ TITLES: Final = {
 
 
 async def one(kind: str, rest_url: str, ws_url: str, count: int, seconds: float) -> dict[str, float]:
-    """In a process of its own: open so many, and say what each of them costs."""
+    """Open so many in this process of their own, and return the cost of each."""
     make = KINDS[kind]
     governor = without_limit(rest_url, ws_url) if kind.startswith("ours") else None
     held: list[Held] = []

@@ -37,7 +37,7 @@ def shown(what: str, times_s: list[float]) -> str:
 
 
 async def as_fast_as_possible(path: Path, count: int) -> None:
-    """Everything at once; how long until the last one is on the disk."""
+    """Append all at once, and time it until the last one is on the disk."""
     journal = SqliteJournal(path, "bench", wall_ms)
     await journal.open()
     fills = [fill(number) for number in range(1, count + 1)]

@@ -11,7 +11,7 @@ from benchmarks.exchange import Exchange
 from benchmarks.shown import Shown
 
 PLENTY = 1_000_000
-"""Of weight a minute: many accounts are broken at once here, and one account's way back is what is measured."""
+"""The weight per minute: many accounts are broken at once here, and only one's recovery is measured."""
 
 LAGS_S = (0, 1, 2, 5, 10, 20, 30)
 BAN_S = 600

@@ -20,7 +20,7 @@ from listenkey.wire.lines import to_line
 
 COUNT: Final = 1_000_000
 BATCH: Final = 256
-"""So many events are taken from a socket before others have their turn, as in `link.py`."""
+"""The events taken from a socket before others have their turn, as in `link.py`."""
 
 WARM: Final = 20_000
 """Events until memory counts: by then everything has been imported and every buffer been made."""
@@ -74,7 +74,7 @@ async def past_a_slow_reader(path: Path, count: int = COUNT) -> None:
 
 
 def in_a_process_of_its_own(path: Path) -> None:
-    """Its memory is then what the journal's is, and nobody else's."""
+    """Run in a process of its own, so that its memory is the journal's alone."""
     subprocess.run([sys.executable, "-m", "benchmarks.million", str(path)], check=True)
 
 

@@ -208,7 +208,7 @@ def peak_kib() -> int:
 
 
 def in_a_thread(measure: Callable[[], Shown]) -> Callable[[], Awaitable[Shown]]:
-    """For rows whose streams are in a process of their own: nothing here runs in a loop."""
+    """Run a row in a thread: its streams are in a process of their own, and nothing here runs in a loop."""
 
     async def row() -> Shown:
         return await asyncio.to_thread(measure)

@@ -28,7 +28,7 @@ REFUSED: Final = b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for 
 UNSIGNED: Final = ("/eapi/v1/listenKey", "/eapi/v1/time", "/eapi/v1/exchangeInfo", "/eapi/v1/ping")
 SOON_US: Final = 1_000_000
 SETTLED_US: Final = 25_000_000
-"""By then a program whose secret does not fit has said so: ten seconds of each request, and a new try."""
+"""The time by which a program with a wrong secret has said so: ten seconds of each request, and a new try."""
 
 RESTART_EVERY_S: Final = 20.0
 ALONE_US: Final = 180_000_000
@@ -89,7 +89,7 @@ def wrong_shape(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def _restart(injector: Injector, process: Process) -> None:
-    """It ends, knows nothing of what it was told of limits, and begins again."""
+    """End the process and start it again, without its knowledge of limits."""
     if process.down or process.ends:
         return
     process.die("kill")
@@ -119,7 +119,7 @@ def _misshapen(body: bytes, rng: random.Random) -> bytes:
 
 
 def _other(value: Any, rng: random.Random, *, may_be_null: bool) -> Any:
-    """Something that is not of the same kind, and that nobody could take for what it was."""
+    """Return a value of another kind, which nobody could take for the given one."""
     shapes: tuple[Any, ...] = ([], {}, True)
     match value:
         case bool():
@@ -152,7 +152,7 @@ def key_rotated(injector: Injector, _: Fault, process: Process) -> None:
 
 
 def rise(_: Injector, __: Fault, process: Process) -> None:
-    """It is started again."""
+    """Start the program again."""
     process.rise()
 
 
@@ -167,7 +167,7 @@ def right_lost(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def wrong_secret(injector: Injector, _: Fault, process: Process) -> None:
-    """Somebody starts the program with a secret that does not belong to the key."""
+    """Start the program with a secret that does not belong to the key."""
     process.die("kill")
     process.was_revoked = process.wrong_secret = True
     world = injector.world
@@ -175,7 +175,7 @@ def wrong_secret(injector: Injector, _: Fault, process: Process) -> None:
 
 
 def end_wrong_secret(injector: Injector, fault: Fault, process: Process) -> None:
-    """With the right one. Until then it has to have ended in words, and never to have said that it is live."""
+    """Start with the right secret. Until then the program must have ended in words, and never reported to be live."""
     world, since_us = injector.world, int(fault.at_s * 1e6) + SOON_US
     process.wrong_secret = False
     if injector.is_alone(fault, ALONE_US) and not process.ends:

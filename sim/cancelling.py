@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COMMITS_WITHIN_US: Final = 30_000_000
 GONE_US: Final = 5_000_000
-"""By then a stream that was cancelled has closed, where the disk is well."""
+"""The time by which a cancelled stream has closed, where the disk is well."""
 
 
 def cancelled(_: Injector, fault: Fault, process: Process) -> None:
@@ -54,7 +54,7 @@ class _Cancelling:
         self._inside(lambda: self._cancel(0 if self._where in ("closing", "opening") else self._steps))
 
     def _commits_no_more(self) -> None:
-        """It has nothing to commit: then it is cancelled while it reads."""
+        """Cancel it while it reads, as it has nothing to commit."""
         if not self._is_over and self._life.in_commit.pop(self._number, None) is not None:
             self._inside(lambda: self._cancel(self._steps))
 
@@ -63,7 +63,7 @@ class _Cancelling:
         self._life.loop.call(do)  # type: ignore[arg-type]
 
     def _cancel(self, steps: int) -> None:
-        """After so many turns of the event loop; and again after as many more."""
+        """Cancel after so many turns of the event loop; and again after as many more."""
         task, loop, told = self._life.users[self._number], self._life.loop, self._life.told[self._number]
         if told.number in self._life.closed:
             return  # It was cancelled a moment ago.

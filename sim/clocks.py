@@ -16,7 +16,7 @@ DOWN_US: Final = 3_000_000
 """The least time that a process is away whose clock is set meanwhile."""
 
 LIVES_MOST_S: Final = 20.0
-"""With the wrong clock, before it ends and is away for longer than an audit looks back."""
+"""The longest life with the wrong clock, before a pause that is longer than an audit looks back."""
 
 LIMITED_S: Final = 3
 GROWS_EVERY_S: Final = 1.0
@@ -96,7 +96,7 @@ def latency(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def end_latency(injector: Injector, fault: Fault, process: Process) -> None:
-    """As quick as before."""
+    """Make the network as quick as before."""
     process.network.extra_us -= injector.scratch.pop(fault)
 
 

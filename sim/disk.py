@@ -29,7 +29,7 @@ COMMIT_MOST_US: Final = 30_000
 GONE: Final = "SQLITE_CANTOPEN"
 
 WORDS: Final = {"SQLITE_FULL": "database or disk is full", GONE: "unable to open database file"}
-"""As SQLite says it."""
+"""The texts of SQLite's errors."""
 
 Files = dict[str, bytes]
 """The contents of a journal's files, by the ending of their names."""
@@ -61,7 +61,7 @@ class Disk:
         return not (self.slow_ms or self.errors or self.cut)
 
     def delay_us(self) -> int:
-        """Of one write."""
+        """Return the time that one write takes."""
         return int(self.rng.random() * max(self.slow_ms, default=0) * 1000)
 
     def error(self) -> sqlite3.OperationalError | None:

@@ -81,7 +81,7 @@ def expiry_unseen(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def end_expiry_unseen(_: Injector, fault: Fault, process: Process) -> None:
-    """It runs, or listens, again."""
+    """Let the process run, or listen, again."""
     if fault.param("how") == "cut":
         process.network.refusing -= 1
     process.rise()

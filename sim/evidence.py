@@ -154,7 +154,7 @@ class Evidence:
         return (exchange_ms - self.options.start_ms) * 1000
 
     def host_of(self, process: int) -> int:
-        """Of a guest's seat the process; of a process itself."""
+        """Return the process of a guest's seat, or the process itself."""
         behind = process - len(self.options.accounts)
         return process if behind < 0 else self.options.guests[behind][0]
 

@@ -309,14 +309,14 @@ KINDS: Final[dict[str, Kind]] = {
 
 KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute",
                               "key_storm", "key_dies_young", "no_expiration", "maintenance"})  # fmt: skip
-"""After these a client may sit on a dead key until it asks: at its next renewal."""
+"""The kinds after which a client may sit on a dead key until its next renewal."""
 
 REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "slow", "hang", "refuse", "partition",
                                "syn_loss", "surge", "suspend", "stall", "retired", "clock_skew", "loss", "narrow",
                                "black_hole", "no_name", "tls_refused", "no_descriptors", "maintenance", "renewals_fail",
                                "bad_answers", "key_revoked", "limit_lowered", "ban_all", "wrong_shape", "right_lost",
                                "wrong_secret", "held_while_hanging", "wrong_clock_limited", "latency"})  # fmt: skip
-"""These keep a client from asking."""
+"""The kinds that keep a client from asking REST."""
 
 LAG_KINDS: Final = frozenset({"rest_lag", "stale_snapshot", "trades_lag", "lag_and_drops"})
 """REST answers, with what was true a while ago: half a minute at most, a minute where events are lost as well."""
@@ -331,14 +331,14 @@ NOBODY_READS: Final = frozenset({"slow_reader", "burst", "no_output"})
 ASKING: Final = frozenset({"retention", "lag_and_drops", "contract_refused", "held_while_hanging", "right_lost",
                            "wrong_secret", "order_step_lost", "expiry_unseen", "short_sockets", "traded_before",
                            "no_positions"})  # fmt: skip
-"""These mean something only to who can ask REST."""
+"""The kinds that only matter to a client that can ask REST."""
 
 LASTING: Final = frozenset({"ack_dead"})
 """A socket that is dead from the beginning stays so, until somebody finds out."""
 
 OF_ALL: Final = frozenset({"all_lose", "ban_all", "limit_lowered", "paging", "expiry",
                            "generation", "retention", "no_positions", "ids_by_contract", "odd_fields"})  # fmt: skip
-"""These hit every account, whichever process they were drawn for."""
+"""The kinds that hit every account, whichever process they were drawn for."""
 
 OF_BYTES: Final = frozenset({"pieces", "bad_protocol"})
 """Worlds with these have connections down to their bytes."""
@@ -347,20 +347,20 @@ OF_ACCOUNT: Final = frozenset({"close", "freeze", "shutdown", "duplicate", "reor
                                "drop_event", "ack_dead", "key_expires", "key_dies_silently", "key_deleted",
                                "key_replaced", "old_key_expires", "key_fight", "key_storm", "poison", "rest_lag",
                                "stale_snapshot", "trades_lag", "lag_and_drops", "order_step_lost"})  # fmt: skip
-"""These hit one account, and nothing else that the process may have beside it."""
+"""The kinds that hit one account, and nothing else of its process."""
 
 OF_GUESTS: Final = frozenset({"comes_and_goes"})
-"""These hit the guests of a process, and not its own account."""
+"""The kinds that hit the guests of a process, and not its own account."""
 
 WITH_GUESTS: Final = frozenset({"poison", "comes_and_goes"})
-"""These take a process that has another account beside its own."""
+"""The kinds that need a process with another account beside its own."""
 
 UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead", "maintenance", "lag_and_drops", "contract_refused",
                            "no_positions", "expiry_unseen"})  # fmt: skip
-"""Nothing on the connection shows these; only what REST says does."""
+"""The kinds that no connection shows; only REST does."""
 
 STEPS_UNSEEN: Final = frozenset({"order_step_lost"})
-"""Nothing on the connection shows these either, where it is not fills that are lost."""
+"""The kinds that no connection shows either, and that lose no fills."""
 
 COMPANION: Final = 0.3
 """The share of faults with a second one at about the same time: a client seldom breaks of one thing alone."""
@@ -374,7 +374,7 @@ NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "
                                    "user_code", "slow_reader", "folder_gone", "generation", "no_output", "poison",
                                    "lag_and_drops", "no_positions", "order_step_lost", "wrong_shape", "traded_before",
                                    "ids_by_contract", "odd_fields"})  # fmt: skip
-"""These leave a socket that is open as it is: its pings are answered."""
+"""The kinds that leave an open socket as it is: its pings are answered."""
 
 
 def draw_faults(
@@ -427,5 +427,5 @@ def draw_fault(rng: random.Random, name: str, client: int, at_s: float) -> Fault
 
 
 def in_order(faults: list[Fault]) -> list[Fault]:
-    """By time; the rest of the key only makes the order the same every time."""
+    """Sort by time; the rest of the key only makes the order the same every time."""
     return sorted(faults, key=lambda fault: (fault.at_s, fault.client, fault.kind))

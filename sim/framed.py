@@ -397,7 +397,7 @@ class _Noticed:
         self._loop = loop
 
     def __enter__(self) -> None:
-        """Nothing to be done."""
+        """Do nothing."""
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._loop.failure = self._loop.failure or error
@@ -458,15 +458,15 @@ class FramedSocket(SimSocket):
         self._real.close()
 
     def pause(self) -> None:
-        """As `transport.base.Pausing` has it."""
+        """Stop reading; see `transport.base.Pausing`."""
         self._real.pause()
 
     def resume(self) -> None:
-        """As `transport.base.Pausing` has it."""
+        """Read again; see `transport.base.Pausing`."""
         self._real.resume()
 
     def read_less(self) -> None:
-        """As `transport.base.Pausing` has it."""
+        """Bound one read; see `transport.base.Pausing`."""
         self._real.read_less()
 
     @property

@@ -51,7 +51,7 @@ class Guest:
         return replace(client, stalls_us=[*client.stalls_us, *self._stalls_us])
 
     def go(self) -> None:
-        """Its stream is closed in order; the others of the process know nothing of it."""
+        """Close its stream in order; the others of the process know nothing of it."""
         process, life = self._process, self._process.life
         if process.down or process.ends or process.frozen_until_us or self.away_us is not None:
             return
@@ -91,7 +91,7 @@ class Guest:
         life.loop.call(lambda: life.loop.create_task(self._open(life, told)).add_done_callback(life.program_ended))
 
     def is_back(self) -> None:
-        """It was away until now."""
+        """Note that it was away until now."""
         if self.away_us is not None:
             self._stalls_us.append((self.away_us, self._process.world.now_us))
             self.away_us = None

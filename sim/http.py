@@ -43,7 +43,7 @@ class SimHttp:
             raise TimedOut(request.what, request.timeout_s) from None
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Close nothing: nothing is open."""
 
     def _send(self, request: Request, asked: Asked, answered: asyncio.Future[Response]) -> None:
         network, world = self._process.network, self._process.world

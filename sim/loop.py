@@ -52,7 +52,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     # --- For the simulation --------------------------------------------------------------------------------------
 
     def deliver(self, at_us: int, arrival: Callable[[], None]) -> None:
-        """Something comes in from outside at this time; what came in is looked at before timers are."""
+        """Schedule an arrival from outside; arrivals are read before timers."""
         heapq.heappush(self._inbox, (at_us, next(self._count), arrival))
         self._due_known = False
 
@@ -158,7 +158,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
-        """At once: what is asked of a pool here is short, and slow disks are the business of threads."""
+        """Run the function at once: what is asked of a pool here is short, and slow disks belong to threads."""
         assert executor is None
         future = self.create_future()
         try:

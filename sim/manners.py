@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sim.strokes import Stroke
 
 FORGETS_SOONER_S: Final = 10
-"""As much sooner the client believes it forgotten; a day, where it is kept for months."""
+"""The seconds by which the client counts rows as forgotten before the venue does; a day in production."""
 
 POISONED_EVERY_S: Final = 2.0
 GARBAGE: Final = (
@@ -33,10 +33,10 @@ GARBAGE: Final = (
 )
 
 WRITTEN_US: Final = 3_000_000
-"""By then what came is in the file, where nothing else is wrong."""
+"""The time by which events are in the file, where nothing else is wrong."""
 
 HELD_MOST_US: Final = 60_000_000
-"""And by then where something is: what a new socket brings waits for REST, thirty seconds at most."""
+"""The same where something is: a new socket's events wait for REST, thirty seconds at most."""
 
 BESIDE_US: Final = 180_000_000
 """A fault that ended no longer ago may still be felt."""
@@ -52,7 +52,7 @@ def generation(injector: Injector, _: Fault, __: Process) -> None:
 
 
 def end_generation(injector: Injector, _: Fault, __: Process) -> None:
-    """Those that are new."""
+    """Return to the new generation of messages."""
     injector.legacy -= 1
     if not injector.legacy:
         injector.world.exchange.switches.generation = "current"
@@ -60,7 +60,7 @@ def end_generation(injector: Injector, _: Fault, __: Process) -> None:
 
 def retention(_: Injector, fault: Fault, process: Process) -> None:
     """
-    From now on REST forgets after minutes what it keeps for months, and both sides know it; and the process is away.
+    Let REST forget after minutes what it keeps for months, with both sides knowing it; and stop the process.
 
     For good: no venue remembers again what it has forgotten. Of several such faults the shortest memory counts.
     """
@@ -102,7 +102,7 @@ def comes_and_goes(_: Injector, __: Fault, process: Process) -> None:
 
 
 def comes_again(injector: Injector, fault: Fault, process: Process) -> None:
-    """With the API key it had, or with another one of the same account."""
+    """Start a guest again, with the API key it had, or with another one of the same account."""
     world = injector.world
     for guest in process.guests:
         identity = guest.identity

@@ -125,7 +125,7 @@ class Network:
     # --- Either way ----------------------------------------------------------------------------------------------
 
     def to_client(self, connection: Connection, arrival: Callable[[], None], size: int = 0) -> None:
-        """Something travels to the client over a connection."""
+        """Send something to the client over a connection."""
         if self.black_holes:
             self._swallow(connection, size)
         if connection.lost_in:
@@ -153,7 +153,7 @@ class Network:
             connection.lost_in = True
 
     def to_server(self, connection: Connection, arrival: Callable[[], None]) -> None:
-        """Something travels to the exchange over a connection."""
+        """Send something to the exchange over a connection."""
         if connection.lost_out:
             return
         if self.partitioned["out"]:
@@ -419,7 +419,7 @@ class SimSocket:
 
 
 class _Refused(Exception):
-    """As picows raises it: with the answer on it."""
+    """A refused handshake, with the answer on it, as picows raises it."""
 
     def __init__(self, response: ApiResponse) -> None:
         super().__init__()

@@ -98,11 +98,11 @@ class Options:
         return Timing(rotate_after_s=self.rotate_after_s, rotate_jitter_s=jitter_s)
 
     def venue_switches(self) -> Switches:
-        """For the sandbox."""
+        """The sandbox's switches."""
         return Switches(**dict(self.switches))
 
     def venue_attach(self) -> Attach:
-        """For the client."""
+        """The client's way to attach a key."""
         return Attach(self.attach)
 
     def lines(self) -> list[str]:

@@ -78,7 +78,7 @@ class SimClock:
 
 
 class Life:
-    """From the start of a process to its end."""
+    """One life of a process, from its start to its end."""
 
     def __init__(self, process: Process, number: int) -> None:
         self.process = process
@@ -117,7 +117,7 @@ class Life:
         user.add_done_callback(self.program_ended)
 
     def make_stream(self, number: int) -> UserStream:
-        """As a program makes it, but for the clock, the disk and the random numbers."""
+        """Make a stream as a program does, but for the clock, the disk and the random numbers."""
         process = self.process
         options = process.world.options
         path = self.path(number)
@@ -331,7 +331,7 @@ class Process:
         return self._identity if number < self._streams else self.guests[number - self._streams].identity
 
     def take_identity(self, identity: SandboxAccount) -> None:
-        """It has another API key of the same account from now on; the old one is refused."""
+        """Give it another API key of the same account; the old one is refused."""
         self._identity, self.api_key = identity, identity.api_key
 
     def secret_of(self, identity: SandboxAccount) -> str:
@@ -355,7 +355,7 @@ class Process:
 
     @property
     def loop(self) -> VirtualLoop:
-        """Of the present life."""
+        """The event loop of the present life."""
         return self.life.loop
 
     # --- Running -------------------------------------------------------------------------------------------------
@@ -413,7 +413,7 @@ class Process:
             self.asleep = False
 
     def step_clock(self, ms: int) -> None:
-        """Somebody sets the wall clock."""
+        """Set the wall clock."""
         self.clock.offset_ms += ms
         self.evidence.wall_offsets.append((self.world.now_us, self.clock.offset_ms))
 
@@ -529,7 +529,7 @@ class Process:
         return new
 
     def rise(self) -> None:
-        """It is started again."""
+        """Start the process again."""
         if not self._down_since_us:
             return
         self.evidence.stalls_us.append((self._down_since_us, self.world.now_us))

@@ -196,7 +196,7 @@ def _damaged(sound: Files, what: str, rng: random.Random) -> Files:
 
 
 def _log_moved(sound: Files) -> Files:
-    """As it is when the last program that has it open ends in order."""
+    """Return the files as they are when the last program that has them open ends in order."""
     with _aside({ending: sound[ending] for ending in OWN if ending in sound}) as path:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("SELECT count(*) FROM items").fetchone()
@@ -216,7 +216,7 @@ def _rows_damaged(sound: Files, what: str, index: int, second: bool) -> Files:
 
 
 def end_bit_flipped(injector: Injector, fault: Fault, process: Process) -> None:
-    """Somebody verifies the journal, and where it is not whole moves it away; the stream begins a new one."""
+    """Verify the journal, and move it away where it is not whole; the stream begins a new one."""
     since_us, sound = injector.scratch.pop(fault, (None, {}))
     if since_us is None:
         return
@@ -242,7 +242,7 @@ def _note_refusals(process: Process, since_us: int) -> None:
 
 
 def older_copy(injector: Injector, fault: Fault, process: Process) -> None:
-    """Somebody makes a copy of the journals. Nobody copies what is known to be damaged, or another release's."""
+    """Make a copy of the journals. Those known to be damaged, or another release's, are left out."""
     if process.ends or process.spoilt:
         return
     told = process.told_now

@@ -132,7 +132,7 @@ NOT_SIMULATED: Final[dict[str, str]] = {
 
 ALL: Final = len(ROWS) + len(NOT_SIMULATED)
 PAIRS: Final = ALL * (ALL + 1) // 2
-"""Of all rows, each with itself as well: 5,778."""
+"""The pairs of all rows, each with itself as well: 5,778."""
 
 
 def covered(played: Iterable[tuple[str, str]]) -> int:

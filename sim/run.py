@@ -146,7 +146,7 @@ def circumstances(options: Options, faults: list[Fault]) -> Options:
 
 
 def _expires_s(fault: Fault) -> float:
-    """In the middle of a fault that lasts."""
+    """Return a time in the middle of a fault that lasts."""
     return fault.at_s + fault.for_s / 2
 
 

@@ -148,7 +148,7 @@ def _cut(injector: Injector, fault: Fault, how: Close | Abort) -> None:
 
 
 def burst(injector: Injector, fault: Fault, process: Process) -> None:
-    """Everything at once, and the consumer stands still meanwhile."""
+    """Make many fills at once, while the consumer stands still."""
     slow_reader(injector, fault, process)
     injector.world.exchange.burst(process.account, fault.param("fills"), injector.world.now_ms)
 
@@ -206,7 +206,7 @@ def key_dies_young(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def no_expiration(injector: Injector, fault: Fault, process: Process) -> None:
-    """Nobody says when the new key ends, or something that can't be."""
+    """Leave out the end of the new key, or give one that can't be."""
 
     def tamper(request: ApiRequest, answer: ApiResponse) -> ApiResponse:
         if request.method != "POST" or answer.status != 200:

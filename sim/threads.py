@@ -47,7 +47,7 @@ class SimThread:
         self.killed = False
 
     def start(self) -> None:
-        """From the simulated process."""
+        """Start the thread, from the simulated process."""
         self.due_us = self._machine.now_us()
         self._machine.threads.append(self)
         self._thread.start()
@@ -59,7 +59,7 @@ class SimThread:
         return self.due_us
 
     def run(self) -> None:
-        """Its turn; returns when it waits again, or has ended."""
+        """Give the thread its turn; return when it waits again, or has ended."""
         if not self.killed and self.waits_for is not None and self.shortcut is not None and self.shortcut():
             return
         before, self._machine.running = self._machine.running, self
@@ -69,7 +69,7 @@ class SimThread:
         self._machine.running = before
 
     def kill(self) -> None:
-        """Its process is no more: it ends wherever it waits."""
+        """End the thread wherever it waits, as its process is no more."""
         self.killed = True
         if self.due_us is not None and self._machine.running is not self:
             self.run()
@@ -106,22 +106,22 @@ class SimEvent:
         self._flag = False
 
     def is_set(self) -> bool:
-        """As `threading.Event`."""
+        """Return the flag, as `threading.Event` does."""
         return self._flag
 
     def clear(self) -> None:
-        """As `threading.Event`."""
+        """Clear the flag, as `threading.Event` does."""
         self._flag = False
 
     def set(self) -> None:
-        """As `threading.Event`."""
+        """Set the flag, as `threading.Event` does."""
         self._flag = True
         for thread in self._machine.threads:
             if thread.waits_for is self and thread.due_us is not None:
                 thread.due_us = min(thread.due_us, self._machine.now_us())
 
     def wait(self, timeout: float | None = None) -> bool:
-        """As `threading.Event`; in virtual time."""
+        """Wait for the flag as `threading.Event` does, in virtual time."""
         thread = self._machine.running
         if not self._flag and thread is not None and timeout != 0:
             until_us = NEVER_US if timeout is None else self._machine.now_us() + int(timeout * 1e6) + 1
@@ -176,11 +176,11 @@ class Threading:
         self._machine = machine
 
     def Event(self) -> SimEvent:  # noqa: N802 - as the module has it
-        """As `threading.Event`."""
+        """Make a simulated event, as `threading.Event` does."""
         return SimEvent(self._machine())
 
     def Thread(self, *, target: Callable[[], None], **_: Any) -> SimThread:  # noqa: N802 - as the module has it
-        """As `threading.Thread`."""
+        """Make a simulated thread, as `threading.Thread` does."""
         return SimThread(self._machine(), target)
 
 
@@ -188,13 +188,13 @@ class AtOnce:
     """Stands in a module's name `threading`, where what its threads do is short and nobody waits for it for long."""
 
     class Thread:
-        """As `threading.Thread`: has ended when `start` returns."""
+        """A thread that has ended when `start` returns."""
 
         def __init__(self, *, target: Callable[..., None], args: tuple[Any, ...], **_: Any) -> None:
             self._target, self._args = target, args
 
         def start(self) -> None:
-            """As `threading.Thread`."""
+            """Run the thread's function."""
             self._target(*self._args)
 
 
@@ -205,5 +205,5 @@ class Time:
         self._now_us = now_us
 
     def monotonic(self) -> float:
-        """As `time.monotonic`."""
+        """Return virtual seconds, as `time.monotonic` does."""
         return self._now_us() / 1e6

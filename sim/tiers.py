@@ -50,7 +50,7 @@ class Summary:
     played: set[int] = field(default_factory=set)
 
     def add(self, other: Summary) -> None:
-        """Both together."""
+        """Add another summary to this one."""
         self.seeds += other.seeds
         self.stream_days += other.stream_days
         self.fills += other.fills
@@ -62,7 +62,7 @@ class Summary:
         self.played |= other.played
 
     def to_json(self) -> str:
-        """For a file, from which a later run goes on."""
+        """Write it for a file, from which a later run goes on."""
         plain: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         plain |= {
             "pairs": sorted(self.pairs),
@@ -73,14 +73,14 @@ class Summary:
 
     @classmethod
     def of_json(cls, text: str) -> Summary:
-        """As `to_json` wrote it."""
+        """Read it as `to_json` wrote it."""
         plain = json.loads(text)
         plain["pairs"] = {(first, second) for first, second in plain["pairs"]}
         plain["failed"] = [(seed, what) for seed, what in plain["failed"]]
         return cls(**plain | {"played": set(plain["played"]), "faults": Counter(plain["faults"])})
 
     def lines(self) -> list[str]:
-        """For people."""
+        """Return it in words."""
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
         pairs = f"{len(self.pairs)} pairs of kinds: {covered(self.pairs)} of the {PAIRS} pairs of rows"
         return [

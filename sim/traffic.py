@@ -18,7 +18,7 @@ LARGE: Final = 60
 
 HEALED_S: Final = 300.0
 RARER: Final = 5
-"""So long after the last fault, less happens: it is most of a short run, and shows least."""
+"""The factor by which episodes are rarer long after the last fault: most of a short run, they show least."""
 
 QUOTES: Final = 0.7
 """The share of resting orders in the acts of an account that quotes."""

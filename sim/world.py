@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 ELIDED_MOST_US: Final = 600_000_000
 MARGIN_US: Final = 3_000_000
-"""Before a fault a real ping is answered, so that it is known until when all is well."""
+"""The time before a fault in which a real ping is answered, so that it is known until when all is well."""
 
 END_S: Final = 5.0
 BEGINS_LATE_US: Final = 3_000_000
@@ -75,7 +75,7 @@ NEVER_US: Final = 1 << 62
 
 class World:
     """
-    Everything in one thread, and one clock.
+    The simulated world, in one thread and with one clock.
 
     Attributes:
         now_us: Microseconds since the beginning.
@@ -150,7 +150,7 @@ class World:
     # --- Time ----------------------------------------------------------------------------------------------------
 
     def run(self) -> Evidence:
-        """From the beginning to the end."""
+        """Run from the beginning to the end."""
         options = self.options
         with contextlib.ExitStack() as patches:
             self._stand_in(patches)
@@ -178,7 +178,7 @@ class World:
         return evidence
 
     def _begin_late(self, process: Process, fills: int, lives_ms: int) -> None:
-        """Its account trades; a while later it begins, ends in order soon, and begins again."""
+        """Let its account trade, start it a while later, end it in order soon, and start it again."""
         events.trade(self, process.account, fills)
         ends_us = BEGINS_LATE_US + lives_ms * 1000
         self.at(BEGINS_LATE_US, process.start)

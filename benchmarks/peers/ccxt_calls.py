@@ -18,11 +18,11 @@ from benchmarks.peers.script import place, say
 
 PATIENCE_S = 9.0
 FAILURES = (ccxt.BaseError, OSError, TimeoutError, LookupError, TypeError, ValueError, AttributeError)
-"""It could not read an answer, or nothing came."""
+"""The errors of an answer that it could not read, or that did not come."""
 
 
 def pointed_here(client: Any, ws_url: str) -> Any:
-    """Its market data sockets, besides what `ccxt_pro.py` points here."""
+    """Point its market data sockets here as well, beside those of `ccxt_pro.py`."""
     client.urls["api"]["ws"]["option"] = f"{ws_url}/public/ws"
     client.urls["api"]["ws"]["optionMarket"] = f"{ws_url}/market/ws"
     return client

@@ -19,7 +19,7 @@ CACHE_MAX = 100_000
 
 
 def exchange(here: Place) -> Any:
-    """Its binance, with options as the default market and every address on this machine."""
+    """Make its binance, with options as the default market and every address on this machine."""
     client = ccxt.pro.binance(
         {
             "apiKey": here.api_key,

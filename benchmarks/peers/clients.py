@@ -66,7 +66,7 @@ async def start_tail(sandbox: LocalSandbox) -> Program:
 
 
 async def all_attached(programs: Sequence[Program], sandbox: LocalSandbox) -> str:
-    """Until each has said something and the exchange delivers to each; what is wrong, or nothing."""
+    """Wait until each has said something and the exchange delivers to each; return what is wrong, or nothing."""
     if not all(await asyncio.gather(*(one.until(lambda one: bool(one.said), READY_S) for one in programs))):
         return "it did not start"
     name = sandbox.accounts[0].name

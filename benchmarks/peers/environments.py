@@ -27,11 +27,11 @@ class Environment:
 
     @property
     def version(self) -> str:
-        """Of the peer itself: the first requirement."""
+        """The version of the peer itself: the first requirement."""
         return self.requirements[0].partition("==")[2]
 
     def python(self, folder: Path) -> Path:
-        """Its interpreter. Raises subprocess.CalledProcessError when pip can't install the peer."""
+        """Return its interpreter. Raises subprocess.CalledProcessError when pip can't install the peer."""
         release = f"{sys.version_info[0]}.{sys.version_info[1]}"
         place = folder / f"{self.name}-{self.version}-python{release}"
         python, stamp = place / "bin" / "python", place / "installed"

@@ -28,7 +28,7 @@ class Program:
 
     @classmethod
     async def start(cls, *line: str, env: dict[str, str], reads_stdin: bool = True) -> Program:
-        """Its environment holds no more than it needs: no proxies, and no keys of a real account."""
+        """Start a program whose environment holds no more than it needs: no proxies, no keys of a real account."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         process = await asyncio.create_subprocess_exec(*line, env=kept | env, cwd=ROOT, stdin=PIPE, stdout=PIPE)
         return cls(process, reads_stdin=reads_stdin)

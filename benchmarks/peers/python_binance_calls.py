@@ -17,10 +17,10 @@ from binance.exceptions import BinanceAPIException, BinanceRequestException  # t
 from benchmarks.peers.script import place, say
 
 FAILURES = (BinanceRequestException, OSError, TimeoutError, LookupError, TypeError, ValueError, AttributeError)
-"""It could not read an answer, nothing came, or it has no such call."""
+"""The errors of an answer that it could not read, that did not come, or of a call that it lacks."""
 
 PATIENCE_S = 70.0
-"""Its sockets have been seen to lose what comes in their first second, and open interest is told once a minute."""
+"""The time it gets: its sockets lose messages in their first second, and open interest comes once a minute."""
 
 
 def calls(client: Any, symbol: str) -> dict[str, Callable[[], Awaitable[Any]]]:
@@ -101,7 +101,7 @@ def refusals(client: Any) -> dict[str, tuple[Callable[[], Awaitable[Any]], int]]
 
 
 def sockets(manager: Any, symbol: str, when: str) -> dict[str, Any]:
-    """Its options sockets, but for that of new contracts: those are listed once a day."""
+    """Return its options sockets, but for that of new contracts: those are listed once a day."""
     return {
         "options_ticker_socket": manager.options_ticker_socket(symbol),
         "options_ticker_by_expiration_socket": manager.options_ticker_by_expiration_socket("BTCUSDT", when),

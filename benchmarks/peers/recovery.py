@@ -28,7 +28,7 @@ from listenkey.testing import LocalSandbox  # noqa: E402
 PER_SECOND = 50
 BEFORE_S = 1.0
 PATIENCE_S = 20.0
-"""After so long a client counts as never back."""
+"""The time after which a client counts as never back."""
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ async def receive(peer: Peer, python: Path, fills: int, per_second: float | None
 
 
 def ended_orders(peer: Peer, orders: list[Any], ledger: dict[str, Any]) -> list[Row]:
-    """For a peer that tells orders: how each one ended, in its view and in truth."""
+    """Compare how each order ended, in the peer's view and in truth, for a peer that reports orders."""
     if not orders:
         return []
     truth = {(entry["symbol"], entry["order_id"]): entry["status"] for entry in ledger["orders"]}

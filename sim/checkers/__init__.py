@@ -29,5 +29,5 @@ CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
 
 
 def check(evidence: Evidence) -> list[Violation]:
-    """Everything that is wrong with a run."""
+    """Return everything that is wrong with a run."""
     return [violation for checker in CHECKERS for violation in checker(evidence)]

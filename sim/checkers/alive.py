@@ -1,4 +1,4 @@
-"""After the faults: live within a bound, and every fill from then on."""
+"""Check that a stream is live within a bound after the faults, and brings every fill from then on."""
 
 from __future__ import annotations
 

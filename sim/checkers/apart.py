@@ -17,7 +17,7 @@ NEAR_US: Final = 3 * MINUTE_US
 """The time after which another fault leaves nothing behind."""
 
 AT_ONCE_US: Final = 500_000
-"""Beside the way from the venue; a disk that is well takes no time here."""
+"""The time allowed beside the way from the venue; a disk that is well takes none here."""
 
 
 def apart(evidence: Evidence) -> Iterator[Violation]:

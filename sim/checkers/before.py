@@ -1,4 +1,4 @@
-"""Nothing is told that is older than the stream's first `Live`, in this process or a later one, unless a gap covers it."""
+"""Check that no item is older than the stream's first `Live`, in this process or a later one, unless in a gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of a stream that was closed, or whose user was cancelled while it opened, read, committed or closed, nothing is left."""
+"""Check that nothing is left of a stream that was closed, or cancelled while it opened, read, committed or closed."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ SOONER_S: Final = 12
 """Ten seconds by which the client believes them forgotten before they are, and two by which clocks differ."""
 
 RENEWAL_US: Final = 24 * MINUTE_US
-"""Until a key that died without a word is asked after, by who can't look at the bill."""
+"""The time until a client that can't read the bill finds a key that died unreported."""
 
 
 class Case:

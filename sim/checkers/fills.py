@@ -17,7 +17,7 @@ LATE_KINDS: Final = (
 )
 
 SPENT_SHARE: Final = 0.5
-"""Of the weight limit; a recovery may fill three quarters, and what it asks for next may be as much as the last quarter."""
+"""The share of the weight limit beyond which requests wait: a recovery may fill 0.75, its next one needs up to 0.25."""
 
 
 def fills(evidence: Evidence) -> Iterator[Violation]:

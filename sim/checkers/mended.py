@@ -11,7 +11,7 @@ from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream, Told
 
 APART_MS: Final = 100
-"""Of the client's idea of the venue's clock, beside what jitter and an uneven way make of it."""
+"""The error of the client's estimate of the venue's clock, beside jitter and an uneven way."""
 
 
 def mended(evidence: Evidence) -> Iterator[Violation]:

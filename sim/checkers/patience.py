@@ -18,7 +18,7 @@ SILENT_MAX_US: Final = 6 * MINUTE_US
 """Five minutes between two tries where the API key itself was refused, and what a try takes."""
 
 QUIET: Final = frozenset({"LIVE", "DEGRADED", "DOWN", "FAILED"})
-"""Of a stream that is live, or nearly, pings may be all that is sent."""
+"""The statuses in which a stream may send nothing but pings."""
 
 
 def patience(evidence: Evidence) -> Iterator[Violation]:

@@ -16,14 +16,14 @@ from sim.manners import POISONED_EVERY_S
 MINUTE_US: Final = 60_000_000
 KEY_LIFE_US: Final = 62 * MINUTE_US
 AUDIT_US: Final = 80_000_000
-"""Until the bill is looked at again, on a connection that seems to be well: 66 s, and what asking takes."""
+"""The time until the bill is read again, on a connection that seems well: 66 s, and the request's time."""
 
 FOREVER_MS: Final = 1 << 62
 UNSEEN_WHY: Final = "that no socket brought"
 """The words of a gap that only a look at the bill has shown."""
 
 FORGOTTEN_WHY: Final = "they were not audited in time"
-"""And what one says where the bill was not looked at until it had forgotten."""
+"""The words of a gap where the bill was not read until it had forgotten."""
 
 FORGETS: Final = frozenset({"retention"})
 
@@ -31,7 +31,7 @@ SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000, "pieces": 60
 """The extra time a frame may travel; through a narrow way, as long as an earlier burst needs."""
 
 NARROW_MS_A_FILL: Final = 1500
-"""Of a burst that was put in: its events, through a narrow way."""
+"""The time that each fill of a burst needs for its events to pass a narrow way."""
 
 BURSTS: Final = frozenset({"burst", "poison"})
 SLOWING: Final = frozenset(SLOWING_MS)

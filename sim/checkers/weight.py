@@ -12,17 +12,17 @@ from sim.evidence import Client, Evidence
 FIVE_MINUTES_US: Final = 300_000_000
 MINUTE_US: Final = 60_000_000
 SHARE_MAX: Final = 0.8
-"""Of the weight limit."""
+"""The share of the weight limit a client may use."""
 
 CONNECTIONS_MAX: Final = 300
 REQUESTS_MAX: Final = 120
-"""In five minutes, of each method: a tenth of the smallest weight limit known, 400 a minute."""
+"""The requests of each method in five minutes: a tenth of the smallest weight limit known, 400 per minute."""
 
 CREATES_MAX: Final = 20
-"""In a minute: promised of a crash loop."""
+"""The listen keys asked for per minute, as promised of a crash loop."""
 
 ROUNDED_US: Final = 2000
-"""It is written down by the millisecond."""
+"""The error of times that are written down by the millisecond."""
 
 OPEN_MAX: Final = 3
 """Connections of one stream at once: the one in use, its successor, and one that is being hung up."""
@@ -91,7 +91,7 @@ def _creates(client: Client, who: str, accounts: int) -> Iterator[Violation]:
 
 
 def _share(evidence: Evidence, number: int, who: str) -> Iterator[Violation]:
-    """Of the weight limit, all lives of a process together, where each knows what the one before has spent."""
+    """Check the share of the weight limit that all lives of a process use, where each knows of the one before."""
     if evidence.clients[number].starts_us:
         return
     limit = evidence.options.venue_switches().weight_per_minute * SHARE_MAX

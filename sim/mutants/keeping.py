@@ -64,7 +64,7 @@ def never_audits(patches: Patches) -> None:
 
 
 def never_polls(patches: Patches) -> None:
-    """Without a socket nothing is brought, though REST answers."""
+    """Bring nothing without a socket, though REST answers."""
     put(patches, Mending, "_may_poll", False)
 
 
@@ -177,7 +177,7 @@ def failed_write_forgotten(patches: Patches) -> None:
 
 
 def same_file_after_failed_fsync(patches: Patches) -> None:
-    """After a failed fsync the connection is used on, and the next fsync that succeeds is believed."""
+    """Use the connection on after a failed fsync, and believe the next fsync that succeeds."""
 
     def abandon(self: store.Store) -> None:
         self._may_hold_more = True
