@@ -119,7 +119,7 @@ class BlockingUserStream:
         Raises:
             TimeoutError: None came in this time. Nothing is lost: the next call goes on.
             StopIteration: The stream was closed.
-            ListenKeyError: What ended the stream.
+            ListenKeyError: The error that ended the stream.
         """
         try:
             return self._ready.popleft()

@@ -103,7 +103,7 @@ class Banned(RateLimited):
     The IP is banned (418): send nothing until the ban has ended.
 
     Attributes:
-        until_ms: When it ends, epoch milliseconds, or None where the answer did not say.
+        until_ms: Its end, epoch milliseconds, or None where the answer did not say.
     """
 
     advice = "send nothing until the ban ends"
@@ -178,7 +178,7 @@ class ProtocolError(ListenKeyError):
     The venue said what no document allows.
 
     Attributes:
-        what: What was wrong, in words.
+        what: The error, in words.
         body: The bytes, with secrets taken out; kept for a report, not shown by `str`.
     """
 

@@ -24,31 +24,31 @@ class Health(Struct, frozen=True, kw_only=True):
             is asked again in case it lags.
             DEGRADED: it is live, but could not help itself: the journal can't be written, so items wait; or REST
             can't be asked, so the key is not prolonged or a loss would not be noticed.
-        status_since_ms: Since when the status is what it is, wall clock, epoch ms; right also after that clock was set.
-        why: What it waits for or what happened last, for people.
-        open_gap_from_ms: Where the gap begins that is open now, wall clock, epoch ms; None where none is.
-        fills_complete: Whether every fill until now is in the stream, as far as the socket and REST show: no gap is
-            open, and none is being looked at again. What earlier gaps have lost for good is told in their `GapClosed`.
+        status_since_ms: The time since which the status holds, wall clock, epoch ms; right also after that clock was set.
+        why: The reason for the status, in words for people.
+        open_gap_from_ms: The start of the gap that is open now, wall clock, epoch ms; None where none is.
+        fills_complete: True where every fill until now is in the stream, as far as the socket and REST show: no gap
+            is open, and none is being looked at again. Final losses of earlier gaps are in their `GapClosed`.
         key_fingerprint: Eight hex digits that tell the listen key from another.
-        key_age_s: Since the venue first gave this key.
-        key_left_s: Until it ends, if nobody renews it.
+        key_age_s: Seconds since the venue first gave this key.
+        key_left_s: Seconds until it ends, if nobody renews it.
         renewals: PUTs that were answered, this stream's and those it shared.
-        last_renewal_ok: Whether the last one was.
+        last_renewal_ok: True where the last one was answered; None before the first.
         sockets: Sockets open.
-        socket_age_s: Of the one whose events are delivered.
-        last_event_ms: When the last event came, wall clock, epoch ms.
+        socket_age_s: Age of the socket whose events are delivered.
+        last_event_ms: Arrival of the last event, wall clock, epoch ms.
         last_heard_s: Seconds since anything came in, pongs included.
-        round_trip_s: Of the last ping.
+        round_trip_s: Round trip of the last ping.
         events: Events delivered.
         fills: Fills among them.
-        gaps: Gaps told.
-        gap_s: Seconds that the closed ones add up to.
+        gaps: Gaps reported.
+        gap_s: Total length of the closed gaps, seconds.
         duplicates_removed: Events taken out because they had been delivered.
-        unreadable: Frames that could not be read, each told as a gap.
+        unreadable: Frames that could not be read, each reported as a gap.
         unknown_events: Events of a type this release has no class for; delivered as `UnknownEvent`.
-        dropped: Events that did not fit into the buffer of a slow reader, told as a gap.
+        dropped: Events that did not fit into the buffer of a slow reader, reported as a gap.
         backlog: Items that wait for the reader.
-        journal_problem: Why the journal can't be written at the moment, or None.
+        journal_problem: The reason why the journal can't be written at the moment, or None.
         reconnects: Sockets lost.
         rotations: Sockets replaced before the venue's 24 hours were over.
         recovered: Updates brought back over REST.

@@ -7,8 +7,8 @@ The items that a consumer reads: `Update`, `Live`, `GapOpened`, `GapClosed`. Mat
             case GapOpened() | GapClosed() | Live(): ...
             case Update(event=GreekUpdate() as greeks): ...
 
-Losing the connection is an item, so that it can't be overlooked: what is not covered lies between a `GapOpened` and
-its `GapClosed`, and the second says what came back and what can't.
+Losing the connection is an item, so that it can't be overlooked. Events may be missing between a `GapOpened` and its
+`GapClosed`; the second counts the recovered updates and lists what can't be recovered.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Update(Struct, frozen=True, gc=False):
         seq: Counts the items of this stream from 1, without holes.
         account: The account's alias; never its API key.
         event: The typed event; match on its class.
-        received_ms: When it was read from the socket, or from the answer over REST; wall clock, epoch ms.
-        provenance: Where it was seen: on the WebSocket, over REST, or both.
+        received_ms: The time it was read from the socket, or from the answer over REST; wall clock, epoch ms.
+        provenance: The source: the WebSocket, REST, or both.
         late: A fill delivered after a newer one of the account: by the time of the trade, and within one millisecond
             and symbol by trade id. An id of another range makes no other fill late.
         raw: The venue's own JSON of this event: a message without its envelope and with a listen key replaced, or one
@@ -59,11 +59,11 @@ class Live(Struct, frozen=True):
     """
     From here on, every event of the account is in the stream, until a `GapOpened` says otherwise.
 
-    It says nothing of what lies before: `GapClosed` says what REST has brought back of that. After a gap the status is
+    It says nothing about earlier events: `GapClosed` says which of them REST brought back. After a gap the status is
     `SETTLING` for 35 s while REST is asked again, in case it lags; `Health.fills_complete` says when that is over.
 
     Attributes:
-        since_ms: Since when that holds, wall clock, epoch ms.
+        since_ms: The time from which that holds, wall clock, epoch ms.
     """
 
     seq: int
@@ -77,11 +77,11 @@ class GapOpened(Struct, frozen=True):
     """
     From `from_ms` on, events of the account may be missing.
 
-    Told again, with an earlier `from_ms`, when the gap turns out to have begun earlier; its `GapClosed` has the last.
+    Reported again, with an earlier `from_ms`, when the gap turns out to have begun earlier; its `GapClosed` has the last.
 
     Attributes:
         from_ms: The last moment that was surely covered, wall clock, epoch ms.
-        why: What happened, in a few words, for people.
+        why: The cause, in a few words, for people.
     """
 
     seq: int
@@ -98,9 +98,9 @@ class GapClosed(Struct, frozen=True):
 
     Attributes:
         from_ms: As in its `GapOpened`; in the last, if there were several.
-        to_ms: When coverage began again, wall clock, epoch ms.
-        recovered: How many missing updates were brought back, as items before this one.
-        unrecoverable: What can't be brought back, in words; empty when nothing is missing.
+        to_ms: The time at which coverage began again, wall clock, epoch ms.
+        recovered: The number of missing updates brought back, as items before this one.
+        unrecoverable: The losses that can't be brought back, in words; empty when nothing is missing.
     """
 
     seq: int

@@ -42,8 +42,8 @@ class AsyncUserDataStreamsApi:
         api_key: Sent in the header X-MBX-APIKEY. It alone opens the stream; `repr` never shows it.
         base_url: Scheme and host. Plain http is taken for this machine only, where a sandbox runs. Left out: the address in
             `LISTENKEY_REST_URL` where it is set, else production.
-        timeout_s: How long one call may take in all.
-        http: What sends, for tests and for sharing connections; it is then the caller's to close.
+        timeout_s: The longest time one call may take in all.
+        http: The HTTP client, for tests and for sharing connections; it is then the caller's to close.
 
     Raises:
         UsageError: An API key or an address that can't be right.

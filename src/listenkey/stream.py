@@ -51,12 +51,12 @@ class UserStream:
 
     Args:
         api_key: The account's API key. It needs no permission to trade.
-        api_secret: For signed requests: with it, what a gap missed is asked for over REST. May be left out.
-        private_key: The same by Ed25519 or RSA, PEM text; may be left out.
+        api_secret: Signs requests: with it, missed events are recovered over REST. May be left out.
+        private_key: The same with Ed25519 or RSA, PEM text; may be left out.
         venue: `"production"`, `"legacy"`, `"testnet"`, or a `Venue`. Left out: the addresses in `LISTENKEY_REST_URL` and
             `LISTENKEY_WS_URL` where both are set, else production.
-        journal: Where items are kept: a path, or `sqlite:///path`. What is in the file is on the disk before it is an
-            item here. Left out: in memory.
+        journal: The file that keeps the items: a path, or `sqlite:///path`. An item is on the disk before it is
+            delivered here. Left out: items are kept in memory.
         consumer: A name for this reader of the journal: it goes on after what it has committed (`commit`), in this
             process and the next. Left out: it begins with what happens from now on.
         auto_commit: Commit each item when the next one is asked for.

@@ -203,9 +203,9 @@ class Venue:
     Args:
         rest_url: Scheme and host of the REST API, for example `https://eapi.binance.com`.
         ws_url: Scheme and host of the WebSocket, without `/private`, for example `wss://fstream.binance.com`.
-        name: What messages call it.
-        attach: How a listen key is put on a socket.
-        time_scale: How many of the venue's seconds pass in one of ours. 1 everywhere but on a sandbox that was
+        name: Its name in messages.
+        attach: The way to attach a listen key to a socket.
+        time_scale: The venue's seconds per second of ours. 1 everywhere but on a sandbox that was
             started with `--time-scale`.
     """
 
