@@ -17,13 +17,12 @@ class Health(Struct, frozen=True, kw_only=True):
     The state of a stream at one moment.
 
     Attributes:
-        status: LIVE only while every event is in the stream. GAP: no socket brings events, or what it
-            brings finds no room before a slow reader or a disk. RECOVERING: one does, and
-            REST is asked for what came before. SUSPECT: something was lost on a living socket, and REST is asked.
-            SETTLING: live, as the item `Live` says; of the gap before it all that REST showed is delivered, and REST
-            is asked again in case it lags.
-            DEGRADED: it is live, but could not help itself: the journal can't be written, so items wait; or REST
-            can't be asked, so the key is not prolonged or a loss would not be noticed.
+        status: LIVE only while every event is in the stream. GAP: no socket brings events, or a slow reader or disk
+            has no room for them. RECOVERING: a socket is open, and REST is asked for missed events. SUSPECT: events
+            were lost on a living socket, and REST is asked for them. SETTLING: live, as the item `Live` says; all that
+            REST returned of the last gap is delivered, and REST is asked again in case it lags. DEGRADED: live, but
+            the journal can't be written, so items wait; or REST can't be asked, so the key is not kept alive or a
+            loss would not be noticed.
         status_since_ms: The time since which the status holds, wall clock, epoch ms; right also after that clock was set.
         why: The reason for the status, in words for people.
         open_gap_from_ms: The start of the gap that is open now, wall clock, epoch ms; None where none is.

@@ -46,10 +46,10 @@ ACCOUNT: Final = "alice"
     "--seconds",
     type=DURATION,
     metavar="N",
-    help="End after so long; else at Ctrl-C, or after 20 s where stdout is no terminal.",
+    help="End after N seconds; by default at Ctrl-C, or after 20 s where stdout is no terminal.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the summary last.")
-@click.option("--journal", metavar="J", help="The journal's file, to keep it; else it goes with the demo.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the summary last.")
+@click.option("--journal", metavar="J", help="Keep the journal in this file; by default it is deleted at the end.")
 @click.option("--seed", type=int, default=1, hidden=True)
 @debug_option
 def demo(seconds: float | None, as_json: bool, journal: str | None, seed: int) -> int:

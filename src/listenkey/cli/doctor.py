@@ -55,7 +55,7 @@ class Finding:
 
 @click.command(cls=Command)
 @account_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one line a check.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, one line per check.")
 def doctor(key_file: Path | None, addresses: Addresses, as_json: bool) -> int:
     """
     Check the key, the clock and the socket, and say what to do where something is wrong.

@@ -110,7 +110,9 @@ def day_time(at_ms: int | None) -> str:
 
 @journal.command()
 @click.argument("journal", metavar="J")
-@click.option("--head", metavar="HEX", help="Also: the chain must have come by this head, kept from `info` before.")
+@click.option(
+    "--head", metavar="HEX", help="Also check that the chain still contains this head, which `info` printed before."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @debug_option
 def verify(journal: str, head: str | None, as_json: bool) -> int:
@@ -151,7 +153,7 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
 @click.argument("journal", metavar="J")
 @click.option("--table", type=click.Choice(TABLES), default="items", show_default=True)
 @click.option("--format", "kind", type=click.Choice(["csv", "parquet", "arrow"]), help="By --out's ending, else csv.")
-@click.option("--out", type=click.Path(path_type=Path), help="Where to; stdout by default, for csv.")
+@click.option("--out", type=click.Path(path_type=Path), help="The file to write; by default stdout, for CSV.")
 @debug_option
 def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     """
@@ -253,10 +255,10 @@ def backup(journal: str, out: Path) -> int:
 @debug_option
 def prune(journal: str, days: float) -> int:
     """
-    Take away items that are older than so many days, while no stream writes.
+    Delete items that are older than so many days, while no stream writes.
 
-    What a named consumer has not had stays, and so does the newest item. Fills that are gone stay known, so that none
-    comes twice. The file does not shrink: its room is used again. A stream does it by itself: tail --keep-days.
+    Items that a named consumer has not committed stay, and so does the newest item. Deleted fills stay known, so that
+    none is stored again. The file does not shrink: its room is used again. A stream can do the same: tail --keep-days.
 
     \b
     Examples:
@@ -271,9 +273,9 @@ def prune(journal: str, days: float) -> int:
     retention, now_ms = Retention(keep_days=days), SystemClock().wall_ms()
     pruned = interruptible(lambda: take_away(path, retention, now_ms, progress))
     progress.end()
-    click.echo(f"{pruned.items:,} items taken away, {pruned.left:,} left")
+    click.echo(f"{pruned.items:,} items deleted, {pruned.left:,} left")
     if pruned.held_back_by is not None:
-        click.echo(f"older ones stay: the consumer {plain(pruned.held_back_by)} has not had them")
+        click.echo(f"older ones stay: the consumer {plain(pruned.held_back_by)} has not committed them")
     return exits.DONE
 
 
@@ -284,7 +286,7 @@ def prune(journal: str, days: float) -> int:
 @debug_option
 def salvage(journal: str, out: Path | None, as_json: bool) -> int:
     """
-    Save what is whole of a damaged journal: every row whose checksum is right, wherever in the file it lies.
+    Save the whole rows of a damaged journal: each whose checksum is right, wherever in the file it lies.
 
     Without --out it only says what could be saved. The journal itself is not changed.
 

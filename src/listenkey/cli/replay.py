@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("journal", metavar="J")
 @click.option("--from", "first", type=click.IntRange(min=1), metavar="SEQ", help="Begin with this number.")
-@click.option("--follow", "-f", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object a line; the default where stdout is no terminal."
+    "--follow", "-f", is_flag=True, help="Follow the journal: print new items as they are written, until Ctrl-C."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object per line; the default where stdout is no terminal."
 )
 @debug_option
 def replay(journal: str, first: int | None, follow: bool, as_json: bool) -> int:

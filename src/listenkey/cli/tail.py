@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @account_options
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object a line; the default where stdout is no terminal."
+    "--json", "as_json", is_flag=True, help="One JSON object per line; the default where stdout is no terminal."
 )
-@click.option("--seconds", type=DURATION, metavar="N", help="End after so long; else at Ctrl-C.")
-@click.option("--journal", metavar="J", help="A file to keep the items in; in memory by default.")
+@click.option("--seconds", type=DURATION, metavar="N", help="End after N seconds; by default at Ctrl-C.")
+@click.option("--journal", metavar="J", help="Keep the items in this file; by default they are kept in memory.")
 @click.option("--account", metavar="NAME", help="The account's name; by default the journal's name for it.")
-@click.option("--keep-days", type=DURATION, metavar="D", help="Take items out of the journal that are older.")
+@click.option("--keep-days", type=DURATION, metavar="D", help="Delete items older than D days from the journal.")
 def tail(
     key_file: Path | None,
     addresses: Addresses,

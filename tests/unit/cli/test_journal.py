@@ -166,10 +166,10 @@ def test_prune_takes_away_what_is_old_and_was_had(path: Path, capfd: pytest.Capt
     assert connection.execute("SELECT max(received_ms) FROM items").fetchone()[0] == AT_MS
     connection.close()
     assert run(["journal", "prune", str(path), "--older-than", "100000"]) == 0
-    assert capfd.readouterr().out == "0 items taken away, 3 left\n"
+    assert capfd.readouterr().out == "0 items deleted, 3 left\n"
     days = (time.time() * 1000 - AT_MS) / 86_400_000 - 1
     assert run(["journal", "prune", str(path), "--keep-days", str(days)]) == 0
-    assert capfd.readouterr().out.splitlines()[0] == "2 items taken away, 1 left"
+    assert capfd.readouterr().out.splitlines()[0] == "2 items deleted, 1 left"
     held = Store(path, ACCOUNT)
     held.open()
     assert run(["journal", "prune", str(path), "--older-than", "1"]) == 6
@@ -184,8 +184,8 @@ def test_what_a_consumer_has_not_had_is_said_to_stay(tmp_path: Path, capfd: pyte
     days = (time.time() * 1000 - AT_MS) / 86_400_000 - 1
     assert run(["journal", "prune", str(tmp_path / "a.db"), "--older-than", str(days)]) == 0
     assert capfd.readouterr().out.splitlines() == [
-        "1 items taken away, 2 left",
-        "older ones stay: the consumer book has not had them",
+        "1 items deleted, 2 left",
+        "older ones stay: the consumer book has not committed them",
     ]
 
 
