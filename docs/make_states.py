@@ -102,9 +102,9 @@ def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
         return []
     attempt, number = life.repair.attempt, life.repair._audit  # noqa: SLF001
     told: list[on.Input] = [on.CoverageEnded(1), on.Doubted(1, "a chain"), on.StreamSilent(1, "no beat")]
-    told += [on.Recovered(attempt, 1, (), complete=complete) for complete in (True, False)]
-    told += [on.Recovered(attempt, 1, (), orders_due=True), on.RecoveredPart(attempt, 1, 0, 0)]
-    told += [on.RecoveredPart(attempt, 1, 2**60, 1)]
+    told += [on.Recovered(attempt, (), complete=complete) for complete in (True, False)]
+    told += [on.Recovered(attempt, (), orders_due=True), on.RecoveredPart(attempt, 0, 0)]
+    told += [on.RecoveredPart(attempt, 2**60, 1)]
     told += [on.NotRecovered(attempt, later), on.Audited(number), on.NotAudited(number, later)]
     return told + [on.HeldTooMuch(followed) for followed in [life.followed] if followed is not None]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from listenkey.items import GapClosed, GapOpened, Update
-from sim.checkers.reading import fills_of, had_live, offsets_ms
+from sim.checkers.reading import fills_of, offsets_ms
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream, Told
 
@@ -33,12 +33,10 @@ def mended(evidence: Evidence) -> Iterator[Violation]:
 def _of_gap(evidence: Evidence, stream: Stream, gap: GapClosed, between: list[Told], at_us: int) -> Iterator[Violation]:
     who, at_s = f"stream {stream.number}", at_us / 1e6
     found = [told for told in between if isinstance(told.item, Update) and told.item.provenance == "rest"]
-    restarted = any(between and between[0].at_us <= life_us <= at_us for life_us in stream.lives_us)
-    if len(found) != gap.recovered and had_live(stream, at_us) is None and not restarted:
-        what = (
-            f"a gap says that {gap.recovered} items were brought back, and between its two items there are {len(found)}"
-        )
-        yield Violation("mended.count", who, at_s, what)
+    said, there = (gap.recovered, gap.recovered_fills, gap.recovered_orders), _counts(found)
+    if said != there:
+        what = "a gap says that {} items were brought back, {} fills and {} orders among them; between its two items there are {}, {} and {}"
+        yield Violation("mended.count", who, at_s, what.format(*said, *there))
     options = evidence.options
     slack_ms = APART_MS + 2 * options.jitter_ms + 2 * options.latency_ms
     most_ms = min(offsets_ms(evidence, stream.process, 0, at_us))
@@ -50,6 +48,12 @@ def _of_gap(evidence: Evidence, stream: Stream, gap: GapClosed, between: list[To
                 what = f"a gap brought back {key}, which is {early_ms:.0f} ms older than the gap says it began"
                 yield Violation("mended.span", who, at_s, what)
                 return
+
+
+def _counts(found: list[Told]) -> tuple[int, int, int]:
+    """Count items, fills and states of orders among them, by the row of REST: only a trade has `tradeId`, an order `executedQty`."""
+    raws = [told.item.raw for told in found if isinstance(told.item, Update)]
+    return len(raws), sum(b'"tradeId"' in raw for raw in raws), sum(b'"executedQty"' in raw for raw in raws)
 
 
 def _moved(evidence: Evidence, stream: Stream, at_us: int) -> bool:

@@ -6,15 +6,19 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from listenkey import audit, recovery, windows
+import msgspec
+
+from listenkey import audit, driver, recovery, windows
 from listenkey.core import actions as do
-from listenkey.core import budget, reconcile, repair, watch
+from listenkey.core import budget, gap, reconcile, repair, watch
 from listenkey.core import inputs as on
 from listenkey.core.gap import Resumed
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.mending import Mending
-from listenkey.journal import database, lock, store, verify, writer
+from listenkey.items import GapClosed
+from listenkey.journal import database, lock, recovered, store, verify, writer
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
 
@@ -149,6 +153,36 @@ def restart_without_a_gap(patches: Patches) -> None:
     put(patches, store.Store, "_left", left)
 
 
+def recovered_as_answered(patches: Patches) -> None:
+    """A gap counts what REST answered, and neither what a socket brought as well nor what an earlier process was given."""
+    answered = WeakKeyDictionary[gap.Gaps, int]()
+    real_feed, real_live = driver.Driver.feed, gap.Gaps.live
+
+    def feed(self: driver.Driver, happened: on.Input) -> None:
+        if isinstance(happened, on.Recovered) and self.recovery is not None:
+            found = self.recovery.combined(self.merge.held(self.life.followed or 0))
+            gaps = self.life.gaps
+            answered[gaps] = answered.get(gaps, 0) + sum(one.provenance == "rest" for one in found)
+        real_feed(self, happened)
+
+    def live(self: gap.Gaps, *arguments: Any) -> None:
+        real_live(self, *arguments)
+        self._items = [
+            msgspec.structs.replace(item, recovered=answered.pop(self, 0)) if isinstance(item, GapClosed) else item
+            for item in self._items
+        ]
+
+    real_noted = recovered.RecoveredCount.noted
+
+    def noted(self: recovered.RecoveredCount, item: Any) -> Any:
+        told = real_noted(self, item)
+        return msgspec.structs.replace(told, recovered=item.recovered) if isinstance(item, GapClosed) else told
+
+    put(patches, driver.Driver, "feed", feed)
+    put(patches, gap.Gaps, "live", live)
+    put(patches, recovered.RecoveredCount, "noted", noted)
+
+
 def not_synchronised(patches: Patches) -> None:
     """A commit is reported before the disk has it."""
     real = database.open_writer
@@ -220,7 +254,7 @@ def newer_journal_used(patches: Patches) -> None:
 
 KEEPING = (
     cursor_is_last_seen, never_settles, never_audits, never_polls, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
-    known_fills_forgotten, amounts_are_floats, budget_ignored, restart_without_a_gap,
+    known_fills_forgotten, amounts_are_floats, budget_ignored, restart_without_a_gap, recovered_as_answered,
     not_synchronised, failed_write_forgotten, same_file_after_failed_fsync, told_before_written,
     end_not_missed, seals_not_compared, newer_journal_used,
 )  # fmt: skip

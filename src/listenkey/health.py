@@ -50,7 +50,7 @@ class Health(Struct, frozen=True, kw_only=True):
         journal_problem: The reason why the journal can't be written at the moment, or None.
         reconnects: Sockets lost.
         rotations: Sockets replaced before the venue's 24 hours were over.
-        recovered: Updates brought back over REST.
+        recovered: Updates brought back over REST, as items with provenance `rest`; since this process began.
         used_weight: Request weight of this IP in the minute, by the last answer.
     """
 

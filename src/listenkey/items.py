@@ -99,8 +99,11 @@ class GapClosed(Struct, frozen=True):
     Attributes:
         from_ms: As in its `GapOpened`; in the last, if there were several.
         to_ms: The time at which coverage began again, wall clock, epoch ms.
-        recovered: The number of missing updates brought back, as items before this one.
+        recovered: The number of updates that REST brought back: exactly the items with provenance `rest` between the first
+            `GapOpened` of this gap and this item, also where a restart lies in between.
         unrecoverable: The losses that can't be brought back, in words; empty when nothing is missing.
+        recovered_fills: The fills among them (`RecoveredFill`). 0 in a journal of a release that did not keep it.
+        recovered_orders: The states of orders among them (`RecoveredOrder`); 0 likewise.
     """
 
     seq: int
@@ -109,6 +112,8 @@ class GapClosed(Struct, frozen=True):
     to_ms: int
     recovered: int
     unrecoverable: tuple[str, ...] = ()
+    recovered_fills: int = 0
+    recovered_orders: int = 0
 
     fills: ClassVar[tuple[Fill, ...]] = ()
 

@@ -214,18 +214,17 @@ class Recovery:
 
         async def deliver(part: Findings) -> None:
             self.findings = part
-            count, newest_ms, oldest_ms = self._summary(held())
-            await deliver_part(on.RecoveredPart(action.attempt, count, newest_ms, oldest_ms))
+            newest_ms, oldest_ms = self._summary(held())
+            await deliver_part(on.RecoveredPart(action.attempt, newest_ms, oldest_ms))
 
         try:
             findings = self.findings = await self._asked(action, held, deliver)
         except ListenKeyError as error:
             self.backfill.log.warning("missed events could not be recovered over REST: %s", error)
             return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
-        count, newest_ms, oldest_ms = self._summary(held())
+        newest_ms, oldest_ms = self._summary(held())
         return on.Recovered(
             action.attempt,
-            count,
             findings.unrecoverable,
             findings.lag_s <= 0,
             orders_due=findings.orders_due,
@@ -235,12 +234,12 @@ class Recovery:
             oldest_ms=oldest_ms,
         )
 
-    def _summary(self, held: Sequence[Held]) -> tuple[int, int, int]:
-        """Return how many updates the findings bring, and when the newest and the oldest of them happened, wall clock."""
+    def _summary(self, held: Sequence[Held]) -> tuple[int, int]:
+        """Return when the newest and the oldest update of the findings happened, wall clock; 0 where there is none."""
         happened_ms = [one.event.event_ms or 0 for one in self.combined(held) if one.provenance == "rest"]
         if not happened_ms:
-            return 0, 0, 0
-        return len(happened_ms), self.windows.to_wall(max(happened_ms)), self.windows.to_wall(min(happened_ms))
+            return 0, 0
+        return self.windows.to_wall(max(happened_ms)), self.windows.to_wall(min(happened_ms))
 
     async def _asked(
         self,

@@ -280,7 +280,7 @@ class UserStream:
             journal_problem=journal.problem,
             reconnects=life.reconnects,
             rotations=life.rotations,
-            recovered=life.gaps.recovered,
+            recovered=journal.recovered,
             used_weight=driver.keys.api.used_weight_1m if driver.keys else None,
         )
 

@@ -251,7 +251,10 @@ def _numbers_wrong(items: list[Row]) -> Iterator[str]:
 
 def _gaps_wrong(items: list[Row], *, settled: bool) -> Iterator[str]:
     opened: int | None = None
+    found: list[Row] = []
     for item in items:
+        if opened is None:
+            found = []
         match item["kind"]:
             case "gap_opened":
                 opened = item["from_ms"] if opened is None else min(opened, item["from_ms"])
@@ -260,13 +263,25 @@ def _gaps_wrong(items: list[Row], *, settled: bool) -> Iterator[str]:
                     yield f"item {item['seq']} closes a gap that nobody opened"
                 elif item["from_ms"] > opened:
                     yield f"item {item['seq']} closes from {item['from_ms']} what was open from {opened}"
+                yield from _counts_wrong(item, found)
                 opened = None
             case "live" if opened is not None:
                 yield f"item {item['seq']} says live, and a gap is open"
             case "update" if item["provenance"] == "rest" and opened is None:
                 yield f"item {item['seq']} came over REST alone, outside of a gap"
+            case "update" if item["provenance"] == "rest":
+                found.append(item)
     if settled and opened is not None:
         yield f"the gap from {opened} was never closed"
+
+
+def _counts_wrong(closed: Row, found: list[Row]) -> Iterator[str]:
+    """Between the ends of a gap there is what the second says: rows of trades and of orders, by the venue's own words."""
+    said = closed["recovered"], *json.loads(closed["event"]).values()
+    raws = [json.loads(item["raw"]) for item in found]
+    there = len(raws), sum("tradeId" in raw for raw in raws), sum("executedQty" in raw for raw in raws)
+    if said != there:
+        yield f"item {closed['seq']} says that of (all, fills, orders) {said} were brought back, and {there} were"
 
 
 def _seals_wrong(items: list[Row]) -> Iterator[str]:

@@ -73,6 +73,8 @@ def test_what_is_right_is_left_alone(case: Case) -> None:
         ("DELETE FROM items WHERE seq = (SELECT max(seq) FROM fills)", "fills are missing"),
         ("DELETE FROM items WHERE kind = 'gap_closed'", "never closed"),
         ("DELETE FROM items WHERE kind = 'gap_opened'", "that nobody opened"),
+        ("UPDATE items SET recovered = recovered + 1 WHERE kind = 'gap_closed'", "were brought back"),
+        ("UPDATE items SET event = replace(event, ':4', ':3') WHERE kind = 'gap_closed'", "were brought back"),
         ("UPDATE items SET from_ms = from_ms + 1 WHERE kind = 'gap_closed'", "what was open from"),
         ("UPDATE items SET raw = replace(raw, '\"0.0', '\"0.00') WHERE trade_id = 1", "differs from the ledger"),
         ("UPDATE items SET trade_id = NULL WHERE seq = (SELECT max(seq) FROM fills)", "its column says otherwise"),

@@ -10,10 +10,12 @@ import pytest
 
 from listenkey.core.gap import Resumed
 from listenkey.errors import Refused
+from listenkey.events import RecoveredFill, RecoveredOrder
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.sqlite import ENTRY_OVERHEAD_BYTES, SqliteJournal
+from tests.unit.core.making import order_row, trade_row
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, greeks, read
 
 Kind = str
@@ -66,6 +68,34 @@ async def test_items_come_back_in_order_numbered_without_holes(journal: Journal)
         Live(2003, ACCOUNT, 7),
     ]
     assert (journal.backlog, journal.dropped, journal.duplicates, journal.problem) == (0, 0, 0, None)
+
+
+def bring_back(to: Journal, *events: RecoveredFill | RecoveredOrder) -> None:
+    for event in events:
+        to.append_event(event, b"{}", AT_MS, "rest")
+
+
+async def test_the_end_of_a_gap_counts_the_recovered_items_between_its_beginning_and_it(journal: Journal) -> None:
+    order = order_row(1, "CANCELED", "1").order
+    bring_back(journal, trade_row(1).fill)
+    journal.append_told([GapOpened(0, "", 5, "lost")])
+    bring_back(journal, trade_row(2).fill, order)
+    append(journal, fill(7))
+    journal.append_event(read(fill(8)), fill(8), AT_MS, "ws+rest")
+    journal.append_told([GapOpened(0, "", 3, "it had begun earlier")])
+    bring_back(journal, trade_row(3).fill)
+    journal.append_told([GapClosed(0, "", 3, 6, 0), Live(0, "", 6)])
+    journal.append_told([GapOpened(0, "", 8, "again")])
+    bring_back(journal, order, order)
+    journal.append_told([GapClosed(0, "", 8, 9, 0)])
+    journal.append_told([GapOpened(0, "", 9, "once more"), GapClosed(0, "", 9, 9, 0)])
+    ends = [item for item in await take(journal, 16) if isinstance(item, GapClosed)]
+    assert [(end.recovered, end.recovered_fills, end.recovered_orders) for end in ends] == [
+        (3, 2, 1),
+        (2, 0, 2),
+        (0, 0, 0),
+    ]
+    assert journal.recovered == 6
 
 
 async def test_where_it_was_seen_and_that_it_is_late_come_back(journal: Journal) -> None:

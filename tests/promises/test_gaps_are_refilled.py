@@ -131,24 +131,27 @@ def check_order(reader: Reader) -> None:
 def check_gaps(reader: Reader) -> None:
     """Opened and closed in turns; what came over REST alone lies inside one, and is counted by its end."""
     inside: GapOpened | None = None
-    recovered = 0
+    recovered = fills = orders = 0
     for item in reader.items:
         match item:
             case GapOpened():
                 if inside is None:
-                    recovered = 0
+                    recovered = fills = orders = 0
                 else:
                     assert item.from_ms < inside.from_ms, "it turned out to have begun earlier"
                 inside = item
             case GapClosed():
                 assert inside is not None
-                assert (item.from_ms, item.recovered) == (inside.from_ms, recovered)
+                assert item.from_ms == inside.from_ms
+                assert (item.recovered, item.recovered_fills, item.recovered_orders) == (recovered, fills, orders)
                 inside = None
             case Live():
                 assert inside is None
             case _ if item.provenance == "rest":
                 assert inside is not None
                 recovered += 1
+                fills += isinstance(item.event, RecoveredFill)
+                orders += isinstance(item.event, RecoveredOrder)
     assert inside is None
 
 
@@ -541,10 +544,11 @@ async def test_what_happened_while_no_process_ran_comes_back_into_the_journal(
         await burst(sandbox, 7)
     assert in_journal(journal) == sandbox.fills()[:-7]
     with closing(sqlite3.connect(journal)) as connection:
-        recovered = connection.execute("SELECT recovered FROM gaps ORDER BY opened_seq").fetchall()
+        inside = "SELECT count(*) FROM items WHERE provenance = 'rest' AND seq BETWEEN opened_seq AND closed_seq"
+        gaps = connection.execute(f"SELECT recovered, ({inside}), recovered_fills FROM gaps").fetchall()
         by_rest = connection.execute("SELECT count(*) FROM fills WHERE provenance = 'rest'").fetchone()
     assert by_rest == (14,)
-    assert [count >= 7 for (count,) in recovered] == [True, True]
+    assert [(recovered == there, fills) for recovered, there, fills in gaps] == [(True, 7), (True, 7)]
 
 
 def in_journal(path: Path) -> list[tuple[str, int, int]]:

@@ -26,8 +26,11 @@ NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 """A number, though it begins like a formula: `-0.02874` is a fee."""
 
 WHOLE_NUMBERS: Final = frozenset(
-    {"seq", "order_id", "trade_id", "recovered", "skipped", "crc32", "opened_seq", "closed_seq"}
-)
+    {
+        "seq", "order_id", "trade_id", "recovered", "recovered_fills", "recovered_orders", "skipped", "crc32", "opened_seq",
+        "closed_seq",
+    }
+)  # fmt: skip
 AMOUNTS: Final = frozenset(
     {
         "last_quantity", "last_price", "filled_quantity", "quantity", "price", "average_price", "commission",

@@ -83,7 +83,6 @@ class Gaps:
         ever_live: Whether the stream has been live; before that there is nothing to miss.
         count: Gaps so far.
         seconds: What the closed ones add up to.
-        recovered: Updates that were brought back.
         began_ms: Since when the stream is to be whole, wall clock; what lies before is nobody's loss.
     """
 
@@ -91,10 +90,8 @@ class Gaps:
         self.ever_live = False
         self.count = 0
         self.seconds = 0.0
-        self.recovered = 0
         self.began_ms = 0
         self.open_from_ms: int | None = None
-        self._recovered_here = 0
         self._open_from_s: float | None = None
         self._resumed_why: str | None = None
         self._left_why: str | None = None  # while the gap is open that an earlier process left
@@ -139,7 +136,6 @@ class Gaps:
         if not self.ever_live or not self._is_earlier(from_ms, from_s):
             return
         self.count += self.open_from_ms is None
-        self._recovered_here = self._recovered_here if self.open_from_ms is not None else 0
         self.open_from_ms = from_ms
         self._open_from_s = from_s
         self._items.append(GapOpened(0, "", from_ms, why))
@@ -160,11 +156,6 @@ class Gaps:
                 self._open_from_s -= (self.open_from_ms - from_ms) / 1000
             self.open_from_ms = from_ms
             self._items.append(GapOpened(0, "", from_ms, MISSING_BEFORE))
-
-    def found(self, count: int) -> None:
-        """Count missing updates of the open gap that are being delivered."""
-        self._recovered_here += count
-        self.recovered += count
 
     def note(self, what: str) -> None:
         """One thing more that the open gap can't bring back; once, or a flood would make the note as long as itself."""
@@ -191,9 +182,8 @@ class Gaps:
                 unrecoverable = (*unrecoverable, self._resumed_why)
             self._resumed_why = self._left_why = None
             left = (*unrecoverable, *self._notes)
-            self._items.append(GapClosed(0, "", from_ms, to_ms, self._recovered_here, left))
+            self._items.append(GapClosed(0, "", from_ms, to_ms, 0, left))
             self._notes.clear()
-            self._recovered_here = 0
         elif not self.ever_live:
             self.began_ms = covered_from_ms
         self.ever_live = True
@@ -211,6 +201,6 @@ class Gaps:
         self._items.append(GapClosed(0, "", at_ms, to_ms, 0, (what,)))
 
     def take(self) -> list[Live | GapOpened | GapClosed]:
-        """Take the items to deliver, in this order; the journal numbers them."""
+        """Take the items to deliver, in this order; the journal numbers them and counts what was recovered in a gap."""
         taken, self._items = self._items, []
         return taken

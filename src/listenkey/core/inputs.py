@@ -149,7 +149,6 @@ class Recovered:
 
     Attributes:
         attempt: Of which `Recover`.
-        count: How many updates it brought back.
         unrecoverable: What it can't bring back, in words.
         complete: False where REST was seen to lag: there may be more.
         oldest_ms: When the oldest of them happened, wall clock, epoch ms; 0 where there is none.
@@ -160,7 +159,6 @@ class Recovered:
     """
 
     attempt: int
-    count: int
     unrecoverable: tuple[str, ...]
     complete: bool = True
     orders_due: bool = False
@@ -177,13 +175,11 @@ class RecoveredPart:
 
     Attributes:
         attempt: Of which `Recover`.
-        count: How many updates are in this part.
         newest_ms: As in `Recovered`.
         oldest_ms: As in `Recovered`.
     """
 
     attempt: int
-    count: int
     newest_ms: int
     oldest_ms: int
 

@@ -135,7 +135,6 @@ class Mending:
             self.gaps.reach_back(happened.oldest_ms)
             if items := self.gaps.take():
                 self._actions.append(do.Report(tuple(items)))
-        self.gaps.found(happened.count)
 
     def _close_gap(self, now: Moment, unrecoverable: tuple[str, ...]) -> None:
         assert self.followed is not None

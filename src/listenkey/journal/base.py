@@ -81,6 +81,10 @@ class Journal(Protocol):
         """Events that were not kept, because an equal one had been."""
 
     @property
+    def recovered(self) -> int:
+        """Updates that REST alone brought and that were kept, since the journal was opened."""
+
+    @property
     def losing(self) -> str | None:
         """The reason why events are being dropped for want of room, for people; None while all are kept."""
 

@@ -22,7 +22,6 @@ class Joined:
     def __init__(self, first: GapClosed) -> None:
         self._from_ms = first.from_ms
         self._to_ms = first.from_ms
-        self._recovered = 0
         self._count = 0
         self._lost: dict[str, None] = {}
         self.add(first)
@@ -36,15 +35,14 @@ class Joined:
     def add(self, closed: GapClosed) -> None:
         """The end of one gap more."""
         self._to_ms = max(self._to_ms, closed.to_ms)
-        self._recovered += closed.recovered
         self._count += 1
         for reason in closed.unrecoverable:
             self._lost[reason if len(self._lost) < REASONS_MAX or reason in self._lost else MORE] = None
 
     def closed(self) -> GapClosed:
-        """Return the joined gap's end."""
+        """Return the joined gap's end; the journal counts what was recovered in it."""
         lost = (*self._lost, f"{self._count} gaps are reported as one, because nobody had read them")
-        return GapClosed(0, "", self._from_ms, self._to_ms, self._recovered, lost)
+        return GapClosed(0, "", self._from_ms, self._to_ms, 0, lost)
 
 
 class Held:

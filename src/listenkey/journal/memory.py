@@ -20,6 +20,7 @@ from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.joining import Joined
 from listenkey.journal.overflow import Overflow
+from listenkey.journal.recovered import RecoveredCount
 
 BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Others: python-binance 100 events and then dies; ccxt 1,000 and overwrites; most have no limit at all."""
@@ -74,6 +75,8 @@ class MemoryJournal:
         self._seq = 0
         self._told = 0
         self._gap_is_open = False
+        self._recovered = RecoveredCount()
+        self.recovered = 0
         self._joined: tuple[GapClosed, Joined] | None = None
         self._rejoining: Joined | None = None
         self._items: deque[Item | _Stored] = deque()
@@ -134,9 +137,12 @@ class MemoryJournal:
         self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
     ) -> None:
         """Number an event and keep it; without room, drop it and remember that a gap must be reported."""
-        if self._on_item is not None:  # he who waits for it has had all that came before
+        on_item = self._on_item
+        if on_item is not None:  # he who waits for it has had all that came before
             self._seq += 1
-            self._hand_over((Update(self._seq, self._account, event, received_ms, raw, provenance, late),))
+            if provenance == "rest":
+                self._note_recovered(event)
+            self._hand_over(on_item, (Update(self._seq, self._account, event, received_ms, raw, provenance, late),))
             return
         admitted, told = self._overflow.admit(self._bytes, received_ms)
         if told:
@@ -144,6 +150,8 @@ class MemoryJournal:
         if not admitted:
             return
         self._seq += 1
+        if provenance == "rest":
+            self._note_recovered(event)
         self._bytes += len(raw) + ITEM_OVERHEAD_BYTES
         # Only what came from the socket can be read again from its raw alone.
         if len(self._items) < DECODED_MAX or provenance != "ws" or late:
@@ -160,7 +168,7 @@ class MemoryJournal:
         updates = map(Update, numbers, repeat(self._account), events, repeat(received_ms), raws)
         if self._on_item is not None:  # he who waits for it has had all that came before
             self._seq += count
-            self._hand_over(updates)
+            self._hand_over(self._on_item, updates)
             return
         size = sum(map(len, raws)) + count * ITEM_OVERHEAD_BYTES
         if not self._overflow.has_room(self._bytes + size):
@@ -195,7 +203,11 @@ class MemoryJournal:
             self._tell(item)
         self._wake()
         if self._on_item is not None:
-            self._hand_over(())
+            self._hand_over(self._on_item, ())
+
+    def _note_recovered(self, event: Event) -> None:
+        self._recovered.add(event)
+        self.recovered += 1
 
     def _tell_all(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         for item in items:
@@ -206,7 +218,7 @@ class MemoryJournal:
         self._seq += 1
         self._told += 1
         self._bytes += TOLD_BYTES
-        kept = msgspec.structs.replace(item, seq=self._seq, account=self._account)
+        kept = self._recovered.noted(msgspec.structs.replace(item, seq=self._seq, account=self._account))
         self._items.append(kept)
         return kept
 
@@ -229,6 +241,7 @@ class MemoryJournal:
             self._seq -= 1
             self._told -= 1
             self._bytes -= TOLD_BYTES
+        self._recovered.reopened(closed)
         known = self._joined
         self._rejoining = known[1] if known is not None and known[0] is closed else Joined(closed)
         self._gap_is_open = True
@@ -297,7 +310,7 @@ class MemoryJournal:
         self._stop = asyncio.get_running_loop().create_future()
         self._on_item = on_item
         try:
-            self._hand_over(())
+            self._hand_over(on_item, ())
             if not self._ended and self._raised is None:
                 await self._stop
             if self._raised is not None:
@@ -307,14 +320,13 @@ class MemoryJournal:
         finally:
             self._on_item = self._stop = self._raised = None
 
-    def _hand_over(self, updates: Iterable[Update]) -> None:
+    def _hand_over(self, on_item: Callable[[Item], None], updates: Iterable[Update]) -> None:
         """
         Give these to the function, and then the waiting items.
 
         What it raises belongs to whoever waits in `deliver`, not to the socket; the items behind stay.
         """
-        on_item, self._on_item = self._on_item, None  # What it brings about is appended meanwhile, and has its turn.
-        assert on_item is not None
+        self._on_item = None  # What it brings about is appended meanwhile, and has its turn.
         left = iter(updates)
         try:
             for update in left:

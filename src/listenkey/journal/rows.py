@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, Final, assert_never
+from typing import Annotated, Any, Final, assert_never
 
 import msgspec
 
@@ -49,12 +49,27 @@ POSITION_NAMES: Final = len(Position.__struct_fields__)
 MESSAGE_NAMES: Final = len(BalancePositionUpdate.__struct_fields__)
 """The number of names in a message about positions, `e` included and without `P`, which may be absent."""
 
-_NO_UPDATE: Final = (None,) * 9
+_NOT_AN_UPDATE: Final = (None,) * 7
 _encode: Final = msgspec.json.Encoder().encode
 _BACKSLASH: Final = ord("\\")
 _decode_any: Final = msgspec.json.Decoder().decode
 _decode_words: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_texts: Final = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class GapWords(msgspec.Struct, frozen=True):
+    """
+    The words of a gap's end that have no column of their own; they stand in the column `event`.
+
+    A row of an earlier release has none, and counted the answers of REST in `recovered`.
+    """
+
+    recovered_fills: Annotated[int, msgspec.Meta(ge=0)] = 0
+    recovered_orders: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+_NO_WORDS: Final = GapWords()
+_decode_gap: Final = msgspec.json.Decoder(GapWords).decode
 
 
 def update_values(
@@ -137,6 +152,7 @@ def _names_in(tree: object) -> int:
 def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int | None = None) -> tuple[Any, ...]:
     """Return the columns of a lifecycle's item, without the seal."""
     facts: tuple[Any, ...]
+    words: str | None = None
     match item:
         case Live():
             kind, facts = "live", (item.since_ms, None, None, None, None)
@@ -145,9 +161,10 @@ def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int |
         case GapClosed():
             lost = _encode(item.unrecoverable).decode()
             kind, facts = "gap_closed", (item.from_ms, item.to_ms, None, item.recovered, lost)
+            words = _encode(GapWords(item.recovered_fills, item.recovered_orders)).decode()
         case _:
             assert_never(item)
-    return (item.seq, kind, item.account, told_ms, *_NO_UPDATE, *facts, skipped)
+    return (item.seq, kind, item.account, told_ms, *_NOT_AN_UPDATE, words, None, *facts, skipped)
 
 
 def fill_keys(event: Event) -> list[tuple[str, int, int]]:
@@ -183,7 +200,11 @@ def item_of(row: Row) -> Item:
             case "gap_opened" if None not in {from_ms, why}:
                 return GapOpened(seq, account, from_ms, why)
             case "gap_closed" if None not in {from_ms, to_ms, recovered}:
-                return GapClosed(seq, account, from_ms, to_ms, recovered, _decode_texts(unrecoverable))
+                words = _NO_WORDS if row[11] is None else _decode_gap(row[11])
+                lost = _decode_texts(unrecoverable)
+                return GapClosed(
+                    seq, account, from_ms, to_ms, recovered, lost, words.recovered_fills, words.recovered_orders
+                )
     except (UsageError, msgspec.DecodeError, AttributeError, TypeError, UnicodeEncodeError) as error:
         raise Corrupt(f"item {seq} can't be read: {type(error).__name__}") from None
     raise Corrupt(f"item {seq} is of no known kind, or lacks what its kind has")

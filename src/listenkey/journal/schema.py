@@ -91,6 +91,10 @@ def _words(names: tuple[str, ...]) -> str:
     return ",\n  ".join(f"{word(name)} AS {name}" for name in names)
 
 
+_RECOVERED_OF_GAP: Final = """,
+  json_extract(c.event, '$.recovered_fills') AS recovered_fills,
+  json_extract(c.event, '$.recovered_orders') AS recovered_orders"""
+
 VIEWS: Final = {
     "fills": f"""CREATE VIEW fills AS SELECT
   seq, account, received_ms, event_ms, symbol, trade_id, order_id,
@@ -101,12 +105,12 @@ FROM items WHERE trade_id IS NOT NULL""",  # noqa: S608 - our own names
   max(seq) AS seq, account, received_ms, event_ms, symbol, order_id,
   {_words(_ORDER_WORDS)}
 FROM items WHERE order_id IS NOT NULL GROUP BY symbol, order_id""",  # noqa: S608
-    "gaps": """CREATE VIEW gaps AS SELECT
-  o.seq AS opened_seq, c.seq AS closed_seq, o.account, o.from_ms, c.to_ms, o.why, c.recovered, c.unrecoverable
+    "gaps": f"""CREATE VIEW gaps AS SELECT
+  o.seq AS opened_seq, c.seq AS closed_seq, o.account, o.from_ms, c.to_ms, o.why, c.recovered, c.unrecoverable{_RECOVERED_OF_GAP}
 FROM items AS o LEFT JOIN items AS c ON c.seq =
   coalesce((SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms = o.from_ms AND seq > o.seq),
            (SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms < o.from_ms AND seq > o.seq))
-WHERE o.kind = 'gap_opened'""",
+WHERE o.kind = 'gap_opened'""",  # noqa: S608 - our own names
     "legacy_fills": f"""CREATE VIEW legacy_fills AS SELECT
   i.seq, i.account, i.received_ms, i.event_ms, json_extract(o.value, '$.symbol') AS symbol,
   json_extract(f.value, '$.trade_id') AS trade_id, json_extract(o.value, '$.order_id') AS order_id,
@@ -164,6 +168,7 @@ FORMER_VIEWS: Final[dict[str, frozenset[str | None]]] = {
     "positions": frozenset({None}),
     "exercises": frozenset({None}),
     "orders": frozenset({VIEWS["orders"].replace(" GROUP BY symbol, order_id", " GROUP BY order_id")}),
+    "gaps": frozenset({VIEWS["gaps"].replace(_RECOVERED_OF_GAP, "")}),
 }
 """
 The definitions of these views in earlier releases; None where they had no such view. Opening a journal for writing

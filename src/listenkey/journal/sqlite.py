@@ -94,6 +94,7 @@ class SqliteJournal:
             raise UsageError("a consumer needs a name")
         self.path = path
         self.duplicates = 0
+        self.recovered = 0
         self.problem: str | None = None
         self._consumer = consumer
         self._after = after
@@ -454,6 +455,7 @@ class SqliteJournal:
         self._waiting_entries -= report.entries
         self._waiting_bytes -= report.raw_bytes + report.entries * ENTRY_OVERHEAD_BYTES
         self.duplicates += report.duplicates
+        self.recovered += report.recovered
         items = report.items
         if items and items[0].seq <= self._window_end:
             items = [item for item in items if item.seq > self._window_end]

@@ -36,6 +36,7 @@ from listenkey.journal.database import (
 from listenkey.journal.files import beside, check_files, make_private, size_of
 from listenkey.journal.lock import NUMBER_MAX, Lock
 from listenkey.journal.own_files import ANOTHER_LOG, NotInPlace, OwnFiles
+from listenkey.journal.recovered import RecoveredCount, recovered_so_far
 from listenkey.journal.row_shape import is_well_formed
 from listenkey.journal.schema_check import look_at_schema
 
@@ -129,12 +130,14 @@ class Group:
     The rows and marks that are committed together.
 
     Attributes:
+        recovered: What was recovered in the open gap, with the rows; None where that is not counted.
         fills: Those among the rows that their columns do not name.
         covered_ms: Until when the stream is whole with them, wall clock.
         mark: The same by more clocks.
     """
 
     rows: list[Row] = field(default_factory=list)
+    recovered: RecoveredCount | None = None
     fills: list[FillKey] = field(default_factory=list)
     covered_ms: int | None = None
     mark: Watermark | None = None
@@ -148,6 +151,7 @@ class Store:
     Attributes:
         last_seq: The newest item that is durable.
         chain: Its chain.
+        recovered: What was recovered in the gap that is open there.
         skip: Items that were lost at the end before this process; the next row says so.
         has_pruned: Whether there are fills that the index on items doesn't know: retention took them away, or they came
             in messages of before 2026.
@@ -159,6 +163,7 @@ class Store:
         self._account_is_named = account_is_named
         self.last_seq = 0
         self.chain = BEGINNING
+        self.recovered = RecoveredCount()
         self.skip = 0
         self.has_pruned = False
         self._lock: Lock | None = None
@@ -243,6 +248,8 @@ class Store:
         self._uncertain.clear()
         if group.rows:
             self.last_seq, self.chain, self.skip = group.rows[-1][0], group.rows[-1][-1], 0
+        if group.recovered is not None:
+            self.recovered = group.recovered
         if group.covered_ms is not None:
             self._covered_ms = group.covered_ms
             self.note_reached()
@@ -526,6 +533,7 @@ class Store:
         assert isinstance(anchor_chain, bytes)
         (self.has_pruned,) = map(bool, self._opened.execute("SELECT EXISTS (SELECT 1 FROM pruned_fills)").fetchone())
         self.last_seq, self.chain = (rows[-1][0], rows[-1][-1]) if rows else (anchor_seq, anchor_chain)
+        self.recovered = recovered_so_far(self._opened)
         # A number is never used twice: whoever has read the lost items would take the new ones for the old.
         self.skip = max(0, self._lock.reached() - self.last_seq)
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -75,6 +75,7 @@ class Committed:
         raw_bytes: What they held.
         duplicates: Fills among them that the journal had.
         cursor: How far the reader's own cursor is, if it was written.
+        recovered: Updates among the items that REST alone brought.
     """
 
     items: list[Item]
@@ -83,6 +84,7 @@ class Committed:
     raw_bytes: int
     duplicates: int
     cursor: int | None
+    recovered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class _Numbered:
     group: Group
     items: list[Item] = field(default_factory=list)
     duplicates: int = 0
+    recovered: int = 0
 
 
 class Writer:
@@ -247,6 +250,7 @@ class Writer:
                 sum(len(entry.raw) for entry in entries if isinstance(entry, Arrived)),
                 numbered.duplicates,
                 cursor if group.cursors else None,
+                numbered.recovered,
             )
         )
         self._note_reached()
@@ -299,6 +303,7 @@ class Writer:
         numbered = _Numbered(group)
         group.rows.clear()
         group.fills.clear()
+        recovered = group.recovered = replace(self._store.recovered)
         account, seq, chain, skipped = self._store.account, self._store.last_seq, self._store.chain, self._store.skip
         item: Item
         for entry in entries:
@@ -323,9 +328,12 @@ class Writer:
                         continue
                     known.update(new)
                     group.fills.extend(new)
+                if provenance == "rest":
+                    recovered.add(event)
+                    numbered.recovered += 1
                 item = Update(number, account, event, received_ms, raw, provenance, late)
             else:
-                item = msgspec.structs.replace(entry.item, seq=number, account=account)
+                item = recovered.noted(msgspec.structs.replace(entry.item, seq=number, account=account))
                 values = told_values(item, entry.told_ms, skipped or None)
             row = seal(values, chain)
             seq, chain, skipped = number, row[-1], 0

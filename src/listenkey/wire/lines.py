@@ -64,6 +64,8 @@ class _GapClosedLine(_Line, frozen=True, tag="gap_closed"):
     to_ms: int
     recovered: int
     unrecoverable: tuple[str, ...]
+    recovered_fills: int = 0
+    recovered_orders: int = 0
 
 
 _AnyLine: TypeAlias = _UpdateLine | _LiveLine | _GapOpenedLine | _GapClosedLine
@@ -118,6 +120,8 @@ def _words(item: Item) -> dict[str, Any]:
                 "from_ms": item.from_ms,
                 "to_ms": item.to_ms,
                 "recovered": item.recovered,
+                "recovered_fills": item.recovered_fills,
+                "recovered_orders": item.recovered_orders,
                 "unrecoverable": item.unrecoverable,
             }
 
@@ -146,7 +150,10 @@ def from_line(line: bytes) -> Item:
         case _GapOpenedLine():
             return GapOpened(read.seq, read.account, read.from_ms, read.why)
         case _GapClosedLine():
-            return GapClosed(read.seq, read.account, read.from_ms, read.to_ms, read.recovered, read.unrecoverable)
+            return GapClosed(
+                read.seq, read.account, read.from_ms, read.to_ms, read.recovered, read.unrecoverable,
+                read.recovered_fills, read.recovered_orders,
+            )  # fmt: skip
 
 
 def _event(line: _UpdateLine, raw: bytes) -> Event:

@@ -104,7 +104,6 @@ def test_a_dropped_socket_is_a_gap_and_is_replaced_within_half_a_second() -> Non
         opened, closed = world.items[1:3]
         assert opened.from_ms == closed.from_ms == covered_ms
         assert closed.to_ms == world.life.sockets[2].attached_ms
-        assert closed.recovered == 0
         assert closed.unrecoverable
     assert max(took) <= 0.5
 

@@ -50,7 +50,7 @@ def test_the_first_life_asks_for_nothing_that_was_before_it() -> None:
 
 def test_a_new_socket_waits_until_rest_has_answered_and_then_all_is_told_in_order() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, 3, ("totals",))]
+    world.recoveries = [on.Recovered(0, ("totals",))]
     world.drop(1)
     world.run_until_live()
     assert since_drop(world) == [do.OpenSocket, do.RenewKey, do.Recover, do.Follow]
@@ -59,11 +59,10 @@ def test_a_new_socket_waits_until_rest_has_answered_and_then_all_is_told_in_orde
     (recover,) = (action for _, action in world.log if isinstance(action, do.Recover))
     assert (recover.from_ms, recover.to_ms, recover.blind) == (opened.from_ms, closed.to_ms, True)
     assert recover.not_before_ms == world.items[0].since_ms
-    assert (closed.recovered, closed.unrecoverable) == (3, ("totals",))
-    assert world.life.gaps.recovered == 3
+    assert closed.unrecoverable == ("totals",)
 
 
-def test_a_part_of_what_was_missed_is_delivered_before_the_rest_and_counts() -> None:
+def test_a_part_of_what_was_missed_is_delivered_before_the_rest() -> None:
     world = live()
     world.drop(1)
     while state(world) is not State.RECOVERING:
@@ -72,30 +71,30 @@ def test_a_part_of_what_was_missed_is_delivered_before_the_rest_and_counts() -> 
     attempt, from_ms = life.repair.attempt, life.gaps.open_from_ms
     assert from_ms is not None
     world.log.clear()
-    world.feed(on.RecoveredPart(attempt - 1, 5, attached_ms - 1, from_ms))
+    world.feed(on.RecoveredPart(attempt - 1, attached_ms - 1, from_ms))
     assert world.log == [], "another attempt's"
-    world.feed(on.RecoveredPart(attempt, 5, attached_ms - 1, from_ms - 9))
+    world.feed(on.RecoveredPart(attempt, attached_ms - 1, from_ms - 9))
     assert [type(action) for _, action in world.log] == [do.Report, do.DeliverFound]
     assert (state(world), life.gaps.open_from_ms) == (State.RECOVERING, from_ms - 9)
-    world.feed(on.RecoveredPart(attempt, 4, attached_ms, from_ms))
+    world.feed(on.RecoveredPart(attempt, attached_ms, from_ms))
     assert [type(action) for _, action in world.log][2:] == [do.Follow]
     assert state(world) is State.LIVE, "what the new socket brought belongs between these"
-    world.feed(on.RecoveredPart(attempt, 3, attached_ms + 2, attached_ms + 1))
+    world.feed(on.RecoveredPart(attempt, attached_ms + 2, attached_ms + 1))
     assert [type(action) for _, action in world.log][3:] == [do.DeliverFound]
-    world.feed(on.Recovered(attempt, 1, ()))
+    world.feed(on.Recovered(attempt, ()))
     closed = world.items[-2]
-    assert (closed.recovered, closed.to_ms) == (13, attached_ms + 2)
+    assert closed.to_ms == attached_ms + 2
 
 
 def test_what_the_second_socket_did_not_bring_and_rest_did_lies_in_the_gap_as_well() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, 1, (), newest_ms=world.moment().wall_ms + 3_000), on.Recovered(0, 1, ())]
+    world.recoveries = [on.Recovered(0, (), newest_ms=world.moment().wall_ms + 3_000), on.Recovered(0, ())]
     world.run(5)
     world.drop(1)
     world.run_until_live()
     attached_ms = world.life.sockets[2].attached_ms
     assert world.items[2].to_ms == attached_ms, "older than the socket"
-    world.recoveries = [on.Recovered(0, 1, (), newest_ms=10**15)]
+    world.recoveries = [on.Recovered(0, (), newest_ms=10**15)]
     world.drop(2)
     world.run_until_live()
     closed, again = world.items[5:7]
@@ -114,7 +113,7 @@ def test_a_rest_that_is_down_is_asked_again_and_holding_has_an_end() -> None:
     assert kinds(world) == [Live, GapOpened], "followed, and the gap stays open"
     asked = len(world.actions(do.Recover))
     assert 3 <= asked <= 40
-    world.recoveries = [on.Recovered(0, 2, ())]
+    world.recoveries = [on.Recovered(0, ())]
     world.run(60)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
     assert world.actions(do.DeliverFound)
@@ -145,14 +144,13 @@ def test_a_key_that_may_not_read_is_tried_once_in_five_minutes() -> None:
 
 def test_rest_that_lags_keeps_the_gap_open_and_has_an_end_as_well() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, 1, (), complete=False, lag_s=42.0)] * 100
+    world.recoveries = [on.Recovered(0, (), complete=False, lag_s=42.0)] * 100
     world.drop(1)
     world.run(250)
     assert kinds(world) == [Live, GapOpened]
     assert "at least 42 s" in world.life.why
     world.run(80)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-    assert world.items[2].recovered == len(world.actions(do.Recover))
     assert world.items[2].unrecoverable == (reconcile.lagged(42.0),)
 
 
@@ -183,29 +181,30 @@ def test_too_much_held_is_let_go() -> None:
 
 def test_a_doubt_is_a_gap_that_holds_nothing() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, 1, ())]
+    world.recoveries = [on.Recovered(0, ())]
     world.feed(on.Doubted(5, "a fill is missing"))
     assert state(world) is State.LIVE
     world.run(1)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-    assert (world.items[1].from_ms, world.items[2].recovered) == (5, 1)
+    assert world.items[1].from_ms == 5
     assert world.life.reconnects == 0
 
 
 def test_a_doubt_while_rest_is_asked_makes_it_ask_again() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, 1, ()), on.Recovered(0, 2, ())]
+    world.recoveries = [on.Recovered(0, ("first",)), on.Recovered(0, ("second",))]
     world.feed(on.Doubted(5, "one"))
     world.feed(on.Doubted(9, "another"))
     world.run(1)
     assert len(world.actions(do.Recover)) == 2
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-    assert world.items[2].recovered == 3
+    assert world.items[2].unrecoverable == ("second",)
+    assert len(world.actions(do.DeliverFound)) == 2
 
 
-def test_an_unreadable_frame_among_what_is_held_makes_it_ask_again_and_counts_nothing_twice() -> None:
+def test_an_unreadable_frame_among_what_is_held_makes_it_ask_again_and_delivers_nothing_twice() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, 1, ()), on.Recovered(0, 2, ())]
+    world.recoveries = [on.Recovered(0, ("first",)), on.Recovered(0, ("second",))]
     world.drop(1)
     while state(world) is not State.RECOVERING:
         world.run(0.01)
@@ -213,7 +212,9 @@ def test_an_unreadable_frame_among_what_is_held_makes_it_ask_again_and_counts_no
     lost_ms = world.moment().wall_ms
     world.run_until_live()
     assert len(world.actions(do.Recover)) == 2
-    assert world.items[2].recovered == 2
+    assert len(world.actions(do.DeliverFound)) + len(world.actions(do.Follow)) == 2
+    assert "second" in world.items[2].unrecoverable
+    assert "first" not in world.items[2].unrecoverable
     assert world.items[2].to_ms == world.items[3].since_ms == lost_ms, "what the new socket lost is in the gap as well"
     assert "not JSON" in str(world.items[2].unrecoverable)
 
@@ -254,7 +255,7 @@ def test_the_bill_is_looked_at_after_a_gap_and_once_a_minute() -> None:
 def test_what_a_look_finds_is_a_gap_of_its_own_and_settles_again() -> None:
     world = live()
     world.audits = [on.Doubted(7, "late rows")]
-    world.recoveries = [on.Recovered(0, 0, ()), on.Recovered(0, 2, ())]
+    world.recoveries = [on.Recovered(0, ()), on.Recovered(0, ())]
     world.drop(1)
     world.run(4)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live, GapOpened, GapClosed, Live]
@@ -277,7 +278,7 @@ def test_a_look_that_fails_is_made_later_and_settles_nothing() -> None:
 
 def test_fills_come_first_and_the_gap_stays_open_until_orders_have_come() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, 3, (), orders_due=True), LATER, on.Recovered(0, 1, ("totals",))]
+    world.recoveries = [on.Recovered(0, (), orders_due=True), LATER, on.Recovered(0, ("totals",))]
     world.drop(1)
     while not world.actions(do.RecoverOrders):
         world.run(0.01)
@@ -286,12 +287,12 @@ def test_fills_come_first_and_the_gap_stays_open_until_orders_have_come() -> Non
     world.run(5)
     assert len(world.actions(do.Recover)) == 2, "when orders can't be had, all is asked anew"
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-    assert (world.items[2].recovered, world.items[2].unrecoverable) == (4, ("totals",))
+    assert world.items[2].unrecoverable == ("totals",)
 
 
 def test_an_answer_for_nobody_changes_nothing() -> None:
     world = live()
-    world.feed(on.Recovered(99, 5, ()))
+    world.feed(on.Recovered(99, ()))
     world.feed(on.NotRecovered(99, LATER))
     world.feed(on.Audited(99))
     world.feed(on.NotAudited(99, LATER))
@@ -328,7 +329,7 @@ def test_any_order_of_losses_ends_live_once_all_is_well() -> None:
             elif what == 4:
                 world.feed(on.FrameUnreadable(number, "x"))
             else:
-                world.recoveries.append(on.Recovered(0, 1, (), complete=False))
+                world.recoveries.append(on.Recovered(0, (), complete=False))
             world.run(world.random.random() * 3)
         world.recoveries.clear()
         world.run(1500)
@@ -358,7 +359,7 @@ def test_holding_has_an_end_also_when_rest_never_answers() -> None:
 
 def test_what_an_old_socket_left_behind_is_asked_for_while_its_successor_waits() -> None:
     world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
-    world.recoveries = [on.Recovered(0, 2, ())]
+    world.recoveries = [on.Recovered(0, ("totals",))]
     while world.sockets.keys() != {1, 2}:
         world.run(0.005)
     world.drop(1)
@@ -368,7 +369,7 @@ def test_what_an_old_socket_left_behind_is_asked_for_while_its_successor_waits()
     world.run_until_live()
     assert len(world.actions(do.Follow)) == 2
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-    assert world.items[2].recovered == 2
+    assert world.items[2].unrecoverable == ("totals",)
 
 
 def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
@@ -420,7 +421,7 @@ def without_sockets(**timing: float) -> World:
 
 def test_while_no_socket_opens_rest_is_asked_for_fills_every_ten_seconds_and_the_gap_stays_open() -> None:
     world = without_sockets()
-    world.recoveries = [on.Recovered(0, 2, ()), on.Recovered(0, 0, ()), on.Recovered(0, 1, ())]
+    world.recoveries = [on.Recovered(0, ()), on.Recovered(0, ()), on.Recovered(0, ())]
     dropped_s = world.now_s
     world.run(35)
     assert [round(at_s - dropped_s) for at_s in world.actions(do.Poll)] == [10, 20, 30]
@@ -432,7 +433,6 @@ def test_while_no_socket_opens_rest_is_asked_for_fills_every_ten_seconds_and_the
     so_far = len(polls(world))
     world.run(60)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-    assert world.items[2].recovered == 3
     assert len(polls(world)) == so_far, "and no more of it"
 
 
@@ -468,7 +468,7 @@ def test_what_an_earlier_process_left_open_is_polled_for_though_no_socket_came_y
 
 def test_a_rest_that_does_not_answer_is_polled_seldom_and_one_that_asks_for_silence_is_left_alone() -> None:
     world = without_sockets()
-    world.recoveries = [LATER, LATER, on.Recovered(0, 0, ())]
+    world.recoveries = [LATER, LATER, on.Recovered(0, ())]
     dropped_s = world.now_s
     world.run(90)
     first, second, third, fourth = world.actions(do.Poll)[:4]
@@ -499,12 +499,12 @@ def test_a_poll_that_is_answered_when_a_socket_has_come_is_left_to_the_recovery(
     world.down.clear()
     while state(world) is not State.PROVING:
         world.run(0.01)
-    world.feed(on.Recovered(attempt, 7, ()))
+    world.feed(on.Recovered(attempt, ()))
     assert world.actions(do.DeliverFound) == []
     world.run_until_live()
-    world.feed(on.Recovered(attempt, 7, ()))
+    world.feed(on.Recovered(attempt, ()))
     world.feed(on.NotRecovered(attempt, LATER))
-    assert world.items[2].recovered == 0, "what came too late is not counted"
+    assert world.actions(do.DeliverFound) == [], "what came too late is not delivered"
 
 
 def test_an_answer_to_an_earlier_poll_changes_nothing() -> None:
@@ -513,7 +513,7 @@ def test_an_answer_to_an_earlier_poll_changes_nothing() -> None:
     attempt = polls(world)[-1].attempt
     before = len(world.actions(do.DeliverFound))
     for number in (attempt, attempt - 1):
-        world.feed(on.Recovered(number, 7, ()))
+        world.feed(on.Recovered(number, ()))
         world.feed(on.NotRecovered(number, judge(Banned(418, -1003, retry_after_s=600), 0)))
     assert len(world.actions(do.DeliverFound)) == before
     world.run(15)
@@ -534,7 +534,7 @@ def test_a_gap_moves_back_to_the_oldest_that_was_missing_before_that_is_delivere
     world = live()
     world.drop(1)
     from_ms = world.items[1].from_ms
-    world.recoveries = [on.Recovered(0, 2, (), oldest_ms=from_ms - 700, newest_ms=from_ms + 5)]
+    world.recoveries = [on.Recovered(0, (), oldest_ms=from_ms - 700, newest_ms=from_ms + 5)]
     world.run_until_live()
     assert kinds(world) == [Live, GapOpened, GapOpened, GapClosed, Live]
     assert [world.items[2].from_ms, world.items[3].from_ms] == [from_ms - 700] * 2
@@ -546,7 +546,7 @@ def test_what_was_missing_within_the_gap_moves_nothing() -> None:
     world = live()
     world.drop(1)
     from_ms = world.items[1].from_ms
-    world.recoveries = [on.Recovered(0, 2, (), oldest_ms=from_ms + 1, newest_ms=from_ms + 5)]
+    world.recoveries = [on.Recovered(0, (), oldest_ms=from_ms + 1, newest_ms=from_ms + 5)]
     world.run_until_live()
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
 

@@ -51,7 +51,7 @@ def test_waits_grow_with_failures_and_end_with_an_answer() -> None:
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (0.5, 30.0)
     repair.begin(0, 0, 0)
-    assert repair.answered(Recovered(12, 0, ()), at(0.0))
+    assert repair.answered(Recovered(12, ()), at(0.0))
     repair.failed(NotRecovered(12, Verdict(Do.WAIT, 0.0, Unreachable("x", "y"))), at(0.0, 1.0))
     assert repair.retry_at_s == 0.5
 
@@ -94,7 +94,7 @@ def test_while_history_lags_by_more_than_is_assumed_the_last_gap_is_not_settled(
 def test_a_rest_that_lags_is_asked_less_and_less_often_and_believed_in_the_end() -> None:
     repair = Repair(Timing(lag_seen_max_s=60.0))
     waits, now_s = [], 0.0
-    while not repair.answered(Recovered(1, 0, (), complete=False, lag_s=now_s), at(now_s)):
+    while not repair.answered(Recovered(1, (), complete=False, lag_s=now_s), at(now_s)):
         assert repair.retry_at_s is not None
         waits.append(repair.retry_at_s - now_s)
         now_s = repair.retry_at_s

@@ -153,7 +153,7 @@ class World:
 
     def _recover(self, attempt: int) -> None:
         """The next answer that was prepared, or nothing missing."""
-        answer = self.recoveries.pop(0) if self.recoveries else on.Recovered(attempt, 0, ())
+        answer = self.recoveries.pop(0) if self.recoveries else on.Recovered(attempt, ())
         if isinstance(answer, Verdict):
             self.feed(on.NotRecovered(attempt, answer))
         else:

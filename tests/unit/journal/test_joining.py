@@ -4,16 +4,16 @@ from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.joining import MORE, REASONS_MAX, Held, Joined
 
 
-def closed(from_ms: int, to_ms: int, *lost: str, recovered: int = 0) -> GapClosed:
-    return GapClosed(0, "", from_ms, to_ms, recovered, lost)
+def closed(from_ms: int, to_ms: int, *lost: str) -> GapClosed:
+    return GapClosed(0, "", from_ms, to_ms, 0, lost)
 
 
 def test_it_reaches_from_the_first_beginning_to_the_last_end_and_lacks_what_any_of_them_lacks() -> None:
-    joined = Joined(closed(5, 9, "totals", recovered=2))
-    joined.add(closed(20, 30, "steps", recovered=1))
+    joined = Joined(closed(5, 9, "totals"))
+    joined.add(closed(20, 30, "steps"))
     joined.add(closed(21, 22, "totals"))
     whole = joined.closed()
-    assert (whole.from_ms, whole.to_ms, whole.recovered) == (5, 30, 3)
+    assert (whole.from_ms, whole.to_ms) == (5, 30)
     assert whole.unrecoverable[:2] == ("totals", "steps")
     assert whole.unrecoverable[2].startswith("3 gaps")
 
@@ -51,13 +51,13 @@ def live(since_ms: int) -> Live:
 def test_gaps_behind_one_another_are_held_as_one() -> None:
     held = Held()
     for number in range(0, 1000, 10):
-        for item in (opened(number), closed(number, number + 5, "totals", recovered=1), live(number + 5)):
+        for item in (opened(number), closed(number, number + 5, "totals"), live(number + 5)):
             held.add(item)
         assert len(held) == 3
     begin, end, since = held.release()
     assert (begin, since) == (opened(0), live(995))
     assert isinstance(end, GapClosed)
-    assert (end.from_ms, end.to_ms, end.recovered) == (0, 995, 100)
+    assert (end.from_ms, end.to_ms) == (0, 995)
     assert end.unrecoverable[0] == "totals"
     assert end.unrecoverable[1].startswith("100 gaps")
     assert len(held) == 0

@@ -8,6 +8,7 @@ from listenkey.errors import Refused
 from listenkey.events import Event, GreekUpdate
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.journal.memory import BEHIND_WAIT_S, DECODED_MAX, ITEM_OVERHEAD_BYTES, TOLD_MAX, MemoryJournal
+from tests.unit.core.making import trade_row
 
 
 def raw(number: int) -> bytes:
@@ -165,9 +166,57 @@ async def test_reconnects_that_nobody_reads_are_told_as_one_and_live_once() -> N
     assert kept.backlog <= TOLD_MAX + 3
     items = await drain(kept)
     assert [item.seq for item in items] == list(range(1, len(items) + 1))
-    assert sum(item.recovered for item in items if isinstance(item, GapClosed)) == 10_000
     assert [type(item) for item in items[-3:]] == [GapOpened, GapClosed, Live]
     assert items[-1] == Live(items[-1].seq, "a3f1", 5_000)
+
+
+def bring_back(to: MemoryJournal, *trade_ids: int) -> None:
+    for trade_id in trade_ids:
+        to.append_event(trade_row(trade_id).fill, b"{}", 5, "rest")
+
+
+def counts(items: list[Item]) -> list[tuple[int, int, int]]:
+    ends = [item for item in items if isinstance(item, GapClosed)]
+    return [(end.recovered, end.recovered_fills, end.recovered_orders) for end in ends]
+
+
+async def test_a_joined_gap_counts_what_was_recovered_in_all_of_it() -> None:
+    kept = await crowded()
+    kept.append_told([GapOpened(0, "", 9000, "dropped")])
+    bring_back(kept, 1, 2)
+    kept.append_told([GapClosed(0, "", 9000, 9500, 0), Live(0, "", 9500)])
+    kept.append_told([GapOpened(0, "", 9600, "dropped")])
+    bring_back(kept, 3)
+    kept.append_told([GapClosed(0, "", 9600, 9700, 0), Live(0, "", 9700)])
+    assert counts(await drain(kept))[-1] == (3, 3, 0)
+    assert kept.recovered == 3
+
+
+async def test_what_found_no_room_is_not_counted_as_recovered() -> None:
+    kept = journal(bytes_max=4 * (2 + ITEM_OVERHEAD_BYTES))
+    kept.append_told([GapOpened(0, "", 5, "dropped")])
+    bring_back(kept, *range(1, 11))
+    items = [await kept.next() for _ in range(kept.backlog)]
+    kept.append_told([GapClosed(0, "", 5, 9, 0), Live(0, "", 9)])
+    items += await drain(kept)
+    inside = sum(isinstance(item, Update) for item in items)
+    assert 0 < inside < 10
+    assert sum(updates for updates, _, _ in counts(items)) == inside == kept.recovered
+    first = next(place for place, item in enumerate(items) if isinstance(item, GapClosed))
+    assert counts(items)[0][0] == sum(isinstance(item, Update) for item in items[:first])
+
+
+async def test_what_a_function_is_called_with_is_counted_too() -> None:
+    kept = journal()
+    items: list[Item] = []
+    delivering = asyncio.create_task(kept.deliver(items.append))
+    await asyncio.sleep(0)
+    kept.append_told([GapOpened(0, "", 5, "dropped")])
+    bring_back(kept, 1, 2)
+    kept.append_told([GapClosed(0, "", 5, 9, 0)])
+    kept.end(None)
+    await delivering
+    assert counts(items) == [(2, 2, 0)]
 
 
 async def crowded() -> MemoryJournal:

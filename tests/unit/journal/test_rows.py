@@ -82,15 +82,34 @@ def test_only_a_fill_has_a_trade_id() -> None:
 
 @pytest.mark.parametrize(
     "item",
-    [Live(1, ACCOUNT, 5), GapOpened(2, ACCOUNT, 5, 'a "why"'), GapClosed(3, ACCOUNT, 5, 9, 2, ("one", "two"))],
+    [Live(1, ACCOUNT, 5), GapOpened(2, ACCOUNT, 5, 'a "why"'), GapClosed(3, ACCOUNT, 5, 9, 3, ("one", "two"), 2, 1)],
 )
 def test_what_the_lifecycle_tells_comes_back_equal(item: Live | GapOpened | GapClosed) -> None:
     assert item_of(seal(told_values(item, AT_MS), BEGINNING)) == item
 
 
+def test_the_end_of_a_gap_of_an_earlier_release_comes_back_without_what_it_does_not_say() -> None:
+    values = list(told_values(GapClosed(3, ACCOUNT, 5, 9, 7, ("one",), 2, 1), AT_MS))
+    values[COLUMNS.index("event")] = None
+    assert item_of(seal(tuple(values), BEGINNING)) == GapClosed(3, ACCOUNT, 5, 9, 7, ("one",))
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"kind": "x"}, {"raw": None}, {"event": "[", "provenance": "rest"}, {"kind": "gap_closed", "unrecoverable": 5}],
+    [
+        {
+            "kind": "gap_closed",
+            "from_ms": 1,
+            "to_ms": 2,
+            "recovered": 3,
+            "unrecoverable": "[]",
+            "event": '{"recovered_fills":-1}',
+        },
+        {"kind": "x"},
+        {"raw": None},
+        {"event": "[", "provenance": "rest"},
+        {"kind": "gap_closed", "unrecoverable": 5},
+    ],
 )
 def test_columns_that_make_no_item_are_told_as_damage(change: dict[str, object]) -> None:
     row = dict(zip(COLUMNS, seal(update_values(4, ACCOUNT, event_of(fill(7)), fill(7), AT_MS), BEGINNING), strict=True))

@@ -14,6 +14,7 @@ from listenkey.journal.chain import BEGINNING, seal
 from listenkey.journal.database import open_reader
 from listenkey.journal.rows import update_values
 from listenkey.wire.frames import OddRaw
+from tests.unit.core.making import order_row
 from tests.unit.journal.making import AT_MS, ORDER_ID, SYMBOL, append, fill, journal, read, resting, take, written
 
 LEGACY = (
@@ -29,9 +30,11 @@ async def connection(tmp_path: Path) -> sqlite3.Connection:
     made = journal(tmp_path / "a.db")
     await made.open()
     append(made, resting(1), resting(2), fill(1), LEGACY)
-    made.append_told([GapOpened(0, "", AT_MS, "lost"), GapClosed(0, "", AT_MS, AT_MS + 5, 1, ("all",))])
+    made.append_told([GapOpened(0, "", AT_MS, "lost")])
+    made.append_event(order_row(9, "CANCELED", "0").order, b"{}", AT_MS, "rest")
+    made.append_told([GapClosed(0, "", AT_MS, AT_MS + 5, 0, ("all",))])
     made.append_told([Live(0, "", AT_MS), GapOpened(0, "", AT_MS + 9, "again")])
-    await take(made, 8)
+    await take(made, 9)
     await made.aclose()
     return open_reader(tmp_path / "a.db")
 
@@ -42,11 +45,12 @@ async def test_the_views_show_what_happened(connection: sqlite3.Connection) -> N
         (3, SYMBOL, 1, ORDER_ID + 1, "BUY", "0.1000", "3660.000", "-0.07320000", 1)
     ]
     orders = "SELECT seq, order_id, status FROM orders ORDER BY order_id"
-    assert connection.execute(orders).fetchall() == [(3, ORDER_ID + 1, "FILLED"), (2, ORDER_ID + 2, "NEW")]
-    gaps = "SELECT opened_seq, closed_seq, from_ms, to_ms, why, recovered, unrecoverable FROM gaps"
+    expected = [(6, 9, "CANCELED"), (3, ORDER_ID + 1, "FILLED"), (2, ORDER_ID + 2, "NEW")]
+    assert connection.execute(orders).fetchall() == expected
+    gaps = "SELECT opened_seq, closed_seq, from_ms, to_ms, why, unrecoverable, recovered, recovered_fills, recovered_orders FROM gaps"
     assert connection.execute(gaps).fetchall() == [
-        (5, 6, AT_MS, AT_MS + 5, "lost", 1, '["all"]'),
-        (8, None, AT_MS + 9, None, "again", None, None),
+        (5, 7, AT_MS, AT_MS + 5, "lost", '["all"]', 1, 0, 1),
+        (9, None, AT_MS + 9, None, "again", None, None, None, None),
     ]
     legacy = "SELECT seq, symbol, trade_id, order_id, quantity, price, maker FROM legacy_fills"
     assert connection.execute(legacy).fetchall() == [

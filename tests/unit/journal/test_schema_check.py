@@ -119,17 +119,19 @@ def test_a_view_that_was_changed_is_damage_and_the_next_writer_makes_it_anew(
     assert "the views gaps, fills were changed, and are made anew" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["orders", "gaps"])
 def test_a_view_of_an_earlier_release_is_a_note_until_the_next_writer(
-    path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    name: str, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (former,) = schema.FORMER_VIEWS["orders"]
+    (former,) = schema.FORMER_VIEWS[name]
     assert former is not None
+    assert former != schema.VIEWS[name]
     monkeypatch.setitem(schema.FORMER_VIEWS, "legacy_fills", frozenset({None}))
-    change(path, "DROP VIEW orders", former, "DROP VIEW legacy_fills")
+    change(path, f"DROP VIEW {name}", former, "DROP VIEW legacy_fills")
     found = verify(path)
     assert found.whole
     assert found.notes == (
-        "the view orders is an earlier release's; the next stream makes it anew",
+        f"the view {name} is an earlier release's; the next stream makes it anew",
         "the view legacy_fills is an earlier release's; the next stream makes it anew",
     )
     store = Store(path, ACCOUNT)

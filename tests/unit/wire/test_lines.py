@@ -81,7 +81,7 @@ OTHERS: list[tuple[Item, dict[str, Any]]] = [
         {"seq": 2, "kind": "gap_opened", "account": "a", "from_ms": 5, "why": 'the "socket" ended'},
     ),
     (
-        GapClosed(3, "a", 5, 9, 2, ("x", "y")),
+        GapClosed(3, "a", 5, 9, 2, ("x", "y"), 1, 1),
         {
             "seq": 3,
             "kind": "gap_closed",
@@ -89,6 +89,8 @@ OTHERS: list[tuple[Item, dict[str, Any]]] = [
             "from_ms": 5,
             "to_ms": 9,
             "recovered": 2,
+            "recovered_fills": 1,
+            "recovered_orders": 1,
             "unrecoverable": ["x", "y"],
         },
     ),
