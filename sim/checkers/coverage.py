@@ -129,6 +129,10 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
     if not holding:
         yield Violation("coverage.silent", case.who, at_s, f"{key} was not told, and no gap holds it")
         return
+    if told_us is None and (forgotten or not case.recovers) and all(gap.fills_complete for gap in holding):
+        yield Violation(
+            "coverage.complete", case.who, at_s, f"{key} is lost, and its gap says that its fills are complete"
+        )
     opened_us = min(gap.opened_us for gap in holding)
     if opened_us > due_us:
         late_s = (opened_us - at_us) / 1e6

@@ -47,6 +47,7 @@ class Span:
     opened_us: int
     closed_us: int
     lost: tuple[str, ...] = ()
+    fills_complete: bool = False
 
 
 def spans(stream: Stream) -> list[Span]:
@@ -58,7 +59,7 @@ def spans(stream: Stream) -> list[Span]:
             opened = (told.item.from_ms, opened[1] if opened else told.at_us)
         elif isinstance(told.item, GapClosed) and opened is not None:
             item = told.item
-            found.append(Span(item.from_ms, item.to_ms, opened[1], told.at_us, item.unrecoverable))
+            found.append(Span(item.from_ms, item.to_ms, opened[1], told.at_us, item.unrecoverable, item.fills_complete))
             opened = None
     if opened is not None:
         found.append(Span(opened[0], FOREVER_MS, opened[1], 1 << 62))

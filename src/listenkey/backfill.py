@@ -133,6 +133,7 @@ class Backfill:
             except VenueError as error:
                 if error.code != venue.Code.SEARCH_WINDOW:
                     raise
+                lists.forgotten = True
                 lists.refused.append(reconcile.TRADES_TOO_OLD)  # It keeps less than it says, or our clock is wrong.
                 fills.add(await snapshots.user_trades(symbol))
             return []

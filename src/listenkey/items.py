@@ -104,6 +104,9 @@ class GapClosed(Struct, frozen=True):
         unrecoverable: The losses that can't be brought back, in words; empty when nothing is missing.
         recovered_fills: The fills among them (`RecoveredFill`). 0 in a journal of a release that did not keep it.
         recovered_orders: The states of orders among them (`RecoveredOrder`); 0 likewise.
+        fills_complete: True where every fill of the gap is in the stream, as far as REST shows when the gap closes. False where
+            there was nothing to ask REST with, where REST refused, lagged or has forgotten fills, or where events found no
+            room; `unrecoverable` says which. REST may still lag unseen: `Health.fills_complete` follows when that is over.
     """
 
     seq: int
@@ -114,6 +117,7 @@ class GapClosed(Struct, frozen=True):
     unrecoverable: tuple[str, ...] = ()
     recovered_fills: int = 0
     recovered_orders: int = 0
+    fills_complete: bool = False
 
     fills: ClassVar[tuple[Fill, ...]] = ()
 

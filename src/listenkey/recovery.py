@@ -232,6 +232,7 @@ class Recovery:
             outstanding=self.audits.outstanding.why,
             newest_ms=newest_ms,
             oldest_ms=oldest_ms,
+            fills_complete=findings.fills_complete,
         )
 
     def _summary(self, held: Sequence[Held]) -> tuple[int, int]:
@@ -390,6 +391,7 @@ class Recovery:
         await self.backfill.orders(due.symbols, due.traded, due.lists, backlog, deliver_orders)
         found.orders = backlog.take()
         age_s = (self.windows.now_ms() - self.windows.of_wall(due.action.from_ms)) / 1000
+        found.fills_complete = not due.lists.unread and not due.lists.forgotten
         found.unrecoverable = reconcile.unrecoverable(
             due.lists.refused,
             blind=due.action.blind,

@@ -277,7 +277,8 @@ def _gaps_wrong(items: list[Row], *, settled: bool) -> Iterator[str]:
 
 def _counts_wrong(closed: Row, found: list[Row]) -> Iterator[str]:
     """Between the ends of a gap there is what the second says: rows of trades and of orders, by the venue's own words."""
-    said = closed["recovered"], *json.loads(closed["event"]).values()
+    words = json.loads(closed["event"])
+    said = closed["recovered"], words["recovered_fills"], words["recovered_orders"]
     raws = [json.loads(item["raw"]) for item in found]
     there = len(raws), sum("tradeId" in raw for raw in raws), sum("executedQty" in raw for raw in raws)
     if said != there:

@@ -52,6 +52,7 @@ async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
         assert any("BTC-200101-1-C" in left for left in found.unrecoverable)
+        assert not found.fills_complete
 
 
 async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(
@@ -99,7 +100,7 @@ async def test_a_venue_that_keeps_less_than_it_says_is_asked_for_what_it_has(
         monkeypatch.setattr("listenkey.sandbox.trading.queries.TRADES_MS", 50_000)
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
-        assert reconcile.TRADES_TOO_OLD in found.unrecoverable
+        assert (reconcile.TRADES_TOO_OLD in found.unrecoverable, found.fills_complete) == (True, False)
 
 
 async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it(

@@ -20,7 +20,9 @@ async def test_what_rest_has_forgotten_is_said(binance_options_sandbox: LocalSan
     async with recovery_of(binance_options_sandbox) as recovery:
         assert set(reconcile.SNAPSHOTS_LOST) == set((await recovery.run(recover(), list)).unrecoverable)
         assert reconcile.ORDERS_TOO_OLD in (await recovery.run(recover(6 * DAY_MS), list)).unrecoverable
-        assert reconcile.TRADES_TOO_OLD in (await recovery.run(recover(100 * DAY_MS), list)).unrecoverable
+        found = await recovery.run(recover(100 * DAY_MS), list)
+        assert (reconcile.TRADES_TOO_OLD in found.unrecoverable, found.fills_complete) == (True, False)
+        assert (await recovery.run(recover(6 * DAY_MS), list)).fills_complete, "orders alone are forgotten"
         assert (await recovery.run(recover(blind=False), list)).unrecoverable == (reconcile.NOTHING_FOUND,)
 
 

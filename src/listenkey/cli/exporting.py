@@ -40,7 +40,7 @@ AMOUNTS: Final = frozenset(
 DIGITS: Final = (38, 18)
 """The digits of a decimal, in all and behind the point. The venue's amounts have eight behind it at most."""
 
-TRUTHS: Final = frozenset({"maker", "reduce_only"})
+TRUTHS: Final = frozenset({"maker", "reduce_only", "fills_complete"})
 BOOLEANS: Final = TRUTHS | {"late"}
 AS_TRUTH: Final = {1: True, 0: False}
 AS_SQL: Final = {True: 1, False: 0}

@@ -168,6 +168,8 @@ class Gaps:
         now_ms: int,
         covered_from_s: float | None = None,
         unrecoverable: tuple[str, ...] = (NOT_RECOVERED,),
+        *,
+        fills_complete: bool = False,
     ) -> None:
         """Every event since `covered_from_ms` is in the stream, or will be; before it all but `unrecoverable`."""
         if self.open_from_ms is not None:
@@ -182,7 +184,7 @@ class Gaps:
                 unrecoverable = (*unrecoverable, self._resumed_why)
             self._resumed_why = self._left_why = None
             left = (*unrecoverable, *self._notes)
-            self._items.append(GapClosed(0, "", from_ms, to_ms, 0, left))
+            self._items.append(GapClosed(0, "", from_ms, to_ms, 0, left, fills_complete=fills_complete))
             self._notes.clear()
         elif not self.ever_live:
             self.began_ms = covered_from_ms

@@ -154,6 +154,7 @@ class Recovered:
         oldest_ms: When the oldest of them happened, wall clock, epoch ms; 0 where there is none.
         lag_s: By how much at least.
         outstanding: What REST history shows and does not list, and nobody delivered, in words.
+        fills_complete: Whether REST listed all the fills that it was asked for.
         orders_due: Fills only: there was no room to ask for orders as well, and nobody should wait for that.
         newest_ms: When the newest of them happened, wall clock, epoch ms; 0 where there is none.
     """
@@ -166,6 +167,7 @@ class Recovered:
     oldest_ms: int = 0
     lag_s: float = 0.0
     outstanding: str = ""
+    fills_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class Mending:
             self.why = "live; asking REST for the outcome of orders"
             self._actions.append(do.RecoverOrders(happened.attempt))
         elif enough:
-            self._close_gap(now, happened.unrecoverable)
+            self._close_gap(now, happened.unrecoverable, fills_complete=happened.fills_complete)
         else:
             self.why = f"live; REST lags behind by at least {happened.lag_s:.0f} s, and will be asked again"
 
@@ -136,7 +136,7 @@ class Mending:
             if items := self.gaps.take():
                 self._actions.append(do.Report(tuple(items)))
 
-    def _close_gap(self, now: Moment, unrecoverable: tuple[str, ...]) -> None:
+    def _close_gap(self, now: Moment, unrecoverable: tuple[str, ...], *, fills_complete: bool) -> None:
         assert self.followed is not None
         assert self.gaps.open_from_ms is not None
         from_ms = self.gaps.open_from_ms
@@ -149,9 +149,10 @@ class Mending:
         to_ms = max(to_ms, min(self.repair.found_to_ms, now.wall_ms))
         if self.repair.lag_s:
             unrecoverable = (*unrecoverable, reconcile.lagged(self.repair.lag_s))
+        fills_complete = fills_complete and not self.repair.lag_s and not self.repair.outstanding
         self.repair.closed(from_ms, now)
         self.repair.went_live(now)
-        self.gaps.live(to_ms, now.wall_ms, to_s, unrecoverable)
+        self.gaps.live(to_ms, now.wall_ms, to_s, unrecoverable, fills_complete=fills_complete)
         self.why = "live"
 
     def _not_recovered(self, happened: on.NotRecovered, now: Moment) -> None:

@@ -87,6 +87,7 @@ class Findings:
         unrecoverable: What can't be brought back, in words.
         lag_s: How far REST was seen to lag at least; 0 where it was not seen to.
         orders_due: Whether orders were not asked for yet.
+        fills_complete: Whether REST listed all the fills that it was asked for.
     """
 
     fills: list[TradeRow] = field(default_factory=list)
@@ -97,6 +98,7 @@ class Findings:
     unrecoverable: tuple[str, ...] = ()
     lag_s: float = 0.0
     orders_due: bool = False
+    fills_complete: bool = True
 
 
 @dataclass(slots=True)

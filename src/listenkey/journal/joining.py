@@ -23,6 +23,7 @@ class Joined:
         self._from_ms = first.from_ms
         self._to_ms = first.from_ms
         self._count = 0
+        self._fills_complete = True
         self._lost: dict[str, None] = {}
         self.add(first)
 
@@ -36,13 +37,14 @@ class Joined:
         """The end of one gap more."""
         self._to_ms = max(self._to_ms, closed.to_ms)
         self._count += 1
+        self._fills_complete = self._fills_complete and closed.fills_complete
         for reason in closed.unrecoverable:
             self._lost[reason if len(self._lost) < REASONS_MAX or reason in self._lost else MORE] = None
 
     def closed(self) -> GapClosed:
         """Return the joined gap's end; the journal counts what was recovered in it."""
         lost = (*self._lost, f"{self._count} gaps are reported as one, because nobody had read them")
-        return GapClosed(0, "", self._from_ms, self._to_ms, 0, lost)
+        return GapClosed(0, "", self._from_ms, self._to_ms, 0, lost, fills_complete=self._fills_complete)
 
 
 class Held:

@@ -66,6 +66,7 @@ class GapWords(msgspec.Struct, frozen=True):
 
     recovered_fills: Annotated[int, msgspec.Meta(ge=0)] = 0
     recovered_orders: Annotated[int, msgspec.Meta(ge=0)] = 0
+    fills_complete: bool = False
 
 
 _NO_WORDS: Final = GapWords()
@@ -161,7 +162,7 @@ def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int |
         case GapClosed():
             lost = _encode(item.unrecoverable).decode()
             kind, facts = "gap_closed", (item.from_ms, item.to_ms, None, item.recovered, lost)
-            words = _encode(GapWords(item.recovered_fills, item.recovered_orders)).decode()
+            words = _encode(GapWords(item.recovered_fills, item.recovered_orders, item.fills_complete)).decode()
         case _:
             assert_never(item)
     return (item.seq, kind, item.account, told_ms, *_NOT_AN_UPDATE, words, None, *facts, skipped)
@@ -203,8 +204,9 @@ def item_of(row: Row) -> Item:
                 words = _NO_WORDS if row[11] is None else _decode_gap(row[11])
                 lost = _decode_texts(unrecoverable)
                 return GapClosed(
-                    seq, account, from_ms, to_ms, recovered, lost, words.recovered_fills, words.recovered_orders
-                )
+                    seq, account, from_ms, to_ms, recovered, lost,
+                    words.recovered_fills, words.recovered_orders, words.fills_complete,
+                )  # fmt: skip
     except (UsageError, msgspec.DecodeError, AttributeError, TypeError, UnicodeEncodeError) as error:
         raise Corrupt(f"item {seq} can't be read: {type(error).__name__}") from None
     raise Corrupt(f"item {seq} is of no known kind, or lacks what its kind has")

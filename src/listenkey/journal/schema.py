@@ -93,7 +93,8 @@ def _words(names: tuple[str, ...]) -> str:
 
 _RECOVERED_OF_GAP: Final = """,
   json_extract(c.event, '$.recovered_fills') AS recovered_fills,
-  json_extract(c.event, '$.recovered_orders') AS recovered_orders"""
+  json_extract(c.event, '$.recovered_orders') AS recovered_orders,
+  json_extract(c.event, '$.fills_complete') AS fills_complete"""
 
 VIEWS: Final = {
     "fills": f"""CREATE VIEW fills AS SELECT

@@ -66,6 +66,7 @@ class _GapClosedLine(_Line, frozen=True, tag="gap_closed"):
     unrecoverable: tuple[str, ...]
     recovered_fills: int = 0
     recovered_orders: int = 0
+    fills_complete: bool = False
 
 
 _AnyLine: TypeAlias = _UpdateLine | _LiveLine | _GapOpenedLine | _GapClosedLine
@@ -122,6 +123,7 @@ def _words(item: Item) -> dict[str, Any]:
                 "recovered": item.recovered,
                 "recovered_fills": item.recovered_fills,
                 "recovered_orders": item.recovered_orders,
+                "fills_complete": item.fills_complete,
                 "unrecoverable": item.unrecoverable,
             }
 
@@ -152,7 +154,7 @@ def from_line(line: bytes) -> Item:
         case _GapClosedLine():
             return GapClosed(
                 read.seq, read.account, read.from_ms, read.to_ms, read.recovered, read.unrecoverable,
-                read.recovered_fills, read.recovered_orders,
+                read.recovered_fills, read.recovered_orders, read.fills_complete,
             )  # fmt: skip
 
 

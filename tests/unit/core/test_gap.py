@@ -22,7 +22,7 @@ def test_a_gap_opens_once_and_closes_with_what_is_missing() -> None:
     _, opened, closed, live = gaps.take()
     assert opened == GapOpened(0, "", 10, "dropped")
     assert isinstance(closed, GapClosed)
-    assert (closed.from_ms, closed.to_ms) == (10, 20)
+    assert (closed.from_ms, closed.to_ms, closed.fills_complete) == (10, 20, False)
     assert "an unreadable frame" in closed.unrecoverable
     assert live == Live(0, "", 20)
     assert (gaps.count, gaps.seconds) == (1, 0.01)

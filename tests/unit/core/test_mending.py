@@ -154,6 +154,24 @@ def test_rest_that_lags_keeps_the_gap_open_and_has_an_end_as_well() -> None:
     assert world.items[2].unrecoverable == (reconcile.lagged(42.0),)
 
 
+@pytest.mark.parametrize(
+    ("answer", "complete"),
+    [
+        (on.Recovered(0, ()), True),
+        (on.Recovered(0, ("the steps of orders",)), True),
+        (on.Recovered(0, ("fills of A",), fills_complete=False), False),
+        (on.Recovered(0, (), outstanding="REST history shows more"), False),
+        (on.Recovered(0, (), complete=False, lag_s=42.0), False),
+    ],
+)
+def test_the_end_of_a_gap_says_whether_its_fills_are_complete(answer: on.Recovered, complete: bool) -> None:
+    world = live()
+    world.recoveries = [answer] * 100
+    world.drop(1)
+    world.run(350)
+    assert world.items[2].fills_complete == complete
+
+
 def test_a_socket_lost_while_rest_is_asked_keeps_the_gap_and_the_next_asks_anew() -> None:
     world = live()
     world.latency_s = 0.05

@@ -18,6 +18,16 @@ def test_it_reaches_from_the_first_beginning_to_the_last_end_and_lacks_what_any_
     assert whole.unrecoverable[2].startswith("3 gaps")
 
 
+def test_its_fills_are_complete_where_those_of_each_are() -> None:
+    whole = GapClosed(0, "", 5, 9, 0, fills_complete=True)
+    joined = Joined(whole)
+    joined.add(whole)
+    assert joined.closed().fills_complete
+    joined.add(closed(20, 30))
+    joined.add(whole)
+    assert not joined.closed().fills_complete
+
+
 def test_what_it_lacks_is_told_in_a_bounded_number_of_words() -> None:
     joined = Joined(closed(5, 9))
     for number in range(1000):

@@ -82,7 +82,11 @@ def test_only_a_fill_has_a_trade_id() -> None:
 
 @pytest.mark.parametrize(
     "item",
-    [Live(1, ACCOUNT, 5), GapOpened(2, ACCOUNT, 5, 'a "why"'), GapClosed(3, ACCOUNT, 5, 9, 3, ("one", "two"), 2, 1)],
+    [
+        Live(1, ACCOUNT, 5),
+        GapOpened(2, ACCOUNT, 5, 'a "why"'),
+        GapClosed(3, ACCOUNT, 5, 9, 3, ("one", "two"), 2, 1, fills_complete=True),
+    ],
 )
 def test_what_the_lifecycle_tells_comes_back_equal(item: Live | GapOpened | GapClosed) -> None:
     assert item_of(seal(told_values(item, AT_MS), BEGINNING)) == item

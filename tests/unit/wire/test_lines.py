@@ -81,7 +81,7 @@ OTHERS: list[tuple[Item, dict[str, Any]]] = [
         {"seq": 2, "kind": "gap_opened", "account": "a", "from_ms": 5, "why": 'the "socket" ended'},
     ),
     (
-        GapClosed(3, "a", 5, 9, 2, ("x", "y"), 1, 1),
+        GapClosed(3, "a", 5, 9, 2, ("x", "y"), 1, 1, fills_complete=True),
         {
             "seq": 3,
             "kind": "gap_closed",
@@ -91,6 +91,7 @@ OTHERS: list[tuple[Item, dict[str, Any]]] = [
             "recovered": 2,
             "recovered_fills": 1,
             "recovered_orders": 1,
+            "fills_complete": True,
             "unrecoverable": ["x", "y"],
         },
     ),
