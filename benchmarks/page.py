@@ -79,6 +79,22 @@ def peers(results: dict[str, Any]) -> str:
     return table(("client", "CPU µs an event", "events a second", "of our callback", "of our iterator"), rows())
 
 
+def loads(results: dict[str, Any]) -> str:
+    """Show the CPU of an event in each load, and of how much of the bare callback's in the same load."""
+    measured = report.loads_of(results)
+
+    def cell(name: str, load: str) -> str:
+        cost = report.median(results, name, "cpu_us", None, load)
+        against = report.ratio(results, report.Bar(name, "bare_callback", 0.0, at_least=False, load=load))
+        return figure(cost) if against is None else f"{figure(cost)} ({against:.2f} ×)"
+
+    def rows() -> Iterator[Sequence[str]]:
+        for name in (name for name in CONSUMERS if all(report.of(results, name, None, load) for load in measured)):
+            yield CONSUMERS[name].title, *(cell(name, load) for load in measured)
+
+    return table(("CPU µs an event", *measured), rows())
+
+
 def paced(results: dict[str, Any]) -> str:
     rates = report.rates(results)
 
@@ -135,6 +151,7 @@ def rounded(per_second: float) -> str:
 TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "machine": machine,
     "burst": burst,
+    "loads": loads,
     "peers": peers,
     "paced": paced,
     "costs": costs,

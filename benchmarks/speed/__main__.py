@@ -1,5 +1,5 @@
 """
-`python -m benchmarks.speed [--runs 5] [--events 200000] [--only NAME ...] [--pace 1000 10000] [--out FILE]`
+`python -m benchmarks.speed [--runs 5] [--events 200000] [--only NAME ...] [--pace 1000 10000] [--loads LOAD ...] [--out FILE]`
 
 Everything that is measured of one event, of one key, and of a stream that has nothing to do.
 Every consumer is a process of its own, and so is the venue that sends. All take their turn in every run, so whatever
@@ -9,6 +9,7 @@ else the machine does falls on all alike: read the ratios.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -23,20 +24,34 @@ from benchmarks import idle
 from benchmarks.peers import environments
 from benchmarks.speed import costs, report
 from benchmarks.speed.consumers import CONSUMERS, Consumer
+from benchmarks.speed.frames import LOADS, ONE_SYMBOL
 from benchmarks.speed.process import Venue
 
 PACED: Final = ("bare_callback", "ours_callback", "bare_iterator", "ours_iterator", "ours_sqlite", "official_sdk")
+LOADED: Final = (
+    "bare_callback",
+    "ours_callback",
+    "bare_iterator",
+    "ours_iterator",
+    "ours_signed",
+    "ours_sqlite",
+    "ours_signed_sqlite",
+)
+"""The consumers that are measured with each load; the others with the first alone."""
+
 PACE_S: Final = 3
 IDLE_S: Final = 5.0
 ROOT: Final = Path(__file__).resolve().parents[2]
 OUR_PACKAGES: Final = ("listenkey", "picows", "msgspec", "aiohttp", "click", "rich")
 
 
-def one(venue: Venue, consumer: Consumer, python: Path, count: int, per_second: int | None) -> dict[str, Any]:
+def one(
+    venue: Venue, consumer: Consumer, python: Path, count: int, per_second: int | None, load: str = ONE_SYMBOL
+) -> dict[str, Any]:
     """One consumer, once. Raises SystemExit where anything is missing or out of its place: then no figure counts."""
     venue.tell("forget")
     mode = "burst" if per_second is None else "pace"
-    place = [venue.urls["rest_url"], venue.urls["ws_url"], str(count), mode]
+    place = [venue.urls["rest_url"], venue.urls["ws_url"], str(count), mode, load]
     command = [str(python), "-m", "benchmarks.speed.consumers", consumer.name, *place]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -45,14 +60,14 @@ def one(venue: Venue, consumer: Consumer, python: Path, count: int, per_second: 
         if venue.send(f"attached {consumer.sockets}")["attached"] != consumer.sockets:
             process.kill()
             raise SystemExit(f"{consumer.name} did not attach: {process.communicate()[1]}")
-        sent = venue.send(f"burst {count}" if per_second is None else f"pace {per_second} {count}")
+        sent = venue.send(f"burst {count} {load}" if per_second is None else f"pace {per_second} {count}")
         out, err = process.communicate(timeout=180)
         if process.returncode:
             raise SystemExit(f"{consumer.name} failed ({process.returncode}): {err}")
     result: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
     if result["events"] != count or result["wrong"]:
         raise SystemExit(f"{consumer.name} got {result['events']} of {count}, {result['wrong']} not as they should be")
-    return {"consumer": consumer.name, "per_second_sent": per_second, "venue": sent, **result}
+    return {"consumer": consumer.name, "load": load, "per_second_sent": per_second, "venue": sent, **result}
 
 
 def pythons(consumers: list[Consumer], folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
@@ -86,9 +101,10 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     venue = Venue()
     try:
         for run in range(asked.runs):
-            for consumer in consumers:
-                got = one(venue, consumer, python[consumer.name], min(consumer.events, asked.events), None)
-                rows.append({"run": run, **got})
+            for consumer, load in itertools.product(consumers, asked.loads):
+                if load == ONE_SYMBOL or consumer.name in LOADED:
+                    got = one(venue, consumer, python[consumer.name], min(consumer.events, asked.events), None, load)
+                    rows.append({"run": run, **got})
             for per_second in asked.pace:
                 for consumer in [consumer for consumer in consumers if consumer.name in PACED]:
                     got = one(venue, consumer, python[consumer.name], per_second * PACE_S, per_second)
@@ -115,6 +131,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=sorted(CONSUMERS), default=None)
     parser.add_argument("--events", type=int, default=200_000, help="in a burst at most; a multiple of 500")
     parser.add_argument("--pace", nargs="*", type=int, help="events a second; left out: 1000 10000, with --only none")
+    parser.add_argument("--loads", nargs="*", choices=LOADS, default=list(LOADS), help="accounts; all if left out")
     parser.add_argument("--streams", type=int, default=1_000, help="idle ones; 0: none")
     parser.add_argument("--envs", type=Path, default=environments.DEFAULT)
     parser.add_argument("--out", type=Path, default=Path("build/speed.json"))

@@ -1,6 +1,6 @@
 """
 List the consumers to measure, and run one of them as a process:
-`python -m benchmarks.speed.consumers NAME REST_URL WS_URL COUNT burst|pace`.
+`python -m benchmarks.speed.consumers NAME REST_URL WS_URL COUNT burst|pace LOAD`.
 
 It attaches, prints `{"ready": true}`, takes COUNT events, checks that none is missing and that they are in order, and
 prints their cost from the first to the last.
@@ -57,6 +57,7 @@ CONSUMERS: Final = {
         Consumer("ours_blocking", "`for item in UserStream.blocking(…)`", "ours"),
         Consumer("ours_signed", "`stream.run`, with an API secret", "ours", 100_000),
         Consumer("ours_sqlite", "`stream.run`, journal on the disk", "ours", 100_000),
+        Consumer("ours_signed_sqlite", "`stream.run`, with an API secret, journal on the disk", "ours", 100_000),
         Consumer("ours_two_sockets", "`stream.run`, two sockets bring the same", "ours", 30_000, sockets=2),
         Consumer("ours_fan_out", "`stream.run`, four streams of an account", "ours", 50_000, sockets=4),
         Consumer("bare_aiohttp", "aiohttp + msgspec", "bare", 100_000),
@@ -72,9 +73,9 @@ CONSUMERS: Final = {
 
 
 def main() -> None:
-    name, rest_url, ws_url, count, mode = sys.argv[1:6]
+    name, rest_url, ws_url, count, mode, load = sys.argv[1:7]
     stay_here()
-    tally = Tally(int(count), paced=mode == "pace")
+    tally = Tally(int(count), paced=mode == "pace", load=load)
     consumer = getattr(importlib.import_module(f"benchmarks.speed.{CONSUMERS[name].module}"), name)
     if inspect.iscoroutinefunction(consumer):
         asyncio.run(asyncio.wait_for(consumer(tally, rest_url, ws_url), TIMEOUT_S))

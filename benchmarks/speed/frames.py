@@ -9,6 +9,7 @@ own `ACCOUNT_UPDATE` for the rest.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import Final
 
@@ -23,10 +24,37 @@ OPTIONS_RAW: Final = "options, no envelope"
 FUTURES: Final = "futures"
 FUTURES_RAW: Final = "futures, no envelope"
 
+ONE_SYMBOL: Final = "one-symbol"
+"""Fills of one symbol whose trade ids rise."""
+
+MANY_SYMBOLS: Final = "144-symbols"
+"""The same, each two in one of 144 symbols at random."""
+
+IDS_IN_NO_ORDER: Final = "ids-in-no-order"
+"""One symbol, whose trade ids do not rise."""
+
+WITH_ONESELF: Final = "trades-with-oneself"
+"""One symbol; each two fills are both sides of one trade."""
+
+STEPS: Final = "steps-beside-fills"
+"""One symbol; each order is told when it is new and when it is filled."""
+
+LOADS: Final = (ONE_SYMBOL, MANY_SYMBOLS, IDS_IN_NO_ORDER, WITH_ONESELF, STEPS)
+"""Accounts to measure with. A figure of one of them is that one's figure."""
+
+SYMBOL: Final = "BTC-261225-90000-C"
+EXPIRIES: Final = ("261204", "261211", "261218", "261225", "270129", "270326")
+SYMBOLS: Final = tuple(
+    f"BTC-{expiry}-{strike}-{side}".encode()
+    for expiry, strike, side in itertools.product(EXPIRIES, range(84000, 96000, 1000), "CP")
+)
+ODD: Final = 2_654_435_761
+"""Multiplying by it and keeping the last bits brings numbers out of order, each once."""
+
 _ORDER: Final = (
-    b'{"e":"ORDER_TRADE_UPDATE","T":%(at)d,"E":%(at)d,"o":{"s":"BTC-261225-90000-C",'
+    b'{"e":"ORDER_TRADE_UPDATE","T":%(at)d,"E":%(at)d,"o":{"s":"%(symbol)b",'
     b'"c":"%(who)b-order-%(number)d","S":"%(side)b","o":"LIMIT","f":"GTC","q":"%(quantity)b","p":"3660.%(price)03d",'
-    b'"ap":"3660.000","x":"TRADE","X":"FILLED","i":%(id)d,"l":"%(quantity)b","z":"%(quantity)b","L":"3660.000",'
+    b'"ap":"3660.000","x":"%(step)b","X":"%(status)b","i":%(id)d,"l":"%(last)b","z":"%(last)b","L":"3660.000",'
     b'"N":"USDT","n":"-0.07320000","T":%(at)d,"t":%(trade)d,"b":"0.1000","a":"0.3000","m":true,"R":false,'
     b'"ot":"LIMIT","rp":"1.50000000","V":"EXPIRE_MAKER"}}'
 )
@@ -67,18 +95,46 @@ def orders_among(count: int) -> int:
     return count // 10 * 8 + min(count % 10, 8)
 
 
-def message(number: int, order_id: int | None = None, shape: str = OPTIONS) -> bytes:
-    """Number 0, 1, 2 …: eight orders, a snapshot of positions or totals by turns, greeks; and so on."""
-    words: dict[bytes, int | bytes] = {
-        b"at": FIRST_EVENT_MS + number,
+def order_id_of(number: int, load: str = ONE_SYMBOL) -> int:
+    """Return the order id in the message of this number."""
+    return FIRST_ORDER_ID + (number - number % 2 if load == STEPS else number)
+
+
+def trade_id_of(number: int, load: str) -> int:
+    """Return the trade id in the message of this number; 0 of a step that is no fill."""
+    if load == IDS_IN_NO_ORDER:
+        return number * ODD % 2**31 + 1
+    if load == WITH_ONESELF:
+        return number // 2 + 1
+    return 0 if load == STEPS and number % 2 == 0 else number + 1
+
+
+def words_of(number: int, load: str) -> dict[bytes, int | bytes]:
+    """Return what the message of this number says; of two orders one buys what the other sells."""
+    order = orders_among(number) // 2 if load == STEPS else number
+    trade_id = trade_id_of(number, load)
+    quantity = b"0.%04d" % (order // 2 % 500 + 1)
+    return {
+        b"at": FIRST_EVENT_MS + (number - number % 2 if load == WITH_ONESELF else number),
         b"number": number,
-        b"id": FIRST_ORDER_ID + number if order_id is None else order_id,
-        b"trade": number + 1,
-        b"side": b"SELL" if number % 2 else b"BUY",
-        b"who": b"a-seller" if number % 2 else b"the-buyer",  # so that all orders are as long as each other
-        b"quantity": b"0.%04d" % (number // 2 % 500 + 1),
+        b"id": order_id_of(number, load),
+        b"symbol": SYMBOLS[number // 2 * ODD % 2**31 % len(SYMBOLS)] if load == MANY_SYMBOLS else SYMBOL.encode(),
+        b"trade": trade_id,
+        b"side": b"SELL" if order % 2 else b"BUY",
+        b"who": b"a-seller" if order % 2 else b"the-buyer",  # so that all orders are as long as each other
+        b"step": b"TRADE" if trade_id else b"NEW",
+        b"status": b"FILLED" if trade_id else b"NEW",
+        b"quantity": quantity,
+        b"last": quantity if trade_id else b"0",
         b"price": number % 1000,
     }
+
+
+def message(number: int, order_id: int | None = None, shape: str = OPTIONS, load: str = ONE_SYMBOL) -> bytes:
+    """Number 0, 1, 2 …: eight orders, a snapshot of positions or totals by turns, greeks; and so on."""
+    words = words_of(number, load)
+    if order_id is not None:
+        words[b"id"] = order_id
     futures = shape in {FUTURES, FUTURES_RAW}
     if is_order(number):
         form = _FUTURES_ORDER if futures else _ORDER
@@ -101,6 +157,6 @@ def frame(payload: bytes, opcode: int = 1) -> bytes:
     return struct.pack("!BBH", 0x80 | opcode, 126, len(payload)) + payload
 
 
-def block(count: int, first: int = 0, shape: str = OPTIONS) -> bytes:
+def block(count: int, first: int = 0, shape: str = OPTIONS, load: str = ONE_SYMBOL) -> bytes:
     """So many frames in one piece."""
-    return b"".join([frame(message(number, shape=shape)) for number in range(first, first + count)])
+    return b"".join([frame(message(number, None, shape, load)) for number in range(first, first + count)])

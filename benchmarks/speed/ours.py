@@ -73,10 +73,15 @@ async def ours_signed(tally: Tally, rest_url: str, ws_url: str) -> None:
     await ours_callback(tally, rest_url, ws_url, api_secret="benchmark")
 
 
-async def ours_sqlite(tally: Tally, rest_url: str, ws_url: str) -> None:
+async def ours_sqlite(tally: Tally, rest_url: str, ws_url: str, **options: Any) -> None:
     """The same callback, behind a journal on the disk."""
     with tempfile.TemporaryDirectory() as folder:
-        await ours_callback(tally, rest_url, ws_url, journal=Path(folder) / "a.db")
+        await ours_callback(tally, rest_url, ws_url, journal=Path(folder) / "a.db", **options)
+
+
+async def ours_signed_sqlite(tally: Tally, rest_url: str, ws_url: str) -> None:
+    """Both."""
+    await ours_sqlite(tally, rest_url, ws_url, api_secret="benchmark")
 
 
 def ours_blocking(tally: Tally, rest_url: str, ws_url: str) -> None:

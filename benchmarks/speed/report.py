@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from benchmarks import idle
 from benchmarks.shown import Shown
 from benchmarks.speed.consumers import CONSUMERS
+from benchmarks.speed.frames import LOADS, ONE_SYMBOL
 
 
 class Bar(NamedTuple):
@@ -23,6 +24,7 @@ class Bar(NamedTuple):
         at_least: Whether the bound is the least, of how much cheaper `one` is; else the most, of how much dearer.
         what: The figure.
         per_second: At which rate; None: a burst.
+        load: Of which account.
     """
 
     one: str
@@ -31,6 +33,7 @@ class Bar(NamedTuple):
     at_least: bool = True
     what: str = "cpu_us"
     per_second: int | None = None
+    load: str = ONE_SYMBOL
 
 
 BARS: Final = (
@@ -45,6 +48,15 @@ BARS: Final = (
         for rate in (1_000, 10_000)
         for one, other in (("ours_callback", "bare_callback"), ("ours_iterator", "bare_iterator"))
         for what, bound in (("p50_us", 1.25), ("p99_us", 1.5))
+    ),
+    *(
+        Bar(one, other, bound, load=load)
+        for load in LOADS
+        for one, other, bound in (
+            ("ours_callback", "bare_callback", 0.65),
+            ("ours_signed", "bare_callback", 0.50),
+            ("ours_iterator", "bare_iterator", 0.60),
+        )
     ),
 )
 
@@ -61,19 +73,33 @@ COSTS: Final = {
 }
 
 
-def of(results: dict[str, Any], name: str, per_second: int | None = None) -> list[dict[str, Any]]:
-    return [
-        row for row in results["rows"] if row["consumer"] == name and row["per_second_sent"] == per_second
-    ]  # fmt: skip
+def of(
+    results: dict[str, Any], name: str, per_second: int | None = None, load: str = ONE_SYMBOL
+) -> list[dict[str, Any]]:
+    asked = (name, per_second, load)
+    return [row for row in results["rows"] if (row["consumer"], row["per_second_sent"], load_of(row)) == asked]
 
 
-def median(results: dict[str, Any], name: str, what: str, per_second: int | None = None) -> float:
-    return statistics.median(float(row[what]) for row in of(results, name, per_second))
+def load_of(row: dict[str, Any]) -> str:
+    """Return the account of a row; results of before there were several have none."""
+    return str(row.get("load", ONE_SYMBOL))
+
+
+def median(
+    results: dict[str, Any], name: str, what: str, per_second: int | None = None, load: str = ONE_SYMBOL
+) -> float:
+    return statistics.median(float(row[what]) for row in of(results, name, per_second, load))
+
+
+def loads_of(results: dict[str, Any]) -> list[str]:
+    """Return the loads that were measured."""
+    return [load for load in LOADS if any(load_of(row) == load for row in results["rows"])]
 
 
 def ratio(results: dict[str, Any], bar: Bar) -> float | None:
     """Of each run, then the median; None where one of the two was not measured."""
-    pairs = zip(of(results, bar.one, bar.per_second), of(results, bar.other, bar.per_second), strict=False)
+    one_of, other_of = (of(results, name, bar.per_second, bar.load) for name in (bar.one, bar.other))
+    pairs = zip(one_of, other_of, strict=False)
     ratios = [
         other[bar.what] / one[bar.what] if bar.at_least else one[bar.what] / other[bar.what] for one, other in pairs
     ]
@@ -86,8 +112,8 @@ def times(results: dict[str, Any], name: str, other: str) -> float:
     return math.nan if found is None else found
 
 
-def names(results: dict[str, Any], per_second: int | None = None) -> list[str]:
-    return [name for name in CONSUMERS if of(results, name, per_second)]
+def names(results: dict[str, Any], per_second: int | None = None, load: str = ONE_SYMBOL) -> list[str]:
+    return [name for name in CONSUMERS if of(results, name, per_second, load)]
 
 
 def rates(results: dict[str, Any]) -> list[int]:
@@ -110,6 +136,11 @@ def show(results: dict[str, Any]) -> None:
     for name in names(results):
         cpu, speed = (median(results, name, what) for what in ("cpu_us", "per_second"))
         print(f"{CONSUMERS[name].title:<46}{cpu:>14.2f}{speed:>12,.0f}")
+    for load in (load for load in loads_of(results) if load != ONE_SYMBOL):
+        print(f"\n{load:<46}{'CPU us/event':>14}{'events/s':>12}")
+        for name in names(results, None, load):
+            cpu, speed = (median(results, name, what, None, load) for what in ("cpu_us", "per_second"))
+            print(f"{CONSUMERS[name].title:<46}{cpu:>14.2f}{speed:>12,.0f}")
     for per_second in rates(results):
         print(f"\n{f'{per_second:,} a second':<46}{'p50 us':>10}{'p99 us':>10}{'CPU us':>10}")
         for name in names(results, per_second):
@@ -151,7 +182,7 @@ def verdicts(results: dict[str, Any]) -> list[Shown]:
         if found is None:
             continue
         held = found >= bar.bound if bar.at_least else found <= bar.bound
-        rate = f", {bar.per_second:,} a second" if bar.per_second else ""
+        rate = f", {bar.per_second:,} a second" if bar.per_second else "" if bar.load == ONE_SYMBOL else f", {bar.load}"
         what = f"{bar.one} against {bar.other}, {bar.what.removesuffix('_us')}{rate}"
         shown.append(Shown(what, f"{found:.2f}", f"{'>=' if bar.at_least else '<='} {bar.bound:g}", held))
     if results["costs"]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from benchmarks.speed.frames import FIRST_ORDER_ID, is_order, orders_among
+from benchmarks.speed.frames import FIRST_ORDER_ID, ONE_SYMBOL, is_order, order_id_of, orders_among
 
 SHARES: Final = (50, 99, 99.9)
 
@@ -26,12 +26,14 @@ class Tally:
         count: Messages that are sent.
         paced: Whether an order's id says when it was sent.
         copies: How often each message is to come: once for each stream.
+        load: The account that the messages are of.
 
     Attributes:
         done: Called when the last has come.
     """
 
-    def __init__(self, count: int, *, paced: bool, copies: int = 1) -> None:
+    def __init__(self, count: int, *, paced: bool, copies: int = 1, load: str = ONE_SYMBOL) -> None:
+        self.load = load
         self.count = count
         self.paced = paced
         self.copies = copies
@@ -52,7 +54,7 @@ class Tally:
         seen = self.seen = self.seen + 1
         if self.paced:
             self.late_ns.append(time.monotonic_ns() + FIRST_ORDER_ID - order_id)
-        elif order_id != FIRST_ORDER_ID + seen - 1:
+        elif order_id != order_id_of(seen - 1, self.load):
             self.wrong += 1
         if seen == 1:
             self.begin()

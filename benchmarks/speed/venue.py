@@ -2,7 +2,7 @@
 A venue that can do nothing but answer and send: plain sockets, threads, blocks of ready frames.
 
 It is a process of its own, and costs far less a message than any consumer. It prints its address as JSON, and does
-what it is told a line: `forget`, `attached 1` (answered when so many sockets have a key on them), `burst 200000`,
+what it is told a line: `forget`, `attached 1` (answered when so many sockets have a key on them), `burst 200000 LOAD`,
 `pace 10000 50000` (a second, how many), `quit`. What shape a socket's messages
 have is chosen by the address that it came to.
 """
@@ -199,20 +199,20 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     return got
 
 
-_pieces: Final[dict[str, list[bytes]]] = {}
+_pieces: Final[dict[tuple[str, str], list[bytes]]] = {}
 
 
-def pieces_of(count: int, shape: str) -> list[bytes]:
+def pieces_of(count: int, shape: str, load: str) -> list[bytes]:
     """Ready frames, made once."""
-    ready = _pieces.setdefault(shape, [])
+    ready = _pieces.setdefault((shape, load), [])
     while len(ready) * PIECE_FRAMES < count:
-        ready.append(block(PIECE_FRAMES, len(ready) * PIECE_FRAMES, shape))
+        ready.append(block(PIECE_FRAMES, len(ready) * PIECE_FRAMES, shape, load))
     return ready[: count // PIECE_FRAMES]
 
 
-def burst(to: list[Stream], count: int) -> None:
+def burst(to: list[Stream], count: int, load: str) -> None:
     """So many, as fast as they are taken; to several sockets in turn, piece by piece."""
-    for pieces in zip(*(pieces_of(count, one.shape) for one in to), strict=True):
+    for pieces in zip(*(pieces_of(count, one.shape, load) for one in to), strict=True):
         for one, piece in zip(to, pieces, strict=True):
             with sending:
                 one.connection.sendall(piece)
@@ -241,12 +241,12 @@ def main() -> None:
     for line in sys.stdin:
         word, *numbers = line.split()
         if word == "burst":
-            count = int(numbers[0])
+            count, load = int(numbers[0]), numbers[1]
             for one in streams:
-                pieces_of(count, one.shape)
+                pieces_of(count, one.shape, load)
             began_s, cpu_s = time.perf_counter(), time.process_time()
             with contextlib.suppress(OSError):  # A consumer that failed says why itself.
-                burst(streams, count)
+                burst(streams, count, load)
             took = {"wall_s": time.perf_counter() - began_s, "cpu_s": time.process_time() - cpu_s}
             print(json.dumps(took), flush=True)
         elif word == "pace":
