@@ -96,6 +96,7 @@ SHOWN_BY: Final[dict[str, int]] = {
     "gap_closes_on_failure": 10,
     "known_fills_forgotten": 8,
     "recovered_as_answered": 24,
+    "all_fills_complete": 20,
     "amounts_are_floats": 2,
     "not_synchronised": 2,
     "failed_write_forgotten": 14,

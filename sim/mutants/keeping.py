@@ -183,6 +183,17 @@ def recovered_as_answered(patches: Patches) -> None:
     put(patches, recovered.RecoveredCount, "noted", noted)
 
 
+def all_fills_complete(patches: Patches) -> None:
+    """Every gap says that its fills are complete, whatever could not be asked for."""
+    real = recovered.RecoveredCount.noted
+
+    def noted(self: recovered.RecoveredCount, item: Any) -> Any:
+        told = real(self, item)
+        return msgspec.structs.replace(told, fills_complete=True) if isinstance(told, GapClosed) else told
+
+    put(patches, recovered.RecoveredCount, "noted", noted)
+
+
 def not_synchronised(patches: Patches) -> None:
     """A commit is reported before the disk has it."""
     real = database.open_writer
@@ -254,7 +265,7 @@ def newer_journal_used(patches: Patches) -> None:
 
 KEEPING = (
     cursor_is_last_seen, never_settles, never_audits, never_polls, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
-    known_fills_forgotten, amounts_are_floats, budget_ignored, restart_without_a_gap, recovered_as_answered,
+    known_fills_forgotten, amounts_are_floats, budget_ignored, restart_without_a_gap, recovered_as_answered, all_fills_complete,
     not_synchronised, failed_write_forgotten, same_file_after_failed_fsync, told_before_written,
     end_not_missed, seals_not_compared, newer_journal_used,
 )  # fmt: skip
