@@ -47,7 +47,7 @@ def lag_and_drops(injector: Injector, fault: Fault, process: Process) -> None:
     lag = lasting(fault, process) | {"ms": fault.param("ms")}
     for path in {fault.param("path"), BILL_PATH} if fault.param("path") == USER_TRADES_PATH else {fault.param("path")}:
         injector.put("rest_lag", lag | {"path": path})
-    drop_fills(injector, fault, process)
+    drop_fills(injector, fault, process, busy=fault.param("busy", False))
 
 
 def contract_refused(injector: Injector, fault: Fault, process: Process) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from listenkey.sandbox.trading.burst import HOUSE, free_ticks, open_house
 from listenkey.sandbox.trading.orders import OrderRequest
 from listenkey.sandbox.trading.rejections import Rejected
 from listenkey.venue import BALANCE_POSITION_UPDATE, ORDER_TRADE_UPDATE
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from sim.world import World
 
 DROPPED_SHARE: Final = 0.3
+SELDOM_DROPPED: Final = 0.05
+MESSAGES_OF_ONE: Final = 2
+WITHIN_MS: Final = 500
+BUSY_PER_S: Final = 1.0
+ONE_LOT: Final = Decimal("0.01")
 FILLS_BEFORE: Final = 8
 FILLS_EVERY_S: Final = 7.0
 SHORT_S: Final = 0.3
@@ -48,15 +55,49 @@ def end_no_positions(injector: Injector, fault: Fault, _: Process) -> None:
         injector.world.exchange.switches.fill_events = injector.world.options.venue_switches().fill_events
 
 
-def drop_fills(injector: Injector, fault: Fault, process: Process) -> None:
-    """Messages of fills are lost on a healthy socket, now and then, and there are fills."""
+def drop_fills(injector: Injector, fault: Fault, process: Process, *, busy: bool = False) -> None:
+    """
+    Messages of fills are lost on a healthy socket, now and then, and there are fills.
+
+    `busy`: few are lost of very many in one contract, so that what REST does not show yet is more than what is lost.
+    """
     lost = {"event": ORDER_TRADE_UPDATE, "execution_type": "TRADE", "probability": DROPPED_SHARE}
-    injector.put("drop_event", lasting(fault, process) | lost)
+    if not busy:
+        injector.put("drop_event", lasting(fault, process) | lost)
+    rng = random.Random(f"{injector.world.options.seed}:{fault.client}:{fault.at_s}:fills")
 
     def fill() -> None:
-        injector.world.exchange.burst(process.account, 2, injector.world.now_ms)
+        if busy:
+            if rng.random() < SELDOM_DROPPED:  # with its order's beginning, so that no list of open orders shows it
+                whole = {"account": process.account, "event": ORDER_TRADE_UPDATE, "count": MESSAGES_OF_ONE}
+                injector.put("drop_event", whole | {"duration_ms": WITHIN_MS})
+            _fill_one(injector.world, process.account, rng)
+        else:
+            injector.world.exchange.burst(process.account, 2, injector.world.now_ms)
 
-    injector.again(fault, FILLS_EVERY_S, fill)
+    injector.again(fault, 1 / BUSY_PER_S if busy else FILLS_EVERY_S, fill)
+
+
+def _fill_one(world: World, account: str, rng: random.Random) -> None:
+    """One fill of the first contract, by turns bought and sold."""
+    exchange, now_ms = world.exchange.exchange, world.now_ms
+    exchange.advance(now_ms)
+    open_house(exchange, HOUSE, now_ms)
+    symbol = exchange.symbols()[0]
+    contract, ticks = exchange.state.contract(symbol), free_ticks(exchange, symbol, rng)
+    if ticks is None:
+        return
+    buys = exchange.state.accounts[account].holding(contract).quantity <= 0
+    price = contract.underlying.tick * ticks
+    for name, side, how in ((HOUSE, "SELL" if buys else "BUY", "GTC"), (account, "BUY" if buys else "SELL", "IOC")):
+        request = OrderRequest(symbol=symbol, side=side, quantity=ONE_LOT, price=price, time_in_force=how)
+        try:
+            exchange.place_order(name, request, now_ms)
+        except Rejected:
+            exchange.cancel_symbol(HOUSE, symbol, now_ms)
+            break
+    world.exchange._drain(now_ms)
+    world.flush()
 
 
 def short_sockets(injector: Injector, fault: Fault, process: Process) -> None:

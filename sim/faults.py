@@ -119,8 +119,9 @@ def _wrong_by(rng: random.Random) -> Params:
 
 
 def _lagging(rng: random.Random) -> Params:
-    """Draw the lists of REST that lag, and by how much."""
-    return {"ms": rng.randint(1000, 60_000), "path": rng.choice((BILL_PATH, USER_TRADES_PATH, "/eapi/"))}
+    """Draw the lists of REST that lag, by how much, and if fills of one contract follow closely upon each other."""
+    path = rng.choice((BILL_PATH, USER_TRADES_PATH, "/eapi/"))
+    return {"ms": rng.randint(1000, 60_000), "path": path, "busy": rng.random() < 0.3}
 
 
 def _refusal(rng: random.Random) -> Params:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from sim.checkers.agreement import agreement
 from sim.checkers.alive import alive
 from sim.checkers.apart import apart
 from sim.checkers.before import before
 from sim.checkers.closing import closing
 from sim.checkers.coverage import covered
+from sim.checkers.exercised import exercised
 from sim.checkers.fills import fills
 from sim.checkers.grammar import grammar
 from sim.checkers.journals import journals
@@ -24,7 +26,8 @@ from sim.checkers.weight import weight
 from sim.evidence import Evidence
 
 CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
-    grammar, fills, orders, covered, steps, before, mended, polled, sparing, weight, journals, alive, apart, patience, closing,
+    grammar, fills, orders, covered, steps, before, mended, exercised, polled, sparing, weight, journals, agreement,
+    alive, apart, patience, closing,
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ SOON_US: Final = 150_000_000
 AT_LAST_US: Final = 30 * MINUTE_US
 """The bound where a key died without a word just before: until the next renewal, and the above."""
 
-REFUSING: Final = frozenset({"contract_refused"})
+REFUSING: Final = frozenset({"contract_refused", "lag_and_drops", "no_positions"})
 REFUSED_US: Final = 4 * MINUTE_US
 
 UNDER_WAY_US: Final = 10_000_000
@@ -67,7 +67,7 @@ def _bound_us(evidence: Evidence, stream: Stream) -> int:
     heal_us = evidence.heal_us
     ended = any(heal_us - KEY_LIFE_US <= end_us for end_us in key_ends_us(evidence, stream.account))
     asked = evidence.clients[stream.process].asked
-    # Each contract that was refused is asked for again, and the weight limit makes that minutes.
+    # Each contract that was refused, or had a fill lost, is asked for again, and the weight limit makes that minutes.
     refused = evidence.of_client(stream.process, REFUSING)
     more_us = REFUSED_US if any(fault.until_s * 1e6 > heal_us - REFUSED_US for fault in refused) else 0
     silence_us = max((each.wait_until_us - heal_us for each in asked), default=0)

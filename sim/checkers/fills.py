@@ -51,8 +51,7 @@ def _of_stream(
         if wrong:
             yield Violation("fills.digits", who, at_s, f"{key}: {wrong[0]} is not the ledger's")
         is_late = words["time_ms"] < latest_ms or key[1] < newest.get(key[0], -1)
-        is_marked = item.late or not evidence.options.recovers
-        if is_late and not is_marked:
+        if is_late and not item.late:
             yield Violation("fills.order", who, at_s, f"{key} comes after a later fill, and is not marked as late")
         if item.late and not is_late and not stream.is_later_life(at_us):
             yield Violation("fills.late", who, at_s, f"{key} is marked as late, and is not")

@@ -13,7 +13,6 @@ from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 from tests.chaos.judge import wrongs
 
-UNMARKED: Final = "is not flagged late"
 SHIFTED: Final = " what was open from "
 
 
@@ -39,8 +38,8 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
     for wrong in wrongs(
         evidence.ledgers[stream.account], stream.journal, settled=False, spelt=evidence.options.spells_otherwise
     ):
-        # Without REST nothing is marked as late; and a wall clock that is set makes times that can't be compared.
-        if not (UNMARKED in wrong and not evidence.options.recovers) and not (SHIFTED in wrong and stepped):
+        # A wall clock that is set makes times that can't be compared.
+        if not (SHIFTED in wrong and stepped):
             yield Violation("journal.file", who, evidence.end_us / 1e6, wrong)
     yield from _shown(stream, stream.journal)
 

@@ -17,7 +17,7 @@ from sim.faults import DISK_KINDS
 SILENT_MAX_US: Final = 6 * MINUTE_US
 """Five minutes between two tries where the API key itself was refused, and what a try takes."""
 
-QUIET: Final = frozenset({"LIVE", "DEGRADED", "DOWN", "FAILED"})
+QUIET: Final = frozenset({"LIVE", "DOWN", "FAILED"})
 """The statuses in which a stream may send nothing but pings."""
 
 

@@ -12,13 +12,35 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sim.faults import Fault, in_order
+from sim.mutants.clocks import CLOCKS
+from sim.mutants.closing import CLOSING
 from sim.mutants.connection import CONNECTION
 from sim.mutants.keeping import KEEPING
 from sim.mutants.patching import Patches
+from sim.mutants.reading import READING
+from sim.mutants.rest_history import REST_HISTORY
 from sim.options import Options, draw_options
 from sim.run import FINE, faults_of, run_case
 
-MUTANTS: Final[tuple[Callable[[Patches], None], ...]] = (*CONNECTION, *KEEPING)
+ALL: Final[tuple[Callable[[Patches], None], ...]] = (*CONNECTION, *KEEPING, *REST_HISTORY, *CLOCKS, *READING, *CLOSING)
+
+FOUND_BY_TESTS: Final[dict[str, str]] = {
+    "lag_forgiven": "promises/test_no_loss_is_forgotten_because_rest_is_late_or_refuses.py::test_a_gap_stays_open_while_rest_is_seen_to_lag",
+    "held_beats_are_silence": "promises/test_no_loss_is_forgotten_because_rest_is_late_or_refuses.py::test_beats_that_wait_while_rest_hangs_are_beats",
+    "one_fill_of_a_trade": "promises/test_a_trade_with_oneself_is_two_fills.py",
+    "only_trade_is_a_fill": "fuzz/test_documents.py::test_a_fill_survives_whatever_does_not_say_which_it_is",
+    "late_by_trade_id": "promises/test_a_late_fill_says_so.py",
+    "looks_fail_aloud": "unit/journal/test_own_files.py::test_a_folder_that_cant_be_looked_at_is_waited_for",
+    "whatever_has_the_name": "unit/journal/test_own_files.py",
+}
+"""
+Builds that the simulation is the wrong place for: how a message is spelt that its exchange never sends, what a user is shown,
+a real folder, and how long a real request hangs. Each is found by a test of its own, below `tests/`.
+"""
+
+MUTANTS: Final = tuple(each for each in ALL if each.__name__ not in FOUND_BY_TESTS)
+"""Builds that the simulation finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +55,7 @@ class Aim:
         level: How often faults come.
         quotes: As in `Options`.
         weight: The venue's limit a minute, where it is not drawn.
+        faults: These, and none that are drawn: where it takes more than one, in a certain order.
     """
 
     only: tuple[str, ...]
@@ -41,6 +64,15 @@ class Aim:
     level: float = 20.0
     quotes: bool = False
     weight: int | None = None
+    faults: tuple[Fault, ...] = ()
+
+    def of(self, seed: int, mode: str, days: float) -> tuple[Options, list[Fault]]:
+        """The world of a seed, and its faults."""
+        options = self.at(seed, mode, days)
+        if not self.faults:
+            return options, faults_of(options)
+        options = replace(options, rotate_after_s=draw_options(seed).rotate_after_s)
+        return options, in_order([fault for fault in self.faults if fault.client < len(options.processes)])
 
     def at(self, seed: int, mode: str, days: float) -> Options:
         """The world of a seed."""
@@ -72,9 +104,52 @@ AIMED: Final[dict[str, Aim]] = {
     "end_not_missed": Aim(("older_copy",)),
     "seals_not_compared": Aim(("bit_flipped",)),
     "newer_journal_used": Aim(("other_version",)),
-}
+    "refusals_forgotten": Aim((), faults=(
+        Fault("no_positions", 0, 190.0, 640.0, (("drops", False), ("late_ms", None))),
+        Fault("contract_refused", 0, 200.0, 600.0, (("answer", 400), ("gap", False), ("half", 0))),
+    )),
+    "counts_compared": Aim(
+        (),
+        faults=(
+            Fault("no_positions", 0, 190.0, 840.0, (("drops", False), ("late_ms", None))),
+            Fault("lag_and_drops", 0, 200.0, 800.0, (("busy", True), ("ms", 20_000), ("path", "/eapi/"))),
+        ),
+    ),
+    "only_trades_brought_back": Aim((), faults=(
+        Fault("expiry_unseen", 0, 200.0, 60.0, (("how", "down"),)),
+        Fault("expiry_unseen", 1, 200.0, 60.0, (("how", "cut"),)),
+    )),
+    "open_orders_not_looked_at": Aim((), quotes=True, faults=tuple(
+        Fault("order_step_lost", client, 200.0, 300.0, (("execution_type", "CANCELED"),)) for client in range(3)
+    )),
+    "orders_by_id_alone": Aim((), quotes=True, faults=(
+        Fault("ids_by_contract", 0, 0.0, 0.0),
+        *(Fault("order_step_lost", client, 200.0, 600.0, (("execution_type", "CANCELED"),)) for client in range(3)),
+    )),
+    "never_late_without_a_secret": Aim((), recovers=False, faults=tuple(
+        Fault("reorder", client, 200.0, 300.0) for client in range(3)
+    )),
+    "before_first_live_told": Aim(("traded_before",)),
+    "written_clock_believed": Aim(("wrong_clock",)),
+    "written_ban_believed": Aim(("wrong_clock_limited",)),
+    "read_is_covered": Aim(("latency", "reset")),
+    "commission_needed": Aim(("odd_fields",)),
+    "exponents_refused": Aim(("odd_fields",)),
+    "limits_taken_as_they_are": Aim(("wrong_shape",), level=40.0),
+    "ends_with_its_caller": Aim(("cancelled",)),
+    "status_without_gaps": Aim(
+        (),
+        faults=(
+            Fault("lag_and_drops", 0, 200.0, 300.0, (("ms", 60_000), ("path", "/eapi/"))),
+            Fault("reset", 0, 330.0, 0.0),
+        ),
+    ),
+}  # fmt: skip
 
 SHOWN_BY: Final[dict[str, int]] = {
+    "refusals_forgotten": 3,
+    "before_first_live_told": 4,
+    "ends_with_its_caller": 2,
     "held_dropped": 11,
     "no_ping_timeout": 9,
     "any_key_end_obeyed": 10,
@@ -136,8 +211,9 @@ def hunt(mutant: Callable[[Patches], None], first: int, seeds: int, mode: str, d
     name = mutant.__name__
     shown_by = SHOWN_BY.get(name, first)
     for seed in dict.fromkeys((shown_by, *range(first, first + seeds))):
-        options = AIMED[name].at(seed, mode, days) if name in AIMED else draw_options(seed, mode, days)
-        faults = faults_of(options)
+        aim = AIMED.get(name)
+        options = draw_options(seed, mode, days)
+        options, faults = (options, faults_of(options)) if aim is None else aim.of(seed, mode, days)
         with broken(mutant):
             outcome = run_case(options, faults)
         # A world that is wrong without the mutant shows nothing of it.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import textwrap
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 from unittest.mock import patch
@@ -26,3 +28,21 @@ def transition(patches: Patches, name: str, make: Callable[[Callable[..., None]]
     table = {pair: other if known is real else known for pair, known in lifecycle.TRANSITIONS.items()}
     patches.enter_context(patch.dict(lifecycle.TRANSITIONS, table))
     put(patches, Lifecycle, name, other)
+
+
+def rewritten(patches: Patches, place: Any, name: str, *changes: tuple[str, str]) -> None:
+    """
+    A function is compiled anew, with pieces of its text in place of others.
+
+    Raises:
+        ValueError: The client's text is another one now, so that the mutant would change nothing.
+    """
+    real = inspect.unwrap(getattr(place, name))
+    text = textwrap.dedent(inspect.getsource(real))
+    for before, after in changes:
+        if text.count(before) != 1:
+            raise ValueError(f"{name} has {text.count(before)} times: {before}")
+        text = text.replace(before, after)
+    made: dict[str, Any] = {}
+    exec(compile("from __future__ import annotations\n" + text, f"<{name}, broken>", "exec"), real.__globals__, made)
+    put(patches, place, name, made[real.__name__])

@@ -217,7 +217,8 @@ class Audits:
             return on.Doubted(self._windows.to_wall(unseen_ms), reconcile.FORGOTTEN)  # what it has is asked for with it
         if not found.fills and not again:
             unlisted = self._note_unlisted(found)
-            return await self.orders.look() if unlisted is None and self.orders.is_due else unlisted
+            looks = unlisted is None and self.orders.is_due(settles=action.from_ms is not None)
+            return await self.orders.look() if looks else unlisted
         fills = sorted([*again, *found.fills], key=lambda row: row.fill.trade_time_ms)
         from_ms = min(fills[0].fill.trade_time_ms - 1, found.from_ms if found.fills else fills[0].fill.trade_time_ms)
         self._suspects.update([row.fill.symbol for row in fills], found.unasked)

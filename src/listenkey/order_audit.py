@@ -42,7 +42,7 @@ VERIFIED_MAX: Final = 5
 """Orders asked for one by one in one look. One that is lost is enough to ask for all."""
 
 LOOKS_PER_AUDIT: Final = 2
-"""Looks at orders are at least half an audit apart: after a gap REST history is looked at several times."""
+"""Looks at orders that settle a gap are at least half an audit apart: REST history is looked at several times then."""
 
 ACTIVE_S: Final = 3600.0
 """Contracts that were traded so lately are asked for, too, where the list of all is not."""
@@ -80,10 +80,14 @@ class OrderAudit:
         if self._began_s is None:
             self._began_s = self._looked_s = self._clock.now_s()
 
-    @property
-    def is_due(self) -> bool:
-        """Return True where the last look was long enough ago."""
-        apart_s = self._timing.audit_every_s / LOOKS_PER_AUDIT
+    def is_due(self, *, settles: bool) -> bool:
+        """
+        Return True where the last look was long enough ago.
+
+        For the audit that comes by itself any time is: with two audits between two looks a lost step would be found
+        late. `settles`: it is one of the looks that settle a gap.
+        """
+        apart_s = self._timing.audit_every_s / LOOKS_PER_AUDIT if settles else 0.0
         return self._began_s is not None and self._clock.now_s() - self._looked_s >= apart_s
 
     async def look(self) -> on.Doubted | on.StreamSilent | None:
@@ -134,7 +138,8 @@ class OrderAudit:
         wanted = to_verify(gone, self._cleared, VERIFIED_MAX)
         rows = await together([_unless_refused(self._backfill.steady.order, *key) for key in wanted])
         ended = [row.order for row in rows if row is not None and is_news(row.order, self._known)]
-        self._cleared = (self._cleared & set(gone)) | set(wanted)
+        # One whose end is so young that its message may be on its way is the first to be asked for next time.
+        self._cleared = (self._cleared & set(gone)) | (set(wanted) - {order_key_of(order) for order in ended})
         return ended
 
     def _told(self, lost: list[RecoveredOrder]) -> on.Doubted | on.StreamSilent:

@@ -111,6 +111,21 @@ async def test_an_order_that_is_in_no_list_is_lost_only_where_rest_says_that_it_
         assert answers.asked == [None, (SYMBOL, 1), (SYMBOL, 2), (SYMBOL, 3)]
 
 
+async def test_an_end_that_was_too_young_is_told_by_the_next_look_though_another_order_is_gone_since(
+    binance_options_sandbox: LocalSandbox, answers: Answers
+) -> None:
+    async with looks_of(binance_options_sandbox) as (recovery, audit, at_ms):
+        recovery.known.note(order(1, at_ms=at_ms))
+        answers.orders[SYMBOL, 1] = order_row(1, "CANCELED", "0", recovery.windows.now_ms())
+        assert await audit.look() is None
+        answers.orders[SYMBOL, 1] = order_row(1, "CANCELED", "0", at_ms)  # as it is a minute later
+        recovery.known.note(order(2, at_ms=at_ms))
+        answers.orders[SYMBOL, 2] = order_row(2, "CANCELED", "0", recovery.windows.now_ms())
+        told = await audit.look()
+        assert told is not None
+        assert "1 in " in told.why
+
+
 async def test_what_comes_after_all_is_not_lost(
     binance_options_sandbox: LocalSandbox, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,10 +175,12 @@ async def test_looks_are_half_an_audit_apart_and_begin_with_the_first_socket(
 
         def is_due(looked_s: float) -> bool:
             audit._looked_s = looked_s
-            return audit.is_due
+            return audit.is_due(settles=True)
 
         assert [is_due(now_s - ago_s) for ago_s in (0.4, 0.6)] == [False, True]
         assert await audit.look() is None
-        assert not audit.is_due
+        assert not audit.is_due(settles=True)
+        assert audit.is_due(settles=False), "two audits between two looks would be 130 s"
         audit._began_s = None
+        assert not audit.is_due(settles=False)
         assert not is_due(0.0), "nothing is followed yet"

@@ -1,0 +1,73 @@
+"""An exercise that happened while nobody listened comes back with the gap that it lies in, or the gap names it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from listenkey.items import Update
+from sim.checkers.coverage import Case
+from sim.checkers.reading import MINUTE_US, Span
+from sim.checkers.violation import Violation
+from sim.evidence import Evidence
+from sim.faults import LAG_KINDS
+
+NAMED: Final = (
+    "exercises of",
+    "the position of",
+    "REST refuses",
+    "may not return yet",
+    "were not received, and REST was not asked",
+)
+"""Words of a closed gap for things that it could not bring back."""
+
+EDGE_US: Final = 2_000_000
+"""At its ends the socket may have brought it."""
+
+
+def exercised(evidence: Evidence) -> Iterator[Violation]:
+    """Every exercise in the ledger that lies in a gap of a stream that can ask REST."""
+    if not evidence.options.recovers:
+        return
+    for stream in evidence.streams:
+        case = Case(evidence, stream)
+        if case.live_us is None:
+            continue
+        told = {_told_id(told.item) for told in stream.told if isinstance(told.item, Update)}
+        for row in evidence.ledgers[stream.account]["exercises"]:
+            at_us = evidence.us_of(row["time_ms"])
+            gaps = [gap for gap in case.gaps if case.live_us <= at_us and _holds(case, gap, at_us)]
+            if gaps and row["id"] not in told and not _seen(case, row) and not any(map(_named, gaps)):
+                what = f"the exercise of {row['symbol']} lies in a gap that did not bring it back"
+                yield Violation("exercised", case.who, at_us / 1e6, what)
+
+
+def _told_id(item: Update) -> str | None:
+    return str(json.loads(item.raw)["id"]) if b'"exercisePrice"' in item.raw else None
+
+
+def _seen(case: Case, row: dict[str, Any]) -> bool:
+    """Return True where a socket brought the position as it was after the exercise."""
+    for _, item in case.stream.told:
+        if isinstance(item, Update) and b'"BALANCE_POSITION_UPDATE"' in item.raw and row["symbol"].encode() in item.raw:
+            told = json.loads(item.raw)
+            if told["T"] >= row["time_ms"]:
+                return True
+    return False
+
+
+def _named(gap: Span) -> bool:
+    return any(word in lost for lost in gap.lost for word in NAMED)
+
+
+def _holds(case: Case, gap: Span, at_us: int) -> bool:
+    """Return True where it lies well within a gap that was closed when REST was not behind."""
+    evidence, process = case.evidence, case.stream.process
+    if gap.closed_us > evidence.end_us or len(evidence.clients[process].wall_offsets) > 1:
+        return False
+    lags = evidence.of_client(process, LAG_KINDS)
+    if any(fault.at_s * 1e6 <= gap.closed_us and fault.until_s * 1e6 + MINUTE_US >= at_us for fault in lags):
+        return False
+    from_us, to_us = evidence.us_of(gap.from_ms), evidence.us_of(gap.to_ms)
+    return from_us + EDGE_US <= at_us <= to_us - EDGE_US

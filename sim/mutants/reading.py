@@ -1,0 +1,77 @@
+"""Builds that misread what the venue says: which order, which fill, which amount, which shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from listenkey import driver
+from listenkey.core import lateness, reconcile, watch
+from listenkey.core.known import Known
+from listenkey.events import OrderTradeUpdate, RecoveredFill, words
+from listenkey.events.current import Order
+from listenkey.wire import rows, shapes
+from sim.mutants.patching import Patches, put, rewritten
+
+
+def commission_needed(patches: Patches) -> None:
+    """A fill of which nobody charged a commission can't be read."""
+    rewritten(
+        patches, shapes, "_settle_order",
+        ('("S", side in SIDES),', '("S", side in SIDES), ("n", values["commission_text"] != ""),'),
+    )  # fmt: skip
+
+
+def orders_by_id_alone(patches: Patches) -> None:
+    """An order is its id, in whichever contract."""
+    rewritten(patches, Known, "note_order", ("(order.symbol, order.order_id)", '("", order.order_id)'))
+    rewritten(patches, watch.Watch, "note_all", ("(order.symbol, order.order_id), order.last_quantity_text",
+                                                '("", order.order_id), order.last_quantity_text'))  # fmt: skip
+    put(patches, reconcile, "order_key_of", lambda order: ("", order.order_id))
+
+
+def one_fill_of_a_trade(patches: Patches) -> None:
+    """A fill is shown by its symbol and trade id."""
+    for place in (OrderTradeUpdate, RecoveredFill):
+        put(patches, place, "identity", property(lambda self: ("fill", self.symbol, self.trade_id)))
+
+
+def exponents_refused(patches: Patches) -> None:
+    """`0E-8` is no amount."""
+    patches.callback(words.AMOUNTS.clear)
+    words.AMOUNTS.clear()
+    put(patches, words, "AMOUNT", re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})"))
+
+
+def only_trade_is_a_fill(patches: Patches) -> None:
+    """A message that the venue calls `CALCULATED` is a step without a fill."""
+    put(patches, Order, "is_fill", property(lambda self: self.execution_type == "TRADE"))
+
+
+def late_by_trade_id(patches: Patches) -> None:
+    """A fill is late where its trade id is below the highest of its contract."""
+    put(patches, lateness.LastFill, "is_ahead_of", lambda self, trade_id, _: self.trade_id > trade_id)
+
+
+def never_late_without_a_secret(patches: Patches) -> None:
+    """A stream that can't ask REST does not say that a fill comes late."""
+    rewritten(patches, driver.Driver, "_deliver",
+              ("late = self.merge", "late = self.recovery is not None and self.merge"))  # fmt: skip
+    rewritten(patches, driver.Driver, "events_came", ("if not late:", "if not late or self.recovery is None:"))
+
+
+def limits_taken_as_they_are(patches: Patches) -> None:
+    """`exchangeInfo` is read as if it always had its documented shape."""
+
+    def weight_limit(info: Mapping[str, Any]) -> int | None:
+        limits = [each for each in info["rateLimits"] if each["rateLimitType"] == "REQUEST_WEIGHT"]
+        return min((each["limit"] // each["intervalNum"] for each in limits), default=None)
+
+    put(patches, rows, "weight_limit", weight_limit)
+
+
+READING: tuple[Callable[[Patches], None], ...] = (
+    commission_needed, orders_by_id_alone, one_fill_of_a_trade, exponents_refused, only_trade_is_a_fill,
+    late_by_trade_id, never_late_without_a_secret, limits_taken_as_they_are,
+)  # fmt: skip
