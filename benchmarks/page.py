@@ -151,7 +151,6 @@ def rounded(per_second: float) -> str:
 TABLES: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "machine": machine,
     "burst": burst,
-    "loads": loads,
     "peers": peers,
     "paced": paced,
     "costs": costs,

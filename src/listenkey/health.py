@@ -25,6 +25,8 @@ class Health(Struct, frozen=True, kw_only=True):
             loss would not be noticed.
         status_since_ms: The time since which the status holds, wall clock, epoch ms; right also after that clock was set.
         why: The reason for the status, in words for people.
+        live: True while new events are in the stream, as the item `Live` says: since the first one, but for while a gap
+            is open. It holds in LIVE and SETTLING, and in DEGRADED and SUSPECT where no gap is open.
         open_gap_from_ms: The start of the gap that is open now, wall clock, epoch ms; None where none is.
         fills_complete: True where every fill until now is in the stream, as far as the socket and REST show: no gap
             is open, and none is being looked at again. Final losses of earlier gaps are in their `GapClosed`.
@@ -57,6 +59,7 @@ class Health(Struct, frozen=True, kw_only=True):
     status: Status
     why: str
     status_since_ms: int = 0
+    live: bool = False
     open_gap_from_ms: int | None = None
     fills_complete: bool = False
     key_fingerprint: str | None = None

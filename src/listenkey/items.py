@@ -59,8 +59,9 @@ class Live(Struct, frozen=True):
     """
     From here on, every event of the account is in the stream, until a `GapOpened` says otherwise.
 
-    It says nothing about earlier events: `GapClosed` says which of them REST brought back. After a gap the status is
-    `SETTLING` for 35 s while REST is asked again, in case it lags; `Health.fills_complete` says when that is over.
+    `Health.live` says the same: it is true from the first of these on, but for while a gap is open. Both say nothing about
+    earlier events: `GapClosed` says which of them REST brought back. After a gap the status is `SETTLING` for 35 s while
+    REST is asked again, in case it lags; `Health.fills_complete` says when that is over.
 
     Attributes:
         since_ms: The time from which that holds, wall clock, epoch ms.

@@ -256,6 +256,7 @@ class UserStream:
             status=status,
             status_since_ms=driver.changes.since_ms(now_s, driver.clock.wall_ms()),
             why=why,
+            live=life.is_whole and journal.losing is None,
             open_gap_from_ms=driver.open_gap_from_ms(),
             fills_complete=status == "LIVE" or (status == "DEGRADED" and life.is_settled),
             key_fingerprint=life.key.fingerprint() if life.key else None,

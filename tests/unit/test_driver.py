@@ -120,19 +120,20 @@ async def test_since_when_it_is_how_it_is_is_known_though_nobody_asked(
         assert isinstance(await anext(made), Live)
         live_ms = made.health().status_since_ms
         assert abs(live_ms - time.time() * 1000) < 5_000
-        assert made.health().fills_complete
+        assert (made.health().live, made.health().fills_complete) == (True, True)
         sandbox.fault("refuse_connections", duration_ms=300)
         sandbox.fault("drop_sockets")
         await asyncio.to_thread(sandbox.burst, 3)
         while not isinstance(item := await anext(made), GapOpened):
             pass
         opened = made.health()
-        assert (opened.open_gap_from_ms, opened.fills_complete) == (item.from_ms, False)
+        assert (opened.live, opened.open_gap_from_ms, opened.fills_complete) == (False, item.from_ms, False)
         while not isinstance(await anext(made), Live):
             pass
         await asyncio.sleep(0)
         settling = made.health()
         assert (settling.status, settling.open_gap_from_ms, settling.fills_complete) == ("SETTLING", None, False)
+        assert settling.live, "as the item Live says"
         told_ms = settling.status_since_ms
         assert live_ms < told_ms
         await asyncio.to_thread(sandbox.burst, 1)
