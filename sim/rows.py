@@ -125,8 +125,8 @@ simulated.
 """
 
 NOT_SIMULATED: Final[dict[str, str]] = {
-    "X13": "2026-11-30: a folder's rights, mounts and working directories are the kernel's; to be shown with processes",
-    "X14": "2026-11-30: a process of the simulation is no process, and has no children that inherit its files",
+    "X13": "2026-11-30: a folder's rights, mounts and working directories are the kernel's: tests/chaos/test_folder.py",
+    "X14": "2026-11-30: a process of the simulation has no children that inherit its files: tests/chaos/test_folder.py",
 }
 """Rows that no kind stands for, and since when that is known to be so."""
 

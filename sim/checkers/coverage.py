@@ -59,6 +59,7 @@ class Case:
     One stream, and what its checks share.
 
     Attributes:
+        early_ms: How long an event made at a time may have been on its way, as far as it was asked for.
         live_us: Since when it is to be whole; None where it never was live.
         until_us: What happened later may still be under way.
     """
@@ -74,6 +75,7 @@ class Case:
         self.until_us = last_us - UNDER_WAY_US
         self.died = stream.died_us is not None or stream.ended_us is not None
         self.live_us = _live_us(evidence, stream)
+        self.early_ms: dict[int, float] = {}
 
 
 def _live_us(evidence: Evidence, stream: Stream) -> int | None:
@@ -119,7 +121,7 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
         return
     if not case.recovers and is_unseen(case, at_us):
         return
-    holding = [gap for gap in case.gaps if holds(case, gap, at_us) and (told_us is None or gap.opened_us <= told_us)]
+    holding = [gap for gap in case.gaps if (told_us is None or gap.opened_us <= told_us) and holds(case, gap, at_us)]
     # One that says of which contract REST refused the fills, while that lasts, holds those of a little earlier as well.
     refused = f"fills of {row['symbol']}: REST refuses"
     holding += [gap for gap in case.gaps if any(refused in lost for lost in gap.lost) and gap.opened_us <= due_us]
@@ -190,7 +192,10 @@ def is_unseen(case: Case, at_us: int) -> bool:
 def holds(case: Case, gap: Span, at_us: int) -> bool:
     """Return True where the fill lies in the gap, by the client's wall clock as it was at any moment in between."""
     evidence, process = case.evidence, case.stream.process
-    early_ms = latency_ms(evidence, process, at_us) + held_ms(evidence, process, at_us)
+    early_ms = case.early_ms.get(at_us)
+    if early_ms is None:
+        early_ms = latency_ms(evidence, process, at_us) + held_ms(evidence, process, at_us)
+        case.early_ms[at_us] = early_ms
     at_ms = evidence.options.start_ms + at_us // 1000
     offsets = offsets_ms(evidence, process, at_us - 2 * KEY_LIFE_US, gap.closed_us)
     return any(gap.from_ms - early_ms <= at_ms + offset_ms <= gap.to_ms + 2 for offset_ms in offsets)

@@ -106,7 +106,7 @@ def _of_step(case: Case, row: dict[str, Any], at_us: int, told: list[ToldState])
         return
     if due_us >= case.until_us or (case.died and told_us is None and at_us > case.until_us - KEY_LIFE_US):
         return
-    if any(holds(case, gap, at_us) and gap.opened_us <= due_us for gap in case.gaps):
+    if any(gap.opened_us <= due_us and holds(case, gap, at_us) for gap in case.gaps):
         return
     # A gap that says of which contract REST refused the lists holds its steps, while that lasts.
     if any(
