@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.events import fill, wall_ms
-from listenkey.cli import exporting
+from listenkey.cli import table_export
 from listenkey.items import Item
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.sqlite import SqliteJournal
@@ -96,12 +96,12 @@ def read_back(path: Path) -> None:
 
 def export(path: Path) -> None:
     """Tables as Parquet, once the package that writes it is there."""
-    exporting.pyarrow()
+    table_export.pyarrow()
     from pyarrow import parquet  # noqa: F401 - to load it is no part of the figure
 
     for table in ("items", "fills"):
         began_s = time.perf_counter()
-        count = exporting.to_file(path, table, "parquet", path.with_name(f"{table}.parquet"))
+        count = table_export.to_file(path, table, "parquet", path.with_name(f"{table}.parquet"))
         print(f"exported to Parquet, table {table}: {count / (time.perf_counter() - began_s):,.0f} rows a second")
 
 

@@ -19,8 +19,8 @@ import msgspec
 from rich.console import Console
 
 from listenkey import Health, Item, UserStream, Venue
-from listenkey.cli.board import Board
-from listenkey.cli.view import Setting, frame
+from listenkey.cli.display.dashboard import DashboardState
+from listenkey.cli.display.dashboard_view import StreamLabel, frame
 from listenkey.items import Update
 from listenkey.sandbox.server import Sandbox
 from listenkey.wire.lines import from_line, to_line
@@ -63,12 +63,12 @@ async def take_fills(stream: UserStream, wanted: int) -> list[Item]:
 
 def draw(health: Health, items: list[Item]) -> str:
     """The last frame as SVG."""
-    board = Board()
+    state = DashboardState()
     for item in items:
-        board.add(item)
-    now_ms = (board.last_received_ms or 0) + 100
+        state.add(item)
+    now_ms = (state.last_received_ms or 0) + 100
     console = Console(width=SIZE[0], record=True, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    for line in frame(board, health, Setting("sandbox", "fills.db"), SIZE, now_ms):
+    for line in frame(state, health, StreamLabel("sandbox", "fills.db"), SIZE, now_ms):
         console.print(line, no_wrap=True, overflow="crop", crop=True, highlight=False)
     # Without the web font: a picture must not ask another server, and any monospace font will do.
     return WEB_FONT.sub("", console.export_svg(title="listenkey demo", unique_id="listenkey"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from listenkey.cli import main
+from listenkey.cli.main import main
 
 if __name__ == "__main__":
     main()

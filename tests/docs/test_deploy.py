@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from listenkey.cli.keyfile import MOUNTED_AT
-from listenkey.cli.tail import tail
+from listenkey.cli.commands.tail import tail
+from listenkey.cli.config.key_file import MOUNTED_AT
 from tests.docs.pages import ROOT
 
 UNIT = ROOT / "deploy/systemd/listenkey@.service"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.cli.exporting import to_file
+from listenkey.cli.table_export import to_file
 from listenkey.journal import schema
 from listenkey.journal.database import open_reader
 from tests.docs.pages import Block, blocks, pages

@@ -27,7 +27,7 @@ from pathlib import Path
 import click
 import pytest
 
-from listenkey.cli import command
+from listenkey.cli.main import command
 from listenkey.testing import LocalSandbox
 from tests.docs.pages import ROOT, Block, blocks, blocks_in, commands_in, inline_commands, pages
 

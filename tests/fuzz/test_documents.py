@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 from listenkey import venue
-from listenkey.cli.rows import rows_of
+from listenkey.cli.display.order_rows import rows_of
 from listenkey.clock import SystemClock
 from listenkey.core import history, reconcile
 from listenkey.core.known import Fills, Known

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.cli import redact as net
+from listenkey.cli import redaction as net
 from listenkey.credentials import Secret
 from listenkey.wire import frames
 from listenkey.wire.masking import clean, mask, masked_body
@@ -67,7 +67,7 @@ def test_a_key_is_masked_on_its_way_to_a_person(around: list[str], key: str) -> 
 
 @given(st.text())
 def test_what_a_person_sees_is_one_line_of_bounded_length(text: str) -> None:
-    shown = net.plain(text, 50)
+    shown = net.printable(text, 50)
     assert len(shown) <= 50
     assert shown.isprintable() or all(letter.isprintable() or letter == " " for letter in shown) or not shown.isascii()
     assert not {"\x1b", "\n", "\r", "\x9b", "\u2028", "\u202e"} & set(shown)
@@ -111,5 +111,5 @@ def test_a_text_of_a_mebibyte_is_masked_in_time(name: str) -> None:
     masked_body(text.encode(), hide)
     frames.read(text.encode(), hide)
     frames.read(b'{"stream":"x","data":' + text.encode() + b"}", hide)
-    net.plain(text)
+    net.printable(text)
     assert time.process_time() - began_s < SLOW_S

@@ -107,7 +107,7 @@ def undocumented_commands(commands: Collection[str], words: str) -> list[str]:
 def command_paths() -> list[str]:
     """Every command and subcommand, as typed."""
     click = importlib.import_module("click")
-    cli = importlib.import_module("listenkey.cli")
+    cli = importlib.import_module("listenkey.cli.main")
     root = next(value for value in vars(cli).values() if isinstance(value, click.Group))
 
     def below(group: object, prefix: str) -> Iterator[str]:

@@ -183,8 +183,25 @@ def third_parties_astray(house: House) -> Iterator[str]:
                 yield f"{module.path}:{line}: {module.name} imports {top}; see THIRD_PARTIES in tests/tidy/test_floors.py"
 
 
+COMMAND_FLOORS: Final = {"config": 1, "display": 1, "demo": 2, "commands": 3, "main": 4, "__init__": 5}
+"""The floors of the command; its other files are the ground, and import none of these."""
+
+
+def command_floors_broken(house: House) -> Iterator[str]:
+    """Imports that climb within `cli/`: commands use what is shown and configured, and never the other way round."""
+
+    def floor(name: str) -> int:
+        return COMMAND_FLOORS.get([*name.split("."), "__init__"][2], 0)
+
+    for module in house.modules.values():
+        for name, line in house.imports(module):
+            if room(module.name) == room(name) == "cli" and floor(name) > floor(module.name):
+                yield f"{module.path}:{line}: {module.name} imports {name}: imports go down, never up"
+
+
 def test_no_import_climbs() -> None:
     none_of(floors_broken(house()))
+    none_of(command_floors_broken(house()))
 
 
 def test_no_import_goes_in_a_circle() -> None:
@@ -222,6 +239,22 @@ def test_climbing_is_found_wherever_it_hides() -> None:
         "sandbox imports listenkey.errors",
     }
     assert any(problem.startswith("listenkey.utils: no such room") for problem in floors_broken(planted))
+
+
+def test_climbing_within_the_command_is_found() -> None:
+    planted = House.planted(
+        {
+            "listenkey.cli": "from listenkey.cli.main import main",
+            "listenkey.cli.main": "from listenkey.cli import redaction",
+            "listenkey.cli.redaction": "from listenkey.cli.display import text",
+            "listenkey.cli.display.text": "def f():\n    from listenkey.cli.commands.tail import tail",
+            "listenkey.cli.commands.tail": "from listenkey.cli.display import text\nfrom listenkey import stream",
+        }
+    )
+    assert [problem.split(": ")[1] for problem in command_floors_broken(planted)] == [
+        "listenkey.cli.redaction imports listenkey.cli.display.text",
+        "listenkey.cli.display.text imports listenkey.cli.commands.tail",
+    ]
 
 
 def test_a_circle_is_found() -> None:

@@ -13,7 +13,7 @@ FILE_LINES_MAX: Final = 600
 NESTING_MAX: Final = 4
 
 MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
-    ("src/listenkey/cli/__init__.py", "run"): "the top of the process; whatever is not told there is a traceback",
+    ("src/listenkey/cli/main.py", "run"): "the top of the process; whatever is not told there is a traceback",
     (
         "src/listenkey/sandbox/http.py",
         "answer",

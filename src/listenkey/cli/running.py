@@ -92,7 +92,7 @@ async def first_of(stop: Stop, work: asyncio.Task[None]) -> None:
         work.result()
 
 
-async def put_away(work: asyncio.Task[None]) -> None:
+async def cancel_and_wait(work: asyncio.Task[None]) -> None:
     """Cancel a task and wait until it has ended; raises what it raised before that."""
     work.cancel()
     try:

@@ -28,7 +28,7 @@ def test_ctrl_c_ends_it_in_the_middle_of_a_question(listens: bool, tmp_path: Pat
     script = f"""
 import sqlite3, sys
 from pathlib import Path
-from listenkey.cli import exits
+from listenkey.cli import exit_codes
 from listenkey.cli.interruptible import interruptible
 from listenkey.journal.database import open_reader
 from listenkey.journal.store import Store
@@ -47,7 +47,7 @@ def work():
 try:
     interruptible(work)
 except BaseException as error:
-    sys.exit(exits.tell(error))
+    sys.exit(exit_codes.tell(error))
 """
     with subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path / "a.db")], stdout=subprocess.PIPE, text=True

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from listenkey.cli import running
-from listenkey.cli.running import Stop, first_of, put_away
+from listenkey.cli.running import Stop, cancel_and_wait, first_of
 
 
 def test_the_time_ends_a_command_and_its_answer_is_the_exit_code() -> None:
@@ -57,7 +57,7 @@ async def test_first_of_returns_at_a_stop_and_raises_what_the_work_raised() -> N
     await asyncio.sleep(0)
     stop.ask("time")
     await waiting
-    await put_away(work)  # type: ignore[arg-type]
+    await cancel_and_wait(work)  # type: ignore[arg-type]
     assert work.cancelled()
 
     async def fail() -> None:
@@ -74,7 +74,7 @@ async def test_putting_away_raises_what_went_wrong_and_lets_us_be_cancelled() ->
     failing = asyncio.create_task(fail())
     await asyncio.sleep(0)
     with pytest.raises(ValueError, match="broken"):
-        await put_away(failing)
+        await cancel_and_wait(failing)
 
     entered = asyncio.Event()
 
@@ -88,7 +88,7 @@ async def test_putting_away_raises_what_went_wrong_and_lets_us_be_cancelled() ->
     async def outer() -> None:
         held = asyncio.create_task(stubborn())
         await asyncio.sleep(0)
-        await put_away(held)
+        await cancel_and_wait(held)
 
     task = asyncio.create_task(outer())
     await entered.wait()

@@ -238,7 +238,7 @@ def test_a_journal_on_a_read_only_mount_is_read(has_log: bool, tmp_path: Path) -
     inside.mkdir()
     asyncio.run(written(folder / "a.db", [fill(1)]))
     (folder / "a.db-wal").write_bytes(b"x" * has_log)
-    script = "import sys; from listenkey.cli import run; sys.exit(run(['journal', 'info', sys.argv[1]]))"
+    script = "import sys; from listenkey.cli.main import run; sys.exit(run(['journal', 'info', sys.argv[1]]))"
     mount = f'mount --bind "{folder}" "{inside}" && mount -o remount,ro,bind "{inside}" && "$0" -c "$1" "$2"'
     told = subprocess.run(
         ["unshare", "-m", "sh", "-c", mount, sys.executable, script, str(inside / "a.db")],

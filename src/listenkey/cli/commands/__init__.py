@@ -1,0 +1,1 @@
+"""The commands of `listenkey`, one a file. `main.COMMANDS` names each, and imports it when it is called."""

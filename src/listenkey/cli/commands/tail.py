@@ -1,0 +1,163 @@
+"""`listenkey tail`: the main job."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+import click
+
+from listenkey.cli import exit_codes
+from listenkey.cli.config import settings
+from listenkey.cli.config.options import DURATION, account_options, configure_logs
+from listenkey.cli.config.settings import Addresses, Settings
+from listenkey.cli.display.capabilities import stdout_is_terminal
+from listenkey.cli.groups import Command
+from listenkey.cli.running import Stop, cancel_and_wait, run
+
+if TYPE_CHECKING:
+    from listenkey.health import Health
+
+
+@click.command(cls=Command)
+@account_options
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object per line; the default where stdout is no terminal."
+)
+@click.option("--seconds", type=DURATION, metavar="N", help="End after N seconds; by default at Ctrl-C.")
+@click.option("--journal", metavar="J", help="Keep the items in this file; by default they are kept in memory.")
+@click.option("--account", metavar="NAME", help="The account's name; by default the journal's name for it.")
+@click.option("--keep-days", type=DURATION, metavar="D", help="Delete items older than D days from the journal.")
+def tail(
+    key_file: Path | None,
+    addresses: Addresses,
+    as_json: bool,
+    seconds: float | None,
+    journal: str | None,
+    account: str | None,
+    keep_days: float | None,
+) -> int:
+    """
+    Follow an account: every order, fill and balance as it happens, until Ctrl-C.
+
+    A full-screen view in a terminal; one JSON object a line with --json or in a pipe. A lost connection is shown as a
+    gap and is repaired by itself. Ends with 0 when stopped, and with a summary on stderr.
+
+    \b
+    Examples:
+      listenkey tail
+      listenkey tail --json | jq -c 'select((.event.trade_id // 0) != 0) | .event'
+      listenkey tail --json --seconds 3600 > hour.jsonl
+      listenkey tail --journal fills.db --keep-days 90
+      listenkey tail --key-file ~/.binance-options --venue testnet
+    """
+    chosen = settings.load(key_file, addresses)
+    shown = form_of_items(as_json=as_json)
+    configure_logs(quiet=shown == "view")
+    kept = JournalChoice(journal, account, keep_days)
+    return run(lambda stop: follow_account(stop, chosen, kept, shown=shown), seconds=seconds)
+
+
+class JournalChoice(NamedTuple):
+    """The place where items are kept, for which account, and for how long."""
+
+    journal: str | None
+    account: str | None = None
+    keep_days: float | None = None
+
+
+Form: TypeAlias = Literal["json", "view", "words"]
+
+
+def form_of_items(*, as_json: bool) -> Form:
+    """Choose the form: JSON for programs, the full-screen view, or words where a terminal can't move its cursor."""
+    if as_json or not sys.stdout.isatty():
+        return "json"
+    return "view" if stdout_is_terminal() else "words"
+
+
+TOLD_AFTER_S: Final = (2.0, 8.0, 20.0, 30.0)
+"""A healthy stream is live within a second. So long after each other it is said that this one is not."""
+
+UNFINISHED: Final = {
+    "GAP": "events until the next run will be missing, and are then reported as a gap",
+    "RECOVERING": "some missed events are not recovered yet; with --journal the next run asks for them",
+    "SUSPECT": "lost events are not recovered yet; with --journal the next run asks for them",
+    "SETTLING": "REST may still return more of the last gap; with --journal the next run asks again",
+}
+"""Statuses in which an end leaves something to do, and what that means."""
+
+
+async def follow_account(stop: Stop, chosen: Settings, kept: JournalChoice, *, shown: Form) -> int:
+    """Show the stream until asked to stop; the exit code."""
+    from listenkey.cli.config.stream import open_stream
+    from listenkey.cli.display.follow import follow
+    from listenkey.cli.display.renderers import JsonRenderer, Renderer, TextRenderer
+    from listenkey.cli.display.summary import Tally, sentence
+
+    tally, failures = Tally(), StdoutFailures()
+    journal, account, keep_days = kept
+    async with open_stream(chosen, journal=journal, account=account, keep_days=keep_days) as stream:
+        renderer: Renderer
+        on_failed = None if journal is None else failures.tell
+        if shown == "view":
+            from listenkey.cli.display.dashboard_view import StreamLabel
+            from listenkey.cli.display.terminal import DashboardRenderer
+
+            refills = chosen.credentials.can_sign
+            renderer = DashboardRenderer(stop, stream.health, StreamLabel(chosen.venue.name, journal, refills=refills))
+        else:
+            renderer = (
+                JsonRenderer(stop, on_failed=on_failed) if shown == "json" else TextRenderer(stop, on_failed=on_failed)
+            )
+        waiting = asyncio.create_task(tell_of_waiting(stream.health, tally.went_live, shown))
+        try:
+            async with renderer:
+                await follow(stop, stream, renderer, tally)
+        finally:
+            await cancel_and_wait(waiting)
+        # Said before connections are closed: closing may take longer than Ctrl-C waits.
+        health = stream.health()
+        if stop.why == "closed":
+            return exit_codes.DONE
+        exit_codes.print_error(f"listenkey: {sentence(tally, health)}")
+        if health.status in UNFINISHED:
+            exit_codes.print_error(f"  it ended while {health.status}: {UNFINISHED[health.status]}")
+        if stop.why == "time" and not tally.went_live.is_set():
+            exit_codes.print_error(f"  it was never live: {exit_codes.safe(health.why)}")
+            return exit_codes.NOT_REACHABLE
+    return exit_codes.FAILED if failures.any else exit_codes.DONE
+
+
+async def tell_of_waiting(health: Callable[[], Health], went_live: asyncio.Event, shown: Form) -> None:
+    """Say on stderr what the stream waits for, until it is live; the view says it itself."""
+    for wait_s in () if shown == "view" else TOLD_AFTER_S:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await went_live.wait()
+                return
+        exit_codes.print_error(f"listenkey: not live yet: {exit_codes.safe(health().why)}")
+
+
+class StdoutFailures:
+    """
+    A stdout that can't be written ends no stream that keeps a journal: it is told, once, and the journal goes on.
+
+    Attributes:
+        any: Whether there was one; then stdout lacks items at its end.
+    """
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def tell(self, error: OSError) -> None:
+        """Say it on stderr."""
+        self.any = True
+        exit_codes.print_error(
+            f"listenkey: stdout can't be written: {error.strerror}; nothing more goes there, and the journal goes on\n"
+            "  what to do: make room; `listenkey replay` shows what the journal has"
+        )

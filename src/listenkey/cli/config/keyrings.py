@@ -1,0 +1,36 @@
+"""Reads keys from the system's keyring: GNOME Keyring, KWallet, the macOS keychain, the Windows credential store."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from listenkey.cli.config.key_file import NAMES
+from listenkey.errors import UsageError
+
+PREFIX: Final = "keyring:"
+SERVICE: Final = "listenkey"
+
+
+def read_keyring(place: str) -> dict[str, str]:
+    """
+    The keys that a keyring holds under a service's name.
+
+    Args:
+        place: `keyring:`, or `keyring:SERVICE` where several accounts are kept.
+
+    Raises:
+        UsageError: The package is missing, no keyring is to be had, or it holds no key; the message says what to do.
+    """
+    service = place.removeprefix(PREFIX) or SERVICE
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        raise UsageError("reading a keyring needs a package: pip install 'listenkey[keyring]'") from None
+    try:
+        found = {name: keyring.get_password(service, name) or "" for name in NAMES}
+    except KeyringError as error:
+        raise UsageError(f"the keyring can't be read ({type(error).__name__}); --key-file PATH needs none") from None
+    if not found["BINANCE_API_KEY"]:
+        raise UsageError(f"the keyring holds no key; put it there: keyring set {service} BINANCE_API_KEY")
+    return found

@@ -1,0 +1,397 @@
+"""
+One frame of the live view: what is known, as lines of exactly the terminal's size.
+
+Pure: the same state, health and size give the same frame. Every text of the venue has gone through `redaction.printable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from listenkey.cli.display.annotation import Annotation
+from listenkey.cli.display.controls import HELP, Controls
+from listenkey.cli.display.number_format import age, amount, clock_time
+from listenkey.cli.display.order_rows import OrderRow
+from listenkey.cli.display.text import gap_text
+from listenkey.cli.redaction import printable
+from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.venue import KEY_VALID_S
+
+if TYPE_CHECKING:
+    from listenkey.cli.display.dashboard import DashboardState
+    from listenkey.health import Health
+
+STATUS_STYLE: Final = {
+    "LIVE": "bold green",
+    "SETTLING": "bold green",
+    "RECOVERING": "bold yellow",
+    "SUSPECT": "bold yellow",
+    "CONNECTING": "bold yellow",
+    "GAP": "bold red",
+    "DEGRADED": "bold red",
+    "FAILED": "bold red",
+}
+WHY: Final = {"SETTLING": "recovered all that REST returned; checking again in case REST lags"}
+"""Words for a status whose own `why` says no more than that the stream is live."""
+
+SIDE_STYLE: Final = {"BUY": "green", "SELL": "magenta"}
+LABEL: Final = "dim"
+HEADING: Final = "bold cyan"
+WIDE: Final = 110
+SIDE_BY_SIDE: Final = 80
+"""Narrower, greeks and positions would cut each other's numbers."""
+
+KEY_BAR: Final = 16
+FOOTER: Final = "Ctrl-C ends · ? keys · times in UTC · fees: what was paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table: its heading, width, side of its text, and the row's text and style."""
+
+    title: str
+    width: int
+    of: str
+    right: bool = False
+    rank: int = 0
+
+
+NARROW_COLUMNS: Final = (
+    Column("time", 8, "time", rank=3),
+    Column("symbol", 19, "symbol", rank=1),
+    Column("side", 4, "side", rank=2),
+    Column("status", 9, "status", rank=4),
+    Column("last qty @ price", 17, "last", rank=0, right=True),
+    Column("filled", 9, "filled", rank=5, right=True),
+    Column("fee", 7, "fee", rank=6, right=True),
+)
+
+WIDE_COLUMNS: Final = (
+    Column("time", 8, "time"),
+    Column("symbol", 22, "symbol"),
+    Column("side", 4, "side"),
+    Column("status", 10, "status"),
+    Column("last qty @ price", 20, "last", right=True),
+    Column("filled", 13, "filled", right=True),
+    Column("fee", 9, "fee", right=True),
+    Column("realised", 11, "realized", right=True),
+    Column("role", 5, "role"),
+)
+
+
+def columns_for(width: int) -> tuple[Column, ...]:
+    """Choose the columns that a line of this width has room for: those of a low rank first, and none of them cut."""
+    if width >= WIDE:
+        return WIDE_COLUMNS
+    chosen: list[Column] = []
+    for column in sorted(NARROW_COLUMNS, key=lambda one: one.rank):
+        if chosen and sum(one.width + 1 for one in (*chosen, column)) > width:
+            break
+        chosen.append(column)
+    return tuple(column for column in NARROW_COLUMNS if column in chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLabel:
+    """
+    The stream that is shown.
+
+    Attributes:
+        place: The venue's name.
+        journal: The journal's file, or None where items are kept in memory.
+        refills: Whether gaps are refilled: there is a secret to sign with.
+    """
+
+    place: str
+    journal: str | None = None
+    refills: bool = True
+
+
+def frame(
+    state: DashboardState,
+    health: Health,
+    label: StreamLabel,
+    size: tuple[int, int],
+    now_ms: int,
+    controls: Controls | None = None,
+) -> list[Text]:
+    """
+    The lines of one frame.
+
+    Args:
+        state: What the items said.
+        health: What the stream says of itself.
+        label: Which stream it is.
+        size: Columns and lines of the terminal.
+        now_ms: The wall clock, for the age of the last event.
+        controls: The choices of whoever looks.
+
+    Returns:
+        Exactly as many lines as the terminal has, none wider than it.
+    """
+    width, height = max(size[0], 20), max(size[1], 4)
+    controls = controls or Controls()
+    head = header(state, health, label, width, now_ms, controls)
+    foot = [*bottom(state, width, lines_max=max(2, height // 6)), Text(f" {FOOTER}", style=LABEL)]
+    room = height - len(head) - len(foot)
+    if room < 4:  # A very low terminal: the table matters more than the rest.
+        foot, room = [], height - len(head)
+    middle = help_lines(room) if controls.help else table(state, width, room, controls)
+    lines = [*head, *middle, *foot][:height]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def header(
+    state: DashboardState, health: Health, label: StreamLabel, width: int, now_ms: int, controls: Controls
+) -> list[Text]:
+    """Status, key, socket, counts, journal, the gap that is open or was last, and a rule below."""
+    return [
+        status_line(state, health, label.place, width),
+        key_line(health),
+        socket_line(state, health, now_ms),
+        count_line(health),
+        keeping_line(health, label),
+        *gap_line(state),
+        rule(width, controls),
+    ]
+
+
+def rule(width: int, controls: Controls) -> Text:
+    """The line above the table; it says why the table does not show the newest of everything."""
+    told = " · ".join(told_of(controls))
+    line = Text.assemble("── ", (told, "bold yellow"), " ", style=LABEL) if told else Text("", style=LABEL)
+    return line.append("─" * max(0, width - cell_len(line.plain)))
+
+
+def keeping_line(health: Health, label: StreamLabel) -> Text:
+    """Show where items are kept, and that gaps are not refilled where they are not."""
+    line = labelled(("journal", printable(label.journal or "none, items are kept in memory", 80)))
+    if health.journal_problem:
+        line.append(f"  {printable(health.journal_problem, 120)}", style="bold red")
+    if not label.refills:
+        line.append("   no secret: gaps will not be refilled", style="yellow")
+    return line
+
+
+def gap_line(state: DashboardState) -> list[Text]:
+    """The open gap, or else the last one: pinned, so that new orders don't push it out of sight."""
+    if (gap := state.open_gap) is not None:
+        since = f" gap open since {clock_time(gap.from_ms)}: {printable(gap.why, 160)}"
+        return [Text(since, style="bold red")]
+    if (last := state.last_gap) is not None:
+        return [
+            Text(f" last gap {clock_time(last.from_ms)} to {clock_time(last.to_ms)}: {gap_text(last)}", style="red")
+        ]
+    return []
+
+
+def status_line(state: DashboardState, health: Health, place: str, width: int) -> Text:
+    """The coloured word, the account and the venue; why it is not live, where it is not."""
+    style = STATUS_STYLE.get(health.status, "bold")
+    line = Text.assemble(" ", (f"● {health.status}", style), "  ", (printable(state.account or "…", 32), "bold"))
+    line.append(f" @ {printable(place, 32)}")
+    if state.risk_level not in ("", "NORMAL"):
+        line.append(f"  {printable(state.risk_level, 24)}", style="bold red")
+    why = WHY.get(health.status, health.why)
+    if health.status != "LIVE" and why:
+        line.append(f"  {printable(why, 160)}", style=style.removeprefix("bold "))
+    name = "listenkey "
+    space = width - cell_len(line.plain) - len(name)
+    if space > 1:
+        line.append(" " * space).append(name, style=LABEL)
+    return line
+
+
+def key_line(health: Health) -> Text:
+    """The listen key: whose fingerprint, how old, how long it has left, and how renewing went."""
+    if health.key_fingerprint is None:
+        return labelled(("key", "none yet"))
+    left_s = health.key_left_s or 0.0
+    full = round(KEY_BAR * min(max(left_s / KEY_VALID_S, 0.0), 1.0))
+    bar_style = "green" if left_s > KEY_VALID_S / 3 else "yellow" if left_s > KEY_VALID_S / 12 else "red"
+    line = labelled(("key", health.key_fingerprint), ("age", age(health.key_age_s)))
+    line.append("  ").append("━" * full, style=bar_style).append("━" * (KEY_BAR - full), style="bright_black")
+    line.append(f" {age(health.key_left_s)} left")
+    line.append("   renewals ", style=LABEL).append(f"{health.renewals:,}")
+    if health.last_renewal_ok is not None:
+        line.append(" ✓" if health.last_renewal_ok else " ✗", style="green" if health.last_renewal_ok else "bold red")
+    return line
+
+
+def socket_line(state: DashboardState, health: Health, now_ms: int) -> Text:
+    """The socket: how old, how fast, when it was last heard, how often it was replaced."""
+    trip = "-" if health.round_trip_s is None else f"{health.round_trip_s * 1000:.1f} ms"
+    heard = None if state.last_received_ms is None else (now_ms - state.last_received_ms) / 1000
+    return labelled(
+        ("sockets", str(health.sockets)),
+        ("age", age(health.socket_age_s)),
+        ("ping", trip),
+        ("last event", "-" if heard is None else f"{age(heard)} ago"),
+        ("reconnects", f"{health.reconnects:,}"),
+    )
+
+
+def count_line(health: Health) -> Text:
+    """Count what came, and what did not."""
+    line = labelled(("events", f"{health.events:,}"), ("fills", f"{health.fills:,}"))
+    line.append("  gaps ", style=LABEL)
+    back = f", {health.recovered:,} back" if health.recovered else ""
+    gap_text = f"{health.gaps:,}" + (f" ({age(health.gap_s)}{back})" if health.gaps else "")
+    line.append(gap_text, style="bold red" if health.gaps else "")
+    line.append_text(labelled(("duplicates removed", f"{health.duplicates_removed:,}"), start="  "))
+    line.append_text(labelled(("backlog", f"{health.backlog:,}"), start="  "))
+    strange = [(health.dropped, "dropped"), (health.unreadable, "unreadable"), (health.unknown_events, "unknown")]
+    if told := ", ".join(f"{number:,} {word}" for number, word in strange if number):
+        line.append(f"   {told}", style="yellow")
+    return line
+
+
+def labelled(*pairs: tuple[str, str], start: str = " ") -> Text:
+    """`label value  label value`, labels dim."""
+    line = Text(start)
+    for place, (label, value) in enumerate(pairs):
+        line.append("  " if place else "").append(f"{label} ", style=LABEL).append(value)
+    return line
+
+
+def help_lines(height: int) -> list[Text]:
+    """The keys, in place of the table."""
+    lines = [Text(" keys", style=HEADING)]
+    lines += [Text.assemble(f" {keys:14}", (meaning, LABEL)) for keys, meaning in HELP]
+    lines.extend(Text("") for _ in range(height - len(lines)))
+    return lines[:height]
+
+
+def table(state: DashboardState, width: int, height: int, controls: Controls) -> list[Text]:
+    """The heading and the newest rows, newest first, filled with empty lines to `height`."""
+    columns = columns_for(width)
+    lines = [Text(" " + " ".join(fitted(column, column.title) for column in columns), style=HEADING)]
+    lines += [
+        table_row(entry, columns) if isinstance(entry, OrderRow) else mark_line(entry, width)
+        for entry in state.newest(height - 1, skipped=controls.skipped, kinds=controls.kinds)
+    ]
+    if len(lines) == 1:
+        lines.append(Text(" waiting for the first order", style=LABEL))
+    lines.extend(Text("") for _ in range(height - len(lines)))
+    return lines[:height]
+
+
+def told_of(controls: Controls) -> Iterator[str]:
+    """Yield the reasons why the table does not show the newest of everything."""
+    if controls.paused:
+        yield "PAUSED"
+    if controls.kinds != "all":
+        yield f"{controls.kinds.upper()} ONLY"
+    if controls.skipped:
+        yield f"{controls.skipped} NEWER"
+
+
+def table_row(row: OrderRow, columns: tuple[Column, ...]) -> Text:
+    """One change of an order; fills stand out against what only rests or ends."""
+    line = Text(style="" if row.is_fill else LABEL)
+    for column in columns:
+        text = clock_time(row.at_ms) if column.of == "time" else str(getattr(row, column.of))
+        line.append(" ")
+        line.append(fitted(column, text), style=SIDE_STYLE.get(row.side, "") if column.of == "side" else "")
+    return line
+
+
+def mark_line(entry: Annotation | Live | GapOpened | GapClosed, width: int) -> Text:
+    """A gap, a beginning or an annotation as a line across the table, so that it can't be overlooked."""
+    if isinstance(entry, Annotation):
+        at_ms, words, style = entry.at_ms, entry.text, "bold yellow"
+    elif isinstance(entry, Live):
+        at_ms, words, style = entry.since_ms, "LIVE    from here on every event is shown", "green"
+    elif isinstance(entry, GapOpened):
+        at_ms, words, style = entry.from_ms, gap_text(entry), "bold red"
+    else:
+        at_ms, words, style = entry.to_ms, gap_text(entry), "red"
+    line = Text(f" {clock_time(at_ms)} ── {words} ", style=style)
+    return line.append("─" * max(0, width - cell_len(line.plain)))
+
+
+def fitted(column: Column, text: str) -> str:
+    """The text cut or padded to the column."""
+    if len(text) > column.width:
+        return text[: column.width - 1] + "…"
+    return text.rjust(column.width) if column.right else text.ljust(column.width)
+
+
+def bottom(state: DashboardState, width: int, lines_max: int) -> list[Text]:
+    """The wallet's line; below it greeks on the left and positions on the right, or one below the other."""
+    lines = [Text("─" * width, style=LABEL), wallet_line(state, width)]
+    if width < SIDE_BY_SIDE:
+        each = max(1, lines_max // 2)
+        return [*lines, *greek_lines(state, each), *position_lines(state, each)]
+    left = greek_lines(state, lines_max)
+    right = position_lines(state, lines_max)
+    middle = width // 2
+    for place in range(max(len(left), len(right))):
+        line = left[place].copy() if place < len(left) else Text("")
+        line.truncate(middle - 1, overflow="ellipsis", pad=True)
+        if place < len(right):
+            line.append(" ").append_text(right[place])
+        lines.append(line)
+    return lines
+
+
+Words: TypeAlias = dict[str, Any]
+
+
+def first_of(known: dict[str, Words], lines_max: int) -> tuple[list[tuple[str, Words]], list[Text]]:
+    """The first names in order, as many as there is room for; and the line that says how many more there are."""
+    names = nsmallest(lines_max if len(known) <= lines_max else lines_max - 1, known)
+    hidden = len(known) - len(names)
+    return [(name, known[name]) for name in names], [Text(f" … {hidden:,} more", style=LABEL)] if hidden else []
+
+
+def wallet_line(state: DashboardState, width: int) -> Text:
+    """Balances, and the totals of the account where they are known."""
+    totals: dict[str, Any] = state.totals
+    pairs = [
+        (printable(asset, 8), amount(words.get("balance") or words.get("wallet_balance"), 2))
+        for asset, words in sorted(state.balances.items())
+    ] or ([("USDT", amount(totals.get("wallet_balance"), 2))] if totals else [])
+    if totals:
+        pairs += [
+            ("equity", amount(totals.get("equity"), 2)),
+            ("unrealised", amount(totals.get("unrealized_profit"), 2)),
+        ]
+        pairs.append(("margin", amount(totals.get("initial_margin"), 2)))
+        if width >= WIDE:
+            pairs.append(("maintenance", amount(totals.get("maintenance_margin"), 2)))
+    return labelled(*pairs) if pairs else Text(" no balance seen yet", style=LABEL)
+
+
+def greek_lines(state: DashboardState, lines_max: int) -> list[Text]:
+    """A heading and a line an underlying; nothing where no greeks came yet."""
+    if not state.greeks:
+        return []
+    lines = [Text(f" {'greeks':8}{'delta':>7}{'gamma':>9}{'theta':>7}{'vega':>7}", style=HEADING)]
+    shown, more = first_of(state.greeks, lines_max)
+    for underlying, words in shown:
+        figures = f"{amount(words.get('delta'), 3):>7}{amount(words.get('gamma'), 5):>9}"
+        figures += f"{amount(words.get('theta'), 1):>7}{amount(words.get('vega'), 1):>7}"
+        lines.append(Text(f" {printable(underlying, 8):8}{figures}"))
+    return lines + more
+
+
+def position_lines(state: DashboardState, lines_max: int) -> list[Text]:
+    """A heading and a line a position; nothing where there is none."""
+    if not state.positions:
+        return []
+    lines = [Text(f" {'positions':20}{'qty':>8}{'entry':>10}", style=HEADING)]
+    shown, more = first_of(state.positions, lines_max)
+    for symbol, words in shown:
+        quantity = amount(words.get("quantity"), 4)
+        entry = amount(words.get("average_entry_price"), 2)
+        lines.append(Text(f" {printable(symbol, 20):20}{quantity:>8}{entry:>10}"))
+    return lines + more

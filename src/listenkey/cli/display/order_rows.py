@@ -1,0 +1,158 @@
+"""Order events as rows: what the table of the view and the lines of the demo show of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from listenkey.cli.display.number_format import amount, fee, is_zero
+from listenkey.cli.redaction import printable
+from listenkey.events import (
+    Event,
+    LegacyOrder,
+    LegacyOrderTradeUpdate,
+    OrderTradeUpdate,
+    RecoveredFill,
+    RecoveredOrder,
+)
+
+SHORT_STATUS: Final = {"PARTIALLY_FILLED": "PARTIAL", "EXPIRED_IN_MATCH": "EXP-MATCH", "CANCELLED": "CANCELED"}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """
+    One change of an order, as text fit for a terminal.
+
+    Attributes:
+        is_fill: Whether something was traded; `last` is then what, else what was ordered.
+        fee: What was paid; a rebate has a minus.
+    """
+
+    at_ms: int | None
+    symbol: str
+    side: str
+    status: str
+    is_fill: bool
+    last: str
+    filled: str
+    fee: str
+    realized: str
+    role: str
+
+
+def fills_of(event: Event) -> list[tuple[str, int, int]]:
+    """Symbol, trade id and order id of each fill in an event; most events have none, current ones at most one."""
+    if isinstance(event, OrderTradeUpdate | RecoveredFill):
+        return [(event.symbol, event.trade_id, event.order_id)] if event.is_fill else []
+    if isinstance(event, LegacyOrderTradeUpdate):
+        return event.fill_keys()
+    return []
+
+
+def rows_of(event: Event) -> list[OrderRow]:
+    """The rows of an order event, in the order things happened; none for other events."""
+    if isinstance(event, OrderTradeUpdate):
+        return [current_row(event)]
+    if isinstance(event, LegacyOrderTradeUpdate):
+        return [row for order in event.orders for row in legacy_rows(order, event.event_ms)]
+    if isinstance(event, RecoveredFill | RecoveredOrder):
+        return [recovered_row(event)]
+    return []
+
+
+def recovered_row(event: RecoveredFill | RecoveredOrder) -> OrderRow:
+    """Make the row of an event that only REST reported; the status of a fill's order is not in it."""
+    if isinstance(event, RecoveredFill):
+        return OrderRow(
+            at_ms=event.event_ms,
+            symbol=printable(event.symbol, 32),
+            side=printable(event.side, 5),
+            status="REST",
+            is_fill=True,
+            last=f"{amount(event.last_quantity_text)} @ {amount(event.last_price_text)}",
+            filled="" if event.filled_quantity_text is None else amount(event.filled_quantity_text),
+            fee=opposite(event.commission_text),
+            realized=amount(event.realized_profit_text, 4),
+            role=role(event.maker),
+        )
+    return OrderRow(
+        at_ms=event.event_ms,
+        symbol=printable(event.symbol, 32),
+        side=printable(event.side, 5),
+        status=short_status(event.status),
+        is_fill=False,
+        last=f"{amount(event.quantity_text)} @ {amount(event.price_text)}",
+        filled=f"{amount(event.filled_quantity_text)}/{amount(event.quantity_text)}",
+        fee="",
+        realized="",
+        role="",
+    )
+
+
+def current_row(event: OrderTradeUpdate) -> OrderRow:
+    """Make the row of an ORDER_TRADE_UPDATE since January 2026."""
+    order, is_fill = event.order, event.is_fill
+    quantity, price = (
+        (order.last_quantity_text, order.last_price_text) if is_fill else (order.quantity_text, order.price_text)
+    )
+    return OrderRow(
+        at_ms=event.event_ms,
+        symbol=printable(order.symbol, 32),
+        side=printable(order.side, 5),
+        status=short_status(order.status),
+        is_fill=is_fill,
+        last=f"{amount(quantity)} @ {amount(price)}",
+        filled=f"{amount(order.filled_quantity_text)}/{amount(order.quantity_text)}",
+        fee=opposite(order.commission_text) if is_fill else "",
+        realized=amount(order.realized_profit_text, 4) if is_fill else "",
+        role=role(order.maker) if is_fill else "",
+    )
+
+
+def legacy_rows(order: LegacyOrder, at_ms: int | None) -> list[OrderRow]:
+    """Make the rows of one order before January 2026: one per fill, or one where nothing was traded."""
+    quantity = order.quantity_text.removeprefix("-")  # The sign is the side.
+    bare = OrderRow(
+        at_ms=at_ms,
+        symbol=printable(order.symbol, 32),
+        side=order.side,
+        status=short_status(order.status),
+        is_fill=False,
+        last=f"{amount(quantity)} @ {amount(order.price_text)}",
+        filled=f"{amount(order.filled_quantity_text.removeprefix('-'))}/{amount(quantity)}",
+        fee="",
+        realized="",
+        role="",
+    )
+    return [
+        replace(
+            bare,
+            is_fill=True,
+            last=f"{amount(fill.quantity_text.removeprefix('-'))} @ {amount(fill.price_text)}",
+            fee=fee(fill.commission_text),
+            role=role(fill.maker),
+        )
+        for fill in order.fills
+    ] or [bare]
+
+
+def short_status(status: object) -> str:
+    """The status in at most ten letters."""
+    text = printable(str(status or ""), 24)
+    return SHORT_STATUS.get(text, text)
+
+
+def role(maker: bool | None) -> str:
+    """Return the account's side of a trade, maker or taker; empty where the venue does not say."""
+    return "" if maker is None else "maker" if maker else "taker"
+
+
+def opposite(commission: str) -> str:
+    """A current commission as a cost: the venue says what the account gains, so that a fee is negative there."""
+    if not commission:
+        return ""
+    if is_zero(commission):
+        return "0"
+    text = fee(commission)
+    return text.removeprefix("-") if text.startswith("-") else f"-{text}"

@@ -1,0 +1,35 @@
+"""Items as lines of words, for a person without a full-screen terminal."""
+
+from __future__ import annotations
+
+from listenkey.cli.display.number_format import age, clock_time
+from listenkey.cli.display.order_rows import OrderRow, rows_of
+from listenkey.cli.redaction import printable
+from listenkey.items import GapClosed, GapOpened, Item, Live
+
+
+def line_of(item: Item) -> str:
+    """The item's line; empty for items that are only counted."""
+    match item:
+        case Live():
+            return f"{clock_time(item.since_ms)}  LIVE    from here on every event of {printable(item.account, 32)} is shown"
+        case GapOpened() | GapClosed():
+            return f"{clock_time(item.from_ms)}  {gap_text(item)}"
+    rows = rows_of(item.event)
+    return "\n".join(order_line(row) for row in rows)
+
+
+def gap_text(item: GapOpened | GapClosed) -> str:
+    """Put a gap's item into words, on one line."""
+    if isinstance(item, GapOpened):
+        return f"GAP     opened: {printable(item.why, 160)}"
+    lasted = age((item.to_ms - item.from_ms) / 1000)
+    lost = "; ".join(printable(text, 120) for text in item.unrecoverable)
+    return f"GAP     closed after {lasted}: {item.recovered} recovered" + (f"; not recoverable: {lost}" if lost else "")
+
+
+def order_line(row: OrderRow) -> str:
+    """One change of an order."""
+    kind = "fill" if row.is_fill else "order"
+    text = f"{clock_time(row.at_ms)}  {kind:6}  {row.side:4} {row.last}  {row.symbol}  {row.status} {row.filled}"
+    return f"{text}  fee {row.fee}" if row.fee else text

@@ -1,0 +1,132 @@
+"""`tail` shows the stream and ends with the right code."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from listenkey.cli.commands.tail import form_of_items, tell_of_waiting
+from listenkey.cli.main import run
+from listenkey.errors import Fenced, Refused
+from listenkey.journal.lock import Lock
+from listenkey.testing import LocalSandbox
+from tests.unit.cli.samples import FakeStream, healthy, live, order_event, update
+
+
+def given(monkeypatch: pytest.MonkeyPatch, stream: FakeStream) -> FakeStream:
+    monkeypatch.setenv("BINANCE_API_KEY", "abc")
+    monkeypatch.setattr("listenkey.cli.config.stream.open_stream", lambda *_, **__: stream)
+    return stream
+
+
+def test_lines_of_json_and_a_summary(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    stream = given(monkeypatch, FakeStream([live(), update(order_event())]))
+    assert run(["tail", "--seconds", "0.05"]) == 0
+    told = capfd.readouterr()
+    assert [json.loads(line)["kind"] for line in told.out.splitlines()] == ["live", "update"]
+    assert told.err == "listenkey: 1 event, 1 fill, no gaps, no duplicates removed\n"
+    assert stream.exited
+
+
+def test_never_live_is_not_reachable(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    given(monkeypatch, FakeStream(health=healthy(status="CONNECTING", why="refused \x1b[2J")))
+    assert run(["tail", "--json", "--seconds", "0.05"]) == 4
+    assert "it was never live: refused [2J" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "code"), [(Refused(401, -2015, "no"), 3), (Fenced("held"), 6)])
+def test_what_ends_the_stream_is_the_exit_code(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stream = given(monkeypatch, FakeStream([live()], error=error))
+    assert run(["tail", "--json"]) == code
+    assert stream.exited
+    assert len(capfd.readouterr().err.splitlines()) == 2
+
+
+def test_without_a_key_it_is_wrong_use(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["tail"]) == 2
+    assert "set BINANCE_API_KEY" in capfd.readouterr().err
+
+
+def test_a_journal_keeps_what_was_shown(
+    exchange: LocalSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "fills.db"
+    assert run(["tail", "--journal", str(path), "--json", "--seconds", "3"]) == 0
+    shown = capfd.readouterr().out
+    assert run(["replay", str(path)]) == 0
+    assert capfd.readouterr().out == shown
+    assert json.loads(shown)["kind"] == "live"
+
+
+def test_a_journal_that_somebody_writes_is_held(
+    exchange: LocalSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    held = Lock(tmp_path / "fills.db")
+    assert run(["tail", "--journal", str(tmp_path / "fills.db")]) == 6
+    assert "another stream of this process writes" in capfd.readouterr().err
+    held.release()
+
+
+def test_a_journal_in_nats_is_refused_in_words(exchange: LocalSandbox, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["tail", "--journal", "nats://localhost"]) == 2
+    assert "no journal in NATS" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("as_json", "is_terminal", "term", "form"),
+    [
+        (False, True, "xterm", "view"),
+        (False, True, "dumb", "words"),
+        (False, False, "xterm", "json"),
+        (True, True, "xterm", "json"),
+    ],
+)
+def test_a_person_gets_words_where_there_is_no_full_screen(
+    *, as_json: bool, is_terminal: bool, term: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdout", Terminal(is_terminal=is_terminal))
+    assert form_of_items(as_json=as_json) == form
+
+
+class Terminal(io.StringIO):
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+async def test_what_a_stream_waits_for_is_told_until_it_is_live(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("listenkey.cli.commands.tail.TOLD_AFTER_S", (0.001, 0.001))
+    went_live = asyncio.Event()
+    waiting = healthy(status="CONNECTING", why="asking for a listen key \x1b[2J")
+    await tell_of_waiting(lambda: waiting, went_live, "json")
+    assert capfd.readouterr().err == "listenkey: not live yet: asking for a listen key [2J\n" * 2
+    await tell_of_waiting(lambda: waiting, went_live, "view")
+    went_live.set()
+    await tell_of_waiting(lambda: waiting, went_live, "words")
+    assert capfd.readouterr().err == ""
+
+
+def test_account_and_keep_days_reach_the_stream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: dict[str, object] = {}
+
+    def opened(*_: object, **options: object) -> FakeStream:
+        asked.update(options)
+        return FakeStream([live()])
+
+    monkeypatch.setenv("BINANCE_API_KEY", "x" * 64)
+    monkeypatch.setattr("listenkey.cli.config.stream.open_stream", opened)
+    path = str(tmp_path / "a.db")
+    assert run(["tail", "--json", "--seconds", "0.05", "--journal", path, "--account", "desk", "--keep-days", "7"]) == 0
+    assert asked == {"journal": path, "account": "desk", "keep_days": 7.0}
