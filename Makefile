@@ -10,7 +10,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11; do \
   "$$one" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$one"; break; }; done)
 
-.PHONY: help demo test coverage fuzz cancellations check format lint types tidy fix wheel-test peers bench performance chaos sim clean
+.PHONY: help demo test coverage fuzz cancellations check format lint types tidy fix wheel-test peers bench performance chaos sim soak clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -107,6 +107,9 @@ chaos: $(VENV)/.installed-test ## Every fault of docs/faults.md with real proces
 
 sim: $(VENV)/.installed-test ## Two hundred simulated worlds in a minute; see docs/simulation.md
 	@$(PY) -m sim --tier commit
+
+soak: $(VENV)/.installed ## Half an hour of load and faults: memory, descriptors and threads stay, the ledger is delivered
+	@$(PY) -m benchmarks.soak $(ARGS)
 
 clean: ## Remove what was made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

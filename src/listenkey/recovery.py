@@ -9,9 +9,10 @@ already shows whether REST is up to date.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from math import inf
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from listenkey import venue
 from listenkey.account_log import AccountLog
@@ -58,6 +59,19 @@ DeliverPart: TypeAlias = Callable[[on.RecoveredPart], Awaitable[None]]
 DeliverFindings: TypeAlias = Callable[[Findings], Awaitable[None]]
 
 BEAT_STOPPED: Final = "a position is open, but ACCOUNT_UPDATE has stopped coming"
+
+
+class Listing(NamedTuple):
+    """
+    A recovery whose fills were all delivered.
+
+    Attributes:
+        to_ms: Until when fills were listed, by the venue's clock.
+        positions: The quantities that were held then.
+    """
+
+    to_ms: int
+    positions: Mapping[str, Decimal] | None = None
 
 
 async def nobody(_: Findings) -> None:
@@ -113,6 +127,10 @@ class Recovery:
         self._suspects: set[str] = set()
         self._orders_due: OrdersDue | None = None
         self._unshown: NewestFill | None = None
+        self._listing: Listing | None = None
+        self._listed = Listing(0)
+        self._runs = 0
+        self._traded: dict[OrderKey, None] = {}
         self._seen_lag_ms = 0
         self.backfill = Backfill(credentials, place, clock, self.known, log or AccountLog("", clock.now_s))
         self.proof = SecretProof(self.backfill.rules)
@@ -262,8 +280,14 @@ class Recovery:
 
     def delivered(self, *, closed: bool) -> None:
         """The findings were dealt with; `closed`: and the gap is closed with them."""
+        if self._listing is not None and self.findings is not None:
+            if all(reconcile.key_of(row) in self.known.fills for row in self.findings.fills):
+                self._listed = self._listing
+            self._listing = None
         self.findings = None
         if closed:
+            self._runs = 0
+            self._traded.clear()
             self._unshown, self._seen_lag_ms = None, 0
             self._suspects.clear()
             self.windows.closed()
@@ -283,16 +307,19 @@ class Recovery:
         Raises:
             ListenKeyError: What REST raised; nothing is half done, and the whole is asked again later.
         """
-        self._orders_due = None
+        self._orders_due = self._listing = None
         await self.backfill.read_time()
         lag_s = await self._lag_s(held, self.windows.of_wall(action.to_ms))
         since_ms = self.windows.asked_from(action.from_ms, action.not_before_ms)
         forgotten = self.windows.kept_ms() > self.windows.of_wall(action.from_ms)
         lists = Lists(since_ms, self.windows.until(action), [], forgotten, began_ms=self.windows.began_ms or 0)
         bill, positions = await both(self.backfill.urgent.bill_since(since_ms), self.backfill.urgent.positions())
-        symbols = self._moved(bill, positions, since_ms, max(since_ms, self.windows.covered(action.from_ms)))
+        covered_ms = max(since_ms, self.windows.covered(action.from_ms), self._listed.to_ms)
+        # Where sockets last no second, nothing but these listings says what is held and what was covered.
+        owned = self._listed.positions if self._listed.to_ms > self.known.last_event_ms else None
+        symbols = self._moved(bill, positions, since_ms, covered_ms, owned)
         await self.backfill.find_room(symbols)
-        asked, traded = symbols, dict[OrderKey, None]()
+        asked, traded = symbols, self._traded
         backlog = await self._fills(action, symbols, lists, traded, deliver)
         had_fills = bool(traded)
         fills = reconcile.missing(backlog.rows, self.known, lists.until_ms)
@@ -309,10 +336,13 @@ class Recovery:
         if len(traded) >= TRADED_MAX:
             lists.refused.append(reconcile.TOO_MANY_ORDERS)
         due = OrdersDue(action, symbols, found, lists, traded, had_fills or bool(fills))
-        if self.backfill.has_room_for_orders(symbols):
+        self._runs += 1
+        if self._runs == 1 and self.backfill.has_room_for_orders(symbols):
             await self._add_orders(found, due, deliver)
-        else:
+        else:  # Where the sockets of a gap last no second, fills come first.
             self._orders_due, found.orders_due = due, True
+        if not lag_s:
+            self._listing = Listing(lists.until_ms, reconcile.quantities(positions))
         return found
 
     async def _fills(
@@ -475,7 +505,14 @@ class Recovery:
         oldest_ms = self.windows.now_ms() - self.windows.venue_ms(self._timing.lag_max_s)
         return newest if newest is not None and newest.time_ms >= oldest_ms else None
 
-    def _moved(self, bill: Bill, positions: Sequence[PositionRow], since_ms: int, covered_ms: int) -> list[str]:
+    def _moved(
+        self,
+        bill: Bill,
+        positions: Sequence[PositionRow],
+        since_ms: int,
+        covered_ms: int,
+        owned: Mapping[str, Decimal] | None,
+    ) -> list[str]:
         """
         Return the symbols to ask for: those in the bill since coverage ended, and before that only unexplained rows.
 
@@ -483,9 +520,9 @@ class Recovery:
         """
         before = self.audits.compare(bill, since_ms, covered_ms)
         ever_ms = self.windows.now_ms() + self.windows.venue_ms(DAY_S)
-        near_ms = max(since_ms, covered_ms - self.windows.venue_ms(COVERED_MARGIN_S))
+        near_ms = max(since_ms, covered_ms - self.windows.venue_ms(COVERED_MARGIN_S), self._listed.to_ms)
         billed = [*self._suspects, *reconcile.contracts(bill, near_ms, ever_ms), *before.unexplained]
         if "" in before.unexplained:
             billed += self.known.fills.times(since_ms, covered_ms)
         trusted = before.explains_all or bool(self._suspects)
-        return reconcile.moved(self.known, billed, positions, trusted=trusted, recent_ms=since_ms)
+        return reconcile.moved(self.known, billed, positions, trusted=trusted, recent_ms=since_ms, before=owned)

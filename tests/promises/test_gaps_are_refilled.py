@@ -162,6 +162,24 @@ def check_secrets(sandbox: LocalSandbox, reader: Reader, log: str) -> None:
     assert "signature=" not in said
 
 
+async def test_sockets_that_last_no_second_keep_no_fill_from_the_reader_while_rest_works(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    """A socket that is lost lets its recovery go on, the next asks only for what is new, and the weight lasts."""
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox, Timing()) as reader:
+        await burst(sandbox, 100)
+        await reader.until_fills(100)
+        sandbox.fault("drop_sockets", count=1_000, every_ms=300)
+        for reconnects in range(1, 31):
+            await until(lambda least=reconnects: reader.stream.health().reconnects >= least)  # type: ignore[misc]
+            await burst(sandbox, 1)
+            await reader.until_fills(len(sandbox.fills()), within_s=20)
+        await asyncio.to_thread(sandbox.clear_faults)
+        await until_status(reader.stream, "LIVE", "SETTLING")
+        check_whole(sandbox, reader)
+
+
 async def test_a_gap_of_more_than_fits_is_refilled_in_parts_and_waits_for_the_disk(
     binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(
         assert len(found.fills) == 10
         assert reconcile.NO_SYMBOLS not in found.unrecoverable
         sandbox.set_switches(generation="legacy")
+        recovery.delivered(closed=True)
         monkeypatch.setattr(Snapshots, "user_trades", refused(VenueError(400, -1102, "'symbol' was not sent")))
         assert reconcile.NO_SYMBOLS in (await recovery.run(recover(), list)).unrecoverable
         monkeypatch.setattr(Snapshots, "user_trades", refused(VenueDown(503)))

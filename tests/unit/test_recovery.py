@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from listenkey import recovery as recovering
 from listenkey.clock import SystemClock
 from listenkey.core import inputs as on
 from listenkey.core import reconcile
@@ -19,11 +21,46 @@ DAY_MS = 24 * 3600 * 1000
 async def test_what_rest_has_forgotten_is_said(binance_options_sandbox: LocalSandbox) -> None:
     async with recovery_of(binance_options_sandbox) as recovery:
         assert set(reconcile.SNAPSHOTS_LOST) == set((await recovery.run(recover(), list)).unrecoverable)
+        recovery.delivered(closed=True)
         assert reconcile.ORDERS_TOO_OLD in (await recovery.run(recover(6 * DAY_MS), list)).unrecoverable
+        recovery.delivered(closed=True)
         found = await recovery.run(recover(100 * DAY_MS), list)
         assert (reconcile.TRADES_TOO_OLD in found.unrecoverable, found.fills_complete) == (True, False)
+        recovery.delivered(closed=True)
         assert (await recovery.run(recover(6 * DAY_MS), list)).fills_complete, "orders alone are forgotten"
+        recovery.delivered(closed=True)
         assert (await recovery.run(recover(blind=False), list)).unrecoverable == (reconcile.NOTHING_FOUND,)
+
+
+async def test_another_recovery_of_a_gap_asks_only_for_what_came_since_and_for_orders_last(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sockets that last no second begin one after another: they must not spend the weight that its answer needs."""
+    sandbox = binance_options_sandbox
+
+    def listed() -> int:
+        return int(sandbox.meters()["requests"].get("GET /eapi/v1/userTrades", 0))
+
+    async with recovery_of(sandbox) as recovery:
+        gap = replace(recover(), to_ms=SystemClock().wall_ms() + 10_000)
+        await asyncio.to_thread(sandbox.burst, 60)
+        first = await recovery.recover(gap, list, no_part)
+        assert isinstance(first, on.Recovered)
+        assert (first.orders_due, first.complete) == (False, True)
+        for one in recovery.combined([]):
+            recovery.delivering(one.event)
+        recovery.delivered(closed=False)
+        monkeypatch.setattr(recovering, "COVERED_MARGIN_S", 0.0)
+        before = listed()
+        symbols = {symbol for symbol, *_ in sandbox.fills()}
+        later = await recovery.recover(replace(gap, attempt=2), list, no_part)
+        assert isinstance(later, on.Recovered)
+        assert (later.newest_ms, later.orders_due) == (0, True)
+        assert listed() - before < len(symbols) / 2
+        recovery.delivered(closed=True)
+        again = await recovery.recover(gap, list, no_part)
+        assert isinstance(again, on.Recovered)
+        assert not again.orders_due
 
 
 async def test_rest_that_does_not_show_what_the_stream_brought_is_said_to_lag(

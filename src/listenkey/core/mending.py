@@ -84,6 +84,9 @@ class Mending:
         assert self.gaps.open_from_ms is not None
         to_ms = self.sockets[self.followed].attached_ms
         self.why = "asking REST for missed events"
+        if self.repair.orphaned:
+            self.repair.adopt()
+            return
         self._actions.append(self.repair.begin(self.gaps.open_from_ms, to_ms, self.gaps.began_ms))
 
     def _stop_holding(self) -> None:
@@ -96,10 +99,13 @@ class Mending:
     def _recovered(self, happened: on.Recovered, now: Moment) -> None:
         if happened.attempt != self.repair.attempt or not self.repair.running:
             return
-        again = self.repair.again
+        again, adopted = self.repair.again, self.repair.adopted
         enough = self.repair.answered(happened, now)
         if again and self.state is State.RECOVERING:
-            self._ask_rest()  # What was found will be found again, and more with it.
+            if adopted:  # All of it is older than what this socket brings.
+                self._found(happened)
+                self._actions.append(do.DeliverFound())
+            self._ask_rest()  # Otherwise what was found will be found again, and more with it.
             return
         self._found(happened)
         if self.state is State.RECOVERING:
@@ -124,7 +130,8 @@ class Mending:
         assert self.followed is not None
         self.repair.found_to_ms = max(self.repair.found_to_ms, happened.newest_ms)
         self._found(happened)
-        if self.state is State.RECOVERING and happened.newest_ms >= self.sockets[self.followed].attached_ms:
+        reaches = happened.newest_ms >= self.sockets[self.followed].attached_ms
+        if self.state is State.RECOVERING and reaches and not self.repair.adopted:
             self._stop_holding()  # It reaches into what the new socket has brought: both go together, in order.
         else:
             self._actions.append(do.DeliverFound())
@@ -229,10 +236,14 @@ class Mending:
 
     @property
     def _may_poll(self) -> bool:
-        return self.must_recover and self.state in (State.KEYING, State.CONNECTING)
+        return self.must_recover and self.state in (State.KEYING, State.CONNECTING) and not self.repair.orphaned
 
     def _polled(self, happened: on.Recovered, now: Moment) -> None:
         """Fills of the open gap, long before it can be closed."""
+        if self.repair.orphaned and happened.attempt == self.repair.attempt:
+            self._deliver_orphans(happened)
+            self.repair.orphan_ended(now)
+            return
         if happened.attempt != self.repair.attempt or self.repair.poll_at_s is not None:
             return
         self.repair.polled(now)
@@ -241,8 +252,20 @@ class Mending:
         self._found(happened)
         self._actions.append(do.DeliverFound())
 
+    def _part_of_orphan(self, happened: on.RecoveredPart, _: Moment) -> None:
+        if self.repair.orphaned and happened.attempt == self.repair.attempt:
+            self._deliver_orphans(happened)
+
+    def _deliver_orphans(self, happened: on.Recovered | on.RecoveredPart) -> None:
+        """Deliver what a lost socket's recovery has found: it is older than all that the next one will bring."""
+        if self.must_recover:
+            self.repair.found_to_ms = max(self.repair.found_to_ms, happened.newest_ms)
+            self._found(happened)
+            self._actions.append(do.DeliverFound())
+
     def _not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
-        if happened.attempt == self.repair.attempt and self.repair.poll_at_s is None:
+        waited_for = self.repair.orphaned or self.repair.poll_at_s is None
+        if happened.attempt == self.repair.attempt and waited_for:
             self.repair.not_polled(happened, now)
 
     # --- looks at the bill -----------------------------------------------------------------------------------------

@@ -215,7 +215,13 @@ def unlisted(
 
 
 def moved(
-    known: Known, billed: Collection[str], positions: Iterable[PositionRow], *, trusted: bool, recent_ms: int
+    known: Known,
+    billed: Collection[str],
+    positions: Iterable[PositionRow],
+    *,
+    trusted: bool,
+    recent_ms: int,
+    before: Mapping[str, Decimal] | None = None,
 ) -> list[str]:
     """
     The symbols whose trades are to be asked for, the likeliest first.
@@ -227,14 +233,21 @@ def moved(
         trusted: Whether the bill is known to have a row for each fill, and its symbol; else symbols with live orders,
             and those that moved of late, are asked as well.
         recent_ms: What "of late" means, by the venue's clock.
+        before: What was held when all that had moved was asked for last, where that was later than the last message.
     """
-    now = {row.symbol: amount(row.quantity) for row in positions}
-    differ = [s for s in {**known.positions, **now} if known.positions.get(s, ZERO) != now.get(s, ZERO)]
+    now = quantities(positions)
+    held = known.positions if before is None else before
+    differ = [s for s in {**held, **now} if held.get(s, ZERO) != now.get(s, ZERO)]
     wanted = dict.fromkeys([*billed, *differ])
     if not trusted:
         wanted.update(dict.fromkeys(order.symbol for order in known.orders.values()))
         wanted.update(dict.fromkeys(known.active(recent_ms)))
     return list(wanted)
+
+
+def quantities(positions: Iterable[PositionRow]) -> dict[str, Decimal]:
+    """Return what is held of each symbol."""
+    return {row.symbol: amount(row.quantity) for row in positions}
 
 
 # --- What is missing ------------------------------------------------------------------------------------------------

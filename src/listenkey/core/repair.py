@@ -33,6 +33,8 @@ class Repair:
         active: Whether REST can be asked at all: there is something to sign with.
         attempt: Number of the latest recovery.
         running: Whether its answer is still to come.
+        orphaned: Whether it runs on although its socket was lost: what it finds is delivered all the same.
+        adopted: Whether the recovery that runs began before the present socket: another one follows it.
         blind: Whether the open gap is one in which no socket brought anything.
         again: Something more was lost while it ran.
         found_to_ms: When the newest of what was brought back happened, wall clock; 0 where nothing was.
@@ -49,6 +51,8 @@ class Repair:
         self.active = False
         self.attempt = 0
         self.running = False
+        self.orphaned = False
+        self.adopted = False
         self.blind = True
         self.again = False
         self.found_to_ms = 0
@@ -61,6 +65,7 @@ class Repair:
         self.problem: str | None = None
         self._timing = timing
         self._failures = 0
+        self._polling = False
         self._lagging_since_s: float | None = None
         self._settle_at_s: list[float] = []
         self._settle_from_ms = 0
@@ -88,6 +93,9 @@ class Repair:
         """Ask for this span."""
         self.attempt += 1
         self.running, self.again, self.retry_at_s = True, False, None
+        self.orphaned = self.adopted = False
+        if self._polling:
+            self._polling, self.poll_at_s = False, 0.0  # It ends with this, and is due again if the socket is lost.
         return do.Recover(self.attempt, from_ms, to_ms, not_before_ms, self.blind)
 
     def hold(self, now: Moment) -> None:
@@ -97,8 +105,9 @@ class Repair:
 
     def answered(self, happened: on.Recovered, now: Moment) -> bool:
         """An answer to the recovery that runs came; whether the gap can be closed with it."""
-        self.running = False
+        self.running = self.adopted = False
         self._failures = 0
+        self.poll_at_s = None
         self.problem = None
         self.found_to_ms = max(self.found_to_ms, happened.newest_ms)
         self.outstanding = happened.outstanding
@@ -117,7 +126,7 @@ class Repair:
 
     def failed(self, happened: on.NotRecovered, now: Moment) -> None:
         """Schedule the next attempt: after a ban or the venue's wait, with jitter, so that not all come at once."""
-        self.running = False
+        self.running = self.adopted = False
         self._failures += 1
         self.problem = str(happened.verdict.error)
         # At least half of the first wait: a refusal that comes at once must not be answered at once.
@@ -132,32 +141,46 @@ class Repair:
         """The gap that began at `from_ms` is closed; REST may show more of it for a while."""
         self.found_to_ms = 0
         self.lag_s = 0.0
-        self.hold_until_s = None
+        self.hold_until_s = self.poll_at_s = None
         self._settle_from_ms = min(from_ms, self._settle_from_ms) if self._settle_at_s else from_ms
         self._settle_at_s = [now.s + after_s for after_s in self._timing.settle_after_s]
 
+    def adopt(self) -> None:
+        """Let the recovery of an earlier socket go on: sockets that last no second would let none come to its end."""
+        self.orphaned, self.adopted = False, True
+        self.running, self.again, self.retry_at_s = True, True, None
+
+    def orphan_ended(self, now: Moment) -> None:
+        """What runs without a socket was answered, as a poll is."""
+        self.orphaned = False
+        self.polled(now)
+
     def interrupted(self, now: Moment) -> None:
-        """Stop all recovery as the socket is gone; the next one asks anew."""
-        self.running, self.again, self.blind = False, False, True
+        """End what waits for the socket that is gone; the next one asks anew, once the answer to come has come."""
+        self.orphaned |= self.running
+        self.running, self.again, self.adopted, self.blind = False, False, False, True
         self.hold_until_s = self.retry_at_s = None
         self._auditing = False
-        self.poll_at_s = now.s + self._timing.poll_every_s
+        if self.poll_at_s is None and not self._polling:  # Many short sockets must not put it off each time.
+            self.poll_at_s = now.s + self._timing.poll_every_s
 
     # --- polling -------------------------------------------------------------------------------------------------
 
     def poll(self, from_ms: int, not_before_ms: int) -> do.Poll:
         """Ask for fills, while no socket brings any."""
         self.attempt += 1
-        self.poll_at_s = None
+        self.poll_at_s, self._polling = None, True
         return do.Poll(self.attempt, from_ms, not_before_ms)
 
     def polled(self, now: Moment) -> None:
         """REST answered."""
+        self._polling = False
         self.poll_at_s = now.s + self._timing.poll_every_s
         self.problem = None
 
     def not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
         """Schedule the next poll after REST failed: an outage is not asked more often."""
+        self.orphaned = self._polling = False
         self.problem = str(happened.verdict.error)
         wait_s = self._timing.refused_retry_s if happened.verdict.do is Do.STOP else self._timing.poll_retry_s
         self.poll_at_s = now.s + max(wait_s, happened.verdict.wait_s) + now.draw
@@ -166,7 +189,7 @@ class Repair:
 
     def went_live(self, now: Moment) -> None:
         """Schedule the next look at the bill a minute from now, as all is covered."""
-        self.blind = True
+        self.blind, self.poll_at_s = True, None
         jitter = 1 + AUDIT_JITTER * (2 * now.draw - 1)
         self._audit_at_s = now.s + self._timing.audit_every_s * jitter
 
