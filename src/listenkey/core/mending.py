@@ -258,10 +258,9 @@ class Mending:
 
     def _deliver_orphans(self, happened: on.Recovered | on.RecoveredPart) -> None:
         """Deliver what a lost socket's recovery has found: it is older than all that the next one will bring."""
-        if self.must_recover:
-            self.repair.found_to_ms = max(self.repair.found_to_ms, happened.newest_ms)
-            self._found(happened)
-            self._actions.append(do.DeliverFound())
+        self.repair.found_to_ms = max(self.repair.found_to_ms, happened.newest_ms)
+        self._found(happened)
+        self._actions.append(do.DeliverFound())
 
     def _not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
         waited_for = self.repair.orphaned or self.repair.poll_at_s is None

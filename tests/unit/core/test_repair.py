@@ -112,3 +112,13 @@ def test_a_look_that_is_refused_is_repeated_once_an_audit_is_due() -> None:
     assert look is not None
     repair.could_not_look(NotAudited(look.number, Verdict(Do.STOP, 0.0, Unreachable("x", "y"))), at(2.0))
     assert repair.deadlines(may_look=True, may_poll=False) == [62.5]
+
+
+def test_a_poll_that_a_recovery_ends_is_due_again_at_once() -> None:
+    repair = Repair(Timing())
+    repair.interrupted(at(0.0))
+    repair.poll(1, 1)
+    repair.interrupted(at(1.0))
+    assert repair.poll_at_s is None, "it runs"
+    repair.begin(1, 2, 1)
+    assert repair.poll_at_s == 0.0
