@@ -40,7 +40,7 @@ FAULTS: Final[tuple[tuple[dict[str, Any], ...], ...]] = (
 
 
 class Sample(NamedTuple):
-    """What the process of the stream took at a moment."""
+    """The memory, descriptors and threads of the process of the stream at a moment."""
 
     rss_bytes: int
     descriptors: int

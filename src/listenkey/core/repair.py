@@ -151,7 +151,7 @@ class Repair:
         self.running, self.again, self.retry_at_s = True, True, None
 
     def orphan_ended(self, now: Moment) -> None:
-        """What runs without a socket was answered, as a poll is."""
+        """Note that the recovery without a socket was answered, as a poll is."""
         self.orphaned = False
         self.polled(now)
 
