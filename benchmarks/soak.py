@@ -90,8 +90,7 @@ def run(minutes: float, per_second: float, fault_every_s: float) -> list[str]:
                 samples.append(sample(client.process.pid))
                 if now_s >= fault_s:
                     fault_s += fault_every_s
-                    for fault in next(faults):
-                        exchange.call("POST", "/faults", fault)
+                    strike(exchange, next(faults))
                 if now_s >= minute_s:
                     minute_s += 60
                     show(round((now_s - began_s) / 60), samples[-1], client, name)
@@ -109,6 +108,11 @@ def run(minutes: float, per_second: float, fault_every_s: float) -> list[str]:
             gaps = sum(told["kind"] == "gap_opened" for told in client.heard[name])
             print(f"ledger {ledger} fills, {gaps} gaps; ledger = journal: {exact}", flush=True)
     return missed(samples, exact=exact)
+
+
+def strike(exchange: Exchange, faults: tuple[dict[str, Any], ...]) -> None:
+    for fault in faults:
+        exchange.call("POST", "/faults", fault)
 
 
 def show(minute: int, now: Sample, client: Client, name: str) -> None:

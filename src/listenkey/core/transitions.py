@@ -17,11 +17,8 @@ def table(life: Any) -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment
     Args:
         life: The class whose methods these are. What a state does not name is ignored: it came too late to matter.
     """
-    polled: dict[type[Any], Callable[..., None]] = {
-        on.Recovered: life._polled,
-        on.RecoveredPart: life._part_of_orphan,
-        on.NotRecovered: life._not_polled,
-    }
+    polled: dict[type[Any], Callable[..., None]] = {on.Recovered: life._polled, on.NotRecovered: life._not_polled}
+    polled[on.RecoveredPart] = life._part_of_orphan
     keying: dict[type[Any], Callable[..., None]] = {
         on.KeyReady: life._key_ready,
         on.KeyNotReady: life._key_not_ready,
