@@ -10,6 +10,8 @@ from listenkey.core import inputs as on
 from listenkey.core.known import Fills
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
+from listenkey.events import Event
+from listenkey.journal.rows import fill_keys
 from listenkey.transport import websocket
 from sim import process
 from sim.mutants.patching import NEVER_S, Patches, put, transition
@@ -19,6 +21,12 @@ def no_dedupe(patches: Patches) -> None:
     """Deliver twice what two sockets bring."""
     put(patches, merge.Recent, "add", lambda *_: True)
     put(patches, Fills, "add", lambda *_: True)
+
+    def admit_all(self: merge.Merge, events: list[Event], _: list[bytes]) -> merge.Admitted:
+        late = [place for place, event in enumerate(events) if self.fills.lateness.note_event(event)]
+        return merge.Admitted(sum(len(fill_keys(event)) for event in events), late)
+
+    put(patches, merge.Merge, "admit_all", admit_all)
 
 
 def held_dropped(patches: Patches) -> None:

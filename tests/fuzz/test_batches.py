@@ -157,7 +157,7 @@ class Side:
             },
             "told": self.told,
         }
-        facts |= {"deadlines": self.recovery.deadlines(), "fills": known.fills.count(0, 10**9)}
+        facts |= {"deadlines": self.recovery.deadlines(), "fills": known.fills.times(0, 10**9)}
         return facts | {"health": (health.events, health.fills, health.duplicates_removed, health.last_event_ms)}
 
 

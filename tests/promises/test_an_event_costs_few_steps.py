@@ -15,7 +15,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks.speed.frames import LISTEN_KEY, message
+from benchmarks.speed.frames import (
+    IDS_IN_NO_ORDER,
+    LISTEN_KEY,
+    MANY_SYMBOLS,
+    ONE_SYMBOL,
+    STEPS,
+    WITH_ONESELF,
+    message,
+)
 from listenkey.clock import SystemClock
 from listenkey.core.known import Known
 from listenkey.core.merge import Merge, Unwrap
@@ -28,14 +36,14 @@ from listenkey.journal.making import make_journal
 from listenkey.link import BATCH_MAX, Link
 from listenkey.opener import Attachment
 
-STEPS_MAX = 110
-"""Of the interpreter, an event of a busy stream: 104, with CPython 3.11, of which 14 find out whether a fill is late."""
+STEPS_MAX = {ONE_SYMBOL: 92, MANY_SYMBOLS: 92, IDS_IN_NO_ORDER: 92, WITH_ONESELF: 100, STEPS: 107}
+"""Of the interpreter, an event of a busy stream, with CPython 3.11: a tenth above what was counted."""
+
+STEPS_WATCHED_MAX = {ONE_SYMBOL: 236, MANY_SYMBOLS: 265, IDS_IN_NO_ORDER: 219, WITH_ONESELF: 226, STEPS: 392}
+"""The same of a stream that reckons with orders and positions, too."""
 
 STEPS_ALONE_MAX = 400
 """An event that comes alone: 361 then."""
-
-STEPS_WATCHED_MAX = 260
-"""An event of a busy stream that reckons with orders and positions, too: 240."""
 
 
 class Owner:
@@ -58,8 +66,7 @@ class Owner:
         _, late = self.merge.admit_all(events, raws)
         assert not late
         if self.known is not None:
-            is_sooner = self.watch.note_all(events, self.known, 0.0)
-            assert not is_sooner, "the benchmark's messages add up"
+            self.watch.note_all(events, self.known, 0.0)
         self.journal.append_events(events, raws, 0)
 
     def on_item(self, item: Item) -> None:
@@ -95,11 +102,17 @@ class Steps:
         return self
 
 
-@pytest.mark.parametrize(
-    ("size", "watches", "steps_max"),
-    [(256, False, STEPS_MAX), (1, False, STEPS_ALONE_MAX), (256, True, STEPS_WATCHED_MAX)],
-)
-async def test_an_event_costs_few_steps_from_the_socket_to_a_function(size: int, watches: bool, steps_max: int) -> None:
+CASES = [
+    *((load, 256, False, steps_max) for load, steps_max in STEPS_MAX.items()),
+    *((load, 256, True, steps_max) for load, steps_max in STEPS_WATCHED_MAX.items()),
+    (ONE_SYMBOL, 1, False, STEPS_ALONE_MAX),
+]
+
+
+@pytest.mark.parametrize(("load", "size", "watches", "steps_max"), CASES)
+async def test_an_event_costs_few_steps_from_the_socket_to_a_function(
+    load: str, size: int, watches: bool, steps_max: int
+) -> None:
     owner = Owner(watches=watches)
     link = Link(1, Secret(LISTEN_KEY), owner, SystemClock())
 
@@ -112,7 +125,7 @@ async def test_an_event_costs_few_steps_from_the_socket_to_a_function(size: int,
     await link.open(connect, Attachment("ws://127.0.0.1/private/ws", None, 1), 5.0)
     running = asyncio.ensure_future(owner.journal.deliver(owner.on_item))
     await asyncio.sleep(0)
-    frames = [message(number) for number in range(4 * BATCH_MAX)]
+    frames = [message(number, load=load) for number in range(4 * BATCH_MAX)]
     steps, before = Steps(), sys.gettrace()
     sys.settrace(steps)
     try:
@@ -125,5 +138,5 @@ async def test_an_event_costs_few_steps_from_the_socket_to_a_function(size: int,
     owner.journal.end(None)
     await running
     assert owner.seen == len(frames)
-    assert owner.watch.due_at_s() is None
+    assert owner.watch.due_at_s() is None, "the benchmark's messages add up"
     assert 20 < steps.count / len(frames) <= steps_max, steps.count / len(frames)

@@ -17,7 +17,6 @@ import msgspec
 import pytest
 
 from listenkey import recovery as recovering
-from listenkey.core import known as knowing
 from listenkey.core import merge as merging
 from listenkey.core import watch as watching
 from listenkey.core.backlog import FillBacklog, OrderBacklog
@@ -142,22 +141,13 @@ def flooded_held() -> int:
 
 
 def flooded_fills() -> int:
-    fills = Fills()
-    for number in range(200_000):
-        fills.add("S", number ^ 1 if number % 2 else number, number, number)
-    return size_of(fills)
-
-
-def flooded_symbols() -> int:
-    fills = Fills()
     merge = Merge()
-    merge.fills = fills
     merge.follow(1)
-    for start in range(0, 40_000, 500):
-        events: list[Any] = [order_of(n, symbol=wide(n, 64), trade_id=n + 1) for n in range(start, start + 500)]
+    for start in range(0, 130_500, 500):
+        numbers = range(start, start + 500)
+        events: list[Any] = [order_of(2**62 + n, symbol=wide(n, 64), trade_id=2**62 + n) for n in numbers]
         assert merge.admit_all(events, [b""] * 500).fills == 500
-        assert len(fills._by_symbol) <= knowing.FILL_SYMBOLS_MAX
-    return size_of(fills)
+    return size_of(merge.fills)
 
 
 def known_with(*, status: str) -> Known:
@@ -171,7 +161,7 @@ def known_with(*, status: str) -> Known:
 def flooded_last_fills() -> int:
     lateness = Lateness()
     for number in range(20_000):
-        lateness.note(wide(number, 64), 2**62 + number, 2**62 + number, 10**12 + number)
+        lateness.note(wide(number, 64), 2**62 + number, 2**62 + number, 10**12)
     return size_of(lateness)
 
 
@@ -286,7 +276,6 @@ FLOODS: dict[str, Callable[[], int]] = {
     "types of snapshots": flooded_kinds,
     "events held for a socket, or during a recovery": flooded_held,
     "fills that were delivered": flooded_fills,
-    "symbols with fills": flooded_symbols,
     "orders that live": lambda: size_of(known_with(status="NEW").orders),
     "orders that ended": lambda: size_of(
         [getattr(known_with(status="FILLED"), n) for n in ("ended", "_ended", "_ended_before")]
@@ -322,7 +311,7 @@ def test_the_page_tells_the_bounds_there_are(what: str) -> None:
 
 
 def test_the_page_lists_all_of_them() -> None:
-    assert len(ROWS) == 32
+    assert len(ROWS) == 31
     assert FLOODS.keys() <= ROWS.keys()
     assert ROWS["events held for a socket, or during a recovery"][2] == merging.HELD_BYTES_MAX
 

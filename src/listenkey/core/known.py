@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain
-from struct import pack
 from typing import Final, TypeAlias
 
 from listenkey.core import records
@@ -32,9 +27,6 @@ from listenkey.events.words import amount_of
 
 FILLS_MAX: Final = 65_536
 """Fills remembered at most, in two halves."""
-
-FILL_SYMBOLS_MAX: Final = 8_192
-"""Symbols whose fills are remembered: four times as many as are listed. Each takes a kilobyte before its first fill."""
 
 ENDED_MAX: Final = 16_384
 """Ended orders remembered at most, in two halves, so that a stale answer never opens one again."""
@@ -68,133 +60,35 @@ OrderKey: TypeAlias = tuple[str, int]
 """Symbol and order id: ids may count by contract, so an id alone may mean two orders."""
 
 
-class _Half:
-    """
-    The newer or the older fills of one symbol.
-
-    Attributes:
-        ids, orders, times: Trade id, order id and time of those that came in the order of their trades.
-        others: Those that did not, and further orders of ours in one trade: `(trade_id, order_id)` to the time.
-    """
-
-    __slots__ = ("ids", "orders", "others", "times")
-
-    def __init__(self) -> None:
-        self.ids = array("q")
-        self.orders = array("q")
-        self.times = array("q")
-        self.others: dict[tuple[int, int], int] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.ids or self.others)
-
-    def has(self, trade_id: int, order_id: int) -> bool:
-        """Return True where this fill is among them."""
-        if (trade_id, order_id) in self.others:
-            return True
-        place = bisect_left(self.ids, trade_id)
-        return place < len(self.ids) and self.ids[place] == trade_id and self.orders[place] == order_id
-
-    def highest_id(self) -> int:
-        """The highest trade id of all."""
-        return max(self.ids[-1] if self.ids else BEFORE_ALL, max(self.others, default=(BEFORE_ALL, 0))[0])
-
-    def all_times(self) -> Iterator[int]:
-        """Return the time of every fill."""
-        return chain(self.times, self.others.values())
-
-
-class Trades:
-    """
-    The fills of one symbol, for who goes through many of them: see `Fills.of_symbol`.
-
-    Attributes:
-        newest_id: The highest trade id of all.
-        fresh: Orders whose fills are new, to be taken in by `Fills.take_in`.
-    """
-
-    __slots__ = ("fresh", "newer", "newest_id", "older")
-
-    def __init__(self) -> None:
-        self.newest_id = BEFORE_ALL
-        self.fresh: list[Order] = []
-        self.newer = _Half()
-        self.older = _Half()
-
-    def take_in(self) -> int:
-        """Remember the fresh fills and return their number. Arrays, because objects fall out of the cache."""
-        fresh, half = self.fresh, self.newer
-        count = len(fresh)
-        form = f"{count}q"  # packed, for an array's own ways to take many in ask of each what it is
-        half.ids.frombytes(pack(form, *[order.trade_id for order in fresh]))
-        half.orders.frombytes(pack(form, *[order.order_id for order in fresh]))
-        half.times.frombytes(pack(form, *[order.trade_time_ms for order in fresh]))
-        fresh.clear()
-        return count
-
-
 class Fills:
     """
     The fills that were delivered: a set that forgets, and says since when it has forgotten nothing.
 
-    A fill is its symbol, trade id and order: an account may trade with itself. Trade ids of a symbol rise, so one
-    that is higher than all before is known to be new without a look.
+    A fill is its symbol, trade id and order: an account may trade with itself.
 
     Attributes:
         since_ms: Every fill delivered with this time or a later one is remembered.
+        newer, older: The two halves, and when each fill was. New ones go into `newer`; then `forget` is to be called.
         lateness: Told of each fill as it is delivered, which may be later than it is added here.
     """
 
-    __slots__ = ("_by_symbol", "_count", "_half", "lateness", "since_ms")
+    __slots__ = ("_half", "lateness", "newer", "older", "since_ms")
 
     def __init__(self, size_max: int = FILLS_MAX) -> None:
         self.since_ms = 0
         self.lateness = Lateness()
         self._half = size_max // 2
-        self._count = 0
-        self._by_symbol: dict[str, Trades] = {}
+        self.newer: dict[FillKey, int] = {}
+        self.older: dict[FillKey, int] = {}
 
     def add(self, symbol: str, trade_id: int, order_id: int, time_ms: int) -> bool:
         """Remember; True where it was not remembered already."""
-        trades = self._by_symbol.get(symbol) or self.of_symbol(symbol)
-        half = trades.newer
-        if trade_id > trades.newest_id:
-            trades.newest_id = trade_id
-            half.ids.append(trade_id)
-            half.orders.append(order_id)
-            half.times.append(time_ms)
-        elif half.has(trade_id, order_id) or trades.older.has(trade_id, order_id):
+        key = (symbol, trade_id, order_id)
+        if key in self:
             return False
-        else:
-            half.others[trade_id, order_id] = time_ms
-        self._count += 1
-        if self._count >= self._half:
-            self._forget()
+        self.newer[key] = time_ms
+        self.forget()
         return True
-
-    def of_symbol(self, symbol: str) -> Trades:
-        """
-        Return the known trades of one symbol, for callers that go through many fills.
-
-        A fill whose trade id is above `newest_id` is new: the id goes there and its order into `fresh`. Any other is
-        for `add`, after `take_in` of this symbol. In the end `take_in` is told of all; good until then.
-        """
-        trades = self._by_symbol.get(symbol)
-        if trades is None:
-            if len(self._by_symbol) >= FILL_SYMBOLS_MAX:
-                self._forget()
-            trades = self._by_symbol[symbol] = Trades()
-        return trades
-
-    def take_in(self, changed: Iterable[Trades]) -> int:
-        """Remember the fresh fills of these symbols, and return their number."""
-        count = 0
-        for trades in changed:
-            count += trades.take_in()
-        self._count += count
-        if self._count >= self._half:
-            self._forget()
-        return count
 
     def resume(self, fills: Collection[tuple[str, int, int, int]]) -> None:
         """An earlier process has delivered these: symbol, trade id, order id, time."""
@@ -202,42 +96,23 @@ class Fills:
             self.add(symbol, trade_id, order_id, time_ms)
         self.lateness.resume(fills)
 
-    def _forget(self) -> None:
-        """The older half: the newer one is full."""
-        self._count = 0
-        forgotten = [max(trades.older.all_times(), default=-1) for trades in self._by_symbol.values()]
-        self.since_ms = max(self.since_ms, max(forgotten, default=-1) + 1)
-        for trades in self._by_symbol.values():
-            trades.older, trades.newer = trades.newer, _Half()
-            # One id of another range must not make all others slow for longer than it is remembered.
-            trades.newest_id = trades.fresh[-1].trade_id if trades.fresh else trades.older.highest_id()
-        # What is fresh was not taken in yet, by whoever is going through it.
-        kept = {symbol: trades for symbol, trades in self._by_symbol.items() if trades.older or trades.fresh}
-        self._by_symbol = kept
+    def forget(self) -> None:
+        """The older half, where the newer one is full."""
+        if len(self.newer) >= self._half:
+            self.since_ms = max(self.since_ms, max(self.older.values(), default=-1) + 1)
+            self.older, self.newer = self.newer, {}
 
     def __contains__(self, key: FillKey) -> bool:
-        symbol, trade_id, order_id = key
-        trades = self._by_symbol.get(symbol)
-        return trades is not None and (trades.newer.has(trade_id, order_id) or trades.older.has(trade_id, order_id))
+        return key in self.newer or key in self.older
 
     def times(self, from_ms: int, to_ms: int) -> dict[str, list[int]]:
         """Return when the fills of each symbol happened that have a time in this span, both ends included."""
         out: dict[str, list[int]] = {}
-        for symbol, trades in self._by_symbol.items():
-            found = [t for half in (trades.newer, trades.older) for t in half.all_times() if from_ms <= t <= to_ms]
-            if found:
-                out[symbol] = found
+        for half in (self.older, self.newer):
+            for (symbol, _, _), time_ms in half.items():
+                if from_ms <= time_ms <= to_ms:
+                    out.setdefault(symbol, []).append(time_ms)
         return out
-
-    def count(self, from_ms: int, to_ms: int) -> Counter[str]:
-        """Count the fills of each symbol in this span, both ends included."""
-        return Counter(
-            symbol
-            for symbol, trades in self._by_symbol.items()
-            for half in (trades.newer, trades.older)
-            for time_ms in half.all_times()
-            if from_ms <= time_ms <= to_ms
-        )
 
 
 @dataclass(slots=True)
@@ -346,7 +221,7 @@ class Known:
 
     def active(self, since_ms: int) -> list[str]:
         """The symbols that were traded since then, by the venue's clock."""
-        return list(self.fills.count(since_ms, AFTER_ALL))
+        return list(self.fills.times(since_ms, AFTER_ALL))
 
     @property
     def risk(self) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from listenkey.events import Event, LegacyOrderTradeUpdate, Order, OrderTradeUpdate, RecoveredFill
 
 SYMBOLS_MAX: Final = 4_096
-"""Symbols whose last fill is kept; an account trades a few dozen."""
+"""Symbols whose last fill of one millisecond is kept; an account trades a few dozen."""
 
 NEAR: Final = 1_000_000
 """Trade ids of one symbol and millisecond lie no farther apart; one that does is of another range and says nothing."""
@@ -31,59 +31,46 @@ class NewestFill(NamedTuple):
     time_ms: int
 
 
-class LastFill:
-    """The last fill of one symbol that was not late."""
-
-    __slots__ = ("time_ms", "trade_id")
-
-    def __init__(self) -> None:
-        self.time_ms = NEVER_MS
-        self.trade_id = 0
-
-    def is_ahead_of(self, trade_id: int, time_ms: int) -> bool:
-        """Return True where this is the later of two fills of one millisecond."""
-        return self.time_ms == time_ms and 0 < self.trade_id - trade_id <= NEAR
-
-
 class Lateness:
     """
     Marks fills that are late; sees every fill in the order of delivery.
 
     Attributes:
-        newest: The newest fill, or None where there was none.
-        newest_ms: When that was, by the venue's clock.
+        newest_ms: When the newest fill was, by the venue's clock.
     """
 
-    __slots__ = ("_symbols", "newest", "newest_ms")
+    __slots__ = ("_ids", "_newest", "newest_ms")
 
     def __init__(self) -> None:
-        self.newest: NewestFill | None = None
         self.newest_ms = NEVER_MS
-        self._symbols: dict[str, LastFill] = {}
+        self._newest: tuple[str, int, int, int] | None = None
+        self._ids: dict[str, int] = {}  # the last trade id of each symbol in the newest millisecond
 
-    def of_symbol(self, symbol: str) -> LastFill:
-        """Return the last fill of a symbol, to be written by callers that go through many fills."""
-        last = self._symbols.get(symbol)
-        if last is None:
-            if len(self._symbols) >= SYMBOLS_MAX:
-                del self._symbols[next(iter(self._symbols))]
-            last = self._symbols[symbol] = LastFill()
-        return last
+    @property
+    def newest(self) -> NewestFill | None:
+        """The newest fill, or None where there was none."""
+        return None if self._newest is None else NewestFill(*self._newest)
 
     def note(self, symbol: str, trade_id: int, order_id: int, time_ms: int) -> bool:
         """A fill is being delivered; True where it is late."""
-        last = self.of_symbol(symbol)
-        if time_ms < self.newest_ms or last.is_ahead_of(trade_id, time_ms):
+        if time_ms != self.newest_ms:
+            if time_ms < self.newest_ms:
+                return True
+            self.newest_ms, self._ids = time_ms, {}
+        last = self._ids.get(symbol)
+        if last is None:
+            if len(self._ids) >= SYMBOLS_MAX:
+                del self._ids[next(iter(self._ids))]
+        elif 0 < last - trade_id <= NEAR:
             return True
-        last.trade_id, last.time_ms, self.newest_ms = trade_id, time_ms, time_ms
-        self.newest = NewestFill(symbol, trade_id, order_id, time_ms)
+        self._ids[symbol] = trade_id
+        self._newest = (symbol, trade_id, order_id, time_ms)
         return False
 
     def reach(self, order: Order | None) -> None:
-        """Note the newest fill of many; the last of each symbol is written already."""
+        """Note a fill that is newer than all before; of several of which each is newer, the last alone."""
         if order is not None:
-            self.newest = NewestFill(order.symbol, order.trade_id, order.order_id, order.trade_time_ms)
-            self.newest_ms = order.trade_time_ms
+            self.note(order.symbol, order.trade_id, order.order_id, order.trade_time_ms)
 
     def note_event(self, event: Event) -> bool:
         """An event is being delivered; True where a fill in it is late."""

@@ -15,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from itertools import repeat
 from typing import Final, NamedTuple, TypeAlias
 
-from listenkey.core.known import Fills, Trades
+from listenkey.core.known import Fills
 from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate
 from listenkey.wire.frames import Unreadable, read_payload
 
@@ -131,7 +131,7 @@ class Snapshots:
 
     def add(self, kind: str, identity: int) -> bool:
         """One from the followed socket; True where it is to be delivered."""
-        if self.is_copy(identity):
+        if self._before and self.is_copy(identity):
             return False
         if self._last.get(kind) == identity:
             return False  # twice in a row says nothing new, whoever doubled it
@@ -242,59 +242,49 @@ class Merge:
         """
         Take a batch of the followed socket: remove duplicates, and note the others' order. Decides as `admit` does.
 
-        The same decisions in one loop, because calling a function for each event would double its price.
+        The same decisions in one loop, because calling a function for each fill would double its price.
         """
-        known, snapshot = self.fills, self._snapshots.add
-        lateness, newest = known.lateness, None
-        fills, symbol, newest_ms = 0, None, lateness.newest_ms
-        changed: list[Trades] = []
+        known, lateness = self.fills, self.fills.lateness
+        newer, older = known.newer, known.older
+        newest, newest_ms = None, lateness.newest_ms
+        fills = 0
         doubles: list[int] = []
         late: list[int] = []
         for place, event in enumerate(events):
-            if type(event) is OrderTradeUpdate and (
-                (order := event.order).execution_type == TRADE or (order.trade_id > 0 and order.is_fill)
-            ):
-                if order.symbol != symbol:
-                    symbol = order.symbol
-                    trades, last = known.of_symbol(symbol), lateness.of_symbol(symbol)
-                    is_new = trades.fresh.append
-                    changed.append(trades)
-                at_ms = order.trade_time_ms
-                trade_id = order.trade_id
-                if trade_id > trades.newest_id:
-                    trades.newest_id = trade_id
-                    is_new(order)
-                else:
-                    fills += known.take_in((trades,))
-                    if not known.add(symbol, trade_id, order.order_id, at_ms):
-                        doubles.append(place)
-                        continue
-                    fills += 1
-                if at_ms > newest_ms:
-                    newest_ms = at_ms
-                elif at_ms < newest_ms or last.is_ahead_of(trade_id, at_ms):
-                    late.append(place)
-                    continue
-                newest = order
-                last.trade_id = trade_id
-                last.time_ms = at_ms
-                continue
-            if type(event) is OrderTradeUpdate:
-                if self._is_new_step(event):
-                    continue
-            elif type(event) is LegacyOrderTradeUpdate:
-                fills += known.take_in(changed)
-                if self._is_new_of_before(event):
+            if type(event) is not OrderTradeUpdate:
+                if type(event) is not LegacyOrderTradeUpdate:
+                    is_new = self._snapshots.add(event.type, hash(raws[place]))
+                elif is_new := self._is_new_of_before(event):
                     fills += len(event.fill_keys())
                     lateness.reach(newest)
                     if lateness.note_event(event):
                         late.append(place)
-                    newest, newest_ms, symbol = None, lateness.newest_ms, None
-                    continue
-            elif snapshot(event.type, hash(raws[place])):
+                    newer, older = known.newer, known.older
+                    newest, newest_ms = None, lateness.newest_ms
+                if not is_new:
+                    doubles.append(place)
                 continue
-            doubles.append(place)
-        fills += known.take_in(changed)
+            order = event.order
+            if order.execution_type != TRADE and (order.trade_id <= 0 or not order.is_fill):
+                if not self._is_new_step(event):
+                    doubles.append(place)
+                continue
+            key = (order.symbol, order.trade_id, order.order_id)
+            if key in newer or key in older:
+                doubles.append(place)
+                continue
+            newer[key] = at_ms = order.trade_time_ms
+            fills += 1
+            if at_ms > newest_ms:
+                newest, newest_ms = order, at_ms
+            elif newest is not None and newest_ms == at_ms and newest.symbol == key[0] and newest.trade_id <= key[1]:
+                newest = order
+            else:
+                lateness.reach(newest)
+                newest = None
+                if lateness.note(*key, at_ms):
+                    late.append(place)
+        known.forget()
         lateness.reach(newest)
         if doubles:
             late = [place - bisect_left(doubles, place) for place in late]

@@ -50,7 +50,7 @@ def test_an_account_that_meets_itself_has_two_fills_of_one_trade() -> None:
     fills = Fills()
     assert fills.add("a", 1, 7, 10)
     assert fills.add("a", 1, 8, 10)
-    assert fills.count(10, 10) == {"a": 2}
+    assert fills.times(10, 10) == {"a": [10, 10]}
 
 
 def test_a_fill_behind_newer_ones_is_remembered_as_well() -> None:
@@ -60,34 +60,10 @@ def test_a_fill_behind_newer_ones_is_remembered_as_well() -> None:
     assert ("a", 3, 8) not in fills
     assert ("a", 2, 7) not in fills
     assert ("b", 3, 7) not in fills
-    assert fills.count(3, 4) == {"a": 2}
+    assert fills.times(3, 4) == {"a": [3, 4]}
     assert not fills.add("a", 3, 7, 3), "also when it is among the older ones"
     assert [fills.add("b", trade_id, 7, 9) for trade_id in (1, 2, 3)] == [True] * 3
     assert fills.since_ms == 6
-
-
-def test_fills_are_taken_in_together() -> None:
-    fills = Fills()
-    one, other = fills.of_symbol("a"), fills.of_symbol("b")
-    one.fresh += [fill(trade_id, "1").order for trade_id in (1, 2)]
-    other.fresh.append(fill(1, "1").order)
-    assert fills.take_in([one, other, one]) == 3
-    assert fills.take_in([one]) == 0
-    order_id = fill(1, "1").order_id
-    assert all(key in fills for key in (("a", 1, order_id), ("a", 2, order_id), ("b", 1, order_id)))
-
-
-def test_of_what_is_taken_in_the_oldest_is_forgotten_as_well() -> None:
-    fills = Fills(size_max=4)
-    for trade_id in (1, 3, 5):
-        trades = fills.of_symbol("a")
-        for each in (trade_id, trade_id + 1):
-            trades.newest_id = each
-            trades.fresh.append(fill(each, "1", at_ms=10 + each).order)
-        fills.take_in([trades])
-    order_id = fill(1, "1").order_id
-    assert [("a", trade_id, order_id) in fills for trade_id in (1, 4, 5, 6)] == [False, False, True, True]
-    assert fills.since_ms == 15
 
 
 def test_what_an_earlier_process_delivered_is_known() -> None:
@@ -96,14 +72,6 @@ def test_what_an_earlier_process_delivered_is_known() -> None:
     assert known.active(2000) == [SYMBOL]
     assert (SYMBOL, 5, 1) in known.fills
     assert known.newest == NewestFill(SYMBOL, 5, 1, 2000)
-
-
-def test_fills_are_counted_by_symbol_within_a_span_with_both_ends() -> None:
-    fills = Fills()
-    for number, time_ms in enumerate((9, 10, 15, 20, 21)):
-        fills.add("a", number, 7, time_ms)
-    fills.add("b", 1, 7, 12)
-    assert fills.count(10, 20) == {"a": 3, "b": 1}
 
 
 def test_orders_live_until_their_end_and_never_again() -> None:
@@ -191,21 +159,6 @@ def test_the_older_generations_words_for_a_status_are_todays() -> None:
     assert known.orders[SYMBOL, 2].status == "NEW", "ACCEPTED, it said"
 
 
-def test_an_id_of_another_range_is_slow_for_no_longer_than_it_is_remembered() -> None:
-    fills = Fills(size_max=4)
-    for trade_id in (5, 2**62 + 1, 66, 77, 78, 79):
-        assert fills.add("a", trade_id, 7, trade_id % 100)
-        assert not fills.add("a", trade_id, 7, trade_id % 100)
-    trades = fills.of_symbol("a")
-    assert trades.newest_id == 79
-    trades.fresh.append(fill(80, "1").order)
-    for trade_id in (70, 71):
-        fills.add("a", trade_id, 7, 0)
-    assert fills.of_symbol("a").newest_id == 80, "what is fresh is not forgotten"
-    assert fills.take_in([trades]) == 1
-    assert ("a", 80, 1) in fills
-
-
 def test_one_order_id_in_two_symbols_is_two_orders() -> None:
     known = known_of(order(1, "NEW"), order(1, "NEW", symbol=OTHER), order(1, "CANCELED"))
     assert list(known.orders) == [(OTHER, 1)]
@@ -217,20 +170,7 @@ def test_one_order_id_in_two_symbols_is_two_orders() -> None:
     assert list(known.orders) == [(SYMBOL, 2), (OTHER, 2)]
 
 
-def test_symbols_with_fills_and_positions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knowing, "FILL_SYMBOLS_MAX", 3)
-    fills = Fills()
-    for number in range(20):
-        assert fills.add(f"S{number}", number, 1, number)
-        assert len(fills._by_symbol) <= 3 + 1
-    assert fills.since_ms > 0, "it says since when it has forgotten nothing"
-    assert ("S19", 19, 1) in fills
-    trades = fills.of_symbol("S30")
-    trades.fresh.append(fill(30, "1", symbol="S30").order)
-    for number in range(40, 50):
-        fills.of_symbol(f"S{number}")
-    assert fills.take_in([trades]) == 1
-    assert ("S30", 30, 1) in fills, "what is fresh is not forgotten before it was taken in"
+def test_positions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(knowing, "SYMBOLS_MAX", 2)
     known = known_of(*(position("1", 1000, symbol=f"S{number}") for number in range(3)))
     assert list(known.positions) == ["S1", "S2"]
@@ -243,6 +183,15 @@ def test_fills_tell_when_they_happened_by_symbol() -> None:
     fills.add("b", 1, 7, 40)
     assert fills.times(10, 20) == {"a": [10, 20]}
     assert fills.times(30, 40) == {"a": [30], "b": [40]}
+    assert fills.times(41, 50) == {}
+
+
+def test_fills_of_both_halves_tell_when_they_happened() -> None:
+    fills = Fills(size_max=4)
+    for number in range(1, 6):
+        fills.add("ab"[number % 2], number, 7, number)
+    assert fills.times(0, 9) == {"a": [4], "b": [3, 5]}, "the first two are forgotten"
+    assert fills.since_ms == 3
 
 
 def test_what_tells_of_no_order_and_no_fill_changes_neither() -> None:

@@ -60,4 +60,4 @@ def test_what_is_remembered_of_symbols_is_bounded(monkeypatch: pytest.MonkeyPatc
     lateness = Lateness()
     for number in range(9):
         lateness.note(f"symbol {number}", 1, 1, 1000)
-    assert len(lateness._symbols) == 4
+    assert len(lateness._ids) == 4

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listenkey.core import merge as merging
+from listenkey.core.lateness import NEAR, Lateness
 from listenkey.core.merge import Merge, Recent
 from listenkey.events import Event
 from listenkey.wire.frames import Unreadable, read_payload
@@ -244,7 +245,28 @@ def test_a_batch_is_admitted_as_its_events_one_by_one(drawn: list[tuple[str, int
     assert got_together == got_alone
     assert together.duplicates == alone.duplicates
     assert fills == sum(b'"TRADE"' in raw or b'"CALCULATED"' in raw for raw in got_alone)
-    assert together.fills.count(0, 99) == alone.fills.count(0, 99)
+    assert together.fills.times(0, 99) == alone.fills.times(0, 99)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from((1, 2, 3, 2 * NEAR)), st.integers(1, 3)), max_size=20),
+    st.integers(1, 20),
+)
+def test_a_batch_has_the_late_fills_that_its_events_have_one_by_one(
+    drawn: list[tuple[str, int, int]], size: int
+) -> None:
+    came: list[Event] = [
+        order(place, trade_id=trade_id, at_ms=at_ms, symbol=which)
+        for place, (which, trade_id, at_ms) in enumerate(drawn)
+    ]
+    alone, merge = Lateness(), Merge()
+    late: list[int] = []
+    for start in range(0, len(came), size):
+        batch = came[start : start + size]
+        admitted = merge.admit_all(batch, [b""] * len(batch))
+        late += [start + place for place in admitted.late]
+    assert late == [place for place, event in enumerate(came) if alone.note_event(event)]
+    assert merge.fills.lateness.newest == alone.newest
 
 
 def made(kind: str, number: int, which: str) -> tuple[Event, bytes]:
