@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from listenkey import driver
-from listenkey.core import lateness, reconcile, watch
+from listenkey.core import lateness, merge, reconcile, watch
 from listenkey.core.known import Known
 from listenkey.events import OrderTradeUpdate, RecoveredFill, words
 from listenkey.events.current import Order
@@ -51,7 +51,8 @@ def only_trade_is_a_fill(patches: Patches) -> None:
 
 def late_by_trade_id(patches: Patches) -> None:
     """A fill is late where its trade id is below the highest of its contract."""
-    put(patches, lateness.LastFill, "is_ahead_of", lambda self, trade_id, _: self.trade_id > trade_id)
+    rewritten(patches, lateness.Lateness, "note", ("self._ids = time_ms, {}", "_ = time_ms, {}"), ("<= NEAR", ""))
+    rewritten(patches, merge.Merge, "admit_all", ("if at_ms > newest_ms:", "if fills < 0:"))
 
 
 def never_late_without_a_secret(patches: Patches) -> None:
