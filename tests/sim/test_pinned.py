@@ -122,6 +122,25 @@ CASES = {
             Fault("sigterm", 3, 404.418, 56.457),
         ],
     ),
+    # They were counted as part of that message. So the position differed from the sum of its fills twenty minutes later,
+    "fills of the millisecond of a position's message, and REST alone brings them": Case(
+        draw_options(2378, "pair", 0.037),
+        [
+            Fault("expiry_unseen", 0, 120.0, 64.142, (("how", "down"),)),
+            Fault("expiry_unseen", 2, 120.0, 109.616, (("how", "mute"),)),
+            Fault("expiry_unseen", 3, 120.0, 88.504, (("how", "cut"),)),
+        ],
+    ),
+    # or one that was closed in that millisecond was taken to be open, and its beat was missed.
+    "a position is closed in the millisecond of its message, and REST alone says so": Case(
+        draw_options(2410, "pair", 0.037),
+        [
+            Fault("expiry_unseen", 0, 120.0, 107.265, (("how", "mute"),)),
+            Fault("expiry_unseen", 1, 120.0, 58.142, (("how", "down"),)),
+            Fault("expiry_unseen", 2, 120.0, 107.264, (("how", "mute"),)),
+            Fault("expiry_unseen", 3, 120.0, 71.282, (("how", "down"),)),
+        ],
+    ),
 }
 
 

@@ -296,7 +296,7 @@ class Watch:
                 # Its row does not say how far the order had come; as far as its fills, at least.
                 known.reached = max(known.reached, known.base + known.added)
                 self._look((_Order, key), known, now_s)
-            self._fill(event.symbol, event.trade_time_ms, event.side, filled, now_s)
+            self._recovered_fill(event, filled, now_s)
         elif isinstance(event, RecoveredExercise):
             self._let_go([event.symbol], now_s)
         elif isinstance(event, RecoveredOrder):
@@ -438,12 +438,34 @@ class Watch:
             return False
         signed = quantity if side == "BUY" else -quantity
         if at_ms > position.at_ms:
-            position.later.append((at_ms, signed))
-            position.latest_ms = max(position.latest_ms, at_ms)
-            self._holds(position, position.held + signed, now_s)
+            self._wait(position, at_ms, signed, now_s)
             return False  # Its own message is still to come.
         position.added += signed
         return self._look((_Position, symbol), position, now_s)
+
+    def _wait(self, position: _Position, at_ms: int, signed: int, now_s: float) -> None:
+        """Let a fill wait for the next message of its position."""
+        position.later.append((at_ms, signed))
+        position.latest_ms = max(position.latest_ms, at_ms)
+        self._holds(position, position.held + signed, now_s)
+
+    def _recovered_fill(self, event: RecoveredFill, filled: int, now_s: float) -> None:
+        """
+        Note a fill that REST listed, of whose position no message may have come.
+
+        Of one millisecond may be the last message of a position and fills before and after it, in the order of their
+        trades. Where that message adds up without this fill, the fill came after it. Where it is the first one of its
+        position, nobody can say: nothing is computed until the next one, and no beat is expected for it.
+        """
+        symbol, at_ms = event.symbol, event.trade_time_ms
+        position, is_doubted = self._positions.get(symbol), (_First, symbol) in self._broken
+        if position is None or at_ms != position.at_ms or is_doubted or not position.adds_up:
+            self._fill(symbol, at_ms, event.side, filled, now_s)
+        elif position.base is None or len(position.later) >= FILLS_MAX:
+            self._give_up(symbol, position, now_s)
+            self._holds(position, 0, now_s)
+        else:
+            self._wait(position, at_ms, filled if event.side == "BUY" else -filled, now_s)
 
     def _give_up(self, symbol: str, position: _Position, now_s: float) -> None:
         """Give up a position that can't be computed any more, until its next message."""

@@ -214,6 +214,58 @@ def test_a_position_that_only_rest_saw_closed_has_no_beat_to_miss() -> None:
     assert watch.silent_at_s() is None
 
 
+def beaten(watch: Watch) -> Watch:
+    """Let two beats come."""
+    watch.note(beat(3000), 10.0)
+    watch.note(beat(3001), 20.0)
+    return watch
+
+
+def test_a_fill_of_the_moment_of_the_last_message_that_only_rest_brings_came_after_it() -> None:
+    watch = told(
+        held("1"), fill(1, "1", at_ms=2000), position("2", 2000), fill(2, "1", at_ms=3000), position("3", 3000)
+    )
+    watch.note(trade_row(3, at_ms=3000, side="SELL", quantity="3").fill, 5.0)
+    assert watch.due_at_s() is None, "its own message was lost as well"
+    assert beaten(watch).silent_at_s() is None, "and nothing is held any more"
+    watch.note(fill(4, "1", at_ms=5000, order_id=2), 30.0)
+    watch.note(position("1", 5000), 30.0)
+    assert watch.due_at_s() is None
+    watch.note(position("2", 6000), 31.0)
+    assert watch.due_at_s() == 31.0 + GRACE_S, "it counts on"
+
+
+def test_of_the_fills_of_one_moment_those_that_the_last_message_lacks_came_before_it() -> None:
+    watch = told(held("1"), fill(1, "1", at_ms=2000), position("2", 2000), position("4", 3000))
+    assert watch.take_doubts(GRACE_S)
+    for number in (2, 3, 4):  # the last of these came after it
+        watch.note(trade_row(number, at_ms=3000).fill, 2.0)
+    watch.mended()
+    watch.note(position("5", 4000), 3.0)
+    assert watch.due_at_s() is None
+
+
+@pytest.mark.parametrize("quantity", ["0", "2", "3"])
+def test_fills_of_the_moment_of_a_first_message_leave_open_what_is_held(quantity: str) -> None:
+    watch = told(fill(1, "1", at_ms=2000), position("1", 2000))
+    for number in (2, 3):
+        watch.note(trade_row(number, at_ms=2000, side="SELL").fill, 5.0)
+    assert beaten(watch).silent_at_s() is None, "perhaps it was closed"
+    watch.note(position(quantity, 4000), 30.0)
+    assert watch.due_at_s() is None
+    assert (watch.silent_at_s() is None) == (quantity == "0")
+    watch.note(position("7", 5000), 31.0)
+    assert watch.due_at_s() == 31.0 + GRACE_S, "from here on it counts"
+
+
+def test_a_first_message_without_its_fill_has_the_one_of_its_moment_that_rest_brings() -> None:
+    watch = told(position("1", 2000))
+    assert watch.take_doubts(GRACE_S)
+    watch.note(trade_row(1, at_ms=2000).fill, 2.0)
+    assert beaten(watch).silent_at_s() == 45.0
+    assert watch.due_at_s() is None
+
+
 def test_a_position_whose_first_message_is_not_over_is_not_doubted() -> None:
     # A message of several fills of one moment: until a later one comes, nobody knows what the first one stands for.
     watch = told(held("5"), fill(1, "1", at_ms=1000), position("6", 1000), fill(2, "2", at_ms=1000))
