@@ -53,7 +53,7 @@ class House:
     @classmethod
     def planted(cls, texts: Mapping[str, str]) -> House:
         """A house for a self-test. A name that another name lies below is a package."""
-        names = set(texts) | {PACKAGE} | {name.rpartition(".")[0] for name in texts if "." in name}
+        names = dict.fromkeys([*texts, PACKAGE, *(name.rpartition(".")[0] for name in texts if "." in name)])
         packages = {name for name in names if any(other.startswith(name + ".") for other in names)}
         return cls({name: Module(name, texts.get(name, ""), name in packages) for name in names})
 
