@@ -23,6 +23,9 @@ from listenkey.core.states import State
 from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
 from listenkey.errors import KeyUnknown, Refused, Retired, Unreachable
+from listenkey.outcomes import GapCause, Reason
+
+LOST: Final = Reason(GapCause.UNKNOWN, "lost")
 
 PAGE: Final = Path(__file__).parent / "stream.md"
 BEGIN: Final = "<!-- states: made by docs/make_states.py -->"
@@ -75,7 +78,7 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
     dead = Verdict(Do.NEW_KEY, 0.0, KeyUnknown(400, -1125))
     plain += [on.KeyNotRenewed(key, verdict) for verdict in (later, refused, dead)]
     for number, socket in life.sockets.items():
-        plain += [on.SocketLost(number, "lost"), on.FrameUnreadable(number, "not JSON")]
+        plain += [on.SocketLost(number, LOST), on.FrameUnreadable(number, "not JSON")]
         if not socket.attached:
             plain += [on.SocketAttached(number)]
             plain += [on.SocketNotOpened(number, verdict) for verdict in (later, retired)]
@@ -101,7 +104,7 @@ def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
     if not life.repair.active:
         return []
     attempt, number = life.repair.attempt, life.repair._audit  # noqa: SLF001
-    told: list[on.Input] = [on.CoverageEnded(1), on.Doubted(1, "a chain"), on.StreamSilent(1, "no beat")]
+    told: list[on.Input] = [on.CoverageEnded(1), on.Doubted(1, LOST), on.StreamSilent(1, LOST)]
     told += [on.Recovered(attempt, (), complete=complete) for complete in (True, False)]
     told += [on.Recovered(attempt, (), orders_due=True), on.RecoveredPart(attempt, 0, 0)]
     told += [on.RecoveredPart(attempt, 2**60, 1)]

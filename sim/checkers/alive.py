@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from listenkey.items import GapClosed, GapOpened, Live
-from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, UNSEEN_WHY, key_ends_us, told_fills
+from listenkey.outcomes import GapCause
+from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, key_ends_us, told_fills
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
 from sim.faults import LASTING
@@ -43,7 +44,11 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
             is_live = was_live and at_us == opened_us
         elif isinstance(item, GapOpened):
             was_live, is_live, opened_us = is_live, False, at_us
-            if at_us > from_us and UNSEEN_WHY in item.why and evidence.of_client(stream.process, LASTING):
+            if (
+                at_us > from_us
+                and item.cause is GapCause.REST_SHOWS_MORE
+                and evidence.of_client(stream.process, LASTING)
+            ):
                 from_us = at_us + SOON_US  # A socket that was dead from its beginning, and nothing happened until now.
             elif at_us > from_us:
                 yield Violation("alive.relapse", who, at_us / 1e6, f"a gap after the faults: {item.why}", stuck=True)

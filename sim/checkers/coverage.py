@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from listenkey.items import Live
+from listenkey.outcomes import Loss
 from sim.checkers.reading import (
     AUDIT_US,
     FORGETS,
@@ -46,7 +47,6 @@ REFUSING: Final = frozenset({"key_revoked", "right_lost"})
 REFUSED_US: Final = int(5.5 * MINUTE_US)
 """The time until a client asks again that is refused for good, as far as anybody can tell: five minutes."""
 
-TOO_OLD: Final = "fills of more than three months ago"
 SOONER_S: Final = 12
 """Ten seconds by which the client believes them forgotten before they are, and two by which clocks differ."""
 
@@ -123,8 +123,7 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
         return
     holding = [gap for gap in case.gaps if (told_us is None or gap.opened_us <= told_us) and holds(case, gap, at_us)]
     # One that says of which contract REST refused the fills, while that lasts, holds those of a little earlier as well.
-    refused = f"fills of {row['symbol']}: REST refuses"
-    holding += [gap for gap in case.gaps if any(refused in lost for lost in gap.lost) and gap.opened_us <= due_us]
+    holding += [gap for gap in case.gaps if _refuses(gap, row["symbol"]) and gap.opened_us <= due_us]
     if told_us is not None:
         # Held back while a gap before it was being mended, for the sake of order.
         holding += [gap for gap in case.gaps if gap.opened_us <= due_us and gap.closed_us >= told_us >= gap.opened_us]
@@ -149,6 +148,11 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
             return
 
 
+def _refuses(gap: Span, symbol: str) -> bool:
+    """Return True where the gap was closed without fills of a contract, because REST refused to list them."""
+    return Loss.FILLS_REFUSED in gap.lost and any(symbol in text for text in gap.texts)
+
+
 def _was_forgotten(case: Case, at_us: int) -> bool:
     """
     Return True where the fill's gap was closed as one of which REST has forgotten fills, and REST had by then.
@@ -157,7 +161,7 @@ def _was_forgotten(case: Case, at_us: int) -> bool:
     """
     forgets = case.evidence.of_client(case.stream.process, FORGETS)
     return any(
-        TOO_OLD in " ".join(gap.lost)
+        Loss.FILLS_FORGOTTEN in gap.lost
         and holds(case, gap, at_us)
         and any(
             fault.at_s * 1e6 <= gap.closed_us and at_us + (fault.param("keeps_s") - SOONER_S) * 1e6 <= gap.closed_us

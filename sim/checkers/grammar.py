@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.outcomes import GapCause
 from sim.checkers.reading import had_live
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream
-
-LOST = "had lost its last"
 
 
 def grammar(evidence: Evidence) -> Iterator[Violation]:
@@ -36,7 +35,12 @@ def _of_stream(stream: Stream, *, stepped: bool) -> Iterator[Violation]:
         last = item.seq
         # The consumer knows: it was told so by what is lost.
         was_live = was_live or (lost > 0 and had_live(stream, at_us) is not None)
-        if lost and was_live and open_from_ms is None and not (isinstance(item, GapOpened) and LOST in item.why):
+        if (
+            lost
+            and was_live
+            and open_from_ms is None
+            and not (isinstance(item, GapOpened) and item.cause is GapCause.JOURNAL_LOST)
+        ):
             problem = problem or f"{lost} items were lost before item {item.seq}, and nobody is told"
         match item:
             case GapOpened(from_ms=from_ms):

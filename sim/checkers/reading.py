@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+from listenkey.outcomes import Loss
 from sim.evidence import Evidence, Stream
 from sim.faults import Fault
 from sim.manners import POISONED_EVERY_S
@@ -23,12 +24,6 @@ RAWS_REMEMBERED: Final = 16_384
 """Messages whose fills are remembered: every stream of an account was told the same, and many checkers ask."""
 
 FOREVER_MS: Final = 1 << 62
-UNSEEN_WHY: Final = "that no socket brought"
-"""The words of a gap that only a look at the bill has shown."""
-
-FORGOTTEN_WHY: Final = "they were not audited in time"
-"""The words of a gap where the bill was not read until it had forgotten."""
-
 FORGETS: Final = frozenset({"retention"})
 
 SLOWING_MS: Final = {"surge": 3000, "loss": 6200, "narrow": 90_000, "pieces": 600, "latency": 3000}
@@ -50,7 +45,8 @@ class Span:
     to_ms: int
     opened_us: int
     closed_us: int
-    lost: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    lost: frozenset[Loss] = frozenset()
     fills_complete: bool = False
 
 
@@ -63,7 +59,17 @@ def spans(stream: Stream) -> list[Span]:
             opened = (told.item.from_ms, opened[1] if opened else told.at_us)
         elif isinstance(told.item, GapClosed) and opened is not None:
             item = told.item
-            found.append(Span(item.from_ms, item.to_ms, opened[1], told.at_us, item.unrecoverable, item.fills_complete))
+            found.append(
+                Span(
+                    item.from_ms,
+                    item.to_ms,
+                    opened[1],
+                    told.at_us,
+                    item.unrecoverable,
+                    item.lost,
+                    item.fills_complete,
+                )
+            )
             opened = None
     if opened is not None:
         found.append(Span(opened[0], FOREVER_MS, opened[1], 1 << 62))

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from listenkey.items import GapOpened, Live
+from listenkey.outcomes import GapCause
 from sim.checkers.reading import (
     BURSTS,
     FORGETS,
-    FORGOTTEN_WHY,
     KEY_LIFE_US,
     MINUTE_US,
-    UNSEEN_WHY,
     frozen_us,
     key_ends_us,
     latency_ms,
@@ -40,10 +39,7 @@ SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "
 
 POSITIONLESS: Final = frozenset({"no_positions"})
 REORDERS: Final = frozenset({"reorder"})
-OF_POSITIONS: Final = (
-    "a position differs from the sum of its fills",
-    "a position is open, but ACCOUNT_UPDATE has stopped coming",
-)
+OF_POSITIONS: Final = frozenset({GapCause.POSITION_DIFFERS, GapCause.EVENTS_STOPPED})
 
 AGE: Final = frozenset({"day_limit"})
 ASLEEP: Final = frozenset({"suspend", "stall"})
@@ -69,15 +65,15 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
                 fault.at_s * 1e6 <= at_us and (_over_us(evidence, fault) >= since_us or fault.kind in LASTING)
                 for fault in causes
             )
-            if UNSEEN_WHY in item.why:
+            if item.cause is GapCause.REST_SHOWS_MORE:
                 # It was found when REST could be asked again.
                 unseen = evidence.of_client(stream.process, SEEN | LASTING)
                 explained = explained or any(0 <= at_us - fault.at_s * 1e6 <= KEY_LIFE_US for fault in unseen)
                 explained = explained or _is_of_before(evidence, stream, item)
-            if FORGOTTEN_WHY in item.why:
+            if item.cause is GapCause.AUDIT_TOO_LATE:
                 forgets = evidence.of_client(stream.process, FORGETS)
                 explained = explained or any(fault.at_s * 1e6 <= at_us for fault in forgets)
-            if any(why in item.why for why in OF_POSITIONS):
+            if item.cause in OF_POSITIONS:
                 explained = explained or _changed_places(evidence, stream.process, at_us)
             explained = explained or any(end_us <= at_us <= end_us + 3 * KEY_LIFE_US for end_us in ends_us)
             explained = explained or _began_again(evidence, stream.process, at_us)

@@ -98,7 +98,7 @@ def gap_closes_on_failure(patches: Patches) -> None:
             real(life, happened, now)
             if mine and life.gaps.open_from_ms is not None and life.followed is not None:
                 life._stop_holding()
-                life._close_gap(now, (), fills_complete=True)
+                life._close_gap(now, ())
                 life.repair.retry_at_s = None
 
         return not_recovered

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from listenkey.health import Health
     from listenkey.items import GapClosed, GapOpened, Item, Live, Update
     from listenkey.journal.opened import OpenJournal, open_journal
+    from listenkey.outcomes import GapCause, Loss
     from listenkey.rest import AsyncUserDataStreamsApi, UserDataStreamsApi
     from listenkey.stream import UserStream
     from listenkey.venue import Attach, Venue
@@ -54,6 +55,7 @@ __all__ = [
     "BlockingUserStream",
     "Event",
     "Fill",
+    "GapCause",
     "GapClosed",
     "GapOpened",
     "GreekUpdate",
@@ -64,6 +66,7 @@ __all__ = [
     "ListenKeyError",
     "ListenKeyExpired",
     "Live",
+    "Loss",
     "OpenJournal",
     "OptionsCreateListenKeyV1Resp",
     "OrderTradeUpdate",
@@ -91,6 +94,8 @@ _HOMES = {
     "Timing": "core.timing",
     "ListenKeyError": "errors",
     "Health": "health",
+    "GapCause": "outcomes",
+    "Loss": "outcomes",
     "GapClosed": "items",
     "GapOpened": "items",
     "Item": "items",

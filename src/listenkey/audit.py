@@ -25,6 +25,7 @@ from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.errors import ListenKeyError
 from listenkey.order_audit import OrderAudit
+from listenkey.outcomes import GapCause, Reason
 from listenkey.snapshots import Snapshots
 from listenkey.together import AT_ONCE
 from listenkey.windows import Windows
@@ -222,11 +223,12 @@ class Audits:
         fills = sorted([*again, *found.fills], key=lambda row: row.fill.trade_time_ms)
         from_ms = min(fills[0].fill.trade_time_ms - 1, found.from_ms if found.fills else fills[0].fill.trade_time_ms)
         self._suspects.update([row.fill.symbol for row in fills], found.unasked)
-        why = f"REST history has {'at least ' * bool(found.unasked)}{len(fills)} fills that no socket brought"
+        text = f"REST history has {'at least ' * bool(found.unasked)}{len(fills)} fills that no socket brought"
+        reason = Reason(GapCause.REST_SHOWS_MORE, text)
         if self._known.last_event_ms < fills[0].fill.trade_time_ms:
             since_ms = min(self._known.last_event_ms or from_ms, from_ms)
-            return on.StreamSilent(self._windows.to_wall(since_ms), why)
-        return on.Doubted(self._windows.to_wall(from_ms), why)
+            return on.StreamSilent(self._windows.to_wall(since_ms), reason)
+        return on.Doubted(self._windows.to_wall(from_ms), reason)
 
     def _note_unlisted(self, found: Unbrought) -> on.Doubted | None:
         """Report, once, trades that the bill has and REST does not list; they are asked for again."""
@@ -235,8 +237,8 @@ class Audits:
             return None
         times = [time_ms for which, _ in found.unlisted.values() for time_ms in which]
         self._suspects.update(found.unlisted)
-        why = f"REST history has {len(times)} fills that no socket brought"
-        return on.Doubted(self._windows.to_wall(min(times) - 1), why)
+        reason = Reason(GapCause.REST_SHOWS_MORE, f"REST history has {len(times)} fills that no socket brought")
+        return on.Doubted(self._windows.to_wall(min(times) - 1), reason)
 
     async def _ask_again(self, snapshots: Snapshots) -> list[TradeRow]:
         """Fills that REST would not list when they were missed, and lists now."""

@@ -16,6 +16,7 @@ from listenkey.core.known import AFTER_ALL, Known, OrderKey
 from listenkey.core.reconcile import Lists
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, ProtocolError, VenueError
+from listenkey.outcomes import Loss
 from listenkey.snapshots import Snapshots
 from listenkey.together import together
 from listenkey.venue import Venue
@@ -155,7 +156,7 @@ class Backfill:
         named = reconcile.contracts(await snapshots.bill_since(from_ms), from_ms, AFTER_ALL)
         if named[""]:
             lists.refused.append(reconcile.NO_SYMBOLS)
-            lists.unread[""] = reconcile.NO_SYMBOLS
+            lists.unread[""] = reconcile.NO_SYMBOLS.text
         named_only = list(dict.fromkeys([*filter(None, named), *symbols]))
         await self.trades_of(snapshots, named_only, lists, fills, from_ms)
 
@@ -206,7 +207,9 @@ class Backfill:
             is_unknown = error.code == venue.Code.NO_SUCH_ORDER
             what = f"order {order_id}"
             lists.refused.append(
-                reconcile.unknown(what, symbol) if is_unknown else reconcile.refuses(what, symbol, error.code)
+                reconcile.unknown(Loss.ORDERS, what, symbol)
+                if is_unknown
+                else reconcile.refuses(Loss.ORDERS, what, symbol, error.code)
             )
             return None
 
@@ -217,8 +220,9 @@ class Backfill:
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
-            lists.unread[symbol] = reconcile.refuses("fills", symbol, error.code)
-            lists.refused.append(lists.unread[symbol])
+            refused = reconcile.refuses(Loss.FILLS_REFUSED, "fills", symbol, error.code)
+            lists.unread[symbol] = refused.text
+            lists.refused.append(refused)
             return []
 
     async def _orders_of(
@@ -230,5 +234,5 @@ class Backfill:
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
-            lists.refused.append(reconcile.refuses("orders", symbol, error.code))
+            lists.refused.append(reconcile.refuses(Loss.ORDERS, "orders", symbol, error.code))
             return []

@@ -40,6 +40,7 @@ from listenkey.health import Status
 from listenkey.items import GapClosed, GapOpened, Live, Provenance
 from listenkey.journal.base import Journal
 from listenkey.link import Link
+from listenkey.outcomes import GapCause, Reason
 from listenkey.recovery import Recovery
 from listenkey.together import both
 from listenkey.transport.websocket import connect
@@ -450,7 +451,8 @@ class Driver:
         """Events came that are not delivered now: they are old, or another socket's, or wait for REST."""
         if self.merge.overfull(link):
             self._drop_link(link, politely=False)
-            self.feed(on.SocketLost(link, "the buffer of held events is full, so the socket is replaced"))
+            full = "the buffer of held events is full, so the socket is replaced"
+            self.feed(on.SocketLost(link, Reason(GapCause.DISCONNECTED, full)))
         elif self.life.must_recover and link == self.life.followed:
             if self.recovery is not None:
                 self.recovery.held_back(events)
@@ -524,4 +526,4 @@ class Driver:
         """A socket has ended."""
         self.log.warning("%s", reason)
         self.links.pop(link, None)
-        self.feed(on.SocketLost(link, str(reason)))
+        self.feed(on.SocketLost(link, Reason(GapCause.DISCONNECTED, str(reason))))

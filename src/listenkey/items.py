@@ -18,6 +18,7 @@ from typing import ClassVar, Literal, TypeAlias
 from msgspec import Struct
 
 from listenkey.events import Event, Fill, fills_of
+from listenkey.outcomes import GapCause, Loss
 
 Provenance: TypeAlias = Literal["ws", "rest", "ws+rest"]
 
@@ -83,12 +84,14 @@ class GapOpened(Struct, frozen=True):
     Attributes:
         from_ms: The last moment that was surely covered, wall clock, epoch ms.
         why: The cause, in a few words, for people.
+        cause: The same for programs; `UNKNOWN` in a journal of a release that did not keep it.
     """
 
     seq: int
     account: str
     from_ms: int
     why: str
+    cause: GapCause = GapCause.UNKNOWN
 
     fills: ClassVar[tuple[Fill, ...]] = ()
 
@@ -107,7 +110,9 @@ class GapClosed(Struct, frozen=True):
         recovered_orders: The states of orders among them (`RecoveredOrder`); 0 likewise.
         fills_complete: True where every fill of the gap is in the stream, as far as REST shows when the gap closes. False where
             there was nothing to ask REST with, where REST refused, lagged or has forgotten fills, or where events found no
-            room; `unrecoverable` says which. REST may still lag unseen: `Health.fills_complete` follows when that is over.
+            room; `lost` says which. REST may still lag unseen: `Health.fills_complete` follows when that is over.
+        lost: The kinds of `unrecoverable`, for programs; empty where nothing is missing, not even possibly. Empty as well in a
+            journal of a release that did not keep it.
     """
 
     seq: int
@@ -119,6 +124,7 @@ class GapClosed(Struct, frozen=True):
     recovered_fills: int = 0
     recovered_orders: int = 0
     fills_complete: bool = False
+    lost: frozenset[Loss] = frozenset()
 
     fills: ClassVar[tuple[Fill, ...]] = ()
 

@@ -23,6 +23,7 @@ from listenkey.core.reconcile import is_news, order_key_of
 from listenkey.core.timing import Timing
 from listenkey.errors import VenueError
 from listenkey.events import RecoveredOrder
+from listenkey.outcomes import GapCause, Reason
 from listenkey.together import together
 from listenkey.windows import Windows
 from listenkey.wire.rows import OrderRow
@@ -146,11 +147,12 @@ class OrderAudit:
         self._suspects.update(order.symbol for order in lost)
         first_ms = min(order.updated_ms for order in lost)
         words = ", ".join(f"{order_key_of(order)[1]} in {order.symbol} is {order.status}" for order in lost[:3])
-        why = f"REST shows {len(lost)} steps of orders that no socket brought: {words}"
+        text = f"REST shows {len(lost)} steps of orders that no socket brought: {words}"
+        reason = Reason(GapCause.REST_SHOWS_MORE, text)
         last_ms = self._known.last_event_ms
         if last_ms < first_ms:
-            return on.StreamSilent(self._windows.to_wall(min(last_ms or first_ms, first_ms - 1)), why)
-        return on.Doubted(self._windows.to_wall(first_ms - 1), why)
+            return on.StreamSilent(self._windows.to_wall(min(last_ms or first_ms, first_ms - 1)), reason)
+        return on.Doubted(self._windows.to_wall(first_ms - 1), reason)
 
     def _began_ms(self) -> int:
         """Return when the stream began, by the venue's clock; rather late than early, as older events are no loss."""

@@ -37,6 +37,7 @@ from listenkey.core.watch import Watch
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, VenueError
 from listenkey.events import Event, OrderTradeUpdate
+from listenkey.outcomes import GapCause, Loss, Reason
 from listenkey.proof import SecretProof
 from listenkey.together import both
 from listenkey.venue import Venue
@@ -58,7 +59,7 @@ LAG_POLL_S: Final = 0.4
 DeliverPart: TypeAlias = Callable[[on.RecoveredPart], Awaitable[None]]
 DeliverFindings: TypeAlias = Callable[[Findings], Awaitable[None]]
 
-BEAT_STOPPED: Final = "a position is open, but ACCOUNT_UPDATE has stopped coming"
+BEAT_STOPPED: Final = Reason(GapCause.EVENTS_STOPPED, "a position is open, but ACCOUNT_UPDATE has stopped coming")
 
 
 class Listing(NamedTuple):
@@ -208,7 +209,7 @@ class Recovery:
         told: list[on.Doubted | on.StreamSilent] = []
         for doubt in self.watch.take_doubts(now_s):
             self.suspect(doubt.symbol)
-            told.append(on.Doubted(self.windows.to_wall(doubt.from_ms), doubt.why))
+            told.append(on.Doubted(self.windows.to_wall(doubt.from_ms), doubt.reason))
         if now_s >= (self.watch.silent_at_s() or inf):
             self.known.settle(self.watch.settle(self.windows.now_ms(), now_s))
             if self.watch.silent_at_s() is not None:
@@ -243,14 +244,13 @@ class Recovery:
         newest_ms, oldest_ms = self._summary(held())
         return on.Recovered(
             action.attempt,
-            findings.unrecoverable,
+            findings.lost,
             findings.lag_s <= 0,
             orders_due=findings.orders_due,
             lag_s=findings.lag_s,
             outstanding=self.audits.outstanding.why,
             newest_ms=newest_ms,
             oldest_ms=oldest_ms,
-            fills_complete=findings.fills_complete,
         )
 
     def _summary(self, held: Sequence[Held]) -> tuple[int, int]:
@@ -388,9 +388,11 @@ class Recovery:
             except VenueError as error:
                 if type(error) is not VenueError:
                     raise
-                lists.refused.append(reconcile.refuses("exercises", "", error.code))
+                lists.refused.append(reconcile.refuses(Loss.EXERCISES, "exercises", "", error.code))
         told = {row.record.symbol for row in rows}
-        lists.refused.extend(reconcile.unknown("the position", symbol) for symbol in over if symbol not in told)
+        lists.refused.extend(
+            reconcile.unknown(Loss.EXERCISES, "the position", symbol) for symbol in over if symbol not in told
+        )
         fills = self.known.fills.times(lists.since_ms, now_ms)
         for row in trades:
             fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
@@ -421,8 +423,7 @@ class Recovery:
         await self.backfill.orders(due.symbols, due.traded, due.lists, backlog, deliver_orders)
         found.orders = backlog.take()
         age_s = (self.windows.now_ms() - self.windows.of_wall(due.action.from_ms)) / 1000
-        found.fills_complete = not due.lists.unread and not due.lists.forgotten
-        found.unrecoverable = reconcile.unrecoverable(
+        found.lost = reconcile.unrecoverable(
             due.lists.refused,
             blind=due.action.blind,
             found=due.had_fills or backlog.was_news,

@@ -12,13 +12,16 @@ from typing import NamedTuple, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.items import GapClosed, GapOpened, Item, Live
+from listenkey.core.gap import closed_gap
+from listenkey.core.reconcile import SNAPSHOTS_LOST
+from listenkey.items import GapOpened, Item, Live
 from listenkey.journal.lock import lock_path
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.retention import Retention
 from listenkey.journal.store import Group, Store
 from listenkey.journal.verify import verify
 from listenkey.journal.writer import Arrived, Committed, Report, Told, Writer
+from listenkey.outcomes import GapCause
 from tests.unit.journal.making import ACCOUNT, AT_MS, broken, fill, greeks, read
 
 FAST: Path | None = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
@@ -112,7 +115,11 @@ class Process:
                     raw = fill(number) if number % 3 else greeks(number)
                     self.writer.put(Arrived(read(raw), raw, AT_MS, "ws", False))
             case Tell():
-                for item in (GapOpened(0, "", 5, "lost"), GapClosed(0, "", 5, 6, 0, ("all",)), Live(0, "", 6)):
+                for item in (
+                    GapOpened(0, "", 5, "lost", GapCause.SILENT),
+                    closed_gap(5, 6, *SNAPSHOTS_LOST),
+                    Live(0, "", 6),
+                ):
                     self.writer.put(Told(item, AT_MS))
             case Cover():
                 self.writer.heard(AT_MS + self.store.last_seq)

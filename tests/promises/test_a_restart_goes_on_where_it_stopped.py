@@ -26,6 +26,7 @@ from listenkey.errors import Fenced, UsageError
 from listenkey.journal.reader import JournalReader
 from listenkey.journal.store import Store
 from listenkey.journal.verify import verify
+from listenkey.outcomes import GapCause
 from listenkey.testing import LocalSandbox
 from tests.unit.journal.making import BadDisk
 
@@ -71,7 +72,7 @@ async def test_numbers_go_on_and_the_time_between_is_told_as_a_gap(
     opened, closed = [item for item in after if isinstance(item, GapOpened | GapClosed)]
     assert isinstance(opened, GapOpened)
     assert isinstance(closed, GapClosed)
-    assert opened.why == NOT_RUNNING
+    assert (opened.why, opened.cause) == (NOT_RUNNING.text, GapCause.NOT_RUNNING)
     first_live = next(item for item in before if isinstance(item, Live))
     # Both are whole milliseconds of one moment where nothing happened in between, made in two ways.
     assert first_live.since_ms - 1 <= opened.from_ms == closed.from_ms <= closed.to_ms

@@ -21,6 +21,7 @@ ROOMS: Final = {
     "errors": WORDS,
     "events": WORDS,
     "items": WORDS,
+    "outcomes": WORDS,
     "credentials": WORDS,
     "health": WORDS,
     "wire": WIRE,

@@ -32,7 +32,7 @@ async def test_what_was_not_held_against_the_bill_until_it_was_forgotten_is_a_ga
         recovery.windows.began_ms, recovery.audits.audited_to_ms = 0, now_ms - 900_000
         doubt = await recovery.audits.audit(do.Audit(1, None, 0))
         assert isinstance(doubt, on.Doubted)
-        assert doubt.why == reconcile.FORGOTTEN
+        assert doubt.reason == reconcile.FORGOTTEN
         assert now_ms - 940_000 < doubt.from_ms < now_ms - 930_000, (
             "and half a minute before, in which the bill may have lagged"
         )
@@ -50,7 +50,7 @@ async def test_an_audit_tells_one_loss_from_a_dead_socket(binance_options_sandbo
         recovery.audits.audited_to_ms = None
         dead = await recovery.audits.audit(do.Audit(3, None, 0))
         assert isinstance(dead, on.StreamSilent)
-        assert "5 fills" in dead.why
+        assert "5 fills" in dead.reason.text
         recovery.delivering(beat(SystemClock().wall_ms() + 1000))
         recovery.audits.audited_to_ms = None
         assert isinstance(await recovery.audits.audit(do.Audit(4, None, 0)), on.Doubted)
@@ -125,7 +125,7 @@ async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_e
         recovery.backfill.time.forget()
         answer = await recovery.recover(poll, list, no_part)
         assert isinstance(answer, on.Recovered)
-        assert (answer.attempt, answer.unrecoverable, answer.orders_due) == (1, (), False)
+        assert (answer.attempt, answer.lost, answer.orders_due) == (1, (), False)
         assert len(recovery.combined([])) == 5
         for one in recovery.combined([]):
             recovery.delivering(one.event)
@@ -148,7 +148,7 @@ async def test_a_loss_is_told_before_all_of_it_was_asked_for(binance_options_san
         before = sandbox.meters()["requests"].get("GET /eapi/v1/userTrades", 0)
         dead = await recovery.audits.audit(do.Audit(1, None, 0))
         assert isinstance(dead, on.StreamSilent)
-        assert "at least" in dead.why
+        assert "at least" in dead.reason.text
         assert sandbox.meters()["requests"]["GET /eapi/v1/userTrades"] - before <= AT_ONCE
         assert recovery._suspects == traded
         first_ms = min(row["time_ms"] for row in sandbox.ledger()["fills"])

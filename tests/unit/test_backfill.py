@@ -13,6 +13,7 @@ from listenkey.core import reconcile
 from listenkey.core.backlog import OrderBacklog
 from listenkey.core.reconcile import Lists
 from listenkey.errors import VenueDown, VenueError
+from listenkey.outcomes import Loss, have_all_fills
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
 from listenkey.wire.rows import OrderRow, PositionRow, TradeRow
@@ -51,8 +52,7 @@ async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_
         await asyncio.to_thread(sandbox.burst, 10)
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
-        assert any("BTC-200101-1-C" in left for left in found.unrecoverable)
-        assert not found.fills_complete
+        assert any("BTC-200101-1-C" in text and loss is Loss.FILLS_REFUSED for loss, text in found.lost)
 
 
 async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(
@@ -70,11 +70,11 @@ async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(
         sandbox.set_switches(generation="current")
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
-        assert reconcile.NO_SYMBOLS not in found.unrecoverable
+        assert reconcile.NO_SYMBOLS not in found.lost
         sandbox.set_switches(generation="legacy")
         recovery.delivered(closed=True)
         monkeypatch.setattr(Snapshots, "user_trades", refused(VenueError(400, -1102, "'symbol' was not sent")))
-        assert reconcile.NO_SYMBOLS in (await recovery.run(recover(), list)).unrecoverable
+        assert reconcile.NO_SYMBOLS in (await recovery.run(recover(), list)).lost
         monkeypatch.setattr(Snapshots, "user_trades", refused(VenueDown(503)))
         with pytest.raises(VenueDown):
             await recovery.run(recover(), list)
@@ -101,7 +101,7 @@ async def test_a_venue_that_keeps_less_than_it_says_is_asked_for_what_it_has(
         monkeypatch.setattr("listenkey.sandbox.trading.queries.TRADES_MS", 50_000)
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
-        assert (reconcile.TRADES_TOO_OLD in found.unrecoverable, found.fills_complete) == (True, False)
+        assert (reconcile.TRADES_TOO_OLD in found.lost, have_all_fills(found.lost)) == (True, False)
 
 
 async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it(

@@ -84,7 +84,7 @@ async def test_a_step_that_is_lost_is_told_from_when_it_happened_and_its_symbol_
         told = await audit.look()
         assert isinstance(told, on.Doubted)
         assert abs(told.from_ms - recovery.windows.to_wall(at_ms + 10_000)) <= 5
-        assert f"7 in {OTHER} is NEW" in told.why
+        assert f"7 in {OTHER} is NEW" in told.reason.text
         assert recovery._suspects == {OTHER}
 
 
@@ -123,7 +123,7 @@ async def test_an_end_that_was_too_young_is_told_by_the_next_look_though_another
         answers.orders[SYMBOL, 2] = order_row(2, "CANCELED", "0", recovery.windows.now_ms())
         told = await audit.look()
         assert told is not None
-        assert "1 in " in told.why
+        assert "1 in " in told.reason.text
 
 
 async def test_what_comes_after_all_is_not_lost(
@@ -148,7 +148,7 @@ async def test_what_the_venue_refuses_keeps_nobody_from_the_rest_and_other_error
         answers.orders = {(OTHER, 1): order_row(1, "EXPIRED", "0", at_ms + 1, symbol=OTHER)}
         told = await audit.look()
         assert told is not None
-        assert "EXPIRED" in told.why
+        assert "EXPIRED" in told.reason.text
         assert answers.asked == [None, SYMBOL, OTHER, (OTHER, 1)], "of a list without an answer nothing is missing"
         answers.error = VenueDown
         with pytest.raises(VenueDown):

@@ -11,6 +11,7 @@ from listenkey import recovery as recovering
 from listenkey.clock import SystemClock
 from listenkey.core import inputs as on
 from listenkey.core import reconcile
+from listenkey.outcomes import have_all_fills
 from listenkey.testing import LocalSandbox
 from tests.unit.core.making import fill
 from tests.unit.recovering import no_part, recover, recovery_of
@@ -20,16 +21,16 @@ DAY_MS = 24 * 3600 * 1000
 
 async def test_what_rest_has_forgotten_is_said(binance_options_sandbox: LocalSandbox) -> None:
     async with recovery_of(binance_options_sandbox) as recovery:
-        assert set(reconcile.SNAPSHOTS_LOST) == set((await recovery.run(recover(), list)).unrecoverable)
+        assert set(reconcile.SNAPSHOTS_LOST) == set((await recovery.run(recover(), list)).lost)
         recovery.delivered(closed=True)
-        assert reconcile.ORDERS_TOO_OLD in (await recovery.run(recover(6 * DAY_MS), list)).unrecoverable
+        assert reconcile.ORDERS_TOO_OLD in (await recovery.run(recover(6 * DAY_MS), list)).lost
         recovery.delivered(closed=True)
         found = await recovery.run(recover(100 * DAY_MS), list)
-        assert (reconcile.TRADES_TOO_OLD in found.unrecoverable, found.fills_complete) == (True, False)
+        assert (reconcile.TRADES_TOO_OLD in found.lost, have_all_fills(found.lost)) == (True, False)
         recovery.delivered(closed=True)
-        assert (await recovery.run(recover(6 * DAY_MS), list)).fills_complete, "orders alone are forgotten"
+        assert have_all_fills((await recovery.run(recover(6 * DAY_MS), list)).lost), "orders alone are forgotten"
         recovery.delivered(closed=True)
-        assert (await recovery.run(recover(blind=False), list)).unrecoverable == (reconcile.NOTHING_FOUND,)
+        assert (await recovery.run(recover(blind=False), list)).lost == (reconcile.NOTHING_FOUND,)
 
 
 async def test_another_recovery_of_a_gap_asks_only_for_what_came_since_and_for_orders_last(
@@ -110,5 +111,5 @@ async def test_fills_do_not_wait_for_the_room_that_orders_need(binance_options_s
         budget.limit = 2400
         later = await recovery.run_orders()
         assert {(row.fill.symbol, row.fill.order_id) for row in found.fills} <= set(later.orders)
-        assert later.unrecoverable
+        assert later.lost
         assert later.fills == []

@@ -77,7 +77,7 @@ async def test_while_a_slow_reader_loses_events_the_stream_is_not_live(binance_o
         await asyncio.to_thread(binance_options_sandbox.burst, 50)
         while made.health().dropped == 0:  # noqa: ASYNC110 - sockets bring it about, and nobody tells
             await asyncio.sleep(0.001)
-        assert (made.health().status, made.health().why) == ("GAP", TOO_SLOW)
+        assert (made.health().status, made.health().why) == ("GAP", TOO_SLOW.text)
         while made.health().dropped and made.health().status == "GAP":
             await anext(made)
         assert made.health().status == "LIVE"

@@ -50,7 +50,7 @@ BYTES: Final = frozenset({"chain"})
 ON_A_TERMINAL: Final = ESCAPED | {ord("\n"): "\\u000a"}
 FEW_WORDS: Final = frozenset(
     {
-        "kind", "account", "type", "provenance", "symbol", "why", "unrecoverable", "side", "status", "order_type",
+        "kind", "account", "type", "provenance", "symbol", "why", "cause", "unrecoverable", "lost", "side", "status", "order_type",
         "time_in_force", "commission_asset",
     }
 )  # fmt: skip

@@ -8,10 +8,13 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.outcomes import GapCause, Loss, Lost, Reason, have_all_fills
 
-NOT_RECOVERED = "events in this span were not received, and REST was not asked for them"
-MISSING_BEFORE = "REST returned an event from before the gap that had not been delivered"
-NOT_RUNNING = "the process was not running"
+NOT_RECOVERED = Lost(Loss.NOT_ASKED, "events in this span were not received, and REST was not asked for them")
+MISSING_BEFORE = Reason(
+    GapCause.BEGAN_EARLIER, "REST returned an event from before the gap that had not been delivered"
+)
+NOT_RUNNING = Reason(GapCause.NOT_RUNNING, "the process was not running")
 
 
 Epoch: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
@@ -47,7 +50,7 @@ class Resumed:
     Attributes:
         covered_until_ms: Until when the stream is known to be whole, or None where it has never been live.
         open_from_ms: The start of a gap that was reported and not closed, the earliest if there are several, or None.
-        why: The reason for the gap between then and now.
+        reason: The reason for the gap between then and now.
         fills: The newest fills it has delivered, each as symbol, trade id, order id and time, in any order.
         records: The newest records it has delivered beside trades and orders, each as its type and its id.
         covered_until_s: `covered_until_ms` by the clock that is never set, where the machine was not booted since.
@@ -62,7 +65,7 @@ class Resumed:
 
     covered_until_ms: int | None = None
     open_from_ms: int | None = None
-    why: str = NOT_RUNNING
+    reason: Reason = NOT_RUNNING
     fills: tuple[tuple[str, int, int, int], ...] = field(default=(), compare=False)
     records: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     covered_until_s: float | None = None
@@ -73,6 +76,20 @@ class Resumed:
     began_venue_ms: int | None = None
     mark: Watermark | None = field(default=None, compare=False)
     lead_ms: int | None = field(default=None, compare=False)
+
+
+def closed_gap(from_ms: int, to_ms: int, *lost: Lost) -> GapClosed:
+    """Return the end of a gap with these losses; the journal numbers it and counts what was recovered."""
+    return GapClosed(
+        0,
+        "",
+        from_ms,
+        to_ms,
+        0,
+        tuple(one.text for one in lost),
+        fills_complete=have_all_fills(lost),
+        lost=frozenset(one.loss for one in lost),
+    )
 
 
 class Gaps:
@@ -93,9 +110,9 @@ class Gaps:
         self.began_ms = 0
         self.open_from_ms: int | None = None
         self._open_from_s: float | None = None
-        self._resumed_why: str | None = None
-        self._left_why: str | None = None  # while the gap is open that an earlier process left
-        self._notes: list[str] = []
+        self._resumed_reason: Reason | None = None
+        self._left_reason: Reason | None = None  # while the gap is open that an earlier process left
+        self._notes: list[Lost] = []
         self._items: list[Live | GapOpened | GapClosed] = []
 
     def resume(self, left: Resumed) -> None:
@@ -105,26 +122,26 @@ class Gaps:
         A gap that it had told stays that gap; it is not told again.
         """
         self.began_ms = left.began_ms
-        self._left_why = left.why
+        self._left_reason = left.reason
         if left.open_from_ms is not None:
             self.open_from_ms, self._open_from_s = left.open_from_ms, left.open_from_s
-            self._resumed_why = left.why
+            self._resumed_reason = left.reason
             if left.open_since_ms is not None and left.open_since_ms < left.open_from_ms:
                 self.open_from_ms = left.open_since_ms
-                self._items.append(GapOpened(0, "", left.open_since_ms, left.why))
+                self._opened(left.open_since_ms, left.reason)
         elif left.covered_until_ms is not None:
             self.open_from_ms, self._open_from_s = left.covered_until_ms, left.covered_until_s
-            self._items.append(GapOpened(0, "", left.covered_until_ms, left.why))
+            self._opened(left.covered_until_ms, left.reason)
         self.count += self.open_from_ms is not None
 
     def began_earlier(self, from_ms: int) -> None:
         """Report that the gap of an earlier process began earlier than it knew."""
-        if self._left_why is None or self.open_from_ms is None or from_ms >= self.open_from_ms:
+        if self._left_reason is None or self.open_from_ms is None or from_ms >= self.open_from_ms:
             return
         self.open_from_ms, self._open_from_s = from_ms, None
-        self._items.append(GapOpened(0, "", from_ms, self._left_why))
+        self._opened(from_ms, self._left_reason)
 
-    def open(self, from_ms: int, why: str, from_s: float | None = None) -> None:
+    def open(self, from_ms: int, reason: Reason, from_s: float | None = None) -> None:
         """
         Open a gap: from `from_ms` on, events may be missing.
 
@@ -138,7 +155,10 @@ class Gaps:
         self.count += self.open_from_ms is None
         self.open_from_ms = from_ms
         self._open_from_s = from_s
-        self._items.append(GapOpened(0, "", from_ms, why))
+        self._opened(from_ms, reason)
+
+    def _opened(self, from_ms: int, reason: Reason) -> None:
+        self._items.append(GapOpened(0, "", from_ms, reason.text, reason.cause))
 
     def _is_earlier(self, from_ms: int, from_s: float | None) -> bool:
         if self.open_from_ms is None:
@@ -155,9 +175,9 @@ class Gaps:
             if self._open_from_s is not None:
                 self._open_from_s -= (self.open_from_ms - from_ms) / 1000
             self.open_from_ms = from_ms
-            self._items.append(GapOpened(0, "", from_ms, MISSING_BEFORE))
+            self._opened(from_ms, MISSING_BEFORE)
 
-    def note(self, what: str) -> None:
+    def note(self, what: Lost) -> None:
         """One thing more that the open gap can't bring back; once, or a flood would make the note as long as itself."""
         if self.open_from_ms is not None and what not in self._notes:
             self._notes.append(what)
@@ -167,11 +187,9 @@ class Gaps:
         covered_from_ms: int,
         now_ms: int,
         covered_from_s: float | None = None,
-        unrecoverable: tuple[str, ...] = (NOT_RECOVERED,),
-        *,
-        fills_complete: bool = False,
+        lost: tuple[Lost, ...] = (NOT_RECOVERED,),
     ) -> None:
-        """Every event since `covered_from_ms` is in the stream, or will be; before it all but `unrecoverable`."""
+        """Every event since `covered_from_ms` is in the stream, or will be; before it all but `lost`."""
         if self.open_from_ms is not None:
             from_ms, self.open_from_ms = self.open_from_ms, None
             # The wall clock may have been set back meanwhile; the span must be as long as it took, all the same.
@@ -180,27 +198,26 @@ class Gaps:
                 took_s = max(0.0, covered_from_s - self._open_from_s)
             to_ms = max(from_ms + round(took_s * 1000), covered_from_ms)
             self.seconds += (to_ms - from_ms) / 1000
-            if self._resumed_why is not None and NOT_RECOVERED in unrecoverable:
-                unrecoverable = (*unrecoverable, self._resumed_why)
-            self._resumed_why = self._left_why = None
-            left = (*unrecoverable, *self._notes)
-            self._items.append(GapClosed(0, "", from_ms, to_ms, 0, left, fills_complete=fills_complete))
+            if self._resumed_reason is not None and NOT_RECOVERED in lost:
+                lost = (*lost, Lost(Loss.NOT_ASKED, self._resumed_reason.text))
+            self._resumed_reason = self._left_reason = None
+            self._items.append(closed_gap(from_ms, to_ms, *lost, *self._notes))
             self._notes.clear()
         elif not self.ever_live:
             self.began_ms = covered_from_ms
         self.ever_live = True
         self._items.append(Live(0, "", min(covered_from_ms, now_ms)))
 
-    def moment(self, at_ms: int, what: str, to_ms: int | None = None) -> None:
-        """Report a loss at one moment, or between two; the stream goes on."""
+    def moment(self, at_ms: int, reason: Reason, to_ms: int | None = None) -> None:
+        """Report a loss at one moment, or between two, of which REST is not asked; the stream goes on."""
         if self.open_from_ms is not None:
-            self.note(what)
+            self.note(Lost(Loss.UNREADABLE, reason.text))  # Its end says whether REST was asked.
             return
         self.count += 1
-        self._items.append(GapOpened(0, "", at_ms, what))
+        self._opened(at_ms, reason)
         to_ms = at_ms if to_ms is None else max(at_ms, to_ms)
         self.seconds += (to_ms - at_ms) / 1000
-        self._items.append(GapClosed(0, "", at_ms, to_ms, 0, (what,)))
+        self._items.append(closed_gap(at_ms, to_ms, Lost(Loss.NOT_ASKED, reason.text)))
 
     def take(self) -> list[Live | GapOpened | GapClosed]:
         """Take the items to deliver, in this order; the journal numbers them and counts what was recovered in a gap."""

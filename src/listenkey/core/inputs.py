@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 from listenkey.core.gap import Resumed
 from listenkey.core.verdict import Verdict
 from listenkey.credentials import Secret
+from listenkey.outcomes import Lost, Reason
 
 
 class Moment(NamedTuple):
@@ -108,7 +109,7 @@ class SocketLost:
     """An open socket has ended, for whatever reason."""
 
     socket: int
-    why: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,25 +150,23 @@ class Recovered:
 
     Attributes:
         attempt: Of which `Recover`.
-        unrecoverable: What it can't bring back, in words.
+        lost: What it can't bring back.
         complete: False where REST was seen to lag: there may be more.
         oldest_ms: When the oldest of them happened, wall clock, epoch ms; 0 where there is none.
         lag_s: By how much at least.
         outstanding: What REST history shows and does not list, and nobody delivered, in words.
-        fills_complete: Whether REST listed all the fills that it was asked for.
         orders_due: Fills only: there was no room to ask for orders as well, and nobody should wait for that.
         newest_ms: When the newest of them happened, wall clock, epoch ms; 0 where there is none.
     """
 
     attempt: int
-    unrecoverable: tuple[str, ...]
+    lost: tuple[Lost, ...]
     complete: bool = True
     orders_due: bool = False
     newest_ms: int = 0
     oldest_ms: int = 0
     lag_s: float = 0.0
     outstanding: str = ""
-    fills_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +205,7 @@ class Doubted:
     """Something was lost on a socket that is alive, not before `from_ms` (wall clock)."""
 
     from_ms: int
-    why: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +213,7 @@ class StreamSilent:
     """The socket lives and brings nothing, and something happened after `from_ms` (wall clock)."""
 
     from_ms: int
-    why: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)

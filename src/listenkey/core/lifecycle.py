@@ -38,6 +38,7 @@ from listenkey.core.verdict import Do, Verdict, says_no
 from listenkey.credentials import Secret
 from listenkey.errors import Banned, ListenKeyError, RateLimited, Retired, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.outcomes import GapCause, Reason
 
 FAILURES_UNTIL_NEW_POST: Final = 3
 """The failed sockets after which the key is asked for again: else a dead key could be used for ever."""
@@ -207,10 +208,8 @@ class Lifecycle(Mending):
 
     def _open_gap_since_proof(self, now: Moment, why: str) -> None:
         """The key is dead, and since when is not known: from when it was last shown to be alive."""
-        if self._proof_ms:
-            self.gaps.open(self._proof_ms, why, self._proof_s)
-        else:
-            self.gaps.open(now.wall_ms, why, now.s)
+        from_ms, from_s = self.proof if self._proof_ms else (now.wall_ms, now.s)
+        self.gaps.open(from_ms, Reason(GapCause.KEY_ENDED, why), from_s)
 
     def _key_not_ready(self, happened: on.KeyNotReady, now: Moment) -> None:
         verdict = happened.verdict
@@ -375,10 +374,10 @@ class Lifecycle(Mending):
         self.followed = None
         self._losses.happened(now.s)
         self.reconnects += 1
-        self.gaps.open(socket.covered_ms, happened.why, socket.covered_s)
+        self.gaps.open(socket.covered_ms, happened.reason, socket.covered_s)
         self.repair.interrupted(now)
         self.state = State.CONNECTING
-        self.why = happened.why
+        self.why = happened.reason.text
         # Where dead keys close their sockets, somebody who closes our key again and again shows in nothing else.
         extra = max(self._losses.extra_attempts(now.s), self._key_ends.extra_attempts(now.s))
         self._retry_at_s = now.s + backoff_s(extra, self.timing, now.draw)
@@ -388,7 +387,7 @@ class Lifecycle(Mending):
         if socket is None or happened.socket != self.followed:
             return
         self.followed = None
-        self.why = happened.why
+        self.why = happened.reason.text
         self._try_again(now, None)
 
     def _forget_socket(self, happened: on.SocketLost, _: Moment) -> None:
@@ -501,7 +500,7 @@ class Lifecycle(Mending):
             self._follow(new.number)
             return
         self.followed = new.number
-        self.gaps.open(old.covered_ms, happened.why, old.covered_s)
+        self.gaps.open(old.covered_ms, happened.reason, old.covered_s)
         self.repair.interrupted(now)
         if not self.must_recover:
             self._follow(new.number)
@@ -562,9 +561,9 @@ class Lifecycle(Mending):
             if stalled:
                 socket.give_grace(now.s, self.timing)
             if now.s >= socket.dead_at_s:
-                silent_s = now.s - socket.heard_s
                 self._actions.append(do.AbortSocket(socket.number))
-                self.handle(on.SocketLost(socket.number, f"nothing came for {silent_s:.1f} s"), now)
+                reason = Reason(GapCause.SILENT, f"nothing came for {now.s - socket.heard_s:.1f} s")
+                self.handle(on.SocketLost(socket.number, reason), now)
             elif stalled or now.s >= socket.ping_at_s(self.timing):
                 self._send_ping(socket.number, now)
 

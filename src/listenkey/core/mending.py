@@ -18,6 +18,7 @@ from listenkey.core.sockets import SocketView
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.errors import ListenKeyError
+from listenkey.outcomes import GapCause, Loss, Lost, Reason
 
 
 class Mending:
@@ -119,7 +120,7 @@ class Mending:
             self.why = "live; asking REST for the outcome of orders"
             self._actions.append(do.RecoverOrders(happened.attempt))
         elif enough:
-            self._close_gap(now, happened.unrecoverable, fills_complete=happened.fills_complete)
+            self._close_gap(now, happened.lost)
         else:
             self.why = f"live; REST lags behind by at least {happened.lag_s:.0f} s, and will be asked again"
 
@@ -143,7 +144,7 @@ class Mending:
             if items := self.gaps.take():
                 self._actions.append(do.Report(tuple(items)))
 
-    def _close_gap(self, now: Moment, unrecoverable: tuple[str, ...], *, fills_complete: bool) -> None:
+    def _close_gap(self, now: Moment, lost: tuple[Lost, ...]) -> None:
         assert self.followed is not None
         assert self.gaps.open_from_ms is not None
         from_ms = self.gaps.open_from_ms
@@ -155,11 +156,12 @@ class Mending:
             to_ms, to_s = lost_at.wall_ms, lost_at.s
         to_ms = max(to_ms, min(self.repair.found_to_ms, now.wall_ms))
         if self.repair.lag_s:
-            unrecoverable = (*unrecoverable, reconcile.lagged(self.repair.lag_s))
-        fills_complete = fills_complete and not self.repair.lag_s and not self.repair.outstanding
+            lost = (*lost, reconcile.lagged(self.repair.lag_s))
+        if self.repair.outstanding:
+            lost = (*lost, Lost(Loss.FILLS_LATE, self.repair.outstanding))
         self.repair.closed(from_ms, now)
         self.repair.went_live(now)
-        self.gaps.live(to_ms, now.wall_ms, to_s, unrecoverable, fills_complete=fills_complete)
+        self.gaps.live(to_ms, now.wall_ms, to_s, lost)
         self.why = "live"
 
     def _not_recovered(self, happened: on.NotRecovered, now: Moment) -> None:
@@ -181,10 +183,10 @@ class Mending:
     def _doubted(self, happened: on.Doubted, now: Moment) -> None:
         """Messages were lost, and the socket lives: ask, and hold nothing."""
         if not self.repair.active:
-            self.gaps.moment(now.wall_ms, happened.why)
+            self.gaps.moment(now.wall_ms, happened.reason)
             return
         is_first = self.gaps.open_from_ms is None
-        self.gaps.open(min(happened.from_ms, now.wall_ms), happened.why)
+        self.gaps.open(min(happened.from_ms, now.wall_ms), happened.reason)
         if is_first:
             self.repair.blind = False
             self._ask_rest()
@@ -195,14 +197,14 @@ class Mending:
     def _coverage_ended(self, happened: on.CoverageEnded, now: Moment) -> None:
         self.gaps.began_earlier(min(happened.from_ms, now.wall_ms))
 
-    def _lost_a_frame(self, number: int, why: str, now: Moment) -> None:
+    def _lost_a_frame(self, number: int, text: str, now: Moment) -> None:
         """Report a frame that is lost for good; REST may know its content."""
-        from_ms = self._unread_since_ms(number, now)
+        from_ms, reason = self._unread_since_ms(number, now), Reason(GapCause.UNREADABLE, text)
         if self.repair.active and self.state in (State.RECOVERING, State.LIVE, State.ROTATING):
-            self._doubted(on.Doubted(from_ms, why), now)
-            self.gaps.note(why)
+            self._doubted(on.Doubted(from_ms, reason), now)
+            self.gaps.note(Lost(Loss.UNREADABLE, text))
         else:
-            self.gaps.moment(from_ms, why, now.wall_ms)
+            self.gaps.moment(from_ms, reason, now.wall_ms)
 
     def _unread_since_ms(self, number: int, now: Moment) -> int:
         """
@@ -226,10 +228,10 @@ class Mending:
         self.followed = None
         self.reconnects += 1
         self._losses.happened(now.s)
-        self.gaps.open(min(happened.from_ms, now.wall_ms), happened.why)
+        self.gaps.open(min(happened.from_ms, now.wall_ms), happened.reason)
         self.repair.interrupted(now)
         self.state = State.CONNECTING
-        self.why = happened.why
+        self.why = happened.reason.text
         self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
 
     # --- no socket to be had ---------------------------------------------------------------------------------------

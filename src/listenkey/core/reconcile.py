@@ -33,44 +33,62 @@ from listenkey.events import (
     RecoveredOrder,
 )
 from listenkey.items import Provenance
+from listenkey.outcomes import GapCause, Loss, Lost, Reason
 from listenkey.wire.rows import CONTRACT, BillRow, OrderRow, PositionRow, TradeRow
 
 OPEN_ORDERS_ONE_BY_ONE_MAX: Final = 40
 """`openOrders` costs 1 with a symbol and 40 without. [O trade/Query-Current-Open-Option-Orders]"""
 
 SNAPSHOTS_LOST: Final = (
-    "ACCOUNT_UPDATE, GREEK_UPDATE and BALANCE_POSITION_UPDATE of this span: REST keeps totals, not their history",
-    "the steps of orders: REST tells what an order became, not each change",
+    Lost(
+        Loss.TOTALS,
+        "ACCOUNT_UPDATE, GREEK_UPDATE and BALANCE_POSITION_UPDATE of this span: REST keeps totals, not their history",
+    ),
+    Lost(Loss.ORDER_STEPS, "the steps of orders: REST tells what an order became, not each change"),
 )
 """The losses of every gap between two sockets: REST can't give these back."""
 
-ORDERS_TOO_OLD: Final = "orders that ended more than five days ago: REST has forgotten them"
-TRADES_TOO_OLD: Final = "fills of more than three months ago: REST has forgotten them"
-FORGOTTEN: Final = "fills may be missing that REST no longer keeps: they were not audited in time"
-NO_SYMBOLS: Final = "fills in unknown symbols: REST history names no symbols, and REST refuses to list all trades"
-NOTHING_FOUND: Final = "REST returned nothing that was missing"
-TOO_MANY_ORDERS: Final = "what became of some orders: the gap has fills of more orders than are asked for"
+ORDERS_TOO_OLD: Final = Lost(
+    Loss.ORDERS_FORGOTTEN, "orders that ended more than five days ago: REST has forgotten them"
+)
+TRADES_TOO_OLD: Final = Lost(Loss.FILLS_FORGOTTEN, "fills of more than three months ago: REST has forgotten them")
+FORGOTTEN: Final = Reason(
+    GapCause.AUDIT_TOO_LATE, "fills may be missing that REST no longer keeps: they were not audited in time"
+)
+NO_SYMBOLS: Final = Lost(
+    Loss.FILLS_REFUSED, "fills in unknown symbols: REST history names no symbols, and REST refuses to list all trades"
+)
+NOTHING_FOUND: Final = Lost(Loss.UNEXPLAINED, "REST returned nothing that was missing")
+TOO_MANY_ORDERS: Final = Lost(
+    Loss.ORDERS, "what became of some orders: the gap has fills of more orders than are asked for"
+)
 NOT_LISTED: Final = "REST does not list them yet"
 
 
-def refuses(what: str, symbol: str, code: int | None) -> str:
-    """Return the words for a list that REST would not give."""
-    return f"{what} of {symbol or 'all symbols'}: REST refuses, code {code}"
+def refuses(loss: Loss, what: str, symbol: str, code: int | None) -> Lost:
+    """Return the loss of a list that REST would not give."""
+    return Lost(loss, f"{what} of {symbol or 'all symbols'}: REST refuses, code {code}")
 
 
-def unknown(what: str, symbol: str) -> str:
-    """Return the words for an outcome that REST does not know any more, or not yet."""
-    return f"the outcome of {what} of {symbol}: REST does not know it"
+def unknown(loss: Loss, what: str, symbol: str) -> Lost:
+    """Return the loss of an outcome that REST does not know any more, or not yet."""
+    return Lost(loss, f"the outcome of {what} of {symbol}: REST does not know it")
 
 
-def not_asked_for(orders: int) -> str:
-    """Return the words for orders beyond those that one recovery asks for one by one."""
-    return f"the outcome of {orders} more orders: no list of REST has them, and they are too many to ask for by id"
+def not_asked_for(orders: int) -> Lost:
+    """Return the loss of orders beyond those that one recovery asks for one by one."""
+    return Lost(
+        Loss.ORDERS,
+        f"the outcome of {orders} more orders: no list of REST has them, and they are too many to ask for by id",
+    )
 
 
-def lagged(lag_s: float) -> str:
-    """Return the words for a gap that was closed although REST was seen to lag."""
-    return f"fills that REST may not return yet: it lagged by at least {lag_s:.0f} s and had not caught up"
+def lagged(lag_s: float) -> Lost:
+    """Return the loss of a gap that was closed although REST was seen to lag."""
+    return Lost(
+        Loss.FILLS_LATE,
+        f"fills that REST may not return yet: it lagged by at least {lag_s:.0f} s and had not caught up",
+    )
 
 
 @dataclass(slots=True)
@@ -84,10 +102,9 @@ class Findings:
         orders: The newest row of each order that was in an answer.
         positions: The answer of `position`.
         records: What REST keeps beside trades and orders, each with its row.
-        unrecoverable: What can't be brought back, in words.
+        lost: What can't be brought back.
         lag_s: How far REST was seen to lag at least; 0 where it was not seen to.
         orders_due: Whether orders were not asked for yet.
-        fills_complete: Whether REST listed all the fills that it was asked for.
     """
 
     fills: list[TradeRow] = field(default_factory=list)
@@ -95,10 +112,9 @@ class Findings:
     orders: dict[OrderKey, OrderRow] = field(default_factory=dict)
     positions: list[PositionRow] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    unrecoverable: tuple[str, ...] = ()
+    lost: tuple[Lost, ...] = ()
     lag_s: float = 0.0
     orders_due: bool = False
-    fills_complete: bool = True
 
 
 @dataclass(slots=True)
@@ -109,7 +125,7 @@ class Lists:
     Attributes:
         since_ms: From when on they are asked for, by the venue's clock.
         until_ms: What is younger may be on its way over the socket.
-        refused: What REST would not answer, in words.
+        refused: What REST would not answer.
         unread: Symbols whose fills REST would not list, and why, in words.
         forgotten: Whether REST keeps less than was missed.
         began_ms: Since when the stream is to be whole: what happened before is nobody's loss and is not told.
@@ -117,7 +133,7 @@ class Lists:
 
     since_ms: int
     until_ms: int
-    refused: list[str]
+    refused: list[Lost]
     forgotten: bool = False
     unread: dict[str, str] = field(default_factory=dict)
     began_ms: int = 0
@@ -297,10 +313,10 @@ def is_news(order: RecoveredOrder, known: Known) -> bool:
 
 
 def unrecoverable(
-    refused: Iterable[str], *, blind: bool, found: bool, orders_forgotten: bool, trades_forgotten: bool
-) -> tuple[str, ...]:
+    refused: Iterable[Lost], *, blind: bool, found: bool, orders_forgotten: bool, trades_forgotten: bool
+) -> tuple[Lost, ...]:
     """
-    Return the parts of a gap that can't be recovered, in words.
+    Return the parts of a gap that can't be recovered.
 
     Args:
         refused: What REST would not answer.

@@ -36,6 +36,7 @@ from listenkey.events import (
     RecoveredOrder,
 )
 from listenkey.events.words import AMOUNTS_REMEMBERED, amount_of
+from listenkey.outcomes import GapCause, Reason
 
 DIGITS: Final = 18
 """The digits behind the point. Further ones are cut off: no venue trades so little."""
@@ -91,6 +92,13 @@ def units(text: str) -> int:
     return known
 
 
+ORDER_DIFFERS: Final = Reason(GapCause.ORDER_DIFFERS, "an order has filled more than the sum of its fills")
+POSITION_DIFFERS: Final = Reason(GapCause.POSITION_DIFFERS, "a position differs from the sum of its fills")
+POSITION_UNEXPLAINED: Final = Reason(
+    GapCause.POSITION_UNEXPLAINED, "a position appeared without the fill that opened it"
+)
+
+
 class Doubt(NamedTuple):
     """
     A suspected loss.
@@ -98,12 +106,12 @@ class Doubt(NamedTuple):
     Attributes:
         from_ms: By the venue's clock: what was lost is not older.
         symbol: Where.
-        why: For people.
+        reason: What does not add up.
     """
 
     from_ms: int
     symbol: str
-    why: str
+    reason: Reason
 
 
 @dataclass(slots=True)
@@ -362,12 +370,11 @@ class Watch:
                 continue
             chain.told = True
             if isinstance(chain, _Order):
-                what = "an order has filled more than the sum of its fills"
-                doubts.append(Doubt(chain.since_ms, chain.key[0], what))
+                doubts.append(Doubt(chain.since_ms, chain.key[0], ORDER_DIFFERS))
             elif isinstance(chain, _Position):
-                doubts.append(Doubt(chain.since_ms, str(key[1]), "a position differs from the sum of its fills"))
+                doubts.append(Doubt(chain.since_ms, str(key[1]), POSITION_DIFFERS))
             else:
-                doubts.append(Doubt(chain.since_ms, str(key[1]), "a position appeared without the fill that opened it"))
+                doubts.append(Doubt(chain.since_ms, str(key[1]), POSITION_UNEXPLAINED))
         return doubts
 
     def _bound_waiting(self, now_s: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.outcomes import Loss
 
 REASONS_MAX: Final = 32
 """The most different reasons that are reported; a venue that sends nothing readable finds more than anybody reads."""
@@ -24,7 +25,8 @@ class Joined:
         self._to_ms = first.from_ms
         self._count = 0
         self._fills_complete = True
-        self._lost: dict[str, None] = {}
+        self._texts: dict[str, None] = {}
+        self._lost = frozenset[Loss]()
         self.add(first)
 
     def begins(self, from_ms: int) -> bool:
@@ -38,13 +40,16 @@ class Joined:
         self._to_ms = max(self._to_ms, closed.to_ms)
         self._count += 1
         self._fills_complete = self._fills_complete and closed.fills_complete
-        for reason in closed.unrecoverable:
-            self._lost[reason if len(self._lost) < REASONS_MAX or reason in self._lost else MORE] = None
+        self._lost |= closed.lost
+        for text in closed.unrecoverable:
+            self._texts[text if len(self._texts) < REASONS_MAX or text in self._texts else MORE] = None
 
     def closed(self) -> GapClosed:
         """Return the joined gap's end; the journal counts what was recovered in it."""
-        lost = (*self._lost, f"{self._count} gaps are reported as one, because nobody had read them")
-        return GapClosed(0, "", self._from_ms, self._to_ms, 0, lost, fills_complete=self._fills_complete)
+        texts = (*self._texts, f"{self._count} gaps are reported as one, because nobody had read them")
+        return GapClosed(
+            0, "", self._from_ms, self._to_ms, 0, texts, fills_complete=self._fills_complete, lost=self._lost
+        )
 
 
 class Held:

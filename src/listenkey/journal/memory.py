@@ -21,6 +21,7 @@ from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.joining import Joined
 from listenkey.journal.overflow import Overflow
 from listenkey.journal.recovered import RecoveredCount
+from listenkey.outcomes import GapCause, Reason
 
 BUFFER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Others: python-binance 100 events and then dies; ccxt 1,000 and overwrites; most have no limit at all."""
@@ -42,7 +43,7 @@ TOLD_MAX: Final = 1_000
 
 _Stored: TypeAlias = tuple[int, bytes, int]  # seq, raw, received_ms
 
-TOO_SLOW: Final = "the reader is too slow and the buffer is full"
+TOO_SLOW: Final = Reason(GapCause.SLOW_READER, "the reader is too slow and the buffer is full")
 
 
 class MemoryJournal:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from listenkey.core.gap import closed_gap
 from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.outcomes import Loss, Lost, Reason
 
 
 class Overflow:
@@ -15,7 +17,7 @@ class Overflow:
 
     Args:
         bytes_max: How much may wait.
-        why: What the gap's beginning says.
+        reason: What the gap's beginning says.
         what: What its end says after "N events".
 
     Attributes:
@@ -25,11 +27,11 @@ class Overflow:
         on_change: Called when that has changed.
     """
 
-    def __init__(self, bytes_max: int, why: str, what: str) -> None:
+    def __init__(self, bytes_max: int, reason: Reason, what: str) -> None:
         self.dropped = 0
         self.is_open = False
         self._bytes_max = bytes_max
-        self._why = why
+        self._reason = reason
         self._what = what
         self.on_change: Callable[[], None] | None = None
         self.from_ms: int | None = None
@@ -39,7 +41,7 @@ class Overflow:
     @property
     def losing(self) -> str | None:
         """The reason why events are being dropped, or None while none are."""
-        return self._why if self.is_open else None
+        return self._reason.text if self.is_open else None
 
     def passes(self, items: Iterable[Live | GapOpened | GapClosed]) -> Iterator[Live | GapOpened | GapClosed]:
         """Yield the items to report now: while events are dropped, `Live` would be untrue, and is kept back."""
@@ -63,7 +65,7 @@ class Overflow:
             self.from_ms, self.is_open = now_ms, True
             self.dropped += 1
             self._changed()
-            return False, [GapOpened(0, "", now_ms, self._why)]
+            return False, [GapOpened(0, "", now_ms, self._reason.text, self._reason.cause)]
         if waiting_bytes > self._bytes_max // 2:
             self.dropped += 1
             return False, []
@@ -84,7 +86,7 @@ class Overflow:
         from_ms, self.from_ms, self.is_open = self.from_ms, None, False
         count, self._dropped_before = self.dropped - self._dropped_before, self.dropped
         self._changed()
-        return [GapClosed(0, "", from_ms, max(from_ms, now_ms), 0, (f"{count} events {self._what}",))]
+        return [closed_gap(from_ms, max(from_ms, now_ms), Lost(Loss.DROPPED, f"{count} events {self._what}"))]
 
     def _changed(self) -> None:
         if self.on_change is not None:

@@ -26,6 +26,7 @@ from listenkey.events.current import Balance, Position
 from listenkey.events.words import AMOUNTS, amount_of
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import Row
+from listenkey.outcomes import GapCause, Loss
 from listenkey.wire.frames import Unreadable, read_payload
 from listenkey.wire.lines import event_of
 
@@ -67,9 +68,18 @@ class GapWords(msgspec.Struct, frozen=True):
     recovered_fills: Annotated[int, msgspec.Meta(ge=0)] = 0
     recovered_orders: Annotated[int, msgspec.Meta(ge=0)] = 0
     fills_complete: bool = False
+    lost: tuple[Loss, ...] = ()
+
+
+class CauseWords(msgspec.Struct, frozen=True):
+    """The cause of a gap, in the row of its beginning."""
+
+    cause: GapCause = GapCause.UNKNOWN
 
 
 _NO_WORDS: Final = GapWords()
+_NO_CAUSE: Final = CauseWords()
+_decode_cause: Final = msgspec.json.Decoder(CauseWords).decode
 _decode_gap: Final = msgspec.json.Decoder(GapWords).decode
 
 
@@ -159,10 +169,12 @@ def told_values(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int |
             kind, facts = "live", (item.since_ms, None, None, None, None)
         case GapOpened():
             kind, facts = "gap_opened", (item.from_ms, None, item.why, None, None)
+            words = _encode(CauseWords(item.cause)).decode()
         case GapClosed():
             lost = _encode(item.unrecoverable).decode()
             kind, facts = "gap_closed", (item.from_ms, item.to_ms, None, item.recovered, lost)
-            words = _encode(GapWords(item.recovered_fills, item.recovered_orders, item.fills_complete)).decode()
+            gap = GapWords(item.recovered_fills, item.recovered_orders, item.fills_complete, tuple(sorted(item.lost)))
+            words = _encode(gap).decode()
         case _:
             assert_never(item)
     return (item.seq, kind, item.account, told_ms, *_NOT_AN_UPDATE, words, None, *facts, skipped)
@@ -199,13 +211,14 @@ def item_of(row: Row) -> Item:
             case "live" if from_ms is not None:
                 return Live(seq, account, from_ms)
             case "gap_opened" if None not in {from_ms, why}:
-                return GapOpened(seq, account, from_ms, why)
+                cause = _NO_CAUSE if row[11] is None else _decode_cause(row[11])
+                return GapOpened(seq, account, from_ms, why, cause.cause)
             case "gap_closed" if None not in {from_ms, to_ms, recovered}:
                 words = _NO_WORDS if row[11] is None else _decode_gap(row[11])
                 lost = _decode_texts(unrecoverable)
                 return GapClosed(
                     seq, account, from_ms, to_ms, recovered, lost,
-                    words.recovered_fills, words.recovered_orders, words.fills_complete,
+                    words.recovered_fills, words.recovered_orders, words.fills_complete, frozenset(words.lost),
                 )  # fmt: skip
     except (UsageError, msgspec.DecodeError, AttributeError, TypeError, UnicodeEncodeError) as error:
         raise Corrupt(f"item {seq} can't be read: {type(error).__name__}") from None

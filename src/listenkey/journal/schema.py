@@ -95,6 +95,9 @@ _RECOVERED_OF_GAP: Final = """,
   json_extract(c.event, '$.recovered_fills') AS recovered_fills,
   json_extract(c.event, '$.recovered_orders') AS recovered_orders,
   json_extract(c.event, '$.fills_complete') AS fills_complete"""
+_CAUSE_AND_LOST_OF_GAP: Final = """,
+  json_extract(o.event, '$.cause') AS cause,
+  json_extract(c.event, '$.lost') AS lost"""
 
 VIEWS: Final = {
     "fills": f"""CREATE VIEW fills AS SELECT
@@ -107,7 +110,7 @@ FROM items WHERE trade_id IS NOT NULL""",  # noqa: S608 - our own names
   {_words(_ORDER_WORDS)}
 FROM items WHERE order_id IS NOT NULL GROUP BY symbol, order_id""",  # noqa: S608
     "gaps": f"""CREATE VIEW gaps AS SELECT
-  o.seq AS opened_seq, c.seq AS closed_seq, o.account, o.from_ms, c.to_ms, o.why, c.recovered, c.unrecoverable{_RECOVERED_OF_GAP}
+  o.seq AS opened_seq, c.seq AS closed_seq, o.account, o.from_ms, c.to_ms, o.why, c.recovered, c.unrecoverable{_RECOVERED_OF_GAP}{_CAUSE_AND_LOST_OF_GAP}
 FROM items AS o LEFT JOIN items AS c ON c.seq =
   coalesce((SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms = o.from_ms AND seq > o.seq),
            (SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms < o.from_ms AND seq > o.seq))
@@ -169,7 +172,12 @@ FORMER_VIEWS: Final[dict[str, frozenset[str | None]]] = {
     "positions": frozenset({None}),
     "exercises": frozenset({None}),
     "orders": frozenset({VIEWS["orders"].replace(" GROUP BY symbol, order_id", " GROUP BY order_id")}),
-    "gaps": frozenset({VIEWS["gaps"].replace(_RECOVERED_OF_GAP, "")}),
+    "gaps": frozenset(
+        {
+            VIEWS["gaps"].replace(_CAUSE_AND_LOST_OF_GAP, ""),
+            VIEWS["gaps"].replace(_RECOVERED_OF_GAP, "").replace(_CAUSE_AND_LOST_OF_GAP, ""),
+        }
+    ),
 }
 """
 The definitions of these views in earlier releases; None where they had no such view. Opening a journal for writing

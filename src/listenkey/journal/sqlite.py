@@ -28,6 +28,7 @@ from listenkey.journal.reader import JournalReader
 from listenkey.journal.retention import Retention
 from listenkey.journal.store import Store
 from listenkey.journal.writer import Arrived, Committed, Finished, Report, Told, Troubled, Writer
+from listenkey.outcomes import GapCause, Reason
 
 log = logging.getLogger("listenkey")
 
@@ -55,6 +56,8 @@ READ_AGAIN_AFTER_S: Final = 0.2
 FINISH_WITHIN_S: Final = 1.2
 GIVE_UP_WITHIN_S: Final = 0.4
 """A disk that does not answer must not keep a process from ending within two seconds."""
+
+STUCK: Final = Reason(GapCause.JOURNAL_STUCK, "the journal is full or can't be written, and so is the buffer before it")
 
 
 class SqliteJournal:
@@ -102,9 +105,8 @@ class SqliteJournal:
         self._wall_ms = wall_ms
         self._store = Store(path, account, account_is_named=account_is_named)
         self._writer = Writer(self._store, self._on_thread_report, consumer, retention or Retention(), wall_ms)
-        full = "the journal is full or can't be written, and so is the buffer before it"
         self._queue_bytes_max = queue_bytes_max
-        self._overflow = Overflow(queue_bytes_max, full, "were dropped before the journal could be written again")
+        self._overflow = Overflow(queue_bytes_max, STUCK, "were dropped before the journal could be written again")
         self._held = Held()
         self._waiting_entries = 0
         self._waiting_bytes = 0

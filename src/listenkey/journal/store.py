@@ -39,6 +39,7 @@ from listenkey.journal.own_files import ANOTHER_LOG, NotInPlace, OwnFiles
 from listenkey.journal.recovered import RecoveredCount, recovered_so_far
 from listenkey.journal.row_shape import is_well_formed
 from listenkey.journal.schema_check import look_at_schema
+from listenkey.outcomes import GapCause, Reason
 
 log = logging.getLogger("listenkey")
 
@@ -552,7 +553,10 @@ class Store:
         if not covered_ms:
             return Resumed()
         (open_from_ms,) = self._opened.execute(_OPEN_GAP).fetchone()
-        why = f"the journal had lost its last {self.skip} items, and {NOT_RUNNING}" if self.skip else NOT_RUNNING
+        reason = NOT_RUNNING
+        if self.skip:
+            text = f"the journal had lost its last {self.skip} items, and {NOT_RUNNING.text}"
+            reason = Reason(GapCause.JOURNAL_LOST, text)
         fills = self._opened.execute(_FILLS).fetchall()
         if self.has_pruned:
             fills += self._opened.execute(schema.LEGACY_FILLS, (self.last_seq - LEGACY_ITEMS_MAX,))
@@ -563,7 +567,7 @@ class Store:
         return Resumed(
             covered_ms,
             open_from_ms,
-            why,
+            reason,
             tuple(fills),
             tuple(records),
             began_ms=began_ms or 0,

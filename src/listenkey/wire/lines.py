@@ -28,6 +28,7 @@ from listenkey.events import (
     UnknownEvent,
 )
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.outcomes import GapCause, Loss
 from listenkey.wire.frames import Unreadable, read_payload
 from listenkey.wire.shapes import CURRENT, Misfit, build
 
@@ -57,6 +58,7 @@ class _LiveLine(_Line, frozen=True, tag="live"):
 class _GapOpenedLine(_Line, frozen=True, tag="gap_opened"):
     from_ms: int
     why: str
+    cause: GapCause = GapCause.UNKNOWN
 
 
 class _GapClosedLine(_Line, frozen=True, tag="gap_closed"):
@@ -67,6 +69,7 @@ class _GapClosedLine(_Line, frozen=True, tag="gap_closed"):
     recovered_fills: int = 0
     recovered_orders: int = 0
     fills_complete: bool = False
+    lost: tuple[Loss, ...] = ()
 
 
 _AnyLine: TypeAlias = _UpdateLine | _LiveLine | _GapOpenedLine | _GapClosedLine
@@ -112,6 +115,7 @@ def _words(item: Item) -> dict[str, Any]:
                 "account": item.account,
                 "from_ms": item.from_ms,
                 "why": item.why,
+                "cause": item.cause,
             }
         case GapClosed():
             return {
@@ -125,6 +129,7 @@ def _words(item: Item) -> dict[str, Any]:
                 "recovered_orders": item.recovered_orders,
                 "fills_complete": item.fills_complete,
                 "unrecoverable": item.unrecoverable,
+                "lost": sorted(item.lost),
             }
 
 
@@ -150,11 +155,11 @@ def from_line(line: bytes) -> Item:
         case _LiveLine():
             return Live(read.seq, read.account, read.since_ms)
         case _GapOpenedLine():
-            return GapOpened(read.seq, read.account, read.from_ms, read.why)
+            return GapOpened(read.seq, read.account, read.from_ms, read.why, read.cause)
         case _GapClosedLine():
             return GapClosed(
                 read.seq, read.account, read.from_ms, read.to_ms, read.recovered, read.unrecoverable,
-                read.recovered_fills, read.recovered_orders, read.fills_complete,
+                read.recovered_fills, read.recovered_orders, read.fills_complete, frozenset(read.lost),
             )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from listenkey.core.timing import Timing
 from listenkey.core.verdict import Do, Verdict, judge
 from listenkey.errors import Banned, Refused, Retired, Unreachable
 from listenkey.items import GapClosed, GapOpened, Live
-from tests.unit.core.world import World
+from listenkey.outcomes import Loss
+from tests.unit.core.world import World, lost, reason
 
 LATER = Verdict(Do.WAIT, 0.0, Unreachable("venue", "down"))
 
@@ -50,7 +51,7 @@ def test_the_first_life_asks_for_nothing_that_was_before_it() -> None:
 
 def test_a_new_socket_waits_until_rest_has_answered_and_then_all_is_told_in_order() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, ("totals",))]
+    world.recoveries = [on.Recovered(0, (lost("totals"),))]
     world.drop(1)
     world.run_until_live()
     assert since_drop(world) == [do.OpenSocket, do.RenewKey, do.Recover, do.Follow]
@@ -151,15 +152,15 @@ def test_rest_that_lags_keeps_the_gap_open_and_has_an_end_as_well() -> None:
     assert "at least 42 s" in world.life.why
     world.run(80)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-    assert world.items[2].unrecoverable == (reconcile.lagged(42.0),)
+    assert world.items[2].unrecoverable == (reconcile.lagged(42.0).text,)
 
 
 @pytest.mark.parametrize(
     ("answer", "complete"),
     [
         (on.Recovered(0, ()), True),
-        (on.Recovered(0, ("the steps of orders",)), True),
-        (on.Recovered(0, ("fills of A",), fills_complete=False), False),
+        (on.Recovered(0, (lost("the steps of orders"),)), True),
+        (on.Recovered(0, (lost("fills of A", Loss.FILLS_REFUSED),)), False),
         (on.Recovered(0, (), outstanding="REST history shows more"), False),
         (on.Recovered(0, (), complete=False, lag_s=42.0), False),
     ],
@@ -200,7 +201,7 @@ def test_too_much_held_is_let_go() -> None:
 def test_a_doubt_is_a_gap_that_holds_nothing() -> None:
     world = live()
     world.recoveries = [on.Recovered(0, ())]
-    world.feed(on.Doubted(5, "a fill is missing"))
+    world.feed(on.Doubted(5, reason("a fill is missing")))
     assert state(world) is State.LIVE
     world.run(1)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
@@ -210,9 +211,9 @@ def test_a_doubt_is_a_gap_that_holds_nothing() -> None:
 
 def test_a_doubt_while_rest_is_asked_makes_it_ask_again() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, ("first",)), on.Recovered(0, ("second",))]
-    world.feed(on.Doubted(5, "one"))
-    world.feed(on.Doubted(9, "another"))
+    world.recoveries = [on.Recovered(0, (lost("first"),)), on.Recovered(0, (lost("second"),))]
+    world.feed(on.Doubted(5, reason("one")))
+    world.feed(on.Doubted(9, reason("another")))
     world.run(1)
     assert len(world.actions(do.Recover)) == 2
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
@@ -222,7 +223,7 @@ def test_a_doubt_while_rest_is_asked_makes_it_ask_again() -> None:
 
 def test_an_unreadable_frame_among_what_is_held_makes_it_ask_again_and_delivers_nothing_twice() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, ("first",)), on.Recovered(0, ("second",))]
+    world.recoveries = [on.Recovered(0, (lost("first"),)), on.Recovered(0, (lost("second"),))]
     world.drop(1)
     while state(world) is not State.RECOVERING:
         world.run(0.01)
@@ -235,6 +236,8 @@ def test_an_unreadable_frame_among_what_is_held_makes_it_ask_again_and_delivers_
     assert "first" not in world.items[2].unrecoverable
     assert world.items[2].to_ms == world.items[3].since_ms == lost_ms, "what the new socket lost is in the gap as well"
     assert "not JSON" in str(world.items[2].unrecoverable)
+    assert Loss.UNREADABLE in world.items[2].lost
+    assert world.items[2].fills_complete, "REST was asked for them"
 
 
 def test_a_frame_that_cant_be_read_after_a_stall_makes_it_ask_for_the_whole_stall() -> None:
@@ -247,7 +250,7 @@ def test_a_frame_that_cant_be_read_after_a_stall_makes_it_ask_for_the_whole_stal
 
 def test_a_silent_socket_is_dropped_and_the_gap_begins_where_silence_did() -> None:
     world = live()
-    world.feed(on.StreamSilent(123, "the beat stopped"))
+    world.feed(on.StreamSilent(123, reason("the beat stopped")))
     assert state(world) is State.CONNECTING
     world.run_until_live()
     assert world.items[1].from_ms == 123
@@ -272,7 +275,7 @@ def test_the_bill_is_looked_at_after_a_gap_and_once_a_minute() -> None:
 
 def test_what_a_look_finds_is_a_gap_of_its_own_and_settles_again() -> None:
     world = live()
-    world.audits = [on.Doubted(7, "late rows")]
+    world.audits = [on.Doubted(7, reason("late rows"))]
     world.recoveries = [on.Recovered(0, ()), on.Recovered(0, ())]
     world.drop(1)
     world.run(4)
@@ -296,7 +299,7 @@ def test_a_look_that_fails_is_made_later_and_settles_nothing() -> None:
 
 def test_fills_come_first_and_the_gap_stays_open_until_orders_have_come() -> None:
     world = live()
-    world.recoveries = [on.Recovered(0, (), orders_due=True), LATER, on.Recovered(0, ("totals",))]
+    world.recoveries = [on.Recovered(0, (), orders_due=True), LATER, on.Recovered(0, (lost("totals"),))]
     world.drop(1)
     while not world.actions(do.RecoverOrders):
         world.run(0.01)
@@ -325,7 +328,7 @@ def test_without_a_secret_a_gap_is_told_and_closed_as_ever() -> None:
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
     world.run(600)
     assert world.actions(do.Recover) == world.actions(do.Audit) == []
-    world.feed(on.Doubted(5, "lost"))
+    world.feed(on.Doubted(5, reason("lost")))
     assert kinds(world)[-2:] == [GapOpened, GapClosed]
 
 
@@ -343,7 +346,7 @@ def test_any_order_of_losses_ends_live_once_all_is_well() -> None:
             elif what == 2:
                 world.recoveries.append(LATER)
             elif what == 3:
-                world.feed(on.Doubted(5, "doubt"))
+                world.feed(on.Doubted(5, reason("doubt")))
             elif what == 4:
                 world.feed(on.FrameUnreadable(number, "x"))
             else:
@@ -377,7 +380,7 @@ def test_holding_has_an_end_also_when_rest_never_answers() -> None:
 
 def test_what_an_old_socket_left_behind_is_asked_for_while_its_successor_waits() -> None:
     world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
-    world.recoveries = [on.Recovered(0, ("totals",))]
+    world.recoveries = [on.Recovered(0, (lost("totals"),))]
     while world.sockets.keys() != {1, 2}:
         world.run(0.005)
     world.drop(1)

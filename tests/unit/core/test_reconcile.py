@@ -11,6 +11,7 @@ from listenkey.core import reconcile
 from listenkey.core.known import Fills, Known
 from listenkey.core.reconcile import Delivery, Findings, combined
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
+from listenkey.outcomes import Loss, Lost
 from listenkey.wire.rows import PositionRow
 from tests.unit.core.making import (
     OTHER,
@@ -26,6 +27,7 @@ from tests.unit.core.making import (
     position,
     trade_row,
 )
+from tests.unit.core.world import lost
 
 
 def known_of(*events: object) -> Known:
@@ -196,13 +198,13 @@ def test_a_row_of_another_symbol_goes_before_a_message_of_before_2026_by_its_tim
 
 def test_what_can_not_come_back_is_said_once_each() -> None:
     told = reconcile.unrecoverable(
-        ["refused", "refused", reconcile.TRADES_TOO_OLD],
+        [lost("refused"), lost("refused"), reconcile.TRADES_TOO_OLD],
         blind=True,
         found=False,
         orders_forgotten=True,
         trades_forgotten=True,
     )
-    assert told == ("refused", reconcile.TRADES_TOO_OLD, *reconcile.SNAPSHOTS_LOST, reconcile.ORDERS_TOO_OLD)
+    assert told == (lost("refused"), reconcile.TRADES_TOO_OLD, *reconcile.SNAPSHOTS_LOST, reconcile.ORDERS_TOO_OLD)
     nothing = {"orders_forgotten": False, "trades_forgotten": False}
     assert reconcile.unrecoverable([], blind=False, found=False, **nothing) == (reconcile.NOTHING_FOUND,)
     assert reconcile.unrecoverable([], blind=False, found=True, **nothing) == ()
@@ -228,10 +230,13 @@ def test_how_far_an_order_had_come_is_proven_by_its_own_events_alone() -> None:
 
 
 def test_what_rest_does_not_give_is_named_with_its_symbol() -> None:
-    assert reconcile.refuses("fills", "BTC-1", -1121) == "fills of BTC-1: REST refuses, code -1121"
-    assert reconcile.refuses("fills", "", -1003) == "fills of all symbols: REST refuses, code -1003"
-    assert reconcile.unknown("order 7", "BTC-1") == "the outcome of order 7 of BTC-1: REST does not know it"
-    assert reconcile.not_asked_for(3).startswith("the outcome of 3 more orders: ")
+    refused = reconcile.refuses(Loss.FILLS_REFUSED, "fills", "BTC-1", -1121)
+    assert refused == Lost(Loss.FILLS_REFUSED, "fills of BTC-1: REST refuses, code -1121")
+    refused = reconcile.refuses(Loss.FILLS_REFUSED, "fills", "", -1003)
+    assert refused.text == "fills of all symbols: REST refuses, code -1003"
+    unknown = reconcile.unknown(Loss.ORDERS, "order 7", "BTC-1")
+    assert unknown == Lost(Loss.ORDERS, "the outcome of order 7 of BTC-1: REST does not know it")
+    assert reconcile.not_asked_for(3).text.startswith("the outcome of 3 more orders: ")
 
 
 def test_ids_of_another_range_change_no_places() -> None:

@@ -14,7 +14,7 @@ from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
 from listenkey.errors import Unreachable
 from listenkey.items import GapClosed, GapOpened, Live
-from tests.unit.core.world import World
+from tests.unit.core.world import World, reason
 
 GONE = 99
 OLD_KEY = Secret("an older key")
@@ -54,7 +54,7 @@ def in_state(wanted: State) -> World:
 RUNNING = [State.KEYING, State.CONNECTING, State.PROVING, State.RECOVERING, State.LIVE, State.ROTATING, State.ENDED]
 
 STRANGE: dict[str, Callable[[], on.Input]] = {
-    "a lost socket": lambda: on.SocketLost(GONE, "late"),
+    "a lost socket": lambda: on.SocketLost(GONE, reason("late")),
     "a socket that did not open": lambda: on.SocketNotOpened(GONE, LATER),
     "a pong": lambda: on.PongCame(GONE, 1),
     "an event": lambda: on.EventCame(GONE),

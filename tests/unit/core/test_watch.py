@@ -12,6 +12,7 @@ from listenkey.core.known import Fills, Known
 from listenkey.core.watch import BARREN_MAX, Watch, units
 from listenkey.events import Event, LegacyAccountUpdate, UnknownEvent
 from listenkey.events.words import AMOUNTS_REMEMBERED
+from listenkey.outcomes import GapCause
 from tests.unit.core.making import (
     OTHER,
     SYMBOL,
@@ -343,8 +344,8 @@ def test_a_doubt_that_is_not_due_hides_no_other_and_says_what_it_is() -> None:
     watch = told(order(1, "NEW"), position("1", 1000), order(1, "CANCELED", "1", 2000), now_s=5.0)
     watch.note(position("2", 2000), 0.0)
     (doubt,) = watch.take_doubts(GRACE_S)
-    assert (doubt.symbol, doubt.why) == (SYMBOL, "a position differs from the sum of its fills")
-    assert "an order has filled more than the sum of its fills" in [one.why for one in watch.take_doubts(5.0 + GRACE_S)]
+    assert (doubt.symbol, doubt.reason.cause) == (SYMBOL, GapCause.POSITION_DIFFERS)
+    assert GapCause.ORDER_DIFFERS in [one.reason.cause for one in watch.take_doubts(5.0 + GRACE_S)]
 
 
 def test_fills_of_symbols_without_a_word_of_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

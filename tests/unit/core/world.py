@@ -17,10 +17,19 @@ from listenkey.core.timing import Timing
 from listenkey.core.verdict import Do, Verdict, judge
 from listenkey.credentials import Secret
 from listenkey.errors import KeyUnknown, ListenKeyError, Unreachable
+from listenkey.outcomes import GapCause, Loss, Lost, Reason
 
 WALL_MS = 1_795_000_000_000
 KEY_S = 3600.0
 SOCKET_S = 86_400.0
+
+
+def reason(text: str, cause: GapCause = GapCause.UNKNOWN) -> Reason:
+    return Reason(cause, text)
+
+
+def lost(text: str, loss: Loss = Loss.TOTALS) -> Lost:
+    return Lost(loss, text)
 
 
 class World:
@@ -120,7 +129,7 @@ class World:
 
     def drop(self, number: int, why: str = "dropped") -> None:
         if self.sockets.pop(number, None) is not None:
-            self.feed(on.SocketLost(number, why))
+            self.feed(on.SocketLost(number, reason(why, GapCause.DISCONNECTED)))
 
     def event(self) -> None:
         """An event on every socket whose key is alive."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.joining import MORE, REASONS_MAX, Held, Joined
+from listenkey.outcomes import Loss
 
 
 def closed(from_ms: int, to_ms: int, *lost: str) -> GapClosed:
@@ -26,6 +27,12 @@ def test_its_fills_are_complete_where_those_of_each_are() -> None:
     joined.add(closed(20, 30))
     joined.add(whole)
     assert not joined.closed().fills_complete
+
+
+def test_it_has_the_losses_of_each() -> None:
+    joined = Joined(GapClosed(0, "", 5, 9, 0, lost=frozenset({Loss.TOTALS, Loss.ORDERS})))
+    joined.add(GapClosed(0, "", 20, 30, 0, lost=frozenset({Loss.TOTALS, Loss.FILLS_LATE})))
+    assert joined.closed().lost == {Loss.TOTALS, Loss.ORDERS, Loss.FILLS_LATE}
 
 
 def test_what_it_lacks_is_told_in_a_bounded_number_of_words() -> None:

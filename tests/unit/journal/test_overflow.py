@@ -1,49 +1,53 @@
 from __future__ import annotations
 
+from listenkey.core.gap import closed_gap
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.overflow import Overflow
+from listenkey.outcomes import GapCause, Loss, Lost, Reason
+
+FULL = Reason(GapCause.SLOW_READER, "full")
 
 
 def test_while_there_is_room_nothing_is_told() -> None:
-    overflow = Overflow(100, "full", "lost")
+    overflow = Overflow(100, FULL, "lost")
     assert overflow.admit(100, 1) == (True, [])
     assert overflow.close(2) == []
     assert overflow.dropped == 0
 
 
 def test_the_gap_ends_at_half_the_limit_and_says_how_many() -> None:
-    overflow = Overflow(100, "full", "lost")
-    assert overflow.admit(101, 5) == (False, [GapOpened(0, "", 5, "full")])
+    overflow = Overflow(100, FULL, "lost")
+    assert overflow.admit(101, 5) == (False, [GapOpened(0, "", 5, "full", GapCause.SLOW_READER)])
     assert overflow.admit(51, 6) == (False, [])
     assert overflow.settle(51, 7) == []
-    assert overflow.admit(50, 8) == (True, [GapClosed(0, "", 5, 8, 0, ("2 events lost",))])
+    assert overflow.admit(50, 8) == (True, [closed_gap(5, 8, Lost(Loss.DROPPED, "2 events lost"))])
     assert overflow.dropped == 2
 
 
 def test_each_gap_counts_its_own_and_never_ends_before_it_began() -> None:
-    overflow = Overflow(100, "full", "lost")
+    overflow = Overflow(100, FULL, "lost")
     overflow.admit(101, 5)
-    assert overflow.settle(0, 4) == [GapClosed(0, "", 5, 5, 0, ("1 events lost",))]
+    assert overflow.settle(0, 4) == [closed_gap(5, 5, Lost(Loss.DROPPED, "1 events lost"))]
     overflow.admit(101, 9)
-    assert overflow.close(10) == [GapClosed(0, "", 9, 10, 0, ("1 events lost",))]
+    assert overflow.close(10) == [closed_gap(9, 10, Lost(Loss.DROPPED, "1 events lost"))]
     assert overflow.dropped == 2
 
 
 def test_live_is_not_told_while_events_are_dropped_but_when_they_no_longer_are() -> None:
-    overflow = Overflow(100, "full", "lost")
+    overflow = Overflow(100, FULL, "lost")
     told: list[Live | GapOpened | GapClosed] = [GapOpened(0, "", 7, "dropped"), Live(0, "", 6)]
     assert list(overflow.passes(told)) == told
     overflow.admit(101, 5)
     losing = [overflow.losing]
     assert list(overflow.passes(told[1:])) == []
-    assert overflow.settle(50, 8) == [GapClosed(0, "", 5, 8, 0, ("1 events lost",)), Live(0, "", 8)]
+    assert overflow.settle(50, 8) == [closed_gap(5, 8, Lost(Loss.DROPPED, "1 events lost")), Live(0, "", 8)]
     assert [*losing, overflow.losing] == ["full", None]
     overflow.admit(101, 15)
     assert [type(item) for item in overflow.settle(50, 18)] == [GapClosed], "nothing was withheld"
 
 
 def test_live_is_not_made_up_where_another_gap_has_begun_since() -> None:
-    overflow = Overflow(100, "full", "lost")
+    overflow = Overflow(100, FULL, "lost")
     overflow.admit(101, 5)
     told: list[Live | GapOpened | GapClosed] = [Live(0, "", 6), GapOpened(0, "", 7, "dropped")]
     assert list(overflow.passes(told)) == told[1:]
@@ -51,7 +55,7 @@ def test_live_is_not_made_up_where_another_gap_has_begun_since() -> None:
 
 
 def test_who_watches_is_told_when_events_begin_and_cease_to_be_dropped() -> None:
-    overflow = Overflow(100, "full", "were dropped")
+    overflow = Overflow(100, FULL, "were dropped")
     seen: list[int | None] = []
     overflow.on_change = lambda: seen.append(overflow.from_ms)
     overflow.admit(101, 5)

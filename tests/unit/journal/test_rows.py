@@ -10,6 +10,7 @@ from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import BEGINNING, seal
 from listenkey.journal.rows import fill_keys, item_of, told_values, update_values
 from listenkey.journal.schema import COLUMNS
+from listenkey.outcomes import GapCause, Loss
 from listenkey.wire.frames import OddRaw, Received, read
 from tests.unit.core.making import order_row, trade_row
 from tests.unit.journal.making import ACCOUNT, AT_MS, ORDER_ID, SYMBOL, fill, greeks, resting
@@ -84,8 +85,10 @@ def test_only_a_fill_has_a_trade_id() -> None:
     "item",
     [
         Live(1, ACCOUNT, 5),
-        GapOpened(2, ACCOUNT, 5, 'a "why"'),
-        GapClosed(3, ACCOUNT, 5, 9, 3, ("one", "two"), 2, 1, fills_complete=True),
+        GapOpened(2, ACCOUNT, 5, 'a "why"', GapCause.SILENT),
+        GapClosed(
+            3, ACCOUNT, 5, 9, 3, ("one", "two"), 2, 1, fills_complete=True, lost=frozenset({Loss.TOTALS, Loss.ORDERS})
+        ),
     ],
 )
 def test_what_the_lifecycle_tells_comes_back_equal(item: Live | GapOpened | GapClosed) -> None:
@@ -96,6 +99,18 @@ def test_the_end_of_a_gap_of_an_earlier_release_comes_back_without_what_it_does_
     values = list(told_values(GapClosed(3, ACCOUNT, 5, 9, 7, ("one",), 2, 1), AT_MS))
     values[COLUMNS.index("event")] = None
     assert item_of(seal(tuple(values), BEGINNING)) == GapClosed(3, ACCOUNT, 5, 9, 7, ("one",))
+
+
+def test_the_beginning_of_a_gap_of_an_earlier_release_has_no_known_cause() -> None:
+    values = list(told_values(GapOpened(3, ACCOUNT, 5, "ended", GapCause.SILENT), AT_MS))
+    values[COLUMNS.index("event")] = None
+    assert item_of(seal(tuple(values), BEGINNING)) == GapOpened(3, ACCOUNT, 5, "ended", GapCause.UNKNOWN)
+
+
+def test_the_losses_of_a_gap_are_written_in_one_order() -> None:
+    losses = frozenset({Loss.TOTALS, Loss.ORDERS, Loss.UNREADABLE, Loss.EXERCISES})
+    row = told_values(GapClosed(3, ACCOUNT, 5, 9, 7, lost=losses), AT_MS)
+    assert json.loads(row[COLUMNS.index("event")])["lost"] == ["exercises", "orders", "totals", "unreadable"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +124,7 @@ def test_the_end_of_a_gap_of_an_earlier_release_comes_back_without_what_it_does_
             "unrecoverable": "[]",
             "event": '{"recovered_fills":-1}',
         },
+        {"kind": "gap_opened", "from_ms": 1, "why": "ended", "event": '{"cause":5}'},
         {"kind": "x"},
         {"raw": None},
         {"event": "[", "provenance": "rest"},

@@ -13,6 +13,7 @@ from listenkey.journal import schema
 from listenkey.journal.chain import BEGINNING, seal
 from listenkey.journal.database import open_reader
 from listenkey.journal.rows import update_values
+from listenkey.outcomes import GapCause, Loss
 from listenkey.wire.frames import OddRaw
 from tests.unit.core.making import order_row
 from tests.unit.journal.making import AT_MS, ORDER_ID, SYMBOL, append, fill, journal, read, resting, take, written
@@ -30,9 +31,9 @@ async def connection(tmp_path: Path) -> sqlite3.Connection:
     made = journal(tmp_path / "a.db")
     await made.open()
     append(made, resting(1), resting(2), fill(1), LEGACY)
-    made.append_told([GapOpened(0, "", AT_MS, "lost")])
+    made.append_told([GapOpened(0, "", AT_MS, "lost", GapCause.SILENT)])
     made.append_event(order_row(9, "CANCELED", "0").order, b"{}", AT_MS, "rest")
-    made.append_told([GapClosed(0, "", AT_MS, AT_MS + 5, 0, ("all",))])
+    made.append_told([GapClosed(0, "", AT_MS, AT_MS + 5, 0, ("all",), lost=frozenset({Loss.DROPPED}))])
     made.append_told([Live(0, "", AT_MS), GapOpened(0, "", AT_MS + 9, "again")])
     await take(made, 9)
     await made.aclose()
@@ -47,10 +48,10 @@ async def test_the_views_show_what_happened(connection: sqlite3.Connection) -> N
     orders = "SELECT seq, order_id, status FROM orders ORDER BY order_id"
     expected = [(6, 9, "CANCELED"), (3, ORDER_ID + 1, "FILLED"), (2, ORDER_ID + 2, "NEW")]
     assert connection.execute(orders).fetchall() == expected
-    gaps = "SELECT opened_seq, closed_seq, from_ms, to_ms, why, unrecoverable, recovered, recovered_fills, recovered_orders FROM gaps"
+    gaps = "SELECT opened_seq, closed_seq, from_ms, to_ms, why, unrecoverable, recovered, recovered_fills, recovered_orders, cause, lost FROM gaps"
     assert connection.execute(gaps).fetchall() == [
-        (5, 7, AT_MS, AT_MS + 5, "lost", '["all"]', 1, 0, 1),
-        (9, None, AT_MS + 9, None, "again", None, None, None, None),
+        (5, 7, AT_MS, AT_MS + 5, "lost", '["all"]', 1, 0, 1, "silent", '["dropped"]'),
+        (9, None, AT_MS + 9, None, "again", None, None, None, None, "unknown", None),
     ]
     legacy = "SELECT seq, symbol, trade_id, order_id, quantity, price, maker FROM legacy_fills"
     assert connection.execute(legacy).fetchall() == [

@@ -14,6 +14,7 @@ from listenkey.journal.chain import seal
 from listenkey.journal.lock import lock_path, reached_line
 from listenkey.journal.rows import told_values
 from listenkey.journal.store import GROUP_ROWS_MAX, Group, Store
+from listenkey.outcomes import GapCause, Reason
 from tests.unit.journal.making import (
     ACCOUNT,
     AT_MS,
@@ -28,6 +29,8 @@ from tests.unit.journal.making import (
     rows,
     seqs,
 )
+
+LOST_TWO = Reason(GapCause.JOURNAL_LOST, f"the journal had lost its last 2 items, and {NOT_RUNNING.text}")
 
 
 def key(number: int) -> tuple[str, int, int]:
@@ -194,7 +197,7 @@ def test_a_number_is_never_used_again_when_the_end_was_lost(store: Store, path: 
     store.close()
     change(path, "DELETE FROM items WHERE seq > 1")
     again = Store(path, ACCOUNT)
-    assert again.open() == Resumed(5, None, f"the journal had lost its last 2 items, and {NOT_RUNNING}")
+    assert again.open() == Resumed(5, None, LOST_TWO)
     assert (again.last_seq, again.skip) == (1, 2)
     again.close()
 
@@ -221,7 +224,7 @@ def test_a_journal_of_which_all_was_lost_goes_on_with_a_gap(left: str, store: St
     if left != "nothing":
         path.write_bytes(before)
     again = Store(path, ACCOUNT)
-    assert again.open() == Resumed(AT_MS, None, f"the journal had lost its last 2 items, and {NOT_RUNNING}")
+    assert again.open() == Resumed(AT_MS, None, LOST_TWO)
     assert (again.last_seq, again.skip) == (0, 2)
     again.write(group(seal(told_values(GapOpened(3, ACCOUNT, AT_MS, "lost"), AT_MS + 7, 2), again.chain)))
     again.close()

@@ -13,6 +13,7 @@ from listenkey.credentials import Secret
 from listenkey.errors import UsageError
 from listenkey.events import UnknownEvent
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+from listenkey.outcomes import GapCause, Loss
 from listenkey.wire.frames import Received, read
 from listenkey.wire.lines import from_line, to_line
 from tests.unit.wire.test_frames import mutants
@@ -77,11 +78,20 @@ def test_a_fill_is_the_line_that_is_promised() -> None:
 OTHERS: list[tuple[Item, dict[str, Any]]] = [
     (Live(1, "a", 5), {"seq": 1, "kind": "live", "account": "a", "since_ms": 5}),
     (
-        GapOpened(2, "a", 5, 'the "socket" ended'),
-        {"seq": 2, "kind": "gap_opened", "account": "a", "from_ms": 5, "why": 'the "socket" ended'},
+        GapOpened(2, "a", 5, 'the "socket" ended', GapCause.DISCONNECTED),
+        {
+            "seq": 2,
+            "kind": "gap_opened",
+            "account": "a",
+            "from_ms": 5,
+            "why": 'the "socket" ended',
+            "cause": "disconnected",
+        },
     ),
     (
-        GapClosed(3, "a", 5, 9, 2, ("x", "y"), 1, 1, fills_complete=True),
+        GapClosed(
+            3, "a", 5, 9, 2, ("x", "y"), 1, 1, fills_complete=True, lost=frozenset({Loss.TOTALS, Loss.ORDER_STEPS})
+        ),
         {
             "seq": 3,
             "kind": "gap_closed",
@@ -93,6 +103,7 @@ OTHERS: list[tuple[Item, dict[str, Any]]] = [
             "recovered_orders": 1,
             "fills_complete": True,
             "unrecoverable": ["x", "y"],
+            "lost": ["order_steps", "totals"],
         },
     ),
 ]
@@ -102,6 +113,18 @@ OTHERS: list[tuple[Item, dict[str, Any]]] = [
 def test_the_other_items(item: Item, told: dict[str, Any]) -> None:
     assert json.loads(to_line(item)) == told
     assert from_line(to_line(item)) == item
+
+
+def test_a_line_of_another_release_comes_back_without_what_it_does_not_say_or_we_have_no_name_for() -> None:
+    opened = b'{"seq":2,"kind":"gap_opened","account":"a","from_ms":5,"why":"ended"%s}'
+    for cause in (b"", b',"cause":"unheard_of"'):
+        assert from_line(opened % cause) == GapOpened(2, "a", 5, "ended", GapCause.UNKNOWN)
+    closed = b'{"seq":3,"kind":"gap_closed","account":"a","from_ms":5,"to_ms":9,"recovered":0,"unrecoverable":["x"]%s}'
+    assert from_line(closed % b"") == GapClosed(3, "a", 5, 9, 0, ("x",))
+    lost = frozenset({Loss.UNKNOWN, Loss.ORDERS})
+    assert from_line(closed % b',"lost":["unheard_of","orders"]') == GapClosed(3, "a", 5, 9, 0, ("x",), lost=lost)
+    with pytest.raises(UsageError):
+        from_line(opened % b',"cause":5')
 
 
 @pytest.mark.parametrize("name", EVENTS)
