@@ -153,11 +153,16 @@ class Audits:
         found = Unbrought(until_ms, unshown_ms=compared.unshown_ms)
         fills = FillBacklog(self._known, lists.began_ms)
         while suspects and not found.fills:
-            count = AT_ONCE if until_sure else len(suspects)
-            await self._backfill.trades_of(snapshots, suspects[:count], lists, fills)
-            suspects = suspects[count:]
+            some = suspects[: AT_ONCE if until_sure else len(suspects)]
+            try:
+                await self._backfill.trades_of(snapshots, some, lists, fills)
+                suspects = suspects[len(some) :]
+            except ListenKeyError:
+                if not reconcile.missing(fills.rows, self._known, until_ms):
+                    raise
+                found.until_ms = since_ms  # One list broke down: the next look begins there again.
             found.fills = reconcile.missing(fills.rows, self._known, until_ms)
-        found.until_ms = min(until_ms, fills.cut_ms)
+        found.until_ms = min(found.until_ms, fills.cut_ms)
         found.unasked = suspects
         found.from_ms = reconcile.first_of(suspects, bill, found.fills, since_ms)
         asked = {symbol: times for symbol, times in news.items() if symbol not in suspects}

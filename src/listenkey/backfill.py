@@ -15,7 +15,7 @@ from listenkey.core.budget import Share
 from listenkey.core.known import AFTER_ALL, Known, OrderKey
 from listenkey.core.reconcile import Lists
 from listenkey.credentials import Credentials
-from listenkey.errors import ListenKeyError, ProtocolError, VenueError
+from listenkey.errors import ListenKeyError, ProtocolError, TimedOut, VenueDown, VenueError
 from listenkey.outcomes import Loss
 from listenkey.snapshots import Snapshots
 from listenkey.together import together
@@ -29,6 +29,9 @@ Deliver: TypeAlias = Callable[[], Awaitable[None]]
 
 LISTS_A_PART: Final = 8
 """Lists of ended orders, a thousand rows each, that are read before anybody looks at how much was collected."""
+
+FAILED_MAX: Final = 3
+"""Symbols whose lists may break down before the others are not asked for any more."""
 
 SINGLE_ORDERS_MAX: Final = 20
 """Orders asked for one by one in one recovery, when neither list has them."""
@@ -122,7 +125,12 @@ class Backfill:
         fills: FillBacklog,
         since_ms: int | None = None,
     ) -> None:
-        """Collect the fills of symbols, from `since_ms` or else the beginning of the lists on."""
+        """
+        Collect the fills of symbols, from `since_ms` or else the beginning of the lists on.
+
+        Raises:
+            ListenKeyError: For a symbol whose list broke down, when those of the others are collected.
+        """
         from_ms = lists.since_ms if since_ms is None else since_ms
         if "" in symbols:
             await self._trades_of_all(snapshots, [symbol for symbol in symbols if symbol], lists, fills, from_ms)
@@ -139,7 +147,20 @@ class Backfill:
                 fills.add(await snapshots.user_trades(symbol))
             return []
 
-        await together([self._fills_of(ask, symbol, lists) for symbol in symbols])
+        failed: list[ListenKeyError] = []
+
+        async def fills_of(symbol: str) -> list[TradeRow]:
+            try:
+                return await self._fills_of(ask, symbol, lists)
+            except (VenueDown, TimedOut) as error:
+                failed.append(error)
+                if len(failed) > FAILED_MAX:
+                    raise  # It is not one symbol that is broken.
+                return []
+
+        await together([fills_of(symbol) for symbol in symbols])
+        if failed:
+            raise failed[0]
 
     async def _trades_of_all(
         self, snapshots: Snapshots, symbols: Sequence[str], lists: Lists, fills: FillBacklog, from_ms: int

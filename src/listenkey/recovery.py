@@ -353,12 +353,22 @@ class Recovery:
         traded: dict[OrderKey, None],
         deliver: DeliverFindings,
     ) -> FillBacklog:
-        """List the fills of symbols. Those that are too many to be kept at once are delivered, the earliest first."""
+        """
+        List the fills of symbols. Those that are too many to be kept at once are delivered, the earliest first.
+
+        So are those that were listed where the list of another symbol broke down: that may last.
+        """
         noted_from_ms = self.windows.of_wall(action.to_ms) - self.windows.venue_ms(OVERLAP_S)
         backlog = FillBacklog(self.known, lists.began_ms, noted_from_ms)
         left, since_ms = symbols, lists.since_ms
         while True:
-            await self.backfill.trades_of(self.backfill.urgent, left, lists, backlog, since_ms)
+            try:
+                await self.backfill.trades_of(self.backfill.urgent, left, lists, backlog, since_ms)
+            except ListenKeyError:
+                if part := reconcile.missing(backlog.rows, self.known, lists.until_ms):
+                    note_orders(traded, part)
+                    await deliver(Findings(fills=part, over_rest=backlog.listed))
+                raise
             left = backlog.left_of(left)
             newest_ms = max((row.fill.trade_time_ms for row in backlog.newest.values()), default=0)
             if newest_ms > self.windows.now_ms() + self.windows.venue_ms(CLOCKS_DIFFER_S):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
 
 from listenkey.clock import SystemClock
 from listenkey.core import actions as do
@@ -11,7 +14,9 @@ from listenkey.core import inputs as on
 from listenkey.core.known import Fills
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
+from listenkey.errors import VenueDown
 from listenkey.recovery import Recovery
+from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
 
 
@@ -35,3 +40,15 @@ def recover(back_ms: int = 60_000, *, blind: bool = True) -> do.Recover:
 
 async def no_part(_: on.RecoveredPart) -> None:
     raise AssertionError("it all fits into memory")
+
+
+def break_lists(monkeypatch: pytest.MonkeyPatch, symbols: Container[str]) -> None:
+    """Answer each request for the fills of these symbols with a 503."""
+    trades_since = Snapshots.trades_since
+
+    async def broken(snapshots: Snapshots, symbol: str | None, *more: Any) -> Any:
+        if symbol in symbols:
+            raise VenueDown(503)
+        return await trades_since(snapshots, symbol, *more)
+
+    monkeypatch.setattr(Snapshots, "trades_since", broken)

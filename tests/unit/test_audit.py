@@ -13,12 +13,12 @@ from listenkey.core import inputs as on
 from listenkey.core import reconcile
 from listenkey.core.bill import Bill
 from listenkey.core.gap import Resumed
-from listenkey.errors import ListenKeyError
+from listenkey.errors import ListenKeyError, VenueDown
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
 from listenkey.together import AT_ONCE
 from tests.unit.core.making import beat
-from tests.unit.recovering import no_part, recover, recovery_of
+from tests.unit.recovering import break_lists, no_part, recover, recovery_of
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -133,6 +133,34 @@ async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_e
         assert (await recovery.audits.poll(poll)).fills == []
         assert asked_from[:2] == [began_ms, began_ms]
         assert asked_from[2] - asked_from[0] > 20_000, "half a minute before the end of the last one, and not all again"
+
+
+async def test_the_list_of_one_symbol_that_breaks_down_hides_no_other_loss(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 20)
+        fills = sandbox.fills()
+        assert len({symbol for symbol, *_ in fills}) > 1
+        sandbox.fault("clock_skew", ms=60_000)
+        recovery.backfill.time.forget()
+        began_ms = recovery.windows.began_ms or 0
+        recovery.audits.audited_to_ms = began_ms
+        poll = do.Poll(1, SystemClock().wall_ms() - 120_000, SystemClock().wall_ms() - 120_000)
+        with monkeypatch.context() as patches:
+            break_lists(patches, {fills[0][0]})
+            missed = await recovery.audits.audit(do.Audit(1, None, 0))
+            assert isinstance(missed, on.StreamSilent | on.Doubted)
+            assert (recovery.audits.audited_to_ms or 0) <= began_ms, "it looks there again"
+            polled = await recovery.audits.poll(poll)
+            assert {reconcile.key_of(row) for row in polled.fills} == {key for key in fills if key[0] != fills[0][0]}
+            for one in reconcile.combined(polled, [], recovery.known, 0):
+                recovery.delivering(one.event)
+            with pytest.raises(VenueDown):
+                await recovery.audits.poll(poll)
+        polled = await recovery.audits.poll(poll)
+        assert {reconcile.key_of(row) for row in polled.fills} == {key for key in fills if key[0] == fills[0][0]}
 
 
 async def test_a_loss_is_told_before_all_of_it_was_asked_for(binance_options_sandbox: LocalSandbox) -> None:

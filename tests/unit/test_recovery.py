@@ -11,10 +11,11 @@ from listenkey import recovery as recovering
 from listenkey.clock import SystemClock
 from listenkey.core import inputs as on
 from listenkey.core import reconcile
+from listenkey.errors import VenueDown
 from listenkey.outcomes import have_all_fills
 from listenkey.testing import LocalSandbox
 from tests.unit.core.making import fill
-from tests.unit.recovering import no_part, recover, recovery_of
+from tests.unit.recovering import break_lists, no_part, recover, recovery_of
 
 DAY_MS = 24 * 3600 * 1000
 
@@ -62,6 +63,34 @@ async def test_another_recovery_of_a_gap_asks_only_for_what_came_since_and_for_o
         again = await recovery.recover(gap, list, no_part)
         assert isinstance(again, on.Recovered)
         assert not again.orders_due
+
+
+async def test_the_list_of_one_symbol_that_breaks_down_keeps_no_other_fill_from_the_reader(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 20)
+        fills = sandbox.fills()
+        broken = fills[0][0]
+        parts: list[reconcile.Findings] = []
+
+        async def deliver(part: reconcile.Findings) -> None:
+            parts.append(part)
+
+        with monkeypatch.context() as patches:
+            break_lists(patches, {broken})
+            with pytest.raises(VenueDown):
+                await recovery.run(recover(), list, deliver)
+            whole = {key for key in fills if key[0] != broken}
+            assert {reconcile.key_of(row) for part in parts for row in part.fills} == whole
+            parts.clear()
+            break_lists(patches, {symbol for symbol, *_ in fills})
+            with pytest.raises(VenueDown):
+                await recovery.run(recover(), list, deliver)
+            assert parts == []
+        found = await recovery.run(recover(), list)
+        assert {reconcile.key_of(row) for row in found.fills} == set(fills)
 
 
 async def test_rest_that_does_not_show_what_the_stream_brought_is_said_to_lag(
