@@ -53,6 +53,9 @@ CLOCKS_DIFFER_S: Final = 1.0
 TRADED_MAX: Final = 65_536
 """Orders of the fills that one gap missed, of which it is asked what became of them."""
 
+WITH_FILLS_MAX: Final = 200
+"""Orders that are asked for together with the fills. More of them take their time, and fills do not wait for them."""
+
 LAG_POLL_S: Final = 0.4
 """Between two looks at whether REST has caught up."""
 
@@ -337,7 +340,7 @@ class Recovery:
             lists.refused.append(reconcile.TOO_MANY_ORDERS)
         due = OrdersDue(action, symbols, found, lists, traded, had_fills or bool(fills))
         self._runs += 1
-        if self._runs == 1 and self.backfill.has_room_for_orders(symbols):
+        if self._runs == 1 and len(traded) <= WITH_FILLS_MAX and self.backfill.has_room_for_orders(symbols):
             await self._add_orders(found, due, deliver)
         else:  # Where the sockets of a gap last no second, fills come first.
             self._orders_due, found.orders_due = due, True

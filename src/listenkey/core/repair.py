@@ -39,7 +39,8 @@ class Repair:
         again: Something more was lost while it ran.
         found_to_ms: When the newest of what was brought back happened, wall clock; 0 where nothing was.
         more_lost_at: When that was last noticed, whichever gap it was in.
-        hold_until_s: Until when the new socket's events may be held; None where none are.
+        hold_until_s: Until when the new socket's events may be held; None where none are. It is the same for all sockets
+            of one gap: where each is lost before its recovery ends, nobody waits longer for that.
         retry_at_s: When to try again.
         poll_at_s: When to ask for fills if there is no socket by then; None while that is being asked.
         lag_s: How far REST was seen to lag when it was last believed all the same; 0 where it was not.
@@ -58,6 +59,7 @@ class Repair:
         self.found_to_ms = 0
         self.more_lost_at: Moment | None = None
         self.hold_until_s: float | None = None
+        self._hold_since_s: float | None = None
         self.retry_at_s: float | None = None
         self.poll_at_s: float | None = None
         self.lag_s = 0.0
@@ -101,7 +103,9 @@ class Repair:
     def hold(self, now: Moment) -> None:
         """Begin to hold the new socket's events."""
         assert self.hold_until_s is None, "a lost socket ends what is held for it"
-        self.hold_until_s = now.s + self._timing.recover_hold_max_s
+        if self._hold_since_s is None:
+            self._hold_since_s = now.s
+        self.hold_until_s = self._hold_since_s + self._timing.recover_hold_max_s
 
     def answered(self, happened: on.Recovered, now: Moment) -> bool:
         """An answer to the recovery that runs came; whether the gap can be closed with it."""
@@ -141,7 +145,7 @@ class Repair:
         """The gap that began at `from_ms` is closed; REST may show more of it for a while."""
         self.found_to_ms = 0
         self.lag_s = 0.0
-        self.hold_until_s = self.poll_at_s = None
+        self.hold_until_s = self.poll_at_s = self._hold_since_s = None
         self._settle_from_ms = min(from_ms, self._settle_from_ms) if self._settle_at_s else from_ms
         self._settle_at_s = [now.s + after_s for after_s in self._timing.settle_after_s]
 

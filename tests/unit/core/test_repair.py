@@ -12,7 +12,7 @@ from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.verdict import Do, Verdict
 from listenkey.errors import Unreachable
-from listenkey.items import GapClosed
+from listenkey.items import GapClosed, GapOpened, Live
 from tests.unit.core.test_mending import LATER, live, polls, state, without_sockets
 from tests.unit.core.world import World
 
@@ -195,6 +195,35 @@ def test_a_lost_sockets_recovery_that_fails_is_followed_by_polls() -> None:
     assert not world.life.repair.orphaned
     world.run(40)
     assert len(polls(world)) == 1
+
+
+def test_sockets_of_one_gap_hold_no_longer_together_than_one_alone() -> None:
+    """Each is lost before the recovery ends: their events would wait for minutes, and be lost with their sockets."""
+    world = live()
+    world.rest_hangs = True
+    world.drop(1)
+    attempt = recovering(world)
+    held_s = world.now_s
+    while world.now_s < held_s + 120:
+        world.run(10)
+        if state(world) is State.LIVE:
+            break
+        world.drop(max(world.sockets))
+        recovering(world)
+    assert 30 <= world.now_s - held_s < 45
+    world.drop(max(world.sockets))
+    while state(world) is not State.LIVE:
+        world.run(0.01)
+    assert [type(item) for item in world.items][-1] is GapOpened, "the next one of this gap holds nothing"
+    world.rest_hangs = False
+    world.feed(on.Recovered(attempt, ()))
+    world.run(10)
+    assert [type(item) for item in world.items][-1] is Live
+    world.rest_hangs = True
+    world.drop(max(world.sockets))
+    recovering(world)
+    world.run(10)
+    assert state(world) is State.RECOVERING, "the next gap holds as long as the first"
 
 
 def test_short_sockets_do_not_put_the_next_poll_off() -> None:

@@ -47,6 +47,7 @@ class World:
     ) -> None:
         self.life = Lifecycle(timing, recovers=recovers)
         self.recoveries: list[on.Recovered | Verdict] = []
+        self.rest_hangs = False
         self.audits: list[on.Doubted | on.StreamSilent | Verdict] = []
         self.random = random.Random(seed)
         self.latency_s = latency_s
@@ -162,6 +163,8 @@ class World:
 
     def _recover(self, attempt: int) -> None:
         """The next answer that was prepared, or nothing missing."""
+        if self.rest_hangs:
+            return
         answer = self.recoveries.pop(0) if self.recoveries else on.Recovered(attempt, ())
         if isinstance(answer, Verdict):
             self.feed(on.NotRecovered(attempt, answer))
