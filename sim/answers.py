@@ -8,7 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
-from listenkey.sandbox.api import ApiRequest, ApiResponse
+from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.venue import BILL_PATH, USER_TRADES_PATH
 from sim.events import drop_fills
 from sim.faults import Fault
@@ -148,7 +148,7 @@ def key_rotated(injector: Injector, _: Fault, process: Process) -> None:
     process.die("kill")
     exchange, old = injector.world.exchange, process.api_key
     process.take_identity(exchange.add_account(process.account, injector.world.now_ms))
-    exchange.identities._by_api_key.pop(old)
+    exchange.api_keys._by_api_key.pop(old)
 
 
 def rise(_: Injector, __: Fault, process: Process) -> None:

@@ -6,9 +6,9 @@ import random
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from listenkey.sandbox.trading.burst import HOUSE, free_ticks, open_house
-from listenkey.sandbox.trading.orders import OrderRequest
-from listenkey.sandbox.trading.rejections import Rejected
+from listenkey.sandbox.exchange.burst import HOUSE, free_ticks, open_house
+from listenkey.sandbox.exchange.orders import OrderRequest
+from listenkey.sandbox.exchange.rejections import Rejected
 from listenkey.venue import BALANCE_POSITION_UPDATE, ORDER_TRADE_UPDATE
 from sim.faults import Fault
 from sim.strokes import lasting
@@ -87,7 +87,7 @@ def _fill_one(world: World, account: str, rng: random.Random) -> None:
     contract, ticks = exchange.state.contract(symbol), free_ticks(exchange, symbol, rng)
     if ticks is None:
         return
-    buys = exchange.state.accounts[account].holding(contract).quantity <= 0
+    buys = exchange.state.accounts[account].position(contract).quantity <= 0
     price = contract.underlying.tick * ticks
     for name, side, how in ((HOUSE, "SELL" if buys else "BUY", "GTC"), (account, "BUY" if buys else "SELL", "IOC")):
         request = OrderRequest(symbol=symbol, side=side, quantity=ONE_LOT, price=price, time_in_force=how)
@@ -133,7 +133,7 @@ def _hold_what_expires(world: World, account: str) -> None:
     exchange = world.exchange.exchange
     for _ in range(FILLS_BEFORE):
         world.exchange.burst(account, 8, world.now_ms)
-        books, held = exchange.state.books, exchange.state.accounts[account].holdings
+        books, held = exchange.state.books, exchange.state.accounts[account].positions
         expiries = [book.contract.expiry_ms for book in books.values()]
         if any(each.quantity and each.contract.expiry_ms == min(expiries) for each in held.values()):
             return

@@ -22,8 +22,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from listenkey.errors import Disconnected, ListenKeyError
-from listenkey.sandbox import hub
-from listenkey.sandbox.api import ApiResponse
+from listenkey.sandbox.rest_api.api import ApiResponse
+from listenkey.sandbox.websocket import hub
 from listenkey.transport import websocket
 from sim.network import Connection, Network, SimSocket
 

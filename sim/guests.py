@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sim.evidence import Client, Stream
 
 if TYPE_CHECKING:
-    from listenkey.sandbox.identities import SandboxAccount
+    from listenkey.sandbox.rest_api.api_keys import SandboxAccount
     from sim.process import Life, Process
 
 

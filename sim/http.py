@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from listenkey.errors import ListenKeyError, TimedOut, Unreachable
 from listenkey.governor import weight_of
-from listenkey.sandbox.api import ApiRequest, ApiResponse
+from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.wire.requests import Request
 from listenkey.wire.responses import Response
 from sim.evidence import Asked

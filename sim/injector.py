@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from listenkey import venue
-from listenkey.sandbox.api import ApiRequest
+from listenkey.sandbox.rest_api.api import ApiRequest
 from listenkey.venue import API_KEY_HEADER, LISTEN_KEY_EXPIRED, LISTEN_KEY_PATH
 from sim import answers, cancelling, clocks, events, manners, restores, strokes
 from sim.faults import NOT_OF_SOCKETS, OF_ALL, Fault

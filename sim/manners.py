@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from listenkey import venue, windows
-from listenkey.sandbox.trading import queries
+from listenkey.sandbox.exchange import queries
 from sim.disk import read_files, write_files
 from sim.faults import Fault
 from sim.strokes import lasting, rise

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from listenkey.errors import Disconnected, ListenKeyError, Unreachable
-from listenkey.sandbox import hub
-from listenkey.sandbox.api import ApiResponse
+from listenkey.sandbox.rest_api.api import ApiResponse
+from listenkey.sandbox.websocket import hub
 from listenkey.transport.websocket import _handshake_error
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from listenkey.governor import Governor
 from listenkey.items import Item
 from listenkey.journal.sqlite import SqliteJournal
 from listenkey.journal.writer import NOTE_EVERY_S, Writer
-from listenkey.sandbox.api import ApiRequest, ApiResponse
-from listenkey.sandbox.identities import SandboxAccount
+from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
+from listenkey.sandbox.rest_api.api_keys import SandboxAccount
 from listenkey.stream import UserStream
 from listenkey.transport.base import Socket
 from listenkey.venue import Venue

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from listenkey import venue
 from listenkey.errors import Fenced, ListenKeyError, Unreachable
 from listenkey.journal.store import Store
-from listenkey.sandbox.api import ApiRequest, ApiResponse
-from listenkey.sandbox.hub import Abort, Close
+from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
+from listenkey.sandbox.websocket.hub import Abort, Close
 from listenkey.venue import LISTEN_KEY_PATH, USER_TRADES_PATH
 from sim.disk import GONE
 from sim.faults import Fault

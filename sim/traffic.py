@@ -6,9 +6,9 @@ import random
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from listenkey.sandbox.trading.burst import HOUSE, free_ticks, open_house
-from listenkey.sandbox.trading.exchange import OrderRequest
-from listenkey.sandbox.trading.rejections import Rejected
+from listenkey.sandbox.exchange.burst import HOUSE, free_ticks, open_house
+from listenkey.sandbox.exchange.exchange import OrderRequest
+from listenkey.sandbox.exchange.rejections import Rejected
 
 if TYPE_CHECKING:
     from sim.world import World
@@ -101,7 +101,7 @@ class Traffic:
         exchange, now_ms = self._world.exchange.exchange, self._world.now_ms
         exchange.advance(now_ms)
         account = exchange.state.accounts[self._account]
-        for symbol, holding in list(account.holdings.items()):
+        for symbol, holding in list(account.positions.items()):
             if not holding.quantity or symbol not in exchange.state.books:
                 continue
             ticks = free_ticks(exchange, symbol, self._rng)

@@ -61,7 +61,7 @@ from sim.traffic import Traffic
 
 if TYPE_CHECKING:
     from listenkey.driver import Driver
-    from listenkey.sandbox.hub import Session
+    from listenkey.sandbox.websocket.hub import Session
 
 ELIDED_MOST_US: Final = 600_000_000
 MARGIN_US: Final = 3_000_000

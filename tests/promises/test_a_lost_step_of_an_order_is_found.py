@@ -11,8 +11,8 @@ import pytest
 from listenkey import GapClosed, GapOpened, Update
 from listenkey.core.timing import Timing
 from listenkey.events import OrderTradeUpdate, RecoveredOrder
-from listenkey.sandbox.trading.exchange import Exchange
-from listenkey.sandbox.trading.orders import OrderRequest
+from listenkey.sandbox.exchange.exchange import Exchange
+from listenkey.sandbox.exchange.orders import OrderRequest
 from listenkey.testing import LocalSandbox
 from tests.promises.reader import Reader, reading
 from tests.promises.test_gaps_are_refilled import until

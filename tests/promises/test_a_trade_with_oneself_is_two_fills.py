@@ -13,8 +13,8 @@ import pytest
 
 from listenkey import Item, OrderTradeUpdate, Update, UserStream
 from listenkey.events import RecoveredFill
-from listenkey.sandbox.trading.exchange import Exchange
-from listenkey.sandbox.trading.orders import OrderRequest
+from listenkey.sandbox.exchange.exchange import Exchange
+from listenkey.sandbox.exchange.orders import OrderRequest
 from listenkey.testing import LocalSandbox
 from tests.promises.test_gaps_are_refilled import QUICK, until
 

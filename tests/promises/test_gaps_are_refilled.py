@@ -20,8 +20,8 @@ from listenkey.core import backlog
 from listenkey.core.timing import Timing
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
 from listenkey.journal import sqlite
-from listenkey.sandbox.trading.exchange import Exchange
-from listenkey.sandbox.trading.orders import OrderRequest
+from listenkey.sandbox.exchange.exchange import Exchange
+from listenkey.sandbox.exchange.orders import OrderRequest
 from listenkey.testing import LocalSandbox
 from listenkey.wire.lines import from_line, to_line
 from tests.promises.reader import Reader, reading

@@ -62,7 +62,7 @@ async def test_an_exercise_and_a_transfer_while_the_process_is_stopped(tmp_path:
         await run_once(sandbox, journal)
         with closing(sqlite3.connect(journal)) as connection:
             assert connection.execute("SELECT count(*) FROM positions").fetchone()[0] > 0
-        held = set(sandbox.sandbox.world.exchange.state.accounts[sandbox.accounts[0].name].holdings)
+        held = set(sandbox.sandbox.world.exchange.state.accounts[sandbox.accounts[0].name].positions)
         await asyncio.to_thread(sandbox.advance, 9 * DAY_MS)
         await transfer(sandbox, "12.5")
         if refused:

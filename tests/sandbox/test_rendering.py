@@ -10,8 +10,8 @@ import pytest
 from listenkey import venue
 from listenkey.sandbox import rendering
 from listenkey.sandbox.switches import Switches
+from tests.sandbox.exchange.exchange_kit import Pit
 from tests.sandbox.test_world import T0, Stage
-from tests.sandbox.trading.trading_kit import Pit
 from tests.sandbox.visitor import ask_signed, value
 
 NOT_APPLYING = {"l", "L", "t", "n", "N", "rp", "ap"}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from listenkey.sandbox.addresses import Address
-from listenkey.sandbox.hub import Close
 from listenkey.sandbox.switches import Switches
+from listenkey.sandbox.websocket.addresses import Address
+from listenkey.sandbox.websocket.hub import Close
 from listenkey.sandbox.world import World
 from tests.sandbox.visitor import ask, ask_signed
 
@@ -66,7 +66,7 @@ def test_without_a_key_events_are_lost_and_counted() -> None:
     stage.events()
     stage.world.transfer("alice", Decimal(5), T0)
     assert stage.events() == []
-    assert stage.world.meters(T0)["events_without_key"] > 0
+    assert stage.world.metrics(T0)["events_without_key"] > 0
 
 
 def test_time_ends_the_key_tells_it_and_then_says_nothing() -> None:

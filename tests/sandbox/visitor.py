@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from listenkey.sandbox.api import ApiRequest, ApiResponse
-from listenkey.sandbox.identities import SandboxAccount
+from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
+from listenkey.sandbox.rest_api.api_keys import SandboxAccount
 from listenkey.sandbox.server import Sandbox
 from listenkey.sandbox.world import World
 

@@ -17,14 +17,14 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.health": "tests/unit/test_stream.py: values only",
     "listenkey.journal.base": "tests/contract/test_journals.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",
-    "listenkey.sandbox.trading.black_scholes": "tests/sandbox/trading/test_pricing.py: the formula alone says little",
-    "listenkey.sandbox.trading.exchange": "tests/sandbox/trading/test_matching.py: the front of the world; trading is how it is reached",
-    "listenkey.sandbox.identities": "tests/sandbox/test_api.py: who asks, as a request shows it",
-    "listenkey.sandbox.trading.orders": "tests/sandbox/trading/test_book.py: values, and what a book does with them",
-    "listenkey.sandbox.trading.records": "tests/sandbox/trading/test_matching.py: values only; what is written down in them is read there",
-    "listenkey.sandbox.trading.protection_calls": "tests/sandbox/trading/test_protection.py: what is set is what protects",
-    "listenkey.sandbox.refusals": "tests/sandbox/test_signatures.py: values only",
-    "listenkey.sandbox.trading.rejections": "tests/sandbox/trading/test_entry_checks.py: values only",
+    "listenkey.sandbox.exchange.black_scholes": "tests/sandbox/exchange/test_pricing.py: the formula alone says little",
+    "listenkey.sandbox.exchange.exchange": "tests/sandbox/exchange/test_matching.py: the front of the world; trading is how it is reached",
+    "listenkey.sandbox.rest_api.api_keys": "tests/sandbox/rest_api/test_api.py: who asks, as a request shows it",
+    "listenkey.sandbox.exchange.orders": "tests/sandbox/exchange/test_book.py: values, and what a book does with them",
+    "listenkey.sandbox.exchange.records": "tests/sandbox/exchange/test_matching.py: values only; what is written down in them is read there",
+    "listenkey.sandbox.exchange.protection_calls": "tests/sandbox/exchange/test_protection.py: what is set is what protects",
+    "listenkey.sandbox.rest_api.refusals": "tests/sandbox/rest_api/test_signatures.py: values only",
+    "listenkey.sandbox.exchange.rejections": "tests/sandbox/exchange/test_order_validation.py: values only",
 }
 """Module -> where it is proven instead, and why not in a file of its own."""
 
@@ -107,8 +107,8 @@ def test_no_module_lies_dead() -> None:
 
 
 def test_a_missing_test_is_found() -> None:
-    planted = House.planted({"listenkey.clock": "", "listenkey.core.gap": "", "listenkey.sandbox.trading.book": ""})
-    paths = {"tests/unit/test_clock.py", "tests/sandbox/trading/test_book.py", "tests/unit/core/test_gone.py"}
+    planted = House.planted({"listenkey.clock": "", "listenkey.core.gap": "", "listenkey.sandbox.exchange.book": ""})
+    paths = {"tests/unit/test_clock.py", "tests/sandbox/exchange/test_book.py", "tests/unit/core/test_gone.py"}
     assert list(unproven(planted, paths, {})) == ["listenkey.core.gap has no tests/unit/core/test_gap.py"]
     assert list(unproven(planted, paths, {"listenkey.core.gap": "tests/unit/test_clock.py: by hand"})) == []
     assert len(list(unproven(planted, paths, {"listenkey.core.gap": "tests/unit/no.py: by hand"}))) == 1

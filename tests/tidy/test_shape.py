@@ -15,11 +15,11 @@ NESTING_MAX: Final = 4
 MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
     ("src/listenkey/cli/main.py", "run"): "the top of the process; whatever is not told there is a traceback",
     (
-        "src/listenkey/sandbox/http.py",
+        "src/listenkey/sandbox/http_server.py",
         "answer",
     ): "the top of a request's task; no traceback may reach a client or a log",
     (
-        "src/listenkey/sandbox/websocket.py",
+        "src/listenkey/sandbox/websocket_server.py",
         "feed_data",
     ): "the top of what a socket brings; it ends that socket with 1011, and is told without what was sent",
     ("src/listenkey/cli/interruptible.py", "_run"): "the top of the thread; it is raised where the work was asked for",

@@ -98,7 +98,7 @@ async def test_a_venue_that_keeps_less_than_it_says_is_asked_for_what_it_has(
     async with recovery_of(sandbox) as recovery:
         await asyncio.to_thread(sandbox.burst, 10)
         recovery.windows.began_ms = 0
-        monkeypatch.setattr("listenkey.sandbox.trading.queries.TRADES_MS", 50_000)
+        monkeypatch.setattr("listenkey.sandbox.exchange.queries.TRADES_MS", 50_000)
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
         assert (reconcile.TRADES_TOO_OLD in found.lost, have_all_fills(found.lost)) == (True, False)

@@ -46,7 +46,7 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """A click group whose commands explain why they take no secret."""
 
     command_class = Command
@@ -72,7 +72,7 @@ def with_suggestion(error: click.UsageError, name: str, names: Iterable[str]) ->
     return click.UsageError(f"{error.message} Did you mean {close[0]!r}?", ctx=error.ctx)
 
 
-class LazyGroup(Group):
+class LazyGroup(CommandGroup):
     """
     Knows each command's place and first line of help, and imports it only to run it or to show its own help.
 

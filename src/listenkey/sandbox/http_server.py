@@ -1,138 +1,241 @@
-"""aiohttp's server with what a sandbox adds: marked and dated answers, and a time limit on headers."""
+"""
+Answer what comes to the port: check the caller, then hand over to `world.py`, `websocket_server.py` or `admin_api/`.
+
+A browser page must not be able to use the sandbox: the Host must be this machine's, an Origin must be the sandbox's
+own, and the admin API needs a token in a header that a page can't send without asking first.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hmac
 import logging
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
+import msgspec
+from aiohttp import HttpVersion11, web
+from aiohttp.http_exceptions import ContentEncodingError, TransferEncodingError
+
+from listenkey.sandbox import landing_page
+from listenkey.sandbox.admin_api import calls
+from listenkey.sandbox.error_location import error_location
+from listenkey.sandbox.http_connections import TimedConnection, standing_headers
+from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
+from listenkey.sandbox.websocket import addresses
+from listenkey.sandbox.websocket_server import accepted_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiohttp import StreamReader
-    from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.http import RawRequestMessage
+    from listenkey.sandbox.clock import SandboxClock
+    from listenkey.sandbox.websocket_server import WebSocketServer
+    from listenkey.sandbox.world import World
 
-HEADERS_TIMEOUT_S: Final = 10.0
-"""The time from a request's first byte to the end of its headers, so that slow clients hold no connection."""
+log = logging.getLogger("listenkey.sandbox")
 
-IDLE_CONNECTION_S: Final = 60.0
-_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nX-Sandbox: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-
-
-def standing_headers(now_ms: int) -> dict[str, str]:
-    """Return the headers of every answer. The date is the exchange's, which may be another one than this machine's."""
-    date = format_datetime(datetime.fromtimestamp(now_ms / 1000, UTC), usegmt=True)
-    return {"X-Sandbox": "1", "Server": "listenkey-sandbox", "Date": date}
+TOKEN_HEADER: Final = "X-Sandbox-Token"  # noqa: S105  a header's name
+BODY_TIMEOUT_S: Final = 10.0
+LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+DRIP_MS: Final = 100
+FAULT_POLL_S: Final = 0.02
 
 
-class MarkedRequest(web.BaseRequest):
-    """A request whose every answer, also the server's own, says that this is no exchange."""
-
-    now_ms: Callable[[], int]
-    """The time that answers tell; set by the server."""
-
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        response.headers.update(standing_headers(self.now_ms()))
-
-
-class TimedConnection(web.RequestHandler):
-    """One connection. Its requests' headers have to come within `HEADERS_TIMEOUT_S`."""
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._deadline: asyncio.TimerHandle | None = None
-        self._busy = False
-        """True while a request is being answered, so that incoming data belongs to it."""
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes came; outside of a request they begin one."""
-        if self._deadline is None and not self._busy:
-            self._deadline = asyncio.get_running_loop().call_later(HEADERS_TIMEOUT_S, self._too_slow)
-        super().data_received(data)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is gone."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def headers_came(self) -> None:
-        """A request is about to be answered."""
-        self._busy = True
-        self._stop_waiting()
-
-    def answered(self) -> None:
-        """The next bytes are another request."""
-        self._busy = False
-
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _too_slow(self) -> None:
-        self._deadline = None
-        if self.transport is not None:
-            self.transport.write(_TOO_SLOW)
-            self.transport.close()
-
-
-class TimedServer(web.Server):
+class HttpServer:
     """
-    A server of such connections.
+    Answers everything that comes to the port.
 
     Args:
-        answer: Answers one request.
-        now_ms: The time that answers tell.
+        world: The exchange.
+        clock: Its time.
+        sockets: Where handshakes go.
+        admin_api: The admin API.
+        token: What the admin API needs.
+        loopback: Whether it is bound to this machine only, so that the Host header must say so.
+        flush: Carries out what the world wants done on sockets.
     """
 
-    def __init__(self, answer: Callable[[web.BaseRequest], Any], now_ms: Callable[[], int]) -> None:
-        super().__init__(
-            answer,
-            request_factory=self._request,
-            access_log=None,
-            logger=_quiet_logger(),
-            keepalive_timeout=IDLE_CONNECTION_S,
-        )
-        self._now_ms = now_ms
-
-    def __call__(self) -> web.RequestHandler:
-        """Make the connection that has come."""
-        return TimedConnection(
-            self,
-            loop=asyncio.get_running_loop(),
-            access_log=None,
-            logger=_quiet_logger(),
-            keepalive_timeout=IDLE_CONNECTION_S,
-        )
-
-    def _request(
+    def __init__(
         self,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: web.RequestHandler,
-        writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> MarkedRequest:
-        if isinstance(protocol, TimedConnection):
-            protocol.headers_came()
-        request = MarkedRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())
-        request.now_ms = self._now_ms
-        return request
+        *,
+        world: World,
+        clock: SandboxClock,
+        sockets: WebSocketServer,
+        admin_api: calls.AdminApi,
+        token: str,
+        loopback: bool,
+        flush: Callable[[], None],
+    ) -> None:
+        self._world = world
+        self._clock = clock
+        self._sockets = sockets
+        self._admin_api = admin_api
+        self._token = token.encode()
+        self._loopback = loopback
+        self._flush = flush
+        self.stopping = asyncio.Event()
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request, from a client, a socket or the admin API."""
+        try:
+            return await self._answer(request)
+        except web.HTTPException:
+            raise
+        except ConnectionError:
+            return web.Response(status=500)  # The client is gone; nobody reads this.
+        # The top of the task: whatever goes wrong in here must not show a traceback to a client. Nor in the log, where
+        # the locals could hold a key: the kind of error and the place are enough.
+        except Exception as error:  # noqa: BLE001
+            log.error("a request failed inside the sandbox: %s", error_location(error))  # noqa: TRY400
+            return _json(500, {"code": -1000, "msg": "An unknown error occurred while processing the request."})
+        finally:
+            if isinstance(request.protocol, TimedConnection):
+                request.protocol.answered()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        host, path, query = _target(request)
+        refused = self._refuse_stranger(request, host, path)
+        if refused is not None:
+            return refused
+        if request.method in ("GET", "HEAD") and path in landing_page.PATHS:
+            page = landing_page.answer(path, request.headers.get("Accept", ""), self._clock.now_ms())
+            return web.Response(
+                status=page.status,
+                text=page.text,
+                content_type=page.content_type,
+                charset="utf-8",
+                headers=landing_page.POLICY,
+            )
+        if path == calls.PREFIX or path.startswith(f"{calls.PREFIX}/"):
+            return await self._admin(request, path, query)
+        if request.method == "GET" and addresses.looks_like_socket(path):
+            return await self._socket(request, path, query)
+        return await self._rest(request, path, query)
+
+    def _refuse_stranger(self, request: web.BaseRequest, host: str, path: str) -> web.Response | None:
+        """Host against DNS rebinding, Origin against pages of other places."""
+        if self._loopback and _without_port(host).lower() not in LOOPBACK_HOSTS:
+            return _json(421, {"code": -1000, "msg": "This sandbox answers to localhost only."})
+        origin = request.headers.get("Origin")
+        matters = request.method not in ("GET", "HEAD") or addresses.looks_like_socket(path)
+        if origin is not None and matters and origin.lower() not in (f"http://{host}".lower(), f"ws://{host}".lower()):
+            return _json(403, {"code": -1000, "msg": "Not from another place's page."})
+        return None
+
+    # --- Three kinds of requests ---
+
+    async def _rest(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        try:
+            body = (await self._body(request)).decode()
+        except UnicodeDecodeError:
+            return _json(400, {"code": -1100, "msg": "Illegal characters found in a parameter."})
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        # HEAD is GET without the body (RFC 9110, section 9.3.2), which aiohttp leaves out.
+        method = "GET" if request.method == "HEAD" else request.method
+        asked = ApiRequest(method, path, query, body, headers, request.remote or "")
+        response = self._world.handle(asked, self._clock.now_ms())
+        self._flush()
+        return await self._give(request, response)
+
+    async def _socket(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        accepted_key(request.headers)
+        admitted = self._world.admit(path, query, request.remote or "", self._clock.now_ms())
+        if isinstance(admitted, ApiResponse):
+            return await self._give(request, admitted)
+        headers = standing_headers(self._world.told_ms(self._clock.now_ms()))
+        return await self._sockets.serve(request, admitted, headers)
+
+    async def _admin(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
+        token = request.headers.get(TOKEN_HEADER, "").encode(errors="replace")
+        if not hmac.compare_digest(token, self._token):
+            return _json(401, {"error": f"the header {TOKEN_HEADER} is missing or wrong"})
+        status, value = await self._admin_api.handle(request.method, path, query, await self._body(request))
+        self._flush()
+        return _json(status, value)
+
+    # --- How it is answered ---
+
+    async def _give(self, request: web.BaseRequest, response: ApiResponse) -> web.StreamResponse:
+        if response.manner == "abort":
+            _abort(request)
+        elif response.manner == "hang":
+            await self._hang(request, response)
+            _abort(request)
+        elif response.manner == "drip":
+            return await self._drip(request, response)
+        answer = web.Response(status=response.status, body=response.body, headers=response.headers)
+        answer.content_type = response.content_type
+        if response.content_type == "application/json":
+            answer.charset = "UTF-8"
+        return answer
+
+    async def _hang(self, request: web.BaseRequest, response: ApiResponse) -> None:
+        """Hang until the fault ends; one that struck its last time, until the sandbox stops or the client goes."""
+        fault = response.fault
+        while not self.stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), FAULT_POLL_S)
+            now_ms = self._clock.now_ms()
+            over = fault is None or fault.taken_out or (fault.until_ms is not None and now_ms >= fault.until_ms)
+            if over or request.transport is None or request.transport.is_closing():
+                return
+
+    async def _drip(self, request: web.BaseRequest, response: ApiResponse) -> web.StreamResponse:
+        """A few bytes, a pause, a few bytes. The pause is in real time."""
+        params = response.fault.params if response.fault is not None else {}
+        step = max(1, params.get("bytes", 1))
+        stream = web.StreamResponse(status=response.status, headers=response.headers)
+        stream.content_type = response.content_type
+        stream.content_length = len(response.body)
+        await stream.prepare(request)
+        for start in range(0, len(response.body), step):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), params.get("ms", DRIP_MS) / 1000)
+            await stream.write(response.body[start : start + step])
+        await stream.write_eof()
+        return stream
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        """Read at most 1 MiB (aiohttp's own bound) within 10 seconds."""
+        expected = request.headers.get("Expect")
+        if expected is not None and request.version >= HttpVersion11:
+            if expected.lower() != "100-continue":
+                raise web.HTTPExpectationFailed(text="100-continue is all that can be expected.")
+            if request.transport is not None:
+                request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                return await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        except (web.RequestPayloadError, ContentEncodingError, TransferEncodingError):
+            raise web.HTTPBadRequest(text="The body is not encoded as its headers say.") from None
 
 
-def _quiet_logger() -> logging.Logger:
-    """Make aiohttp's logger quiet: its records quote a client's wrong input, which could be a key."""
-    logger = logging.getLogger("listenkey.sandbox.aiohttp")
-    logger.addFilter(_without_quotes)
-    return logger
+def _abort(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
-def _without_quotes(record: logging.LogRecord) -> bool:
-    record.msg, record.args, record.exc_info, record.exc_text = "a client sent bad HTTP", (), None, None
-    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
-    return logging.getLogger("listenkey.sandbox").isEnabledFor(logging.DEBUG)
+def _json(status: int, value: object) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
+
+
+def _target(request: web.BaseRequest) -> tuple[str, str, str]:
+    """
+    Return the host, the path and the query that a request is for.
+
+    A target may be a whole URL, as for a proxy; its host is the one that counts then. (RFC 9112, section 3.2.2)
+    """
+    path, _, query = request.raw_path.partition("?")
+    scheme, separator, rest = path.partition("://")
+    if separator and scheme.lower() == "http":
+        host, slash, path = rest.partition("/")
+        return host, slash + path or "/", query
+    return request.headers.get("Host", ""), path, query
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]

@@ -1,5 +1,5 @@
 """
-A sandbox on a port: clock, world, bots and doors, joined.
+A sandbox on a port: clock, world, bots and servers, joined.
 
     async with Sandbox() as sandbox:
         print(sandbox.describe())
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from listenkey.sandbox import control
+from listenkey.sandbox.admin_api import calls
+from listenkey.sandbox.admin_api.calls import AdminApi
 from listenkey.sandbox.clock import SandboxClock
-from listenkey.sandbox.control import Control
-from listenkey.sandbox.http import Door
-from listenkey.sandbox.http_server import TimedServer
-from listenkey.sandbox.identities import SandboxAccount
-from listenkey.sandbox.trading.rejections import Rejected
-from listenkey.sandbox.websocket import SocketDoor
+from listenkey.sandbox.exchange.rejections import Rejected
+from listenkey.sandbox.http_connections import TimedServer
+from listenkey.sandbox.http_server import HttpServer
+from listenkey.sandbox.rest_api.api_keys import SandboxAccount
+from listenkey.sandbox.websocket_server import WebSocketServer
 from listenkey.sandbox.world import Opening, World
 
 if TYPE_CHECKING:
@@ -105,25 +105,25 @@ class Sandbox:
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Future[Any]] = set()
         self._runner: web.ServerRunner | None = None
-        self._door: Door | None = None
-        self._sockets: SocketDoor | None = None
+        self._http: HttpServer | None = None
+        self._sockets: WebSocketServer | None = None
         self._turner: asyncio.Task[None] | None = None
 
     # --- Life ---
 
     async def start(self) -> None:
         """Binds the port and starts the clock's task."""
-        self._sockets = SocketDoor(self.world, self._clock, self._flush)
-        self._door = Door(
+        self._sockets = WebSocketServer(self.world, self._clock, self._flush)
+        self._http = HttpServer(
             world=self.world,
             clock=self._clock,
             sockets=self._sockets,
-            owner=Control(self.world, self._clock, self.burst, self._in_background, self.pass_time),
+            admin_api=AdminApi(self.world, self._clock, self.burst, self._in_background, self.pass_time),
             token=self.control_token,
             loopback=self._loopback,
             flush=self._flush,
         )
-        server = TimedServer(self._door.answer, lambda: self.world.told_ms(self._clock.now_ms()))
+        server = TimedServer(self._http.answer, lambda: self.world.told_ms(self._clock.now_ms()))
         self._runner = web.ServerRunner(server, shutdown_timeout=STOP_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port, backlog=1024).start()
@@ -140,8 +140,8 @@ class Sandbox:
         if turner is not None:
             turner.cancel()
             await asyncio.wait([turner])
-        if self._door is not None:
-            self._door.stopping.set()
+        if self._http is not None:
+            self._http.stopping.set()
         if self._sockets is not None:
             await self._sockets.stop()
         if self._runner is not None:
@@ -179,8 +179,8 @@ class Sandbox:
 
     @property
     def control_url(self) -> str:
-        """The address for the control calls."""
-        return f"{self.rest_url}{control.PREFIX}"
+        """The address of the admin API."""
+        return f"{self.rest_url}{calls.PREFIX}"
 
     @property
     def now_ms(self) -> int:
@@ -194,10 +194,10 @@ class Sandbox:
             "ws_url": self.ws_url,
             "control_url": self.control_url,
             "control_token": self.control_token,
-            "accounts": [control.show(account) for account in self.accounts],
+            "accounts": [calls.show(account) for account in self.accounts],
         }
 
-    # --- What the control calls do, without HTTP ---
+    # --- What the admin API does, without HTTP ---
 
     def add_account(
         self, name: str, *, deposit: Decimal | None = None, trade_group_id: int = -1, market_maker: bool = False
@@ -225,7 +225,7 @@ class Sandbox:
     def revoke_key(self, api_key: str) -> bool:
         """Ends an API key: requests with it are refused with -2015. Its account's listen key lives on. False if unknown."""
         self.accounts = [account for account in self.accounts if account.api_key != api_key]
-        return self.world.identities.revoke(api_key)
+        return self.world.api_keys.revoke(api_key)
 
     def transfer(self, account: str, amount: Decimal) -> None:
         """Puts money in, or with a negative amount takes it out. Raises ValueError."""
@@ -268,7 +268,7 @@ class Sandbox:
 
     def meters(self) -> dict[str, Any]:
         """Requests, weight, bans, sockets, frames."""
-        return self.world.meters(self._clock.now_ms())
+        return self.world.metrics(self._clock.now_ms())
 
     async def burst(self, account: str, fills: int, per_second: float | None = None) -> int:
         """

@@ -1,8 +1,8 @@
 """
 The whole exchange without I/O: matching engine, listen keys, REST, sockets, faults and bots under one clock.
 
-Pure: time is an argument and randomness is given, so a simulation can run days of it in seconds. The doors
-(`http.py`, `websocket.py`) and a simulation use it alike: call something, then take what is to be done.
+Pure: time is an argument and randomness is given, so a simulation can run days of it in seconds. The servers
+(`http_server.py`, `websocket_server.py`) and a simulation use it alike: call something, then take what is to be done.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from listenkey.sandbox import addresses, malformed, rendering
-from listenkey.sandbox.api import Api, ApiRequest, ApiResponse, retired_page, status_answer
-from listenkey.sandbox.delivery import Delivery
-from listenkey.sandbox.faults import Fault, Faults
-from listenkey.sandbox.hub import Action, Hub
-from listenkey.sandbox.identities import Identities, SandboxAccount
-from listenkey.sandbox.keys import ListenKeys
-from listenkey.sandbox.limits import Limits
-from listenkey.sandbox.market_streams import MarketStreams
+from listenkey.sandbox import rendering
+from listenkey.sandbox.exchange.bots import Market, burst
+from listenkey.sandbox.exchange.exchange import Exchange
+from listenkey.sandbox.faults import malformed_frames
+from listenkey.sandbox.faults.registry import Fault, Faults
+from listenkey.sandbox.listen_keys import ListenKeyRegistry
+from listenkey.sandbox.rate_limits import Limits
+from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse, RestApi, retired_page, status_answer
+from listenkey.sandbox.rest_api.api_keys import ApiKeys, SandboxAccount
 from listenkey.sandbox.switches import Switches, changed
-from listenkey.sandbox.trading.bots import Market, burst
-from listenkey.sandbox.trading.exchange import Exchange
+from listenkey.sandbox.websocket import addresses
+from listenkey.sandbox.websocket.delivery import EventDelivery
+from listenkey.sandbox.websocket.hub import Action, Hub
+from listenkey.sandbox.websocket.market_streams import MarketStreams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,14 +84,14 @@ class World:
         secrets = secrets or random.Random(seed)
         self.switches = switches or Switches()
         self.exchange = Exchange(now_ms, seed=seed, switches=self.switches)
-        self.keys = ListenKeys(secrets)
-        self.identities = Identities(secrets)
+        self.keys = ListenKeyRegistry(secrets)
+        self.api_keys = ApiKeys(secrets)
         self.limits = Limits(self.switches)
         self.faults = Faults(random.Random(seed))
         self.hub = Hub(self.switches, self.keys, self.limits, self.faults)
-        self.delivery = Delivery(self.hub, self.faults)
+        self.delivery = EventDelivery(self.hub, self.faults)
         self.market_streams = MarketStreams(self.exchange.state, self.hub)
-        self.api = Api(self, self.identities, self.limits, self.faults, time_scale=time_scale)
+        self.api = RestApi(self, self.api_keys, self.limits, self.faults, time_scale=time_scale)
         self.market = Market(self.exchange, random.Random(seed)) if market else None
         self.market_running = True
         self.sockets_opened = 0
@@ -109,12 +111,12 @@ class World:
         when there are too many.
         """
         now_ms = self.advance(now_ms)
-        if len(self.identities.all()) >= ACCOUNTS_MAX:
+        if len(self.api_keys.all()) >= ACCOUNTS_MAX:
             raise ValueError(f"there are {ACCOUNTS_MAX} API keys already")
         is_open = name in self.exchange.account_names()
         if is_open and opening is not None:
             raise ValueError(f"account {name!r} is open: what it is can't be changed")
-        identity = self.identities.issue(name, public_key)
+        identity = self.api_keys.issue(name, public_key)
         if not is_open:
             opening = opening or Opening()
             self.exchange.add_account(
@@ -180,7 +182,7 @@ class World:
         """Puts a fault in; one that is due now has happened when this returns. Raises ValueError."""
         now_ms = self.advance(now_ms)
         if kind == "malformed_frame":
-            malformed.frames(params.get("frames"), params.get("texts"))
+            malformed_frames.frames(params.get("frames"), params.get("texts"))
         account = params.get("account")
         if isinstance(account, str):
             self.needed_account(account)
@@ -232,7 +234,7 @@ class World:
         self.needed_account(account)
         return {"account": account, **self.exchange.ledger(account), "keys": self.keys.ledger(account)}
 
-    def meters(self, now_ms: int) -> dict[str, Any]:
+    def metrics(self, now_ms: int) -> dict[str, Any]:
         """Return counts of what clients cost and got: requests, weight, refusals, sockets, frames."""
         sockets = self.hub.sockets()
         return {

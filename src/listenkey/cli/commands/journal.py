@@ -12,7 +12,7 @@ from listenkey.cli import exit_codes
 from listenkey.cli.config.options import DURATION, debug_option
 from listenkey.cli.display.number_format import clock_time
 from listenkey.cli.display.progress import Progress
-from listenkey.cli.groups import Group
+from listenkey.cli.groups import CommandGroup
 from listenkey.cli.interruptible import interruptible
 from listenkey.cli.redaction import escaped, printable
 from listenkey.errors import UsageError
@@ -26,7 +26,7 @@ TABLES: Final = ("items", "fills", "orders", "positions", "exercises", "gaps")
 """The tables that `export` exports."""
 
 
-@click.group(cls=Group)
+@click.group(cls=CommandGroup)
 def journal() -> None:
     """
     Inspect, verify, export, back up, prune or salvage a journal.

@@ -11,13 +11,13 @@ import click
 from listenkey.cli.config import settings
 from listenkey.cli.config.options import account_options
 from listenkey.cli.config.settings import Addresses
-from listenkey.cli.groups import Group
+from listenkey.cli.groups import CommandGroup
 
 if TYPE_CHECKING:
     from listenkey.rest import UserDataStreamsApi
 
 
-@click.group(cls=Group)
+@click.group(cls=CommandGroup)
 def key() -> None:
     """
     Start, keep alive or close a listen key; one call each, the answer as JSON on stdout.

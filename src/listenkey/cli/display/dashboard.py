@@ -8,11 +8,11 @@ from typing import Any, Final, TypeAlias
 from listenkey.cli.display.annotation import Annotation
 from listenkey.cli.display.controls import Kinds
 from listenkey.cli.display.number_format import is_zero
-from listenkey.cli.display.order_rows import OrderRow, rows_of
+from listenkey.cli.display.order_rows import OrderTableRow, rows_of
 from listenkey.events import AccountUpdate, BalancePositionUpdate, GreekUpdate, LegacyAccountUpdate, RiskLevelChange
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 
-Line: TypeAlias = OrderRow | Annotation | Live | GapOpened | GapClosed
+Line: TypeAlias = OrderTableRow | Annotation | Live | GapOpened | GapClosed
 
 RECENT_MAX: Final = 250
 """Rows kept for the table: more than the tallest terminal shows."""

@@ -17,7 +17,7 @@ from rich.text import Text
 from listenkey.cli.display.annotation import Annotation
 from listenkey.cli.display.controls import HELP, Controls
 from listenkey.cli.display.number_format import age, amount, clock_time
-from listenkey.cli.display.order_rows import OrderRow
+from listenkey.cli.display.order_rows import OrderTableRow
 from listenkey.cli.display.text import gap_text
 from listenkey.cli.redaction import printable
 from listenkey.items import GapClosed, GapOpened, Live
@@ -275,7 +275,7 @@ def table(state: DashboardState, width: int, height: int, controls: Controls) ->
     columns = columns_for(width)
     lines = [Text(" " + " ".join(fitted(column, column.title) for column in columns), style=HEADING)]
     lines += [
-        table_row(entry, columns) if isinstance(entry, OrderRow) else mark_line(entry, width)
+        table_row(entry, columns) if isinstance(entry, OrderTableRow) else mark_line(entry, width)
         for entry in state.newest(height - 1, skipped=controls.skipped, kinds=controls.kinds)
     ]
     if len(lines) == 1:
@@ -294,7 +294,7 @@ def told_of(controls: Controls) -> Iterator[str]:
         yield f"{controls.skipped} NEWER"
 
 
-def table_row(row: OrderRow, columns: tuple[Column, ...]) -> Text:
+def table_row(row: OrderTableRow, columns: tuple[Column, ...]) -> Text:
     """One change of an order; fills stand out against what only rests or ends."""
     line = Text(style="" if row.is_fill else LABEL)
     for column in columns:

@@ -20,7 +20,7 @@ SHORT_STATUS: Final = {"PARTIALLY_FILLED": "PARTIAL", "EXPIRED_IN_MATCH": "EXP-M
 
 
 @dataclass(frozen=True, slots=True)
-class OrderRow:
+class OrderTableRow:
     """
     One change of an order, as text fit for a terminal.
 
@@ -50,7 +50,7 @@ def fills_of(event: Event) -> list[tuple[str, int, int]]:
     return []
 
 
-def rows_of(event: Event) -> list[OrderRow]:
+def rows_of(event: Event) -> list[OrderTableRow]:
     """The rows of an order event, in the order things happened; none for other events."""
     if isinstance(event, OrderTradeUpdate):
         return [current_row(event)]
@@ -61,10 +61,10 @@ def rows_of(event: Event) -> list[OrderRow]:
     return []
 
 
-def recovered_row(event: RecoveredFill | RecoveredOrder) -> OrderRow:
+def recovered_row(event: RecoveredFill | RecoveredOrder) -> OrderTableRow:
     """Make the row of an event that only REST reported; the status of a fill's order is not in it."""
     if isinstance(event, RecoveredFill):
-        return OrderRow(
+        return OrderTableRow(
             at_ms=event.event_ms,
             symbol=printable(event.symbol, 32),
             side=printable(event.side, 5),
@@ -76,7 +76,7 @@ def recovered_row(event: RecoveredFill | RecoveredOrder) -> OrderRow:
             realized=amount(event.realized_profit_text, 4),
             role=role(event.maker),
         )
-    return OrderRow(
+    return OrderTableRow(
         at_ms=event.event_ms,
         symbol=printable(event.symbol, 32),
         side=printable(event.side, 5),
@@ -90,13 +90,13 @@ def recovered_row(event: RecoveredFill | RecoveredOrder) -> OrderRow:
     )
 
 
-def current_row(event: OrderTradeUpdate) -> OrderRow:
+def current_row(event: OrderTradeUpdate) -> OrderTableRow:
     """Make the row of an ORDER_TRADE_UPDATE since January 2026."""
     order, is_fill = event.order, event.is_fill
     quantity, price = (
         (order.last_quantity_text, order.last_price_text) if is_fill else (order.quantity_text, order.price_text)
     )
-    return OrderRow(
+    return OrderTableRow(
         at_ms=event.event_ms,
         symbol=printable(order.symbol, 32),
         side=printable(order.side, 5),
@@ -110,10 +110,10 @@ def current_row(event: OrderTradeUpdate) -> OrderRow:
     )
 
 
-def legacy_rows(order: LegacyOrder, at_ms: int | None) -> list[OrderRow]:
+def legacy_rows(order: LegacyOrder, at_ms: int | None) -> list[OrderTableRow]:
     """Make the rows of one order before January 2026: one per fill, or one where nothing was traded."""
     quantity = order.quantity_text.removeprefix("-")  # The sign is the side.
-    bare = OrderRow(
+    bare = OrderTableRow(
         at_ms=at_ms,
         symbol=printable(order.symbol, 32),
         side=order.side,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from listenkey.cli.display.number_format import age, clock_time
-from listenkey.cli.display.order_rows import OrderRow, rows_of
+from listenkey.cli.display.order_rows import OrderTableRow, rows_of
 from listenkey.cli.redaction import printable
 from listenkey.items import GapClosed, GapOpened, Item, Live
 
@@ -28,7 +28,7 @@ def gap_text(item: GapOpened | GapClosed) -> str:
     return f"GAP     closed after {lasted}: {item.recovered} recovered" + (f"; not recoverable: {lost}" if lost else "")
 
 
-def order_line(row: OrderRow) -> str:
+def order_line(row: OrderTableRow) -> str:
     """One change of an order."""
     kind = "fill" if row.is_fill else "order"
     text = f"{clock_time(row.at_ms)}  {kind:6}  {row.side:4} {row.last}  {row.symbol}  {row.status} {row.filled}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from listenkey.cli.display.dashboard import KEPT_MAX, RECENT_MAX, DashboardState
-from listenkey.cli.display.order_rows import OrderRow
+from listenkey.cli.display.order_rows import OrderTableRow
 from listenkey.items import GapOpened
 from tests.unit.cli.samples import account_event, greek_event, live, order_event, position_event, update
 
@@ -13,7 +13,7 @@ def test_the_newest_lines_come_first_and_gaps_are_among_them() -> None:
     for item in (live(1), update(order_event(t=1)), GapOpened(3, "alice", 0, "gone"), update(order_event(t=2))):
         state.add(item)
     kinds = [type(line).__name__ for line in state.newest(10)]
-    assert kinds == ["OrderRow", "GapOpened", "OrderRow", "Live"]
+    assert kinds == ["OrderTableRow", "GapOpened", "OrderTableRow", "Live"]
     assert len(state.newest(2)) == 2
 
 
@@ -42,7 +42,7 @@ def test_what_is_kept_has_a_bound() -> None:
         state.add(update(order_event(t=number)))
     lines = state.newest(10_000)
     assert len(lines) == RECENT_MAX
-    assert isinstance(lines[0], OrderRow)
+    assert isinstance(lines[0], OrderTableRow)
 
 
 def test_no_flood_of_names_makes_it_grow() -> None:

@@ -1,0 +1,355 @@
+"""
+Reading an account's records: windows, paging, retention, and answers that lag.
+
+Lists run from oldest to newest. With a start (an id, which is inclusive, or a time) the oldest rows that fit are
+answered, so that a client can page forward; without one, the newest. [O general-info] Times of an order filter by its
+last update; no page says which time is meant.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from listenkey.sandbox.exchange import market_views, rejections, views
+from listenkey.sandbox.exchange.contracts import SETTLEMENT_ASSET
+from listenkey.sandbox.exchange.matching import find
+from listenkey.sandbox.exchange.orders import ZERO
+from listenkey.sandbox.exchange.payloads import money
+from listenkey.sandbox.exchange.rejections import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from listenkey.sandbox.exchange.accounts import Account
+    from listenkey.sandbox.exchange.orders import ExchangeOrder, OrderState
+    from listenkey.sandbox.exchange.state import ExchangeState
+
+HOUR_MS: Final = 3600 * 1000
+DAY_MS: Final = 24 * HOUR_MS
+FINISHED_ORDERS_MS: Final = 5 * DAY_MS
+"""The time a finished order is in `historyOrders`. [O trade/Query-Option-Order-History]"""
+UNFILLED_CANCELS_MS: Final = 3 * DAY_MS
+"""The time `order` finds one that was cancelled without a fill. [O trade/Query-Single-Order]"""
+TRADES_MS: Final = 90 * DAY_MS
+"""The age of the oldest rows of `userTrades` and `bill`: three months. [SDK]"""
+LIMIT_MAX: Final = 1_000
+
+Row = TypeVar("Row")
+_id = attrgetter("id")
+_time = attrgetter("time_ms")
+
+
+# --- Orders ----------------------------------------------------------------------------------------------------------
+
+
+def open_orders(
+    state: ExchangeState,
+    account: Account,
+    *,
+    symbol: str | None,
+    order_id: int | None,
+    start_ms: int | None,
+    end_ms: int | None,
+    limit: int | None,
+    as_of_ms: int | None,
+) -> list[dict[str, Any]]:
+    """`GET /eapi/v1/openOrders`. Without a start, a `limit` leaves the newest."""
+    _check_window(state, start_ms, end_ms)
+    if symbol is not None:
+        state.readable(symbol)
+    found = []
+    # What is final now may have been open then.
+    orders = account.open_orders if as_of_ms is None else account.orders
+    for order in orders.values():
+        if symbol is not None and order.contract.symbol != symbol:
+            continue
+        then = order.state(as_of_ms)
+        if then is not None and then.is_open and _fits(order, then, order_id, start_ms, end_ms):
+            found.append(views.order_view(order, then, "open", state.switches.generation))
+    if limit is None:
+        return found
+    return _limited(found, limit, forward=order_id is not None or start_ms is not None)
+
+
+def history_orders(
+    state: ExchangeState,
+    account: Account,
+    symbol: str,
+    *,
+    order_id: int | None,
+    start_ms: int | None,
+    end_ms: int | None,
+    limit: int,
+    now_ms: int,
+    as_of_ms: int | None,
+) -> list[dict[str, Any]]:
+    """`GET /eapi/v1/historyOrders`: finished orders of the last five days."""
+    _check_window(state, start_ms, end_ms)
+    state.readable(symbol)
+    oldest_ms = now_ms - FINISHED_ORDERS_MS
+    found: list[tuple[ExchangeOrder, OrderState]] = []
+    for order in account.orders_of.get(symbol, ()):
+        then = order.state(as_of_ms)
+        if then is None or then.is_open or then.updated_ms < oldest_ms:
+            continue
+        if _fits(order, then, order_id, start_ms, end_ms):
+            found.append((order, then))
+    forward = order_id is not None or start_ms is not None
+    switches = state.switches
+    return [
+        views.order_view(order, then, "history", switches.generation, signed=switches.sell_quantity_negative_in_history)
+        for order, then in _limited(found, limit, forward=forward)
+    ]
+
+
+def one_order(
+    state: ExchangeState,
+    account: Account,
+    symbol: str,
+    *,
+    order_id: int | None,
+    client_order_id: str | None,
+    now_ms: int,
+    as_of_ms: int | None,
+) -> dict[str, Any]:
+    """`GET /eapi/v1/order`."""
+    state.readable(symbol)
+    order = find(account, symbol, order_id, client_order_id)
+    then = order.state(as_of_ms)
+    if then is None:
+        raise rejected(rejections.NO_SUCH_ORDER)
+    old = order.created_ms < now_ms - UNFILLED_CANCELS_MS
+    if old and then.status == "CANCELED" and not then.executed:
+        raise rejected(rejections.NO_SUCH_ORDER)
+    return views.order_view(order, then, "order", state.switches.generation)
+
+
+def _fits(
+    order: ExchangeOrder, then: OrderState, order_id: int | None, start_ms: int | None, end_ms: int | None
+) -> bool:
+    return (
+        (order_id is None or order.id >= order_id)
+        and (start_ms is None or then.updated_ms >= start_ms)
+        and (end_ms is None or then.updated_ms <= end_ms)
+    )
+
+
+# --- Records ---------------------------------------------------------------------------------------------------------
+
+
+def user_trades(
+    state: ExchangeState,
+    account: Account,
+    symbol: str | None,
+    *,
+    from_id: int | None,
+    start_ms: int | None,
+    end_ms: int | None,
+    limit: int,
+    now_ms: int,
+    as_of_ms: int | None,
+) -> list[dict[str, Any]]:
+    """`GET /eapi/v1/userTrades`. A window that reaches back more than three months is refused with -6073. [SDK]"""
+    _check_window(state, start_ms, end_ms)
+    oldest_ms = now_ms - TRADES_MS
+    if any(ms is not None and ms < oldest_ms for ms in (start_ms, end_ms)):
+        raise rejected(rejections.SEARCH_WINDOW)
+    if symbol is not None:
+        state.readable(symbol)
+    rows = account.trades if symbol is None else account.trades_of.get(symbol, [])
+    found = _window(rows, from_id, start_ms, end_ms, limit, oldest_ms, as_of_ms)
+    generation = state.switches.generation
+    return [views.trade_view(row, row.order.contract.underlying.volatility, generation) for row in found]
+
+
+def bill(
+    state: ExchangeState,
+    account: Account,
+    currency: str,
+    *,
+    record_id: int | None,
+    start_ms: int | None,
+    end_ms: int | None,
+    limit: int,
+    now_ms: int,
+    as_of_ms: int | None,
+) -> list[dict[str, Any]]:
+    """`GET /eapi/v1/bill`."""
+    _check_window(state, start_ms, end_ms)
+    if currency != SETTLEMENT_ASSET:
+        raise rejected(rejections.BAD_CURRENCY)
+    found = _window(account.bills, record_id, start_ms, end_ms, limit, now_ms - TRADES_MS, as_of_ms)
+    return [views.bill_view(row, state.switches.generation) for row in found]
+
+
+def exercise_record(
+    state: ExchangeState,
+    account: Account,
+    *,
+    symbol: str | None,
+    start_ms: int | None,
+    end_ms: int | None,
+    limit: int,
+    as_of_ms: int | None,
+) -> list[dict[str, Any]]:
+    """`GET /eapi/v1/exerciseRecord`."""
+    _check_window(state, start_ms, end_ms)
+    if symbol is not None:
+        state.contract(symbol)
+    rows = [row for row in account.exercises if symbol is None or row.contract.symbol == symbol]
+    found = _window(rows, None, start_ms, end_ms, limit, 0, as_of_ms)
+    return [views.exercise_view(row, state.switches.generation) for row in found]
+
+
+def settlements(
+    state: ExchangeState, underlying: str | None, *, start_ms: int | None, end_ms: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """`GET /eapi/v1/exerciseHistory`: contracts that are over, of everybody."""
+    _check_window(state, start_ms, end_ms)
+    rows = [row for row in state.settlements if underlying in (None, row.contract.underlying.name)]
+    return [market_views.settlement(row) for row in _window(rows, None, start_ms, end_ms, limit, 0, None)]
+
+
+def _window(
+    rows: Sequence[Row],
+    from_id: int | None,
+    start_ms: int | None,
+    end_ms: int | None,
+    limit: int,
+    oldest_ms: int,
+    as_of_ms: int | None,
+) -> Sequence[Row]:
+    """The rows that fit. Both ids and times of `rows` ascend, so that a long list costs no more than a short one."""
+    first = bisect_left(rows, max(oldest_ms, start_ms or 0), key=_time)
+    if from_id is not None:
+        first = max(first, bisect_left(rows, from_id, key=_id))
+    last = len(rows)
+    for bound_ms in (end_ms, as_of_ms):
+        if bound_ms is not None:
+            last = min(last, bisect_right(rows, bound_ms, key=_time))
+    if first >= last:
+        return []
+    most = _checked_limit(limit)
+    forward = from_id is not None or start_ms is not None
+    return rows[first : min(last, first + most)] if forward else rows[max(first, last - most) : last]
+
+
+def _limited(rows: list[Row], limit: int, *, forward: bool) -> list[Row]:
+    most = _checked_limit(limit)
+    return rows[:most] if forward else rows[-most:]
+
+
+def _checked_limit(limit: int) -> int:
+    if limit < 1:
+        raise rejected(rejections.INVALID_LIMIT)
+    return min(limit, LIMIT_MAX)
+
+
+def _check_window(state: ExchangeState, start_ms: int | None, end_ms: int | None) -> None:
+    if start_ms is None or end_ms is None:
+        return
+    if start_ms > end_ms:
+        raise rejected(rejections.START_AFTER_END)
+    hours_max = state.switches.span_hours_max
+    if hours_max and end_ms - start_ms > hours_max * HOUR_MS:
+        raise rejected(state.switches.span_code)
+
+
+# --- Positions -------------------------------------------------------------------------------------------------------
+
+
+def positions(
+    state: ExchangeState, account: Account, *, symbol: str | None, as_of_ms: int | None
+) -> list[dict[str, Any]]:
+    """`GET /eapi/v1/position`: what is not zero. Positions of contracts that have ended are gone."""
+    if symbol is not None:
+        state.readable(symbol)
+    found = []
+    for position in account.positions.values():
+        if position.contract.symbol not in state.books or symbol not in (None, position.contract.symbol):
+            continue
+        then = position.state(as_of_ms)
+        if then.quantity:
+            quote = state.prices.quote(position.contract)
+            waiting = _open_quantities(account, position.contract.symbol, as_of_ms)
+            found.append(views.position_view(position, then, quote, waiting, state.switches.generation))
+    return found
+
+
+def _open_quantities(account: Account, symbol: str, as_of_ms: int | None) -> tuple[Decimal, Decimal]:
+    """Return the unfilled quantities of a symbol's open buy and sell orders, now or as of a time."""
+    if as_of_ms is None:
+        position = account.positions[symbol]
+        return position.bid_quantity, position.ask_quantity
+    bids = asks = ZERO
+    for order in account.orders_of.get(symbol, ()):
+        then = order.state(as_of_ms)
+        if then is not None and then.is_open:
+            left = order.quantity - then.executed
+            bids, asks = (bids + left, asks) if order.is_buy else (bids, asks + left)
+    return bids, asks
+
+
+# --- The truth -------------------------------------------------------------------------------------------------------
+
+
+def ledger(account: Account) -> dict[str, Any]:
+    """Return the account's whole history, in order, even where the venue's endpoints no longer show it."""
+    return {
+        "fills": [
+            {
+                "symbol": trade.order.contract.symbol,
+                "trade_id": trade.trade_id,
+                "id": trade.id,
+                "id_text": str(trade.id),
+                "order_id": trade.order.id,
+                "order_id_text": str(trade.order.id),
+                "side": trade.order.side,
+                "quantity": trade.quantity,
+                "price": trade.price,
+                "commission": trade.fee,
+                "commission_asset": SETTLEMENT_ASSET,
+                "realized_profit": trade.realized_profit,
+                "maker": trade.maker,
+                "time_ms": trade.time_ms,
+                "filled_quantity": trade.filled_quantity,
+            }
+            for trade in account.trades
+        ],
+        "orders": [
+            {
+                "order_id": each.order.id,
+                "order_id_text": str(each.order.id),
+                "client_order_id": each.order.client_id,
+                "symbol": each.order.contract.symbol,
+                "side": each.order.side,
+                "status": each.status,
+                "execution_type": each.execution_type,
+                "quantity": each.order.quantity_text,
+                "price": each.order.price_text,
+                "filled_quantity": each.filled_quantity,
+                "trade_id": each.trade_id,
+                "time_ms": each.time_ms,
+            }
+            for each in account.transitions
+        ],
+        "transfers": [
+            {"amount": money(each.amount), "balance": money(each.balance), "time_ms": each.time_ms}
+            for each in account.transfers
+        ],
+        "exercises": [
+            {
+                "id": str(each.id),
+                "symbol": each.contract.symbol,
+                "quantity": format(each.quantity, each.contract.quantity_format),
+                "amount": money(each.amount),
+                "commission": money(each.fee),
+                "index_price": money(each.index_price),
+                "time_ms": each.time_ms,
+            }
+            for each in account.exercises
+        ],
+    }

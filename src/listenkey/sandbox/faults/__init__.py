@@ -1,0 +1,1 @@
+"""Faults on purpose: the registry of those that are active, and the malformed frames and wrong shapes some of them send."""

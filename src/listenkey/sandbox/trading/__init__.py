@@ -1,1 +1,0 @@
-"""The exchange's trading world: contracts, books, accounts, matching, and what it tells of them. Pure."""
