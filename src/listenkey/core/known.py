@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, TypeAlias
+
+import msgspec
 
 from listenkey.core import records
 from listenkey.core.lateness import SYMBOLS_MAX, Lateness, NewestFill
@@ -115,14 +116,18 @@ class Fills:
         return out
 
 
-@dataclass(slots=True)
-class OrderFacts:
+class OrderFacts(msgspec.Struct, gc=False):
     """The last that is known of an order that lives."""
 
     symbol: str
     status: str
-    filled: Decimal
+    filled_text: str
     at_ms: int
+
+    @property
+    def filled(self) -> Decimal:
+        """The quantity filled so far; messages of before 2026 have signs."""
+        return abs(amount(self.filled_text))
 
 
 class Known:
@@ -164,21 +169,21 @@ class Known:
             if isinstance(event, RecoveredExercise):
                 self.positions.pop(event.symbol, None)
         elif isinstance(event, OrderTradeUpdate):
-            self.note_order(event.order, amount(event.order.filled_quantity_text), event.event_ms)
+            self.note_order(event.order, event.event_ms)
             self.forget()
         elif isinstance(event, RecoveredFill):
             self.fills.add(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
         elif isinstance(event, RecoveredOrder):
-            self.note_order(event, amount(event.filled_quantity_text), event.updated_ms)
+            self.note_order(event, event.updated_ms)
             self.forget()
         elif isinstance(event, LegacyOrderTradeUpdate):
             for order in event.orders:
-                self.note_order(order, abs(amount(order.filled_quantity_text)), order.updated_ms)
+                self.note_order(order, order.updated_ms)
                 for fill in order.fills:
                     self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
             self.forget()
 
-    def note_order(self, order: Order | LegacyOrder | RecoveredOrder, filled: Decimal, at_ms: int) -> None:
+    def note_order(self, order: Order | LegacyOrder | RecoveredOrder, at_ms: int) -> None:
         """Note an order's state, and how much of it was filled, at this time by the venue's clock."""
         key, status = (order.symbol, order.order_id), order.status
         if status == ACCEPTED:
@@ -187,17 +192,14 @@ class Known:
             self.orders.pop(key, None)
             self.ended.append(key)
             return
-        before, now = (
-            self.orders.get(key),
-            abs(amount(order.filled_quantity_text)),
-        )  # the older generation has signs
-        if before is not None:
-            if now >= before.filled:
-                before.status, before.filled, before.at_ms = status, now, at_ms
-        elif not self.has_ended(key):
-            self.orders[key] = OrderFacts(order.symbol, status, filled, at_ms)
-            if len(self.orders) > ORDERS_MAX:
-                del self.orders[next(iter(self.orders))]
+        before = self.orders.get(key)
+        if before is None:
+            if not self.has_ended(key):
+                self.orders[key] = OrderFacts(order.symbol, status, order.filled_quantity_text, at_ms)
+                if len(self.orders) > ORDERS_MAX:
+                    del self.orders[next(iter(self.orders))]
+        elif abs(amount(order.filled_quantity_text)) >= before.filled:
+            before.status, before.filled_text, before.at_ms = status, order.filled_quantity_text, at_ms
 
     def forget(self) -> None:
         """The older half of the ends of orders, where the newer one is full. To be called now and then."""
@@ -215,7 +217,7 @@ class Known:
         if self.ended:
             self._ended.update(self.ended)
             self.ended.clear()
-        if isinstance(self._ended_before, list):
+        if type(self._ended_before) is list:
             self._ended_before = frozenset(self._ended_before)
         return key in self._ended or key in self._ended_before
 

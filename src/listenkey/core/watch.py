@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from decimal import Context
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
+
 from listenkey import venue
 from listenkey.core.expiry import has_expired
-from listenkey.core.known import AFTER_ALL, BEFORE_ALL, ENDED, TRADE, Known, OrderKey, amount
+from listenkey.core.known import BEFORE_ALL, ENDED, TRADE, Known, OrderKey
 from listenkey.core.lateness import SYMBOLS_MAX
 from listenkey.events import (
     AccountUpdate,
@@ -114,8 +116,7 @@ class Doubt(NamedTuple):
     reason: Reason
 
 
-@dataclass(slots=True)
-class _Order:
+class _Order(msgspec.Struct, gc=False):
     """`base` + `added` should be `reached`; more than that is a change of places, less is a loss."""
 
     key: OrderKey
@@ -188,8 +189,6 @@ class _First:
         return self.seen
 
 
-NO_POSITION: Final = _Position(None, 0, 0, 0, 0, given_up=True)
-
 Chain: TypeAlias = _Order | _Position | _First
 Key: TypeAlias = tuple[type[Chain], OrderKey | str]
 
@@ -222,19 +221,18 @@ class Watch:
         """
         Note each event that a socket brought, here and in `known`; True where the next deadline may have come nearer.
 
-        Most events of a busy account are handled in one loop: calling functions for each would double their price.
+        The ordinary events of a busy account are told apart in one loop: a call for each would cost as much again.
         """
         orders, live, ended, near = self._orders, known.orders, known.ended.append, False
-        last_ms, symbol, told_ms, read = known.last_event_ms, "", AFTER_ALL, UNITS.get
+        last_ms, read = known.last_event_ms, UNITS.get
         for event in events:
             if type(event) is not OrderTradeUpdate:
                 if type(event) is AccountUpdate or type(event) is GreekUpdate:
                     last_ms = max(last_ms, event.event_ms)
                     self._beats, self._beat_s = self._beats + 1, now_s
-                    continue
-                known.note(event)
-                near |= self.note(event, now_s)
-                symbol = ""
+                else:
+                    known.note(event)
+                    near |= self.note(event, now_s)
                 continue
             order, event_ms = event.order, event.event_ms
             if event_ms > last_ms:  # noqa: PLR1730 - a call takes ten times as long
@@ -243,43 +241,15 @@ class Watch:
             is_fill = order.execution_type == TRADE or (order.trade_id > 0 and order.is_fill)
             filled = (read(text) or units(text)) if is_fill else 0
             if order.status not in ENDED or key in orders or key in live:
-                known.note_order(order, amount(order.filled_quantity_text), event_ms)
+                known.note_order(order, event_ms)
                 near |= self._order(order, filled, event_ms, now_s)
             else:
                 ended(key)
-            if not filled:
-                continue
-            if order.symbol != symbol:
-                symbol = order.symbol
-                position, told_ms = self._plain(symbol, len(events))
-                wait = position.later.append
-            at_ms = order.trade_time_ms
-            if at_ms > told_ms and at_ms >= position.latest_ms:
-                # Newer than all before of its symbol, and its own message is still to come.
-                position.latest_ms, before = at_ms, position.held
-                if order.side == "BUY":
-                    held = before + filled
-                    wait((at_ms, filled))
-                else:
-                    held = before - filled
-                    wait((at_ms, -filled))
-                if before and held:
-                    position.held = held
-                else:
-                    self._holds(position, held, now_s)
-            else:
-                near |= self._fill(symbol, at_ms, order.side, filled, now_s)
-                symbol = ""
+            if filled:
+                near |= self._fill(order.symbol, order.trade_time_ms, order.side, filled, now_s)
         known.last_event_ms = max(last_ms, known.last_event_ms)
         known.forget()
         return near
-
-    def _plain(self, symbol: str, count: int) -> tuple[_Position, int]:
-        """A position, and after which time its fills only have to wait for its next message, if there are so many."""
-        position = self._positions.get(symbol, NO_POSITION)
-        if position.given_up or (_First, symbol) in self._broken or len(position.later) + count > FILLS_MAX:
-            return position, AFTER_ALL
-        return position, position.at_ms
 
     def note(self, event: Event, now_s: float) -> bool:
         """An event is being delivered; True where the next deadline may have come nearer."""
@@ -396,12 +366,8 @@ class Watch:
     # --- orders --------------------------------------------------------------------------------------------------
 
     def _order(self, order: Order | RecoveredOrder | LegacyOrder, filled: int, at_ms: int, now_s: float) -> bool:
-        key, text, ended = (
-            (order.symbol, order.order_id),
-            order.filled_quantity_text.removeprefix("-"),
-            order.status in ENDED,
-        )
-        chain, reached = self._orders.get(key), UNITS.get(text) or units(text)
+        key, ended = (order.symbol, order.order_id), order.status in ENDED
+        chain, reached = self._orders.get(key), abs(units(order.filled_quantity_text))
         if chain is None:
             # The first we hear of it: what it has filled by now is where we begin.
             if not ended:
@@ -409,22 +375,23 @@ class Watch:
                 if len(self._orders) > CHAINS_MAX:
                     self._broken.pop((_Order, self._orders.popitem(last=False)[0]), None)
             return False
-        chain.ended |= ended
-        chain.added += filled
-        if reached > chain.reached:  # noqa: PLR1730 - a call takes ten times as long
-            chain.reached = reached
-        if chain.due_s is not None or chain.base + chain.added < chain.reached:
+        ended |= chain.ended
+        added = chain.added + filled
+        if reached < chain.reached:  # noqa: PLR1730 - a call takes ten times as long
+            reached = chain.reached
+        if chain.due_s is None and chain.base + added >= reached:
+            if ended:
+                del self._orders[key]
+                return False
+            chain.base, chain.added, chain.reached, chain.since_ms = reached, 0, reached, at_ms
             self._orders.move_to_end(key)
-            near = self._look((_Order, key), chain, now_s)
-            if chain.adds_up:
-                chain.since_ms = at_ms
-            return near
-        if chain.ended:
-            del self._orders[key]
-        else:
-            chain.base, chain.added, chain.since_ms = chain.reached, 0, at_ms
-            self._orders.move_to_end(key)
-        return False
+            return False
+        chain.ended, chain.added, chain.reached = ended, added, reached
+        self._orders.move_to_end(key)
+        near = self._look((_Order, key), chain, now_s)
+        if chain.adds_up:
+            chain.since_ms = at_ms
+        return near
 
     # --- positions -----------------------------------------------------------------------------------------------
 
@@ -433,9 +400,8 @@ class Watch:
         if position is None:
             self._remember(symbol, at_ms)
             return False
-        first = self._broken.get((_First, symbol))
-        if isinstance(first, _First) and first.since_ms <= at_ms <= first.until_ms:
-            first.seen = True
+        if self._broken and isinstance(first := self._broken.get((_First, symbol)), _First):
+            first.seen |= first.since_ms <= at_ms <= first.until_ms
             self._look((_First, symbol), first, now_s)
         if at_ms < position.since_ms:
             return False  # Counted already, in what the position was when it was first heard of.
@@ -453,8 +419,13 @@ class Watch:
     def _wait(self, position: _Position, at_ms: int, signed: int, now_s: float) -> None:
         """Let a fill wait for the next message of its position."""
         position.later.append((at_ms, signed))
-        position.latest_ms = max(position.latest_ms, at_ms)
-        self._holds(position, position.held + signed, now_s)
+        if at_ms > position.latest_ms:  # noqa: PLR1730 - a call takes ten times as long
+            position.latest_ms = at_ms
+        held = position.held + signed
+        if held and position.held:
+            position.held = held
+        else:
+            self._holds(position, held, now_s)
 
     def _recovered_fill(self, event: RecoveredFill, filled: int, now_s: float) -> None:
         """
@@ -488,9 +459,12 @@ class Watch:
         position.held = held
 
     def _remember(self, symbol: str, at_ms: int) -> None:
-        self._unplaced.setdefault(symbol, deque(maxlen=FIRST_FILLS_MAX)).append(at_ms)
-        if len(self._unplaced) > SYMBOLS_MAX:
-            self._unplaced.popitem(last=False)
+        times = self._unplaced.get(symbol)
+        if times is None:
+            times = self._unplaced[symbol] = deque(maxlen=FIRST_FILLS_MAX)
+            if len(self._unplaced) > SYMBOLS_MAX:
+                self._unplaced.popitem(last=False)
+        times.append(at_ms)
 
     def _positions_changed(self, event: BalancePositionUpdate, now_s: float) -> bool:
         near = False

@@ -73,7 +73,7 @@ _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTA
 _BRACE_CLOSED: Final = ord("}")
 _CLOSED: Final = {_BRACE_CLOSED}
 _last_byte: Final = itemgetter(-1)
-_is_plain: Final = PLAIN.fullmatch
+_all_plain: Final = re.compile(f"(?:{PLAIN.pattern} )*").fullmatch
 _are_plain: Final = re.compile(f"{PLAIN.pattern} {PLAIN.pattern}").fullmatch
 _order_of: Final[Callable[[Event], Order]] = attrgetter("order")
 _last_price: Final[Callable[[Order], str]] = attrgetter("last_price_text")
@@ -215,7 +215,7 @@ class Unwrapper:
     def payloads(self, frames: list[bytes]) -> list[bytes] | None:
         """Return the payloads of several frames, undecoded; None where one of them lacks the envelope that we know."""
         if (
-            not all(map(bytes.startswith, frames, repeat(self._prefix)))
+            not (min(frames).startswith(self._prefix) and max(frames).startswith(self._prefix))  # and so all between
             or set(map(_last_byte, frames)) != _CLOSED
             or sum(map(len, frames)) > FRAME_BYTES_MAX
         ):
@@ -387,8 +387,8 @@ def _are_sure(events: list[Event]) -> bool:
     orders = list(map(_order_of, compress(events, are_orders)))
     texts = set(map(_last_price, orders))
     texts.update(map(_last_quantity, orders))
-    new = texts - AMOUNTS.keys()
-    return None not in map(_is_plain, new) or None not in map(amount_of, new)
+    new = texts.difference(AMOUNTS)
+    return _all_plain("".join([text + " " for text in new])) is not None or None not in map(amount_of, new)
 
 
 def _shallow(payload: bytes) -> bool:
