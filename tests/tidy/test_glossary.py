@@ -1,0 +1,158 @@
+"""One concept, one word: the glossary is true, class names are unique, and retired names do not come back."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
+
+from tests.tidy.source import ROOT, House, house, none_of
+
+GLOSSARY: Final = ROOT / "docs" / "glossary.md"
+ROW: Final = re.compile(r"^\| (?!term |---)([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+QUOTED: Final = re.compile(r"`([^`]+)`")
+
+SHARED_2026_11_30: Final[dict[str, frozenset[str]]] = {
+    "Compared": frozenset({"core.history", "core.open_orders"}),
+    "Held": frozenset({"core.merge", "journal.joining"}),
+    "Lists": frozenset({"core.open_orders", "core.reconcile"}),
+    "NotJson": frozenset({"wire.frames", "wire.strict_json"}),
+    "Snapshots": frozenset({"core.merge", "snapshots"}),
+    "Verdict": frozenset({"core.verdict", "journal.verify"}),
+}
+"""Class names that two modules had on 2026-11-30. This list may only become shorter."""
+
+SHARED_MAX: Final = 6
+
+RETIRED: Final[dict[str, frozenset[str]]] = {
+    "cli": frozenset(
+        {
+            "board", "exits", "exporting", "figures", "keyfile", "lazy", "note", "opening", "plain", "redact", "rows",
+            "screen", "shows", "view",
+        }
+    ),
+    "sandbox": frozenset(
+        {
+            "agenda", "control", "control_messages", "door", "duties", "entry_checks", "holdings", "identities", "keys",
+            "landing", "limits", "malformed", "meters", "trading", "whereabouts",
+        }
+    ),
+}  # fmt: skip
+"""Names of files and folders that a room had before it got the field's words."""
+
+RETIRED_PREFIXES: Final = {"cli": ("demo_",)}
+
+
+def homes_of_classes(house: House) -> dict[str, set[str]]:
+    """Return the modules of each public class name, without `listenkey.`."""
+    homes: dict[str, set[str]] = defaultdict(set)
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].add(module.name.partition(".")[2])
+    return homes
+
+
+def shared_names(house: House, allowed: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """Class names of several modules, and entries of the list that are no longer needed."""
+    homes = homes_of_classes(house)
+    for name, modules in sorted(homes.items()):
+        if len(modules) > 1 and not modules <= allowed.get(name, frozenset()):
+            yield f"class {name} is in {', '.join(sorted(modules))}; give each concept a name of its own"
+    for name in allowed:
+        if len(homes.get(name, ())) < 2:
+            yield f"class {name} is unique now; take it out of SHARED_2026_11_30"
+
+
+def retired_names(house: House) -> Iterator[str]:
+    """Modules whose file or folder has a name that was given up."""
+    for name in house.modules:
+        room, *inner = name.split(".")[1:] or [""]
+        for part in inner:
+            if part in RETIRED.get(room, ()) or part.startswith(RETIRED_PREFIXES.get(room, ("\0",))):
+                yield f"{name}: {part!r} is a retired name; docs/glossary.md has the word for it"
+
+
+def terms(glossary: str) -> list[tuple[str, str, str]]:
+    """The rows of the glossary: term, meaning, and the place in the code."""
+    return [(match[1].strip(), match[2].strip(), match[3].strip()) for match in ROW.finditer(glossary)]
+
+
+def astray(glossary: str, sources: Mapping[str, str]) -> Iterator[str]:
+    """Files and names of the last column that are not there. A folder is named with a slash at its end."""
+    for term, _, where in terms(glossary):
+        quoted = QUOTED.findall(where)
+        files = [name for name in quoted if name.endswith(".py")]
+        folders = [name for name in quoted if name.endswith("/")]
+        for missing in [name for name in files if name not in sources]:
+            yield f"docs/glossary.md: {term}: there is no {missing}; if it was renamed, change the row"
+        for folder in folders:
+            if not any(path.startswith(folder) for path in sources):
+                yield f"docs/glossary.md: {term}: there is no {folder}"
+        text = "\n".join(sources.get(name, "") for name in files)
+        for name in quoted:
+            if name not in files and name not in folders and not re.search(rf"\b{re.escape(name)}\b", text):
+                yield f"docs/glossary.md: {term}: {name} is in none of its files; if it was renamed, change the row"
+
+
+def doubled(names: Collection[str]) -> list[str]:
+    """Return the names that come more than once."""
+    return sorted({name for name in names if list(names).count(name) > 1})
+
+
+def test_public_class_names_are_unique() -> None:
+    none_of(shared_names(house(), SHARED_2026_11_30))
+    assert len(SHARED_2026_11_30) <= SHARED_MAX
+
+
+def test_no_retired_name_comes_back() -> None:
+    none_of(retired_names(house()))
+
+
+def test_the_glossary_is_true_and_in_order() -> None:
+    glossary = GLOSSARY.read_text("utf-8")
+    sources = {module.path.removeprefix("src/listenkey/"): module.text for module in house().modules.values()}
+    none_of(astray(glossary, sources))
+    assert doubled([term for term, _, _ in terms(glossary)]) == []
+    for section in glossary.split("\n## ")[1:]:
+        names = [term.lower() for term, _, _ in terms(section)]
+        assert names == sorted(names), section.splitlines()[0]
+
+
+def test_a_shared_and_a_retired_name_are_found() -> None:
+    planted = House.planted(
+        {
+            "listenkey.core.a": "class Held: ...\nclass One: ...\nclass _Own: ...",
+            "listenkey.wire.b": "class Held: ...\nclass _Own: ...",
+            "listenkey.cli.display.board": "",
+            "listenkey.cli.demo_plug": "",
+            "listenkey.sandbox.trading.book": "",
+            "listenkey.core.board": "",
+        }
+    )
+    assert [problem.split(";")[0] for problem in shared_names(planted, {})] == ["class Held is in core.a, wire.b"]
+    assert list(shared_names(planted, {"Held": frozenset({"core.a", "wire.b"})})) == []
+    assert [problem.split(" is")[0] for problem in shared_names(planted, {"One": frozenset({"core.a", "x"})})] == [
+        "class Held",
+        "class One",
+    ]
+    assert sorted(problem.split(":")[0] for problem in retired_names(planted)) == [
+        "listenkey.cli.demo_plug",
+        "listenkey.cli.display.board",
+        "listenkey.sandbox.trading",
+        "listenkey.sandbox.trading.book",
+    ]
+
+
+def test_a_row_that_is_not_true_is_found() -> None:
+    glossary = "| term | meaning | in the code |\n|---|---|---|\n| gap | A span. | `core/gap.py` (`Gaps`, `No`), `x.py`, `y/` |"
+    assert terms(glossary) == [("gap", "A span.", "`core/gap.py` (`Gaps`, `No`), `x.py`, `y/`")]
+    assert [
+        problem.split(": ")[2].split(";")[0] for problem in astray(glossary, {"core/gap.py": "class Gaps: ..."})
+    ] == [
+        "there is no x.py",
+        "there is no y/",
+        "No is in none of its files",
+    ]
