@@ -170,7 +170,7 @@ SHOWN_BY: Final[dict[str, int]] = {
     "stale_snapshot_wins": 10,
     "gap_closes_on_failure": 10,
     "known_fills_forgotten": 8,
-    "recovered_as_answered": 24,
+    "recovered_as_answered": 14,
     "all_fills_complete": 20,
     "amounts_are_floats": 2,
     "not_synchronised": 2,

@@ -165,8 +165,8 @@ def recovered_as_answered(patches: Patches) -> None:
             answered[gaps] = answered.get(gaps, 0) + sum(one.provenance == "rest" for one in found)
         real_feed(self, happened)
 
-    def live(self: gap.Gaps, *arguments: Any) -> None:
-        real_live(self, *arguments)
+    def live(self: gap.Gaps, *arguments: Any, **named: Any) -> None:
+        real_live(self, *arguments, **named)
         self._items = [
             msgspec.structs.replace(item, recovered=answered.pop(self, 0)) if isinstance(item, GapClosed) else item
             for item in self._items

@@ -90,22 +90,31 @@ async def test_a_fill_lost_behind_a_lost_socket_is_named_and_healed_as_well(
         assert sorted(reader.fills()) == sorted(sandbox.fills())
 
 
-@pytest.mark.parametrize("lag_ms", [1_500, 2_500])
+@pytest.mark.parametrize("lag_ms", [5_000, 8_000])
 async def test_fills_are_held_against_history_that_lags_one_by_one(
     binance_options_sandbox: LocalSandbox, lag_ms: int
 ) -> None:
-    """More fills than REST shows yet must not stand in for one that was lost."""
+    """
+    More fills than REST shows yet must not stand in for one that was lost.
+
+    An audit looks 6 s back here. REST lags so far, and trading goes on for so long after the last loss, that counting
+    would never see it: its row is shown when that part of history is no longer looked at, or among more fills than rows.
+    """
     sandbox = binance_options_sandbox
     sandbox.set_switches(fill_events=("ORDER_TRADE_UPDATE",))
     async with recovering(sandbox) as reader:
+        recovery = reader.stream._driver.recovery
+        assert recovery is not None
+        await burst(sandbox, 1)
+        await reader.until(lambda: recovery.audits.shows_fills)
         sandbox.fault("rest_lag", ms=lag_ms)
         trading = asyncio.create_task(burst(sandbox, 160, per_second=20.0))
         for _ in range(4):
             have = len(reader.fills())
             await reader.until_fills(have + 10)
-            sandbox.fault("drop_event", event="ORDER_TRADE_UPDATE", execution_type="TRADE", count=1)
+            sandbox.fault("drop_event", event="ORDER_TRADE_UPDATE", count=2)  # an order and its fill
         await trading
-        await reader.until_fills(160)
+        await reader.until_fills(161)
         assert sorted(reader.fills()) == sorted(sandbox.fills())
 
 

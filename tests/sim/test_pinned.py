@@ -122,6 +122,11 @@ CASES = {
             Fault("sigterm", 3, 404.418, 56.457),
         ],
     ),
+    # The gap was right, two minutes later: at this weight limit the list of all open orders does not come sooner.
+    "orders are placed while a socket is lost, in a contract of which nothing was heard": Case(
+        draw_options(448, "pair", 0.037),
+        [Fault("latency", 2, 207.021, 66.956, (("grows", True), ("kills", False), ("ms", 2436)))],
+    ),
     # They were counted as part of that message. So the position differed from the sum of its fills twenty minutes later,
     "fills of the millisecond of a position's message, and REST alone brings them": Case(
         draw_options(2378, "pair", 0.037),
