@@ -323,6 +323,8 @@ class Watch:
             if chain.told:
                 self._barren[type(chain)] += 1
                 del self._broken[key]
+                if isinstance(chain, _Position):
+                    chain.base = None  # Its fills may come later still, as those of a first message may.
                 self._accept(chain)
 
     # --- out -----------------------------------------------------------------------------------------------------

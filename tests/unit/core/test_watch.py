@@ -259,6 +259,16 @@ def test_fills_of_the_moment_of_a_first_message_leave_open_what_is_held(quantity
     assert watch.due_at_s() == 31.0 + GRACE_S, "from here on it counts"
 
 
+def test_a_fill_of_a_message_that_was_taken_as_it_is_may_come_long_after_it() -> None:
+    watch = told(held("1"), position("1", 1500), position("2", 2000))
+    assert watch.take_doubts(GRACE_S)
+    watch.mended()  # REST refused its fills
+    watch.note(trade_row(1, at_ms=2000).fill, 60.0)
+    watch.note(fill(2, "1", at_ms=4000, order_id=2), 70.0)
+    watch.note(position("3", 4000), 70.0)
+    assert watch.due_at_s() is None
+
+
 def test_a_first_message_without_its_fill_has_the_one_of_its_moment_that_rest_brings() -> None:
     watch = told(position("1", 2000))
     assert watch.take_doubts(GRACE_S)
