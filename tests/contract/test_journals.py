@@ -15,6 +15,7 @@ from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.sqlite import ENTRY_OVERHEAD_BYTES, SqliteJournal
+from listenkey.outcomes import GapCause, Loss
 from tests.unit.core.making import order_row, trade_row
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, greeks, read
 
@@ -168,6 +169,9 @@ async def test_what_finds_no_room_is_told_as_a_gap_in_its_place(kind: str, tmp_p
     assert kept == list(range(1, count - journal.dropped + 1))
     assert opened.from_ms == AT_MS
     assert closed.unrecoverable[0].startswith(f"{journal.dropped} events")
+    assert opened.cause in {GapCause.SLOW_READER, GapCause.JOURNAL_STUCK}
+    assert closed.lost == {Loss.DROPPED}
+    assert not closed.fills_complete
     assert [item.seq for item in items] == list(range(1, len(items) + 1))
     await journal.aclose()
 

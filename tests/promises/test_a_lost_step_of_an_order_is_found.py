@@ -11,6 +11,7 @@ import pytest
 from listenkey import GapClosed, GapOpened, Update
 from listenkey.core.timing import Timing
 from listenkey.events import OrderTradeUpdate, RecoveredOrder
+from listenkey.outcomes import GapCause
 from listenkey.sandbox.exchange.exchange import Exchange
 from listenkey.sandbox.exchange.orders import OrderRequest
 from listenkey.testing import LocalSandbox
@@ -67,6 +68,7 @@ def check_brought_back(sandbox: LocalSandbox, reader: Reader) -> None:
     assert isinstance(brought[0].event, RecoveredOrder)
     assert opened.from_ms <= brought[0].event.updated_ms + 50, "clocks are compared to some milliseconds"
     assert closed.recovered == 1
+    assert opened.cause is GapCause.REST_SHOWS_MORE
     assert "steps of orders" in opened.why
     ledger = sandbox.ledger()["orders"]
     last = {one.event.order_id: one.event.status for one in reader.updates()}  # type: ignore[union-attr]

@@ -10,6 +10,7 @@ import pytest
 
 from listenkey import GapClosed, GapOpened, ListenKeyExpired, Live, Update, UserDataStreamsApi
 from listenkey.core.timing import Timing
+from listenkey.outcomes import GapCause
 from listenkey.testing import LocalSandbox
 from tests.promises.reader import Reader, reading
 
@@ -52,6 +53,7 @@ async def test_any_close_code_is_answered_by_a_new_socket(binance_options_sandbo
         binance_options_sandbox.fault("drop_sockets", close_code=code)
         await reader.until_live(2)
         assert str(code) in reader.gaps()[0][0].why
+        assert reader.gaps()[0][0].cause is GapCause.DISCONNECTED
 
 
 async def test_a_gap_that_is_found_after_a_stall_holds_what_was_lost_in_it(

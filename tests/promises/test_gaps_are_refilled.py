@@ -20,6 +20,7 @@ from listenkey.core import backlog
 from listenkey.core.timing import Timing
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
 from listenkey.journal import sqlite
+from listenkey.outcomes import GapCause, Loss
 from listenkey.sandbox.exchange.exchange import Exchange
 from listenkey.sandbox.exchange.orders import OrderRequest
 from listenkey.testing import LocalSandbox
@@ -477,8 +478,11 @@ async def test_a_frame_that_cant_be_read_is_asked_for(binance_options_sandbox: L
         sandbox.fault("malformed_frame", frames=["not_json"])
         await burst(sandbox, 5)
         await reader.until(lambda: len(reader.gaps()) >= 1)
-        assert "could not be read" in reader.gaps()[0][0].why
-        assert any("could not be read" in what for what in reader.gaps()[0][1].unrecoverable)
+        [(opened, closed), *_] = reader.gaps()
+        assert opened.cause is GapCause.UNREADABLE
+        assert Loss.UNREADABLE in closed.lost
+        assert "could not be read" in opened.why
+        assert any("could not be read" in what for what in closed.unrecoverable)
         await until_status(reader.stream, "LIVE")
         check_whole(sandbox, reader)
 

@@ -11,6 +11,7 @@ import pytest
 
 from listenkey import GapClosed, GapOpened
 from listenkey.core.timing import Timing
+from listenkey.outcomes import Loss
 from listenkey.testing import LocalSandbox
 from tests.promises.reader import Reader, reading
 
@@ -55,6 +56,7 @@ async def test_a_fill_that_rest_refuses_to_list_is_a_gap_that_names_the_refusal(
         await reader.until(lambda: bool(reader.of(GapClosed)))
         (closed,) = reader.of(GapClosed)
         assert any("-1121" in reason for reason in closed.unrecoverable)  # type: ignore[union-attr]
+        assert Loss.FILLS_REFUSED in closed.lost  # type: ignore[union-attr]
         audits = sandbox.meters()["requests"]["GET /eapi/v1/bill"]
         while sandbox.meters()["requests"]["GET /eapi/v1/bill"] < audits + 6:
             assert reader.stream.health().status == "SUSPECT"
@@ -83,6 +85,7 @@ async def test_a_fill_lost_behind_a_lost_socket_is_named_and_healed_as_well(
         await reader.until(lambda: bool(reader.of(GapClosed)))
         (closed,) = reader.of(GapClosed)
         assert any("-1121" in reason for reason in closed.unrecoverable)  # type: ignore[union-attr]
+        assert Loss.FILLS_REFUSED in closed.lost  # type: ignore[union-attr]
         assert reader.stream.health().status == "SUSPECT"
         await asyncio.to_thread(sandbox.clear_faults, refusal)
         await reader.until_fills(5)
