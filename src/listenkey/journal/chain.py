@@ -26,6 +26,9 @@ BEGINNING: Final = bytes(CHAIN_BYTES)
 SEALED: Final = 2
 """The number of columns at the end of a row that seal it: `crc32` and `chain`."""
 
+_NOTHING_YET: Final = hashlib.blake2b(digest_size=CHAIN_BYTES)
+"""The hash before its first byte. A copy takes a quarter of the time of a new one."""
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 _encode_into: Final = msgspec.msgpack.Encoder().encode_into
 
@@ -62,4 +65,7 @@ def mark(name: str, value: object) -> int:
 
 
 def _link(before: bytes, body: bytes) -> bytes:
-    return hashlib.blake2b(before + body, digest_size=CHAIN_BYTES).digest()
+    link = _NOTHING_YET.copy()
+    link.update(before)
+    link.update(body)
+    return link.digest()

@@ -67,7 +67,7 @@ _OWN: Final = ("seq", "received_ms", "type", "event_ms", "symbol", "order_id", "
 _ALIKE: Final = {"kind": "update", "provenance": "ws", "late": 0}
 _own: Final = itemgetter(*map(schema.COLUMNS.index, _OWN))
 _alike: Final = itemgetter(*(index for index, name in enumerate(schema.COLUMNS) if name not in {*_OWN, "account"}))
-_ALIKE_VALUES: Final = _alike([_ALIKE.get(name) for name in schema.COLUMNS])
+_ALIKE_ROWS: Final = {_alike([_ALIKE.get(name) for name in schema.COLUMNS])}
 _OWN_PLACES: Final = "(" + ",".join("?" * len(_OWN)) + ")"
 _INSERT_ALIKE: Final = {
     size: f"INSERT INTO items({', '.join(_OWN)}, kind, provenance, late, account) SELECT *, 'update', 'ws', 0, ? "  # noqa: S608 - our own names
@@ -226,8 +226,9 @@ class Store:
 
         Rows that a failed commit may have left do not count: they are written anew.
         """
-        statement, places = _filled(_KNOWN, list(keys), 3)
-        return set(self._opened.execute(statement, [*places, self.last_seq])) - self._uncertain
+        size = SIZES[(len(keys) - 1).bit_length()]
+        places = [*_filled(keys, size * 3), self.last_seq]
+        return set(self._opened.execute(_KNOWN[size], places)) - self._uncertain
 
     def write(self, group: Group) -> None:
         """
@@ -331,10 +332,10 @@ class Store:
 
     def _insert(self, rows: Sequence[Row]) -> tuple[str, list[object]]:
         """The statement that adds them, and its values."""
-        if all(_alike(row) == _ALIKE_VALUES for row in rows):
-            statement, places = _filled(_INSERT_ALIKE, [_own(row) for row in rows], len(_OWN))
-            return statement, [self.account, *places]
-        return _filled(_INSERT, rows, len(schema.COLUMNS))
+        size = SIZES[(len(rows) - 1).bit_length()]
+        if set(map(_alike, rows)) == _ALIKE_ROWS:
+            return _INSERT_ALIKE[size], [self.account, *_filled(map(_own, rows), size * len(_OWN))]
+        return _INSERT[size], _filled(rows, size * len(schema.COLUMNS))
 
     def note_reached(self) -> None:
         """Write the last number beside the journal; nobody waits for that to be on the disk."""
@@ -576,9 +577,8 @@ class Store:
         )
 
 
-def _filled(statements: Mapping[int, str], values: Sequence[Sequence[object]], width: int) -> tuple[str, list[object]]:
-    """The statement of the next size, and its places: the values, and nothing for the rest."""
-    size = SIZES[(len(values) - 1).bit_length()]
-    places = list(chain.from_iterable(values))
-    places.extend([None] * ((size - len(values)) * width))
-    return statements[size], places
+def _filled(rows: Iterable[Sequence[object]], count: int) -> list[object]:
+    """Return so many values: those of the rows, one behind the other, and nothing for the rest."""
+    values = list(chain.from_iterable(rows))
+    values.extend([None] * (count - len(values)))
+    return values

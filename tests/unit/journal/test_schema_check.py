@@ -148,3 +148,18 @@ def test_the_questions_of_our_views_can_be_asked_without_them(path: Path) -> Non
         assert [column[0] for column in shown.description] == [column[0] for column in asked.description]
         assert shown.fetchall() == asked.fetchall()
     connection.close()
+
+
+def test_a_journal_with_the_index_of_an_earlier_release_is_whole_and_keeps_it(path: Path) -> None:
+    (former,) = schema.FORMER_TABLES["items_fill"]
+    assert former != schema.TABLES["items_fill"]
+    change(path, "DROP INDEX items_fill", former)
+    found = verify(path)
+    assert (found.whole, found.notes) == (True, ())
+    store = Store(path, ACCOUNT)
+    store.open()
+    with pytest.raises(sqlite3.IntegrityError):
+        store.write(group(*rows([fill(2)], store)))
+    store.write(group(*rows([fill(3)], store)))
+    store.close()
+    assert verify(path).whole
