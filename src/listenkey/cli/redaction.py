@@ -26,7 +26,7 @@ DIRECTION: Final = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)
 PLAIN: Final = CONTROL | DIRECTION
 
 
-ESCAPED: Final = {place: f"\\u{place:04x}" for place in PLAIN if place != ord("\n")}
+ESCAPED: Final = {code: f"\\u{code:04x}" for code in PLAIN if code != ord("\n")}
 """The same as JSON writes them: for lines that a program may read, and a terminal shows."""
 
 

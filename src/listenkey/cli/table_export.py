@@ -100,7 +100,7 @@ def _unpacked(batch: Batch, names: list[str]) -> Batch:
 
     decode = msgspec.json.Decoder(list[Any]).decode
     at = names.index("side")  # the first of them, in every such table
-    truth = next(place for place, name in enumerate(names[at:]) if name in TRUTHS)
+    truth = next(index for index, name in enumerate(names[at:]) if name in TRUTHS)
     nothing = "[" + ",".join(["null"] * (len(names) - len(batch[0]) + 1)) + "]"  # of a damaged row, as the view has it
     rows: Batch = []
     for row in batch:

@@ -1,4 +1,4 @@
-"""Name the place an error came from, for a log that must not quote a client's input."""
+"""Name the line that an error came from, for a log that must not quote a client's input."""
 
 from __future__ import annotations
 

@@ -238,9 +238,9 @@ class Sandbox:
 
     def register_public_key(self, account: str, pem: str) -> SandboxAccount:
         """An API key that signs with the private half of this RSA or Ed25519 key. Raises ValueError."""
-        identity = self.world.add_account(account, self._clock.now_ms(), pem)
+        issued = self.world.add_account(account, self._clock.now_ms(), pem)
         self._flush()
-        return identity
+        return issued
 
     def fault(self, kind: str, **params: Any) -> int:
         """Puts a fault in; its id. Raises ValueError saying what is wrong with it."""

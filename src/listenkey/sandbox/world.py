@@ -116,7 +116,7 @@ class World:
         is_open = name in self.exchange.account_names()
         if is_open and opening is not None:
             raise ValueError(f"account {name!r} is open: what it is can't be changed")
-        identity = self.api_keys.issue(name, public_key)
+        issued = self.api_keys.issue(name, public_key)
         if not is_open:
             opening = opening or Opening()
             self.exchange.add_account(
@@ -127,7 +127,7 @@ class World:
                 market_maker=opening.market_maker,
             )
         self._drain(now_ms)
-        return identity
+        return issued
 
     def has_account(self, name: str) -> bool:
         """Return True where there is an account of that name, with an API key or without."""

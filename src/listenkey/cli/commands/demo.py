@@ -43,13 +43,13 @@ def demo(seconds: float | None, as_json: bool, journal: str | None, seed: int) -
     from listenkey.cli.demo.session import perform
 
     check_new(journal)
-    view = stdout_is_terminal() and not as_json
+    dashboard = stdout_is_terminal() and not as_json
     # What it breaks is told among the items; warnings of the same on stderr would look as if something else were wrong.
-    configure_logs(quiet=view or not debug_wanted())
+    configure_logs(quiet=dashboard or not debug_wanted())
     if seconds is None and not stdout_is_terminal():
         seconds = SECONDS_WITHOUT_TERMINAL
     return run(
-        lambda stop: perform(stop, view=view, as_json=as_json, journal=journal, seed=seed, seconds=seconds),
+        lambda stop: perform(stop, dashboard=dashboard, as_json=as_json, journal=journal, seed=seed, seconds=seconds),
         seconds=seconds,
     )
 

@@ -44,7 +44,7 @@ def tail(
     """
     Follow an account: every order, fill and balance as it happens, until Ctrl-C.
 
-    A full-screen view in a terminal; one JSON object a line with --json or in a pipe. A lost connection is shown as a
+    A full-screen dashboard in a terminal; one JSON object a line with --json or in a pipe. A lost connection is shown as a
     gap and is repaired by itself. Ends with 0 when stopped, and with a summary on stderr.
 
     \b
@@ -57,27 +57,27 @@ def tail(
     """
     chosen = settings.load(key_file, addresses)
     shown = form_of_items(as_json=as_json)
-    configure_logs(quiet=shown == "view")
+    configure_logs(quiet=shown == "dashboard")
     kept = JournalChoice(journal, account, keep_days)
     return run(lambda stop: follow_account(stop, chosen, kept, shown=shown), seconds=seconds)
 
 
 class JournalChoice(NamedTuple):
-    """The place where items are kept, for which account, and for how long."""
+    """The journal where items are kept, for which account, and for how long."""
 
     journal: str | None
     account: str | None = None
     keep_days: float | None = None
 
 
-Form: TypeAlias = Literal["json", "view", "words"]
+OutputForm: TypeAlias = Literal["json", "dashboard", "text"]
 
 
-def form_of_items(*, as_json: bool) -> Form:
-    """Choose the form: JSON for programs, the full-screen view, or words where a terminal can't move its cursor."""
+def form_of_items(*, as_json: bool) -> OutputForm:
+    """Choose the form: JSON for programs, the full-screen dashboard, or text where a terminal can't move its cursor."""
     if as_json or not sys.stdout.isatty():
         return "json"
-    return "view" if stdout_is_terminal() else "words"
+    return "dashboard" if stdout_is_terminal() else "text"
 
 
 TOLD_AFTER_S: Final = (2.0, 8.0, 20.0, 30.0)
@@ -92,7 +92,7 @@ UNFINISHED: Final = {
 """Statuses in which an end leaves something to do, and what that means."""
 
 
-async def follow_account(stop: Stop, chosen: Settings, kept: JournalChoice, *, shown: Form) -> int:
+async def follow_account(stop: Stop, chosen: Settings, kept: JournalChoice, *, shown: OutputForm) -> int:
     """Show the stream until asked to stop; the exit code."""
     from listenkey.cli.config.stream import open_stream
     from listenkey.cli.display.follow import follow
@@ -104,7 +104,7 @@ async def follow_account(stop: Stop, chosen: Settings, kept: JournalChoice, *, s
     async with open_stream(chosen, journal=journal, account=account, keep_days=keep_days) as stream:
         renderer: Renderer
         on_failed = None if journal is None else failures.tell
-        if shown == "view":
+        if shown == "dashboard":
             from listenkey.cli.display.dashboard_view import StreamLabel
             from listenkey.cli.display.terminal import DashboardRenderer
 
@@ -133,9 +133,9 @@ async def follow_account(stop: Stop, chosen: Settings, kept: JournalChoice, *, s
     return exit_codes.FAILED if failures.any else exit_codes.DONE
 
 
-async def tell_of_waiting(health: Callable[[], Health], went_live: asyncio.Event, shown: Form) -> None:
-    """Say on stderr what the stream waits for, until it is live; the view says it itself."""
-    for wait_s in () if shown == "view" else TOLD_AFTER_S:
+async def tell_of_waiting(health: Callable[[], Health], went_live: asyncio.Event, shown: OutputForm) -> None:
+    """Say on stderr what the stream waits for, until it is live; the dashboard says it itself."""
+    for wait_s in () if shown == "dashboard" else TOLD_AFTER_S:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await went_live.wait()

@@ -43,13 +43,13 @@ def read_private(path: Path) -> str:
         UsageError: It is missing, not ours, open to others, reached by a link that others could turn elsewhere, too big
             or no text; the message says what to do.
     """
-    place, is_mounted = _followed(path)
+    followed, is_mounted = _followed(path)
     try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(followed, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from None
     with os.fdopen(descriptor, "rb") as file:
-        refuse_open_to_others(place, os.fstat(descriptor), is_mounted=is_mounted)
+        refuse_open_to_others(followed, os.fstat(descriptor), is_mounted=is_mounted)
         content = file.read(BYTES_MAX + 1)
     if len(content) > BYTES_MAX:
         raise UsageError(f"{path} is too big for a key file ({BYTES_MAX // 1024} KiB at most)")
@@ -68,24 +68,24 @@ def _followed(path: Path) -> tuple[Path, bool]:
     Returns:
         The path without links, and whether a platform mounted it as a secret.
     """
-    place, ahead = Path(path.absolute().anchor), [*reversed(path.absolute().parts[1:])]
+    reached, ahead = Path(path.absolute().anchor), [*reversed(path.absolute().parts[1:])]
     is_mounted = any(path.absolute().is_relative_to(each) for each in MOUNTED_AT)
     for _ in range(STEPS_MAX):
         if not ahead:
-            return place, is_mounted
-        step = place / ahead.pop()
+            return reached, is_mounted
+        step = reached / ahead.pop()
         try:
             found = step.lstat()
             to = step.readlink() if stat.S_ISLNK(found.st_mode) else None
         except OSError as error:
             raise UsageError(f"{path} can't be read: {error.strerror}") from None
         if to is None:
-            place = step
+            reached = step
             continue
         _refuse_a_link_of_others(path, step, found)
         is_mounted = is_mounted or step.name == KUBERNETES_LINK
         ahead.extend(part for part in reversed(to.parts) if part != to.anchor)
-        place = Path(to.anchor) if to.is_absolute() else place
+        reached = Path(to.anchor) if to.is_absolute() else reached
     raise UsageError(f"{path} leads through too many links; give the path of the file itself")
 
 

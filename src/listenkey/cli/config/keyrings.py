@@ -11,17 +11,17 @@ PREFIX: Final = "keyring:"
 SERVICE: Final = "listenkey"
 
 
-def read_keyring(place: str) -> dict[str, str]:
+def read_keyring(address: str) -> dict[str, str]:
     """
     The keys that a keyring holds under a service's name.
 
     Args:
-        place: `keyring:`, or `keyring:SERVICE` where several accounts are kept.
+        address: `keyring:`, or `keyring:SERVICE` where several accounts are kept.
 
     Raises:
         UsageError: The package is missing, no keyring is to be had, or it holds no key; the message says what to do.
     """
-    service = place.removeprefix(PREFIX) or SERVICE
+    service = address.removeprefix(PREFIX) or SERVICE
     try:
         import keyring
         from keyring.errors import KeyringError

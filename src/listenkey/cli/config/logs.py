@@ -29,17 +29,17 @@ class JsonFormatter(RedactingFormatter):
     """One JSON object a record: `time` in UTC, `level`, `logger`, `message`; `account` where the record names one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {
+        line = {
             "time": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
             "message": printable(redact(record.getMessage()), 2_000),
         }
         if isinstance(account := getattr(record, "account", None), str):
-            told["account"] = account
+            line["account"] = account
         if record.exc_info and record.exc_info[0] is not None:
-            told["error"] = printable(redact(self.formatException(record.exc_info)), 8_000)
-        return json.dumps(told)
+            line["error"] = printable(redact(self.formatException(record.exc_info)), 8_000)
+        return json.dumps(line)
 
 
 class WithoutRepeats(logging.Filter):
@@ -60,7 +60,7 @@ def configure(*, debug: bool, quiet: bool = False, as_json: bool = False) -> Non
 
     Args:
         debug: All of them, also other libraries'; else warnings and worse.
-        quiet: None of them: a full-screen view owns the terminal, or the command tells the same in its own words.
+        quiet: None of them: a full-screen dashboard owns the terminal, or the command tells the same in its own words.
         as_json: A JSON object a line, for what collects logs.
     """
     root = logging.getLogger()

@@ -124,8 +124,8 @@ def _in_order(fills: Sequence[ComparedFill]) -> bool:
     """
     newest: dict[str, tuple[int, int]] = {}
     for fill in fills:
-        place = (fill.time_ms, fill.trade_id)
-        if place < newest.get(fill.symbol, place):
+        rank = (fill.time_ms, fill.trade_id)
+        if rank < newest.get(fill.symbol, rank):
             return False
-        newest[fill.symbol] = place
+        newest[fill.symbol] = rank
     return all(one.time_ms <= other.time_ms for one, other in pairwise(fills))

@@ -38,7 +38,7 @@ ACCOUNT: Final = "alice"
 
 
 async def perform(
-    stop: Stop, *, view: bool, as_json: bool, journal: str | None, seed: int, seconds: float | None = None
+    stop: Stop, *, dashboard: bool, as_json: bool, journal: str | None, seed: int, seconds: float | None = None
 ) -> int:
     """The exchange, the stream and its renderer; then the truth about them, as the exit code."""
     from listenkey.cli.demo.faults import plan_for
@@ -51,7 +51,7 @@ async def perform(
     exchange.run_market(False)
     with journal_path_for(stop, journal) as path:
         async with exchange, stream_of(exchange, path) as stream:
-            async with renderer_for(stop, stream, view=view, as_json=as_json) as renderer:
+            async with renderer_for(stop, stream, dashboard=dashboard, as_json=as_json) as renderer:
                 result = await watch(stop, exchange, stream, renderer, recorder, path, plan_for(seconds))
             # Said before connections are closed, and the exit code settled: closing may take longer than Ctrl-C waits.
             stop.exit_code = exit_codes.DONE if result.equal else exit_codes.FAILED
@@ -107,9 +107,9 @@ def stream_of(exchange: Sandbox, journal: Path) -> UserStream:
     return open_stream(Settings(credentials, venue, "sandbox"), journal=str(journal), account=account.name)
 
 
-def renderer_for(stop: Stop, stream: UserStream, *, view: bool, as_json: bool) -> Renderer:
-    """The full-screen view, JSON lines, or words."""
-    if view:
+def renderer_for(stop: Stop, stream: UserStream, *, dashboard: bool, as_json: bool) -> Renderer:
+    """The full-screen dashboard, JSON lines, or text."""
+    if dashboard:
         from listenkey.cli.display.dashboard_view import StreamLabel
         from listenkey.cli.display.terminal import DashboardRenderer
 

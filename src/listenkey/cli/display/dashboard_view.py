@@ -103,12 +103,12 @@ class StreamLabel:
     The stream that is shown.
 
     Attributes:
-        place: The venue's name.
+        venue: The venue's name.
         journal: The journal's file, or None where items are kept in memory.
         refills: Whether gaps are refilled: there is a secret to sign with.
     """
 
-    place: str
+    venue: str
     journal: str | None = None
     refills: bool = True
 
@@ -154,7 +154,7 @@ def header(
 ) -> list[Text]:
     """Status, key, socket, counts, journal, the gap that is open or was last, and a rule below."""
     return [
-        status_line(state, health, label.place, width),
+        status_line(state, health, label.venue, width),
         key_line(health),
         socket_line(state, health, now_ms),
         count_line(health),
@@ -193,11 +193,11 @@ def gap_line(state: DashboardState) -> list[Text]:
     return []
 
 
-def status_line(state: DashboardState, health: Health, place: str, width: int) -> Text:
+def status_line(state: DashboardState, health: Health, venue: str, width: int) -> Text:
     """The coloured word, the account and the venue; why it is not live, where it is not."""
     style = STATUS_STYLE.get(health.status, "bold")
     line = Text.assemble(" ", (f"● {health.status}", style), "  ", (printable(state.account or "…", 32), "bold"))
-    line.append(f" @ {printable(place, 32)}")
+    line.append(f" @ {printable(venue, 32)}")
     if state.risk_level not in ("", "NORMAL"):
         line.append(f"  {printable(state.risk_level, 24)}", style="bold red")
     why = WHY.get(health.status, health.why)
@@ -257,8 +257,8 @@ def count_line(health: Health) -> Text:
 def labelled(*pairs: tuple[str, str], start: str = " ") -> Text:
     """`label value  label value`, labels dim."""
     line = Text(start)
-    for place, (label, value) in enumerate(pairs):
-        line.append("  " if place else "").append(f"{label} ", style=LABEL).append(value)
+    for number, (label, value) in enumerate(pairs):
+        line.append("  " if number else "").append(f"{label} ", style=LABEL).append(value)
     return line
 
 
@@ -334,11 +334,11 @@ def bottom(state: DashboardState, width: int, lines_max: int) -> list[Text]:
     left = greek_lines(state, lines_max)
     right = position_lines(state, lines_max)
     middle = width // 2
-    for place in range(max(len(left), len(right))):
-        line = left[place].copy() if place < len(left) else Text("")
+    for line_at in range(max(len(left), len(right))):
+        line = left[line_at].copy() if line_at < len(left) else Text("")
         line.truncate(middle - 1, overflow="ellipsis", pad=True)
-        if place < len(right):
-            line.append(" ").append_text(right[place])
+        if line_at < len(right):
+            line.append(" ").append_text(right[line_at])
         lines.append(line)
     return lines
 

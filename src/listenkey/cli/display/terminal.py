@@ -147,7 +147,7 @@ def as_bytes(lines: list[Text], size: tuple[int, int]) -> bytes:
     console = Console(
         file=buffer, force_terminal=True, width=size[0], height=size[1], legacy_windows=False, highlight=False
     )
-    for place, line in enumerate(lines):
+    for number, line in enumerate(lines):
         console.print(line, end="", no_wrap=True, overflow="crop", crop=True, soft_wrap=False)
-        buffer.write("\x1b[K" if place == len(lines) - 1 else "\x1b[K\r\n")
+        buffer.write("\x1b[K" if number == len(lines) - 1 else "\x1b[K\r\n")
     return buffer.getvalue().encode(errors="replace")

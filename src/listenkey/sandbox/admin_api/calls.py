@@ -114,7 +114,7 @@ class AdminApi:
         return 200, self._world.ledger(self._account(asked))
 
     def _list_accounts(self, _: dict[str, Any]) -> Answer:
-        return 200, [show(identity) for identity in self._world.api_keys.all()]
+        return 200, [show(account) for account in self._world.api_keys.all()]
 
     def _add_account(self, asked: dict[str, Any]) -> Answer:
         name, public_key = asked.get("name"), asked.get("public_key")
@@ -188,9 +188,9 @@ class AdminApi:
         return account
 
 
-def show(identity: SandboxAccount) -> dict[str, str]:
+def show(account: SandboxAccount) -> dict[str, str]:
     """An API key with its secret, for its owner."""
-    return {"name": identity.name, "api_key": identity.api_key, "api_secret": identity.api_secret}
+    return {"name": account.name, "api_key": account.api_key, "api_secret": account.api_secret}
 
 
 def _read(query: str, body: bytes) -> dict[str, Any]:

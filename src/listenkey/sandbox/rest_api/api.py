@@ -111,7 +111,7 @@ class RestApi:
         self, context: ApiContext, api_keys: ApiKeys, limits: Limits, faults: Faults, *, time_scale: float = 1.0
     ) -> None:
         self._context = context
-        self._identities = api_keys
+        self._api_keys = api_keys
         self._limits = limits
         self._faults = faults
         self._time_scale = time_scale
@@ -120,14 +120,14 @@ class RestApi:
     def handle(self, request: ApiRequest, now_ms: int) -> ApiResponse:
         """Answers one request. Never raises for anything a client sends."""
         path = ALIASES.get(request.path, request.path)
-        identity = self._identities.find(request.headers.get(API_KEY_HEADER.lower(), ""))
+        caller = self._api_keys.find(request.headers.get(API_KEY_HEADER.lower(), ""))
         endpoint = self._endpoint(request.method, path)
         self._note(f"{request.method} {path if endpoint else 'unknown path'}")
-        account = identity.name if identity else None
+        account = caller.name if caller else None
         facts = {"method": request.method, "path": path, "symbol": self._symbol(request)}
         response = self._fail_before(facts, account, now_ms)
         if response is None:
-            response = self._answer(request, path, endpoint, identity, now_ms)
+            response = self._answer(request, path, endpoint, caller, now_ms)
             response = self._fail_after(response, facts, account, now_ms)
         if response.content_type == "application/json":
             # On every answer, says [O general-info]; a gateway's page is not the API's.
@@ -139,7 +139,7 @@ class RestApi:
     # --- The venue's own questions ---
 
     def _answer(
-        self, request: ApiRequest, path: str, endpoint: Endpoint | None, identity: SandboxAccount | None, now_ms: int
+        self, request: ApiRequest, path: str, endpoint: Endpoint | None, caller: SandboxAccount | None, now_ms: int
     ) -> ApiResponse:
         headers: dict[str, str] = {}
         try:
@@ -148,8 +148,8 @@ class RestApi:
             self._spend(request.ip, endpoint.weight(asked) if endpoint else UNKNOWN_PATH_WEIGHT, headers, now_ms)
             if endpoint is None:
                 raise Refusal(-1020, "This operation is not supported.", 404)
-            api_now_ms = self._skewed(now_ms, identity)
-            account = self._authorize(request, endpoint, identity, values, api_now_ms)
+            api_now_ms = self._skewed(now_ms, caller)
+            account = self._authorize(request, endpoint, caller, values, api_now_ms)
             if endpoint.orders is not None:
                 self._count_orders(account, endpoint.orders(asked), headers, now_ms)
             answer = endpoint.answer(self._call(request, account, asked, path, now_ms, api_now_ms))
@@ -185,27 +185,27 @@ class RestApi:
         self,
         request: ApiRequest,
         endpoint: Endpoint,
-        identity: SandboxAccount | None,
+        caller: SandboxAccount | None,
         values: dict[str, str],
         now_ms: int,
     ) -> str:
         if endpoint.security == "none":
             return ""
         status = self._context.switches.status_bad_api_key
-        if identity is None:
-            if self._identities.well_formed(request.headers.get(API_KEY_HEADER.lower())):
+        if caller is None:
+            if self._api_keys.well_formed(request.headers.get(API_KEY_HEADER.lower())):
                 raise Refusal(-2015, "Invalid API-key, IP, or permissions for action.", status)
             raise Refusal(-2014, "API-key format invalid.", status)
         if endpoint.security == "signed":
             lenient = self._context.switches.lenient_timestamps
             check_fresh(values, now_ms, time_scale=self._time_scale, lenient=lenient)
             body = request.body if request.method != "GET" else ""
-            verified = identity.verifies(request.query, body, self._context.switches.signature_over)
+            verified = caller.verifies(request.query, body, self._context.switches.signature_over)
             if verified is None:
                 raise Refusal(-1102, "Mandatory parameter 'signature' was not sent, was empty/null, or malformed.")
             if not verified:
                 raise Refusal(-1022, "Signature for this request is not valid.")
-        return identity.name
+        return caller.name
 
     def _count_orders(self, account: str, count: int, headers: dict[str, str], now_ms: int) -> None:
         ordered = self._limits.order(account, count, now_ms)
@@ -238,8 +238,8 @@ class RestApi:
             snapshot_as_of_ms=snapshot_as_of_ms,
         )
 
-    def _skewed(self, now_ms: int, identity: SandboxAccount | None) -> int:
-        skew = self._faults.peek("clock_skew", now_ms, identity.name if identity else None)
+    def _skewed(self, now_ms: int, caller: SandboxAccount | None) -> int:
+        skew = self._faults.peek("clock_skew", now_ms, caller.name if caller else None)
         return now_ms + skew.params["ms"] if skew else now_ms
 
     # --- Faults ---

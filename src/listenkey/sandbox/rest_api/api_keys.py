@@ -64,9 +64,9 @@ class ApiKeys:
             raise ValueError("a name is 1 to 64 of A-Z a-z 0-9 _ . - and starts with a letter or digit")
         public_key = PublicKey.from_pem(public_key_pem) if public_key_pem else None
         secret = "" if public_key else self._text()
-        identity = SandboxAccount(name, self._text(), secret, public_key)
-        self._by_api_key[identity.api_key] = identity
-        return identity
+        account = SandboxAccount(name, self._text(), secret, public_key)
+        self._by_api_key[account.api_key] = account
+        return account
 
     def revoke(self, api_key: str) -> bool:
         """End an API key, as its owner does on the venue's own pages: from now on it is unknown. False if it was."""

@@ -81,8 +81,8 @@ def test_a_journal_in_nats_is_refused_in_words(exchange: LocalSandbox, capfd: py
 @pytest.mark.parametrize(
     ("as_json", "is_terminal", "term", "form"),
     [
-        (False, True, "xterm", "view"),
-        (False, True, "dumb", "words"),
+        (False, True, "xterm", "dashboard"),
+        (False, True, "dumb", "text"),
         (False, False, "xterm", "json"),
         (True, True, "xterm", "json"),
     ],
@@ -112,9 +112,9 @@ async def test_what_a_stream_waits_for_is_told_until_it_is_live(
     waiting = healthy(status="CONNECTING", why="asking for a listen key \x1b[2J")
     await tell_of_waiting(lambda: waiting, went_live, "json")
     assert capfd.readouterr().err == "listenkey: not live yet: asking for a listen key [2J\n" * 2
-    await tell_of_waiting(lambda: waiting, went_live, "view")
+    await tell_of_waiting(lambda: waiting, went_live, "dashboard")
     went_live.set()
-    await tell_of_waiting(lambda: waiting, went_live, "words")
+    await tell_of_waiting(lambda: waiting, went_live, "text")
     assert capfd.readouterr().err == ""
 
 
