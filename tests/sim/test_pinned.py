@@ -146,6 +146,14 @@ CASES = {
             Fault("expiry_unseen", 3, 120.0, 71.282, (("how", "down"),)),
         ],
     ),
+    # Together they changed nothing: so they were taken to have come after the position's last message.
+    "the fills that opened a position and closed it are lost, and its messages are not": Case(
+        replace(draw_options(1, "safety", 0.04), latency_ms=100.0, episode_s=40.0),
+        [
+            Fault("lag_and_drops", 0, 200.0, 300.0, (("ms", 60_000), ("path", "/eapi/"))),
+            Fault("reset", 0, 330.0, 0.0),
+        ],
+    ),
 }
 
 

@@ -323,8 +323,6 @@ class Watch:
             if chain.told:
                 self._barren[type(chain)] += 1
                 del self._broken[key]
-                if isinstance(chain, _Position):
-                    chain.base = None  # Its fills may come later still, as those of a first message may.
                 self._accept(chain)
 
     # --- out -----------------------------------------------------------------------------------------------------
@@ -413,39 +411,28 @@ class Watch:
             return False
         signed = quantity if side == "BUY" else -quantity
         if at_ms > position.at_ms:
-            self._wait(position, at_ms, signed, now_s)
+            position.later.append((at_ms, signed))
+            position.latest_ms = max(position.latest_ms, at_ms)
+            self._holds(position, position.held + signed, now_s)
             return False  # Its own message is still to come.
         position.added += signed
         return self._look((_Position, symbol), position, now_s)
-
-    def _wait(self, position: _Position, at_ms: int, signed: int, now_s: float) -> None:
-        """Let a fill wait for the next message of its position."""
-        position.later.append((at_ms, signed))
-        if at_ms > position.latest_ms:  # noqa: PLR1730 - a call takes ten times as long
-            position.latest_ms = at_ms
-        held = position.held + signed
-        if held and position.held:
-            position.held = held
-        else:
-            self._holds(position, held, now_s)
 
     def _recovered_fill(self, event: RecoveredFill, filled: int, now_s: float) -> None:
         """
         Note a fill that REST listed, of whose position no message may have come.
 
-        Of one millisecond may be the last message of a position and fills before and after it, in the order of their
-        trades. Where that message adds up without this fill, the fill came after it. Where it is the first one of its
-        position, nobody can say: nothing is computed until the next one, and no beat is expected for it.
+        Of one millisecond may be the last message of a position and fills before and after it. Where that message adds
+        up without this fill, it is in it or came after it, and nobody can say which: nothing is computed until the next
+        message, and no beat is expected for what may be closed.
         """
         symbol, at_ms = event.symbol, event.trade_time_ms
         position, is_doubted = self._positions.get(symbol), (_First, symbol) in self._broken
         if position is None or at_ms != position.at_ms or is_doubted or not position.adds_up:
             self._fill(symbol, at_ms, event.side, filled, now_s)
-        elif position.base is None or len(position.later) >= FILLS_MAX:
+        else:
             self._give_up(symbol, position, now_s)
             self._holds(position, 0, now_s)
-        else:
-            self._wait(position, at_ms, filled if event.side == "BUY" else -filled, now_s)
 
     def _give_up(self, symbol: str, position: _Position, now_s: float) -> None:
         """Give up a position that can't be computed any more, until its next message."""

@@ -222,18 +222,28 @@ def beaten(watch: Watch) -> Watch:
     return watch
 
 
-def test_a_fill_of_the_moment_of_the_last_message_that_only_rest_brings_came_after_it() -> None:
+def test_a_fill_of_the_moment_of_the_last_message_that_only_rest_brings_may_have_closed_it() -> None:
     watch = told(
         held("1"), fill(1, "1", at_ms=2000), position("2", 2000), fill(2, "1", at_ms=3000), position("3", 3000)
     )
     watch.note(trade_row(3, at_ms=3000, side="SELL", quantity="3").fill, 5.0)
     assert watch.due_at_s() is None, "its own message was lost as well"
-    assert beaten(watch).silent_at_s() is None, "and nothing is held any more"
+    assert beaten(watch).silent_at_s() is None, "and perhaps nothing is held any more"
     watch.note(fill(4, "1", at_ms=5000, order_id=2), 30.0)
     watch.note(position("1", 5000), 30.0)
     assert watch.due_at_s() is None
     watch.note(position("2", 6000), 31.0)
-    assert watch.due_at_s() == 31.0 + GRACE_S, "it counts on"
+    assert watch.due_at_s() == 31.0 + GRACE_S, "from its next message on it counts"
+
+
+def test_a_position_that_lost_the_fills_that_opened_and_closed_it_is_closed() -> None:
+    # Both messages of the position came, so that it adds up without them; REST, which lags, brings them later.
+    watch = told(held("1"), fill(1, "1", at_ms=1500), position("2", 1500), position("0", 2000), position("2", 3000))
+    for number, at_ms, side in ((2, 2000, "SELL"), (3, 3000, "BUY")):
+        watch.note(trade_row(number, at_ms=at_ms, side=side, quantity="2").fill, 60.0)
+    assert beaten(watch).silent_at_s() is None
+    watch.note(position("2", 6000), 61.0)
+    assert watch.due_at_s() is None
 
 
 def test_of_the_fills_of_one_moment_those_that_the_last_message_lacks_came_before_it() -> None:
