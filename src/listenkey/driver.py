@@ -435,8 +435,9 @@ class Driver:
             if not late:
                 self.journal.append_events(events, raws, received_ms)
             else:
+                places = frozenset(late)
                 for place, (event, raw) in enumerate(zip(events, raws, strict=True)):
-                    self.journal.append_event(event, raw, received_ms, late=place in late)
+                    self.journal.append_event(event, raw, received_ms, late=place in places)
 
     def turn_after_s(self, link: int, held_s: float) -> float | None:
         """Return how long to pause reading so that consumer and disk catch up; None where silence would time out."""
