@@ -37,10 +37,6 @@ AUDIT_IN_FLIGHT_S: Final = 2.0
 LAG_MAX_S: Final = 600.0
 """A fill that REST history has not shown for so long is taken to have no row there."""
 
-ASKED_AT_ONCE: Final = 10
-ASKED_LATER: Final = 10
-"""The number of audits that each ask again for what REST refused to list; after them every tenth does."""
-
 AUDITS_MISSED: Final = 2
 """The audits that may fail before the journal stops noting coverage; the next process looks back as far."""
 
@@ -83,7 +79,6 @@ class Audits:
         self._resumed_ms: int | None = None
         self._near_ms = 0
         self._lag_s = 0.0
-        self._looks = 0
 
     def resume(self, left: Resumed) -> None:
         """Note until when an earlier process has covered the stream."""
@@ -247,9 +242,6 @@ class Audits:
 
     async def _ask_again(self, snapshots: Snapshots) -> list[TradeRow]:
         """Fills that REST would not list when they were missed, and lists now."""
-        self._looks += 1
-        if self._looks > ASKED_AT_ONCE and self._looks % ASKED_LATER:
-            return []
         until_ms = self._windows.now_ms() - self._windows.venue_ms(AUDIT_IN_FLIGHT_S)
         out: list[TradeRow] = []
         for symbol in self.outstanding.next(AT_ONCE):

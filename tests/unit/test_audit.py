@@ -103,6 +103,23 @@ async def test_a_stream_whose_trades_rest_refuses_to_list_is_not_taken_for_whole
         assert recovery.audits.is_audited(now_s)
 
 
+async def test_what_rest_refuses_late_in_a_stream_is_asked_for_by_the_next_audit(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    async def note_asked(_: Snapshots, symbol: str | None, *_more: object) -> None:
+        asked.append(symbol)
+
+    async with recovery_of(binance_options_sandbox) as recovery:
+        for number in range(11):
+            assert await recovery.audits.audit(do.Audit(number, None, 0)) is None
+        monkeypatch.setattr(Snapshots, "trades_since", note_asked)
+        recovery.audits.outstanding.note("BTC-261225-90000-C", [recovery.windows.now_ms() - 10_000], "refused")
+        await recovery.audits.audit(do.Audit(11, None, 0))
+        assert asked == ["BTC-261225-90000-C"]
+
+
 async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_ended(
     binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,12 @@ NEAR_MAX_MS: Final = 1_000
 OUTSTANDING_MAX: Final = 512
 """Symbols whose trades are outstanding, at most; an account trades a few dozen."""
 
+ASKED_AT_FIRST: Final = 10
+"""Looks in a row that ask for the outstanding trades of a symbol again: REST may lag for minutes."""
+
+ASKED_EVERY: Final = 10
+"""After those, a symbol is asked for in every tenth look: REST may refuse it for ever, and each time costs weight."""
+
 
 @dataclass(slots=True)
 class Compared:
@@ -127,6 +133,11 @@ class _Outstanding:
     until_ms: int
     count: int
     why: str
+    asked: int = 0
+    looks_since: int = 0
+
+    def is_due(self) -> bool:
+        return self.asked < ASKED_AT_FIRST or self.looks_since >= ASKED_EVERY
 
 
 class Outstanding:
@@ -153,6 +164,8 @@ class Outstanding:
         new = [time_ms for time_ms in times if not known.from_ms <= time_ms <= known.until_ms]
         known.from_ms, known.until_ms = min(known.from_ms, *times), max(known.until_ms, *times)
         known.count, known.why = max(known.count + len(new), len(times)), why
+        if new:
+            known.asked = known.looks_since = 0
         return bool(new)
 
     def settle(self, symbol: str) -> None:
@@ -165,10 +178,18 @@ class Outstanding:
         return None if known is None else known.from_ms
 
     def next(self, count: int) -> list[str]:
-        """Return the symbols to ask for again, at most so many, each in its turn."""
-        turn = list(self._symbols)[:count]
+        """
+        Return the symbols that this look asks for again, at most so many, each in its turn.
+
+        Each symbol counts from its own newest loss: one that is refused on the tenth day of a stream is asked for as
+        often at first as one that is refused in its first minute.
+        """
+        for known in self._symbols.values():
+            known.looks_since += 1
+        turn = [symbol for symbol, known in self._symbols.items() if known.is_due()][:count]
         for symbol in turn:
-            self._symbols[symbol] = self._symbols.pop(symbol)
+            known = self._symbols[symbol] = self._symbols.pop(symbol)
+            known.asked, known.looks_since = known.asked + 1, 0
         return turn
 
     def news(self, unexplained: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
@@ -195,4 +216,4 @@ class Outstanding:
         symbol, first = next(iter(self._symbols.items()))
         more = f", and {len(self._symbols) - 1} more symbols" * (len(self._symbols) > 1)
         fills = f"at least {first.count} fill{'s' * (first.count > 1)} of {symbol or 'symbols it does not name'}"
-        return f"REST history shows {fills} that no socket brought: {first.why}{more}; asked again with every audit"
+        return f"REST history shows {fills} that no socket brought: {first.why}{more}; audits ask for them again"

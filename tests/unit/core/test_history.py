@@ -93,6 +93,27 @@ def test_what_is_outstanding_is_news_once_and_asked_for_in_turn() -> None:
     assert not left
 
 
+def test_a_symbol_is_asked_for_in_ten_looks_from_its_own_newest_loss_on_and_then_in_every_tenth() -> None:
+    left = Outstanding()
+    left.note("a", [100], "refused")
+    looks = [left.next(4) for _ in range(45)]
+    assert [at for at, asked in enumerate(looks, 1) if asked] == [*range(1, 11), 20, 30, 40]
+    left.note("b", [900], "refused")
+    assert [left.next(4) for _ in range(11)] == [["b"]] * 4 + [["a", "b"]] + [["b"]] * 5 + [[]]
+    left.note("a", [100], "refused, as before")
+    assert left.next(4) == []
+    left.note("a", [100, 950], "refused")
+    assert [left.next(4) for _ in range(10)] == [["a"]] * 7 + [["b", "a"]] + [["a"]] * 2
+
+
+def test_symbols_that_had_no_turn_stay_due() -> None:
+    left = Outstanding()
+    for symbol in "abc":
+        left.note(symbol, [1], "refused")
+    turns = [left.next(2) for _ in range(15)]
+    assert [sum(symbol in turn for turn in turns) for symbol in "abc"] == [10, 10, 10]
+
+
 def test_what_is_outstanding_is_bounded() -> None:
     left = Outstanding()
     for at in range(history.OUTSTANDING_MAX + 5):
