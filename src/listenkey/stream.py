@@ -258,7 +258,7 @@ class UserStream:
             why=why,
             live=life.is_whole and journal.losing is None,
             open_gap_from_ms=driver.open_gap_from_ms(),
-            fills_complete=status == "LIVE" or (status == "DEGRADED" and life.is_settled),
+            fills_complete=journal.losing is None and (status == "LIVE" or (status == "DEGRADED" and life.is_settled)),
             key_fingerprint=life.key.fingerprint() if life.key else None,
             key_age_s=now_s - life.key_since_s if life.key else None,
             key_left_s=life.key_until_s - now_s if life.key else None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 from listenkey.core.gap import closed_gap
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.outcomes import Loss, Lost, Reason
@@ -37,6 +39,8 @@ class Overflow:
         self.from_ms: int | None = None
         self._dropped_before = 0
         self._live_withheld = False
+        self._gap_is_open = False
+        self._dropped_at_gap = 0  # Where an earlier process left a gap open, all that was dropped may be of it.
 
     @property
     def losing(self) -> str | None:
@@ -44,14 +48,35 @@ class Overflow:
         return self._reason.text if self.is_open else None
 
     def passes(self, items: Iterable[Live | GapOpened | GapClosed]) -> Iterator[Live | GapOpened | GapClosed]:
-        """Yield the items to report now: while events are dropped, `Live` would be untrue, and is kept back."""
+        """
+        Yield the items to report now: while events are dropped, `Live` would be untrue, and is kept back.
+
+        The end of another gap says where events were dropped within it: what REST brought back may be among them.
+        """
         for item in items:
             if self.is_open and isinstance(item, Live):
                 self._live_withheld = True
                 continue
             if isinstance(item, GapOpened):
                 self._live_withheld = False
-            yield item
+                if item.cause is not self._reason.cause and not self._gap_is_open:
+                    self._gap_is_open, self._dropped_at_gap = True, self.dropped
+            yield self._with_dropped(item) if isinstance(item, GapClosed) else item
+
+    def _with_dropped(self, closed: GapClosed) -> GapClosed:
+        if Loss.DROPPED in closed.lost:
+            return closed  # It is the end of a gap of ours.
+        count = self.dropped - self._dropped_at_gap
+        self._gap_is_open, self._dropped_at_gap = False, self.dropped
+        if not count:
+            return closed
+        text = f"{count} events {self._what}"
+        return msgspec.structs.replace(
+            closed,
+            unrecoverable=(*closed.unrecoverable, text),
+            fills_complete=False,
+            lost=closed.lost | {Loss.DROPPED},
+        )
 
     def has_room(self, bytes_after: int) -> bool:
         """Return True where that much may wait and nothing is being dropped: then `admit` need not be called."""

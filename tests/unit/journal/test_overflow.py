@@ -62,3 +62,27 @@ def test_who_watches_is_told_when_events_begin_and_cease_to_be_dropped() -> None
     overflow.admit(101, 6)
     overflow.admit(10, 7)
     assert seen == [5, None]
+
+
+def test_a_gap_within_which_events_were_dropped_is_not_complete() -> None:
+    """As where REST brings back more than the buffer of a slow reader has room for."""
+    overflow = Overflow(100, FULL, "were dropped")
+    overflow.admit(101, 1)
+    overflow.settle(0, 2)
+    opened, end = GapOpened(0, "", 5, "lost", GapCause.DISCONNECTED), closed_gap(5, 6)
+    assert list(overflow.passes([opened])) == [opened]
+    overflow.admit(101, 7)
+    overflow.admit(101, 7)
+    [told] = overflow.passes([end])
+    assert told == closed_gap(5, 6, Lost(Loss.DROPPED, "2 events were dropped"))
+    own = overflow.close(8)
+    assert list(overflow.passes(own)) == own
+    assert list(overflow.passes([opened, opened, end])) == [opened, opened, end], "the next gap lost none"
+
+
+def test_a_gap_that_an_earlier_process_left_open_is_not_complete_either() -> None:
+    overflow = Overflow(100, FULL, "were dropped")
+    overflow.admit(101, 1)
+    [told] = overflow.passes([closed_gap(0, 2)])
+    assert isinstance(told, GapClosed)
+    assert not told.fills_complete
