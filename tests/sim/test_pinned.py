@@ -154,6 +154,14 @@ CASES = {
             Fault("reset", 0, 330.0, 0.0),
         ],
     ),
+    # The list of open orders lacked it, and the process did not know of it: see docs/limits.md.
+    "an order of before a restart ends unseen before the first look": Case(
+        draw_options(101, "pair", 0.037),
+        [
+            Fault("wrong_secret", 0, 113.738, 40.072),
+            Fault("ack_dead", 0, 120.0, 37.409),
+        ],
+    ),
 }
 
 
