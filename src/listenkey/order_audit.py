@@ -119,17 +119,17 @@ class OrderAudit:
     async def _ask(self, now_s: float) -> tuple[list[str] | None, list[OrderRow]]:
         """The symbols whose lists were answered, None where it was the list of all, and their rows."""
         known, governor = self._known, self._backfill.governor
+        limit = governor.budget.limit
+        if self._lists.is_all_due(limit, now_s) and governor.has_room(venue.OPEN_ORDERS_ALL_WEIGHT, Share.LISTS):
+            rows = await _unless_refused(self._backfill.steady.open_orders, None)
+            if rows is not None:
+                self._lists.answered(now_s)
+                return None, rows
+            self._lists.refused(now_s)
         symbols = list(dict.fromkeys(symbol for symbol, _ in known.orders))
         recent_ms = self._windows.now_ms() - self._windows.venue_ms(ACTIVE_S)
         active = [*known.positions, *known.active(recent_ms)]
-        asked = self._lists.choose(symbols, active, governor.budget.limit, now_s)
-        if asked is None:
-            if governor.has_room(venue.OPEN_ORDERS_ALL_WEIGHT, Share.LISTS):
-                rows = await _unless_refused(self._backfill.steady.open_orders, None)
-                if rows is not None:
-                    return None, rows
-                self._lists.refused(now_s)
-            asked = self._lists.choose(symbols, active, governor.budget.limit, now_s) or []
+        asked = self._lists.choose(symbols, active, limit)
         pages = await together([_unless_refused(self._backfill.steady.open_orders, symbol) for symbol in asked])
         answered = [symbol for symbol, page in zip(asked, pages, strict=True) if page is not None]
         return answered, [row for page in pages for row in page or ()]

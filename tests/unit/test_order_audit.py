@@ -164,6 +164,9 @@ async def test_where_there_is_no_room_for_the_list_of_all_symbols_are_asked_for(
         answers.rows = [order_row(1, "NEW", "0", at_ms)]
         assert await audit.look() is None
         assert answers.asked == [SYMBOL]
+        recovery.backfill.governor.budget.limit = 6000
+        assert await audit.look() is None
+        assert answers.asked == [SYMBOL, None], "the list of all is not put off by a look that had no room for it"
 
 
 async def test_looks_are_half_an_audit_apart_and_begin_with_the_first_socket(

@@ -28,6 +28,12 @@ REFUSED_S: Final = 3600.0
 WINDOW_S: Final = 60.0
 """The weight limit is one per minute."""
 
+EARLIEST: Final = 0.9
+"""
+The share of its interval after which the list of all is due: audits come every minute ± 10 %, and one that comes a few
+seconds early must not leave the list to the next.
+"""
+
 
 @dataclass(slots=True)
 class Compared:
@@ -52,25 +58,35 @@ class Lists:
         self._all_at_s = -inf
         self._asked_last: str | None = None
 
-    def choose(self, live: Collection[str], active: Iterable[str], limit: int, now_s: float) -> list[str] | None:
+    def is_all_due(self, limit: int, now_s: float) -> bool:
         """
-        Return the symbols whose lists are to be asked for, or None for the list of all.
+        Return True where the list of all is to be asked for.
 
-        The list of all is the only one that shows an order in a contract of which nothing was ever heard. It is asked
-        for as often as `limit` allows: in each look from 500 per minute on, in every second one at 400.
+        It is the only one that shows an order in a contract of which nothing was ever heard. It is due as often as
+        `limit` allows: in each look from 500 per minute on, in every second one at 400.
+
+        Args:
+            limit: Weight per minute.
+            now_s: Of a clock that is never set.
+        """
+        every_s = venue.OPEN_ORDERS_ALL_WEIGHT / (limit * SHARE) * WINDOW_S
+        return now_s - self._all_at_s >= every_s * EARLIEST
+
+    def answered(self, now_s: float) -> None:
+        """Note that the list of all was asked for at this time, and answered."""
+        self._all_at_s = now_s
+
+    def choose(self, live: Collection[str], active: Iterable[str], limit: int) -> list[str]:
+        """
+        Return the symbols whose lists are to be asked for, where that of all is not.
 
         Args:
             live: Symbols of the orders that live.
             active: Symbols that were traded lately or are held: a lost order is the likeliest there.
             limit: Weight per minute.
-            now_s: Of a clock that is never set.
         """
-        per_minute = limit * SHARE
-        if now_s - self._all_at_s >= venue.OPEN_ORDERS_ALL_WEIGHT / per_minute * WINDOW_S:
-            self._all_at_s = now_s
-            return None
         wanted = list(dict.fromkeys([*live, *active]))
-        most = int(per_minute / venue.WEIGHTS[venue.OPEN_ORDERS_PATH])
+        most = int(limit * SHARE / venue.WEIGHTS[venue.OPEN_ORDERS_PATH])
         if len(wanted) > most and self._asked_last in wanted:  # Where there are too many, they take turns.
             begin = wanted.index(self._asked_last) + 1
             wanted = wanted[begin:] + wanted[:begin]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from listenkey import venue
 from listenkey.core import known as knowing
 from listenkey.core.known import Fills, Known
 from listenkey.core.open_orders import REFUSED_S, SHARE, Lists, compare, to_verify
+from listenkey.core.timing import Timing
 from tests.unit.core.making import OTHER, SYMBOL, order, order_row
 
-EVERY_S = 60.0
+EVERY_S = Timing().audit_every_s
 TWENTY = [f"symbol {number}" for number in range(20)]
 
 
@@ -25,37 +28,64 @@ def known_of(*events: object) -> Known:
     return known
 
 
+def look(lists: Lists, live: list[str], limit: int, now_s: float) -> list[str] | None:
+    """Ask for what is to be asked for, and have it answered; None for the list of all."""
+    if not lists.is_all_due(limit, now_s):
+        return lists.choose(live, [], limit)
+    lists.answered(now_s)
+    return None
+
+
 @pytest.mark.parametrize("count", [0, 1, 20, 500])
-@pytest.mark.parametrize(("limit", "every"), [(400, 2), (2400, 1), (20_000, 1)])
+@pytest.mark.parametrize(("limit", "every"), [(400, 2), (500, 1), (560, 1), (2400, 1), (20_000, 1)])
 def test_looks_of_an_hour_cost_less_than_a_tenth_of_the_limit_and_see_every_order(
     count: int, limit: int, every: int
 ) -> None:
     lists, live = Lists(), [f"symbol {number}" for number in range(count)]
-    looks = [lists.choose(live, [], limit, EVERY_S * number) for number in range(60)]
+    draws = random.Random(limit + count)
+    times_s = [0.0]
+    while len(times_s) < 60:
+        times_s.append(times_s[-1] + EVERY_S * draws.uniform(0.9, 1.1))
+    looks = [look(lists, live, limit, now_s) for now_s in times_s]
     assert sum(map(weight_of, looks)) / len(looks) <= 0.1 * limit - 2, "the bill, keys and clocks want some as well"
     assert [number for number, chosen in enumerate(looks) if chosen is None] == list(range(0, 60, every))
     if count <= 20:
         assert all(chosen in (None, live) for chosen in looks)
 
 
+@pytest.mark.parametrize("limit", [400, 440, 450, 480, 500])
+def test_where_looks_are_as_close_as_they_may_be_the_list_of_all_costs_less_than_a_tenth(limit: int) -> None:
+    lists, until_s = Lists(), 3600.0
+    looks = [look(lists, [], limit, 30.0 + second) for second in range(int(until_s))]
+    assert looks.count(None) * venue.OPEN_ORDERS_ALL_WEIGHT / (until_s / 60) <= 0.1 * limit
+
+
 def test_where_more_symbols_have_orders_than_may_be_asked_for_they_take_turns() -> None:
     lists, most = Lists(), int(400 * SHARE)
     live = [f"symbol {number}" for number in range(3 * most)]
-    lists.choose([], [], 400, 0.0)
-    turns = [lists.choose(live, [], 400, 1.0) for _ in range(3)]
-    assert [symbol for turn in turns for symbol in turn or ()] == live
-    assert lists.choose(live[1:], [], 400, 1.0) == live[1 : most + 1], "the one that was asked last is the last"
-    assert lists.choose([], [], 400, 1.0) == []
-    assert lists.choose([SYMBOL], [OTHER, SYMBOL], 400, 1.0) == [SYMBOL, OTHER], "those that are held or traded, too"
+    turns = [lists.choose(live, [], 400) for _ in range(3)]
+    assert [symbol for turn in turns for symbol in turn] == live
+    assert lists.choose(live[1:], [], 400) == live[1 : most + 1], "the one that was asked last is the last"
+    assert lists.choose([], [], 400) == []
+    assert lists.choose([SYMBOL], [OTHER, SYMBOL], 400) == [SYMBOL, OTHER], "those that are held or traded, too"
 
 
 def test_a_list_that_the_venue_refuses_is_left_out_for_an_hour() -> None:
     lists = Lists()
-    assert lists.choose(TWENTY, [], 2400, 0.0) is None
+    assert lists.is_all_due(2400, 0.0)
     lists.refused(0.0)
-    assert lists.choose(TWENTY, [], 2400, 1.0) == TWENTY
-    assert lists.choose(TWENTY, [], 2400, REFUSED_S - 1) == TWENTY
-    assert lists.choose(TWENTY, [], 2400, REFUSED_S + 60) is None
+    assert not lists.is_all_due(2400, 1.0)
+    assert not lists.is_all_due(2400, REFUSED_S - 1)
+    assert lists.is_all_due(2400, REFUSED_S + 60)
+    assert lists.choose(TWENTY, [], 2400) == TWENTY
+
+
+def test_the_list_of_all_is_due_until_it_was_answered() -> None:
+    lists = Lists()
+    assert lists.is_all_due(2400, 0.0)
+    assert lists.is_all_due(2400, 1.0), "there was no room for it"
+    lists.answered(1.0)
+    assert not lists.is_all_due(2400, 2.0)
 
 
 def test_an_order_that_lives_and_is_in_no_list_is_gone() -> None:
