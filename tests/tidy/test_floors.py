@@ -8,8 +8,10 @@ dependency is one wherever it is written.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 from tests.tidy.source import PACKAGE, House, Module, house, none_of
@@ -220,6 +222,42 @@ def inner_floors_broken(house: House) -> Iterator[str]:
         for name, line in house.imports(module):
             if floors and room(name) == room(module.name) and floor(floors, name) > floor(floors, module.name):
                 yield f"{module.path}:{line}: {module.name} imports {name}: imports go down, never up"
+
+
+ROOT: Final = Path(__file__).parents[2]
+
+
+def drawn(text: str) -> dict[str, int]:
+    """Return the rooms of a drawing of the house and their floors: names of files and folders after a floor's number."""
+    rooms: dict[str, int] = {}
+    floor: int | None = None
+    for line in text.splitlines():
+        if begins := re.match(r"(?:\| |  )([0-7]) \w+", line):
+            floor = int(begins[1])
+        elif not line.startswith("      " + " " * 9):
+            floor = None
+        if floor is not None:
+            names = re.findall(r"`?([\w/]+?)(?:\.py|/)?`(?= *[,|])|\b([\w/]+?)(?:\.py|/)(?=\s|$|`)", line)
+            rooms |= {(plain or marked).removeprefix("listenkey/"): floor for marked, plain in names}
+    return {name if name != "__init__" else "": floor for name, floor in rooms.items()}
+
+
+def test_each_drawing_of_the_house_has_every_room_on_its_floor() -> None:
+    for page in ("CONTRIBUTING.md", "docs/decisions/0004-house-plan.md"):
+        rooms = drawn((ROOT / page).read_text())
+        wrong = {name for name in {*ROOMS, *rooms} if ROOMS.get(name) != rooms.get(name)}
+        assert wrong <= {"__main__"}, f"{page}: {sorted(wrong)}"
+
+
+def test_a_room_that_is_missing_from_a_drawing_or_on_another_floor_is_found() -> None:
+    drawing = (
+        "  4 account    rest.py  link.py\n               audit.py\n  1 wire       wire/    bytes: pure\nsandbox.py"
+    )
+    assert drawn(drawing) == {"rest": 4, "link": 4, "audit": 4, "wire": 1}
+    table = (
+        "| 4 one account | `rest`, `link` | join |\n| 3 hands | `wire/` | one |\n| the neighbour | `sandbox/` | no |"
+    )
+    assert drawn(table) == {"rest": 4, "link": 4, "wire": 3}
 
 
 def test_no_import_climbs() -> None:

@@ -8,11 +8,7 @@ from typing import Final
 from listenkey import venue
 
 CREDIBLE: Final = 1 / 60
-"""
-The least part of a key's hour that is believed: an end nearer than this minute is our clock's error. A clock that shows
-local time in place of UTC is off by the very hour a key lives, and every key would be dead before its first renewal.
-"""
-
+"""The least part of a key's life that is believed: a minute of its hour."""
 
 PAUSE_SHARE: Final = 0.2
 """The share of the silence time-out for which a journal that is filling up may stop us from reading."""
@@ -23,8 +19,8 @@ class Timing:
     """
     Durations of a stream's life, seconds.
 
-    The defaults leave room: a key is renewed at a third of its life, so three more quarters of an hour of failed
-    renewals must pass before it dies.
+    The defaults leave room: a key is renewed at a third of its life, so renewals must fail for 40 minutes more before
+    it dies.
     """
 
     key_valid_s: float = venue.KEY_VALID_S
@@ -37,7 +33,7 @@ class Timing:
     """A thousand accounts don't renew in the same second: 20 min ± 10 %."""
 
     renew_retry_s: float = 30.0
-    """Between tries of a renewal that failed; a minute at most when others fail too."""
+    """The longest wait between tries of a renewal that failed; the first ones come sooner."""
 
     refused_retry_s: float = 300.0
     """Between tries when the API key itself was refused in mid-life."""
@@ -98,7 +94,7 @@ class Timing:
     """
     REST is taken to show everything after so long, unless it is seen to lag.
 
-    Observers of the venue report lags of seconds, and L is 30 s.
+    Programs that watch the venue's account endpoints saw lags of seconds; 30 s are allowed for, and 5 s more.
     """
 
     lag_seen_max_s: float = 300.0
@@ -127,7 +123,7 @@ class Timing:
         A machine that shows local time in place of UTC is off by the very hour a key lives; believed, every key would
         be dead before its first renewal.
         """
-        return self.key_valid_s / 60
+        return self.key_valid_s * CREDIBLE
 
     def scaled(self, time_scale: float) -> Timing:
         """Return the same where the venue's hours run `time_scale` times as fast; times of the network stay."""
