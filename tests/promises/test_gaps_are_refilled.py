@@ -308,6 +308,8 @@ async def test_a_dropped_event_on_a_healthy_socket_is_found_at_the_next_one(
         sandbox.fault("drop_event", event="ORDER_TRADE_UPDATE", execution_type="TRADE", count=3)
         await burst(sandbox, 60)
         await reader.until_fills(260, within_s=5)
+        # Where one loss was noticed after another, orders are asked for once the fills are delivered.
+        await until_status(reader.stream, "SETTLING", "LIVE")
         check_whole(sandbox, reader)
         health = reader.stream.health()
         assert health.reconnects == 0
