@@ -28,11 +28,8 @@ from listenkey.order_audit import OrderAudit
 from listenkey.outcomes import GapCause, Reason
 from listenkey.snapshots import Snapshots
 from listenkey.together import AT_ONCE
-from listenkey.windows import Windows
+from listenkey.windows import AUDIT_IN_FLIGHT_S, Windows
 from listenkey.wire.rows import TradeRow
-
-AUDIT_IN_FLIGHT_S: Final = 2.0
-"""A fill so young may still be on its way over the socket; an audit should raise no alarm over a slow second."""
 
 LAG_MAX_S: Final = 600.0
 """A fill that REST history has not shown for so long is taken to have no row there."""

@@ -25,16 +25,13 @@ from listenkey.errors import VenueError
 from listenkey.events import RecoveredOrder
 from listenkey.outcomes import GapCause, Reason
 from listenkey.together import together
-from listenkey.windows import Windows
+from listenkey.windows import AUDIT_IN_FLIGHT_S, Windows
 from listenkey.wire.rows import OrderRow
 
 log = logging.getLogger("listenkey")
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-IN_FLIGHT_S: Final = 2.0
-"""A step so young may still be on its way over the socket."""
 
 SECOND_LOOK_S: Final = 2.0
 """The time before a loss is reported: messages may take seconds to arrive, and a false alarm costs a recovery."""
@@ -102,7 +99,7 @@ class OrderAudit:
         Raises:
             ListenKeyError: What REST raised.
         """
-        until_ms = self._windows.now_ms() - self._windows.venue_ms(IN_FLIGHT_S)
+        until_ms = self._windows.now_ms() - self._windows.venue_ms(AUDIT_IN_FLIGHT_S)
         asked, rows = await self._ask(self._clock.now_s())
         compared = compare(rows, asked, self._known, self._began_ms(), until_ms)
         for row in compared.earlier:

@@ -21,8 +21,11 @@ OVERLAP_S: Final = 30.0
 ATTACHED_MARGIN_S: Final = 0.25
 """The error in the time at which a socket took over, from the way the clocks were compared."""
 
-IN_FLIGHT_S: Final = 0.5
-"""A fill so young may still be on its way over the socket, whose event has more words than REST."""
+RECOVERY_IN_FLIGHT_S: Final = 0.5
+"""A recovery leaves a fill so young to the socket, whose event has more words than REST. Longer would leave a gap open."""
+
+AUDIT_IN_FLIGHT_S: Final = 2.0
+"""An audit leaves what is so young to the socket: it has time, and should raise no alarm over a slow second."""
 
 
 class Windows:
@@ -120,4 +123,4 @@ class Windows:
     def until(self, action: do.Recover) -> int:
         """Return the time up to which undelivered fills count as missing; younger ones may come over the socket."""
         attached_ms = self.of_wall(action.to_ms) + self.venue_ms(ATTACHED_MARGIN_S) if action.blind else 0
-        return max(attached_ms, self.now_ms() - self.venue_ms(IN_FLIGHT_S))
+        return max(attached_ms, self.now_ms() - self.venue_ms(RECOVERY_IN_FLIGHT_S))

@@ -191,5 +191,5 @@ def test_a_batch_is_the_same_as_its_events_one_by_one(
         for side in (one_by_one, together):
             await side.recovery.aclose()
 
-    with mock.patch.multiple(watching, FILLS_MAX=fills_max, SYMBOLS_MAX=symbols_max):
+    with mock.patch.multiple(watching, FILLS_MAX=fills_max, POSITIONS_MAX=symbols_max):
         asyncio.run(play())

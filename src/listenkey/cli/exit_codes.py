@@ -33,7 +33,6 @@ NOT_REACHABLE: Final = 4
 JOURNAL: Final = 5
 HELD: Final = 6
 INTERRUPTED: Final = 130
-TERMINATED: Final = 143
 
 MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
     (errors.UsageError, WRONG_USE, "correct it; `listenkey COMMAND --help` shows examples"),

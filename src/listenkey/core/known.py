@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from listenkey.core import records
-from listenkey.core.lateness import SYMBOLS_MAX, Lateness, NewestFill
+from listenkey.core.lateness import Lateness, NewestFill
 from listenkey.events import (
     BalancePositionUpdate,
     Event,
@@ -35,10 +35,12 @@ ENDED_MAX: Final = 16_384
 ORDERS_MAX: Final = 16_384
 """Orders that live, at most: one whose end was lost, and which no recovery asked for, must not stay for ever."""
 
-TRADE: Final = "TRADE"
-"""The execution type of a fill."""
+POSITIONS_MAX: Final = 4_096
+"""Contracts whose position is followed, at most; an account holds a few dozen."""
 
 ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "CANCELLED"})
+"""Statuses that nothing follows; the last one is the word from before 2026."""
+
 ACCEPTED: Final = "ACCEPTED"
 NEW: Final = "NEW"
 """The same, before 2026 and now."""
@@ -243,7 +245,7 @@ class Known:
         for position in event.positions:
             if held := amount(position.quantity_text):
                 self.positions[position.symbol] = held
-                if len(self.positions) > SYMBOLS_MAX:
+                if len(self.positions) > POSITIONS_MAX:
                     del self.positions[next(iter(self.positions))]
             else:
                 self.positions.pop(position.symbol, None)

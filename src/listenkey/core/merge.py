@@ -17,10 +17,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from listenkey.core.known import Fills
 from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate
+from listenkey.events.vocabulary import TRADE
 from listenkey.wire.frames import Unreadable, read_payload
-
-TRADE: Final = "TRADE"
-"""The execution type of a fill."""
 
 REMEMBERED_MAX: Final = 65_536
 """Identities kept at most, in two halves. A duplicate was seen days late once, but never that many events late."""

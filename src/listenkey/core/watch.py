@@ -21,8 +21,7 @@ import msgspec
 
 from listenkey import venue
 from listenkey.core.expiry import has_expired
-from listenkey.core.known import BEFORE_ALL, ENDED, TRADE, Known, OrderKey
-from listenkey.core.lateness import SYMBOLS_MAX
+from listenkey.core.known import BEFORE_ALL, ENDED, POSITIONS_MAX, Known, OrderKey
 from listenkey.events import (
     AccountUpdate,
     BalancePositionUpdate,
@@ -37,6 +36,7 @@ from listenkey.events import (
     RecoveredFill,
     RecoveredOrder,
 )
+from listenkey.events.vocabulary import TRADE
 from listenkey.events.words import AMOUNTS_REMEMBERED, amount_of
 from listenkey.outcomes import GapCause, Reason
 
@@ -451,7 +451,7 @@ class Watch:
         times = self._unplaced.get(symbol)
         if times is None:
             times = self._unplaced[symbol] = deque(maxlen=FIRST_FILLS_MAX)
-            if len(self._unplaced) > SYMBOLS_MAX:
+            if len(self._unplaced) > POSITIONS_MAX:
                 self._unplaced.popitem(last=False)
         times.append(at_ms)
 
@@ -486,7 +486,7 @@ class Watch:
 
     def _begin(self, symbol: str, now: int, at_ms: int, reason: str, now_s: float) -> bool:
         """The first message of a position."""
-        if len(self._positions) >= SYMBOLS_MAX:
+        if len(self._positions) >= POSITIONS_MAX:
             positions = self._positions.items()
             oldest = next((one for one, position in positions if not position.held), next(iter(self._positions)))
             self._holds(self._positions.pop(oldest), 0, now_s)

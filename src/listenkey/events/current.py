@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from listenkey import venue
 from listenkey.credentials import Secret
 from listenkey.events.vocabulary import (
+    TRADE,
     AssetText,
     BalanceReasonText,
     ExecutionTypeText,
@@ -298,7 +299,7 @@ class Order(
     @property
     def is_fill(self) -> bool:
         """True where something was traded; explained at `OrderTradeUpdate`."""
-        return self.execution_type == "TRADE" or (self.trade_id > 0 and bool(amount_of(self.last_quantity_text)))
+        return self.execution_type == TRADE or (self.trade_id > 0 and bool(amount_of(self.last_quantity_text)))
 
 
 class OrderTradeUpdate(

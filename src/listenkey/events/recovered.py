@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias
 
 from listenkey import venue
+from listenkey.events.vocabulary import TRADE
 from listenkey.events.words import Amount, Generation, Id, Millis, SureAmount, Words, amount_of
 
 
@@ -67,7 +68,7 @@ class RecoveredFill(
 
     type: ClassVar[str] = venue.ORDER_TRADE_UPDATE
     generation: ClassVar[Generation] = "current"
-    execution_type: ClassVar[str] = "TRADE"
+    execution_type: ClassVar[str] = TRADE
     is_fill: ClassVar[bool] = True
     last_quantity: ClassVar[SureAmount] = SureAmount()
     last_price: ClassVar[SureAmount] = SureAmount()

@@ -7,7 +7,7 @@ The events keep plain `str`, so that a value nobody has documented yet passes th
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 
 class Side(StrEnum):
@@ -43,6 +43,10 @@ class ExecutionType(StrEnum):
     TRADE = "TRADE"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
+
+
+TRADE: Final = ExecutionType.TRADE.value
+"""The execution type of a fill, as a plain text: it is compared for every event of an order."""
 
 
 class OrderStatus(StrEnum):

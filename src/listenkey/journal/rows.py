@@ -23,15 +23,13 @@ from listenkey.events import (
     RiskLevelChange,
 )
 from listenkey.events.current import Balance, Position
+from listenkey.events.vocabulary import TRADE
 from listenkey.events.words import AMOUNTS, amount_of
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.chain import Row
 from listenkey.outcomes import GapCause, Loss
 from listenkey.wire.frames import Unreadable, read_payload
 from listenkey.wire.lines import event_of
-
-TRADE: Final = "TRADE"
-"""The execution type that makes an order's event a fill."""
 
 DOCUMENTED: Final = frozenset(
     {AccountUpdate, BalancePositionUpdate, GreekUpdate, ListenKeyExpired, OrderTradeUpdate, RiskLevelChange}

@@ -31,6 +31,7 @@ MISSING_TOLD: Final = 20
 """The stretches of missing numbers that are named; the rest are counted."""
 
 _SKIPPED: Final = schema.COLUMNS.index("skipped")
+_ACCOUNT: Final = schema.COLUMNS.index("account")
 _SYMBOL, _TRADE, _ORDER = (f"c{schema.COLUMNS.index(name)}" for name in ("symbol", "trade_id", "order_id"))
 _PLACES: Final = ", ".join("?" * len(schema.COLUMNS))
 
@@ -173,7 +174,8 @@ def _write(journal: Path, into: Path, staging: sqlite3.Connection, reached: int)
     found = Salvaged()
     known, cursors = _beside_the_items(journal, staging, found)
     after, chain = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
-    first = staging.execute("SELECT seq, c2, c18 FROM found WHERE seq > ? ORDER BY seq LIMIT 1", (after,)).fetchone()
+    question = f"SELECT seq, c{_ACCOUNT}, c{_SKIPPED} FROM found WHERE seq > ? ORDER BY seq LIMIT 1"  # noqa: S608 - our own names
+    first = staging.execute(question, (after,)).fetchone()
     if first is None:
         raise Corrupt(f"there is no item in {journal} that is whole")
     if not known and first[0] > 1 + (first[2] or 0):

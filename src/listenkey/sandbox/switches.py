@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_type_hints
 
 import msgspec
 
+from listenkey import venue
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -48,10 +50,10 @@ class Switches:
     expired_event_time: Literal["string", "number"] = "string"
     """The type of `E` in `listenKeyExpired`; pages disagree."""
 
-    ping_every_s: int = 180
+    ping_every_s: int = min(venue.SERVER_PING_EVERY_S)
     """Between the server's pings: 180 or 300 by the documentation."""
 
-    pong_within_s: int = 600
+    pong_within_s: int = min(venue.SERVER_PONG_WITHIN_S)
     """No pong for so long and the socket is dropped: 600 or 900."""
 
     status_key_unknown: int = 400
@@ -150,7 +152,7 @@ class Switches:
     orders_per_10_s: int = 300
     """Limits; sources disagree (400 to 3000 a minute)."""
 
-    messages_per_s: int = 10
+    messages_per_s: int = venue.INCOMING_MESSAGES_PER_S
     """Incoming messages a socket may send in a second."""
 
     connections_per_5_min: int = 300

@@ -27,6 +27,7 @@ from listenkey.events import (
     RecoveredOrder,
     UnknownEvent,
 )
+from listenkey.events.vocabulary import TRADE
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.outcomes import GapCause, Loss
 from listenkey.wire.frames import Unreadable, read_payload
@@ -198,7 +199,7 @@ def _kind(type_: str, words: dict[str, Any]) -> type[KnownEvent | RecoveredEvent
         return _RECORDS[type_]
     if type_ == venue.ORDER_TRADE_UPDATE and not {"transaction_ms", "orders"} & words.keys():
         # What only REST told has REST's words, and is of a class of its own.
-        return RecoveredFill if words.get("execution_type") == "TRADE" else RecoveredOrder
+        return RecoveredFill if words.get("execution_type") == TRADE else RecoveredOrder
     if type_ == venue.ORDER_TRADE_UPDATE and "orders" in words:
         return LegacyOrderTradeUpdate
     if type_ == venue.ACCOUNT_UPDATE and "user_id" in words:

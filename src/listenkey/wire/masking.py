@@ -14,13 +14,13 @@ BODY_KEPT_MAX: Final = 4096
 """The bytes that an error keeps of an unreadable body: enough for a report, too few to matter."""
 
 TOKEN_CHARS_MIN: Final = 24
-"""API keys, listen keys and hexadecimal signatures have 40 to 64 letters and digits."""
+"""The shortest run that is hidden; API keys, listen keys and hexadecimal signatures have 40 to 64 letters and digits."""
 
 MIXED_CHARS_MIN: Final = 32
 """Base64 has a few signs among them."""
 
-_RUN: Final = re.compile(r"[A-Za-z0-9_+/=.%~-]{24,}")
-_LETTERS_AND_DIGITS: Final = re.compile(r"[A-Za-z0-9]{24,}")
+_RUN: Final = re.compile(rf"[A-Za-z0-9_+/=.%~-]{{{TOKEN_CHARS_MIN},}}")
+_LETTERS_AND_DIGITS: Final = re.compile(rf"[A-Za-z0-9]{{{TOKEN_CHARS_MIN},}}")
 _DIGIT: Final = re.compile(r"[0-9]")
 """
 Three patterns of one class each, so that each looks at a character once or twice. One pattern that looked ahead for a

@@ -26,8 +26,6 @@ CONTRACT: Final = "CONTRACT"
 
 _STATUS_NOW: Final = {"ACCEPTED": "NEW", "CANCELLED": "CANCELED"}
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
-ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
-"""Statuses that nothing follows."""
 
 
 class TradeRow(NamedTuple):

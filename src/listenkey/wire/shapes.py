@@ -45,6 +45,7 @@ from listenkey.events import (
     RiskLevelChange,
     UnderlyingGreeks,
 )
+from listenkey.events.vocabulary import TRADE
 from listenkey.events.words import FINGERPRINT_PREFIX, SYMBOL_CHARS_MAX, TEXT_CHARS_MAX, Words, amount_of
 
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ def _settle_order(values: dict[str, Any], unread: set[str], path: str) -> None:
     side = values["side"].upper()
     if side in SIDES:
         values["side"] = side
-    is_named = values["execution_type"] == "TRADE"
+    is_named = values["execution_type"] == TRADE
     if is_named or (quantity and trade_id is not None and trade_id > 0):
         for name, is_there in (
             ("t", trade_id is not None and trade_id >= 0),

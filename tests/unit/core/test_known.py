@@ -171,7 +171,7 @@ def test_one_order_id_in_two_symbols_is_two_orders() -> None:
 
 
 def test_positions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knowing, "SYMBOLS_MAX", 2)
+    monkeypatch.setattr(knowing, "POSITIONS_MAX", 2)
     known = known_of(*(position("1", 1000, symbol=f"S{number}") for number in range(3)))
     assert list(known.positions) == ["S1", "S2"]
 

@@ -109,7 +109,7 @@ def test_a_venue_that_keeps_other_times_for_both_is_not_doubted_for_ever() -> No
 
 
 def test_fills_that_wait_for_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "SYMBOLS_MAX", 2)
+    monkeypatch.setattr(watching, "POSITIONS_MAX", 2)
     watch = told(*(fill(number, "1", at_ms=2000, symbol=f"S{number}") for number in (1, 2, 3)))
     watch.note(position("1", 2000, symbol="S3"), 0.0)
     assert watch.due_at_s() is None
@@ -369,7 +369,7 @@ def test_a_doubt_that_is_not_due_hides_no_other_and_says_what_it_is() -> None:
 
 
 def test_fills_of_symbols_without_a_word_of_their_position_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "SYMBOLS_MAX", 3)
+    monkeypatch.setattr(watching, "POSITIONS_MAX", 3)
     watch = told(*(fill(1, "1", at_ms=1000, symbol=f"symbol {number}", order_id=number) for number in range(5)))
     for number, doubted in ((4, False), (1, True)):
         watch.note(position("1", 1000, f"symbol {number}"), 0.0)
@@ -460,7 +460,7 @@ def test_the_amounts_that_are_remembered_are_bounded() -> None:
 
 
 def test_positions_are_bounded_and_one_that_holds_nothing_is_let_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "SYMBOLS_MAX", 2)
+    monkeypatch.setattr(watching, "POSITIONS_MAX", 2)
     watch = told(position("1", 2000, symbol="S1"), beat(2000), beat(2001))
     watch.note(position("0", 2000, symbol="S2"), 0.0)
     assert len(watch.take_doubts(GRACE_S)) == 2, "both came without a fill that made them"
