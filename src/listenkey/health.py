@@ -43,6 +43,8 @@ class Health(Struct, frozen=True, kw_only=True):
         events: Events delivered.
         fills: Fills among them.
         gaps: Gaps reported.
+        gaps_incomplete: Gaps that closed without all of their fills (`GapClosed.fills_complete`), for want of a secret for
+            example; since this process began. `live`, `status` and `fills_complete` do not tell of them any more.
         gap_s: Total length of the closed gaps, seconds.
         duplicates_removed: Events taken out because they had been delivered.
         unreadable: Frames that could not be read, each reported as a gap.
@@ -75,6 +77,7 @@ class Health(Struct, frozen=True, kw_only=True):
     events: int = 0
     fills: int = 0
     gaps: int = 0
+    gaps_incomplete: int = 0
     gap_s: float = 0.0
     duplicates_removed: int = 0
     unreadable: int = 0

@@ -272,6 +272,7 @@ class UserStream:
             events=driver.events,
             fills=driver.fills,
             gaps=life.gaps.count,
+            gaps_incomplete=life.gaps.incomplete,
             gap_s=life.gaps.seconds,
             duplicates_removed=driver.merge.duplicates + journal.duplicates,
             unreadable=driver.unreadable,

@@ -245,7 +245,7 @@ def pyarrow() -> Any:
     try:
         import pyarrow as pa
     except ImportError:
-        raise UsageError("Parquet and Arrow need one more package: pip install 'listenkey[parquet]'") from None
+        raise UsageError("Parquet and Arrow need one more package: python -m pip install pyarrow") from None
     return pa
 
 

@@ -99,6 +99,7 @@ class Gaps:
     Attributes:
         ever_live: Whether the stream has been live; before that there is nothing to miss.
         count: Gaps so far.
+        incomplete: Gaps among them that closed without all of their fills.
         seconds: What the closed ones add up to.
         began_ms: Since when the stream is to be whole, wall clock; what lies before is nobody's loss.
     """
@@ -106,6 +107,7 @@ class Gaps:
     def __init__(self) -> None:
         self.ever_live = False
         self.count = 0
+        self.incomplete = 0
         self.seconds = 0.0
         self.began_ms = 0
         self.open_from_ms: int | None = None
@@ -201,7 +203,7 @@ class Gaps:
             if self._resumed_reason is not None and NOT_RECOVERED in lost:
                 lost = (*lost, Lost(Loss.NOT_ASKED, self._resumed_reason.text))
             self._resumed_reason = self._left_reason = None
-            self._items.append(closed_gap(from_ms, to_ms, *lost, *self._notes))
+            self._closed(closed_gap(from_ms, to_ms, *lost, *self._notes))
             self._notes.clear()
         elif not self.ever_live:
             self.began_ms = covered_from_ms
@@ -217,7 +219,11 @@ class Gaps:
         self._opened(at_ms, reason)
         to_ms = at_ms if to_ms is None else max(at_ms, to_ms)
         self.seconds += (to_ms - at_ms) / 1000
-        self._items.append(closed_gap(at_ms, to_ms, Lost(Loss.NOT_ASKED, reason.text)))
+        self._closed(closed_gap(at_ms, to_ms, Lost(Loss.NOT_ASKED, reason.text)))
+
+    def _closed(self, closed: GapClosed) -> None:
+        self.incomplete += not closed.fills_complete
+        self._items.append(closed)
 
     def take(self) -> list[Live | GapOpened | GapClosed]:
         """Take the items to deliver, in this order; the journal numbers them and counts what was recovered in a gap."""

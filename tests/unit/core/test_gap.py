@@ -242,3 +242,15 @@ def test_the_end_of_a_gap_names_what_rest_shows_and_does_not_list() -> None:
     world.run_until_live()
     closed = world.items[2]
     assert (closed.unrecoverable, closed.lost) == (("REST history shows more",), {Loss.FILLS_LATE})
+
+
+def test_gaps_that_close_without_all_of_their_fills_are_counted() -> None:
+    gaps = Gaps()
+    gaps.live(1, 1)
+    gaps.open(5, NOT_RUNNING)
+    gaps.live(9, 9, lost=())
+    assert (gaps.count, gaps.incomplete) == (1, 0)
+    gaps.open(15, NOT_RUNNING)
+    gaps.live(19, 19)
+    gaps.moment(25, NOT_RUNNING)
+    assert (gaps.count, gaps.incomplete) == (3, 2)

@@ -22,7 +22,7 @@ from listenkey.cli.display.capabilities import colours_allowed, stdout_is_termin
 from listenkey.cli.groups import Command
 from listenkey.cli.running import Stop, cancel_and_wait, run
 from listenkey.errors import KeyUnknown, ListenKeyError
-from listenkey.venue import CLOCK_AHEAD_MS, RECV_WINDOW_MS, WEIGHT_PER_MINUTE_ASSUMED
+from listenkey.venue import CLOCK_AHEAD_MS, RECV_WINDOW_MS, WEIGHT_PER_MINUTE_ASSUMED, WEIGHT_PER_MINUTE_DOCUMENTED
 
 if TYPE_CHECKING:
     from listenkey.rest import AsyncUserDataStreamsApi
@@ -191,7 +191,12 @@ def weight_finding(used: int | None) -> Finding:
     words = f"{used} used in this minute by this IP address"
     if used < WEIGHT_PER_MINUTE_ASSUMED * 0.8:
         return Finding("weight", True, words, figures=figures)
-    advice = f"find out what else sends requests from here; the limit may be as low as {WEIGHT_PER_MINUTE_ASSUMED}"
+    if used < WEIGHT_PER_MINUTE_DOCUMENTED * 0.8:
+        words += (
+            f"; a recovery of a stream here may use that, but some addresses have {WEIGHT_PER_MINUTE_ASSUMED} at most"
+        )
+        return Finding("weight", True, words, figures=figures)
+    advice = "wait a minute and run it again; where it stays, find out what else sends requests from this address"
     return Finding("weight", False, words, advice, figures, exit_codes.NOT_REACHABLE)
 
 

@@ -160,7 +160,7 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     Export its contents as CSV, Parquet or Arrow.
 
     CSV has amounts as the venue wrote them; a cell that a spreadsheet would take for a formula gets a ' in front.
-    Parquet and Arrow have decimals, times in UTC and Booleans; they need the extra: pip install 'listenkey[parquet]'.
+    Parquet and Arrow have decimals, times in UTC and Booleans; they need one more package: python -m pip install pyarrow.
     Rows are compared with their checksums first. Of a damaged journal all that is whole is exported, what is missing is
     named, and the exit code is 5.
 

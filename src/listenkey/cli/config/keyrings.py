@@ -26,7 +26,7 @@ def read_keyring(address: str) -> dict[str, str]:
         import keyring
         from keyring.errors import KeyringError
     except ImportError:
-        raise UsageError("reading a keyring needs a package: pip install 'listenkey[keyring]'") from None
+        raise UsageError("reading a keyring needs one more package: python -m pip install keyring") from None
     try:
         found = {name: keyring.get_password(service, name) or "" for name in NAMES}
     except KeyringError as error:

@@ -90,7 +90,10 @@ def test_a_socket_that_does_not_come_is_told(
 def test_weight_near_the_limit_is_told() -> None:
     assert weight_finding(None).ok
     assert weight_finding(12).ok
-    assert not weight_finding(390).ok
+    near = weight_finding(390)
+    assert near.ok, "a recovery of our own may use more, and the limit may be 2,400"
+    assert "some addresses have 400" in near.found
+    assert not weight_finding(1_950).ok
 
 
 @pytest.mark.parametrize(
