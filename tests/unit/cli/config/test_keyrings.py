@@ -53,5 +53,5 @@ def test_a_locked_keyring_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_missing_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
-    with pytest.raises(UsageError, match=r"listenkey\[keyring\]"):
+    with pytest.raises(UsageError, match=r"pip install keyring"):
         read_keyring("keyring:")
