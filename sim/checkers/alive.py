@@ -37,6 +37,14 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
     is_live = was_live = False
     opened_us = -1
     for at_us, item in stream.told:
+        if at_us > from_us:
+            if not is_live:
+                break
+            if isinstance(item, GapOpened) and _was_dead_from_its_beginning(evidence, stream, item):
+                from_us = at_us + SOON_US
+            elif isinstance(item, GapOpened):
+                yield Violation("alive.relapse", who, at_us / 1e6, f"a gap after the faults: {item.why}", stuck=True)
+                break
         if isinstance(item, Live):
             is_live = True
         elif isinstance(item, GapClosed):
@@ -44,16 +52,6 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
             is_live = was_live and at_us == opened_us
         elif isinstance(item, GapOpened):
             was_live, is_live, opened_us = is_live, False, at_us
-            if (
-                at_us > from_us
-                and item.cause is GapCause.REST_SHOWS_MORE
-                and evidence.of_client(stream.process, LASTING)
-            ):
-                from_us = at_us + SOON_US  # A socket that was dead from its beginning, and nothing happened until now.
-            elif at_us > from_us:
-                yield Violation("alive.relapse", who, at_us / 1e6, f"a gap after the faults: {item.why}", stuck=True)
-        if at_us > from_us:
-            break
     if not is_live:
         yield Violation("alive.live", who, from_us / 1e6, "not live, and nothing is in the way", stuck=True)
         return
@@ -65,6 +63,11 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
             and (row["symbol"], row["trade_id"], row["order_id"]) not in have
         ):
             yield Violation("alive.fills", who, at_us / 1e6, f"trade {row['trade_id']} was not told", stuck=True)
+
+
+def _was_dead_from_its_beginning(evidence: Evidence, stream: Stream, gap: GapOpened) -> bool:
+    """Return True where REST showed that a socket was dead from its beginning: nothing had happened until then."""
+    return gap.cause is GapCause.REST_SHOWS_MORE and bool(evidence.of_client(stream.process, LASTING))
 
 
 def _bound_us(evidence: Evidence, stream: Stream) -> int:

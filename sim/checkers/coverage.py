@@ -6,6 +6,7 @@ stream says that it is live; and where the client can ask REST, none is missing 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from listenkey.items import Live
@@ -42,6 +43,8 @@ LAG_US: Final = 40_000_000
 FAR_BEHIND: Final = frozenset({"lag_and_drops"})
 FAR_BEHIND_US: Final = 75_000_000
 """The same where REST may be a whole minute behind."""
+
+FILLS_REFUSED: Final = frozenset({Loss.FILLS_REFUSED})
 
 REFUSING: Final = frozenset({"key_revoked", "right_lost"})
 REFUSED_US: Final = int(5.5 * MINUTE_US)
@@ -123,7 +126,7 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
         return
     holding = [gap for gap in case.gaps if (told_us is None or gap.opened_us <= told_us) and holds(case, gap, at_us)]
     # One that says of which contract REST refused the fills, while that lasts, holds those of a little earlier as well.
-    holding += [gap for gap in case.gaps if _refuses(gap, row["symbol"]) and gap.opened_us <= due_us]
+    holding += [gap for gap in case.gaps if refuses(gap, row["symbol"], FILLS_REFUSED) and gap.opened_us <= due_us]
     if told_us is not None:
         # Held back while a gap before it was being mended, for the sake of order.
         holding += [gap for gap in case.gaps if gap.opened_us <= due_us and gap.closed_us >= told_us >= gap.opened_us]
@@ -148,9 +151,9 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
             return
 
 
-def _refuses(gap: Span, symbol: str) -> bool:
-    """Return True where the gap was closed without fills of a contract, because REST refused to list them."""
-    return Loss.FILLS_REFUSED in gap.lost and any(symbol in text for text in gap.texts)
+def refuses(gap: Span, symbol: str, losses: AbstractSet[Loss]) -> bool:
+    """Return True where the gap was closed with one of these losses, and names the contract whose lists REST refused."""
+    return not losses.isdisjoint(gap.lost) and any(symbol in text for text in gap.texts)
 
 
 def _was_forgotten(case: Case, at_us: int) -> bool:

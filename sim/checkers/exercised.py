@@ -7,20 +7,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from listenkey.items import Update
+from listenkey.outcomes import Loss
 from sim.checkers.coverage import Case
 from sim.checkers.reading import MINUTE_US, Span
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence
 from sim.faults import LAG_KINDS
 
-NAMED: Final = (
-    "exercises of",
-    "the position of",
-    "REST refuses",
-    "may not return yet",
-    "were not received, and REST was not asked",
-)
-"""Words of a closed gap for things that it could not bring back."""
+NAMED: Final = frozenset({Loss.EXERCISES, Loss.FILLS_REFUSED, Loss.FILLS_LATE, Loss.NOT_ASKED})
+"""The losses of a closed gap that exercises may be among."""
 
 EDGE_US: Final = 2_000_000
 """At its ends the socket may have brought it."""
@@ -58,7 +53,7 @@ def _seen(case: Case, row: dict[str, Any]) -> bool:
 
 
 def _named(gap: Span) -> bool:
-    return any(word in lost for lost in gap.lost for word in NAMED)
+    return not NAMED.isdisjoint(gap.lost)
 
 
 def _holds(case: Case, gap: Span, at_us: int) -> bool:

@@ -34,7 +34,7 @@ def _of_stream(
     evidence: Evidence, stream: Stream, ledger: dict[tuple[str, int, int], dict[str, Any]]
 ) -> Iterator[Violation]:
     seen: set[tuple[str, int, int]] = set()
-    latest_ms, newest = -1, dict[str, int]()
+    latest_ms, newest = -1, dict[tuple[str, int], int]()  # The newest trade id of each symbol and millisecond.
     who = f"stream {stream.number}"
     for at_us, item, key, words in told_fills(stream):
         at_s = at_us / 1e6
@@ -50,7 +50,8 @@ def _of_stream(
         wrong = [word for word, value in words.items() if not is_same_word(evidence, value, row[word])]
         if wrong:
             yield Violation("fills.digits", who, at_s, f"{key}: {wrong[0]} is not the ledger's")
-        is_late = words["time_ms"] < latest_ms or key[1] < newest.get(key[0], -1)
+        moment = (key[0], words["time_ms"])
+        is_late = words["time_ms"] < latest_ms or key[1] < newest.get(moment, -1)
         if is_late and not item.late:
             yield Violation("fills.order", who, at_s, f"{key} comes after a later fill, and is not marked as late")
         if item.late and not is_late and not stream.is_later_life(at_us):
@@ -64,7 +65,7 @@ def _of_stream(
         ):
             yield Violation("fills.order", who, at_s, f"{key} comes after a later fill")
         latest_ms = max(latest_ms, words["time_ms"])
-        newest[key[0]] = max(newest.get(key[0], -1), key[1])
+        newest[moment] = max(newest.get(moment, -1), key[1])
 
 
 def _may_be_late(evidence: Evidence, stream: Stream, row: dict[str, Any], told_us: int) -> bool:

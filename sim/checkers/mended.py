@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from listenkey.items import GapClosed, GapOpened, Update
+from listenkey.outcomes import GapCause
 from sim.checkers.reading import fills_of, offsets_ms
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence, Stream, Told
+
+DROPS: Final = frozenset({GapCause.SLOW_READER, GapCause.JOURNAL_STUCK})
+"""The causes of gaps that lie beside those of the connection."""
 
 APART_MS: Final = 100
 """The error of the client's estimate of the venue's clock, beside jitter and an uneven way."""
@@ -17,16 +21,29 @@ APART_MS: Final = 100
 def mended(evidence: Evidence) -> Iterator[Violation]:
     """Every gap that was closed, of every stream."""
     for stream in evidence.streams:
-        opened: GapOpened | None = None
-        between: list[Told] = []
-        for told in stream.told:
-            match told.item:
-                case GapOpened() as gap:
-                    opened = gap
-                case GapClosed() as gap if opened is not None:
-                    yield from _of_gap(evidence, stream, gap, between, told.at_us)
-                    opened, between = None, []
-                case Update() if opened is not None:
+        for gap, between, at_us in closed_gaps(stream.told):
+            yield from _of_gap(evidence, stream, gap, between, at_us)
+
+
+def closed_gaps(items: Iterable[Told]) -> Iterator[tuple[GapClosed, list[Told], int]]:
+    """
+    Yield the ends of gaps, with the updates since each was first reported, and when it was closed.
+
+    Within a gap between two sockets another may open and close, in which a slow reader or a full disk cost events. A gap
+    that is reported again, because it began earlier, stays the same one.
+    """
+    opened: dict[bool, tuple[int, list[Told]]] = {}  # By whether events were dropped: where it begins, and its updates.
+    for told in items:
+        match told.item:
+            case GapOpened() as gap:
+                drops = gap.cause in DROPS
+                opened[drops] = (gap.from_ms, opened[drops][1] if drops in opened else [])
+            case GapClosed() as gap if opened:
+                which = next((drops for drops, (from_ms, _) in opened.items() if from_ms == gap.from_ms), None)
+                _, between = opened.pop(next(reversed(opened)) if which is None else which)
+                yield gap, between, told.at_us
+            case Update():
+                for _, between in opened.values():
                     between.append(told)
 
 

@@ -42,9 +42,6 @@ POSITIONLESS: Final = frozenset({"no_positions"})
 REORDERS: Final = frozenset({"reorder"})
 OF_POSITIONS: Final = frozenset({GapCause.POSITION_DIFFERS, GapCause.EVENTS_STOPPED})
 
-STEPS_WHY: Final = "steps of orders that no socket brought"
-"""The words of a gap that only lists of open orders have shown; the list of all comes every two minutes at a low limit."""
-
 AGE: Final = frozenset({"day_limit"})
 ASLEEP: Final = frozenset({"suspend", "stall"})
 
@@ -65,7 +62,8 @@ def sparing(evidence: Evidence) -> Iterator[Violation]:
                 continue
             since_us = at_us - AFTER_US - frozen_us(evidence, stream.process, 0, at_us)
             since_us -= _not_shown_us(evidence, stream.process, at_us)
-            since_us -= 2 * AUDIT_US * (STEPS_WHY in item.why)
+            if item.cause is GapCause.REST_SHOWS_MORE:
+                since_us -= 2 * AUDIT_US  # The list of all open orders comes every two minutes at a low limit.
             explained = any(
                 fault.at_s * 1e6 <= at_us and (_over_us(evidence, fault) >= since_us or fault.kind in LASTING)
                 for fault in causes

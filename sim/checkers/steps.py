@@ -11,13 +11,17 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from listenkey.items import Item, Live, Update
-from sim.checkers.coverage import Case, bound_us, holds, is_unseen, key_was_dead
+from listenkey.outcomes import Loss
+from sim.checkers.coverage import Case, bound_us, holds, is_unseen, key_was_dead, refuses
 from sim.checkers.reading import AUDIT_US, KEY_LIFE_US
 from sim.checkers.violation import Violation
 from sim.evidence import Evidence
 from sim.faults import STEPS_UNSEEN
 
 ENDED: Final = frozenset({"FILLED", "CANCELED", "CANCELLED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
+REFUSED: Final = frozenset({Loss.ORDERS, Loss.FILLS_REFUSED})
+"""The losses of a gap for which REST refused a contract's lists: its orders, or its fills, which are steps as well."""
+
 OrderKey: TypeAlias = tuple[str, int]
 
 
@@ -126,11 +130,7 @@ def _of_step(case: Case, row: dict[str, Any], at_us: int, told: list[ToldState])
     if any(gap.opened_us <= due_us and holds(case, gap, at_us) for gap in case.gaps):
         return
     # A gap that says of which contract REST refused the lists holds its steps, while that lasts.
-    if any(
-        f" of {row['symbol']}: REST refuses" in lost and gap.opened_us <= due_us
-        for gap in case.gaps
-        for lost in gap.lost
-    ):
+    if any(refuses(gap, row["symbol"], REFUSED) and gap.opened_us <= due_us for gap in case.gaps):
         return
     # Held back while a gap before it was being mended, for the sake of order.
     if told_us is not None and any(gap.opened_us <= due_us and gap.closed_us >= told_us for gap in case.gaps):
