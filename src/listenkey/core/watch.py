@@ -239,7 +239,7 @@ class Watch:
                 last_ms = event_ms
             key, text = (order.symbol, order.order_id), order.last_quantity_text
             is_fill = order.execution_type == TRADE or (order.trade_id > 0 and order.is_fill)
-            filled = (read(text) or units(text)) if is_fill else 0
+            filled = abs(read(text) or units(text)) if is_fill else 0
             if order.status not in ENDED or key in orders or key in live:
                 known.note_order(order, event_ms)
                 near |= self._order(order, filled, event_ms, now_s)
@@ -257,7 +257,7 @@ class Watch:
             return self._positions_changed(event, now_s)
         if isinstance(event, OrderTradeUpdate):
             order = event.order
-            filled = units(order.last_quantity_text) if order.is_fill else 0
+            filled = abs(units(order.last_quantity_text)) if order.is_fill else 0
             near = self._order(order, filled, event.event_ms, now_s)
             if filled:
                 near |= self._fill(order.symbol, order.trade_time_ms, order.side, filled, now_s)
@@ -266,7 +266,7 @@ class Watch:
             self._beats += 1
             self._beat_s = now_s
         elif isinstance(event, RecoveredFill):
-            filled = units(event.last_quantity_text)
+            filled = abs(units(event.last_quantity_text))
             key = (event.symbol, event.order_id)
             known = self._orders.get(key)
             if known is not None:

@@ -78,7 +78,7 @@ def _from_socket(order: Order) -> Fill:
         order.trade_id,
         order.order_id,
         order.side,
-        order.last_quantity_text,
+        _unsigned(order.last_quantity_text),
         order.last_price_text,
         order.commission_text,
         order.commission_asset,
@@ -95,7 +95,7 @@ def _from_rest(row: RecoveredFill) -> Fill:
         row.trade_id,
         row.order_id,
         row.side,
-        row.last_quantity_text,
+        _unsigned(row.last_quantity_text),
         row.last_price_text,
         row.commission_text,
         row.commission_asset,
@@ -124,6 +124,7 @@ def _from_legacy(order: LegacyOrder, fill: LegacyFill) -> Fill:
 
 
 def _unsigned(text: str) -> str:
+    """Return a quantity without its sign: the side says which way it went, whatever the message does."""
     return text.removeprefix("-")
 
 
@@ -132,4 +133,4 @@ def _opposite(text: str) -> str:
     amount = amount_of(text)
     if amount is None:
         return text
-    return f"{-amount:f}" if amount else text
+    return f"{amount.copy_negate():f}" if amount else text  # No context of the program rounds it.

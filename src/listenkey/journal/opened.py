@@ -45,8 +45,10 @@ class OpenJournal:
     """
     The items of a journal, oldest first, each compared with its checksum. For one thread or task at a time.
 
-    Every way of reading raises `Corrupt` where an item was changed or is missing; nothing is skipped. An item is shown
-    when it is on the disk. Where another journal takes the name of this one, a follower goes on with that.
+    Every way of reading raises `Corrupt` where an item was changed or is missing, and `JournalError` where items behind
+    `after` were deleted for their age (`keep_days`, `journal prune`); nothing is skipped. From the beginning (0), reading
+    begins with the oldest item that is kept. An item is shown when it is on the disk. Where another journal takes the
+    name of this one, a follower goes on with that.
 
     Args:
         path: The file, which exists.
@@ -54,7 +56,7 @@ class OpenJournal:
     """
 
     def __init__(self, path: Path, on_other: Callable[[Path], object] = lambda _path: None) -> None:
-        self._reader = JournalReader(path)
+        self._reader = JournalReader(path, misses_pruned=True)
         self._on_other = on_other
 
     def __enter__(self) -> Self:

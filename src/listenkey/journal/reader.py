@@ -51,13 +51,18 @@ class JournalReader:
 
     Each row is compared with its checksum, and each number with the one before, so damage raises and is never skipped.
 
+    Args:
+        path: The file.
+        misses_pruned: Refuse to go on where items behind the one that was read last were deleted for their age.
+
     Raises:
         UsageError: There is no journal at the path.
         JournalError: It can't be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, misses_pruned: bool = False) -> None:
         self.path = path
+        self._misses_pruned = misses_pruned
         self._identity = _identity_now(path)
         self._connection = open_reader(path)
         self._lenient = self._connection.text_factory
@@ -121,7 +126,12 @@ class JournalReader:
             rows = self._chunk(after, most)
             first = rows[0][0] - (rows[0][_SKIPPED] or 0) if rows else after + 1
             if first > after + 1 and facts(self._connection).get(ANCHOR_SEQ, 0) >= first - 1:
-                after = first - 1  # what retention took away is not missed
+                if after and self._misses_pruned:
+                    raise JournalError(
+                        f"the items {after + 1} to {first - 1} were deleted from the journal {self.path} before they were "
+                        f"read here: read on behind item {first - 1}"
+                    )
+                after = first - 1
         for row in rows:
             if row[0] - (row[_SKIPPED] or 0) != after + 1 and not self._within_skip(row, after):
                 raise Corrupt(f"the journal {self.path} lacks the items {after + 1} to {row[0] - 1}")
@@ -143,7 +153,7 @@ class JournalReader:
         if (named := _identity_now(self.path)) is None or named == self._identity:
             return None
         try:
-            other = JournalReader(self.path)
+            other = JournalReader(self.path, misses_pruned=self._misses_pruned)
         except (UsageError, JournalError):
             return None  # It is being made, or is none.
         last = min(after, other.last_seq())

@@ -14,6 +14,9 @@ PRUNE_ROWS: Final = 1000
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 
+DAYS_MAX: Final = 36_525
+"""A hundred years. Longer, and infinity, are said by leaving the limit out."""
+
 
 _NEWEST_EVENT: Final = "SELECT event_ms FROM items WHERE typeof(event_ms) = 'integer' ORDER BY seq DESC LIMIT 1"
 
@@ -49,6 +52,8 @@ class Retention:
         for limit in (self.keep_days, self.keep_bytes):
             if limit is not None and not limit > 0:
                 raise UsageError("what a journal keeps must be more than nothing: keep_days and keep_bytes are above 0")
+        if self.keep_days is not None and self.keep_days > DAYS_MAX:
+            raise UsageError(f"keep_days is {DAYS_MAX:,} at most; leave it out to keep everything")
 
     @property
     def keeps_all(self) -> bool:

@@ -33,6 +33,7 @@ from listenkey.events import (
     RiskLevelChange,
     UnknownEvent,
 )
+from listenkey.events.vocabulary import TRADE
 from listenkey.events.words import AMOUNTS, FINGERPRINT_PREFIX, PLAIN, amount_of
 from listenkey.wire.loose import loose_decoder
 from listenkey.wire.masking import clean
@@ -78,6 +79,7 @@ _are_plain: Final = re.compile(f"{PLAIN.pattern} {PLAIN.pattern}").fullmatch
 _order_of: Final[Callable[[Event], Order]] = attrgetter("order")
 _last_price: Final[Callable[[Order], str]] = attrgetter("last_price_text")
 _last_quantity: Final[Callable[[Order], str]] = attrgetter("last_quantity_text")
+_trade_id: Final[Callable[[Order], int]] = attrgetter("trade_id")
 _BRACKET: Final = ord("[")
 _LETTER_K: Final = ord("K")
 
@@ -375,7 +377,13 @@ def _loosely(payload: bytes) -> FastEvent | None:
 
 
 def _is_sure(order: Order) -> bool:
-    """Return True where quantity and price of a fill can be read. Without a trade, the slow path looks at them."""
+    """
+    Return True where quantity and price of a fill can be read, and it says which trade it is of.
+
+    Without a trade, the slow path looks at them.
+    """
+    if order.trade_id == 0 and order.execution_type == TRADE:
+        return False
     if _are_plain(order.last_price_text + " " + order.last_quantity_text):
         return True
     return amount_of(order.last_price_text) is not None and amount_of(order.last_quantity_text) is not None
@@ -385,6 +393,8 @@ def _are_sure(events: list[Event]) -> bool:
     """The same of every order among many, with no step of the interpreter for each."""
     are_orders = map(isinstance, events, repeat(OrderTradeUpdate))
     orders = list(map(_order_of, compress(events, are_orders)))
+    if 0 in map(_trade_id, orders) and any(one.trade_id == 0 and one.execution_type == TRADE for one in orders):
+        return False
     texts = set(map(_last_price, orders))
     texts.update(map(_last_quantity, orders))
     new = texts.difference(AMOUNTS)

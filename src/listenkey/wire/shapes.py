@@ -267,6 +267,8 @@ def _settle(message: type[Words], values: dict[str, Any], unread: set[str], path
     """Fill in fields that follow from others; Misfit where the message lacks its identity."""
     if message is Order:
         _settle_order(values, unread, path)
+    elif message is LegacyFill and values["trade_id"] <= 0:
+        raise Misfit(f"{path}.t does not say which fill it is")
     elif message is LegacyOrder and values.get("fills") and not amount_of(values["quantity_text"]):
         raise Misfit(f"{path}.q is missing, and with it the side of a fill")
     elif message is LegacyOrderTradeUpdate and not values["orders"]:
@@ -307,7 +309,7 @@ def _settle_order(values: dict[str, Any], unread: set[str], path: str) -> None:
     is_named = values["execution_type"] == TRADE
     if is_named or (quantity and trade_id is not None and trade_id > 0):
         for name, is_there in (
-            ("t", trade_id is not None and trade_id >= 0),
+            ("t", trade_id is not None and trade_id > 0),  # 0 is what the venue sends where there is no trade
             ("l", quantity is not None),
             ("L", amount_of(values["last_price_text"]) is not None),
             ("S", side in SIDES),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, localcontext
 from pathlib import Path
 
 import msgspec
@@ -107,3 +107,17 @@ def test_a_fill_without_an_amount_says_which() -> None:
     with pytest.raises(ProtocolError, match=r"Fill\.price"):
         _ = one.price
     assert isinstance(one, Fill)
+
+
+def test_a_quantity_is_positive_whatever_sign_the_message_gives_it() -> None:
+    [one] = fills_of(fill(5, "1", side="SELL", last_quantity_text="-0.5"))
+    assert (one.side, one.quantity) == ("SELL", Decimal("0.5"))
+
+
+def test_no_context_of_the_program_rounds_an_amount_or_raises() -> None:
+    event = old_fill(1, "1")
+    [old] = event.orders
+    paid = msgspec.structs.replace(old.fills[0], commission_text="0.00123456")
+    with localcontext(Context(prec=4, traps=[Inexact])):
+        [one] = fills_of(msgspec.structs.replace(event, orders=(msgspec.structs.replace(old, fills=(paid,)),)))
+        assert one.commission_text == "-0.00123456"

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import listenkey
-from listenkey.errors import UsageError
+from listenkey.errors import JournalError, UsageError
 from listenkey.items import Item
 from listenkey.journal import opened
 from listenkey.journal.files import ENDINGS, beside
 from listenkey.journal.opened import open_journal
-from tests.unit.journal.making import append, fill, journal, take, written
+from listenkey.journal.store import Store
+from tests.unit.journal.making import ACCOUNT, append, fill, journal, take, written
 
 
 def move_away(path: Path) -> None:
@@ -99,3 +100,19 @@ async def test_a_follower_goes_on_with_the_journal_that_takes_its_name(
     assert seen == items
     assert [item.seq for item in seen] == [1, 2, 3, 1, 2]
     assert others == [path]
+
+
+async def test_a_follower_is_told_of_items_that_were_deleted_before_it_read_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    items = await written(path, [fill(number) for number in range(1, 601)])
+    with open_journal(path) as found:
+        following = found.follow(idle_s=0)
+        seen = [next(following) for _ in range(256)]
+        store = Store(path, ACCOUNT)
+        store.open()
+        store.prune(400)
+        store.close()
+        with pytest.raises(JournalError, match="the items 257 to 400 were deleted"):
+            next(following)
+        assert seen == items[:256]
+        assert next(item.seq for item in found) == 401, "from the beginning means from what is kept"

@@ -81,3 +81,9 @@ def test_a_clock_that_is_far_ahead_makes_nothing_old(store: Store, tmp_path: Pat
     empty.open()
     assert module.believed_ms(empty.connection, NOW_MS) == NOW_MS
     empty.close()
+
+
+@pytest.mark.parametrize("keep_days", [float("inf"), 1e300, 10**400, 40_000])
+def test_more_than_a_hundred_years_are_refused(keep_days: float) -> None:
+    with pytest.raises(UsageError, match="leave it out to keep everything"):
+        Retention(keep_days)

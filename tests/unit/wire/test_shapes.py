@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from listenkey.events import (
@@ -20,6 +21,7 @@ from listenkey.events import (
     OrderTradeUpdate,
     RiskLevelChange,
 )
+from listenkey.wire.frames import Unreadable, read_payload, read_payloads
 from listenkey.wire.shapes import Misfit, Number, build, event_class, exact_int, fields, unknown
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -296,3 +298,17 @@ def test_words_are_read_back_like_letters() -> None:
     for name, kind in EVENTS:
         event = build(kind, tree(name), "event")
         assert build(kind, json.loads(json.dumps(event.to_dict())), "event", "word") == event, name
+
+
+@pytest.mark.parametrize("trade_id", [0, -1])
+def test_a_fill_without_a_trade_id_is_unreadable_alone_and_among_others(trade_id: int) -> None:
+    """Each one of an order would be taken for the same fill: it must be reported, and REST asked."""
+    whole = msgspec.json.decode((FIXTURES / "thirdparty_order_trade_update_trade.json").read_bytes())["data"]
+    whole["o"]["t"] = trade_id
+    payload = msgspec.json.encode(whole)
+    assert isinstance(read_payload(payload), Unreadable)
+    assert read_payloads([payload, payload]) is None
+    whole["o"] |= {"x": "NEW", "l": "0"}
+    assert not isinstance(read_payload(msgspec.json.encode(whole | {"o": whole["o"] | {"t": 0}})), Unreadable)
+    legacy = (FIXTURES / "legacy_order_trade_update.json").read_bytes().replace(b'"t": "20"', b'"t": "%d"' % trade_id)
+    assert isinstance(read_payload(legacy), Unreadable)
