@@ -21,7 +21,7 @@ def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]
     raw = (
         f'{{"e":"ORDER_TRADE_UPDATE","E":{number},"T":{number},"o":{{"s":"{symbol}","c":"","S":"BUY","o":"LIMIT",'
         f'"f":"GTC","q":"1","p":"1","ap":"1","x":"TRADE","X":"PARTIALLY_FILLED","i":7,"l":"0.1","z":"0.1","L":"1",'
-        f'"N":"USDT","n":"-0.1","T":{number},"t":{number},"b":"0","a":"0","m":true,"R":false,"ot":"LIMIT","rp":"0"}}}}'
+        f'"N":"USDT","n":"-0.1","T":{number},"t":{number or 10**6},"b":"0","a":"0","m":true,"R":false,"ot":"LIMIT","rp":"0"}}}}'
     ).encode()
     event = read_payload(raw)
     assert not isinstance(event, Unreadable)

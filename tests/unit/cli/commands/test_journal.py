@@ -165,7 +165,7 @@ def test_prune_takes_away_what_is_old_and_was_had(path: Path, capfd: pytest.Capt
     connection = sqlite3.connect(path, isolation_level=None)
     assert connection.execute("SELECT max(received_ms) FROM items").fetchone()[0] == AT_MS
     connection.close()
-    assert run(["journal", "prune", str(path), "--older-than", "100000"]) == 0
+    assert run(["journal", "prune", str(path), "--older-than", "30000"]) == 0
     assert capfd.readouterr().out == "0 items deleted, 3 left\n"
     days = (time.time() * 1000 - AT_MS) / 86_400_000 - 1
     assert run(["journal", "prune", str(path), "--keep-days", str(days)]) == 0

@@ -38,7 +38,7 @@ def test_the_version_grows_with_every_item() -> None:
 
 def test_what_is_kept_has_a_bound() -> None:
     state = DashboardState()
-    for number in range(RECENT_MAX + 50):
+    for number in range(1, RECENT_MAX + 51):
         state.add(update(order_event(t=number)))
     lines = state.newest(10_000)
     assert len(lines) == RECENT_MAX

@@ -15,7 +15,7 @@ from tests.unit.cli.samples import FakeStream, ListRenderer, live, order_event, 
 
 
 async def test_all_items_are_shown_and_counted_until_asked_to_stop() -> None:
-    items: list[Item] = [live(), *(update(order_event(t=number)) for number in range(50))]
+    items: list[Item] = [live(), *(update(order_event(t=number)) for number in range(1, 51))]
     stream, renderer, tally, stop = FakeStream(items), ListRenderer(), Tally(), Stop()
     following = asyncio.create_task(follow(stop, stream, renderer, tally))
     await asyncio.wait_for(stream.idle.wait(), 5)
