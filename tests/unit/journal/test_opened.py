@@ -62,8 +62,8 @@ async def test_a_thread_follows_until_nothing_comes(tmp_path: Path) -> None:
     append(made, fill(1))
     given = await take(made, 1)
     with open_journal(tmp_path / "a.db") as found:
-        assert list(found.follow(idle_s=0)) == given
-        assert [item async for item in found.follow_async(idle_s=0)] == given
+        assert list(found.follow(idle_s=0.05)) == given
+        assert [item async for item in found.follow_async(idle_s=0.05)] == given
         seen: list[Item] = []
         first = threading.Event()
 
