@@ -14,7 +14,7 @@ from listenkey.errors import JournalError, UsageError
 from listenkey.items import Item
 from listenkey.journal import opened
 from listenkey.journal.files import ENDINGS, beside
-from listenkey.journal.opened import open_journal
+from listenkey.journal.opened import OpenJournal, open_journal
 from listenkey.journal.store import Store
 from tests.unit.journal.making import ACCOUNT, append, fill, journal, take, written
 
@@ -41,7 +41,20 @@ def test_there_is_none(tmp_path: Path) -> None:
         open_journal(tmp_path / "a.db")
 
 
-async def test_a_follower_gets_what_is_written_later(tmp_path: Path) -> None:
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when a follower has read all there is, and looks for more."""
+    event, look = threading.Event(), OpenJournal._look
+
+    def noted(journal: OpenJournal, changes: int, after: int, looks: int) -> int | None:
+        event.set()
+        return look(journal, changes, after, looks)
+
+    monkeypatch.setattr(OpenJournal, "_look", noted)
+    return event
+
+
+async def test_a_follower_gets_what_is_written_later(tmp_path: Path, looked: threading.Event) -> None:
     made = journal(tmp_path / "a.db")
     await made.open()
     append(made, fill(1))
@@ -51,12 +64,13 @@ async def test_a_follower_gets_what_is_written_later(tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             assert [await anext(following)] == given
             later = asyncio.ensure_future(anext(following))
+            await asyncio.to_thread(looked.wait, 5)
             append(made, fill(2))
             assert [await later] == await take(made, 1)
     await made.aclose()
 
 
-async def test_a_thread_follows_until_nothing_comes(tmp_path: Path) -> None:
+async def test_a_thread_follows_until_nothing_comes(tmp_path: Path, looked: threading.Event) -> None:
     made = journal(tmp_path / "a.db")
     await made.open()
     append(made, fill(1))
@@ -65,18 +79,17 @@ async def test_a_thread_follows_until_nothing_comes(tmp_path: Path) -> None:
         assert list(found.follow(idle_s=0.05)) == given
         assert [item async for item in found.follow_async(idle_s=0.05)] == given
         seen: list[Item] = []
-        first = threading.Event()
+        looked.clear()
 
         def read() -> None:
             for item in found.follow():
                 seen.append(item)
-                first.set()
                 if len(seen) == 2:
                     return
 
         reading = threading.Thread(target=read)
         reading.start()
-        await asyncio.to_thread(first.wait, 5)
+        await asyncio.to_thread(looked.wait, 5)
         append(made, fill(2))
         given += await take(made, 1)
         await asyncio.to_thread(reading.join, 5)
