@@ -24,7 +24,7 @@ class Exchange(AbstractContextManager["Exchange"]):
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)  # After hours it has a long ledger to let go.
         assert self.process.stdout is not None
         self.process.stdout.close()
 
