@@ -219,13 +219,19 @@ class Backfill:
         found.add(row for row in singles if row is not None)
 
     async def _one_order(self, symbol: str, order_id: int, lists: Lists) -> OrderRow | None:
-        """An order that is in neither list; None where REST does not know it any more, or not yet."""
+        """
+        An order that is in neither list; None where REST does not know it any more, or not yet.
+
+        It is a loss of this gap, and of no later one: an order so old that this can't be a lag is let go.
+        """
         try:
             return await self.urgent.order(symbol, order_id)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
             is_unknown = error.code == venue.Code.NO_SUCH_ORDER
+            if is_unknown:
+                self._known.let_go((symbol, order_id), lists.until_ms - round(venue.UNFILLED_ORDERS_KEPT_S * 1000))
             what = f"order {order_id}"
             lists.refused.append(
                 reconcile.unknown(Loss.ORDERS, what, symbol)

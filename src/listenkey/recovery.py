@@ -192,6 +192,7 @@ class Recovery:
         """An earlier process has delivered this much."""
         for key in left.records:
             self.known.records.add(key)
+        self.known.resume(left.orders, self._clock.wall_ms() - round(venue.ORDERS_KEPT_S * 1000))
         self.windows.resume(left)
         self.audits.resume(left)
 

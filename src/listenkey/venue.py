@@ -126,6 +126,9 @@ TRADES_KEPT_S: Final = 90 * 24 * 3600
 ORDERS_KEPT_S: Final = 5 * 24 * 3600
 """The age of the oldest rows of `historyOrders`. [O trade/Query-Option-Order-History]"""
 
+UNFILLED_ORDERS_KEPT_S: Final = 3 * 24 * 3600
+"""The age, from their creation, beyond which `order` does not know orders that were cancelled unfilled. [O trade]"""
+
 # --- Codes -----------------------------------------------------------------------------------------------------------
 
 

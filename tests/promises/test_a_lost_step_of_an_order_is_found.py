@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,37 @@ async def test_the_end_of_an_order_from_before_the_stream_is_found_and_its_begin
         await asyncio.to_thread(cancel, sandbox, symbol_of(sandbox))
         await reader.until(lambda: bool(reader.of(GapClosed)))
         assert states(reader) == [("CANCELED", "rest")]
+
+
+@pytest.mark.parametrize("ended", ["CANCELED", "EXPIRED_IN_MATCH"])
+async def test_the_end_of_an_order_while_no_process_ran_is_told_in_the_gap_of_the_restart(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, ended: str
+) -> None:
+    sandbox, path = binance_options_sandbox, tmp_path / "a.db"
+    quiet, busy = symbol_of(sandbox), symbol_of(sandbox, 1)
+    async with reading(sandbox, QUICK, api_secret=sandbox.api_secret, journal=path) as reader:
+        await asyncio.to_thread(place, sandbox, quiet)
+        await asyncio.to_thread(place, sandbox, busy)
+        await asyncio.to_thread(place, sandbox, symbol_of(sandbox, 2))
+        await reader.until(lambda: states(reader) == [("NEW", "ws")] * 3)
+        await asyncio.to_thread(cancel, sandbox, busy)
+        await reader.until(lambda: ("CANCELED", "ws") in states(reader))
+    lose = {"CANCELED": cancel, "EXPIRED_IN_MATCH": meet}[ended]
+    await asyncio.to_thread(lose, sandbox, quiet)
+    async with reading(sandbox, QUICK, api_secret=sandbox.api_secret, journal=path) as reader:
+        await reader.until(lambda: bool(reader.of(GapClosed)))
+        [(opened, closed)] = reader.gaps()
+        place_of = reader.items.index
+        told = [one for one in reader.updates() if isinstance(one.event, RecoveredOrder) and one.event.symbol == quiet]
+        [first] = [one for one in told if one.event.status == ended and one.event.side == "BUY"]  # type: ignore[union-attr]
+        assert place_of(opened) < place_of(first) < place_of(closed)
+        assert opened.cause is GapCause.NOT_RUNNING
+        assert {
+            event.symbol for event in (one.event for one in reader.updates()) if isinstance(event, RecoveredOrder)
+        } == {quiet}, "the order that lives, and the one whose end was told, are no news"
+    async with reading(sandbox, QUICK, api_secret=sandbox.api_secret, journal=path) as reader:
+        await reader.until(lambda: bool(reader.of(GapClosed)))
+        assert states(reader) == [], "and it is told once"
 
 
 @pytest.mark.parametrize("limit", [400, 2400])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ from listenkey.core.merge import Merge, Recent, Snapshots
 from listenkey.core.watch import Watch, units
 from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
 from listenkey.events import words as wording
+from listenkey.journal import schema
+from listenkey.journal.live_orders import ORDERS_LEFT_MAX, live_orders
 from listenkey.wire.frames import Received, Unreadable, read
 from listenkey.wire.rows import BillRow, TradeRow, trade
 from listenkey.wire.rows import order as order_row
@@ -158,6 +161,21 @@ def known_with(*, status: str) -> Known:
     return known
 
 
+def flooded_left() -> int:
+    connection = sqlite3.connect(":memory:")
+    connection.execute(schema.TABLES["items"])
+    insert = (
+        "WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 40000) "
+        "INSERT INTO items(seq, kind, account, received_ms, symbol, order_id, event_ms, event, crc32, chain) "
+        "SELECT n, 'update', '', 0, ? || n, 4611686018427387904 + n, 1000000000000 + n, ?, 0, '' FROM count"
+    )
+    words = {"status": WIDE * 128, "filled_quantity": "1" * 96}
+    connection.execute(insert, (WIDE * 59, msgspec.json.encode(words).decode()))
+    found = live_orders(connection, 40_000)
+    assert len(found) == ORDERS_LEFT_MAX
+    return size_of(found)
+
+
 def flooded_last_fills() -> int:
     lateness = Lateness()
     for number in range(20_000):
@@ -277,6 +295,7 @@ FLOODS: dict[str, Callable[[], int]] = {
     "events held for a socket, or during a recovery": flooded_held,
     "fills that were delivered": flooded_fills,
     "orders that live": lambda: size_of(known_with(status="NEW").orders),
+    "orders that lived when an earlier process ended": flooded_left,
     "orders that ended": lambda: size_of(
         [getattr(known_with(status="FILLED"), n) for n in ("ended", "_ended", "_ended_before")]
     ),
@@ -311,7 +330,7 @@ def test_the_page_tells_the_bounds_there_are(what: str) -> None:
 
 
 def test_the_page_lists_all_of_them() -> None:
-    assert len(ROWS) == 31
+    assert len(ROWS) == 32
     assert FLOODS.keys() <= ROWS.keys()
     assert ROWS["events held for a socket, or during a recovery"][2] == merging.HELD_BYTES_MAX
 

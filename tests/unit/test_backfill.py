@@ -117,6 +117,10 @@ async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it
         assert not found.orders_due
 
 
+async def never() -> None:
+    raise AssertionError("it all fits into memory")
+
+
 async def test_orders_of_two_contracts_with_one_id_are_asked_for_and_found_each(
     binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,10 +140,23 @@ async def test_orders_of_two_contracts_with_one_id_are_asked_for_and_found_each(
         monkeypatch.setattr(Snapshots, "open_orders", open_orders)
         monkeypatch.setattr(Snapshots, "history_orders", history_orders)
         found = OrderBacklog(recovery.known, 0, 1000, [(SYMBOL, 1)])
-
-        async def never() -> None:
-            raise AssertionError("it all fits into memory")
-
         await recovery.backfill.orders([], [], Lists(0, 1000, []), found, never)
     assert {key: row.order.status for key, row in found.take().items()} == {(SYMBOL, 1): "NEW", (OTHER, 1): "CANCELED"}
     assert sorted(asked, key=str) == [("history", OTHER), ("open", SYMBOL), ("open", OTHER)]
+
+
+async def test_an_order_that_rest_has_forgotten_is_a_loss_of_one_gap(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(venue, "UNFILLED_ORDERS_KEPT_S", 0.05)
+    symbol, losses = binance_options_sandbox.sandbox.world.exchange.symbols()[0], []
+    async with recovery_of(binance_options_sandbox) as recovery:
+        recovery.known.note(order(1, "NEW", at_ms=20, symbol=symbol))
+        recovery.known.note(order(2, "NEW", at_ms=90, symbol=symbol))  # so young that REST may lag
+        found = OrderBacklog(recovery.known, 0, 100)
+        for _ in range(2):
+            lists = Lists(10, 100, [])
+            await recovery.backfill.orders([], [], lists, found, never)
+            losses.append([text.split(" of ")[1] for _, text in lists.refused])
+    assert losses == [["order 1", "order 2"], ["order 2"]]
+    assert found.take() == {}

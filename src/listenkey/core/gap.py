@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -42,6 +42,16 @@ class Watermark(msgspec.Struct, frozen=True, omit_defaults=True):
     began_venue_ms: Epoch | None = None
 
 
+class OrderLeft(NamedTuple):
+    """An order that lived when an earlier process ended: its last known status and filled quantity, and their time."""
+
+    symbol: str
+    order_id: int
+    status: str
+    filled_text: str
+    at_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Resumed:
     """
@@ -53,6 +63,7 @@ class Resumed:
         reason: The reason for the gap between then and now.
         fills: The newest fills it has delivered, each as symbol, trade id, order id and time, in any order.
         records: The newest records it has delivered beside trades and orders, each as its type and its id.
+        orders: The orders that lived, as far as it delivered their steps, the oldest first.
         covered_until_s: `covered_until_ms` by the clock that is never set, where the machine was not booted since.
         covered_venue_ms: The same by the venue's clock, at the earliest, or None.
         open_since_ms: `open_from_ms`, or earlier where the clock that stamped it was ahead.
@@ -68,6 +79,7 @@ class Resumed:
     reason: Reason = NOT_RUNNING
     fills: tuple[tuple[str, int, int, int], ...] = field(default=(), compare=False)
     records: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    orders: tuple[OrderLeft, ...] = field(default=(), compare=False)
     covered_until_s: float | None = None
     covered_venue_ms: int | None = None
     open_since_ms: int | None = None

@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 from listenkey.core import records
+from listenkey.core.expiry import has_expired
+from listenkey.core.gap import OrderLeft
 from listenkey.core.lateness import Lateness, NewestFill
 from listenkey.events import (
     BalancePositionUpdate,
@@ -159,6 +161,18 @@ class Known:
         """The newest fill by its time."""
         return self.fills.lateness.newest
 
+    def resume(self, orders: Iterable[OrderLeft], forgotten_ms: int) -> None:
+        """
+        Note the orders that lived when an earlier process ended.
+
+        Args:
+            orders: Those orders, the oldest first.
+            forgotten_ms: Orders in contracts that expired before are left out: REST does not know any more how they ended.
+        """
+        for one in orders:
+            if not has_expired(one.symbol, forgotten_ms):
+                self.orders[one.symbol, one.order_id] = OrderFacts(one.symbol, one.status, one.filled_text, one.at_ms)
+
     def note(self, event: Event) -> None:
         """An event is being delivered."""
         if isinstance(event, BalancePositionUpdate):
@@ -202,6 +216,12 @@ class Known:
                     del self.orders[next(iter(self.orders))]
         elif abs(amount(order.filled_quantity_text)) >= before.filled:
             before.status, before.filled_text, before.at_ms = status, order.filled_quantity_text, at_ms
+
+    def let_go(self, key: OrderKey, before_ms: int) -> None:
+        """Forget an order that lives as far as was delivered, unless it changed since."""
+        facts = self.orders.get(key)
+        if facts is not None and facts.at_ms < before_ms:
+            del self.orders[key]
 
     def forget(self) -> None:
         """The older half of the ends of orders, where the newer one is full. To be called now and then."""

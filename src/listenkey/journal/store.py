@@ -34,6 +34,7 @@ from listenkey.journal.database import (
     told_as_ours,
 )
 from listenkey.journal.files import beside, check_files, make_private, size_of
+from listenkey.journal.live_orders import live_orders
 from listenkey.journal.lock import NUMBER_MAX, Lock
 from listenkey.journal.own_files import ANOTHER_LOG, NotInPlace, OwnFiles
 from listenkey.journal.recovered import RecoveredCount, recovered_so_far
@@ -571,6 +572,7 @@ class Store:
             reason,
             tuple(fills),
             tuple(records),
+            live_orders(self._opened, self.last_seq),
             began_ms=began_ms or 0,
             mark=mark,
             lead_ms=lead_ms,

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from listenkey.core import known as knowing
-from listenkey.core.known import Fills, Known, amount
+from listenkey.core.gap import OrderLeft
+from listenkey.core.known import Fills, Known, OrderFacts, amount
 from listenkey.core.lateness import NewestFill
 from listenkey.credentials import Secret
 from listenkey.events import LegacyFill, LegacyOrder, LegacyOrderTradeUpdate, ListenKeyExpired, UnknownEvent
@@ -81,6 +82,28 @@ def test_orders_live_until_their_end_and_never_again() -> None:
     assert (known.orders, known.has_ended((SYMBOL, 1))) == ({}, True)
     known.note(order_row(1, "NEW", "1").order)
     assert known.orders == {}
+
+
+def test_orders_that_an_earlier_process_left_live_on_unless_rest_has_forgotten_them() -> None:
+    known, day_ms = known_of(), 24 * 3600 * 1000
+    expired_ms = 1_798_185_600_000  # 2026-12-25 08:00 UTC
+    left = [OrderLeft(SYMBOL, 1, "NEW", "0", 1000), OrderLeft("anything", 2, "PARTIALLY_FILLED", "1", 2000)]
+    known.resume(left, expired_ms)
+    assert list(known.orders) == [("anything", 2)]
+    known.resume(left, expired_ms - day_ms)
+    assert known.orders.keys() == {(SYMBOL, 1), ("anything", 2)}
+    assert known.orders["anything", 2] == OrderFacts("anything", "PARTIALLY_FILLED", "1", 2000)
+    known.note(order(1, "CANCELED", at_ms=3000))
+    assert known.has_ended((SYMBOL, 1))
+
+
+def test_an_order_is_let_go_only_where_it_has_not_changed_for_long() -> None:
+    known = known_of(order(1, "NEW", at_ms=1000))
+    known.let_go((SYMBOL, 2), 5000)
+    known.let_go((SYMBOL, 1), 1000)
+    assert known.orders.keys() == {(SYMBOL, 1)}
+    known.let_go((SYMBOL, 1), 1001)
+    assert (known.orders, known.has_ended((SYMBOL, 1))) == ({}, False)
 
 
 def test_a_row_with_less_filled_moves_nothing_back() -> None:
