@@ -152,7 +152,7 @@ class Backfill:
         async def fills_of(symbol: str) -> list[TradeRow]:
             try:
                 return await self._fills_of(ask, symbol, lists)
-            except (VenueDown, TimedOut) as error:
+            except (VenueDown, TimedOut, ProtocolError) as error:
                 failed.append(error)
                 if len(failed) > FAILED_MAX:
                     raise  # It is not one symbol that is broken.
@@ -241,16 +241,24 @@ class Backfill:
             return None
 
     async def _fills_of(self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists) -> list[R]:
-        """One symbol's fills; a symbol the venue does not serve any more must not keep the others from theirs."""
+        """
+        Return one symbol's fills, and note where there are none to be had.
+
+        A symbol the venue does not serve any more, or whose list has an unreadable row, keeps no other from theirs.
+        """
         try:
             return await ask(symbol)
+        except ProtocolError as error:
+            if not error.is_of_row:
+                raise
+            refused = reconcile.unreadable(Loss.FILLS_REFUSED, "fills", symbol, error.what)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
             refused = reconcile.refuses(Loss.FILLS_REFUSED, "fills", symbol, error.code)
-            lists.unread[symbol] = refused.text
-            lists.refused.append(refused)
-            return []
+        lists.unread[symbol] = refused.text
+        lists.refused.append(refused)
+        return []
 
     async def _orders_of(
         self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists

@@ -180,12 +180,14 @@ class ProtocolError(ListenKeyError):
     Attributes:
         what: The error, in words.
         body: The bytes, with secrets taken out; kept for a report, not shown by `str`.
+        is_of_row: Whether the answer is a list that can be read but for one of its rows.
     """
 
-    def __init__(self, what: str, body: bytes = b"") -> None:
+    def __init__(self, what: str, body: bytes = b"", *, is_of_row: bool = False) -> None:
         super().__init__(what)
         self.what = what
         self.body = body
+        self.is_of_row = is_of_row
 
     def __str__(self) -> str:
         return self.what

@@ -70,7 +70,7 @@ class Loss(StrEnum):
     UNEXPLAINED = "unexplained"
     """A loss was suspected, and REST returned nothing that was missing."""
     FILLS_REFUSED = "fills_refused"
-    """Fills that REST refused to list; `unrecoverable` names the contract."""
+    """Fills that REST refused to list, or listed in a row that can't be read; `unrecoverable` names the contract."""
     FILLS_FORGOTTEN = "fills_forgotten"
     """Fills that happened earlier than REST keeps them."""
     FILLS_LATE = "fills_late"

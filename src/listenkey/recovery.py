@@ -35,7 +35,7 @@ from listenkey.core.timing import Timing
 from listenkey.core.verdict import judge
 from listenkey.core.watch import Watch
 from listenkey.credentials import Credentials
-from listenkey.errors import ListenKeyError, VenueError
+from listenkey.errors import ListenKeyError, ProtocolError, VenueError
 from listenkey.events import Event, OrderTradeUpdate
 from listenkey.outcomes import GapCause, Loss, Reason
 from listenkey.proof import SecretProof
@@ -470,6 +470,10 @@ class Recovery:
         """Return True where `userTrades` shows this fill, or refuses to say."""
         try:
             page = await self.backfill.urgent.user_trades(fill.symbol, from_ms=fill.time_ms)
+        except ProtocolError as error:
+            if not error.is_of_row:
+                raise
+            return True  # Its list is asked for next, and that it can't be read is named.
         except VenueError as error:
             if type(error) is not VenueError:
                 raise

@@ -19,6 +19,8 @@ QUICK = Timing(settle_after_s=(0.3, 0.7, 1.5), audit_every_s=1.0, lag_hold_s=0.5
 ALL_EVENTS = ("ORDER_TRADE_UPDATE", "BALANCE_POSITION_UPDATE", "ACCOUNT_UPDATE", "GREEK_UPDATE")
 REFUSAL = {"status": 400, "path": "/eapi/v1/userTrades", "body": '{"code":-1121,"msg":"Invalid symbol."}'}
 
+TRADES = "/eapi/v1/userTrades"
+
 
 @asynccontextmanager
 async def recovering(sandbox: LocalSandbox, timing: Timing = QUICK) -> AsyncIterator[Reader]:
@@ -158,3 +160,60 @@ async def test_beats_that_wait_while_rest_hangs_are_beats() -> None:
             await asyncio.to_thread(sandbox.clear_faults, hang)
             await status_is(reader, "LIVE", within_s=60)
             assert reader.stream.health().reconnects == reconnects
+
+
+@pytest.mark.parametrize("trade_id", [0, -1])
+async def test_fills_whose_rows_do_not_say_which_they_are_are_named_and_healed(
+    binance_options_sandbox: LocalSandbox, trade_id: int
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 2)
+        await reader.until_fills(2)
+        fault = sandbox.fault("wrong_shape", path=TRADES, field="/*/tradeId", value=trade_id)
+        shut = sandbox.fault("refuse_connections", scope="ws")
+        sandbox.fault("drop_sockets")
+        await status_is(reader, "GAP")
+        await burst(sandbox, 5)
+        await asyncio.to_thread(sandbox.clear_faults, shut)
+        await reader.until(lambda: bool(reader.of(GapClosed)))
+        (closed,) = reader.of(GapClosed)
+        assert Loss.FILLS_REFUSED in closed.lost  # type: ignore[union-attr]
+        assert any("tradeId" in reason for reason in closed.unrecoverable)  # type: ignore[union-attr]
+        await never_whole(reader, sandbox)
+        assert len(reader.fills()) == 2, "no fill is made of such a row"
+        await asyncio.to_thread(sandbox.clear_faults, fault)
+        await reader.until_fills(7)
+        await status_is(reader, "LIVE")
+        assert sorted(reader.fills()) == sorted(sandbox.fills())
+
+
+async def test_a_lost_fill_whose_row_does_not_say_which_it_is_opens_a_gap(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        await burst(sandbox, 2)
+        await reader.until_fills(2)
+        fault = sandbox.fault("wrong_shape", path=TRADES, field="/*/tradeId", value=0)
+        await lose_a_fill(sandbox)
+        await reader.until(lambda: bool(reader.of(GapClosed)))
+        (closed,) = reader.of(GapClosed)
+        assert Loss.FILLS_REFUSED in closed.lost  # type: ignore[union-attr]
+        await never_whole(reader, sandbox)
+        assert len(reader.of(GapOpened)) == 1, "a row that stays unreadable opens no gap a minute"
+        await asyncio.to_thread(sandbox.clear_faults, fault)
+        await reader.until_fills(3)
+        await status_is(reader, "LIVE")
+        assert sorted(reader.fills()) == sorted(sandbox.fills())
+
+
+async def never_whole(reader: Reader, sandbox: LocalSandbox) -> None:
+    """Watch the status while REST is asked four times more for the fills."""
+    wanted = sandbox.meters()["requests"].get(f"GET {TRADES}", 0) + 4
+    while sandbox.meters()["requests"].get(f"GET {TRADES}", 0) < wanted:
+        health = reader.stream.health()
+        assert health.status == "SUSPECT"
+        assert "tradeId" in health.why
+        assert not health.fills_complete
+        await asyncio.sleep(0.02)

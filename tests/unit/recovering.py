@@ -14,10 +14,12 @@ from listenkey.core import inputs as on
 from listenkey.core.known import Fills
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
-from listenkey.errors import VenueDown
+from listenkey.errors import ListenKeyError, VenueDown
 from listenkey.recovery import Recovery
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
+
+DOWN = VenueDown(503)
 
 
 @asynccontextmanager
@@ -42,13 +44,13 @@ async def no_part(_: on.RecoveredPart) -> None:
     raise AssertionError("it all fits into memory")
 
 
-def break_lists(monkeypatch: pytest.MonkeyPatch, symbols: Container[str]) -> None:
-    """Answer each request for the fills of these symbols with a 503."""
+def break_lists(monkeypatch: pytest.MonkeyPatch, symbols: Container[str], error: ListenKeyError = DOWN) -> None:
+    """Answer each request for the fills of these symbols with an error, a 503 where none is given."""
     trades_since = Snapshots.trades_since
 
     async def broken(snapshots: Snapshots, symbol: str | None, *more: Any) -> Any:
         if symbol in symbols:
-            raise VenueDown(503)
+            raise error
         return await trades_since(snapshots, symbol, *more)
 
     monkeypatch.setattr(Snapshots, "trades_since", broken)

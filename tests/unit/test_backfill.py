@@ -12,12 +12,12 @@ from listenkey.clock import SystemClock
 from listenkey.core import reconcile
 from listenkey.core.backlog import OrderBacklog
 from listenkey.core.reconcile import Lists
-from listenkey.errors import VenueDown, VenueError
+from listenkey.errors import ProtocolError, VenueDown, VenueError
 from listenkey.outcomes import Loss, have_all_fills
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
 from listenkey.wire.rows import OrderRow, PositionRow, TradeRow
-from tests.unit.core.making import OTHER, SYMBOL, order, order_row
+from tests.unit.core.making import OTHER, SYMBOL, fill, order, order_row
 from tests.unit.recovering import recover, recovery_of
 
 
@@ -53,6 +53,36 @@ async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
         assert any("BTC-200101-1-C" in text and loss is Loss.FILLS_REFUSED for loss, text in found.lost)
+
+
+async def test_a_row_that_can_t_be_read_keeps_no_other_contract_from_its_fills(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    user_trades = Snapshots.user_trades
+    async with recovery_of(sandbox, lag_hold_s=0.1) as recovery:
+        await asyncio.to_thread(sandbox.burst, 20)
+        fills = sandbox.fills()
+        broken = fills[0][0]
+
+        error = ProtocolError("a row's tradeId does not say which fill it is", is_of_row=True)
+
+        async def one_unreadable(snapshots: Snapshots, symbol: str | None, *more: int, **which: int) -> list[TradeRow]:
+            if symbol == broken:
+                raise error
+            return await user_trades(snapshots, symbol, *more, **which)
+
+        monkeypatch.setattr(Snapshots, "user_trades", one_unreadable)
+        newest = fill(1, "1", at_ms=SystemClock().wall_ms(), symbol=broken)
+        recovery.known.fills.lateness.note_event(newest)
+        recovery.delivering(newest)
+        found = await recovery.run(recover(), list)
+        assert {reconcile.key_of(row) for row in found.fills} == {key for key in fills if key[0] != broken}
+        assert any(broken in text and "tradeId" in text and loss is Loss.FILLS_REFUSED for loss, text in found.lost)
+        assert not found.lag_s, "a list that can't be read shows no lag"
+        error.is_of_row = False  # A page is no answer, and another may come when it is asked again.
+        with pytest.raises(ProtocolError):
+            await recovery.run(recover(), list)
 
 
 async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(

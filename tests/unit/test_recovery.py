@@ -11,7 +11,7 @@ from listenkey import recovery as recovering
 from listenkey.clock import SystemClock
 from listenkey.core import inputs as on
 from listenkey.core import reconcile
-from listenkey.errors import VenueDown
+from listenkey.errors import ListenKeyError, ProtocolError, VenueDown
 from listenkey.outcomes import have_all_fills
 from listenkey.testing import LocalSandbox
 from tests.unit.core.making import fill
@@ -65,8 +65,9 @@ async def test_another_recovery_of_a_gap_asks_only_for_what_came_since_and_for_o
         assert not again.orders_due
 
 
+@pytest.mark.parametrize("error", [VenueDown(503), ProtocolError("the answer is not a list of rows")])
 async def test_the_list_of_one_symbol_that_breaks_down_keeps_no_other_fill_from_the_reader(
-    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch, error: ListenKeyError
 ) -> None:
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
@@ -79,14 +80,14 @@ async def test_the_list_of_one_symbol_that_breaks_down_keeps_no_other_fill_from_
             parts.append(part)
 
         with monkeypatch.context() as patches:
-            break_lists(patches, {broken})
-            with pytest.raises(VenueDown):
+            break_lists(patches, {broken}, error)
+            with pytest.raises(type(error)):
                 await recovery.run(recover(), list, deliver)
             whole = {key for key in fills if key[0] != broken}
             assert {reconcile.key_of(row) for part in parts for row in part.fills} == whole
             parts.clear()
-            break_lists(patches, {symbol for symbol, *_ in fills})
-            with pytest.raises(VenueDown):
+            break_lists(patches, {symbol for symbol, *_ in fills}, error)
+            with pytest.raises(type(error)):
                 await recovery.run(recover(), list, deliver)
             assert parts == []
         found = await recovery.run(recover(), list)

@@ -70,6 +70,11 @@ def refuses(loss: Loss, what: str, symbol: str, code: int | None) -> Lost:
     return Lost(loss, f"{what} of {symbol or 'all symbols'}: REST refuses, code {code}")
 
 
+def unreadable(loss: Loss, what: str, symbol: str, why: str) -> Lost:
+    """Return the loss of a list that REST gave, and that has a row which can't be read."""
+    return Lost(loss, f"{what} of {symbol or 'all symbols'}: the list has a row that can't be read: {why}")
+
+
 def unknown(loss: Loss, what: str, symbol: str) -> Lost:
     """Return the loss of an outcome that REST does not know any more, or not yet."""
     return Lost(loss, f"the outcome of {what} of {symbol}: REST does not know it")

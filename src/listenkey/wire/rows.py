@@ -97,7 +97,7 @@ def trade(row: Mapping[str, Any], raw: bytes) -> TradeRow:
     liquidity = _word(row, "liquidity")
     fill = RecoveredFill(
         symbol=_symbol(row),
-        trade_id=_int(row, "tradeId"),
+        trade_id=_trade_id(row),
         order_id=_int(row, "orderId"),
         side=_side(row),
         last_quantity_text=_unsigned(row, "quantity"),
@@ -122,7 +122,7 @@ def order(row: Any, raw: bytes) -> OrderRow:
     if updated_ms is None:
         updated_ms = created_ms
     if created_ms is None or updated_ms is None:
-        raise ProtocolError("a row's updateTime is not an integer")
+        raise _unreadable("a row's updateTime is not an integer")
     reduce_only = row.get("reduceOnly")
     words = RecoveredOrder(
         symbol=_symbol(row),
@@ -162,7 +162,7 @@ def exercise(row: Mapping[str, Any], raw: bytes) -> ExerciseRow:
     """A row of `exerciseRecord`. Its id is a text of digits, or a number. [O trade/User-Exercise-Record]"""
     record_id = row.get("id")
     if not isinstance(record_id, str | int) or not 0 < len(str(record_id)) <= RECORD_ID_CHARS_MAX:
-        raise ProtocolError("a row's id is none")
+        raise _unreadable("a row's id is none")
     record = RecoveredExercise(
         record_id=str(record_id),
         symbol=_symbol(row),
@@ -212,10 +212,14 @@ def weight_limit(info: Any) -> int | None:
     return min(found, default=None)
 
 
+def _unreadable(what: str) -> ProtocolError:
+    return ProtocolError(what, is_of_row=True)
+
+
 def _text(row: Mapping[str, Any], name: str, chars_max: int = TEXT_CHARS_MAX) -> str:
     text = _word(row, name, chars_max)
     if not text:
-        raise ProtocolError(f"a row's {name} is no text, or too long")
+        raise _unreadable(f"a row's {name} is no text, or too long")
     return text
 
 
@@ -238,7 +242,7 @@ def _symbol(row: Mapping[str, Any]) -> str:
 def _side(row: Mapping[str, Any]) -> str:
     side = _text(row, "side").upper()
     if side not in SIDES:
-        raise ProtocolError("a row's side is neither BUY nor SELL")
+        raise _unreadable("a row's side is neither BUY nor SELL")
     return side
 
 
@@ -253,7 +257,7 @@ def _amount_or_none(row: Mapping[str, Any], name: str) -> str:
 def _amount(row: Mapping[str, Any], name: str) -> str:
     text = _amount_or_none(row, name)
     if not text:
-        raise ProtocolError(f"a row's {name} is no amount")
+        raise _unreadable(f"a row's {name} is no amount")
     return text
 
 
@@ -266,7 +270,15 @@ def _int(row: Mapping[str, Any], name: str) -> int:
     try:
         return exact_int(row.get(name), name)
     except Misfit as misfit:
-        raise ProtocolError(f"a row's {misfit}") from None
+        raise _unreadable(f"a row's {misfit}") from None
+
+
+def _trade_id(row: Mapping[str, Any]) -> int:
+    """The id of a trade. With 0, which messages have where there is no trade, several fills of one order were one."""
+    trade_id = _int(row, "tradeId")
+    if trade_id <= 0:
+        raise _unreadable("a row's tradeId does not say which fill it is")
+    return trade_id
 
 
 def _int_or_none(row: Mapping[str, Any], name: str) -> int | None:

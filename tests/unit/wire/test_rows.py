@@ -63,7 +63,8 @@ def test_rows_are_split_to_the_byte() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("tradeId", None), ("tradeId", 1.5), ("tradeId", 2**63), ("price", "1e999999"), ("price", None), ("symbol", ""),
-     ("time", True), ("quantity", "NaN"), ("side", "HOLD"), ("symbol", "x" * 65)],
+     ("time", True), ("quantity", "NaN"), ("side", "HOLD"), ("symbol", "x" * 65),
+     ("tradeId", 0), ("tradeId", -1), ("tradeId", "0"), ("tradeId", -(2**63))],
 )  # fmt: skip
 def test_a_row_that_lacks_what_makes_it_is_refused(name: str, value: object) -> None:
     with pytest.raises(ProtocolError, match=name):
