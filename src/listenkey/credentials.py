@@ -64,6 +64,11 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_HEX]
 
 
+def is_fingerprint(text: str) -> bool:
+    """Return True where a text could be what `fingerprint` returns."""
+    return len(text) == FINGERPRINT_HEX and set(text) <= set("0123456789abcdef")
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """

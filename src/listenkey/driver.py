@@ -26,7 +26,7 @@ from listenkey.core.timing import PAUSE_SHARE, Timing
 from listenkey.core.verdict import judge
 from listenkey.core.watermark import Reading, on_this_clock
 from listenkey.credentials import Credentials, Secret
-from listenkey.errors import Banned, Disconnected, ListenKeyError
+from listenkey.errors import Banned, Disconnected, ListenKeyError, UsageError
 from listenkey.events import (
     Event,
     LegacyOrderTradeUpdate,
@@ -41,6 +41,7 @@ from listenkey.items import GapClosed, GapOpened, Live, Provenance
 from listenkey.journal.base import Journal
 from listenkey.link import Link
 from listenkey.outcomes import GapCause, Reason
+from listenkey.proof import SHOWN_AFTER_S, AccountProof, DeliveredFill
 from listenkey.recovery import Recovery
 from listenkey.together import both
 from listenkey.transport.websocket import connect
@@ -98,6 +99,7 @@ class Driver:
         self.life = Lifecycle(timing, recovers=credentials.can_sign)
         self.merge = Merge()
         self.recovery: Recovery | None = None
+        self.account_proof: AccountProof | None = None
         self.journal = journal
         self.beside = beside
         self.keys: openers.ListenKeys | None = None
@@ -140,6 +142,14 @@ class Driver:
             self.recovery = Recovery(self.credentials, self.venue, self.clock, timing, fills, self.set_timer, self.log)
             self._opened.push_async_callback(self.recovery.aclose)
             self.recovery.resume(left)
+            if self.journal.account_doubt:
+                self.account_proof = AccountProof(
+                    self.recovery.backfill.rules,
+                    [DeliveredFill(*fill) for fill in left.fills],
+                    self.journal.account_doubt,
+                    self.account,
+                    self.recovery.windows.venue_ms(SHOWN_AFTER_S),
+                )
         self._opened.push_async_callback(self._stop)
         if self.recovery is not None:
             self.spawn(self.recovery.prepare())
@@ -315,12 +325,26 @@ class Driver:
         assert self.keys is not None
         if self.recovery is None:
             return await self.keys.create(stale), ""
-        return await both(self.keys.create(stale), self.recovery.proof.try_once())
+        granted = await both(self.keys.create(stale), self.recovery.proof.try_once())
+        await self._prove_account()
+        return granted
+
+    async def _prove_account(self) -> None:
+        """Raise UsageError where the journal turns out to be another account's than the API key."""
+        if self.account_proof is not None:
+            await self.account_proof.try_once()
+
+    def account_doubt(self) -> str:
+        """Return the reason to doubt that the API key is the journal's account's, for people; empty without one."""
+        return self.journal.account_doubt if self.account_proof is None else self.account_proof.doubt
 
     async def _renew_key(self, action: do.RenewKey) -> None:
         assert self.keys is not None
         try:
             since_s = await self.keys.renew(action.key, action.since_s)
+            await self._prove_account()  # until it is proven: a fill of a minute ago is listed by now
+        except UsageError as error:
+            self._crash(error)  # No renewal helps: what came would go into another account's journal.
         except ListenKeyError as error:
             self.log.warning("the listen key was not renewed: %s", error)
             self.feed(on.KeyNotRenewed(action.key, judge(error, self.clock.wall_ms())))

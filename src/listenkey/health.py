@@ -52,6 +52,8 @@ class Health(Struct, frozen=True, kw_only=True):
         dropped: Events that did not fit into the buffer of a slow reader, reported as a gap.
         backlog: Items that wait for the reader.
         journal_problem: The reason why the journal can't be written at the moment, or None.
+        account_doubt: The reason to doubt that the API key is the one of the journal's account, or None: the journal was
+            begun with another one, and REST did not show yet that both are of one account.
         reconnects: Sockets lost.
         rotations: Sockets replaced before the venue's 24 hours were over.
         recovered: Updates brought back over REST, as items with provenance `rest`; since this process began.
@@ -85,6 +87,7 @@ class Health(Struct, frozen=True, kw_only=True):
     dropped: int = 0
     backlog: int = 0
     journal_problem: str | None = None
+    account_doubt: str | None = None
     reconnects: int = 0
     rotations: int = 0
     recovered: int = 0

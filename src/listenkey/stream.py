@@ -64,13 +64,14 @@ class UserStream:
         keep_days: Items that are older may be taken out of the journal.
         keep_bytes: While the journal holds more than this, its oldest items may be taken out.
         account: The account's name, which items carry. A journal belongs to an account: a new API key of the same
-            account goes on with it. Left out: the journal's name for it, or eight hex digits that stand for the API key.
+            account goes on with it. Left out: the journal's name for it, or eight hex digits that stand for the API key;
+            and a key that turns out to be another account's is refused.
         timing: Durations, for tests and scaled sandboxes.
         close_key_on_exit: DELETE the listen key at the end. It ends the streams of every other program that uses this
             account, Binance's own pages included, so the default is never.
 
     Raises:
-        UsageError: Something in the arguments can't be right.
+        UsageError: Something in the arguments can't be right; while iterating, the journal is another account's.
         Refused, Retired: While iterating, when the venue won't have us.
         Fenced: On entering, when another process writes to the journal.
         JournalError: On entering or while iterating, when the journal can't be used.
@@ -280,6 +281,7 @@ class UserStream:
             dropped=journal.dropped,
             backlog=journal.backlog,
             journal_problem=journal.problem,
+            account_doubt=driver.account_doubt() or None,
             reconnects=life.reconnects,
             rotations=life.rotations,
             recovered=journal.recovered,

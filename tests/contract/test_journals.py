@@ -69,6 +69,7 @@ async def test_items_come_back_in_order_numbered_without_holes(journal: Journal)
         Live(2003, ACCOUNT, 7),
     ]
     assert (journal.backlog, journal.dropped, journal.duplicates, journal.problem) == (0, 0, 0, None)
+    assert journal.account_doubt == ""
 
 
 def bring_back(to: Journal, *events: RecoveredFill | RecoveredOrder) -> None:

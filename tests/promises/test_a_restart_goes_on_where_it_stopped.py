@@ -24,7 +24,6 @@ from listenkey.core.gap import NOT_RUNNING
 from listenkey.core.timing import Timing
 from listenkey.errors import Fenced, UsageError
 from listenkey.journal.reader import JournalReader
-from listenkey.journal.store import Store
 from listenkey.journal.verify import verify
 from listenkey.outcomes import GapCause
 from listenkey.testing import LocalSandbox
@@ -147,9 +146,8 @@ async def test_a_new_api_key_of_the_account_goes_on_with_its_journal(
 ) -> None:
     """A journal belongs to an account, whose key is replaced now and then: here its name for it comes from the old key."""
     path = tmp_path / "a.db"
-    store = Store(path, "0123abcd")
-    store.open()
-    store.close()
+    async with stream(binance_options_sandbox, path, account="0123abcd") as made:
+        await until(made, live)
     async with stream(binance_options_sandbox, path) as made:
         assert made.account == "0123abcd"
         await until(made, live)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from listenkey import AsyncUserDataStreamsApi, UserDataStreamsApi, UserStream
-from listenkey.credentials import Credentials, Secret, fingerprint
+from listenkey.credentials import Credentials, Secret, fingerprint, is_fingerprint
 from listenkey.errors import UsageError
 
 TEXT = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -101,3 +101,8 @@ def test_what_can_sign() -> None:
     assert Credentials.of("k", private_key="pem").can_sign
     with pytest.raises(UsageError):
         Credentials.of("k", "s", "pem")
+
+
+def test_a_fingerprint_is_known_by_its_form() -> None:
+    assert is_fingerprint(fingerprint("key"))
+    assert not any(map(is_fingerprint, ("", "desk-001", "0123abc", "0123abcde", "0123ABCD")))

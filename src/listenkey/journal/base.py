@@ -69,6 +69,10 @@ class Journal(Protocol):
         """The alias that items carry, known when the journal is open."""
 
     @property
+    def account_doubt(self) -> str:
+        """The reason to doubt that the API key is the journal's account's, for people; empty without one."""
+
+    @property
     def backlog(self) -> int:
         """Items appended and not read yet."""
 

@@ -91,6 +91,11 @@ class MemoryJournal:
         return self._account
 
     @property
+    def account_doubt(self) -> str:
+        """Empty: nothing of an earlier key is in memory."""
+        return ""
+
+    @property
     def backlog(self) -> int:
         """Items appended and not read yet."""
         return len(self._items)

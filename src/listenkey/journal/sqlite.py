@@ -239,6 +239,11 @@ class SqliteJournal:
         """The alias that items carry; the journal's own, once it is open."""
         return self._store.account
 
+    @property
+    def account_doubt(self) -> str:
+        """The reason to doubt that the API key is this account's, for people; empty without one."""
+        return self._store.account_doubt
+
     # --- appending -----------------------------------------------------------------------------------------------
 
     def append_event(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from listenkey.core.gap import NOT_RUNNING, Resumed, Watermark
+from listenkey.credentials import is_fingerprint
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.journal import facts, schema, verify
 from listenkey.journal.chain import BEGINNING, Row, follows, is_whole
@@ -162,6 +163,7 @@ class Store:
     def __init__(self, path: Path, account: str, *, account_is_named: bool = True) -> None:
         self.path = path
         self.account = account
+        self.account_doubt = ""
         self._account_is_named = account_is_named
         self.last_seq = 0
         self.chain = BEGINNING
@@ -200,8 +202,8 @@ class Store:
                 self._make_views()
                 self._keep_watch()
                 known = facts.facts(self._connection)
-                self._check_account(known.get(facts.ACCOUNT))
                 self._read_end(known)
+                self._check_account(known.get(facts.ACCOUNT))
                 return self._left(known)
         except OSError as error:
             self.close()
@@ -505,17 +507,19 @@ class Store:
             raise Corrupt(f"the journal {self.path} does not say which account's it is")
         if found == self.account:
             return
+        if self.account and is_fingerprint(found) and not self.last_seq + self.skip:
+            # It holds nothing, and nobody named it: the API key that its name stands for may have been refused.
+            with self._transaction() as connection:
+                facts.set_fact(connection, facts.ACCOUNT, self.account)
+            return
         if self._account_is_named:
             raise UsageError(
                 f"the journal {self.path} belongs to the account {found!r}, and account={self.account!r} was given; "
                 f"leave the account out, or name {found!r} (--account), or give another journal"
             )
         if self.account:
-            log.warning(
-                "journal %s: it was begun with another API key, which is taken for an earlier one of the same account, %s",
-                self.path,
-                found,
-            )
+            self.account_doubt = f"the journal {self.path} of the account {found!r} was begun with another API key"
+            log.warning("%s; this key is taken for a newer one of the same account", self.account_doubt)
         self.account = found
 
     def _tail(self, connection: sqlite3.Connection) -> list[Row]:

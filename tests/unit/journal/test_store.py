@@ -145,21 +145,56 @@ def test_a_second_writer_is_refused(store: Store, path: Path) -> None:
 
 
 def test_another_account_is_refused_and_lets_go(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
     store.close()
     with pytest.raises(UsageError, match="belongs to the account 'a3f1'"):
         Store(path, "other").open()
     Store(path, ACCOUNT).open()
 
 
+@pytest.mark.parametrize("account_is_named", [True, False])
+def test_a_journal_that_holds_nothing_takes_the_name_of_whoever_opens_it(
+    tmp_path: Path, *, account_is_named: bool
+) -> None:
+    """The first API key may have been refused."""
+    path = tmp_path / "b.db"
+    first = Store(path, "0123abcd")
+    first.open()
+    first.close()
+    again = Store(path, ACCOUNT, account_is_named=account_is_named)
+    again.open()
+    assert (again.account, again.account_doubt) == (ACCOUNT, "")
+    again.write(group(*rows([fill(1)], again)))
+    again.close()
+    with pytest.raises(UsageError, match="belongs to the account 'a3f1'"):
+        Store(path, "0123abcd").open()
+
+
+def test_a_name_that_somebody_chose_stays_though_the_journal_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "b.db"
+    first = Store(path, "desk-1")
+    first.open()
+    first.close()
+    with pytest.raises(UsageError, match="belongs to the account 'desk-1'"):
+        Store(path, "other").open()
+
+
 def test_a_name_that_nobody_chose_gives_way_to_the_journals(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
     store.close()
     again = Store(path, "other", account_is_named=False)
     again.open()
     assert again.account == ACCOUNT
+    assert "begun with another API key" in again.account_doubt
     again.close()
     same = Store(path, ACCOUNT, account_is_named=False)
     same.open()
+    assert same.account_doubt == ""
     same.close()
+    nobody = Store(path, "", account_is_named=False)
+    nobody.open()
+    assert (nobody.account, nobody.account_doubt) == (ACCOUNT, "")
+    nobody.close()
 
 
 def test_a_journal_that_names_no_account_is_damaged(store: Store, path: Path) -> None:

@@ -176,6 +176,8 @@ def keeping_line(health: Health, label: StreamLabel) -> Text:
     line = labelled(("journal", printable(label.journal or "none, items are kept in memory", 80)))
     if health.journal_problem:
         line.append(f"  {printable(health.journal_problem, 120)}", style="bold red")
+    if health.account_doubt:
+        line.append("   begun with another API key: is it the same account's?", style="yellow")
     if not label.refills:
         line.append("   no secret: gaps will not be refilled", style="yellow")
     return line
