@@ -50,5 +50,11 @@ class SystemClock:
         return time.clock_gettime(self._clock_id)
 
     def wall_ms(self) -> int:
-        """Epoch milliseconds."""
-        return time.time_ns() // 1_000_000
+        """
+        Epoch milliseconds; never negative.
+
+        A clock before 1970 was never set, and no item could be written at such a time. It is then taken for one that began
+        with the machine's start, as it does where a machine has no clock of its own: it goes on, and is set later.
+        """
+        wall_ms = time.time_ns() // 1_000_000
+        return wall_ms if wall_ms >= 0 else int(self.now_s() * 1000)

@@ -24,3 +24,11 @@ def test_it_never_goes_back_and_tells_the_time_of_day() -> None:
     times = [ours.now_s() for _ in range(1000)]
     assert times == sorted(times)
     assert abs(ours.wall_ms() - time.time() * 1000) < 1000
+
+
+def test_a_clock_before_1970_goes_on_and_is_never_negative(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No journal takes an item from before the epoch."""
+    ours, moments = SystemClock(), iter([7.0, 9.5])
+    monkeypatch.setattr(time, "time_ns", lambda: -(10**18))
+    monkeypatch.setattr(SystemClock, "now_s", lambda _: next(moments))
+    assert [ours.wall_ms(), ours.wall_ms()] == [7000, 9500]

@@ -64,6 +64,8 @@ class Carried(msgspec.Struct, omit_defaults=True):
 
     def left_ms(self, now_ms: int) -> int:
         """Return the ms left of the ban or pause: never more than the venue asked for, whatever a wall clock says."""
+        if not self.blocked_status:
+            return 0  # The zero of `blocked_until_ms` would be in the future of a clock before 1970.
         most_s = BAN_MAX_S if self.blocked_status == HTTP_BANNED else RATE_LIMIT_MAX_S
         most_ms = self.blocked_for_ms or round(most_s * 1000)
         return max(0, min(self.blocked_until_ms - now_ms, most_ms))
@@ -125,9 +127,9 @@ class Carried(msgspec.Struct, omit_defaults=True):
             self.created[account] = sorted(both.elements())
         if other.limit is not None and other.limit_at_ms >= self.limit_at_ms:
             self.limit, self.limit_at_ms = other.limit, min(other.limit_at_ms, now_ms)
-        until_ms = now_ms + other.left_ms(now_ms)
-        if until_ms > max(self.blocked_until_ms, now_ms):
-            self.blocked_until_ms = until_ms
+        left_ms = other.left_ms(now_ms)
+        if left_ms > self.left_ms(now_ms):
+            self.blocked_until_ms = now_ms + left_ms
             self.blocked_status, self.blocked_for_ms = other.blocked_status, other.blocked_for_ms
         return news
 

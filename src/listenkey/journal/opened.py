@@ -16,9 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from listenkey.errors import UsageError
 from listenkey.items import Item
 from listenkey.journal.place import journal_path
 from listenkey.journal.reader import JournalReader
+from listenkey.journal.row_shape import SEQ_MAX
 
 LOOK_EVERY_S: Final = 0.01
 """The interval at which a follower asks for more. Asking whether anything changed costs 2 µs."""
@@ -79,6 +81,7 @@ class OpenJournal:
 
     def read(self, after: int = 0) -> Iterator[Item]:
         """Give what is there behind the item of a number, up to the newest item."""
+        _check(after)
         while items := self._reader.read(after):
             yield from items
             after = items[-1].seq
@@ -90,7 +93,11 @@ class OpenJournal:
         Args:
             after: The number of the last item that is not wanted any more.
             idle_s: Ends when so many seconds brought nothing new; None waits for ever.
+
+        Raises:
+            UsageError: One of the two can't be meant.
         """
+        _check(after, idle_s)
         while True:
             changes = self._reader.changes()
             for item in self.read(after):
@@ -115,6 +122,7 @@ class OpenJournal:
         self, after: int = 0, *, follow: bool = False, idle_s: float | None = None
     ) -> AsyncGenerator[list[Item]]:
         """Give the items behind a number some hundred at a time; with `follow` it goes on with what is written."""
+        _check(after, idle_s)
         while True:
             changes = self._reader.changes()
             while items := await asyncio.to_thread(self._reader.read, after):
@@ -141,6 +149,14 @@ class OpenJournal:
         self._reader, after = renewed
         self._on_other(self._reader.path)
         return after
+
+
+def _check(after: int, idle_s: float | None = None) -> None:
+    """Raise UsageError for a number that no item has, or a wait that is none."""
+    if not 0 <= after <= SEQ_MAX:
+        raise UsageError(f"no item has the number {after}: after is from 0 to {SEQ_MAX}")
+    if idle_s is not None and not idle_s >= 0:
+        raise UsageError(f"idle_s is 0 or more, or left out to wait for ever, and not {idle_s}")
 
 
 def _end_s(idle_s: float | None) -> float:

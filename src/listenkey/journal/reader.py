@@ -41,6 +41,7 @@ Nearly every row is an update from the socket, and these are alike in twelve col
 them, and hands over only the other columns, in half the time.
 """
 
+_FIRST: Final = "SELECT seq, chain FROM items ORDER BY seq LIMIT 1"
 _NOT_PLAIN: Final = (None,)
 _is_plain: Final = itemgetter(-1)
 
@@ -67,6 +68,7 @@ class JournalReader:
         self._connection = open_reader(path)
         self._lenient = self._connection.text_factory
         self._account = ""
+        self._mark: tuple[int, bytes] | None = None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -82,6 +84,8 @@ class JournalReader:
         items, is_all = self._plain(after, most)
         if not is_all:
             items += map(item_of, self._rows(items[-1].seq if items else after, most - len(items)))
+        if items and self._mark is None:
+            self._mark = self._first()
         return items
 
     def _plain(self, after: int, most: int) -> tuple[list[Item], bool]:
@@ -157,7 +161,16 @@ class JournalReader:
         except (UsageError, JournalError):
             return None  # It is being made, or is none.
         last = min(after, other.last_seq())
-        return other, after if last and self._chain_of(last) == other._chain_of(last) is not None else 0
+        seq, ours = last, self._chain_of(last)
+        if ours is None and self._mark is not None:  # It was pruned here, after the copy was made.
+            seq, ours = self._mark
+        return other, after if ours is not None and ours == other._chain_of(seq) else 0
+
+    def _first(self) -> tuple[int, bytes] | None:
+        """Return the oldest item's number and chain, by which a copy of the journal is known; None where it is empty."""
+        with told_as_ours(self.path):
+            row: tuple[int, bytes] | None = self._connection.execute(_FIRST).fetchone()
+        return row
 
     def _chain_of(self, seq: int) -> bytes | None:
         with told_as_ours(self.path):

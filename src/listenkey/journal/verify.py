@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from listenkey.errors import Corrupt
+from listenkey.errors import Corrupt, UsageError
 from listenkey.journal import facts, schema
-from listenkey.journal.chain import BEGINNING, Row, follows, is_whole
+from listenkey.journal.chain import BEGINNING, CHAIN_BYTES, Row, follows, is_whole
 from listenkey.journal.database import open_reader
 from listenkey.journal.lock import lock_path, read_reached
 from listenkey.journal.row_shape import is_well_formed
@@ -18,6 +19,9 @@ from listenkey.journal.schema_check import look_at_schema
 
 PROBLEMS_MAX: Final = 20
 """The problems that are reported at most; a file that is damaged all over says enough with these."""
+
+HEAD: Final = re.compile(rf"[0-9a-fA-F]{{{2 * CHAIN_BYTES}}}")
+"""The chain of an item, as people keep it."""
 
 _SKIPPED: Final = schema.COLUMNS.index("skipped")
 _ALL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq"  # noqa: S608 - our own names
@@ -58,7 +62,7 @@ class _Look:
     """One look: its progress, and its findings."""
 
     def __init__(self, head: str | None) -> None:
-        self.head_wanted = head and head.lower()
+        self.head_wanted = None if head is None else head.lower()
         self.items = 0
         self.first_seq = 0
         self.last_seq = 0
@@ -107,6 +111,10 @@ def verify(path: Path, head: str | None = None) -> Verdict:
         UsageError: There is no journal at the path.
         JournalError: The file can't be opened.
     """
+    if head is not None and not HEAD.fullmatch(head):
+        raise UsageError(
+            f"a head is {2 * CHAIN_BYTES} hex digits, as `listenkey journal info` prints it, and not {head!r}"
+        )
     return _look_at(path, head, _reached(path))  # asked first: the journal only grows, so it must have come as far
 
 

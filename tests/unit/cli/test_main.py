@@ -26,6 +26,28 @@ def test_wrong_use_is_2_and_says_where_help_is(arguments: list[str], capsys: pyt
     assert "--help" in capsys.readouterr().err + capsys.readouterr().out or arguments == ["key"]
 
 
+NUMBERS = ("nan", "NaN", "inf", "-inf", "-1", "0", "1e300", "x", "")
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(
+    "arguments",
+    [["tail", "--seconds"], ["tail", "--keep-days"], ["tail", "--time-scale"], ["demo", "--seconds"],
+     ["sandbox", "--time-scale"], ["journal", "prune", "a.db", "--older-than"]],
+)  # fmt: skip
+def test_a_time_that_is_none_is_wrong_use(
+    arguments: list[str], number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*arguments, number]) == 2
+    assert "--help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", str(2**62 + 1), str(2**63), str(10**40), "1.5", "nan", ""])
+def test_a_number_that_no_item_has_is_wrong_use(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["replay", "a.db", "--from", number]) == 2
+    assert "--from" in capsys.readouterr().err
+
+
 def test_a_secret_as_an_option_is_refused_on_every_level(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (
         ["--api-key", "hunter2hunter2"],

@@ -40,6 +40,21 @@ def test_times_that_have_not_come_are_now() -> None:
     assert kept.blocked_until_ms == 3000 + round(RATE_LIMIT_MAX_S * 1000)
 
 
+@pytest.mark.parametrize("now_ms", [-(10**12), -1, 0, 1, 10**12])
+def test_no_clock_makes_up_a_ban(now_ms: int) -> None:
+    for shifted in (Carried(VENUE), Carried(VENUE, blocked_until_ms=10**13)):
+        shifted.stamp("b", 5, now_ms + 1000)
+        earlier = shifted.on_this_clock("b", 5, now_ms)
+        kept = Carried(VENUE)
+        kept.join(earlier, now_ms)
+        assert (earlier.left_ms(now_ms), kept.left_ms(now_ms), kept.blocked_status) == (0, 0, 0)
+    kept = Carried(VENUE)
+    banned = Carried(VENUE)
+    banned.block(5000, 418, now_ms)
+    kept.join(banned, now_ms)
+    assert (kept.left_ms(now_ms), kept.left_ms(now_ms + 5000), kept.blocked_status) == (5000, 0, 418)
+
+
 def test_an_older_limit_and_a_shorter_ban_change_nothing() -> None:
     kept = Carried(VENUE, {}, {}, 2400, 2000, 5000, 418)
     kept.join(Carried(VENUE, {}, {}, 400, 1000, 4000, 429), 3000)

@@ -19,6 +19,10 @@ from listenkey.journal.store import Store
 from tests.unit.journal.making import ACCOUNT, append, fill, journal, take, written
 
 
+def replace(one: Path, other: Path) -> None:
+    one.replace(other)
+
+
 def move_away(path: Path) -> None:
     for ending in ENDINGS:
         if beside(path, ending).exists():
@@ -113,6 +117,48 @@ async def test_a_follower_goes_on_with_the_journal_that_takes_its_name(
     assert seen == items
     assert [item.seq for item in seen] == [1, 2, 3, 1, 2]
     assert others == [path]
+
+
+@pytest.mark.parametrize("after", [-1, 2**62 + 1, 2**63, 10**40])
+async def test_a_number_that_no_item_has_is_refused(tmp_path: Path, after: int) -> None:
+    await written(tmp_path / "a.db", [fill(1)])
+    with open_journal(tmp_path / "a.db") as found:
+        for reading in (found.read(after), found.follow(after, idle_s=0)):
+            with pytest.raises(UsageError, match="no item has the number"):
+                next(reading)
+        with pytest.raises(UsageError, match="no item has the number"):
+            await anext(found.follow_async(after))
+
+
+@pytest.mark.parametrize("idle_s", [float("nan"), -1.0, float("-inf")])
+async def test_a_wait_that_is_none_is_refused(tmp_path: Path, idle_s: float) -> None:
+    await written(tmp_path / "a.db", [fill(1)])
+    with open_journal(tmp_path / "a.db") as found:
+        with pytest.raises(UsageError, match="idle_s"):
+            next(found.follow(idle_s=idle_s))
+        with pytest.raises(UsageError, match="idle_s"):
+            await anext(found.follow_async(idle_s=idle_s))
+
+
+async def test_a_follower_repeats_nothing_of_a_copy_that_is_put_back_after_a_prune(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "NAME_EVERY_LOOKS", 1)
+    path = tmp_path / "a.db"
+    items = await written(path, [fill(number) for number in range(1, 4)])
+    copy = path.read_bytes()
+    items += await written(path, [fill(number) for number in range(4, 9)])
+    with open_journal(path) as found:
+        following = found.follow(idle_s=0.2)
+        seen = [next(following) for _ in items]
+        store = Store(path, ACCOUNT)
+        store.open()
+        store.prune(6)
+        store.close()
+        (tmp_path / "copy.db").write_bytes(copy)
+        replace(tmp_path / "copy.db", path)
+        await asyncio.to_thread(lambda: seen.extend(following))
+        assert seen == items
 
 
 async def test_a_follower_is_told_of_items_that_were_deleted_before_it_read_them(tmp_path: Path) -> None:

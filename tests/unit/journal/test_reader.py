@@ -250,3 +250,21 @@ async def test_a_copy_in_its_place_is_read_on(tmp_path: Path) -> None:
     assert renewed[1] == 3
     renewed[0].close()
     reader.close()
+
+
+async def test_a_copy_of_which_nothing_is_known_is_read_from_its_beginning(tmp_path: Path) -> None:
+    path, copy = tmp_path / "a.db", tmp_path / "copy.db"
+    await written(path, [fill(1), fill(2)])
+    copy.write_bytes(path.read_bytes())
+    await written(path, [fill(3)])
+    store = Store(path, ACCOUNT)
+    store.open()
+    store.prune(3)
+    store.close()
+    reader = JournalReader(path)
+    move(copy, path)
+    renewed = reader.renewed(4)
+    assert renewed is not None
+    assert renewed[1] == 0
+    renewed[0].close()
+    reader.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from listenkey.errors import UsageError
 from listenkey.journal import schema
 from listenkey.journal.lock import lock_path
 from listenkey.journal.store import Store
@@ -36,6 +37,12 @@ def test_a_journal_that_nobody_touched_is_whole(path: Path) -> None:
     found = verify(path)
     assert (found.whole, found.items, found.first_seq, found.last_seq) == (True, 60, 1, 60)
     assert verify(path, found.head.upper()).whole
+
+
+@pytest.mark.parametrize("head", ["", "zz", "12", "0" * 31, "0" * 33, "0" * 31 + "g", " " + "0" * 31])
+def test_a_head_that_can_be_none_is_wrong_use(path: Path, head: str) -> None:
+    with pytest.raises(UsageError, match="32 hex digits"):
+        verify(path, head)
 
 
 async def test_while_it_is_written_too(tmp_path: Path) -> None:

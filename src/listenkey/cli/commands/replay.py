@@ -12,6 +12,7 @@ from listenkey.cli.config.options import configure_logs, debug_option
 from listenkey.cli.display.capabilities import stdout_is_terminal
 from listenkey.cli.groups import Command
 from listenkey.cli.running import Stop, cancel_and_wait, first_of, run
+from listenkey.journal.row_shape import SEQ_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("journal", metavar="J")
-@click.option("--from", "first", type=click.IntRange(min=1), metavar="SEQ", help="Begin with this number.")
+@click.option("--from", "first", type=click.IntRange(1, SEQ_MAX), metavar="SEQ", help="Begin with this number.")
 @click.option(
     "--follow", "-f", is_flag=True, help="Follow the journal: print new items as they are written, until Ctrl-C."
 )

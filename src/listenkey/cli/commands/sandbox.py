@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from listenkey.cli import exit_codes
-from listenkey.cli.config.options import configure_logs, debug_option
+from listenkey.cli.config.options import TIME_SCALE, configure_logs, debug_option
 from listenkey.cli.groups import Command
 from listenkey.cli.running import Stop, run
 from listenkey.errors import UsageError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--listen", is_flag=True, help="Allow a --host that other machines can reach.")
 @click.option(
     "--time-scale",
-    type=click.FloatRange(min=0, min_open=True),
+    type=TIME_SCALE,
     default=1.0,
     show_default=True,
     help="How fast its time runs; 60 makes an hour a minute.",

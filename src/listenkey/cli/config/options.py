@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,28 @@ AnyCommand = Callable[..., Any]
 DEBUG: Final = "listenkey.debug"
 LOG_FORMAT: Final = "listenkey.log_format"
 
-DURATION: Final = click.FloatRange(min=0, min_open=True)
+DURATION_MAX: Final = 1e9
+TIME_SCALE_MAX: Final = 1e6
+
+
+class PositiveNumber(click.FloatRange):
+    """A number above 0 and not above a bound; click takes `nan` for one that is in every range."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__(min=0, min_open=True, max=most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; fail where it is none."""
+        number = float(super().convert(value, param, ctx))
+        if isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+DURATION: Final = PositiveNumber(DURATION_MAX)
+"""Seconds or days; without a bound leave the option out."""
+
+TIME_SCALE: Final = PositiveNumber(TIME_SCALE_MAX)
 
 
 def note_debug(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -83,7 +105,7 @@ def account_options(function: AnyCommand) -> AnyCommand:
         type=click.Choice([attach.value for attach in Attach]),
         help="How the listen key is put on the socket.",
     )
-    @click.option("--time-scale", type=click.FloatRange(min=0, min_open=True), hidden=True)
+    @click.option("--time-scale", type=TIME_SCALE, hidden=True)
     @debug_option
     @functools.wraps(function)
     def with_addresses(
