@@ -82,6 +82,7 @@ class SimStore(Store):
     def __init__(self, path: Path, account: str, *, account_is_named: bool = True) -> None:
         super().__init__(path, account, account_is_named=account_is_named)
         self._unheard = False  # what is written now is not reported as written
+        self._synchronises = True
         self._sure: Files | None = None  # what a power cut would leave, where that is less than what is in the files
 
     @property
@@ -91,7 +92,13 @@ class SimStore(Store):
     def open(self) -> Resumed:
         if (error := self._disk.error()) is not None and error.sqlite_errorname != "SQLITE_FULL":
             raise _told(error, self.path)
-        return super().open()
+        resumed = super().open()
+        self._note_synchronous()
+        return resumed
+
+    def _note_synchronous(self) -> None:
+        """Look whether a commit waits for the disk, as whoever opened the connection has it."""
+        self._synchronises = self._opened.execute("PRAGMA synchronous").fetchone()[0] >= FULL_SYNC
 
     def write(self, group: Group) -> None:
         disk = self._disk
@@ -99,7 +106,7 @@ class SimStore(Store):
         error = disk.error()
         if error is not None:
             self._fail(group, error)
-        if self._sure is None and self._opened.execute("PRAGMA synchronous").fetchone()[0] < FULL_SYNC:
+        if self._sure is None and not self._synchronises:
             self._sure = read_files(self.path)
         if disk.cut is not None:
             self._cut(group, disk.cut)
@@ -141,6 +148,7 @@ class SimStore(Store):
         if (error := self._disk.error()) is not None:
             raise error
         super().reopen()
+        self._note_synchronous()
         self._sure = None  # Everything was moved into the table, and the table was synchronised.
 
     def left_by(self, how: str) -> Files:

@@ -115,9 +115,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._inbox.clear()
         self._timers.clear()
         for _ in range(10):
-            for task in asyncio.all_tasks(self):
+            left = asyncio.all_tasks(self)
+            for task in left:
                 task.cancel()
             self.call(lambda: None)
+            if not left:
+                break
         self.failure = None
 
     # --- For asyncio ---------------------------------------------------------------------------------------------

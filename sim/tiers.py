@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -24,6 +25,9 @@ TIERS: Final[dict[str, tuple[int, str, float]]] = {
 """Name -> seeds, mode, days of each."""
 
 TOLD_EVERY: Final = 50
+
+COLLECTED: Final = (50_000, 20, 50)
+"""Python's thresholds of garbage: a world is short, and what it leaves is small."""
 
 
 @dataclass(slots=True)
@@ -97,6 +101,7 @@ class Summary:
 
 def one(seed: int, mode: str, days: float) -> Summary:
     """One seed."""
+    gc.set_threshold(*COLLECTED)
     outcome = run_seed(seed, mode, days)
     summary = Summary(seeds=1, stream_days=outcome.options.streams * days, played={seed})
     evidence = outcome.evidence

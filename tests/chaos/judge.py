@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -27,6 +28,9 @@ Order: TypeAlias = tuple[str, int]
 """Its symbol and its id: a venue may count the orders of each contract by themselves."""
 
 Row: TypeAlias = dict[str, Any]
+
+RAWS_REMEMBERED: Final = 16_384
+_parsed = lru_cache(maxsize=RAWS_REMEMBERED)(json.loads)
 
 State: TypeAlias = tuple[str, Decimal]
 """Its status and how much of it was filled."""
@@ -104,7 +108,7 @@ def fills_in(item: Row) -> list[Fill]:
     """Return the fills of a row, by the venue's own JSON, of whichever generation that is."""
     if item["kind"] != "update":
         return []
-    raw = json.loads(item["raw"])
+    raw = _parsed(item["raw"])
     if item["provenance"] == "rest":
         return [(raw["symbol"], raw["tradeId"], raw["orderId"])] if "tradeId" in raw else []
     order = raw.get("data", raw).get("o")
@@ -117,7 +121,7 @@ def fills_in(item: Row) -> list[Fill]:
 
 def _is_of_before(item: Row) -> bool:
     """Return True where it is a message of before 2026, of which the columns say nothing."""
-    raw = json.loads(item["raw"]) if item["kind"] == "update" else {}
+    raw = _parsed(item["raw"]) if item["kind"] == "update" else {}
     return isinstance(raw.get("data", raw).get("o"), list)
 
 
@@ -211,7 +215,7 @@ def states_in(item: Row) -> list[tuple[Order, State]]:
     """Return a row's orders and how far each had come, by the venue's own JSON, of whichever generation that is."""
     if item["kind"] != "update":
         return []
-    raw = json.loads(item["raw"])
+    raw = _parsed(item["raw"])
     if item["provenance"] == "rest":
         there = (raw["symbol"], raw["orderId"]) if "executedQty" in raw else None
         return [(there, _state(raw["status"], raw["executedQty"]))] if there else []
@@ -279,7 +283,7 @@ def _counts_wrong(closed: Row, found: list[Row]) -> Iterator[str]:
     """Between the ends of a gap there is what the second says: rows of trades and of orders, by the venue's own words."""
     words = json.loads(closed["event"])
     said = closed["recovered"], words["recovered_fills"], words["recovered_orders"]
-    raws = [json.loads(item["raw"]) for item in found]
+    raws = [_parsed(item["raw"]) for item in found]
     there = len(raws), sum("tradeId" in raw for raw in raws), sum("executedQty" in raw for raw in raws)
     if said != there:
         yield f"item {closed['seq']} says that of (all, fills, orders) {said} were brought back, and {there} were"
@@ -322,4 +326,4 @@ def _is_same(told: Mapping[str, Any], item: Row) -> bool:
     same = all(told[name] == item[name] for name in ("type", "provenance", "event_ms", "received_ms"))
     # Our words are kept beside the venue's only where those don't say them.
     words = item["event"] is None or told["event"] == json.loads(item["event"])
-    return same and words and told["raw"] == json.loads(item["raw"])
+    return same and words and told["raw"] == _parsed(item["raw"])

@@ -30,7 +30,7 @@ class OwnFiles:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._log_path = path, beside(path, "-wal")
         self._table: Identity | None = None
         self._log: Identity | None = None
 
@@ -99,6 +99,6 @@ class OwnFiles:
 
     def _named(self) -> tuple[Identity | None, Identity | None]:
         try:
-            return identity_of(self._path), identity_of(beside(self._path, "-wal"))
+            return identity_of(self._path), identity_of(self._log_path)
         except OSError as error:
             raise NotInPlace(f"its file can't be looked at: {error.strerror}") from None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -26,8 +26,12 @@ _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nX-Sandbox: 1\r\nConnection:
 
 def standing_headers(now_ms: int) -> dict[str, str]:
     """Return the headers of every answer. The date is the exchange's, which may be another one than this machine's."""
-    date = format_datetime(datetime.fromtimestamp(now_ms / 1000, UTC), usegmt=True)
-    return {"X-Sandbox": "1", "Server": "listenkey-sandbox", "Date": date}
+    return {"X-Sandbox": "1", "Server": "listenkey-sandbox", "Date": _date(now_ms // 1000)}
+
+
+@lru_cache(maxsize=1)
+def _date(now_s: int) -> str:
+    return formatdate(now_s, usegmt=True)
 
 
 class MarkedRequest(web.BaseRequest):
