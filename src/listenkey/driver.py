@@ -26,7 +26,7 @@ from listenkey.core.timing import PAUSE_SHARE, Timing
 from listenkey.core.verdict import judge
 from listenkey.core.watermark import Reading, on_this_clock
 from listenkey.credentials import Credentials, Secret
-from listenkey.errors import Banned, Disconnected, ListenKeyError, UsageError
+from listenkey.errors import Banned, Disconnected, ListenKeyError, Refused, UsageError
 from listenkey.events import (
     Event,
     LegacyOrderTradeUpdate,
@@ -307,6 +307,13 @@ class Driver:
             link.abort()
         self.links.clear()
 
+    def _give_up(self, error: ListenKeyError) -> None:
+        """End the stream with an error that no waiting mends."""
+        self.life.error = error
+        self._crash(error)
+        self.life.why = str(error)
+        self.note_status()
+
     async def _create_key(self, action: do.CreateKey) -> None:
         assert self.keys is not None
         try:
@@ -344,7 +351,7 @@ class Driver:
             since_s = await self.keys.renew(action.key, action.since_s)
             await self._prove_account()  # until it is proven: a fill of a minute ago is listed by now
         except UsageError as error:
-            self._crash(error)  # No renewal helps: what came would go into another account's journal.
+            self._give_up(error)  # No renewal helps: what came would go into another account's journal.
         except ListenKeyError as error:
             self.log.warning("the listen key was not renewed: %s", error)
             self.feed(on.KeyNotRenewed(action.key, judge(error, self.clock.wall_ms())))
@@ -377,10 +384,29 @@ class Driver:
         answer = await self.recovery.recover(
             action, lambda: self.merge.held(self.life.followed or 0), self._deliver_part
         )
+        if self._is_refused(answer):
+            return
         if (from_ms := self.recovery.windows.resumed_wall_ms()) is not None:
             self.feed(on.CoverageEnded(from_ms))
         self.feed(answer)
         self.recovery.delivered(closed=self.life.gaps.open_from_ms is None)
+
+    def _is_refused(self, answer: on.Input) -> bool:
+        """
+        End the stream where REST refuses a signature that could not be tried before it was live, and return True.
+
+        One that was taken before is refused for a while perhaps, as where somebody changes the key's rights: REST is asked on.
+        """
+        assert self.recovery is not None
+        proof = self.recovery.proof
+        if isinstance(answer, on.Recovered | on.Audited):
+            proof.is_proven = True
+        elif isinstance(answer, on.NotRecovered | on.NotAudited) and not proof.is_proven:
+            error = answer.verdict.error
+            if isinstance(error, Refused):
+                self._give_up(error)
+                return True
+        return False
 
     async def _deliver_part(self, happened: on.RecoveredPart) -> None:
         """Deliver what a recovery has found so far, and wait for the reader or the disk to have taken most of it."""
@@ -395,6 +421,8 @@ class Driver:
     async def _audit(self, action: do.Audit) -> None:
         assert self.recovery is not None
         for happened in await self.recovery.audits.look(action):
+            if self._is_refused(happened):
+                return
             self.feed(happened)
 
     def _release(self, link: int, held: list[Held]) -> None:

@@ -38,12 +38,15 @@ class SecretProof:
 
     Args:
         snapshots: The account's signed reads.
+
+    Attributes:
+        is_proven: Whether REST took a signature; any signed read shows it.
     """
 
     def __init__(self, snapshots: Snapshots) -> None:
         self._snapshots = snapshots
         self._trying = asyncio.Lock()
-        self._is_proven = False
+        self.is_proven = False
 
     async def try_once(self) -> str:
         """
@@ -56,7 +59,7 @@ class SecretProof:
             Refused: The secret is not the API key's, or the key may not read.
         """
         async with self._trying:
-            if self._is_proven:
+            if self.is_proven:
                 return ""
             try:
                 async with asyncio.timeout(TRY_WITHIN_S):
@@ -67,7 +70,7 @@ class SecretProof:
                 return f"the secret could not be tried yet: {error}"
             except TimeoutError:
                 return f"the secret could not be tried yet: no answer within {TRY_WITHIN_S:g} s"
-            self._is_proven = True
+            self.is_proven = True
             return ""
 
 

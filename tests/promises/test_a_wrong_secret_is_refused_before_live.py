@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +108,33 @@ def shown_nowhere(error: BaseException, secret: str) -> None:
         assert secret not in repr(seen.args)
         assert not isinstance(seen, UnicodeError)  # it holds the whole text
         seen = seen.__context__
+
+
+async def refused(made: UserStream) -> None:
+    async with made, asyncio.timeout(30):
+        with pytest.raises(Refused, match="secret or private key is not the one of this API key"):
+            async for _ in made:
+                pass
+    assert made.health().status == "FAILED"
+    assert "secret or private key" in made.health().why
+
+
+@pytest.mark.parametrize("has_journal", [True, False])
+async def test_one_that_could_not_be_tried_is_refused_as_soon_as_it_can(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, *, has_journal: bool
+) -> None:
+    """Also of two streams at once: the first may have been answered what the second was not."""
+    sandbox, timing = binance_options_sandbox, Timing(audit_every_s=0.3)
+    journals = [tmp_path / "a.db", tmp_path / "b.db"] if has_journal else [None, None]
+    for journal in filter(None, journals):
+        async with UserStream(api_key=sandbox.api_key, venue=sandbox.venue, journal=journal) as first:
+            assert isinstance(await anext(first), Live)
+    sandbox.fault("http_status", status=503, path=BILL, count=1)
+    await asyncio.gather(
+        *(
+            refused(
+                UserStream(api_key=sandbox.api_key, api_secret=WRONG, venue=sandbox.venue, timing=timing, journal=path)
+            )
+            for path in journals
+        )
+    )

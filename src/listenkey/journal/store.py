@@ -265,13 +265,20 @@ class Store:
 
         Raises:
             NotInPlace: It has not.
+            Fenced: Another file has the name of the lock, and somebody else may hold that.
             sqlite3.OperationalError: Its log was removed. What the log held is in the file now.
         """
+        self._check_lock()
         if not self._files.check():
             self._opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             error = sqlite3.OperationalError("its log was moved or removed")
             error.sqlite_errorname = "SQLITE_CANTOPEN"
             raise error
+
+    def _check_lock(self) -> None:
+        assert self._lock is not None
+        if self._lock.is_replaced():
+            raise Fenced(f"another file stands where the lock of the journal {self.path} was")
 
     def _check_log(self) -> None:
         """
@@ -420,8 +427,7 @@ class Store:
         assert self._lock is not None
         if self._files.is_same_log() is False and not self._is_left_whole():
             raise NotInPlace(ANOTHER_LOG)
-        if self._lock.is_replaced():
-            raise Fenced(f"another file stands where the lock of the journal {self.path} was")
+        self._check_lock()
         self._files.note()
         connection = self._connection = open_writer(self.path)
         self._keep_watch()

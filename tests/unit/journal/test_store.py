@@ -144,6 +144,18 @@ def test_a_second_writer_is_refused(store: Store, path: Path) -> None:
     store.write(group(*rows([fill(1)], store)))
 
 
+def test_whoever_lost_its_lock_writes_no_more(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    lock_path(path).unlink()
+    store.write(group(*rows([fill(2)], store)))  # nobody else has it
+    other = Store(path, ACCOUNT)
+    other.open()
+    with pytest.raises(Fenced, match="lock"):
+        store.write(group(*rows([fill(3)], store)))
+    other.write(group(*rows([fill(4)], other)))
+    other.close()
+
+
 def test_another_account_is_refused_and_lets_go(store: Store, path: Path) -> None:
     store.write(group(*rows([fill(1)], store)))
     store.close()
