@@ -169,8 +169,8 @@ class Disconnected(TransportError):
         self.reason = reason
 
     def __str__(self) -> str:
-        code = "no close code" if self.close_code is None else f"close code {self.close_code}"
-        return f"disconnected ({code}): {self.reason}"
+        code = "" if self.close_code is None else f" (close code {self.close_code})"
+        return f"disconnected{code}: {self.reason}"
 
 
 class ProtocolError(ListenKeyError):

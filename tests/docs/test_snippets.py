@@ -18,6 +18,7 @@ import ast
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -123,6 +124,53 @@ def test_it_runs_until_it_prints(block: Block, environment: dict[str, str], tmp_
             watchdog.cancel()
             process.kill()
     assert "Traceback" not in "".join(printed)
+
+
+PROGRAMS = [block for block in of_kind("run until") if "UserStream(" in block.text and "asyncio.run" in block.text]
+"""Whole programs of a user."""
+
+
+def test_there_are_programs() -> None:
+    assert {"README.md", "docs/stream.md"} <= {block.page for block in PROGRAMS}
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: block.place)
+def test_ctrl_c_ends_a_program_with_a_line(block: Block, environment: dict[str, str], tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", script(block, tmp_path)],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        watchdog = threading.Timer(WITHIN_S, process.kill)
+        watchdog.start()
+        try:
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            out, errors = process.communicate(timeout=WITHIN_S)
+        finally:
+            watchdog.cancel()
+            process.kill()
+    assert (process.returncode, errors, out.splitlines()[-1]) == (0, "", "stopped")
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: block.place)
+def test_a_wrong_key_ends_a_program_with_a_line(block: Block, environment: dict[str, str], tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", script(block, tmp_path)],
+        env=environment | {"BINANCE_API_KEY": "w" * 64},
+        cwd=tmp_path,
+        timeout=WITHIN_S,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("refused: ")
+    assert "Traceback" not in ended.stderr
 
 
 def script(block: Block, folder: Path) -> str:

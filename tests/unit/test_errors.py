@@ -40,7 +40,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
         (errors.Unreachable("eapi.binance.com", "no route"), "eapi.binance.com is not reachable: no route"),
         (errors.TimedOut("POST", 10), "POST: no answer within 10 s"),
         (errors.Disconnected(1008, "bye"), "disconnected (close code 1008): bye"),
-        (errors.Disconnected(None, "reset"), "disconnected (no close code): reset"),
+        (errors.Disconnected(None, "reset"), "disconnected: reset"),
         (errors.ProtocolError("no key in the answer", b"{}"), "no key in the answer"),
     ],
 )

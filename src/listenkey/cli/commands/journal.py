@@ -89,7 +89,7 @@ def in_words(found: Info) -> str:
         ("events", events),
         ("fills", f"{found.fills:,}"),
         ("gaps", f"{found.gaps:,}, {found.open_gaps:,} of them open"),
-        ("whole until", "never live" if found.covered_ms is None else f"{day_time(found.covered_ms)} UTC"),
+        ("complete until", "never live" if found.covered_ms is None else f"{day_time(found.covered_ms)} UTC"),
         *((f"consumer {printable(name)}", f"done with {seq:,}") for name, seq in found.consumers.items()),
         ("size", f"{found.file_bytes:,} bytes"),
         ("head", found.head or "none"),

@@ -13,8 +13,10 @@ def line_of(item: Item) -> str:
     match item:
         case Live():
             return f"{clock_time(item.since_ms)}  LIVE    from here on every event of {printable(item.account, 32)} is shown"
-        case GapOpened() | GapClosed():
+        case GapOpened():
             return f"{clock_time(item.from_ms)}  {gap_text(item)}"
+        case GapClosed():  # at its end: what it brought stands above it, and is older
+            return f"{clock_time(item.to_ms)}  {gap_text(item)}"
     rows = rows_of(item.event)
     return "\n".join(order_line(row) for row in rows)
 

@@ -46,7 +46,7 @@ def test_info_of_an_empty_journal(tmp_path: Path, capfd: pytest.CaptureFixture[s
     store.open()
     store.close()
     assert run(["journal", "info", str(tmp_path / "a.db")]) == 0
-    assert "items        none" in capfd.readouterr().out
+    assert "items           none" in capfd.readouterr().out
     assert day_time(None) == "?"
 
 

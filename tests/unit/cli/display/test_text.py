@@ -18,5 +18,6 @@ def test_each_kind_has_its_line() -> None:
 def test_a_gap_says_why_how_long_and_what_is_lost() -> None:
     assert line_of(GapOpened(1, "a", 0, "socket \x1b[31mlost")).endswith("GAP     opened: socket [31mlost")
     closed = line_of(GapClosed(2, "a", 0, 12_000, 3, ("order events",)))
+    assert closed.startswith("00:00:12"), "what it brought stands above it, and is older"
     assert closed.endswith("GAP     closed after 12s: 3 recovered; not recoverable: order events")
     assert line_of(GapClosed(2, "a", 0, 500, 0)).endswith("closed after 0.5s: 0 recovered")
