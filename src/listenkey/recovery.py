@@ -296,6 +296,9 @@ class Recovery:
             self._suspects.clear()
             self.windows.closed()
             self.watch.mended()
+            if self._listed.positions is not None:
+                flat = self.watch.adopt(self._listed.positions, self._listed.to_ms, self._clock.now_s())
+                self.known.settle(flat)
 
     async def run(
         self, action: do.Recover, held: Callable[[], Sequence[Held]], deliver: DeliverFindings = nobody

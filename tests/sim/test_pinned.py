@@ -146,6 +146,11 @@ CASES = {
             Fault("expiry_unseen", 3, 120.0, 71.282, (("how", "down"),)),
         ],
     ),
+    # The position was taken to be open for ever, and each time the account held nothing its beat was missed.
+    "fills are known from REST before their messages come, and the last message is lost": Case(
+        draw_options(840, "pair", 0.037),
+        [Fault("narrow", 0, 112.339, 43.951), Fault("burst", 0, 120.0, 1.672, (("fills", 119),))],
+    ),
     # Together they changed nothing: so they were taken to have come after the position's last message.
     "the fills that opened a position and closed it are lost, and its messages are not": Case(
         replace(draw_options(1, "safety", 0.04), latency_ms=100.0, episode_s=40.0),

@@ -254,7 +254,7 @@ class Known:
         return (bool(self.positions) + bool(self.orders), newest_ms)
 
     def settle(self, symbols: Iterable[str]) -> None:
-        """Forget the positions of contracts that have expired."""
+        """Forget positions that are held no more: their contracts have expired, or REST says so."""
         for symbol in symbols:
             self.positions.pop(symbol, None)
 

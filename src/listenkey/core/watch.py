@@ -12,9 +12,9 @@ suspected. Totals are compared, not sequences, so reordering alone never breaks 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Context
+from decimal import Context, Decimal
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -308,6 +308,31 @@ class Watch:
         over = [symbol for symbol, one in self._positions.items() if one.held and has_expired(symbol, now_ms)]
         self._let_go(over, now_s)
         return over
+
+    def adopt(self, held: Mapping[str, Decimal], until_ms: int, now_s: float) -> list[str]:
+        """
+        Take over what REST says is held, where nothing was heard of a position since: the message of a fill was lost.
+
+        Args:
+            held: Quantities by symbol; what is not in it holds nothing.
+            until_ms: When REST was asked, by the venue's clock.
+            now_s: By the clock that is never set.
+
+        Returns:
+            The symbols that hold nothing.
+        """
+        flat = []
+        for symbol, position in self._positions.items():
+            stated = units(str(held.get(symbol, 0)))
+            if max(position.at_ms, position.latest_ms) >= until_ms or stated == position.held:
+                continue
+            if stated:
+                self._give_up(symbol, position, now_s)
+                self._holds(position, stated, now_s)
+            else:
+                flat.append(symbol)
+        self._let_go(flat, now_s)
+        return flat
 
     def _let_go(self, symbols: Iterable[str], now_s: float) -> None:
         """Forget symbols of which nothing is held any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from decimal import Decimal
 
 import pytest
 
@@ -205,6 +206,26 @@ def test_a_position_in_a_contract_that_is_over_has_no_beat_to_miss() -> None:
     watch.note(position("0", 9000, reason="EXERCISE"), 42.0)
     assert watch.silent_at_s() is None
     assert watch.settle(OVER_MS, 47.0) == []
+
+
+def test_what_rest_states_is_taken_over_where_nothing_was_heard_since() -> None:
+    watch = told(held("1"), held("2", symbol=OVER))
+    watch.note(beat(1000), 10.0)
+    watch.note(beat(1001), 20.0)
+    assert watch.adopt({SYMBOL: Decimal(1)}, 1, 21.0) == [], "both were heard of since"
+    assert watch.adopt({SYMBOL: Decimal("1.0")}, 9000, 21.0) == [OVER]
+    assert watch.silent_at_s() == 45.0, "the other one is held"
+    assert watch.adopt({}, 9000, 22.0) == [SYMBOL]
+    assert watch.silent_at_s() is None
+
+
+def test_a_position_that_rest_states_otherwise_is_not_summed_up_before_its_next_message() -> None:
+    watch = told(held("1"))
+    assert watch.adopt({SYMBOL: Decimal(3)}, 9000, 21.0) == []
+    watch.note(position("5", 9001), 22.0)
+    assert watch.due_at_s() is None
+    watch.note(position("9", 9002), 23.0)
+    assert watch.due_at_s() is not None, "from here on the sum is known again"
 
 
 def test_a_position_that_only_rest_saw_closed_has_no_beat_to_miss() -> None:
