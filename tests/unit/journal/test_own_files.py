@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -74,7 +75,7 @@ def test_a_folder_that_cant_be_looked_at_is_waited_for(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "stat", fails)
+        patched.setattr(os, "stat", fails)
         with pytest.raises(NotInPlace, match="can't be looked at: Permission denied"):
             store.write(group(*rows([fill(2)], store)))
         with pytest.raises(NotInPlace):
