@@ -75,6 +75,7 @@ class Audits:
         self._polled_to_ms: int | None = None
         self._resumed_ms: int | None = None
         self._near_ms = 0
+        self._looked_to_ms = 0
         self._lag_s = 0.0
 
     def resume(self, left: Resumed) -> None:
@@ -142,7 +143,7 @@ class Audits:
         news = self.outstanding.news(compared.unexplained)
         suspects = self._suspects_in(news, since_ms, until_ms)
         lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
-        found = Unbrought(until_ms, unshown_ms=compared.unshown_ms)
+        found = Unbrought(until_ms, unshown_ms=compared.unshown_ms, newest_ms=bill.newest_ms)
         fills = FillBacklog(self._known, lists.began_ms)
         while suspects and not found.fills:
             some = suspects[: AT_ONCE if until_sure else len(suspects)]
@@ -256,27 +257,38 @@ class Audits:
         """
         Return the time up to which REST history was looked at for good.
 
-        Not beyond a fill that it does not show yet: it lags, and what lies behind may be shown later.
+        Not beyond its newest row, nor beyond a fill that it does not show yet: it may lag, and what lies behind may be
+        shown later. Only a row proves that it does not, and where nothing is booked, none does.
         """
+        oldest_ms = found.until_ms - self._windows.venue_ms(LAG_MAX_S)
         if found.unshown_ms is None or not self.shows_fills:
-            self._lag_s = 0.0
-            return found.until_ms
-        lag_s = (self._windows.now_ms() - found.unshown_ms) / self._windows.venue_ms(1.0)
-        self._lag_s = lag_s if self._timing.lag_max_s < lag_s < LAG_MAX_S else 0.0
-        return max(found.unshown_ms - 1, found.until_ms - self._windows.venue_ms(LAG_MAX_S))
+            self._lag_s, self._looked_to_ms = 0.0, found.until_ms
+        else:
+            lag_s = (self._windows.now_ms() - found.unshown_ms) / self._windows.venue_ms(1.0)
+            self._lag_s = lag_s if self._timing.lag_max_s < lag_s < LAG_MAX_S else 0.0
+            self._looked_to_ms = max(found.unshown_ms - 1, oldest_ms)
+        shown_ms = max(found.newest_ms, self._audited_to())
+        return max(min(self._looked_to_ms, shown_ms), oldest_ms)
 
     def _audit_since(self, action: do.Audit) -> int:
         floor_ms = self._windows.floor(action.not_before_ms)
-        since_ms = self._windows.now_ms() - self._windows.venue_ms(self._timing.audit_every_s)
-        if self.audited_to_ms is not None:
-            since_ms = self.audited_to_ms
-        since_ms = max(floor_ms, since_ms - self._windows.venue_ms(self._timing.lag_max_s))
+        since_ms = max(floor_ms, self._audited_to() - self._windows.venue_ms(self._timing.lag_max_s))
         if action.from_ms is not None:
             # Audits may have failed for a while before the gap; what they did not see must not be passed over.
             since_ms = min(since_ms, self._windows.asked_from(action.from_ms, action.not_before_ms))
         return since_ms
 
+    def _audited_to(self) -> int:
+        if self.audited_to_ms is None:
+            return self._windows.now_ms() - self._windows.venue_ms(self._timing.audit_every_s)
+        return self.audited_to_ms
+
     def _unseen_ms(self) -> int:
-        """Return the time from which nobody has looked at the bill, or it may have lagged."""
-        unseen_ms = (self.audited_to_ms or self._windows.now_ms()) - self._windows.venue_ms(self._timing.lag_max_s)
-        return max(self._windows.began_ms or 0, unseen_ms)
+        """
+        Return the time from which nobody has looked at the bill, or it was seen to lag.
+
+        A part that is looked at again only because nothing shows that it was whole was looked at: that REST forgets it
+        meanwhile is no loss.
+        """
+        to_ms = max(self.audited_to_ms or self._windows.now_ms(), self._looked_to_ms)
+        return max(self._windows.began_ms or 0, to_ms - self._windows.venue_ms(self._timing.lag_max_s))

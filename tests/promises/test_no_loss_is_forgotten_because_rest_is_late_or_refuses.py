@@ -123,6 +123,38 @@ async def test_fills_are_held_against_history_that_lags_one_by_one(
         assert sorted(reader.fills()) == sorted(sandbox.fills())
 
 
+@pytest.mark.parametrize("delivered", [0, 3])
+async def test_a_loss_is_found_though_rest_lags_from_before_the_first_fill_by_more_than_an_audit_looks_back(
+    binance_options_sandbox: LocalSandbox, delivered: int
+) -> None:
+    """An audit looks 4 s back here. REST has shown no row yet that could be matched, so that its lag is not seen."""
+    sandbox = binance_options_sandbox
+    sandbox.fault("rest_lag", ms=9_000)
+    async with recovering(sandbox) as reader:
+        await lose_a_fill(sandbox)
+        if delivered:
+            await burst(sandbox, delivered)
+            await reader.until_fills(delivered)
+        assert len(reader.fills()) == delivered
+        await reader.until_fills(1 + delivered)
+        assert sorted(reader.fills()) == sorted(sandbox.fills())
+
+
+async def test_a_loss_is_found_though_rest_begins_to_lag_while_nothing_is_traded(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovering(sandbox) as reader:
+        recovery = reader.stream._driver.recovery
+        assert recovery is not None
+        await burst(sandbox, 1)
+        await reader.until(lambda: recovery.audits.shows_fills)
+        sandbox.fault("rest_lag", ms=9_000)
+        await lose_a_fill(sandbox)
+        await reader.until_fills(2)
+        assert sorted(reader.fills()) == sorted(sandbox.fills())
+
+
 async def test_a_gap_stays_open_while_rest_is_seen_to_lag(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovering(sandbox, replace(QUICK, lag_max_s=1.0)) as reader:

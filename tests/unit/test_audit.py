@@ -13,6 +13,7 @@ from listenkey.core import inputs as on
 from listenkey.core import reconcile
 from listenkey.core.bill import Bill
 from listenkey.core.gap import Resumed
+from listenkey.core.reconcile import Unbrought
 from listenkey.errors import ListenKeyError, VenueDown
 from listenkey.snapshots import Snapshots
 from listenkey.testing import LocalSandbox
@@ -37,6 +38,8 @@ async def test_what_was_not_held_against_the_bill_until_it_was_forgotten_is_a_ga
             "and half a minute before, in which the bill may have lagged"
         )
         assert await recovery.audits.audit(do.Audit(2, None, 0)) is None, "once"
+        recovery.audits.audited_to_ms = now_ms - 900_000  # as where nothing is booked that shows that REST did not lag
+        assert await recovery.audits.audit(do.Audit(3, None, 0)) is None, "REST may forget what was looked at"
 
 
 async def test_an_audit_tells_one_loss_from_a_dead_socket(binance_options_sandbox: LocalSandbox) -> None:
@@ -78,6 +81,23 @@ async def test_what_an_earlier_process_could_not_audit_any_more_is_audited_by_th
         recovery.resume(Resumed(covered_ms))
         recovery.follows(whole=False)
         assert recovery.audits._audit_since(do.Audit(1, None, 0)) <= covered_ms - 120_000
+
+
+async def test_only_a_row_of_rest_history_shows_up_to_when_it_was_looked_at(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        audits, now_ms = recovery.audits, recovery.windows.now_ms()
+        audits.audited_to_ms = now_ms - 60_000
+        assert audits._shown_to(Unbrought(now_ms)) == now_ms - 60_000, "nothing is booked, or REST lags"
+        assert audits._shown_to(Unbrought(now_ms, newest_ms=now_ms - 70_000)) == now_ms - 60_000
+        assert audits._shown_to(Unbrought(now_ms, newest_ms=now_ms - 5_000)) == now_ms - 5_000
+        assert audits._shown_to(Unbrought(now_ms, newest_ms=now_ms + 5_000)) == now_ms
+        assert audits._shown_to(Unbrought(now_ms + 600_000)) == now_ms, "no longer than ten minutes"
+        behind = Unbrought(now_ms, unshown_ms=now_ms - 40_000, newest_ms=now_ms - 5_000)
+        assert audits._shown_to(behind) == now_ms - 5_000, "it never showed a row for a fill"
+        audits.shows_fills = True
+        assert audits._shown_to(behind) == now_ms - 40_001
 
 
 async def test_a_stream_whose_audits_fail_is_not_taken_for_whole(binance_options_sandbox: LocalSandbox) -> None:

@@ -178,6 +178,7 @@ class Unbrought:
         from_ms: Since when fills may be missing.
         unlisted: Times of trades that the bill has, nobody delivered and REST does not list, by symbol, and why not.
         unshown_ms: When the oldest fill happened that the bill does not show yet, or None.
+        newest_ms: When its newest row was booked, of whatever type; 0 where it has none.
     """
 
     until_ms: int
@@ -186,6 +187,7 @@ class Unbrought:
     from_ms: int = 0
     unlisted: dict[str, tuple[list[int], str]] = field(default_factory=dict)
     unshown_ms: int | None = None
+    newest_ms: int = 0
 
 
 class Delivery(NamedTuple):
