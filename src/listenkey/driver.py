@@ -16,6 +16,7 @@ from listenkey.clock import Clock, SystemClock
 from listenkey.closing import outlast
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
+from listenkey.core.budget import Share
 from listenkey.core.gap import Watermark
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.merge import Held, Merge, Unwrap
@@ -227,6 +228,8 @@ class Driver:
         """Return the stream's status now, and the reason for it."""
         life, journal, now_s = self.life, self.journal, self.clock.now_s()
         silence = self.keys.silence() if self.keys else None
+        if silence is None and self.recovery is not None and life.repair.running:
+            silence = self.recovery.backfill.governor.waiting(Share.RECOVERY)
         status = status_of(life, now_s, journal.problem, journal.losing)
         return status, why_of(life, now_s, journal.problem, journal.losing, silence)
 

@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 from listenkey import venue
 from listenkey.clock import Clock
 from listenkey.core.budget import WINDOW_S, Budget, Share
-from listenkey.core.status import HTTP_BANNED, silence_text
+from listenkey.core.status import HTTP_BANNED, room_text, silence_text
 from listenkey.core.venue_time import VenueTime
 from listenkey.core.verdict import ban_left_s, judge
 from listenkey.errors import Banned, RateLimited
@@ -144,6 +144,12 @@ class Governor:
         if left_s <= 0 or blocked_by is None:
             return None
         return silence_text(blocked_by.http_status, left_s, self._clock.wall_ms())
+
+    def waiting(self, share: Share) -> str | None:
+        """Return the time until which the requests of a kind wait for weight, for people; None where none waits."""
+        first = min((one for one in self._waiters if one.share is share and not one.admitted.done()), default=None)
+        wait_s = 0.0 if first is None else self.budget.wait_s(first.weight, share, self._clock.now_s())
+        return room_text(self.budget.limit, wait_s, self._clock.wall_ms()) if wait_s > 0 else None
 
     def has_room(self, weight: int, share: Share) -> bool:
         """Return True where this weight could be sent at once, with no request waiting before it."""

@@ -578,3 +578,19 @@ async def test_what_happened_while_no_process_ran_comes_back_into_the_journal(
 def in_journal(path: Path) -> list[tuple[str, int, int]]:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("SELECT symbol, trade_id, order_id FROM fills ORDER BY seq").fetchall()
+
+
+async def test_a_recovery_that_waits_for_request_weight_says_so() -> None:
+    with LocalSandbox(time_scale=10) as sandbox:
+        sandbox.set_switches(weight_per_minute=100)
+        async with reading(sandbox, api_secret=sandbox.api_secret) as reader:
+            shut = sandbox.fault("refuse_connections", scope="ws")
+            sandbox.fault("drop_sockets")
+            await until(lambda: reader.stream.health().status == "GAP")
+            await asyncio.to_thread(sandbox.burst, 100)
+            await asyncio.to_thread(sandbox.clear_faults, shut)
+            await until(lambda: "waiting for request weight (limit 100 per minute)" in reader.stream.health().why)
+            assert reader.stream.health().status == "RECOVERING"
+            await reader.until(lambda: bool(reader.of(GapClosed)), within_s=60)
+            assert "request weight" not in reader.stream.health().why
+            assert sorted(reader.fills()) == sorted(sandbox.fills())

@@ -111,6 +111,30 @@ async def test_no_wait_is_longer_than_the_venue_can_mean(
     assert f"no requests for another {wait_s:.0f} s" in str(governor.silence())
 
 
+async def test_a_recovery_that_waits_for_weight_says_for_how_long() -> None:
+    governor = Governor(SystemClock(), PLACE, FakeHttp())
+    governor.note_limit(100)
+    now_s = SystemClock().now_s()
+    governor.budget.spend(40, now_s - 50.0)
+    governor.budget.spend(35, now_s - 20.0)
+    assert governor.waiting(Share.RECOVERY) is None
+    list_of_all = signed("/eapi/v1/openOrders")
+    tasks = [
+        asyncio.create_task(send(governor, share, request=list_of_all)) for share in (Share.STEADY, Share.RECOVERY)
+    ]
+    await asyncio.sleep(0)
+    text = governor.waiting(Share.RECOVERY)
+    assert text is not None
+    assert text.startswith(
+        "waiting for request weight (limit 100 per minute): the recovery sends no request for another 10 s"
+    )
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert governor.waiting(Share.RECOVERY) is None
+    await governor.aclose()
+
+
 async def test_a_ban_that_a_socket_was_told_holds_for_every_request() -> None:
     http = FakeHttp()
     governor = Governor(SystemClock(), PLACE, http)

@@ -43,7 +43,8 @@ def why_of(life: Mending, now_s: float, journal_problem: str | None, losing: str
     """
     The reason of the status, for people.
 
-    The arguments are those of `status_of`; `silence` tells until when the venue wants no requests (`silence_text`).
+    The arguments are those of `status_of`; `silence` tells until when the venue wants no requests (`silence_text`), or
+    until when a recovery waits (`room_text`).
     """
     problem = journal_problem or losing
     if problem is not None:
@@ -61,6 +62,16 @@ def why_of(life: Mending, now_s: float, journal_problem: str | None, losing: str
 
 def silence_text(http_status: int, left_s: float, wall_ms: int) -> str:
     """A sentence on how long no requests may be sent, and until when by this machine's clock."""
-    until = datetime.fromtimestamp(wall_ms / 1000 + left_s, UTC)
     word = "banned" if http_status == HTTP_BANNED else "rate limited"
-    return f"{word} (HTTP {http_status}): no requests for another {left_s:.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{word} (HTTP {http_status}): no requests for another {_span(left_s, wall_ms)}"
+
+
+def room_text(limit: int, left_s: float, wall_ms: int) -> str:
+    """A sentence on how long a recovery waits for request weight, and until when by this machine's clock."""
+    waits = _span(left_s, wall_ms)
+    return f"waiting for request weight (limit {limit} per minute): the recovery sends no request for another {waits}"
+
+
+def _span(left_s: float, wall_ms: int) -> str:
+    until = datetime.fromtimestamp(wall_ms / 1000 + left_s, UTC)
+    return f"{left_s:.0f} s, until {until:%Y-%m-%d %H:%M:%S} UTC"

@@ -7,7 +7,7 @@ import pytest
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
-from listenkey.core.status import silence_text, status_of, why_of
+from listenkey.core.status import room_text, silence_text, status_of, why_of
 from listenkey.credentials import Secret
 from listenkey.errors import Refused
 from tests.unit.core.world import World
@@ -86,6 +86,10 @@ def test_the_reason_names_the_worst_first_and_how_long_nothing_may_be_asked() ->
     silence = silence_text(418, 90.0, 1_795_362_960_000)
     assert silence == "banned (HTTP 418): no requests for another 90 s, until 2026-11-22 15:57:30 UTC"
     assert "rate limited (HTTP 429)" in silence_text(429, 1.0, 0)
+    assert room_text(400, 90.0, 1_795_362_960_000) == (
+        "waiting for request weight (limit 400 per minute): the recovery sends no request for another 90 s, "
+        "until 2026-11-22 15:57:30 UTC"
+    )
     assert why_of(life, NOW_S, None, None, silence) == f"{silence}; no listen key yet"
     assert why_of(life, NOW_S, None, None, None) == "no listen key yet"
     assert why_of(life, NOW_S, "the disk is full", "no room", silence) == "the disk is full"
