@@ -93,6 +93,7 @@ class _Cancelling:
         process, life, world = self._process, self._life, self._process.world
         if self._is_over:
             return
+        process.thaw_if_due(world.now_us)  # with nothing to do it would not have run by now
         if not process.disk.is_calm or process.frozen_until_us:
             world.at(max(world.now_us, process.frozen_until_us) + GONE_US, self._look)
             return

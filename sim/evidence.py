@@ -107,6 +107,8 @@ class Stream:
     """The times when each later process began to read its journal."""
     losses: list[Loss] = field(default_factory=list)
     """The items no longer in its journal; another stream was given them, which ended there."""
+    removed: set[int] = field(default_factory=set)
+    """The numbers of items that damage took out of its journal: whoever goes on with that can't know of them."""
     _by_seq: dict[int, Item] = field(default_factory=dict)
 
     def is_later_life(self, at_us: int) -> bool:

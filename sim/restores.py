@@ -171,6 +171,8 @@ def bit_flipped(injector: Injector, fault: Fault, process: Process) -> None:
         if whole and not _is_as_before(before, after):
             process.told_now[number].contradictions.append((since_us, "a changed journal is taken for a whole one"))
         injector.scratch[fault][1][number] = sound
+        if before and after:
+            process.told_now[number].removed |= {row[0] for row in before[0]} - {row[0] for row in after[0]}
         _replace(path, damaged)
         all_whole = all_whole and whole
         if before and after and after[0] == before[0][: len(after[0])]:

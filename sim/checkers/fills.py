@@ -33,16 +33,16 @@ def fills(evidence: Evidence) -> Iterator[Violation]:
 def _of_stream(
     evidence: Evidence, stream: Stream, ledger: dict[tuple[str, int, int], dict[str, Any]]
 ) -> Iterator[Violation]:
-    seen: set[tuple[str, int, int]] = set()
+    seen: dict[tuple[str, int, int], int] = {}
     latest_ms, newest = -1, dict[tuple[str, int], int]()  # The newest trade id of each symbol and millisecond.
     who = f"stream {stream.number}"
     for at_us, item, key, words in told_fills(stream):
         at_s = at_us / 1e6
         if (key, words["quantity"]) not in list(_decoded(item.event)):
             yield Violation("fills.decoded", who, at_s, f"{key} is not told as what it is")
-        if key in seen:
+        if key in seen and seen[key] not in stream.removed:
             yield Violation("fills.once", who, at_s, f"{key} is told twice")
-        seen.add(key)
+        seen[key] = item.seq
         row = ledger.get(key)
         if row is None:
             yield Violation("fills.invented", who, at_s, f"the ledger has no {key}")

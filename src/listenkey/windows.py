@@ -113,7 +113,8 @@ class Windows:
         """Return the oldest time to ask for: since the stream was first live, and still known here and to REST."""
         if self.began_ms is None:
             # Rather a fill from before than one lost of the first moments, should the clocks differ by that much.
-            self.began_ms = self.of_wall(not_before_ms) - self._time.uncertain_ms
+            # Where the beginning is not known either, there is none: 0, also by a venue's clock that is behind.
+            self.began_ms = max(0, self.of_wall(not_before_ms) - self._time.uncertain_ms)
         return max(self.began_ms, self._known.fills.since_ms, self.kept_ms())
 
     def kept_ms(self) -> int:

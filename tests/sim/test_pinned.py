@@ -146,6 +146,14 @@ CASES = {
             Fault("expiry_unseen", 3, 120.0, 71.282, (("how", "down"),)),
         ],
     ),
+    # Its beginning was written down as a time before 1970, and from then on nobody could open the journal.
+    "a journal loses all its items, and the venue's clock is behind": Case(
+        draw_options(652, "pair", 0.037),
+        [
+            Fault("no_expiration", 0, 107.52, 5.009, (("ahead_ms", -1),)),
+            Fault("bit_flipped", 0, 120.0, 21.082, (("verified", False), ("what", "flip"))),
+        ],
+    ),
     # The position was taken to be open for ever, and each time the account held nothing its beat was missed.
     "fills are known from REST before their messages come, and the last message is lost": Case(
         draw_options(840, "pair", 0.037),

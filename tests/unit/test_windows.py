@@ -26,6 +26,17 @@ async def test_fills_of_the_first_moments_are_asked_for_although_clocks_are_comp
         assert len((await recovery.run(recover(0), list)).fills) == 5
 
 
+async def test_a_beginning_that_is_not_known_is_none_by_a_venues_clock_that_is_behind_either(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        now_s, now_ms = SystemClock().now_s(), SystemClock().wall_ms()
+        recovery.backfill.time.note(now_ms - 5_000, now_s - 0.1, now_s)
+        recovery.windows.began_ms = None
+        assert recovery.windows.floor(0) == recovery.windows.kept_ms()
+        assert recovery.windows.began_ms == 0, "a time before 1970 is none that a journal takes"
+
+
 async def test_the_day_before_rest_forgets_is_not_asked_for_and_said_to_be_lost(
     binance_options_sandbox: LocalSandbox,
 ) -> None:

@@ -49,18 +49,15 @@ def set_watermark(connection: sqlite3.Connection, mark: Watermark) -> None:
 
 def watermark(known: dict[str, Any]) -> Watermark | None:
     """
-    The watermark among the facts, or None where an older release wrote the journal.
+    The watermark among the facts; None where there is none, or none that could be meant.
 
-    Raises:
-        Corrupt: It is none that could be meant.
+    Its checksum was right, so it is no damage. Without it the wall clock alone says how long nothing was recorded: that
+    costs a longer gap, and refusing the journal would cost all of it.
     """
-    text = known.get(WATERMARK)
-    if text is None:
-        return None
     try:
-        return _DECODE(str(text))
-    except msgspec.DecodeError:
-        raise Corrupt("the journal's note of watermark is damaged") from None
+        return _DECODE(str(known[WATERMARK]))
+    except (KeyError, msgspec.DecodeError):
+        return None
 
 
 def set_cursor(connection: sqlite3.Connection, name: str, seq: int) -> None:
