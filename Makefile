@@ -99,13 +99,13 @@ peers: $(VENV)/.installed ## Unmodified peers against the sandbox, each in an en
 bench: $(VENV)/.installed ## From the socket to your code, beside bare parts and other clients; ten minutes
 	@$(PY) -m benchmarks.speed $(ARGS)
 
-performance: $(VENV)/.installed ## Renew docs/performance.md and its pictures from docs/performance.json
+performance: $(VENV)/.installed ## Renew docs/reference/performance.md and its pictures from docs/reference/performance.json
 	@$(PY) -m benchmarks.page
 
-chaos: $(VENV)/.installed-test ## Every fault of docs/faults.md with real processes; about 40 minutes
+chaos: $(VENV)/.installed-test ## Every fault of docs/reference/faults.md with real processes; about 40 minutes
 	@$(PY) -m pytest -m nightly tests/chaos $(ARGS)
 
-sim: $(VENV)/.installed-test ## Two hundred simulated worlds in a minute; see docs/simulation.md
+sim: $(VENV)/.installed-test ## Two hundred simulated worlds in a minute; see docs/explanation/simulation.md
 	@$(PY) -m sim --tier commit
 
 soak: $(VENV)/.installed ## Half an hour of load and faults: memory, descriptors and threads stay, the ledger is delivered

@@ -1,7 +1,7 @@
 """
-`python -m benchmarks.page`: renews the tables and the pictures of docs/performance.md from the results of a run.
+`python -m benchmarks.page`: renews the tables and the pictures of docs/reference/performance.md from the results of a run.
 
-The results are kept beside the page, in docs/performance.json, where `make bench ARGS="--out docs/performance.json"`
+The results are kept beside the page, in docs/reference/performance.json, where `make bench ARGS="--out docs/reference/performance.json"`
 writes them. Nothing of a table or a picture is written by hand.
 """
 
@@ -20,7 +20,7 @@ from benchmarks.shown import Shown
 from benchmarks.speed import report
 from benchmarks.speed.consumers import CONSUMERS
 
-DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+DOCS: Final = Path(__file__).resolve().parents[1] / "docs" / "reference"
 PAGE: Final = DOCS / "performance.md"
 RESULTS: Final = DOCS / "performance.json"
 TABLE: Final = re.compile(r"(<!-- (\w+): from performance.json -->\n).*?(<!-- end -->)", re.DOTALL)

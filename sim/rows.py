@@ -1,5 +1,5 @@
 """
-The 107 rows of docs/faults.md, and which kinds of the simulation stand for each; or why none does.
+The 107 rows of docs/reference/faults.md, and which kinds of the simulation stand for each; or why none does.
 
 A pair of rows is played when a kind of the one was played with a kind of the other. Rows that share a kind share its pairs.
 """

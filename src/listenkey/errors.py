@@ -52,7 +52,7 @@ class VenueError(ListenKeyError):
         retry_after_s: Seconds to wait as the answer says, or None.
     """
 
-    advice = "see the code's meaning in docs/errors.md"
+    advice = "see the code's meaning in docs/reference/errors.md"
 
     def __init__(
         self, http_status: int, code: int | None = None, message: str = "", retry_after_s: float | None = None

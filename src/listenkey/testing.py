@@ -118,7 +118,7 @@ class LocalSandbox:
         return self._there(self.sandbox.ledger, account or self.accounts[0].name)
 
     def fault(self, kind: str, **parameters: Any) -> int:
-        """Put a fault in, for example `fault("drop_sockets")`; docs/sandbox.md lists them. Returns its number."""
+        """Put a fault in, for example `fault("drop_sockets")`; docs/reference/sandbox.md lists them. Returns its number."""
         return self._there(self.sandbox.fault, kind, **parameters)
 
     def clear_faults(self, fault_id: int | None = None) -> int:

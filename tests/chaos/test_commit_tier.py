@@ -1,7 +1,7 @@
 """
 The faults that are shown at every commit, with real processes: nine of the network, the stream, keys and REST.
 
-Each test is one row of docs/faults.md, named there. The others run in `make chaos`.
+Each test is one row of docs/reference/faults.md, named there. The others run in `make chaos`.
 """
 
 from __future__ import annotations

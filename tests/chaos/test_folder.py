@@ -1,4 +1,4 @@
-"""Rows X13 and X14 of docs/faults.md, which take a kernel: the journal's folder, mounts and working directory; children."""
+"""Rows X13 and X14 of docs/reference/faults.md, which take a kernel: the journal's folder, mounts and working directory; children."""
 
 from __future__ import annotations
 

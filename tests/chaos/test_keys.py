@@ -1,4 +1,4 @@
-"""The listen key's life, row by row as docs/faults.md numbers them. K1 and K5 are in the commit tier."""
+"""The listen key's life, row by row as docs/reference/faults.md numbers them. K1 and K5 are in the commit tier."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-The network, row by row as docs/faults.md numbers them: what the proxy can do to connections and to bytes.
+The network, row by row as docs/reference/faults.md numbers them: what the proxy can do to connections and to bytes.
 
 What needs the kernel is in test_kernel.py, certificates in test_tls.py.
 """

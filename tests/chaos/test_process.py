@@ -1,4 +1,4 @@
-"""Rows P2 to P9, T4 and D8 of docs/faults.md: SIGTERM anywhere, a second one, no descriptors left, stopped, moved, closed."""
+"""Rows P2 to P9, T4 and D8 of docs/reference/faults.md: SIGTERM anywhere, a second one, no descriptors left, stopped, moved, closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""REST, row by row as docs/faults.md numbers them. R3 and R5 are in the commit tier in a short form."""
+"""REST, row by row as docs/reference/faults.md numbers them. R3 and R5 are in the commit tier in a short form."""
 
 from __future__ import annotations
 

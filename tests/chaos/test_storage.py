@@ -1,4 +1,4 @@
-"""The disk, as docs/faults.md numbers it: D4 to D7 and D9. D1 is test_power.py, D2 and D3 test_disk_errors.py, D8 test_process.py."""
+"""The disk, as docs/reference/faults.md numbers it: D4 to D7 and D9. D1 is test_power.py, D2 and D3 test_disk_errors.py, D8 test_process.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WebSocket and what comes over it, row by row as docs/faults.md numbers them."""
+"""The WebSocket and what comes over it, row by row as docs/reference/faults.md numbers them."""
 
 from __future__ import annotations
 

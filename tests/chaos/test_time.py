@@ -1,4 +1,4 @@
-"""Time, as docs/faults.md numbers it: what can be done to a process's own."""
+"""Time, as docs/reference/faults.md numbers it: what can be done to a process's own."""
 
 from __future__ import annotations
 

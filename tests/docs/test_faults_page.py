@@ -1,4 +1,4 @@
-"""docs/faults.md: every row is there, says where it is shown, and what it names exists."""
+"""docs/reference/faults.md: every row is there, says where it is shown, and what it names exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from sim.faults import KINDS
 from tests.tidy.source import ROOT, files, none_of
 
-PAGE: Final = ROOT / "docs" / "faults.md"
+PAGE: Final = ROOT / "docs" / "reference" / "faults.md"
 ROWS: Final = {"N": 16, "W": 18, "K": 10, "R": 15, "T": 5, "P": 9, "D": 9, "G": 7}
 ROW: Final = re.compile(r"^\| ([NWKRTPDG])(\d+) \| ([^|]+) \| (.+) \|$", re.MULTILINE)
 NAMED: Final = re.compile(r"`(test_\w+)`")

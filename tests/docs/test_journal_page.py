@@ -1,5 +1,5 @@
 """
-Test the snippets of docs/journal.md that read a journal.
+Test the snippets of docs/reference/journal.md that read a journal.
 
 A mark `reads a journal: NAME` stands above a block that needs the program or package NAME; it runs in a folder with
 `fills.db` and `fills.parquet`.
@@ -41,7 +41,7 @@ def test_it_reads_the_fills(block: Block, tmp_path: Path) -> None:
 
 def test_every_column_of_every_view_is_explained(tmp_path: Path) -> None:
     asyncio.run(written(tmp_path / "fills.db", []))
-    page = pages()["docs/journal.md"]
+    page = pages()["docs/reference/journal.md"]
     connection = open_reader(tmp_path / "fills.db")
     for name in ("items", *schema.VIEWS):
         cursor = connection.execute(f"SELECT * FROM {name}")

@@ -1,4 +1,4 @@
-"""The figures of docs/performance.md are those of the run that lies beside it, and so are its pictures."""
+"""The figures of docs/reference/performance.md are those of the run that lies beside it, and so are its pictures."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ PROGRAMS = [block for block in of_kind("run until") if "UserStream(" in block.te
 
 
 def test_there_are_programs() -> None:
-    assert {"README.md", "docs/stream.md"} <= {block.page for block in PROGRAMS}
+    assert {"README.md", "docs/reference/stream.md"} <= {block.page for block in PROGRAMS}
 
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: block.place)

@@ -1,5 +1,5 @@
 """
-S21: nothing that a peer sends leaves more in memory than its bound. docs/limits.md lists the bounds; each is held here.
+S21: nothing that a peer sends leaves more in memory than its bound. docs/reference/limits.md lists the bounds; each is held here.
 
 Caches are flooded with the largest entries that the decoder lets through, of characters that take four bytes each.
 """
@@ -34,7 +34,7 @@ from listenkey.wire.frames import Received, Unreadable, read
 from listenkey.wire.rows import BillRow, TradeRow, trade
 from listenkey.wire.rows import order as order_row
 
-PAGE = (Path(__file__).parents[2] / "docs/limits.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/reference/limits.md").read_text("utf-8")
 ROW = re.compile(r"^\| ([^|]+) \| `([\w.]+)` \| ([^|]+) \| ([\d,]+) (KiB|MiB)( each)? \|$", re.MULTILINE)
 ROWS = {
     row[1]: (row[2], row[3], int(row[4].replace(",", "")) * {"KiB": 1024, "MiB": 1024**2}[row[5]])

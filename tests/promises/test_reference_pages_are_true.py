@@ -18,8 +18,8 @@ from listenkey.transport import address
 from listenkey.wire.responses import Response, listen_key_answer, read
 
 ROOT = Path(__file__).parents[2]
-CALLS = (ROOT / "docs/UserDataStreamsApi.md").read_text()
-ERRORS = (ROOT / "docs/errors.md").read_text()
+CALLS = (ROOT / "docs/reference/UserDataStreamsApi.md").read_text()
+ERRORS = (ROOT / "docs/reference/errors.md").read_text()
 SNIPPETS = [
     pytest.param(code, id=f"{page}-{number}")
     for page, text in (("UserDataStreamsApi", CALLS), ("errors", ERRORS))

@@ -1,4 +1,4 @@
-"""Every kind of fault does something, and stands for a row of docs/faults.md."""
+"""Every kind of fault does something, and stands for a row of docs/reference/faults.md."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_it_changes_what_happens(kind: str) -> None:
 
 
 def test_every_row_is_simulated_or_says_why_not_and_every_kind_is_some_row_s() -> None:
-    text = (Path(ROOT) / "docs" / "faults.md").read_text("utf-8")
+    text = (Path(ROOT) / "docs" / "reference" / "faults.md").read_text("utf-8")
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ") and line[2:3].isupper()]
     assert set(ROWS) | set(NOT_SIMULATED) == set(rows)
     assert not set(ROWS) & set(NOT_SIMULATED)

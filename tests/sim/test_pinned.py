@@ -167,7 +167,7 @@ CASES = {
             Fault("reset", 0, 330.0, 0.0),
         ],
     ),
-    # The list of open orders lacked it, and the process did not know of it: see docs/limits.md.
+    # The list of open orders lacked it, and the process did not know of it: see docs/reference/limits.md.
     "an order of before a restart ends unseen before the first look": Case(
         draw_options(101, "pair", 0.037),
         [

@@ -28,6 +28,9 @@ FILE: Final = re.compile(
 ROOMS: Final = ("", "src/listenkey/", "docs/", "tests/")
 """The folders in which a path of a page may begin."""
 
+PAGE_ROOMS: Final = ("tutorial", "how-to", "reference", "explanation")
+"""The folders of docs/, one kind of page each."""
+
 HISTORY: Final = ("docs/decisions/", "tests/fixtures/")
 """Pages that say what was, or name files of their own source."""
 
@@ -93,6 +96,18 @@ def unlisted_decisions(index: str, names: Collection[str]) -> list[str]:
     return sorted(name for name in names if f"({name})" not in index)
 
 
+def astray_pages(index: str, pages: Collection[str]) -> Iterator[str]:
+    """Pages of docs/ that are in no room, or that the index doesn't list once."""
+    for path in sorted(page.removeprefix("docs/") for page in pages if page.startswith("docs/")):
+        room = path.partition("/")[0]
+        if room == "decisions" or path == "README.md":
+            continue
+        if room not in PAGE_ROOMS and path != "glossary.md":
+            yield f"docs/{path}: put it into one of {', '.join(PAGE_ROOMS)}"
+        if index.count(f"({path})") != 1:
+            yield f"docs/{path}: docs/README.md must list it once"
+
+
 def undocumented_commands(commands: Collection[str], words: str) -> list[str]:
     """Commands that no page names, be it one by one or as `listenkey key start|close`."""
 
@@ -153,6 +168,26 @@ def test_every_dependency_has_a_decision() -> None:
 def test_every_link_leads_somewhere() -> None:
     exists = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".venv" not in path.parts}
     none_of(broken_links(pages(), exists))
+
+
+def test_every_page_is_in_a_room_and_in_the_index() -> None:
+    found = pages()
+    none_of(astray_pages(found["docs/README.md"], found))
+
+
+def test_a_page_that_is_astray_is_found() -> None:
+    planted = [
+        "docs/a.md",
+        "docs/how-to/b.md",
+        "docs/how-to/c.md",
+        "docs/README.md",
+        "README.md",
+        "docs/decisions/x.md",
+    ]
+    assert [problem.split(": ")[0] for problem in astray_pages("[a](a.md) [b](how-to/b.md)", planted)] == [
+        "docs/a.md",
+        "docs/how-to/c.md",
+    ]
 
 
 def test_no_sentence_goes_stale_with_the_next_release() -> None:

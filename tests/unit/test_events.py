@@ -1,4 +1,4 @@
-"""The names of the package, and that docs/events.md tells of every field and of no other."""
+"""The names of the package, and that docs/reference/events.md tells of every field and of no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from listenkey.events import Event, Fill, UnknownEvent
 from listenkey.events.words import SureAmount, Words
 from listenkey.wire.shapes import Field, fields
 
-DOC = Path(__file__).parents[2] / "docs" / "events.md"
+DOC = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
 ROW = re.compile(r"^\| `(?P<letter>\w+)` \| `(?P<word>\w+)` \| (?P<type>[^|]+) \| (?P<meaning>[^|]+) \|$", re.MULTILINE)
 MESSAGES = [
     value
@@ -64,7 +64,7 @@ def test_every_event_has_what_all_events_have(kind: type[Event]) -> None:
 def test_the_page_lists_every_field_and_no_other(message: type[Words]) -> None:
     page = DOC.read_text("utf-8")
     section = re.search(rf"^### `{message.__name__}`\n(.*?)(?=^##)", page, re.MULTILINE | re.DOTALL)
-    assert section is not None, f"docs/events.md has no section for {message.__name__}"
+    assert section is not None, f"docs/reference/events.md has no section for {message.__name__}"
     told = {(row["letter"], row["word"], row["type"]) for row in ROW.finditer(section[1])}
     expected = {
         (field.letter, field.name.removesuffix("_text"), type_in_words(message, field)) for field in fields(message)

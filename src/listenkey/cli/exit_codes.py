@@ -47,7 +47,7 @@ MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
     (errors.KeyUnknown, REFUSED, "there is no active listen key; `listenkey key start` makes one"),
     (errors.OutOfWindow, REFUSED, "set this machine's clock; `listenkey doctor` shows by how much it is off"),
     (errors.Refused, REFUSED, "check the API key, its permissions and its IP list; `listenkey doctor` tells more"),
-    (errors.VenueError, REFUSED, "docs/errors.md tells what the code means"),
+    (errors.VenueError, REFUSED, "docs/reference/errors.md tells what the code means"),
     (errors.TransportError, NOT_REACHABLE, "check the network and --venue, --rest-url, --ws-url; then try again"),
     (errors.ProtocolError, NOT_REACHABLE, "something else may have answered (a proxy, a login page); try again later"),
     (errors.Fenced, HELD, "stop the other process, or give this one a journal of its own"),
@@ -56,7 +56,7 @@ MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
         JOURNAL,
         (
             "`listenkey journal verify` shows what is damaged, `listenkey journal salvage` saves what is whole; "
-            "docs/journal.md, A damaged journal"
+            "docs/reference/journal.md, A damaged journal"
         ),
     ),
     (errors.JournalError, JOURNAL, "check the disk and the path of --journal"),

@@ -15,7 +15,7 @@ Three habits hold for all of them:
 - Words of a closed list (side, status, reason ...) are plain `str`, so that a value nobody has documented yet passes
   through. The `StrEnum`s here compare equal to them: `order.side == Side.BUY`.
 
-`docs/events.md` has a table of every letter. Two generations exist, told apart by their shape: the current one, since
+`docs/reference/events.md` has a table of every letter. Two generations exist, told apart by their shape: the current one, since
 January 2026, and the legacy one before. Sources: [O Event-Account-data], [O Event-Balance-and-Position-Update],
 [O Event-Greek-Update], [O Event-Order-update], [O Event-Risk-level-change], [O Event-User-Data-Stream-Expired]; legacy:
 [L Event-Account-data], [L Event-Order-update]. Short names as in `venue.py`; [L] is the option documentation of 2025-10.

@@ -1,5 +1,5 @@
 """
-The tables and views of a journal, as SQLite is told and as docs/journal.md tells people.
+The tables and views of a journal, as SQLite is told and as docs/reference/journal.md tells people.
 
 One row of `items` is one item. Nothing is ever changed in it: rows are added at the end, and retention takes whole
 rows away at the beginning. The views are for people; nothing of ours reads them.

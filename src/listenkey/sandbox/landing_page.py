@@ -25,11 +25,11 @@ PLACES: Final[tuple[tuple[str, str], ...]] = (
     ("/sandbox/v1/", "the admin API: ledger, faults, clock, switches; they need the header X-Sandbox-Token"),
 )
 PAGES: Final[tuple[tuple[str, str], ...]] = (
-    ("sandbox.md", "the sandbox: what it serves, its switches and faults"),
-    ("connect-ccxt.md", "ccxt against the sandbox"),
-    ("connect-official-sdk.md", "Binance's own SDKs against the sandbox"),
-    ("connect-python-binance.md", "python-binance against the sandbox"),
-    ("testing.md", "tests of your own program"),
+    ("reference/sandbox.md", "the sandbox: what it serves, its switches and faults"),
+    ("how-to/connect-ccxt.md", "ccxt against the sandbox"),
+    ("how-to/connect-official-sdk.md", "Binance's own SDKs against the sandbox"),
+    ("how-to/connect-python-binance.md", "python-binance against the sandbox"),
+    ("how-to/testing.md", "tests of your own program"),
 )
 POLICY: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

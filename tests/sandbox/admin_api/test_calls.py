@@ -226,7 +226,7 @@ async def test_bursts_of_two_accounts_at_once() -> None:
                 assert await receive_trades(ws, 100) == told
 
 
-PAGE = Path(__file__).parents[3] / "docs" / "sandbox.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "sandbox.md"
 
 
 async def test_every_fault_of_the_page_can_be_put_in_and_every_kind_is_on_it() -> None:

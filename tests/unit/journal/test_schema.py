@@ -1,4 +1,4 @@
-"""The views as people ask them; docs/journal.md explains the same columns."""
+"""The views as people ask them; docs/reference/journal.md explains the same columns."""
 
 from __future__ import annotations
 
