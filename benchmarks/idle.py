@@ -26,10 +26,10 @@ from benchmarks.shown import Shown
 from benchmarks.speed.bare import picows_socket
 from benchmarks.speed.process import Venue as VenueProcess
 from listenkey import UserStream, Venue
-from listenkey import governor as governors
-from listenkey.clock import SystemClock
-from listenkey.governor import Governor
 from listenkey.items import Item
+from listenkey.rest import rate_limiter as limiters
+from listenkey.rest.rate_limiter import RateLimiter
+from listenkey.transport.clock import SystemClock
 from listenkey.transport.websocket import READ_BUFFER_BYTES
 
 AT_ONCE: Final = 20
@@ -97,11 +97,11 @@ async def close(held: Held) -> None:
         held.disconnect(graceful=False)
 
 
-def without_limit(rest_url: str, ws_url: str) -> Governor:
+def without_limit(rest_url: str, ws_url: str) -> RateLimiter:
     """A thousand streams would take their turn at the venue's weight limit for minutes; this venue has none."""
-    governor = governors.share(place(rest_url, ws_url), SystemClock())
-    governor.note_limit(1_000_000)
-    return governor
+    limiter = limiters.share(place(rest_url, ws_url), SystemClock())
+    limiter.note_limit(1_000_000)
+    return limiter
 
 
 KINDS: Final[dict[str, Any]] = {one.__name__: one for one in (bare, bare_small, ours, ours_signed)}
@@ -116,7 +116,7 @@ TITLES: Final = {
 async def one(kind: str, rest_url: str, ws_url: str, count: int, seconds: float) -> dict[str, float]:
     """Open so many in this process of their own, and return the cost of each."""
     make = KINDS[kind]
-    governor = without_limit(rest_url, ws_url) if kind.startswith("ours") else None
+    limiter = without_limit(rest_url, ws_url) if kind.startswith("ours") else None
     held: list[Held] = []
 
     async def open_until(total: int) -> None:
@@ -136,8 +136,8 @@ async def one(kind: str, rest_url: str, ws_url: str, count: int, seconds: float)
     cpu_s, took_s = time.process_time() - cpu_s, time.perf_counter() - began_s
     for one_of_them in held:
         await close(one_of_them)
-    if governor is not None:
-        await governors.release(governor)
+    if limiter is not None:
+        await limiters.release(limiter)
     return {"kib": grown / count / KIB, "cpu_s_an_hour": cpu_s / took_s / len(held) * HOUR_S}
 
 

@@ -15,7 +15,7 @@ from sim.evidence import Stream
 from sim.faults import Fault
 
 if TYPE_CHECKING:
-    from listenkey.stream import UserStream
+    from listenkey.stream.user_stream import UserStream
     from sim.injector import Injector
     from sim.process import Life, Process
     from sim.strokes import Stroke

@@ -1,5 +1,5 @@
 """
-Further accounts of a process: each has one stream beside the process's own, in the same event loop, with one governor.
+Further accounts of a process: each has one stream beside the process's own, in the same event loop, with one limiter.
 
 A guest has a seat: a number behind those of the processes, by which the evidence knows it. What hits its process hits
 it, too; what hits only the process's own account does not.

@@ -8,7 +8,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from listenkey.errors import ListenKeyError, TimedOut, Unreachable
-from listenkey.governor import weight_of
+from listenkey.rest.rate_limiter import weight_of
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.wire.requests import Request
 from listenkey.wire.responses import Response

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from listenkey import venue, windows
+from listenkey import venue
 from listenkey.sandbox.exchange import queries
+from listenkey.stream import windows
 from sim.disk import read_files, write_files
 from sim.faults import Fault
 from sim.strokes import lasting, rise

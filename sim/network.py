@@ -19,7 +19,7 @@ from listenkey.transport.websocket import _handshake_error
 
 if TYPE_CHECKING:
     from listenkey.core.sockets import SocketView
-    from listenkey.driver import Driver
+    from listenkey.stream.driver import Driver
     from sim.framed import VenueEnd
     from sim.process import Process
     from sim.world import World

@@ -8,18 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from listenkey import governor as governors
 from listenkey.core.states import State
 from listenkey.core.status import status_of
-from listenkey.driver import Driver
 from listenkey.errors import Disconnected, JournalError, ListenKeyError, Refused, Retired, TimedOut, UsageError
-from listenkey.governor import Governor
 from listenkey.items import Item
 from listenkey.journal.sqlite import SqliteJournal
 from listenkey.journal.writer import NOTE_EVERY_S, Writer
+from listenkey.rest import rate_limiter as limiters
+from listenkey.rest.rate_limiter import RateLimiter
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.rest_api.api_keys import SandboxAccount
-from listenkey.stream import UserStream
+from listenkey.stream.driver import Driver
+from listenkey.stream.user_stream import UserStream
 from listenkey.transport.base import Socket
 from listenkey.venue import Venue
 from sim import framed
@@ -93,9 +93,9 @@ class Life:
         self.users: dict[int, asyncio.Task[None]] = {}  # who reads each stream
         self.in_commit: dict[int, Callable[[], None]] = {}  # what happens once when a stream is committed next
         self.arrivals: dict[int, list[tuple[int, judge.Fill]]] = {}
-        governor = Governor(process.clock, process.venue, SimHttp(self))
-        governor.users = 1  # ours, so that it is never closed
-        governors._shared.setdefault(self.loop, {})[process.venue.rest_url] = governor
+        limiter = RateLimiter(process.clock, process.venue, SimHttp(self))
+        limiter.users = 1  # ours, so that it is never closed
+        limiters._shared.setdefault(self.loop, {})[process.venue.rest_url] = limiter
 
     def start(self) -> None:
         """Run the program: open each stream, read it, commit now and then."""

@@ -23,7 +23,7 @@ from sim.faults import Fault
 from sim.network import HOST
 
 if TYPE_CHECKING:
-    from listenkey.stream import UserStream
+    from listenkey.stream.user_stream import UserStream
     from sim.injector import Injector
     from sim.process import Process, Tamper
 

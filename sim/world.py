@@ -39,12 +39,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
-from listenkey import driver as driver_module
-from listenkey import spending as spending_module
 from listenkey import venue
 from listenkey.journal import sqlite as sqlite_module
 from listenkey.journal import writer as writer_module
+from listenkey.rest import rate_limit_store as spending_module
 from listenkey.sandbox import world as sandbox
+from listenkey.stream import driver as driver_module
 from sim import events
 from sim.disk import SimStore
 from sim.evidence import Evidence, Stream
@@ -60,8 +60,8 @@ from sim.threads import AtOnce, Machine, Threading, Time
 from sim.traffic import Traffic
 
 if TYPE_CHECKING:
-    from listenkey.driver import Driver
     from listenkey.sandbox.websocket.hub import Session
+    from listenkey.stream.driver import Driver
 
 ELIDED_MOST_US: Final = 600_000_000
 MARGIN_US: Final = 3_000_000

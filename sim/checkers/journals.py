@@ -35,9 +35,8 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
     if stream.journal is None:
         return
     stepped = len(evidence.clients[stream.process].wall_offsets) > 1
-    for wrong in wrongs(
-        evidence.ledgers[stream.account], stream.journal, settled=False, spelt=evidence.options.spells_otherwise
-    ):
+    spelt = evidence.options.spells_otherwise or "wrong_shape" in evidence.counts
+    for wrong in wrongs(evidence.ledgers[stream.account], stream.journal, settled=False, spelt=spelt):
         # A wall clock that is set makes times that can't be compared.
         if not (SHIFTED in wrong and stepped):
             yield Violation("journal.file", who, evidence.end_us / 1e6, wrong)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from listenkey import driver, windows
 from listenkey.core import carried, gap, sockets
 from listenkey.core.gap import Resumed
+from listenkey.stream import driver, windows
 from sim.mutants.patching import Patches, put, rewritten
 
 

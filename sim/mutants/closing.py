@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from listenkey import driver, stream
 from listenkey.core import status
 from listenkey.journal import own_files, sqlite
 from listenkey.journal.files import beside, identity_of
+from listenkey.stream import driver
+from listenkey.stream import user_stream as stream
 from sim import process
 from sim.mutants.patching import Patches, put, rewritten
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from listenkey import driver, governor, opener, stream
 from listenkey.core import budget, gap, lifecycle, mending, merge, sockets, verdict
 from listenkey.core import inputs as on
 from listenkey.core.known import Fills
@@ -12,6 +11,10 @@ from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
 from listenkey.events import Event
 from listenkey.journal.rows import fill_keys
+from listenkey.rest import rate_limiter as limiter
+from listenkey.stream import driver
+from listenkey.stream import listen_key_manager as opener
+from listenkey.stream import user_stream as stream
 from listenkey.transport import websocket
 from sim import process
 from sim.mutants.patching import NEVER_S, Patches, put, transition
@@ -127,7 +130,7 @@ def bans_ignored(patches: Patches) -> None:
         known = verdict.judge(error, wall_ms)
         return verdict.Verdict(known.do, 0.0, known.error)
 
-    for module in (driver, opener, governor):
+    for module in (driver, opener, limiter):
         put(patches, module, "judge", judge)
     put(patches, budget.Budget, "block", lambda *_: None)
 

@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from listenkey import audit, driver, recovery, windows
 from listenkey.core import actions as do
 from listenkey.core import budget, gap, reconcile, repair, watch
 from listenkey.core import inputs as on
@@ -19,6 +18,7 @@ from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.mending import Mending
 from listenkey.items import GapClosed
 from listenkey.journal import database, lock, recovered, store, verify, writer
+from listenkey.stream import audit, driver, recovery, windows
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from listenkey import driver
 from listenkey.core import lateness, merge, reconcile, watch
 from listenkey.core.known import Known
 from listenkey.events import OrderTradeUpdate, RecoveredFill, words
 from listenkey.events.current import Order
+from listenkey.stream import driver
 from listenkey.wire import rows, shapes
 from sim.mutants.patching import Patches, put, rewritten
 

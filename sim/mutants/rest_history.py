@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from listenkey import order_audit, recovery
 from listenkey.core import history, repair, watch
+from listenkey.stream import order_audit, recovery
 from listenkey.wire.rows import CONTRACT, BillRow
 from sim.mutants.patching import Patches, put, rewritten
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from listenkey import errors, events
-    from listenkey.blocking import BlockingUserStream
+    from listenkey.blocking.listen_key_api import UserDataStreamsApi
+    from listenkey.blocking.stream import BlockingUserStream
     from listenkey.core.timing import Timing
     from listenkey.errors import ListenKeyError
     from listenkey.events import (
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from listenkey.items import GapClosed, GapOpened, Item, Live, Update
     from listenkey.journal.opened import OpenJournal, open_journal
     from listenkey.outcomes import GapCause, Loss
-    from listenkey.rest import AsyncUserDataStreamsApi, UserDataStreamsApi
-    from listenkey.stream import UserStream
+    from listenkey.rest.listen_key_api import AsyncUserDataStreamsApi
+    from listenkey.stream.user_stream import UserStream
     from listenkey.venue import Attach, Venue
     from listenkey.wire.responses import OptionsCreateListenKeyV1Resp
 
@@ -90,7 +91,7 @@ __all__ = [
 # Where each name lives. A name is imported when it is first asked for, so that the command's help and the three calls
 # don't pay for the stream.
 _HOMES = {
-    "BlockingUserStream": "blocking",
+    "BlockingUserStream": "blocking.stream",
     "Timing": "core.timing",
     "ListenKeyError": "errors",
     "Health": "health",
@@ -103,9 +104,9 @@ _HOMES = {
     "Update": "items",
     "OpenJournal": "journal.opened",
     "open_journal": "journal.opened",
-    "AsyncUserDataStreamsApi": "rest",
-    "UserDataStreamsApi": "rest",
-    "UserStream": "stream",
+    "AsyncUserDataStreamsApi": "rest.listen_key_api",
+    "UserDataStreamsApi": "blocking.listen_key_api",
+    "UserStream": "stream.user_stream",
     "Attach": "venue",
     "Venue": "venue",
     "OptionsCreateListenKeyV1Resp": "wire.responses",

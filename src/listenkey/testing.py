@@ -41,7 +41,7 @@ class LocalSandbox:
     """
 
     def __init__(self, **settings: Any) -> None:
-        from listenkey.portal import Portal
+        from listenkey.blocking.portal import Portal
 
         self._settings = {"market": False} | settings
         self._portal = Portal()

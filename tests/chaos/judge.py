@@ -65,7 +65,8 @@ def wrongs(
         settled: Whether nothing is missing any more: every gap is closed, every fill is there. A process that was just
             killed may miss some, but hold nothing false.
         steps: Whether orders have settled as well: the last that was told of each is the last that happened to it.
-        spelt: Whether the venue spells amounts in another way than its ledger, with exponents, or without last zeros.
+        spelt: Whether the venue spells amounts in another way than its ledger, with exponents, or without last zeros;
+            or spoils words of a fill that do not say which one it is.
     """
     items, words = read(journal)
     found = [
@@ -192,7 +193,7 @@ def _is_same_word(told: Any, truth: Any, *, spelt: bool) -> bool:
     if told == truth:
         return True
     if told is None or told == "":
-        return isinstance(truth, str) and (not truth.strip("-0.") or truth.isalpha())
+        return spelt if isinstance(truth, bool) else not truth.strip("-0.") or truth.isalpha()
     return spelt and isinstance(told, str) and not truth.isalpha() and Decimal(told) == Decimal(truth)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar
 
-from listenkey.portal import Portal
+from listenkey.blocking.portal import Portal
 from tests.chaos.rules import Direction, Kind, Rule
 from tests.chaos.wire import HEAD_END, READ_BYTES, Faults, How, Lane, Shape, hang_up
 

@@ -16,7 +16,7 @@ from listenkey import UserStream
 from listenkey.core import watch as watching
 from listenkey.events import BalancePositionUpdate, Event, GreekUpdate, Position, RiskLevelChange
 from listenkey.items import Item
-from listenkey.recovery import Recovery
+from listenkey.stream.recovery import Recovery
 from tests.unit.core.making import OTHER, SYMBOL, beat, order
 
 THIRD = "SOL-261225-200-C"

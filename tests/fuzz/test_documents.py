@@ -18,7 +18,6 @@ import pytest
 
 from listenkey import venue
 from listenkey.cli.display.order_rows import rows_of
-from listenkey.clock import SystemClock
 from listenkey.core import history, reconcile
 from listenkey.core.known import Fills, Known
 from listenkey.core.merge import Merge
@@ -32,8 +31,9 @@ from listenkey.items import Item, Update
 from listenkey.journal.chain import BEGINNING, seal
 from listenkey.journal.rows import item_of, update_values
 from listenkey.journal.schema import COLUMNS, TABLES, VIEWS
-from listenkey.snapshots import Snapshots
+from listenkey.rest.account_client import AccountClient
 from listenkey.transport.base import Request, Response
+from listenkey.transport.clock import SystemClock
 from listenkey.wire import responses
 from listenkey.wire.frames import Control, Received, Unreadable, Unwrapper, read
 from listenkey.wire.lines import from_line, to_line
@@ -232,10 +232,10 @@ class Lane:
 
 
 CREDENTIALS: Final = Credentials.of("k" * 64, "s" * 64)
-Reader = Callable[[Snapshots], Awaitable[Any]]
+Reader = Callable[[AccountClient], Awaitable[Any]]
 
 
-async def listed(snapshots: Snapshots) -> list[TradeRow]:
+async def listed(snapshots: AccountClient) -> list[TradeRow]:
     pages: list[list[TradeRow]] = []
 
     def collect(page: list[TradeRow]) -> bool:
@@ -246,7 +246,7 @@ async def listed(snapshots: Snapshots) -> list[TradeRow]:
     return [row for page in pages for row in page]
 
 
-async def billed(snapshots: Snapshots) -> list[BillRow]:
+async def billed(snapshots: AccountClient) -> list[BillRow]:
     return list(await snapshots.bill_since(0))
 
 
@@ -277,7 +277,7 @@ async def read_rows(name: str, body: bytes) -> list[RecoveredFill]:
     assert reader is not None
     lane.path, ask = reader
     lane.answer = Response(200, (), body)
-    snapshots = Snapshots(CREDENTIALS, "http://127.0.0.1:1", lane, SystemClock(), VenueTime())  # type: ignore[arg-type]
+    snapshots = AccountClient(CREDENTIALS, "http://127.0.0.1:1", lane, SystemClock(), VenueTime())  # type: ignore[arg-type]
     found = await ask(snapshots)
     return reconciled(name, found if isinstance(found, list) else [found])
 

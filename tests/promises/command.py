@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from listenkey.loops import CHOICE
+from listenkey.blocking.event_loop import CHOICE
 from listenkey.testing import LocalSandbox
 
 PATIENCE_S = 20.0

@@ -19,7 +19,6 @@ from listenkey import (
     Update,
     UserStream,
 )
-from listenkey.clock import SystemClock
 from listenkey.core.gap import NOT_RUNNING
 from listenkey.core.timing import Timing
 from listenkey.errors import Fenced, UsageError
@@ -27,6 +26,7 @@ from listenkey.journal.reader import JournalReader
 from listenkey.journal.verify import verify
 from listenkey.outcomes import GapCause
 from listenkey.testing import LocalSandbox
+from listenkey.transport.clock import SystemClock
 from tests.unit.journal.making import BadDisk
 
 

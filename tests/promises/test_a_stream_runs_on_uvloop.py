@@ -9,8 +9,8 @@ import pytest
 import uvloop
 
 from listenkey import GapClosed, Live, OrderTradeUpdate, Update, UserStream
+from listenkey.blocking.event_loop import CHOICE
 from listenkey.events import RecoveredFill
-from listenkey.loops import CHOICE
 from listenkey.testing import LocalSandbox
 from tests.promises.command import ended_after_s, environment, lines, running
 

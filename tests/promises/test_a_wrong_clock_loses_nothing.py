@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from listenkey import GapClosed, GapOpened, Item, Live, OrderTradeUpdate, Update, UserStream
-from listenkey.clock import SystemClock
 from listenkey.core.timing import Timing
 from listenkey.events import RecoveredFill, RecoveredOrder
 from listenkey.testing import LocalSandbox
+from listenkey.transport.clock import SystemClock
 
 HOUR_MS = 3_600_000
 QUICK = Timing(settle_after_s=(0.2, 0.4), audit_every_s=1.0, lag_hold_s=0.5, lag_max_s=1.0, ping_after_s=0.1)

@@ -47,7 +47,7 @@ async def test_a_secret_that_cant_be_tried_keeps_no_stream_from_going_live(
     binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch, kind: str, arguments: dict[str, int]
 ) -> None:
     sandbox = binance_options_sandbox
-    monkeypatch.setattr("listenkey.proof.TRY_WITHIN_S", 0.5)
+    monkeypatch.setattr("listenkey.rest.proof.TRY_WITHIN_S", 0.5)
     sandbox.fault(kind, path=BILL, **arguments)
     made = UserStream(
         api_key=sandbox.api_key, api_secret=sandbox.api_secret, venue=sandbox.venue, timing=Timing(audit_every_s=0.3)

@@ -24,7 +24,6 @@ from benchmarks.speed.frames import (
     WITH_ONESELF,
     message,
 )
-from listenkey.clock import SystemClock
 from listenkey.core.known import Known
 from listenkey.core.merge import Merge, Unwrap
 from listenkey.core.watch import Watch
@@ -33,8 +32,9 @@ from listenkey.errors import Disconnected
 from listenkey.events import Event
 from listenkey.items import Item
 from listenkey.journal.making import make_journal
-from listenkey.link import BATCH_MAX, Link
-from listenkey.opener import Attachment
+from listenkey.stream.connection import BATCH_MAX, Connection
+from listenkey.stream.listen_key_manager import Attachment
+from listenkey.transport.clock import SystemClock
 
 STEPS_MAX = {ONE_SYMBOL: 95, MANY_SYMBOLS: 95, IDS_IN_NO_ORDER: 95, WITH_ONESELF: 103, STEPS: 109}
 """Of the interpreter, an event of a busy stream, with CPython 3.11: a tenth above what was counted."""
@@ -57,12 +57,12 @@ class Owner:
         self.watch = Watch(1.0)
         self.seen = 0
 
-    def frames_came(self, link: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
-        del link, unwrap
+    def frames_came(self, connection: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
+        del connection, unwrap
         return frames
 
-    def events_came(self, link: int, events: list[Event], raws: list[bytes]) -> None:
-        assert self.merge.follows(link)
+    def events_came(self, connection: int, events: list[Event], raws: list[bytes]) -> None:
+        assert self.merge.follows(connection)
         _, late = self.merge.admit_all(events, raws)
         assert not late
         if self.known is not None:
@@ -72,21 +72,21 @@ class Owner:
     def on_item(self, item: Item) -> None:
         self.seen += item.seq > 0
 
-    def turn_after_s(self, link: int, held_s: float) -> float | None:
-        del link, held_s
+    def turn_after_s(self, connection: int, held_s: float) -> float | None:
+        del connection, held_s
         return self.journal.turn_after_s()
 
-    def heard(self, link: int) -> None: ...
+    def heard(self, connection: int) -> None: ...
 
-    def event_came(self, link: int, event: Event, raw: bytes) -> None:
-        if self.merge.admit(link, event, raw, received_ms=0):
+    def event_came(self, connection: int, event: Event, raw: bytes) -> None:
+        if self.merge.admit(connection, event, raw, received_ms=0):
             self.journal.append_event(event, raw, 0)
 
-    def unreadable_came(self, link: int, unreadable: Any) -> None: ...
+    def unreadable_came(self, connection: int, unreadable: Any) -> None: ...
 
-    def pong_came(self, link: int, ping: int, round_trip_s: float) -> None: ...
+    def pong_came(self, connection: int, ping: int, round_trip_s: float) -> None: ...
 
-    def lost(self, link: int, reason: Disconnected) -> None: ...
+    def lost(self, connection: int, reason: Disconnected) -> None: ...
 
 
 class Steps:
@@ -114,7 +114,7 @@ async def test_an_event_costs_few_steps_from_the_socket_to_a_function(
     load: str, size: int, watches: bool, steps_max: int
 ) -> None:
     owner = Owner(watches=watches)
-    link = Link(1, Secret(LISTEN_KEY), owner, SystemClock())
+    connection = Connection(1, Secret(LISTEN_KEY), owner, SystemClock())
 
     brought: list[Callable[[bytes], None]] = []
 
@@ -122,7 +122,7 @@ async def test_an_event_costs_few_steps_from_the_socket_to_a_function(
         del url
         brought.append(on_message)
 
-    await link.open(connect, Attachment("ws://127.0.0.1/private/ws", None, 1), 5.0)
+    await connection.open(connect, Attachment("ws://127.0.0.1/private/ws", None, 1), 5.0)
     running = asyncio.ensure_future(owner.journal.deliver(owner.on_item))
     await asyncio.sleep(0)
     frames = [message(number, load=load) for number in range(4 * BATCH_MAX)]
@@ -132,7 +132,7 @@ async def test_an_event_costs_few_steps_from_the_socket_to_a_function(
         for read in range(0, len(frames), size):
             for frame in frames[read : read + size]:
                 brought[0](frame)
-            link._on_heard()
+            connection._on_heard()
     finally:
         sys.settrace(before)
     owner.journal.end(None)

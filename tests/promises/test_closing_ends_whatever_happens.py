@@ -19,7 +19,7 @@ import pytest
 
 from listenkey import Live, UserStream
 from listenkey.errors import UsageError
-from listenkey.spending import weight_path
+from listenkey.rest.rate_limit_store import weight_path
 from listenkey.testing import LocalSandbox
 
 CANCELLATIONS: Final = int(os.environ.get("CANCELLATIONS", "40"))
@@ -30,7 +30,7 @@ PHASES: Final = ("opening", "reading", "committing", "closing")
 def held(path: Path) -> list[str]:
     """Return what is still held of this journal: descriptors of its files, and threads."""
     found = [thread.name for thread in threading.enumerate() if thread.name.startswith("listenkey journal")]
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - the names, and no time between them and the links
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - the names, and no time between them and the connections
         with contextlib.suppress(OSError):
             where = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
             if where.startswith(str(path)):

@@ -17,7 +17,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from listenkey import recovery as recovering
 from listenkey.core import merge as merging
 from listenkey.core import watch as watching
 from listenkey.core.backlog import FillBacklog, OrderBacklog
@@ -30,6 +29,7 @@ from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTra
 from listenkey.events import words as wording
 from listenkey.journal import schema
 from listenkey.journal.live_orders import ORDERS_LEFT_MAX, live_orders
+from listenkey.stream import recovery as recovering
 from listenkey.wire.frames import Received, Unreadable, read
 from listenkey.wire.rows import BillRow, TradeRow, trade
 from listenkey.wire.rows import order as order_row

@@ -16,7 +16,7 @@ from typing import Final
 
 from tests.tidy.source import PACKAGE, House, Module, house, none_of
 
-WORDS, WIRE, CORE, HANDS, ONE, MANY, PUBLIC, PEOPLE = range(8)
+WORDS, WIRE, CORE, HANDS, REST, ONE, MANY, PUBLIC, PEOPLE = range(9)
 
 ROOMS: Final = {
     "venue": WORDS,
@@ -28,28 +28,9 @@ ROOMS: Final = {
     "health": WORDS,
     "wire": WIRE,
     "core": CORE,
-    "clock": HANDS,
     "transport": HANDS,
     "journal": HANDS,
-    "loops": HANDS,
-    "closing": HANDS,
-    "account_log": HANDS,
-    "portal": HANDS,
-    "rest": ONE,
-    "governor": HANDS,
-    "spending": HANDS,
-    "together": HANDS,
-    "snapshots": ONE,
-    "windows": ONE,
-    "backfill": ONE,
-    "audit": ONE,
-    "order_audit": ONE,
-    "recovery": ONE,
-    "opener": ONE,
-    "proof": ONE,
-    "link": ONE,
-    "driver": ONE,
-    "options": ONE,
+    "rest": REST,
     "stream": ONE,
     "blocking": ONE,
     "gateway": MANY,
@@ -76,7 +57,7 @@ THIRD_PARTIES: Final = {
     "click": {"cli"},
     "cryptography": {"wire", NEIGHBOUR},
     "keyring": {"cli"},
-    "msgspec": {"events", "items", "health", "journal", "wire", "core", "opener", "cli", NEIGHBOUR},
+    "msgspec": {"events", "items", "health", "journal", "wire", "core", "stream", "cli", NEIGHBOUR},
     "picows": {"transport"},
     "pyarrow": {"cli"},
     "pytest": {"testing"},
@@ -232,7 +213,7 @@ def drawn(text: str) -> dict[str, int]:
     rooms: dict[str, int] = {}
     floor: int | None = None
     for line in text.splitlines():
-        if begins := re.match(r"(?:\| |  )([0-7]) \w+", line):
+        if begins := re.match(r"(?:\| |  )([0-8]) \w+", line):
             floor = int(begins[1])
         elif not line.startswith("      " + " " * 9):
             floor = None
@@ -284,7 +265,7 @@ def test_climbing_is_found_wherever_it_hides() -> None:
             "listenkey.errors": "def late():\n    from listenkey.wire import frames",
             "listenkey.wire.frames": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..core import gap",
             "listenkey.core.gap": "from listenkey import venue\nfrom .. import errors",
-            "listenkey.clock": "from listenkey import UserStream",
+            "listenkey.transport.clock": "from listenkey import UserStream",
             "listenkey.rest": "import listenkey.sandbox.server",
             "listenkey.sandbox.server": "from listenkey import errors, venue",
             "listenkey.cli.demo": "from listenkey.sandbox.server import Sandbox\nfrom listenkey import UserStream",
@@ -295,7 +276,7 @@ def test_climbing_is_found_wherever_it_hides() -> None:
     assert found == {
         "errors imports listenkey.wire.frames",
         "wire imports listenkey.core.gap",
-        "clock imports listenkey",
+        "transport imports listenkey",
         "rest imports listenkey.sandbox.server",
         "sandbox imports listenkey.errors",
     }

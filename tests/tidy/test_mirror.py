@@ -14,7 +14,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.core.actions": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.states": "tests/unit/core/test_lifecycle.py: values only",
-    "listenkey.health": "tests/unit/test_stream.py: values only",
+    "listenkey.health": "tests/unit/stream/test_user_stream.py: values only",
     "listenkey.journal.base": "tests/contract/test_journals.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",
     "listenkey.sandbox.exchange.black_scholes": "tests/sandbox/exchange/test_pricing.py: the formula alone says little",

@@ -31,7 +31,7 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "src/listenkey/journal/memory.py",
         "_hand_over",
     ): "the user's function; what it raises is raised where he waits, and not into a socket",
-    ("src/listenkey/driver.py", "feed"): "the top of the driver; a bug must reach the reader, and end in no log",
+    ("src/listenkey/stream/driver.py", "feed"): "the top of the driver; a bug must reach the reader, and end in no log",
 }
 """(path, function) -> why its task may catch whatever comes. Beyond these, the count is 0."""
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from listenkey.clock import SystemClock
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.known import Fills
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, VenueDown
-from listenkey.recovery import Recovery
-from listenkey.snapshots import Snapshots
+from listenkey.rest.account_client import AccountClient
+from listenkey.stream.recovery import Recovery
 from listenkey.testing import LocalSandbox
+from listenkey.transport.clock import SystemClock
 
 DOWN = VenueDown(503)
 
@@ -46,11 +46,11 @@ async def no_part(_: on.RecoveredPart) -> None:
 
 def break_lists(monkeypatch: pytest.MonkeyPatch, symbols: Container[str], error: ListenKeyError = DOWN) -> None:
     """Answer each request for the fills of these symbols with an error, a 503 where none is given."""
-    trades_since = Snapshots.trades_since
+    trades_since = AccountClient.trades_since
 
-    async def broken(snapshots: Snapshots, symbol: str | None, *more: Any) -> Any:
+    async def broken(snapshots: AccountClient, symbol: str | None, *more: Any) -> Any:
         if symbol in symbols:
             raise error
         return await trades_since(snapshots, symbol, *more)
 
-    monkeypatch.setattr(Snapshots, "trades_since", broken)
+    monkeypatch.setattr(AccountClient, "trades_since", broken)

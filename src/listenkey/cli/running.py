@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal, TypeAlias
 
-from listenkey.loops import new_event_loop
+from listenkey.blocking.event_loop import new_event_loop
 
 STOP_WITHIN_S: Final = 1.8
 """The time from Ctrl-C or SIGTERM to the end of the process, whatever hangs: name look-ups can't be interrupted."""

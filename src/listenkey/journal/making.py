@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from listenkey.clock import Clock
 from listenkey.errors import UsageError
 from listenkey.events import Event
 from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.place import journal_path
+from listenkey.transport.clock import Clock
 from listenkey.wire.frames import Unreadable, read_payload
 
 

@@ -17,7 +17,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, assert_never
 
-from listenkey.closing import outlast
 from listenkey.core.gap import Resumed, Watermark
 from listenkey.errors import Corrupt, JournalError, UsageError
 from listenkey.events import Event
@@ -29,6 +28,7 @@ from listenkey.journal.retention import Retention
 from listenkey.journal.store import Store
 from listenkey.journal.writer import Arrived, Committed, Finished, Report, Told, Troubled, Writer
 from listenkey.outcomes import GapCause, Reason
+from listenkey.transport.closing import outlast
 
 log = logging.getLogger("listenkey")
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from listenkey.clock import SystemClock
 from listenkey.errors import UsageError
 from listenkey.items import Update
 from listenkey.journal.base import Journal
 from listenkey.journal.making import make_journal
 from listenkey.journal.memory import DECODED_MAX, MemoryJournal
 from listenkey.journal.sqlite import SqliteJournal
+from listenkey.transport.clock import SystemClock
 from listenkey.wire.frames import Unreadable, read_payload
 
 

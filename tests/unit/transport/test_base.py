@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from listenkey.rest import AsyncUserDataStreamsApi
+from listenkey.rest.listen_key_api import AsyncUserDataStreamsApi
 from listenkey.transport.base import Http, Request, Response
 from listenkey.transport.http import AiohttpClient
 

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 
-from listenkey.clock import SystemClock
 from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
 from listenkey.errors import (
@@ -30,9 +29,10 @@ from listenkey.errors import (
     UsageError,
     VenueDown,
 )
-from listenkey.opener import Attachment
+from listenkey.stream.listen_key_manager import Attachment
 from listenkey.transport import websocket as websockets
 from listenkey.transport.base import Socket
+from listenkey.transport.clock import SystemClock
 from listenkey.transport.websocket import MESSAGE_BYTES_MAX, READ_BYTES_MAX, PicowsSocket, connect
 from tests.unit.transport.certificates import self_signed
 

@@ -25,8 +25,8 @@ from listenkey.errors import KeyUnknown, ListenKeyError
 from listenkey.venue import CLOCK_AHEAD_MS, RECV_WINDOW_MS, WEIGHT_PER_MINUTE_ASSUMED, WEIGHT_PER_MINUTE_DOCUMENTED
 
 if TYPE_CHECKING:
-    from listenkey.rest import AsyncUserDataStreamsApi
-    from listenkey.stream import UserStream
+    from listenkey.rest.listen_key_api import AsyncUserDataStreamsApi
+    from listenkey.stream.user_stream import UserStream
 
 LIVE_WITHIN_S: Final = 15.0
 """A healthy stream is live within a second; after so long something is in its way."""
@@ -98,7 +98,7 @@ async def examine(stop: Stop, chosen: Settings, *, as_json: bool) -> int:
 
 async def findings(chosen: Settings) -> AsyncIterator[Finding]:
     """The checks in an order in which each rests on those before it; ends where the next would only repeat a failure."""
-    from listenkey.rest import AsyncUserDataStreamsApi
+    from listenkey.rest.listen_key_api import AsyncUserDataStreamsApi
 
     yield credentials_finding(chosen)
     async with AsyncUserDataStreamsApi(api_key=chosen.api_key, base_url=chosen.venue.rest_url) as api:
@@ -164,7 +164,7 @@ async def check_key(api: AsyncUserDataStreamsApi) -> Finding:
 
 async def check_secret(chosen: Settings) -> Finding:
     """Check that the venue accepts our signature: reads one row of the account's bill."""
-    from listenkey.proof import prove
+    from listenkey.rest.proof import prove
 
     try:
         await prove(chosen.credentials, chosen.venue)

@@ -264,10 +264,10 @@ def prune(journal: str, days: float) -> int:
     Examples:
       listenkey journal prune fills.db --older-than 90
     """
-    from listenkey.clock import SystemClock
     from listenkey.journal.place import journal_path
     from listenkey.journal.pruning import prune as take_away
     from listenkey.journal.retention import Retention
+    from listenkey.transport.clock import SystemClock
 
     path, progress = journal_path(journal), Progress("taken away")
     retention, now_ms = Retention(keep_days=days), SystemClock().wall_ms()

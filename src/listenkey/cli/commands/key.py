@@ -14,7 +14,7 @@ from listenkey.cli.config.settings import Addresses
 from listenkey.cli.groups import CommandGroup
 
 if TYPE_CHECKING:
-    from listenkey.rest import UserDataStreamsApi
+    from listenkey.blocking.listen_key_api import UserDataStreamsApi
 
 
 @click.group(cls=CommandGroup)
@@ -84,7 +84,7 @@ def close(key_file: Path | None, addresses: Addresses) -> None:
 
 def open_api(key_file: Path | None, addresses: Addresses) -> UserDataStreamsApi:
     """The three calls for the account and address that the options name."""
-    from listenkey.rest import UserDataStreamsApi
+    from listenkey.blocking.listen_key_api import UserDataStreamsApi
 
     chosen = settings.load(key_file, addresses, needs_socket=False)
     return UserDataStreamsApi(api_key=chosen.api_key, base_url=chosen.venue.rest_url)

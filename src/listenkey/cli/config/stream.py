@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from listenkey.cli.config.settings import Settings
-    from listenkey.stream import UserStream
+    from listenkey.stream.user_stream import UserStream
 
 
 def open_stream(
     chosen: Settings, *, journal: str | None = None, account: str | None = None, keep_days: float | None = None
 ) -> UserStream:
     """The stream of one account, not yet started: enter it with `async with`."""
-    from listenkey.stream import UserStream
+    from listenkey.stream.user_stream import UserStream
 
     return UserStream(
         api_key=chosen.api_key,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from listenkey.cli.demo.report import DemoResult
     from listenkey.cli.display.renderers import Renderer
     from listenkey.sandbox.server import Sandbox
-    from listenkey.stream import UserStream
+    from listenkey.stream.user_stream import UserStream
 
 SETTLE_WITHIN_S: Final = 1.0
 """The time that the last trades get to arrive after Ctrl-C, which must end at once. They take milliseconds."""

@@ -1,0 +1,274 @@
+"""
+Open the right to a stream: today, with listen keys.
+
+Everything a lifecycle needs of it is `Opener`. Listen keys were retired on sibling products in 2026, and options may
+follow: then another `Opener` is written, and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from listenkey.core.budget import Share
+from listenkey.core.verdict import judge
+from listenkey.credentials import Secret
+from listenkey.errors import Banned, KeyUnknown, RateLimited
+from listenkey.rest import rate_limiter as limiters
+from listenkey.rest.listen_key_api import AsyncUserDataStreamsApi
+from listenkey.rest.rate_limit_store import weight_path
+from listenkey.rest.rate_limiter import RateLimiter
+from listenkey.transport.clock import Clock
+from listenkey.venue import Attach, Code, Venue
+
+T = TypeVar("T")
+
+JUST_NOW_S: Final = 1.0
+"""The age below which a key counts as new for a stream that needs another than the dead one."""
+
+
+class Grant(NamedTuple):
+    """
+    The right to a stream.
+
+    Attributes:
+        key: What proves it; secret.
+        valid_for_s: How long by the venue's answer, or None where the answer did not say.
+    """
+
+    key: Secret
+    valid_for_s: float | None
+
+
+class Attachment(NamedTuple):
+    """
+    The way to attach a socket to a listen key.
+
+    Attributes:
+        url: Where to connect; may hold the key, so it is never shown.
+        request: What to send then, or None where the URL says it all.
+        request_id: The `id` of that request, which its answer repeats.
+    """
+
+    url: str
+    request: bytes | None
+    request_id: int
+
+    def __repr__(self) -> str:
+        return f"Attachment(request_id={self.request_id})"  # a traceback with locals shows this, and no key
+
+
+class Opener(Protocol):
+    """Creates, prolongs and closes the right to a stream."""
+
+    async def create(self, stale: Secret | None) -> Grant:
+        """A grant; not `stale`, where the venue has another."""
+
+    async def renew(self, key: Secret, since_s: float) -> float:
+        """Prolong it, and so show that it lived at `since_s` or later; returns when that was asked."""
+
+    async def close(self, key: Secret) -> None:
+        """End it, for everybody."""
+
+    def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
+        """Return how to attach a socket of this venue to the key: streams that share a key may attach in two ways."""
+
+
+class ListenKeys:
+    """
+    Listen keys of one account, shared by all streams of the account in this process.
+
+    A key belongs to the account, so two streams of one account must not work against each other: whoever asks for a
+    key while another is asking gets the same answer, one renewal serves all, and when one learns of a new key all are
+    told. Got by `share`, given back by `release`.
+    """
+
+    def __init__(
+        self, api: AsyncUserDataStreamsApi, venue: Venue, clock: Clock, limiter: RateLimiter | None = None
+    ) -> None:
+        self.api = api
+        self._limiter = limiter
+        self.users = 0
+        self._venue = venue
+        self._clock = clock
+        # Two, so that a PUT which hangs does not keep those waiting who need a new key.
+        self._creating = asyncio.Lock()
+        self._renewing = asyncio.Lock()
+        self.listeners: list[Callable[[Secret], None]] = []
+        self._grant: Grant | None = None
+        self._granted_s = 0.0  # when POST last answered
+        self._proven_s = 0.0  # when what last showed the key alive was asked
+        self._silent_until_s = 0.0  # nothing is asked before
+        self._silenced_by: RateLimited | None = None
+
+    async def create(self, stale: Secret | None) -> Grant:
+        """POST, unless another stream has just got a key that is not the dead one."""
+        # Whoever is told that its key was replaced asks a moment after the answer that told it.
+        asked_s = self._clock.now_s() - (0.0 if stale is None else JUST_NOW_S)
+        async with self._creating:
+            if self._grant is not None and self._grant.key != stale and self._granted_s >= asked_s:
+                return self._grant  # it came while we waited for our turn
+            return await self._post()
+
+    async def renew(self, key: Secret, since_s: float) -> float:
+        """
+        PUT, and POST to see which key that was; unless another stream's renewal has shown the same already.
+
+        PUT names no key: it prolongs the one the account has, and succeeds when ours is dead and another program of
+        the account has got a new one. POST answers with that key, and costs the same.
+
+        Raises:
+            KeyUnknown: The account's key is another one; `key` is dead.
+        """
+        async with self._renewing:
+            if self._grant is not None and self._grant.key == key and self._proven_s >= since_s:
+                return self._proven_s
+            asked_s = self._clock.now_s()
+            if self._grant is None or self._grant.key == key:
+                await self._ask(self.api.options_update_listen_key_v1)
+                async with self._creating:
+                    await self._post()
+            if self._grant is None or self._grant.key != key:
+                raise replaced_error()
+            self._proven_s = asked_s
+            return asked_s
+
+    async def _post(self) -> Grant:
+        """POST for the account's key; it may have been created before, by another program."""
+        asked_s = self._clock.now_s()
+        answer = await self._ask(self.api.options_create_listen_key_v1)
+        valid_for_s = None
+        if answer.expiration is not None:
+            valid_for_s = (answer.expiration - self._clock.wall_ms()) / 1000 / self._venue.time_scale
+        before, grant = self._grant, Grant(Secret(answer.listen_key), valid_for_s)
+        self._grant = grant
+        self._proven_s = asked_s
+        self._granted_s = self._clock.now_s()
+        if before is not None and before.key != grant.key:
+            for replaced in tuple(self.listeners):
+                replaced(before.key)
+        return grant
+
+    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
+        """
+        One request, unless the venue has asked for silence and the time is not over: then the same error again.
+
+        Every stream of the account would otherwise find out for itself, with a request each, and a reconnect would
+        not know of the wait that a renewal was told. Going on after 429 leads to 418, and in it to longer bans.
+        """
+        left_s = self._silent_until_s - self._clock.now_s()
+        if left_s > 0 and self._silenced_by is not None:
+            raise self._silenced_by.with_wait(left_s)
+        try:
+            return await call()
+        except RateLimited as error:
+            self._silent_until_s = self._clock.now_s() + judge(error, self._clock.wall_ms()).wait_s
+            self._silenced_by = error
+            raise
+
+    def refused(self, error: Banned) -> None:
+        """The venue has banned this address where it was asked for a socket: that holds for every request."""
+        if self._limiter is not None:
+            self._limiter.refused(error)
+
+    def silence(self) -> str | None:
+        """Return the time until which the venue wants no requests of this address, for people; None without one."""
+        return None if self._limiter is None else self._limiter.silence()
+
+    async def close(self, key: Secret) -> None:  # noqa: ARG002 - DELETE names no key
+        """DELETE: the key ends for everybody who uses it. Nothing is sent while another stream here uses it."""
+        if self.users > 1:
+            return
+        async with self._creating:
+            self._grant = None
+            with suppress(KeyUnknown):  # Somebody else was quicker.
+                await self.api.options_delete_listen_key_v1()
+
+    def write_down(self, beside: Path | None) -> None:
+        """Write down sent requests beside this journal, too."""
+        if beside is not None and self._limiter is not None:
+            self._limiter.store.keep_in(weight_path(beside))
+
+    async def release(self, beside: Path | None = None, replaced: Callable[[Secret], None] | None = None) -> None:
+        """Count one stream less; the last one closes the connection to the REST API."""
+        if replaced is not None:
+            self.listeners.remove(replaced)
+        self.users -= 1
+        async with AsyncExitStack() as to_close:  # Each step is done, also where one before it fails or is cancelled.
+            if self.users == 0:
+                for here in _shared.values():
+                    for place in [place for place, keys in here.items() if keys is self]:
+                        del here[place]
+                if self._limiter is not None:
+                    to_close.push_async_callback(limiters.release, self._limiter)
+                to_close.push_async_callback(self.api.close)
+            if beside is not None and self._limiter is not None:
+                to_close.push_async_callback(self._limiter.store.leave, weight_path(beside))
+
+    def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
+        """Attach in the form that the venue's description names; see `venue.Attach`."""
+        base, text = venue.ws_url, quote(key.reveal(), safe="")
+        match venue.attach:
+            case Attach.SUBSCRIBE:
+                request = {"method": "SUBSCRIBE", "params": [key.reveal()], "id": request_id}
+                return Attachment(f"{base}/private/stream", msgspec.json.encode(request), request_id)
+            case Attach.PATH:
+                url = f"{base}/private/ws/{text}"
+            case Attach.QUERY:
+                url = f"{base}/private/ws?listenKey={text}"
+            case Attach.STREAMS:
+                url = f"{base}/private/stream?streams={text}"
+            case Attach.LEGACY_PATH:
+                url = f"{base}/ws/{text}"
+        return Attachment(url, None, request_id)
+
+
+def replaced_error() -> KeyUnknown:
+    """Return the error for a key that the venue has replaced by another: it is treated as a dead key."""
+    return KeyUnknown(400, Code.INVALID_LISTEN_KEY, "the account has another listen key")
+
+
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Secret], ListenKeys]] = WeakKeyDictionary()
+"""The shared keys by loop, and not by its id: an ended loop with an open stream may have left its id to another."""
+
+
+def share(
+    venue: Venue,
+    api_key: Secret,
+    clock: Clock,
+    beside: Path | None = None,
+    replaced: Callable[[Secret], None] | None = None,
+) -> ListenKeys:
+    """
+    The listen keys of this account, the same for every stream of it on this event loop.
+
+    Args:
+        venue: Where they hold.
+        api_key: The account's.
+        clock: For all times.
+        beside: The stream's journal: what is sent is written down beside it, for the next process.
+        replaced: Told of each key that the venue has replaced by another, whoever learnt of it; the stream's own
+            renewal would learn it minutes later.
+
+    Give them back with `release`.
+    """
+    here = _shared.setdefault(asyncio.get_running_loop(), {})
+    place = (venue.rest_url, api_key)
+    keys = here.get(place)
+    if keys is None:
+        limiter = limiters.share(venue, clock)
+        http = limiter.lane(Share.KEYS, account=api_key.fingerprint())
+        api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=http)
+        keys = here[place] = ListenKeys(api, venue, clock, limiter)
+    keys.users += 1
+    if replaced is not None:
+        keys.listeners.append(replaced)
+    keys.write_down(beside)
+    return keys

@@ -1,0 +1,550 @@
+"""
+Asks REST for what one account's stream missed. The decisions are in `core.reconcile`; here they meet the answers.
+
+Fill first: the bill says which symbols traded (one row a trade, weight 1 for the whole account), `userTrades` says
+what, symbol by symbol; orders come after. Every list is asked from a little before the gap, so that what was delivered
+already shows whether REST is up to date.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from math import inf
+from typing import Final, NamedTuple, TypeAlias
+
+from listenkey import venue
+from listenkey.core import actions as do
+from listenkey.core import history, reconcile, records
+from listenkey.core import inputs as on
+from listenkey.core.backlog import FillBacklog, OrderBacklog
+from listenkey.core.bill import Bill
+from listenkey.core.expiry import has_expired
+from listenkey.core.gap import Resumed
+from listenkey.core.known import Fills, Known, OrderKey
+from listenkey.core.lateness import NewestFill
+from listenkey.core.merge import Held
+from listenkey.core.reconcile import Delivery, Findings, Lists, OrdersDue
+from listenkey.core.records import Record
+from listenkey.core.timing import Timing
+from listenkey.core.verdict import judge
+from listenkey.core.watch import Watch
+from listenkey.credentials import Credentials
+from listenkey.errors import ListenKeyError, ProtocolError, VenueError
+from listenkey.events import Event, OrderTradeUpdate
+from listenkey.outcomes import GapCause, Loss, Reason
+from listenkey.rest.account_log import AccountLog
+from listenkey.rest.bounded_gather import both
+from listenkey.rest.proof import SecretProof
+from listenkey.stream.audit import LAG_MAX_S, Audits
+from listenkey.stream.backfill import Backfill
+from listenkey.stream.windows import DAY_S, OVERLAP_S, Windows
+from listenkey.transport.clock import Clock
+from listenkey.venue import Venue
+from listenkey.wire.rows import ExerciseRow, PositionRow, TradeRow
+
+COVERED_MARGIN_S: Final = 2.0
+"""The last of it is asked for in any case: where a gap begins is known as well as clocks agree."""
+
+CLOCKS_DIFFER_S: Final = 1.0
+"""A trade so far in the future shows that our idea of the venue's time is wrong."""
+
+TRADED_MAX: Final = 65_536
+"""Orders of the fills that one gap missed, of which it is asked what became of them."""
+
+WITH_FILLS_MAX: Final = 200
+"""Orders that are asked for together with the fills. More of them take their time, and fills do not wait for them."""
+
+LAG_POLL_S: Final = 0.4
+"""Between two looks at whether REST has caught up."""
+
+DeliverPart: TypeAlias = Callable[[on.RecoveredPart], Awaitable[None]]
+DeliverFindings: TypeAlias = Callable[[Findings], Awaitable[None]]
+
+BEAT_STOPPED: Final = Reason(GapCause.EVENTS_STOPPED, "a position is open, but ACCOUNT_UPDATE has stopped coming")
+
+
+class Listing(NamedTuple):
+    """
+    A recovery whose fills were all delivered.
+
+    Attributes:
+        to_ms: Until when fills were listed, by the venue's clock.
+        positions: The quantities that were held then.
+    """
+
+    to_ms: int
+    positions: Mapping[str, Decimal] | None = None
+
+
+async def nobody(_: Findings) -> None:
+    """Take a part of what was found, and deliver it to nobody."""
+
+
+def note_orders(traded: dict[OrderKey, None], fills: Iterable[TradeRow]) -> None:
+    """Note the orders of fills, as far as there is room: what became of them is asked for later."""
+    for row in fills:
+        if len(traded) < TRADED_MAX:
+            traded[reconcile.order_key_of(row.fill)] = None
+
+
+class Recovery:
+    """
+    Recovers over REST what one stream missed, from its opening to its end.
+
+    Args:
+        credentials: With something to sign with.
+        place: The venue.
+        clock: For all times.
+        timing: `lag_hold_s`, `lag_max_s`, `doubt_after_s`.
+        fills: The fills that were delivered; shared with what removes duplicates.
+        sooner: Called where one of `deadlines` has come nearer.
+        log: Where failures are told.
+
+    Attributes:
+        known: What was delivered.
+        watch: What does not add up.
+        findings: What a recovery has found and nobody delivered yet.
+        backfill: What asks REST.
+        windows: Spans of the venue's time.
+        audits: The looks at REST history that come by themselves.
+        proof: That the secret is right.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        place: Venue,
+        clock: Clock,
+        timing: Timing,
+        fills: Fills,
+        sooner: Callable[[], None],
+        log: AccountLog | None = None,
+    ) -> None:
+        self.known = Known(fills)
+        self.watch = Watch(timing.doubt_after_s, place.time_scale)
+        self.findings: Findings | None = None
+        self._clock = clock
+        self._timing = timing
+        self._sooner = sooner
+        self._suspects: set[str] = set()
+        self._orders_due: OrdersDue | None = None
+        self._unshown: NewestFill | None = None
+        self._listing: Listing | None = None
+        self._listed = Listing(0)
+        self._runs = 0
+        self._traded: dict[OrderKey, None] = {}
+        self._seen_lag_ms = 0
+        self.backfill = Backfill(credentials, place, clock, self.known, log or AccountLog("", clock.now_s))
+        self.proof = SecretProof(self.backfill.rules)
+        self.windows = Windows(clock, self.backfill.time, place.time_scale, self.known)
+        self.audits = Audits(self.backfill, self.windows, self.known, clock, timing, self._suspects)
+
+    async def aclose(self) -> None:
+        """Give back the resources shared with other streams."""
+        await self.backfill.aclose()
+
+    async def prepare(self) -> None:
+        """Compare clocks and read the weight limit, so that neither has to be asked for when it matters."""
+        try:
+            # The time second: where the secret is tried meanwhile, that has read it by then.
+            await self.backfill.read_limit()
+            await self.backfill.read_time()
+        except ListenKeyError as error:
+            # It can wait: the clock is read again when it is needed, the limit by the next audit.
+            self.backfill.log.info("the clock or the weight limit could not be read yet: %s", error)
+
+    def suspect(self, symbol: str) -> None:
+        """Ask for this symbol in the next recovery, whatever else is known."""
+        self._suspects.add(symbol)
+
+    # --- watching ------------------------------------------------------------------------------------------------
+
+    def delivering(self, event: Event) -> None:
+        """An event is on its way to the reader."""
+        self.known.note(event)
+        if self.watch.note(event, self._clock.now_s()):
+            self._sooner()
+
+    def delivering_all(self, events: list[Event]) -> None:
+        """Note a batch of a socket's events that is being delivered."""
+        if self.watch.note_all(events, self.known, self._clock.now_s()):
+            self._sooner()
+
+    def attached(self) -> None:
+        """Note that another socket has the key; its events wait, and its beats are counted anew."""
+        self.watch.reconnected(self._clock.now_s())
+
+    def held_back(self, events: Iterable[Event]) -> None:
+        """Events came, and wait: they are signs of life, though nothing else is made of them yet."""
+        self.watch.beats(events, self._clock.now_s())
+
+    def follows(self, *, whole: bool) -> None:
+        """Another socket is followed; `whole`: there is no gap before it."""
+        now_s = self._clock.now_s()
+        self.watch.reconnected(now_s)
+        self.audits.follows()
+        if whole and not self.backfill.time.stale(now_s):
+            self.windows.begin_now()
+
+    def resume(self, left: Resumed) -> None:
+        """An earlier process has delivered this much."""
+        for key in left.records:
+            self.known.records.add(key)
+        self.known.resume(left.orders, self._clock.wall_ms() - round(venue.ORDERS_KEPT_S * 1000))
+        self.windows.resume(left)
+        self.audits.resume(left)
+
+    def by_venue(self, at_s: float, not_before_ms: int) -> tuple[int | None, int | None]:
+        """Return a moment, and since when the stream is to be whole, by the venue's clock; None while it is not known."""
+        if self.backfill.time.is_known:
+            self.windows.floor(not_before_ms)  # which notes when it began, where that is not known yet
+            return self.windows.at(at_s), self.windows.began_ms
+        return None, self.windows.began_ms
+
+    def deadlines(self) -> list[float]:
+        """Return the moments at which `doubts` may have something to report; at least one, even if infinitely far."""
+        return [at_s for at_s in (self.watch.due_at_s(), self.watch.silent_at_s()) if at_s is not None] or [inf]
+
+    def doubts(self) -> list[on.Doubted | on.StreamSilent]:
+        """Return the losses suspected by now, as inputs for the lifecycle; their symbols become suspects."""
+        now_s = self._clock.now_s()
+        told: list[on.Doubted | on.StreamSilent] = []
+        for doubt in self.watch.take_doubts(now_s):
+            self.suspect(doubt.symbol)
+            told.append(on.Doubted(self.windows.to_wall(doubt.from_ms), doubt.reason))
+        if now_s >= (self.watch.silent_at_s() or inf):
+            self.known.settle(self.watch.settle(self.windows.now_ms(), now_s))
+            if self.watch.silent_at_s() is not None:
+                told.append(on.StreamSilent(self.windows.to_wall(self.known.last_event_ms), BEAT_STOPPED))
+            self.watch.reconnected(now_s)
+        return told
+
+    # --- recovering ----------------------------------------------------------------------------------------------
+
+    async def recover(
+        self,
+        action: do.Recover | do.RecoverOrders | do.Poll,
+        held: Callable[[], Sequence[Held]],
+        deliver_part: DeliverPart,
+    ) -> on.Recovered | on.NotRecovered:
+        """
+        Do the recovery that the action asks for; return its outcome. The findings stay until `delivered`.
+
+        Where it is more than fits into memory, `deliver_part` is told of each part but the last.
+        """
+
+        async def deliver(part: Findings) -> None:
+            self.findings = part
+            newest_ms, oldest_ms = self._summary(held())
+            await deliver_part(on.RecoveredPart(action.attempt, newest_ms, oldest_ms))
+
+        try:
+            findings = self.findings = await self._asked(action, held, deliver)
+        except ListenKeyError as error:
+            self.backfill.log.warning("missed events could not be recovered over REST: %s", error)
+            return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
+        newest_ms, oldest_ms = self._summary(held())
+        return on.Recovered(
+            action.attempt,
+            findings.lost,
+            findings.lag_s <= 0,
+            orders_due=findings.orders_due,
+            lag_s=findings.lag_s,
+            outstanding=self.audits.outstanding.why,
+            newest_ms=newest_ms,
+            oldest_ms=oldest_ms,
+        )
+
+    def _summary(self, held: Sequence[Held]) -> tuple[int, int]:
+        """Return when the newest and the oldest update of the findings happened, wall clock; 0 where there is none."""
+        happened_ms = [one.event.event_ms or 0 for one in self.combined(held) if one.provenance == "rest"]
+        if not happened_ms:
+            return 0, 0
+        return self.windows.to_wall(max(happened_ms)), self.windows.to_wall(min(happened_ms))
+
+    async def _asked(
+        self,
+        action: do.Recover | do.RecoverOrders | do.Poll,
+        held: Callable[[], Sequence[Held]],
+        deliver: DeliverFindings,
+    ) -> Findings:
+        match action:
+            case do.Recover():
+                return await self.run(action, held, deliver)
+            case do.RecoverOrders():
+                return await self.run_orders(deliver)
+            case do.Poll():
+                return await self.audits.poll(action)
+
+    def combined(self, held: Sequence[Held]) -> list[Delivery]:
+        """Return the recovered and the held events in one order."""
+        return reconcile.combined(self.findings or Findings(), held, self.known, self._clock.wall_ms())
+
+    def delivered(self, *, closed: bool) -> None:
+        """The findings were dealt with; `closed`: and the gap is closed with them."""
+        if self._listing is not None and self.findings is not None:
+            if all(reconcile.key_of(row) in self.known.fills for row in self.findings.fills):
+                self._listed = self._listing
+            self._listing = None
+        self.findings = None
+        if closed:
+            self._runs = 0
+            self._traded.clear()
+            self._unshown, self._seen_lag_ms = None, 0
+            self._suspects.clear()
+            self.windows.closed()
+            self.watch.mended()
+            if self._listed.positions is not None:
+                flat = self.watch.adopt(self._listed.positions, self._listed.to_ms, self._clock.now_s())
+                self.known.settle(flat)
+
+    async def run(
+        self, action: do.Recover, held: Callable[[], Sequence[Held]], deliver: DeliverFindings = nobody
+    ) -> Findings:
+        """
+        Ask for missed events: fills first, and orders with them where there is room to ask for both now.
+
+        Args:
+            action: The span.
+            held: What waits for the new socket to be followed; looked at when it is needed.
+            deliver: Takes all but the last part, where it is too much to be kept at once.
+
+        Raises:
+            ListenKeyError: What REST raised; nothing is half done, and the whole is asked again later.
+        """
+        self._orders_due = self._listing = None
+        await self.backfill.read_time()
+        lag_s = await self._lag_s(held, self.windows.of_wall(action.to_ms))
+        since_ms = self.windows.asked_from(action.from_ms, action.not_before_ms)
+        forgotten = self.windows.kept_ms() > self.windows.of_wall(action.from_ms)
+        lists = Lists(since_ms, self.windows.until(action), [], forgotten, began_ms=self.windows.began_ms or 0)
+        bill, positions = await both(self.backfill.urgent.bill_since(since_ms), self.backfill.urgent.positions())
+        covered_ms = max(since_ms, self.windows.covered(action.from_ms), self._listed.to_ms)
+        # Where sockets last no second, nothing but these listings says what is held and what was covered.
+        owned = self._listed.positions if self._listed.to_ms > self.known.last_event_ms else None
+        symbols = self._moved(bill, positions, since_ms, covered_ms, owned)
+        await self.backfill.find_room(symbols)
+        asked, traded = symbols, self._traded
+        backlog = await self._fills(action, symbols, lists, traded, deliver)
+        had_fills = bool(traded)
+        fills = reconcile.missing(backlog.rows, self.known, lists.until_ms)
+        note_orders(traded, fills)
+        symbols = list(dict.fromkeys([*filter(None, symbols), *(symbol for symbol, _ in traded)]))
+        lag_s = max(lag_s, self._unlisted_s(bill, backlog, asked, lists), self._unshown_s(bill, lists, action))
+        if bill.is_full:
+            lag_s = max(lag_s, self._of_venue_s(self.windows.now_ms() - bill.newest_ms))
+        found = Findings(fills=fills, over_rest=backlog.listed, positions=positions, lag_s=lag_s)
+        covered_ms = self.windows.covered(action.from_ms)
+        found.records = await self._records(
+            bill, positions, backlog.rows, max(covered_ms, self.windows.began_ms or 0), lists
+        )
+        if len(traded) >= TRADED_MAX:
+            lists.refused.append(reconcile.TOO_MANY_ORDERS)
+        due = OrdersDue(action, symbols, found, lists, traded, had_fills or bool(fills))
+        self._runs += 1
+        if self._runs == 1 and len(traded) <= WITH_FILLS_MAX and self.backfill.has_room_for_orders(symbols):
+            await self._add_orders(found, due, deliver)
+        else:  # Where the sockets of a gap last no second, fills come first.
+            self._orders_due, found.orders_due = due, True
+        if not lag_s:
+            self._listing = Listing(lists.until_ms, reconcile.quantities(positions))
+        return found
+
+    async def _fills(
+        self,
+        action: do.Recover,
+        symbols: Sequence[str],
+        lists: Lists,
+        traded: dict[OrderKey, None],
+        deliver: DeliverFindings,
+    ) -> FillBacklog:
+        """
+        List the fills of symbols. Those that are too many to be kept at once are delivered, the earliest first.
+
+        So are those that were listed where the list of another symbol broke down: that may last.
+        """
+        noted_from_ms = self.windows.of_wall(action.to_ms) - self.windows.venue_ms(OVERLAP_S)
+        backlog = FillBacklog(self.known, lists.began_ms, noted_from_ms)
+        left, since_ms = symbols, lists.since_ms
+        while True:
+            try:
+                await self.backfill.trades_of(self.backfill.urgent, left, lists, backlog, since_ms)
+            except ListenKeyError:
+                if part := reconcile.missing(backlog.rows, self.known, lists.until_ms):
+                    note_orders(traded, part)
+                    await deliver(Findings(fills=part, over_rest=backlog.listed))
+                raise
+            left = backlog.left_of(left)
+            newest_ms = max((row.fill.trade_time_ms for row in backlog.newest.values()), default=0)
+            if newest_ms > self.windows.now_ms() + self.windows.venue_ms(CLOCKS_DIFFER_S):
+                lists.until_ms = newest_ms  # Its trades and its `/time` go by different clocks, so no age can be told.
+            if not backlog.is_cut:
+                return backlog
+            part = reconcile.missing(backlog.rows, self.known, lists.until_ms)
+            note_orders(traded, part)
+            since_ms = backlog.empty()
+            await deliver(Findings(fills=part, over_rest=backlog.listed))
+
+    async def _records(
+        self,
+        bill: Bill,
+        positions: list[PositionRow],
+        trades: list[TradeRow],
+        from_ms: int,
+        lists: Lists,
+    ) -> list[Record]:
+        """Exercises, fees and transfers of the gap; positions in contracts that are over are let go."""
+        now_ms, rows = self.windows.now_ms(), list[ExerciseRow]()
+        held = {row.symbol for row in positions}
+        over = [one for one in self.known.positions if one not in held and has_expired(one, now_ms)]
+        if over or records.expiry_within(from_ms, now_ms) or records.tells_of_exercise(bill):
+            try:
+                rows = await self.backfill.urgent.exercises_since(from_ms)
+            except VenueError as error:
+                if type(error) is not VenueError:
+                    raise
+                lists.refused.append(reconcile.refuses(Loss.EXERCISES, "exercises", "", error.code))
+        told = {row.record.symbol for row in rows}
+        lists.refused.extend(
+            reconcile.unknown(Loss.EXERCISES, "the position", symbol) for symbol in over if symbol not in told
+        )
+        fills = self.known.fills.times(lists.since_ms, now_ms)
+        for row in trades:
+            fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
+        return records.to_report(bill, rows, fills, self.known.records, from_ms, lists.until_ms)
+
+    async def run_orders(self, deliver: DeliverFindings = nobody) -> Findings:
+        """
+        Ask for the outcome of orders, where `run` had to leave that for later.
+
+        Raises:
+            ListenKeyError: As `run`.
+        """
+        due, self._orders_due = self._orders_due, None
+        assert due is not None, "asked for once, after what `run` found was delivered"
+        found = Findings(over_rest=due.found.over_rest, positions=due.found.positions)  # the lag was seen to already
+        await self._add_orders(found, due, deliver)
+        return found
+
+    async def _add_orders(self, found: Findings, due: OrdersDue, deliver: DeliverFindings) -> None:
+        proving = {reconcile.order_key_of(row.fill) for row in found.fills}
+        backlog = OrderBacklog(self.known, due.lists.began_ms, due.lists.until_ms, proving)
+
+        async def deliver_orders() -> None:
+            part = Findings(found.fills, found.over_rest, backlog.take())
+            found.fills = []
+            await deliver(part)
+
+        await self.backfill.orders(due.symbols, due.traded, due.lists, backlog, deliver_orders)
+        found.orders = backlog.take()
+        age_s = (self.windows.now_ms() - self.windows.of_wall(due.action.from_ms)) / 1000
+        found.lost = reconcile.unrecoverable(
+            due.lists.refused,
+            blind=due.action.blind,
+            found=due.had_fills or backlog.was_news,
+            orders_forgotten=age_s > venue.ORDERS_KEPT_S,
+            trades_forgotten=due.lists.forgotten,
+        )
+
+    async def _lag_s(self, held: Callable[[], Sequence[Held]], gap_ended_ms: int) -> float:
+        """
+        Return by how much `userTrades` lags, at least; 0 where it shows what we know. Waits a little for it.
+
+        A fill it did not show is what it has to show next, however old that has become. Where it lagged, it must have
+        got beyond the end of the gap as well.
+        """
+        target = self._unshown or self._newest(held())
+        give_up_s = self._clock.now_s() + self._timing.lag_hold_s
+        while target is not None and not await self._shows(target):
+            age_ms = self.windows.now_ms() - target.time_ms
+            if self._unshown is not None or self._clock.now_s() >= give_up_s:
+                self._unshown, self._seen_lag_ms = target, max(self._seen_lag_ms, age_ms)
+                return self._of_venue_s(max(age_ms, 1))
+            await asyncio.sleep(LAG_POLL_S)
+        self._unshown = None
+        behind_ms = self.windows.now_ms() - gap_ended_ms
+        if target is None or target.time_ms >= gap_ended_ms or behind_ms >= self._seen_lag_ms:
+            return 0.0
+        return self._of_venue_s(self._seen_lag_ms)
+
+    async def _shows(self, fill: NewestFill) -> bool:
+        """Return True where `userTrades` shows this fill, or refuses to say."""
+        try:
+            page = await self.backfill.urgent.user_trades(fill.symbol, from_ms=fill.time_ms)
+        except ProtocolError as error:
+            if not error.is_of_row:
+                raise
+            return True  # Its list is asked for next, and that it can't be read is named.
+        except VenueError as error:
+            if type(error) is not VenueError:
+                raise
+            return True  # It shows nothing of this symbol; the bill says whether anything is missing.
+        key = (fill.symbol, fill.trade_id, fill.order_id)
+        # A later one will do: a fill that the socket alone knows under this id would else be waited for without end.
+        return any(reconcile.key_of(row) == key or row.fill.trade_time_ms > fill.time_ms for row in page)
+
+    def _unshown_s(self, bill: Bill, lists: Lists, action: do.Recover) -> float:
+        """Return by how many seconds the bill lags: it lacks a row for a delivered fill from before the gap's end."""
+        compared = self.audits.compare(bill, lists.since_ms, lists.until_ms)
+        if compared.unshown_ms is None or not self.audits.shows_fills:
+            return 0.0
+        age_ms = self.windows.now_ms() - compared.unshown_ms
+        is_over = compared.unshown_ms > self.windows.of_wall(action.to_ms) or self._of_venue_s(age_ms) > LAG_MAX_S
+        return 0.0 if is_over else self._of_venue_s(age_ms)
+
+    def _unlisted_s(self, bill: Bill, found: FillBacklog, asked: Iterable[str], lists: Lists) -> float:
+        """Return by how many seconds `userTrades` lags behind the bill; trades it does not list become outstanding."""
+        near_ms = history.NEAR_MAX_MS
+        fills = self.known.fills.times(lists.since_ms - near_ms, lists.until_ms + near_ms)
+        for row in reconcile.missing(found.rows, self.known, lists.until_ms + near_ms):
+            fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
+        compared = history.compare(bill, fills, lists.since_ms, lists.until_ms, near_ms)
+        left = reconcile.unlisted(compared.unexplained, found.newest.values(), lists.unread)
+        outstanding, oldest_ms = self.audits.outstanding, None
+        for symbol in asked:
+            since_ms = outstanding.since_ms(symbol)
+            if symbol not in left and since_ms is not None and since_ms >= lists.since_ms:
+                outstanding.settle(symbol)
+        for symbol, (times, why) in left.items():
+            outstanding.note(symbol, times, why)
+            if symbol not in lists.unread:
+                oldest_ms = min(times) if oldest_ms is None else min(oldest_ms, *times)
+        return 0.0 if oldest_ms is None else self._of_venue_s(self.windows.now_ms() - oldest_ms)
+
+    def _of_venue_s(self, venue_ms: int) -> float:
+        return venue_ms / self.windows.venue_ms(1.0)
+
+    def _newest(self, held: Iterable[Held]) -> NewestFill | None:
+        """The newest fill the stream brought, unless it is so old that REST must show it."""
+        newest = self.known.newest
+        for one in held:
+            event = one.event
+            if isinstance(event, OrderTradeUpdate) and event.is_fill:
+                fill = NewestFill(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
+                newest = fill if newest is None or fill.time_ms >= newest.time_ms else newest
+        oldest_ms = self.windows.now_ms() - self.windows.venue_ms(self._timing.lag_max_s)
+        return newest if newest is not None and newest.time_ms >= oldest_ms else None
+
+    def _moved(
+        self,
+        bill: Bill,
+        positions: Sequence[PositionRow],
+        since_ms: int,
+        covered_ms: int,
+        owned: Mapping[str, Decimal] | None,
+    ) -> list[str]:
+        """
+        Return the symbols to ask for: those in the bill since coverage ended, and before that only unexplained rows.
+
+        That the overlap is explained row by row is also what shows that the bill can be relied on.
+        """
+        before = self.audits.compare(bill, since_ms, covered_ms)
+        ever_ms = self.windows.now_ms() + self.windows.venue_ms(DAY_S)
+        near_ms = max(since_ms, covered_ms - self.windows.venue_ms(COVERED_MARGIN_S), self._listed.to_ms)
+        billed = [*self._suspects, *reconcile.contracts(bill, near_ms, ever_ms), *before.unexplained]
+        if "" in before.unexplained:
+            billed += self.known.fills.times(since_ms, covered_ms)
+        trusted = before.explains_all or bool(self._suspects)
+        return reconcile.moved(self.known, billed, positions, trusted=trusted, recent_ms=since_ms, before=owned)

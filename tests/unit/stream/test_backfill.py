@@ -1,0 +1,194 @@
+"""The way through the lists: paging, refused symbols, and room for all of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import pytest
+
+from listenkey import venue
+from listenkey.core import reconcile
+from listenkey.core.backlog import OrderBacklog
+from listenkey.core.reconcile import Lists
+from listenkey.errors import ProtocolError, VenueDown, VenueError
+from listenkey.outcomes import Loss, have_all_fills
+from listenkey.rest.account_client import AccountClient
+from listenkey.testing import LocalSandbox
+from listenkey.transport.clock import SystemClock
+from listenkey.wire.rows import OrderRow, PositionRow, TradeRow
+from tests.unit.core.making import OTHER, SYMBOL, fill, order, order_row
+from tests.unit.recovering import recover, recovery_of
+
+
+async def test_pages_of_one_symbol_and_of_the_bill_are_followed_to_the_end(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    monkeypatch.setattr(venue, "ROWS_MAX", 7)
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 300)
+        found = await recovery.run(recover(), list)
+        assert [reconcile.key_of(row) for row in found.fills] == sandbox.fills()
+        assert not found.lag_s
+
+
+@pytest.mark.parametrize("used", [350, 900])
+async def test_what_others_used_does_not_keep_us_from_asking_for_the_limit(
+    binance_options_sandbox: LocalSandbox, used: int
+) -> None:
+    """The lowest limit is assumed until the venue has told its own; waiting for that would cost up to a minute."""
+    sandbox = binance_options_sandbox
+    sandbox.sandbox.world.limits.spend("127.0.0.1", used, SystemClock().wall_ms())
+    async with asyncio.timeout(10), recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 3)
+        assert len((await recovery.run(recover(), list)).fills) == 3
+
+
+async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        recovery.known.note(order(1, symbol="BTC-200101-1-C"))
+        await asyncio.to_thread(sandbox.burst, 10)
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 10
+        assert any("BTC-200101-1-C" in text and loss is Loss.FILLS_REFUSED for loss, text in found.lost)
+
+
+async def test_a_row_that_can_t_be_read_keeps_no_other_contract_from_its_fills(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    user_trades = AccountClient.user_trades
+    async with recovery_of(sandbox, lag_hold_s=0.1) as recovery:
+        await asyncio.to_thread(sandbox.burst, 20)
+        fills = sandbox.fills()
+        broken = fills[0][0]
+
+        error = ProtocolError("a row's tradeId does not say which fill it is", is_of_row=True)
+
+        async def one_unreadable(
+            snapshots: AccountClient, symbol: str | None, *more: int, **which: int
+        ) -> list[TradeRow]:
+            if symbol == broken:
+                raise error
+            return await user_trades(snapshots, symbol, *more, **which)
+
+        monkeypatch.setattr(AccountClient, "user_trades", one_unreadable)
+        newest = fill(1, "1", at_ms=SystemClock().wall_ms(), symbol=broken)
+        recovery.known.fills.lateness.note_event(newest)
+        recovery.delivering(newest)
+        found = await recovery.run(recover(), list)
+        assert {reconcile.key_of(row) for row in found.fills} == {key for key in fills if key[0] != broken}
+        assert any(broken in text and "tradeId" in text and loss is Loss.FILLS_REFUSED for loss, text in found.lost)
+        assert not found.lag_s, "a list that can't be read shows no lag"
+        error.is_of_row = False  # A page is no answer, and another may come when it is asked again.
+        with pytest.raises(ProtocolError):
+            await recovery.run(recover(), list)
+
+
+async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    sandbox.set_switches(generation="legacy")
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 10)
+        monkeypatch.setattr(AccountClient, "positions", no_positions)  # which would name them
+        assert len((await recovery.run(recover(), list)).fills) == 10
+
+        # When they are asked for, the venue may be another: it names them, or nobody does.
+        monkeypatch.setattr(recovery, "_moved", lambda *_: [""])
+        sandbox.set_switches(generation="current")
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 10
+        assert reconcile.NO_SYMBOLS not in found.lost
+        sandbox.set_switches(generation="legacy")
+        recovery.delivered(closed=True)
+        monkeypatch.setattr(AccountClient, "user_trades", refused(VenueError(400, -1102, "'symbol' was not sent")))
+        assert reconcile.NO_SYMBOLS in (await recovery.run(recover(), list)).lost
+        monkeypatch.setattr(AccountClient, "user_trades", refused(VenueDown(503)))
+        with pytest.raises(VenueDown):
+            await recovery.run(recover(), list)
+
+
+async def no_positions(_: AccountClient) -> list[PositionRow]:
+    return []
+
+
+def refused(error: VenueError) -> Callable[..., Coroutine[None, None, list[TradeRow]]]:
+    async def user_trades(*_: object, **__: object) -> list[TradeRow]:
+        raise error
+
+    return user_trades
+
+
+async def test_a_venue_that_keeps_less_than_it_says_is_asked_for_what_it_has(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 10)
+        recovery.windows.began_ms = 0
+        monkeypatch.setattr("listenkey.sandbox.exchange.queries.TRADES_MS", 50_000)
+        found = await recovery.run(recover(), list)
+        assert len(found.fills) == 10
+        assert (reconcile.TRADES_TOO_OLD in found.lost, have_all_fills(found.lost)) == (True, False)
+
+
+async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 30)
+        limiter = recovery.backfill.limiter
+        limiter.budget.limit, limiter.limit_at_s = 100, None
+        found = await recovery.run(recover(), list)
+        assert limiter.budget.limit == 2400
+        assert not found.orders_due
+
+
+async def never() -> None:
+    raise AssertionError("it all fits into memory")
+
+
+async def test_orders_of_two_contracts_with_one_id_are_asked_for_and_found_each(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, object]] = []
+
+    async def open_orders(_: AccountClient, symbol: str | None) -> list[OrderRow]:
+        asked.append(("open", symbol))
+        return [order_row(1, "NEW", "0", 500)] if symbol == SYMBOL else []
+
+    async def history_orders(_: AccountClient, symbol: str) -> list[OrderRow]:
+        asked.append(("history", symbol))
+        return [order_row(1, "CANCELED", "0", 500, symbol=OTHER), order_row(1, "EXPIRED", "0", 5, symbol="a third")]
+
+    async with recovery_of(binance_options_sandbox) as recovery:
+        for symbol in (SYMBOL, OTHER):
+            recovery.known.note(order(1, "NEW", symbol=symbol))
+        monkeypatch.setattr(AccountClient, "open_orders", open_orders)
+        monkeypatch.setattr(AccountClient, "history_orders", history_orders)
+        found = OrderBacklog(recovery.known, 0, 1000, [(SYMBOL, 1)])
+        await recovery.backfill.orders([], [], Lists(0, 1000, []), found, never)
+    assert {key: row.order.status for key, row in found.take().items()} == {(SYMBOL, 1): "NEW", (OTHER, 1): "CANCELED"}
+    assert sorted(asked, key=str) == [("history", OTHER), ("open", SYMBOL), ("open", OTHER)]
+
+
+async def test_an_order_that_rest_has_forgotten_is_a_loss_of_one_gap(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(venue, "UNFILLED_ORDERS_KEPT_S", 0.05)
+    symbol, losses = binance_options_sandbox.sandbox.world.exchange.symbols()[0], []
+    async with recovery_of(binance_options_sandbox) as recovery:
+        recovery.known.note(order(1, "NEW", at_ms=20, symbol=symbol))
+        recovery.known.note(order(2, "NEW", at_ms=90, symbol=symbol))  # so young that REST may lag
+        found = OrderBacklog(recovery.known, 0, 100)
+        for _ in range(2):
+            lists = Lists(10, 100, [])
+            await recovery.backfill.orders([], [], lists, found, never)
+            losses.append([text.split(" of ")[1] for _, text in lists.refused])
+    assert losses == [["order 1", "order 2"], ["order 2"]]
+    assert found.take() == {}
