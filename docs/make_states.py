@@ -3,7 +3,7 @@ Draws what a stream's life can do, from the transition table itself: `python doc
 
 The table names a handler for each pair of state and input; where a handler leads depends on what it finds. So every
 input that can occur is played to every situation that can be reached, and what happens is written down. The result
-stands in docs/reference/stream.md between two markers; a test compares.
+stands in docs/explanation/lifecycle.md between two markers; a test compares.
 """
 
 # ruff: noqa: INP001 - a script beside pages, in no package
@@ -27,7 +27,7 @@ from listenkey.outcomes import GapCause, Reason
 
 LOST: Final = Reason(GapCause.UNKNOWN, "lost")
 
-PAGE: Final = Path(__file__).parent / "reference" / "stream.md"
+PAGE: Final = Path(__file__).parent / "explanation" / "lifecycle.md"
 BEGIN: Final = "<!-- states: made by docs/make_states.py -->"
 END: Final = "<!-- end of states -->"
 
