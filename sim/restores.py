@@ -2,7 +2,7 @@
 Damage, replace or move a journal's files between two lives of a process, kind by kind: a bit is flipped, an older copy
 is put back, another machine goes on with them, another release has written to them.
 
-People react as docs/reference/journal.md tells them to. None of it asks the client how it feels; if a journal is whole is asked
+People react as docs/how-to/use-a-journal.md tells them to. None of it asks the client how it feels; if a journal is whole is asked
 as people ask it, with `verify`, of a copy.
 """
 

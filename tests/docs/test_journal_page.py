@@ -1,5 +1,5 @@
 """
-Test the snippets of docs/reference/journal.md that read a journal.
+Test the snippets of the pages that read a journal, and the columns of docs/reference/journal.md.
 
 A mark `reads a journal: NAME` stands above a block that needs the program or package NAME; it runs in a folder with
 `fills.db` and `fills.parquet`.

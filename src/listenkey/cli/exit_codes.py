@@ -56,7 +56,7 @@ MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
         JOURNAL,
         (
             "`listenkey journal verify` shows what is damaged, `listenkey journal salvage` saves what is whole; "
-            "docs/reference/journal.md, A damaged journal"
+            "docs/how-to/use-a-journal.md, A damaged journal"
         ),
     ),
     (errors.JournalError, JOURNAL, "check the disk and the path of --journal"),

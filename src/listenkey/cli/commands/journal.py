@@ -141,7 +141,7 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
         click.echo("\n".join(printable(problem, 400) for problem in found.problems))
         where = "" if found.first_bad_seq is None else f"; the first bad item is {found.first_bad_seq:,}"
         exit_codes.print_error(
-            f"listenkey: the journal is not whole{where}\n  what to do: docs/reference/journal.md, A damaged journal"
+            f"listenkey: the journal is not whole{where}\n  what to do: docs/how-to/use-a-journal.md, A damaged journal"
         )
     if not as_json:
         for note in found.notes:
@@ -244,7 +244,7 @@ def backup(journal: str, out: Path) -> int:
         return exit_codes.DONE
     exit_codes.print_error(
         f"listenkey: the copy {out} has the damage of the journal: {exit_codes.safe(found.problems[0])}\n"
-        "  what to do: docs/reference/journal.md, A damaged journal"
+        "  what to do: docs/how-to/use-a-journal.md, A damaged journal"
     )
     return exit_codes.JOURNAL
 
