@@ -15,8 +15,8 @@ from sim.faults import Fault
 from sim.strokes import end_tamper, lasting, put_tamper
 
 if TYPE_CHECKING:
+    from sim.client.process import Process
     from sim.injector import Injector
-    from sim.process import Process
     from sim.strokes import Stroke
 
 REFUSALS: Final = {
@@ -65,12 +65,12 @@ def contract_refused(injector: Injector, fault: Fault, process: Process) -> None
     drop_fills(injector, fault, process)
     if fault.param("gap"):
         process.network.reset_all()
-        injector.world.exchange.burst(process.account, 8, injector.world.now_ms)
+        injector.env.exchange.burst(process.account, 8, injector.env.now_ms)
 
 
 def wrong_shape(injector: Injector, fault: Fault, process: Process) -> None:
     """A field of an answer is of a shape that no page knows; which field, and which shape, is drawn for each answer."""
-    rng = random.Random(f"{injector.world.options.seed}:{fault.client}:{fault.at_s}:shape")
+    rng = random.Random(f"{injector.env.options.seed}:{fault.client}:{fault.at_s}:shape")
 
     def tamper(request: ApiRequest, answer: ApiResponse) -> ApiResponse:
         if (
@@ -94,11 +94,11 @@ def _restart(injector: Injector, process: Process) -> None:
         return
     process.die("kill")
     for number in range(len(process.told_now)):
-        path = process.life.path(number)
+        path = process.current_run.path(number)
         if path is not None:
             path.with_name(path.name + "-weight").unlink(missing_ok=True)
     process.forgets()
-    injector.world.at(injector.world.now_us + SOON_US, process.rise)
+    injector.env.at(injector.env.now_us + SOON_US, process.rise)
 
 
 def _misshapen(body: bytes, rng: random.Random) -> bytes:
@@ -135,7 +135,7 @@ def _other(value: Any, rng: random.Random, *, may_be_null: bool) -> Any:
 
 def held_while_hanging(injector: Injector, fault: Fault, process: Process) -> None:
     """A socket is lost while a position is open, and what is asked of the bill is not answered for a while."""
-    injector.world.exchange.burst(process.account, 3, injector.world.now_ms)
+    injector.env.exchange.burst(process.account, 3, injector.env.now_ms)
     injector.put("hang_http", lasting(fault, process) | {"path": BILL_PATH})
     process.network.reset_all()
 
@@ -146,8 +146,8 @@ def held_while_hanging(injector: Injector, fault: Fault, process: Process) -> No
 def key_rotated(injector: Injector, _: Fault, process: Process) -> None:
     """The process ends; the account has a new API key by the time it begins again, and the old one is refused."""
     process.die("kill")
-    exchange, old = injector.world.exchange, process.api_key
-    process.take_identity(exchange.add_account(process.account, injector.world.now_ms))
+    exchange, old = injector.env.exchange, process.api_key
+    process.take_identity(exchange.add_account(process.account, injector.env.now_ms))
     exchange.api_keys._by_api_key.pop(old)
 
 
@@ -170,23 +170,23 @@ def wrong_secret(injector: Injector, _: Fault, process: Process) -> None:
     """Start the program with a secret that does not belong to the key."""
     process.die("kill")
     process.was_revoked = process.wrong_secret = True
-    world = injector.world
-    world.at(world.now_us + SOON_US, process.rise)
+    env = injector.env
+    env.at(env.now_us + SOON_US, process.rise)
 
 
 def end_wrong_secret(injector: Injector, fault: Fault, process: Process) -> None:
     """Start with the right secret. Until then the program must have ended in words, and never reported to be live."""
-    world, since_us = injector.world, int(fault.at_s * 1e6) + SOON_US
+    env, since_us = injector.env, int(fault.at_s * 1e6) + SOON_US
     process.wrong_secret = False
     if injector.is_alone(fault, ALONE_US) and not process.ends:
-        for told in process.life.told:
+        for told in process.current_run.told:
             live = any(item.at_us > since_us and type(item.item).__name__ == "Live" for item in told.told)
             if live:
-                told.contradictions.append((world.now_us, "it was live with a secret that does not fit"))
+                told.contradictions.append((env.now_us, "it was live with a secret that does not fit"))
             # Where it has two streams, the one that is refused first ends the program.
-            said = any(at_us > since_us for each in process.life.told for at_us, _ in each.exits)
-            if not said and world.now_us - since_us > SETTLED_US:
-                told.contradictions.append((world.now_us, "it did not say that its secret does not fit"))
+            said = any(at_us > since_us for each in process.current_run.told for at_us, _ in each.exits)
+            if not said and env.now_us - since_us > SETTLED_US:
+                told.contradictions.append((env.now_us, "it did not say that its secret does not fit"))
     process.die("kill")
     process.rise()
 

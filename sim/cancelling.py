@@ -11,13 +11,13 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from listenkey.journal.sqlite import SqliteJournal
-from sim.evidence import Stream
+from sim.client.records import Stream
 from sim.faults import Fault
 
 if TYPE_CHECKING:
     from listenkey.stream.user_stream import UserStream
+    from sim.client.process import Process, ProcessRun
     from sim.injector import Injector
-    from sim.process import Life, Process
     from sim.strokes import Stroke
 
 COMMITS_WITHIN_US: Final = 30_000_000
@@ -30,7 +30,7 @@ def cancelled(_: Injector, fault: Fault, process: Process) -> None:
     if process.down or process.ends or process.frozen_until_us:
         return
     for number in range(process.own_streams):
-        if number in process.life.users:
+        if number in process.current_run.users:
             _Cancelling(fault, process, number).begin()
 
 
@@ -41,31 +41,31 @@ class _Cancelling:
         self._where = fault.param("where")
         self._steps = fault.param("steps")
         self._again = fault.param("again") + (self._where == "closing")
-        self._process, self._life, self._number = process, process.life, number
-        self._stream = process.life.streams[number]
-        self._since_us = process.world.now_us
+        self._process, self._run, self._number = process, process.current_run, number
+        self._stream = process.current_run.streams[number]
+        self._since_us = process.env.now_us
 
     def begin(self) -> None:
-        life, number = self._life, self._number
-        if self._where == "committing" and life.commits:
-            life.in_commit[number] = lambda: self._cancel(self._steps)
-            self._process.world.at(self._since_us + COMMITS_WITHIN_US, self._commits_no_more)
+        run, number = self._run, self._number
+        if self._where == "committing" and run.commits:
+            run.in_commit[number] = lambda: self._cancel(self._steps)
+            self._process.env.at(self._since_us + COMMITS_WITHIN_US, self._commits_no_more)
             return
         self._inside(lambda: self._cancel(0 if self._where in ("closing", "opening") else self._steps))
 
     def _commits_no_more(self) -> None:
         """Cancel it while it reads, as it has nothing to commit."""
-        if not self._is_over and self._life.in_commit.pop(self._number, None) is not None:
+        if not self._is_over and self._run.in_commit.pop(self._number, None) is not None:
             self._inside(lambda: self._cancel(self._steps))
 
     def _inside(self, do: object) -> None:
-        self._process.world.machine = self._life.machine
-        self._life.loop.call(do)  # type: ignore[arg-type]
+        self._process.env.machine = self._run.machine
+        self._run.loop.call(do)  # type: ignore[arg-type]
 
     def _cancel(self, steps: int) -> None:
         """Cancel after so many turns of the event loop; and again after as many more."""
-        task, loop, told = self._life.users[self._number], self._life.loop, self._life.told[self._number]
-        if told.number in self._life.closed:
+        task, loop, told = self._run.users[self._number], self._run.loop, self._run.told[self._number]
+        if told.number in self._run.closed:
             return  # It was cancelled a moment ago.
 
         def step(left: int, again: int) -> None:
@@ -77,47 +77,47 @@ class _Cancelling:
                 loop.call_soon(step, self._steps, again - 1)
 
         step(steps, self._again)
-        self._since_us = self._process.world.now_us
-        self._life.closed.add(told.number)
+        self._since_us = self._process.env.now_us
+        self._run.closed.add(told.number)
         told.statuses.append((self._since_us, "DOWN"))
-        self._process.world.note(f"{self._process.number} cancels the stream {told.number} in {self._where}")
-        self._process.world.at(self._since_us + GONE_US, self._look)
+        self._process.env.note(f"{self._process.number} cancels the stream {told.number} in {self._where}")
+        self._process.env.at(self._since_us + GONE_US, self._look)
 
     @property
     def _is_over(self) -> bool:
         process = self._process
-        return process.life is not self._life or bool(process.down) or process.ends
+        return process.current_run is not self._run or bool(process.down) or process.ends
 
     def _look(self) -> None:
         """Note what is left of the stream, and open it again."""
-        process, life, world = self._process, self._life, self._process.world
+        process, run, env = self._process, self._run, self._process.env
         if self._is_over:
             return
-        process.thaw_if_due(world.now_us)  # with nothing to do it would not have run by now
+        process.thaw_if_due(env.now_us)  # with nothing to do it would not have run by now
         if not process.disk.is_calm or process.frozen_until_us:
-            world.at(max(world.now_us, process.frozen_until_us) + GONE_US, self._look)
+            env.at(max(env.now_us, process.frozen_until_us) + GONE_US, self._look)
             return
-        told = life.told[self._number]
-        for what in _left(process, life, self._stream):
-            told.left.append((world.now_us, f"{what} is left of a stream that was cancelled in {self._where}"))
-        process.evidence.stalls_us.append((self._since_us, world.now_us))
-        if world.options.journal:
-            told.lives_us.append(world.now_us)
+        told = run.told[self._number]
+        for what in _left(process, run, self._stream):
+            told.left.append((env.now_us, f"{what} is left of a stream that was cancelled in {self._where}"))
+        process.evidence.stalls_us.append((self._since_us, env.now_us))
+        if env.options.journal:
+            told.lives_us.append(env.now_us)
         else:
             told.died_us = self._since_us
-            told = life.told[self._number] = Stream(world.next_stream(), told.process, told.account)
+            told = run.told[self._number] = Stream(env.next_stream(), told.process, told.account)
             process.told.append(told)
-        life.closed.discard(told.number)
-        world.machine = life.machine  # whose thread its journal gets
-        self._stream = life.streams[self._number] = life.make_stream(self._number)
-        life.statuses[self._number] = ""
-        self._inside(lambda: life.begin(self._number))
+        run.closed.discard(told.number)
+        env.machine = run.machine  # whose thread its journal gets
+        self._stream = run.streams[self._number] = run.make_stream(self._number)
+        run.statuses[self._number] = ""
+        self._inside(lambda: run.begin(self._number))
         if self._where == "opening":
             self._where, self._again = "opening again", 0
             self._inside(lambda: self._cancel(self._steps))
 
 
-def _left(process: Process, life: Life, stream: UserStream) -> list[str]:
+def _left(process: Process, run: ProcessRun, stream: UserStream) -> list[str]:
     """Return what is left of a stream: the journal's thread and lock, a task, a connection."""
     found = []
     journal = stream._driver.journal
@@ -127,8 +127,8 @@ def _left(process: Process, life: Life, stream: UserStream) -> list[str]:
             found.append("the journal's thread")
         if journal._store._lock is not None:
             found.append("the journal's lock")
-    is_alone = process.own_streams == 1 and not process.guests
-    if is_alone and any(not task.done() for task in asyncio.all_tasks(life.loop)):
+    is_alone = process.own_streams == 1 and not process.co_tenants
+    if is_alone and any(not task.done() for task in asyncio.all_tasks(run.loop)):
         found.append("a task")
     if is_alone and process.network.connections:
         found.append("a connection")

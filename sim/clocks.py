@@ -8,8 +8,8 @@ from sim.events import trade
 from sim.faults import Fault
 
 if TYPE_CHECKING:
+    from sim.client.process import Process
     from sim.injector import Injector
-    from sim.process import Process
     from sim.strokes import Stroke
 
 DOWN_US: Final = 3_000_000
@@ -30,10 +30,10 @@ def wrong_clock(injector: Injector, fault: Fault, process: Process) -> None:
 
     So what one process has written down by its clock is read by the next one, whose clock disagrees by an hour or a day.
     """
-    world, lives_us = injector.world, int(min(fault.for_s / 2, LIVES_MOST_S) * 1e6)
+    env, lives_us = injector.env, int(min(fault.for_s / 2, LIVES_MOST_S) * 1e6)
     if fault.param("before"):
         process.step_clock(fault.param("ms"))
-        world.at(world.now_us + lives_us, lambda: process.die("kill"))
+        env.at(env.now_us + lives_us, lambda: process.die("kill"))
         return
     process.die("kill")
 
@@ -41,7 +41,7 @@ def wrong_clock(injector: Injector, fault: Fault, process: Process) -> None:
         process.step_clock(fault.param("ms"))
         process.rise()
 
-    world.at(world.now_us + min(lives_us, DOWN_US), rise)
+    env.at(env.now_us + min(lives_us, DOWN_US), rise)
 
 
 def end_wrong_clock(_: Injector, fault: Fault, process: Process) -> None:
@@ -64,7 +64,7 @@ def wrong_clock_limited(injector: Injector, fault: Fault, process: Process) -> N
 
 def latency(injector: Injector, fault: Fault, process: Process) -> None:
     """Delay everything that an open connection brings by so much, from now on or more and more."""
-    network, now_us = process.network, injector.world.now_us
+    network, now_us = process.network, injector.env.now_us
     most_us = fault.param("ms") * 1000
     injector.scratch[fault] = 0
 
@@ -74,19 +74,19 @@ def latency(injector: Injector, fault: Fault, process: Process) -> None:
 
     def grow() -> None:
         if fault in injector.scratch:
-            share = (injector.world.now_us - now_us) / (fault.for_s * 1e6)
+            share = (injector.env.now_us - now_us) / (fault.for_s * 1e6)
             set_to(int(most_us * min(1.0, share)))
 
     def lose() -> None:
         """While the one thing arrives and the other is under way, the process ends or loses its connection."""
-        world, extra_us = injector.world, network.extra_us
-        trade(world, process.account, 2, orders=1)
-        world.at(world.now_us + extra_us // 5, lambda: trade(world, process.account, 2, orders=1))
-        world.at(world.now_us + extra_us + ARRIVED_US, end if fault.param("kills") else network.reset_all)
+        env, extra_us = injector.env, network.extra_us
+        trade(env, process.account, 2, orders=1)
+        env.at(env.now_us + extra_us // 5, lambda: trade(env, process.account, 2, orders=1))
+        env.at(env.now_us + extra_us + ARRIVED_US, end if fault.param("kills") else network.reset_all)
 
     def end() -> None:
         process.die("kill")
-        injector.world.at(injector.world.now_us + DOWN_US, process.rise)
+        injector.env.at(injector.env.now_us + DOWN_US, process.rise)
 
     injector.again(fault, LOST_EVERY_S, lose)
     if fault.param("grows"):

@@ -14,10 +14,10 @@ from sim.faults import Fault
 from sim.strokes import lasting
 
 if TYPE_CHECKING:
+    from sim.client.process import Process
+    from sim.environment.environment import Environment
     from sim.injector import Injector
-    from sim.process import Process
     from sim.strokes import Stroke
-    from sim.world import World
 
 DROPPED_SHARE: Final = 0.3
 SELDOM_DROPPED: Final = 0.05
@@ -33,13 +33,13 @@ RESTING: Final = 3
 
 def no_positions(injector: Injector, fault: Fault, process: Process) -> None:
     """Fills push no `BALANCE_POSITION_UPDATE`, or it comes late; and some of their own messages may be lost."""
-    world, late_ms = injector.world, fault.param("late_ms")
+    env, late_ms = injector.env, fault.param("late_ms")
     if late_ms is None:
         injector.unpushed += 1
-        every = world.exchange.switches.fill_events
-        world.exchange.switches.fill_events = tuple(each for each in every if each != BALANCE_POSITION_UPDATE)
+        every = env.exchange.switches.fill_events
+        env.exchange.switches.fill_events = tuple(each for each in every if each != BALANCE_POSITION_UPDATE)
     else:
-        for account in world.accounts:
+        for account in injector.accounts:
             held = {"account": account, "ms": late_ms, "event": BALANCE_POSITION_UPDATE}
             injector.put("delay", held | {"duration_ms": int(fault.for_s * 1000)})
     if fault.param("drops"):
@@ -52,7 +52,7 @@ def end_no_positions(injector: Injector, fault: Fault, _: Process) -> None:
         return
     injector.unpushed -= 1
     if not injector.unpushed:
-        injector.world.exchange.switches.fill_events = injector.world.options.venue_switches().fill_events
+        injector.env.exchange.switches.fill_events = injector.env.options.venue_switches().fill_events
 
 
 def drop_fills(injector: Injector, fault: Fault, process: Process, *, busy: bool = False) -> None:
@@ -64,23 +64,23 @@ def drop_fills(injector: Injector, fault: Fault, process: Process, *, busy: bool
     lost = {"event": ORDER_TRADE_UPDATE, "execution_type": "TRADE", "probability": DROPPED_SHARE}
     if not busy:
         injector.put("drop_event", lasting(fault, process) | lost)
-    rng = random.Random(f"{injector.world.options.seed}:{fault.client}:{fault.at_s}:fills")
+    rng = random.Random(f"{injector.env.options.seed}:{fault.client}:{fault.at_s}:fills")
 
     def fill() -> None:
         if busy:
             if rng.random() < SELDOM_DROPPED:  # with its order's beginning, so that no list of open orders shows it
                 whole = {"account": process.account, "event": ORDER_TRADE_UPDATE, "count": MESSAGES_OF_ONE}
                 injector.put("drop_event", whole | {"duration_ms": WITHIN_MS})
-            _fill_one(injector.world, process.account, rng)
+            _fill_one(injector.env, process.account, rng)
         else:
-            injector.world.exchange.burst(process.account, 2, injector.world.now_ms)
+            injector.env.exchange.burst(process.account, 2, injector.env.now_ms)
 
     injector.again(fault, 1 / BUSY_PER_S if busy else FILLS_EVERY_S, fill)
 
 
-def _fill_one(world: World, account: str, rng: random.Random) -> None:
+def _fill_one(env: Environment, account: str, rng: random.Random) -> None:
     """One fill of the first contract, by turns bought and sold."""
-    exchange, now_ms = world.exchange.exchange, world.now_ms
+    exchange, now_ms = env.exchange.exchange, env.now_ms
     exchange.advance(now_ms)
     open_house(exchange, HOUSE, now_ms)
     symbol = exchange.symbols()[0]
@@ -96,8 +96,8 @@ def _fill_one(world: World, account: str, rng: random.Random) -> None:
         except Rejected:
             exchange.cancel_symbol(HOUSE, symbol, now_ms)
             break
-    world.exchange._drain(now_ms)
-    world.flush()
+    env.exchange._drain(now_ms)
+    env.flush()
 
 
 def short_sockets(injector: Injector, fault: Fault, process: Process) -> None:
@@ -110,7 +110,7 @@ def short_sockets(injector: Injector, fault: Fault, process: Process) -> None:
 
 def expiry_unseen(injector: Injector, fault: Fault, process: Process) -> None:
     """Positions are open in contracts that expire while the process is down, or while no socket brings anything."""
-    _hold_what_expires(injector.world, process.account)
+    _hold_what_expires(injector.env, process.account)
     match fault.param("how"):
         case "down":
             process.die("kill")
@@ -128,11 +128,11 @@ def end_expiry_unseen(_: Injector, fault: Fault, process: Process) -> None:
     process.rise()
 
 
-def _hold_what_expires(world: World, account: str) -> None:
+def _hold_what_expires(env: Environment, account: str) -> None:
     """Buy and sell until something is held of what expires next."""
-    exchange = world.exchange.exchange
+    exchange = env.exchange.exchange
     for _ in range(FILLS_BEFORE):
-        world.exchange.burst(account, 8, world.now_ms)
+        env.exchange.burst(account, 8, env.now_ms)
         books, held = exchange.state.books, exchange.state.accounts[account].positions
         expiries = [book.contract.expiry_ms for book in books.values()]
         if any(each.quantity and each.contract.expiry_ms == min(expiries) for each in held.values()):
@@ -154,18 +154,18 @@ def traded_before(_: Injector, __: Fault, ___: Process) -> None:
     """The account traded, and placed orders, before its stream was live: `World.begin_before` has seen to it."""
 
 
-def trade(world: World, account: str, fills: int, orders: int = RESTING) -> None:
+def trade(env: Environment, account: str, fills: int, orders: int = RESTING) -> None:
     """Fills, and orders that rest."""
-    world.exchange.burst(account, fills, world.now_ms)
-    exchange = world.exchange.exchange
+    env.exchange.burst(account, fills, env.now_ms)
+    exchange = env.exchange.exchange
     for symbol in exchange.symbols()[:orders]:
         request = OrderRequest(symbol=symbol, side="BUY", quantity=Decimal("0.01"), price=Decimal("0.1"))
         try:
-            exchange.place_order(account, request, world.now_ms)
+            exchange.place_order(account, request, env.now_ms)
         except Rejected:
             continue
-    world.exchange._drain(world.now_ms)
-    world.flush()
+    env.exchange._drain(env.now_ms)
+    env.flush()
 
 
 BEGIN: Final[dict[str, Stroke]] = {

@@ -350,10 +350,10 @@ OF_ACCOUNT: Final = frozenset({"close", "freeze", "shutdown", "duplicate", "reor
                                "stale_snapshot", "trades_lag", "lag_and_drops", "order_step_lost"})  # fmt: skip
 """The kinds that hit one account, and nothing else of its process."""
 
-OF_GUESTS: Final = frozenset({"comes_and_goes"})
-"""The kinds that hit the guests of a process, and not its own account."""
+OF_CO_TENANTS: Final = frozenset({"comes_and_goes"})
+"""The kinds that hit the co-tenants of a process, and not its own account."""
 
-WITH_GUESTS: Final = frozenset({"poison", "comes_and_goes"})
+WITH_CO_TENANTS: Final = frozenset({"poison", "comes_and_goes"})
 """The kinds that need a process with another account beside its own."""
 
 UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead", "maintenance", "lag_and_drops", "contract_refused",

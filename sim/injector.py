@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,8 +15,8 @@ from sim import answers, cancelling, clocks, events, manners, restores, strokes
 from sim.faults import NOT_OF_SOCKETS, OF_ALL, Fault
 
 if TYPE_CHECKING:
-    from sim.process import Process
-    from sim.world import World
+    from sim.client.process import Process
+    from sim.environment.environment import Environment
 
 FLAP_EVERY_S: Final = 2.0
 FIGHT_EVERY_S: Final = 7.0
@@ -59,14 +59,18 @@ EXTRA: Final[dict[str, dict[str, Any]]] = {
 class Injector:
     """Carries out a list of faults."""
 
-    def __init__(self, world: World, faults: list[Fault]) -> None:
-        self.world = self._world = world
+    def __init__(
+        self, env: Environment, processes: Sequence[Process], accounts: Sequence[str], faults: list[Fault]
+    ) -> None:
+        self.env = env
+        self.processes = processes
+        self.accounts = accounts
         self._faults = faults
         self.scratch: dict[Fault, Any] = {}  # what a fault has to put right again when it ends
         self.paged = self.lowered = self.legacy = self.unpushed = 0
         self.rows_max = venue.ROWS_MAX
-        self._shaking = _Calendar(world, _shakes)
-        self._any = _Calendar(world, lambda _: True)
+        self._shaking = _Calendar(env, _shakes)
+        self._any = _Calendar(env, lambda _: True)
         for fault in faults:
             self._shaking.expect(fault)
             self._any.expect(fault)
@@ -75,8 +79,8 @@ class Injector:
     def start(self) -> None:
         """Make every appointment."""
         for fault in self._faults:
-            self._world.at(int(fault.at_s * 1e6), lambda fault=fault: self._begin(fault))  # type: ignore[misc]
-            self._world.at(int(fault.until_s * 1e6) + 1, lambda fault=fault: self._end(fault))  # type: ignore[misc]
+            self.env.at(int(fault.at_s * 1e6), lambda fault=fault: self._begin(fault))  # type: ignore[misc]
+            self.env.at(int(fault.until_s * 1e6) + 1, lambda fault=fault: self._end(fault))  # type: ignore[misc]
 
     def quiet_us(self, account: int) -> int:
         """Return how long no fault will touch this account's open sockets; 0 while one does."""
@@ -88,7 +92,7 @@ class Injector:
 
     def is_alone(self, fault: Fault, beside_us: int) -> bool:
         """Return True where no other fault touches its account while it lasts, or did shortly before."""
-        accounts = self._world.options.accounts
+        accounts = self.env.options.accounts
         from_s = fault.at_s - beside_us / 1e6
         return not any(
             other != fault
@@ -102,21 +106,21 @@ class Injector:
         self._shaking.begin(fault)
         self._any.begin(fault)
         self.counts[fault.kind] = self.counts.get(fault.kind, 0) + 1
-        self._world.note(f"fault {fault.kind} {fault.client}")
-        process = self._world.processes[fault.client]
+        self.env.note(f"fault {fault.kind} {fault.client}")
+        process = self.processes[fault.client]
         if fault.kind in AT_THE_VENUE:
             self._at_the_venue(fault, process)
         else:
             BEGIN[fault.kind](self, fault, process)
-        self._world.flush()
+        self.env.flush()
 
     def _end(self, fault: Fault) -> None:
         self._shaking.end(fault)
         self._any.end(fault)
         end = END.get(fault.kind)
         if end is not None:
-            end(self, fault, self._world.processes[fault.client])
-            self._world.flush()
+            end(self, fault, self.processes[fault.client])
+            self.env.flush()
 
     def _at_the_venue(self, fault: Fault, process: Process) -> None:
         params = dict(fault.params) | EXTRA.get(fault.kind, {}) | {"account": process.account}
@@ -131,7 +135,7 @@ class Injector:
 
     def put(self, kind: str, params: dict[str, Any]) -> None:
         """A fault of the exchange's own."""
-        self._world.exchange.put_fault(kind, params, self._world.now_ms)
+        self.env.exchange.put_fault(kind, params, self.env.now_ms)
 
     # --- Begin and end -------------------------------------------------------------------------------------------
 
@@ -194,7 +198,7 @@ class Injector:
 
     def end_life(self, process: Process, how: str, *, in_write: bool) -> None:
         """Kill it, or cut its power: in the middle of its next write, or now."""
-        if in_write and self._world.options.journal and not process.down:
+        if in_write and self.env.options.journal and not process.down:
             process.disk.cut = how  # in the middle of the next write
         else:
             process.die(how)
@@ -236,7 +240,7 @@ class Injector:
 
     def key_replaced(self, _: Fault, process: Process) -> None:
         """Another program of the account ends its key without a word to anybody and takes a new one."""
-        exchange, now_ms = self._world.exchange, self._world.now_ms
+        exchange, now_ms = self.env.exchange, self.env.now_ms
         exchange.put_fault("expire_key_silently", {"account": process.account}, now_ms)
         self._ask(process, "POST")
 
@@ -245,7 +249,7 @@ class Injector:
 
     def old_key_expires(self, _: Fault, process: Process) -> None:
         """The news of a key that was given up long ago comes once more."""
-        exchange, now_ms = self._world.exchange, self._world.now_ms
+        exchange, now_ms = self.env.exchange, self.env.now_ms
         key = exchange.keys.current(process.account)
         if key is not None:
             payload = {"e": LISTEN_KEY_EXPIRED, "E": str(now_ms), "listenKey": "x" * 64}
@@ -253,13 +257,13 @@ class Injector:
 
     def again(self, fault: Fault, every_s: float, what: Callable[[], None]) -> None:
         """Do it now, and again and again while the fault lasts."""
-        world = self._world
+        env = self.env
 
         def step() -> None:
-            if world.now_us < fault.until_s * 1e6:
+            if env.now_us < fault.until_s * 1e6:
                 what()
-                world.flush()
-                world.at(world.now_us + int(every_s * 1e6), step)
+                env.flush()
+                env.at(env.now_us + int(every_s * 1e6), step)
 
         step()
 
@@ -267,22 +271,22 @@ class Injector:
         """Another program of the same account, on another machine."""
         headers = {API_KEY_HEADER.lower(): process.api_key}
         with contextlib.suppress(ValueError):
-            self._world.exchange.keys.advance(self._world.now_ms)
+            self.env.exchange.keys.advance(self.env.now_ms)
         request = ApiRequest(method, LISTEN_KEY_PATH, "", "", headers, "10.9.9.9")
-        self._world.exchange.handle(request, self._world.now_ms)
+        self.env.exchange.handle(request, self.env.now_ms)
 
 
 class _Calendar:
     """The times when faults of some kind touch each account."""
 
-    def __init__(self, world: World, counts: Callable[[Fault], bool]) -> None:
-        self._world = world
+    def __init__(self, env: Environment, counts: Callable[[Fault], bool]) -> None:
+        self.env = env
         self._counts = counts
         self._active: dict[int, int] = {}
         self._edges: dict[int, list[int]] = {}
 
     def _accounts(self, fault: Fault) -> Iterable[int]:
-        accounts = self._world.options.accounts
+        accounts = self.env.options.accounts
         return set(accounts) if fault.kind in OF_ALL else (accounts[fault.client],)
 
     def expect(self, fault: Fault) -> None:
@@ -308,7 +312,7 @@ class _Calendar:
         if self._active.get(account):
             return 0
         edges = self._edges.get(account, [])
-        now_us = self._world.now_us
+        now_us = self.env.now_us
         while edges and edges[-1] <= now_us:
             edges.pop()
         return edges[-1] - now_us if edges else 1 << 62

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from listenkey import venue
 from listenkey.sandbox.exchange import queries
 from listenkey.stream import windows
-from sim.disk import read_files, write_files
+from sim import judge
+from sim.environment.disk import read_files, write_files
 from sim.faults import Fault
 from sim.strokes import lasting, rise
-from tests.chaos import judge
 
 if TYPE_CHECKING:
+    from sim.client.process import Process, ProcessRun
     from sim.injector import Injector
-    from sim.process import Life, Process
     from sim.strokes import Stroke
 
 FORGETS_SOONER_S: Final = 10
@@ -49,14 +49,14 @@ BESIDE_US: Final = 180_000_000
 def generation(injector: Injector, _: Fault, __: Process) -> None:
     """Messages and answers have the shapes of before 2026, for every account, and as long as any such fault lasts."""
     injector.legacy += 1
-    injector.world.exchange.switches.generation = "legacy"
+    injector.env.exchange.switches.generation = "legacy"
 
 
 def end_generation(injector: Injector, _: Fault, __: Process) -> None:
     """Return to the new generation of messages."""
     injector.legacy -= 1
     if not injector.legacy:
-        injector.world.exchange.switches.generation = "current"
+        injector.env.exchange.switches.generation = "current"
 
 
 def retention(_: Injector, fault: Fault, process: Process) -> None:
@@ -88,28 +88,28 @@ def forgetful(keeps_s: int) -> list[tuple[Any, str, Any]]:
 
 def poison(injector: Injector, fault: Fault, process: Process) -> None:
     """One account gets garbage, and everything at once, again and again; others beside it don't."""
-    world = injector.world
+    env = injector.env
     injector.put("malformed_frame", lasting(fault, process) | {"frames": list(GARBAGE)})
 
     def all_at_once() -> None:
-        world.exchange.burst(process.account, fault.param("fills"), world.now_ms)
+        env.exchange.burst(process.account, fault.param("fills"), env.now_ms)
 
     injector.again(fault, POISONED_EVERY_S, all_at_once)
 
 
 def comes_and_goes(_: Injector, __: Fault, process: Process) -> None:
-    for guest in process.guests:
-        guest.go()
+    for tenant in process.co_tenants:
+        tenant.go()
 
 
 def comes_again(injector: Injector, fault: Fault, process: Process) -> None:
-    """Start a guest again, with the API key it had, or with another one of the same account."""
-    world = injector.world
-    for guest in process.guests:
-        identity = guest.identity
-        if fault.param("new_key") and guest.away_us is not None:
-            identity = world.exchange.add_account(identity.name, world.now_ms)
-        guest.come(identity)
+    """Start a co-tenant again, with the API key it had, or with another one of the same account."""
+    env = injector.env
+    for tenant in process.co_tenants:
+        identity = tenant.identity
+        if fault.param("new_key") and tenant.away_us is not None:
+            identity = env.exchange.add_account(identity.name, env.now_ms)
+        tenant.come(identity)
 
 
 # --- Who reads -------------------------------------------------------------------------------------------------------
@@ -117,29 +117,29 @@ def comes_again(injector: Injector, fault: Fault, process: Process) -> None:
 
 def no_output(injector: Injector, fault: Fault, process: Process) -> None:
     """Break printing: it fails, and nobody reads on, or it does not come to its end."""
-    until_us = injector.world.now_us + int(fault.for_s * 1e6)
-    if until_us > process.prints_from_us:
-        process.prints_from_us, process.print_hangs = until_us, fault.param("hangs")
+    until_us = injector.env.now_us + int(fault.for_s * 1e6)
+    if until_us > process.consumer.prints_from_us:
+        process.consumer.prints_from_us, process.consumer.print_hangs = until_us, fault.param("hangs")
     process.unprinted += 1
 
 
 def end_no_output(injector: Injector, fault: Fault, process: Process) -> None:
     """Check that the journal holds all that came meanwhile, though nobody has seen it."""
     process.unprinted -= 1
-    if not injector.world.options.journal or process.down or process.ends or process.frozen_until_us:
+    if not injector.env.options.journal or process.down or process.ends or process.frozen_until_us:
         return
-    now_us = injector.world.now_us
+    now_us = injector.env.now_us
     until_us = now_us - (WRITTEN_US if injector.is_alone(fault, BESIDE_US) else HELD_MOST_US)
-    for number, told in enumerate(process.life.told):
-        written = _written(process.life, number)
-        for at_us, fill in process.life.arrivals.get(number, ()):
+    for number, told in enumerate(process.current_run.told):
+        written = _written(process.current_run, number)
+        for at_us, fill in process.current_run.arrivals.get(number, ()):
             if int(fault.at_s * 1e6) <= at_us <= until_us and fill not in written:
                 told.unkept.append((now_us, f"{fill} came at {at_us / 1e6:.3f} s and is not in the journal"))
 
 
-def _written(life: Life, number: int) -> set[tuple[str, int, int]]:
+def _written(run: ProcessRun, number: int) -> set[tuple[str, int, int]]:
     """The fills in a journal's file, as somebody else finds them there."""
-    path = life.path(number)
+    path = run.path(number)
     assert path is not None
     copy = path.with_name("looked-at.db")
     write_files(copy, {ending: data for ending, data in read_files(path).items() if ending in ("", "-wal")})

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from listenkey.errors import ListenKeyError
 from listenkey.journal.schema import VERSION
 from listenkey.journal.verify import verify
-from sim.disk import ENDINGS, Files, read_files, write_files
-from sim.evidence import Loss, Stream
+from sim.client.process import TRY_AGAIN_US
+from sim.client.records import Loss, Stream
+from sim.environment.disk import ENDINGS, Files, read_files, write_files
 from sim.faults import Fault
-from sim.process import TRY_AGAIN_US
 
 if TYPE_CHECKING:
+    from sim.client.process import Process
     from sim.injector import Injector
-    from sim.process import Process
 
 DOWN_US: Final = 2_000_000
 NEWER_AFTER_US: Final = 2_100_000
@@ -66,7 +66,7 @@ def _replace(path: Path, files: Files) -> None:
 
 def _journals(process: Process) -> list[tuple[int, Path]]:
     """Return the paths of the journals of a process that is down, by the number of the stream."""
-    paths = [(number, process.life.path(number)) for number in range(len(process.told_now))]
+    paths = [(number, process.current_run.path(number)) for number in range(len(process.told_now))]
     return [(number, path) for number, path in paths if path is not None]
 
 
@@ -127,7 +127,7 @@ def _keep(process: Process, told: Stream, files: Files) -> None:
 
 def _part(process: Process, number: int, left: Files, last: int, copy_of: Stream, since_us: int | None) -> None:
     """The journal is one of before that ends at `last`; if it had come further, what follows is another stream."""
-    told, now_us = process.told_now[number], process.world.now_us
+    told, now_us = process.told_now[number], process.env.now_us
     reached = max([_reached(left), *(each.item.seq for each in told.told[-1:])])
     if reached <= last and told is copy_of:
         return
@@ -137,12 +137,12 @@ def _part(process: Process, number: int, left: Files, last: int, copy_of: Stream
     loss = Loss(last + 1, reached, first_us if since_us is None else since_us, now_us, lost)
     _keep(process, told, left)
     told.died_us = now_us
-    process.goes_on_as(number, copy_of.parted(process.world.next_stream(), loss))
+    process.goes_on_as(number, copy_of.parted(process.env.next_stream(), loss))
 
 
 def _begin_anew(process: Process, number: int, path: Path, sound: Files, since_us: int) -> None:
     """Move the journal away, with what is beside it."""
-    told, now_us = process.told_now[number], process.world.now_us
+    told, now_us = process.told_now[number], process.env.now_us
     _replace(path, {})
     told.died_us = now_us
     if not told.told or told.told[-1].at_us <= since_us:
@@ -150,7 +150,7 @@ def _begin_anew(process: Process, number: int, path: Path, sound: Files, since_u
         told.died_us = since_us
     process.forgets()
     process.anew += 1
-    process.goes_on_as(number, Stream(process.world.next_stream(), told.process, told.account))
+    process.goes_on_as(number, Stream(process.env.next_stream(), told.process, told.account))
 
 
 # --- A bit is another one (D6) ---------------------------------------------------------------------------------------
@@ -161,13 +161,13 @@ def bit_flipped(injector: Injector, fault: Fault, process: Process) -> None:
     if process.down or process.ends or process.spoilt:
         return
     process.die("kill")
-    world, since_us, all_whole = injector.world, injector.world.now_us, True
+    env, since_us, all_whole = injector.env, injector.env.now_us, True
     injector.scratch[fault] = since_us, {}
     for number, path in _journals(process):
         sound = read_files(path)
         damaged = sound | _damaged(sound, fault.param("what"), process.disk.rng)
         before, after, whole = _content(sound), _content(damaged), _is_whole(damaged)
-        world.note(f"{process.number} journal {number} damaged: {'whole' if whole else 'not whole'}")
+        env.note(f"{process.number} journal {number} damaged: {'whole' if whole else 'not whole'}")
         if whole and not _is_as_before(before, after):
             process.told_now[number].contradictions.append((since_us, "a changed journal is taken for a whole one"))
         injector.scratch[fault][1][number] = sound
@@ -179,7 +179,7 @@ def bit_flipped(injector: Injector, fault: Fault, process: Process) -> None:
             _part(process, number, sound, _last_seq(after), process.told_now[number], None)
     process.spoilt += 1
     if all_whole or not fault.param("verified"):
-        world.at(since_us + DOWN_US, process.rise)
+        env.at(since_us + DOWN_US, process.rise)
 
 
 def _damaged(sound: Files, what: str, rng: random.Random) -> Files:
@@ -236,7 +236,7 @@ def _note_refusals(process: Process, since_us: int) -> None:
     """The program was sent away each time that it was started: it did not run."""
     exits = [at_us for told in process.told_now for at_us, _ in told.exits if at_us >= since_us]
     if exits:
-        until_us = min(process.world.now_us, max(exits) + TRY_AGAIN_US)
+        until_us = min(process.env.now_us, max(exits) + TRY_AGAIN_US)
         process.evidence.stalls_us.append((min(exits), until_us))
 
 
@@ -249,7 +249,7 @@ def older_copy(injector: Injector, fault: Fault, process: Process) -> None:
         return
     told = process.told_now
     copied = {number: (_copied(path, fault.param("way")), told[number]) for number, path in _journals(process)}
-    injector.scratch[fault] = injector.world.now_us, process.anew, copied
+    injector.scratch[fault] = injector.env.now_us, process.anew, copied
 
 
 def _copied(path: Path, way: str) -> Files:
@@ -312,15 +312,15 @@ def end_takeover(_: Injector, fault: Fault, process: Process) -> None:
 def other_version(injector: Injector, fault: Fault, process: Process) -> None:
     """The program ends in order, and a newer release goes on with its journal; then the older one is started again."""
     process.leave()
-    world = injector.world
-    world.at(world.now_us + NEWER_AFTER_US, lambda: _older_again(injector, fault, process))
+    env = injector.env
+    env.at(env.now_us + NEWER_AFTER_US, lambda: _older_again(injector, fault, process))
 
 
 def _older_again(injector: Injector, fault: Fault, process: Process) -> None:
     if not process.down or process.spoilt:
         return
     marked = {number: _of_version(path, VERSION + 1) for number, path in _journals(process)}
-    injector.scratch[fault] = injector.world.now_us, marked
+    injector.scratch[fault] = injector.env.now_us, marked
     process.spoilt += 1
     process.rise()
 

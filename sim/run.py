@@ -12,11 +12,12 @@ from typing import Final
 
 from sim.checkers import check
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence
-from sim.faults import ASKING, KINDS, LASTING, OF_BYTES, WITH_GUESTS, Fault, draw_faults, in_order
-from sim.loop import Spinning
-from sim.options import EPOCH_MS, Options, draw_options
-from sim.world import World
+from sim.environment.options import EPOCH_MS, Options
+from sim.faults import ASKING, KINDS, LASTING, OF_BYTES, WITH_CO_TENANTS, Fault, draw_faults, in_order
+from sim.kernel.loop import Spinning
+from sim.options import draw_options
+from sim.world.evidence import Evidence
+from sim.world.world import World
 
 FAULTS_FROM_S: Final = 60.0
 PAIR_AT_S: Final = 120.0
@@ -128,10 +129,10 @@ def circumstances(options: Options, faults: list[Fault]) -> Options:
     if any(fault.kind in OF_BYTES for fault in faults):
         options = replace(options, framed=True)
     hosts = sorted(
-        {fault.client for fault in faults if fault.kind in WITH_GUESTS} - {host for host, _ in options.guests}
+        {fault.client for fault in faults if fault.kind in WITH_CO_TENANTS} - {host for host, _ in options.co_tenants}
     )
-    free = max((*options.accounts, *(account for _, account in options.guests))) + 1
-    options = replace(options, guests=(*options.guests, *zip(hosts, itertools.count(free), strict=False)))
+    free = max((*options.accounts, *(account for _, account in options.co_tenants))) + 1
+    options = replace(options, co_tenants=(*options.co_tenants, *zip(hosts, itertools.count(free), strict=False)))
     expires_s = next((_expires_s(fault) for fault in faults if fault.kind in EXPIRING), None)
     manners = dict(options.switches)
     for fault in faults:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from sim.environment.options import Options
 from sim.faults import Fault
-from sim.options import Options
 from sim.run import Outcome, run_case
 
 RUNS_MAX: Final = 80

@@ -18,14 +18,14 @@ from listenkey.journal.store import Store
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.websocket.hub import Abort, Close
 from listenkey.venue import LISTEN_KEY_PATH, USER_TRADES_PATH
-from sim.disk import GONE
+from sim.environment.disk import GONE
+from sim.environment.network import HOST
 from sim.faults import Fault
-from sim.network import HOST
 
 if TYPE_CHECKING:
     from listenkey.stream.user_stream import UserStream
+    from sim.client.process import Process, Tamper
     from sim.injector import Injector
-    from sim.process import Process, Tamper
 
 Stroke: TypeAlias = Callable[["Injector", Fault, "Process"], None]
 
@@ -90,7 +90,7 @@ def bad_protocol(_: Injector, fault: Fault, process: Process) -> None:
 
 
 def all_lose(injector: Injector, _: Fault, __: Process) -> None:
-    for each in injector.world.processes:
+    for each in injector.processes:
         each.network.reset_all()
 
 
@@ -114,14 +114,14 @@ def day_limit(injector: Injector, fault: Fault, process: Process) -> None:
 
     Not those that have just replaced others which were of age: nobody would think of replacing them at once.
     """
-    sessions, now_ms = injector.world.exchange.hub._sessions, injector.world.now_ms
+    sessions, now_ms = injector.env.exchange.hub._sessions, injector.env.now_ms
     injector.scratch[fault] = [
         each for each in _sessions(process) if each in sessions and now_ms - sessions[each].opened_ms >= YOUNG_MS
     ]
     if not process.frozen_until_us:
         process.inside(_rotate_now)
     else:  # Its timers find out when it runs again.
-        injector.world.at(process.frozen_until_us + 1, lambda: process.inside(_rotate_now))
+        injector.env.at(process.frozen_until_us + 1, lambda: process.inside(_rotate_now))
 
 
 def pongs_lost(injector: Injector, fault: Fault, process: Process) -> None:
@@ -140,7 +140,7 @@ def end_day_limit(injector: Injector, fault: Fault, _: Process) -> None:
 
 
 def _cut(injector: Injector, fault: Fault, how: Close | Abort) -> None:
-    hub = injector.world.exchange.hub
+    hub = injector.env.exchange.hub
     for number in injector.scratch.pop(fault):
         session = hub._sessions.get(number)
         if session is not None and not session.closing and not session.frozen:
@@ -150,7 +150,7 @@ def _cut(injector: Injector, fault: Fault, how: Close | Abort) -> None:
 def burst(injector: Injector, fault: Fault, process: Process) -> None:
     """Make many fills at once, while the consumer stands still."""
     slow_reader(injector, fault, process)
-    injector.world.exchange.burst(process.account, fault.param("fills"), injector.world.now_ms)
+    injector.env.exchange.burst(process.account, fault.param("fills"), injector.env.now_ms)
 
 
 def maintenance(injector: Injector, fault: Fault, process: Process) -> None:
@@ -215,7 +215,7 @@ def no_expiration(injector: Injector, fault: Fault, process: Process) -> None:
             body = json.loads(answer.body)
             body.pop("expiration", None)
             if (ahead_ms := fault.param("ahead_ms")) is not None:
-                body["expiration"] = injector.world.now_ms + ahead_ms
+                body["expiration"] = injector.env.now_ms + ahead_ms
             answer.body = json.dumps(body).encode()
         return answer
 
@@ -278,14 +278,14 @@ def end_paging(injector: Injector, _: Fault, __: Process) -> None:
 
 def limit_lowered(injector: Injector, _: Fault, __: Process) -> None:
     injector.lowered += 1
-    injector.world.exchange.switches.weight_per_minute = LOWERED_WEIGHT
+    injector.env.exchange.switches.weight_per_minute = LOWERED_WEIGHT
 
 
 def end_limit_lowered(injector: Injector, _: Fault, __: Process) -> None:
     injector.lowered -= 1
     if not injector.lowered:
-        weight = injector.world.options.venue_switches().weight_per_minute
-        injector.world.exchange.switches.weight_per_minute = weight
+        weight = injector.env.options.venue_switches().weight_per_minute
+        injector.env.exchange.switches.weight_per_minute = weight
 
 
 def ban_all(injector: Injector, fault: Fault, _: Process) -> None:
@@ -314,36 +314,36 @@ def sigterm(_: Injector, __: Fault, process: Process) -> None:
 
 def second_instance(injector: Injector, _: Fault, process: Process) -> None:
     """Another process opens the journals, and has to be sent away."""
-    for told, store in zip(process.life.told, process.life.stores(), strict=False):
+    for told, store in zip(process.current_run.told, process.current_run.stores(), strict=False):
         if process.down or store._lock is None:
             continue
         other = Store(store.path, store.account)
         try:
             other.open()
         except Fenced:
-            injector.world.note(f"{process.number} second instance refused")
+            injector.env.note(f"{process.number} second instance refused")
         else:
             other.close()
-            told.contradictions.append((injector.world.now_us, "a second process opened the journal"))
+            told.contradictions.append((injector.env.now_us, "a second process opened the journal"))
 
 
 def user_code(injector: Injector, fault: Fault, process: Process) -> None:
-    until_us = injector.world.now_us + int(fault.for_s * 1e6)
-    process.raises_until_us = max(process.raises_until_us, until_us)
+    until_us = injector.env.now_us + int(fault.for_s * 1e6)
+    process.consumer.raises_until_us = max(process.consumer.raises_until_us, until_us)
 
 
 def slow_reader(injector: Injector, fault: Fault, process: Process) -> None:
-    from_us = injector.world.now_us + int(fault.for_s * 1e6)
-    process.reads_from_us = max(process.reads_from_us, from_us)
+    from_us = injector.env.now_us + int(fault.for_s * 1e6)
+    process.consumer.reads_from_us = max(process.consumer.reads_from_us, from_us)
 
 
 def crash_loop(injector: Injector, fault: Fault, process: Process) -> None:
-    world = injector.world
+    env = injector.env
 
     def crash() -> None:
         if not process.down:
             process.die("kill")
-            world.at(world.now_us + LOOP_DOWN_US, process.rise)
+            env.at(env.now_us + LOOP_DOWN_US, process.rise)
 
     injector.again(fault, LOOP_EVERY_S, crash)
 
@@ -353,7 +353,7 @@ def torn_tail(_: Injector, __: Fault, process: Process) -> None:
     if process.down or process.ends:
         return
     rng, left = process.disk.rng, {}
-    for store in process.life.stores():
+    for store in process.current_run.stores():
         files = dict(store.left_by("kill"))
         files["-wal"] = files.get("-wal", b"") + rng.randbytes(rng.randrange(1, GARBAGE_MOST))
         left[store.path.name] = files

@@ -23,7 +23,7 @@ from sim.checkers.sparing import sparing
 from sim.checkers.steps import steps
 from sim.checkers.violation import Violation
 from sim.checkers.weight import weight
-from sim.evidence import Evidence
+from sim.world.evidence import Evidence
 
 CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
     grammar, fills, orders, covered, steps, before, mended, exercised, polled, sparing, weight, journals, agreement,

@@ -8,8 +8,9 @@ from typing import Final
 from listenkey.items import GapClosed, GapOpened, Live
 from sim.checkers.reading import frozen_us
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
 from sim.faults import DISK_KINDS
+from sim.world.evidence import Evidence
 
 WHOLE: Final = frozenset({"LIVE", "SETTLING"})
 BROKEN: Final = frozenset({"GAP", "RECOVERING", "CONNECTING"})

@@ -9,8 +9,9 @@ from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.outcomes import GapCause
 from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, key_ends_us, told_fills
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
 from sim.faults import LASTING
+from sim.world.evidence import Evidence
 
 SOON_US: Final = 150_000_000
 """Thirty seconds of backoff, ten of a request, five of opening, a firewall's minute."""

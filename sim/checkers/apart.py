@@ -8,8 +8,9 @@ from typing import Final
 from listenkey.items import Live
 from sim.checkers.reading import MINUTE_US, latency_ms, told_fills
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
 from sim.faults import KINDS, Fault
+from sim.world.evidence import Evidence
 
 POISONS: Final = "poison"
 ANY: Final = frozenset(KINDS)
@@ -21,7 +22,7 @@ AT_ONCE_US: Final = 500_000
 
 
 def apart(evidence: Evidence) -> Iterator[Violation]:
-    """Every guest of a process whose own account is being poisoned, where nothing else is wrong with it."""
+    """Every co-tenant of a process whose own account is being poisoned, where nothing else is wrong with it."""
     seats = len(evidence.options.processes)
     for stream in evidence.streams:
         if stream.process < seats:

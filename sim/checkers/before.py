@@ -8,7 +8,8 @@ from typing import Final
 from listenkey.items import Live, Update
 from sim.checkers.reading import fills_of, had_live, latency_ms, offsets_ms, spans
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
+from sim.world.evidence import Evidence
 
 CLOCKS_MS: Final = 1000
 """The error allowed in the client's estimate of the venue's clock, beside the way from the venue."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence
+from sim.world.evidence import Evidence
 
 
 def closing(evidence: Evidence) -> Iterator[Violation]:

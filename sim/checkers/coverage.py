@@ -28,8 +28,9 @@ from sim.checkers.reading import (
     told_fills,
 )
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
 from sim.faults import DISK_KINDS, LAG_KINDS, LASTING, NOBODY_READS, REST_KINDS, UNSEEN
+from sim.world.evidence import Evidence
 
 UNDER_WAY_US: Final = 10_000_000
 """The last seconds of a run, whose events may still be under way."""

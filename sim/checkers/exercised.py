@@ -11,8 +11,8 @@ from listenkey.outcomes import Loss
 from sim.checkers.coverage import Case
 from sim.checkers.reading import MINUTE_US, Span
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence
 from sim.faults import LAG_KINDS
+from sim.world.evidence import Evidence
 
 NAMED: Final = frozenset({Loss.EXERCISES, Loss.FILLS_REFUSED, Loss.FILLS_LATE, Loss.NOT_ASKED})
 """The losses of a closed gap that exercises may be among."""

@@ -9,8 +9,9 @@ from listenkey.items import Live
 from listenkey.venue import WEIGHT_PER_MINUTE_ASSUMED
 from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, FillKey, held_ms, is_same_word, key_ends_us, told_fills
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
 from sim.faults import LAG_KINDS, REST_KINDS, UNSEEN
+from sim.world.evidence import Evidence
 
 LATE_KINDS: Final = (
     REST_KINDS | LAG_KINDS | UNSEEN | {"delay", "reorder", "malformed", "poison", "key_fight", "key_storm"}

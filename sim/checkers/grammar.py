@@ -8,7 +8,8 @@ from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.outcomes import GapCause
 from sim.checkers.reading import had_live
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
+from sim.world.evidence import Evidence
 
 
 def grammar(evidence: Evidence) -> Iterator[Violation]:

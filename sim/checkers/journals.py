@@ -10,8 +10,9 @@ from typing import Final
 
 from listenkey.items import Update
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
-from tests.chaos.judge import wrongs
+from sim.client.records import Stream
+from sim.judge import wrongs
+from sim.world.evidence import Evidence
 
 SHIFTED: Final = " what was open from "
 

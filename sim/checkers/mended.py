@@ -9,7 +9,8 @@ from listenkey.items import GapClosed, GapOpened, Update
 from listenkey.outcomes import GapCause
 from sim.checkers.reading import fills_of, offsets_ms
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream, Told
+from sim.client.records import Stream, Told
+from sim.world.evidence import Evidence
 
 DROPS: Final = frozenset({GapCause.SLOW_READER, GapCause.JOURNAL_STUCK})
 """The causes of gaps that lie beside those of the connection."""

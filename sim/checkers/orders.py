@@ -9,7 +9,8 @@ from typing import Final
 
 from listenkey.items import Update
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
+from sim.world.evidence import Evidence
 
 ENDED: Final = frozenset({"FILLED", "CANCELED", "CANCELLED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 

@@ -11,8 +11,9 @@ from typing import Final
 
 from sim.checkers.reading import MINUTE_US
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
 from sim.faults import DISK_KINDS
+from sim.world.evidence import Evidence
 
 SILENT_MAX_US: Final = 6 * MINUTE_US
 """Five minutes between two tries where the API key itself was refused, and what a try takes."""

@@ -8,8 +8,9 @@ from typing import Final
 from listenkey.items import Live
 from sim.checkers.reading import MINUTE_US, latency_ms, told_fills
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
 from sim.faults import KINDS, Fault
+from sim.world.evidence import Evidence
 
 SOCKETLESS: Final = frozenset({"retired"})
 OTHERS: Final = frozenset(KINDS) - SOCKETLESS

@@ -11,9 +11,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.outcomes import Loss
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
 from sim.faults import Fault
 from sim.manners import POISONED_EVERY_S
+from sim.world.evidence import Evidence
 
 MINUTE_US: Final = 60_000_000
 KEY_LIFE_US: Final = 62 * MINUTE_US

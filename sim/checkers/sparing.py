@@ -18,8 +18,9 @@ from sim.checkers.reading import (
     latency_ms,
 )
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence, Stream
+from sim.client.records import Stream
 from sim.faults import DISK_KINDS, KEY_KINDS, LASTING, REST_KINDS, Fault
+from sim.world.evidence import Evidence
 
 CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surge", "flapping", "close", "freeze",
                            "malformed", "suspend", "refuse", "refuse_ws", "syn_loss", "crash", "power_cut", "retired", "disk_full", "disk_errors", "all_lose", "bad_protocol",

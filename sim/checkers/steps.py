@@ -15,8 +15,8 @@ from listenkey.outcomes import Loss
 from sim.checkers.coverage import Case, bound_us, holds, is_unseen, key_was_dead, refuses
 from sim.checkers.reading import AUDIT_US, KEY_LIFE_US
 from sim.checkers.violation import Violation
-from sim.evidence import Evidence
 from sim.faults import STEPS_UNSEEN
+from sim.world.evidence import Evidence
 
 ENDED: Final = frozenset({"FILLED", "CANCELED", "CANCELLED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 REFUSED: Final = frozenset({Loss.ORDERS, Loss.FILLS_REFUSED})

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sim.checkers.violation import Violation
-from sim.evidence import Client, Evidence
+from sim.environment.activity import Client
+from sim.world.evidence import Evidence
 
 FIVE_MINUTES_US: Final = 300_000_000
 MINUTE_US: Final = 60_000_000
@@ -31,11 +32,11 @@ HANDLES_MAX: Final = 50_000
 
 
 def weight(evidence: Evidence) -> Iterator[Violation]:
-    """Every process, with its guests."""
+    """Every process, with its co-tenants."""
     options = evidence.options
     for number, own in enumerate(options.processes):
         who, client = f"process {number}", evidence.clients[number]
-        streams = own + sum(host == number for host, _ in options.guests)
+        streams = own + sum(host == number for host, _ in options.co_tenants)
         yield from _requests(client, who, streams - own + 1)
         if not client.starts_us:
             yield from _creates(client, who, streams - own + 1)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sim.environment.options import Options
 from sim.faults import Fault, in_order
 from sim.mutants.clocks import CLOCKS
 from sim.mutants.closing import CLOSING
@@ -20,7 +21,7 @@ from sim.mutants.keeping import KEEPING
 from sim.mutants.patching import Patches
 from sim.mutants.reading import READING
 from sim.mutants.rest_history import REST_HISTORY
-from sim.options import Options, draw_options
+from sim.options import draw_options
 from sim.run import FINE, faults_of, run_case
 
 ALL: Final[tuple[Callable[[Patches], None], ...]] = (*CONNECTION, *KEEPING, *REST_HISTORY, *CLOCKS, *READING, *CLOSING)

@@ -11,7 +11,7 @@ from listenkey.journal import own_files, sqlite
 from listenkey.journal.files import beside, identity_of
 from listenkey.stream import driver
 from listenkey.stream import user_stream as stream
-from sim import process
+from sim.client import process
 from sim.mutants.patching import Patches, put, rewritten
 
 

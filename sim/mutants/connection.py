@@ -16,7 +16,7 @@ from listenkey.stream import driver
 from listenkey.stream import listen_key_manager as opener
 from listenkey.stream import user_stream as stream
 from listenkey.transport import websocket
-from sim import process
+from sim.kernel import clocks
 from sim.mutants.patching import NEVER_S, Patches, put, transition
 
 
@@ -165,7 +165,7 @@ def put_is_proof(patches: Patches) -> None:
 
 def deadlines_on_the_wall(patches: Patches) -> None:
     """Silence, renewals and rotations are measured by the clock that people set."""
-    put(patches, process.SimClock, "now_s", lambda self: self.wall_ms() / 1000)
+    put(patches, clocks.SimClock, "now_s", lambda self: self.wall_ms() / 1000)
 
 
 def pieces_are_messages(patches: Patches) -> None:

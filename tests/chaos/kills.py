@@ -18,8 +18,8 @@ from typing import Final
 
 from listenkey.journal.verify import verify
 from listenkey.testing import LocalSandbox
+from sim.judge import wrongs
 from tests.chaos.campaign import Found, run
-from tests.chaos.judge import wrongs
 from tests.chaos.processes import until
 from tests.chaos.traffic import ledger, patient_exchange, trading
 from tests.chaos.victim import COMMAND, Victim, fills_in, gaps_open_in, owed_in, whole_lines

@@ -21,8 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from sim.judge import wrongs
 from tests.chaos import oracles
-from tests.chaos.judge import wrongs
 from tests.chaos.processes import START_WITHIN_S, ClientProcess, SandboxProcess, until
 from tests.chaos.proxy import Proxy
 

@@ -15,7 +15,7 @@ from listenkey import GapClosed, Live, OrderTradeUpdate, Update, UserStream
 from listenkey.journal.reader import JournalReader
 from listenkey.testing import LocalSandbox
 from listenkey.wire.lines import to_line
-from tests.chaos.judge import wrongs
+from sim.judge import wrongs
 
 
 class Case(NamedTuple):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.testing import LocalSandbox
-from tests.chaos.judge import wrongs
+from sim.judge import wrongs
 from tests.chaos.kills import struck
 from tests.chaos.processes import until
 from tests.chaos.traffic import ledger, patient_exchange, trading

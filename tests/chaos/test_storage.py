@@ -19,7 +19,7 @@ from listenkey.journal.reader import JournalReader
 from listenkey.journal.store import Store
 from listenkey.journal.verify import verify
 from listenkey.testing import LocalSandbox
-from tests.chaos.judge import wrongs
+from sim.judge import wrongs
 from tests.chaos.processes import until
 from tests.chaos.test_process import check, until_whole
 from tests.chaos.traced import NoStrace, strace

@@ -15,8 +15,10 @@ from sim.checkers.exercised import NAMED, exercised
 from sim.checkers.fills import fills
 from sim.checkers.mended import closed_gaps
 from sim.checkers.violation import Violation
-from sim.evidence import Client, Evidence, Stream, Told
+from sim.client.records import Stream, Told
+from sim.environment.activity import Client
 from sim.options import draw_options
+from sim.world.evidence import Evidence
 
 SECOND_US = 1_000_000
 OPTIONS = draw_options(1, "safety", 0.005)

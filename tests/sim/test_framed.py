@@ -9,9 +9,9 @@ from functools import cache
 import pytest
 
 from listenkey.items import Update
-from sim import framed
+from sim.environment import framed
+from sim.environment.framed import Frames, in_pieces
 from sim.faults import Fault
-from sim.framed import Frames, in_pieces
 from sim.options import draw_options
 from sim.run import FINE, Outcome, run_case
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sim.environment.options import Options
 from sim.faults import KINDS, Fault, draw_fault
-from sim.options import Options, draw_options
+from sim.options import draw_options
 from sim.rows import NOT_SIMULATED, PAIRS, ROWS, covered
 from sim.run import circumstances, run_case
 from tests.tidy.source import ROOT
@@ -43,7 +44,7 @@ def test_it_changes_what_happens(kind: str) -> None:
     for_s = 0.0 if KINDS[kind].most_s == 0 else max(drawn.for_s, 60.0)
     fault = replace(drawn, for_s=for_s)
     # Who is there is not what the fault does.
-    options = replace(OPTIONS, guests=circumstances(OPTIONS, [fault]).guests)
+    options = replace(OPTIONS, co_tenants=circumstances(OPTIONS, [fault]).co_tenants)
     assert _traced(options, [fault, *RESETS]) != _without(options)
 
 

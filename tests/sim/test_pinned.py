@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
+from sim.environment.options import Options
 from sim.faults import Fault
-from sim.options import Options, draw_options
+from sim.options import draw_options
 from sim.run import FINE, run_case
 
 

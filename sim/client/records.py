@@ -1,20 +1,14 @@
-"""
-The evidence of a run, for the checkers: the venue's truth, each consumer's items, each client's requests.
-
-Checkers read this and nothing else; no checker asks a client what it believes.
-"""
+"""The record of what each stream gave its consumer."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from listenkey.errors import ListenKeyError
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from sim.faults import OF_ACCOUNT, OF_ALL, OF_GUESTS, Fault
-from sim.options import Options
 
 
 class Told(NamedTuple):
@@ -22,42 +16,6 @@ class Told(NamedTuple):
 
     at_us: int
     item: Item
-
-
-@dataclass(slots=True)
-class Asked:
-    """One request: when it was sent, and when and how it was answered, if it was."""
-
-    at_us: int
-    method: str
-    path: str
-    weight: int = 1
-    answered_us: int | None = None
-    status: int | None = None
-    wait_until_us: int = 0
-    """The time until which the answer said that nothing may be sent."""
-
-
-@dataclass(slots=True)
-class Client:
-    """The acts of one process, seen from outside of it; behind the processes come their guests, by their seats."""
-
-    asked: list[Asked] = field(default_factory=list)
-    starts_us: list[int] = field(default_factory=list)
-    """
-    The starts of later processes that do not know the items and the weight of the one before: it has no journal, or the
-    power was cut, or the wall clock was set, by which such things are written down.
-    """
-    lives_us: list[int] = field(default_factory=list)
-    """The start of each later process."""
-    connects_us: list[int] = field(default_factory=list)
-    open_most: int = 0
-    open_at_end: int = 0
-    handles_in_a_second_most: int = 0
-    stalls_us: list[tuple[int, int]] = field(default_factory=list)
-    """The times when it did not run: stalled, or its machine asleep."""
-    wall_offsets: list[tuple[int, int]] = field(default_factory=list)
-    """Pairs of a time, microseconds, and the milliseconds by which the wall clock was ahead from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +69,10 @@ class Stream:
     """The numbers of items that damage took out of its journal: whoever goes on with that can't know of them."""
     _by_seq: dict[int, Item] = field(default_factory=dict)
 
+    def shown(self) -> str:
+        """Return the last item that was told, for people."""
+        return f"{self.process} told {self.number}: {str(self.told[-1].item)[:200]}"
+
     def is_later_life(self, at_us: int) -> bool:
         """Return True where an earlier process was given items of this stream, too."""
         return any(since_us <= at_us for since_us in self.lives_us)
@@ -133,64 +95,11 @@ class Stream:
         elif same(before, item):
             self.told_again += 1
         else:
-            self.contradictions.append((at_us, f"item {item.seq} was {_line(before)} and is {_line(item)}"))
+            self.contradictions.append((at_us, f"item {item.seq} was {line(before)} and is {line(item)}"))
 
 
-@dataclass(slots=True)
-class Evidence:
-    """All of it."""
-
-    options: Options
-    faults: list[Fault]
-    ledgers: dict[str, dict[str, Any]]
-    streams: list[Stream]
-    clients: list[Client]
-    heal_us: int
-    end_us: int
-    trace: str = ""
-    counts: dict[str, int] = field(default_factory=dict)
-    _of_client: dict[tuple[int, frozenset[str]], list[Fault]] = field(default_factory=dict)
-
-    def us_of(self, exchange_ms: int) -> int:
-        """A time of the exchange, on the run's own clock."""
-        return (exchange_ms - self.options.start_ms) * 1000
-
-    def host_of(self, process: int) -> int:
-        """Return the process of a guest's seat, or the process itself."""
-        behind = process - len(self.options.accounts)
-        return process if behind < 0 else self.options.guests[behind][0]
-
-    def of_client(self, process: int, kinds: frozenset[str]) -> list[Fault]:
-        """The faults of these kinds that hit a process, or another process of its account; or a guest, by its seat."""
-        known = self._of_client.get((process, kinds))
-        accounts = self.options.accounts
-        if known is None and process >= len(accounts):
-            host = self.host_of(process)
-            known = self._of_client[process, kinds] = [
-                fault
-                for fault in self.faults
-                if fault.kind in kinds
-                and (fault.kind in OF_ALL or (fault.client == host and fault.kind not in OF_ACCOUNT))
-            ]
-        if known is None:
-            known = self._of_client[process, kinds] = [
-                fault
-                for fault in self.faults
-                if fault.kind in kinds - OF_GUESTS
-                and (fault.kind in OF_ALL or accounts[fault.client] == accounts[process])
-            ]
-        return known
-
-    def digest(self) -> str:
-        """SHA-256 of every item told, in order: two runs of one seed must agree on it, and on `trace`."""
-        digest = hashlib.sha256()
-        for stream in self.streams:
-            for told in stream.told:
-                digest.update(f"{stream.number} {told.at_us} {_line(told.item)}\n".encode())
-        return digest.hexdigest()
-
-
-def _line(item: Item) -> str:
+def line(item: Item) -> str:
+    """Return an item shortly, in a form that differs where the item does."""
     match item:
         case Update(seq=seq, received_ms=received_ms, raw=raw):
             return f"{seq} update {received_ms} {hashlib.sha256(raw).hexdigest()}"

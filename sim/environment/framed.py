@@ -19,18 +19,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from listenkey.errors import Disconnected, ListenKeyError
 from listenkey.sandbox.rest_api.api import ApiResponse
 from listenkey.sandbox.websocket import hub
 from listenkey.transport import websocket
-from sim.network import Connection, Network, SimSocket
-
-if TYPE_CHECKING:
-    from listenkey.transport.base import Socket
-    from sim.loop import VirtualLoop
-    from sim.process import Process
+from listenkey.transport.base import Socket
+from sim.environment.network import Connection, Network, SimSocket
+from sim.kernel.loop import VirtualLoop
 
 CONTINUATION, TEXT, CLOSE, PING, PONG = 0, 1, 8, 9, 10
 FIN: Final = 0x80
@@ -153,14 +150,14 @@ class _NoSocket:
 class ClientEnd(asyncio.Transport):
     """The transport under picows: bytes that have arrived, and how many of them each read brings."""
 
-    def __init__(self, socket: FramedSocket, process: Process) -> None:
+    def __init__(self, socket: FramedSocket, network: Network) -> None:
         super().__init__({"socket": _NoSocket()})
         self._socket = socket
-        self._network = process.network
-        self._loop = process.loop
-        self._stalls_us = process.evidence.stalls_us
+        self._network = network
+        self._loop = network.process.loop
+        self._stalls_us = network.process.evidence.stalls_us
         self._protocol: Any = None
-        self._rng = random.Random(f"{process.world.options.seed}:read:{process.number}:{process.network.opened}")
+        self._rng = random.Random(f"{network.env.options.seed}:read:{network.process.number}:{network.opened}")
         self._unread = bytearray()
         self._since_us = 0  # when the oldest of it came
         self._read_most = 1
@@ -275,7 +272,7 @@ class VenueEnd:
         self._accept = base64.b64encode(hashlib.sha1(headers["sec-websocket-key"].encode() + GUID).digest())
         self._client = client
         self._network = network
-        seed, number = network.world.options.seed, network.process.number
+        seed, number = network.env.options.seed, network.process.number
         self._rng = random.Random(f"{seed}:pieces:{number}:{network.opened}")
         self._frames = Frames()
         self._pinged: deque[bytes] = deque()
@@ -321,19 +318,19 @@ class VenueEnd:
                 self._flush()
 
     def _queue(self, frames: list[bytes]) -> None:
-        self._outbox += [_Waiting(self._network.world.now_us, each) for each in frames]
+        self._outbox += [_Waiting(self._network.env.now_us, each) for each in frames]
         self._flush()
 
     def _flush(self) -> None:
         """Send what waits; while `pieces` lasts some of it a little later, and only what has not waited for long."""
-        world, outbox = self._network.world, self._outbox
+        env, outbox = self._network.env, self._outbox
         while outbox and not (self._appointed or self._frozen):
             self._put(outbox.popleft().frame)
-            if not outbox or not self._network.pieces or world.now_us > outbox[0].since_us + HELD_MOST_US:
+            if not outbox or not self._network.pieces or env.now_us > outbox[0].since_us + HELD_MOST_US:
                 continue
             if self._rng.random() < LATER_SHARE:
                 self._appointed = True
-                world.at(world.now_us + self._rng.randint(1, LATER_MOST_US), self._flush_at_last)
+                env.at(env.now_us + self._rng.randint(1, LATER_MOST_US), self._flush_at_last)
 
     def _flush_at_last(self) -> None:
         self._appointed = False
@@ -357,13 +354,13 @@ class VenueEnd:
             self._network.to_server(self.connection, lambda: self._received(data))
 
     def _received(self, data: bytes) -> None:
-        world, connection = self._network.world, self.connection
+        env, connection = self._network.env, self.connection
         for opcode, payload in self._frames.feed(data):
             if opcode == PONG:
                 self._check_pong(payload)
             if connection.session is None or (opcode == PONG and payload.startswith(OWN)):
                 continue
-            there, session, now_ms = world.exchange.hub, connection.session, world.exchange.advance(world.now_ms)
+            there, session, now_ms = env.exchange.hub, connection.session, env.exchange.advance(env.now_ms)
             if opcode == TEXT:
                 there.receive_text(session, payload.decode(), now_ms)
             elif opcode == PING:
@@ -374,7 +371,7 @@ class VenueEnd:
             else:
                 assert opcode == CLOSE
                 self._network.forget_session(connection)
-            world.flush()
+            env.flush()
 
     def _check_pong(self, payload: bytes) -> None:
         """Each ping is answered with its own bytes, in order; a client may leave some out. [RFC 6455, 5.5.3]"""
@@ -387,7 +384,7 @@ class VenueEnd:
 # --- The socket ------------------------------------------------------------------------------------------------------
 
 
-_DIALLING: ContextVar[tuple[FramedSocket, Process]] = ContextVar("_DIALLING")
+_DIALLING: ContextVar[tuple[FramedSocket, Network]] = ContextVar("_DIALLING")
 
 
 class _Noticed:
@@ -476,7 +473,7 @@ class FramedSocket(SimSocket):
 
 
 async def connect(
-    process: Process,
+    network: Network,
     url: str,
     on_message: Callable[[bytes], None],
     on_heard: Callable[[], None],
@@ -486,9 +483,9 @@ async def connect(
     timeout_s: float,
 ) -> Socket:
     """The client's own `transport.websocket.connect`, on the process's network."""
-    socket = FramedSocket(process.network, on_message, on_heard, on_pong, on_lost)
-    process.loop.dial = _dial
-    _DIALLING.set((socket, process))
+    socket = FramedSocket(network, on_message, on_heard, on_pong, on_lost)
+    network.process.loop.dial = _dial
+    _DIALLING.set((socket, network))
     real = await websocket.connect(url, on_message, socket.heard, socket.pong_came, socket.ended, timeout_s=timeout_s)
     assert isinstance(real, websocket.PicowsSocket)
     socket.real = real
@@ -497,12 +494,12 @@ async def connect(
 
 def _dial(make_protocol: Callable[[], Any]) -> tuple[asyncio.Transport, Any]:
     """Stand in for `loop.create_connection`. The answer to the SYN comes together with the one to the handshake."""
-    socket, process = _DIALLING.get()
-    socket.client_end = end = ClientEnd(socket, process)
+    socket, network = _DIALLING.get()
+    socket.client_end = end = ClientEnd(socket, network)
     protocol = make_protocol()
     end.set_protocol(protocol)
     protocol.connection_made(end)
-    process.loop.create_task(_hear_out(protocol))
+    network.process.loop.create_task(_hear_out(protocol))
     return end, protocol
 
 

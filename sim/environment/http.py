@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 from email.utils import formatdate
-from typing import TYPE_CHECKING
 
 from listenkey.errors import ListenKeyError, TimedOut, Unreachable
 from listenkey.rest.rate_limiter import weight_of
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.wire.requests import Request
 from listenkey.wire.responses import Response
-from sim.evidence import Asked
-from sim.network import SEGMENT_BYTES
-
-if TYPE_CHECKING:
-    from sim.process import Life
+from sim.environment.activity import Asked
+from sim.environment.network import SEGMENT_BYTES, Network
+from sim.kernel.loop import VirtualLoop
 
 UNTIL = re.compile(rb"until (\d{13})")
 
@@ -24,16 +21,18 @@ UNTIL = re.compile(rb"until (\d{13})")
 class SimHttp:
     """Sends requests through the process's network, as `transport.base.Http` has it."""
 
-    def __init__(self, life: Life) -> None:
-        self._process = life.process
-        self._loop = life.loop
+    def __init__(self, network: Network, loop: VirtualLoop, rest_url: str) -> None:
+        self._network = network
+        self._process = network.process
+        self._loop = loop
+        self._rest_url = rest_url
 
     async def send(self, request: Request, base_url: str) -> Response:
-        assert base_url == self._process.venue.rest_url
-        world = self._process.world
-        asked = Asked(world.now_us, request.method, request.path, weight_of(request))
+        assert base_url == self._rest_url
+        env = self._network.env
+        asked = Asked(env.now_us, request.method, request.path, weight_of(request))
         self._process.evidence.asked.append(asked)
-        world.note(f"{self._process.number} {request.method} {request.path}")
+        env.note(f"{self._process.number} {request.method} {request.path}")
         answered: asyncio.Future[Response] = self._loop.create_future()
         self._send(request, asked, answered)
         try:
@@ -46,7 +45,7 @@ class SimHttp:
         """Close nothing: nothing is open."""
 
     def _send(self, request: Request, asked: Asked, answered: asyncio.Future[Response]) -> None:
-        network, world = self._process.network, self._process.world
+        network, env = self._network, self._network.env
         if network.no_way_out:
             refused = network.no_way_out[-1]
             if refused is not None:
@@ -54,14 +53,14 @@ class SimHttp:
         elif network.refusing:
             self._fail(answered, Unreachable("venue", "Connection refused"))
         elif not (network.losing_syn or network.partitioned["out"] or "out" in network.rest_cut):
-            world.at(world.now_us + network.latency_us(), lambda: self._arrive(request, asked, answered))
+            env.at(env.now_us + network.latency_us(), lambda: self._arrive(request, asked, answered))
 
     def _arrive(self, request: Request, asked: Asked, answered: asyncio.Future[Response]) -> None:
-        world, network = self._process.world, self._process.network
+        env, network = self._network.env, self._network
         headers = {name.lower(): value for name, value in request.wire_headers().items()}
         api_request = ApiRequest(request.method, request.path, request.query, "", headers, self._process.ip)
         answer = self._process.answered(api_request)
-        world.flush()
+        env.flush()
         if network.black_holes and len(answer.body) > SEGMENT_BYTES:
             return
         if "reset" in network.rest_cut or answer.manner == "abort":
@@ -70,31 +69,31 @@ class SimHttp:
             self._answer(answer, asked, answered)
 
     def _answer(self, answer: ApiResponse, asked: Asked, answered: asyncio.Future[Response]) -> None:
-        network, world = self._process.network, self._process.world
+        network, env = self._network, self._network.env
         delay_us = network.latency_us() + network.takes_us(len(answer.body))
         if answer.manner == "drip" and answer.fault is not None:
             delay_us += answer.fault.params.get("ms", 0) * 1000 * len(answer.body)
         # The sandbox's door adds it, as every server does.
-        date = formatdate(world.now_ms / 1000, usegmt=True)
+        date = formatdate(env.now_ms / 1000, usegmt=True)
         headers = (*answer.headers.items(), ("Content-Type", answer.content_type), ("Date", date))
         response = Response(answer.status, headers, answer.body)
 
         def arrive() -> None:
             if not answered.done():
-                asked.answered_us, asked.status = world.now_us, answer.status
-                asked.wait_until_us = _wait_until_us(answer, world.now_us, world.options.start_ms)
+                asked.answered_us, asked.status = env.now_us, answer.status
+                asked.wait_until_us = _wait_until_us(answer, env.now_us, env.options.start_ms)
                 answered.set_result(response)
 
-        self._loop.deliver(world.now_us + delay_us, arrive)
+        self._loop.deliver(env.now_us + delay_us, arrive)
 
     def _fail(self, answered: asyncio.Future[Response], error: ListenKeyError) -> None:
-        network, world = self._process.network, self._process.world
+        network, env = self._network, self._network.env
 
         def arrive() -> None:
             if not answered.done():
                 answered.set_exception(error)
 
-        self._loop.deliver(world.now_us + 2 * network.latency_us(), arrive)
+        self._loop.deliver(env.now_us + 2 * network.latency_us(), arrive)
 
 
 def _wait_until_us(answer: ApiResponse, now_us: int, start_ms: int) -> int:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from listenkey.sandbox.exchange.burst import HOUSE, free_ticks, open_house
 from listenkey.sandbox.exchange.exchange import OrderRequest
 from listenkey.sandbox.exchange.rejections import Rejected
-
-if TYPE_CHECKING:
-    from sim.world import World
+from sim.environment.environment import Environment
 
 LARGE: Final = 60
 """Fills of a burst that comes all at once."""
@@ -27,30 +25,30 @@ QUOTES: Final = 0.7
 class Traffic:
     """The life of one account, drawn from the seed; independent of the faults, so that a shorter list changes nothing."""
 
-    def __init__(self, world: World, account: str) -> None:
-        self._world = world
+    def __init__(self, env: Environment, account: str) -> None:
+        self._env = env
         self._account = account
-        self._rng = random.Random(f"{world.options.seed}:traffic:{account}")
+        self._rng = random.Random(f"{env.options.seed}:traffic:{account}")
 
     def start(self) -> None:
         """Make the first appointment."""
-        open_house(self._world.exchange.exchange, HOUSE, self._world.now_ms)
-        self._later(self._world.options.episode_s, self._episode)
+        open_house(self._env.exchange.exchange, HOUSE, self._env.now_ms)
+        self._later(self._env.options.episode_s, self._episode)
 
     def _later(self, mean_s: float, what: object) -> None:
         wait_us = int(self._rng.expovariate(1 / mean_s) * 1e6) + 1
-        self._world.at(self._world.now_us + wait_us, what)  # type: ignore[arg-type]
+        self._env.at(self._env.now_us + wait_us, what)  # type: ignore[arg-type]
 
     def _every_s(self) -> float:
         """Between two episodes; when faults have ended, a few of them show as well that all is well again."""
-        options = self._world.options
-        has_healed = self._world.now_us >= (options.heal_s + HEALED_S) * 1e6
+        options = self._env.options
+        has_healed = self._env.now_us >= (options.heal_s + HEALED_S) * 1e6
         return options.episode_s * (RARER if has_healed else 1)
 
     def _episode(self) -> None:
         """One thing happens, and the next is appointed."""
         what = self._rng.random()
-        if self._world.options.quotes and what < QUOTES:
+        if self._env.options.quotes and what < QUOTES:
             self._rest_and_cancel()
         elif what < 0.80:
             self._fills(self._rng.choice((1, 1, 2, 3, 5)))
@@ -59,25 +57,25 @@ class Traffic:
         elif what < 0.95:
             self._rest_and_cancel()
         else:
-            self._world.exchange.transfer(self._account, Decimal(self._rng.randint(1, 1000)), self._world.now_ms)
-        self._world.flush()
+            self._env.exchange.transfer(self._account, Decimal(self._rng.randint(1, 1000)), self._env.now_ms)
+        self._env.flush()
         self._later(self._every_s(), self._episode)
 
     def _fills(self, count: int) -> None:
-        self._world.exchange.burst(self._account, count, self._world.now_ms)
+        self._env.exchange.burst(self._account, count, self._env.now_ms)
         if self._rng.random() < 0.5:
             # Some come one after the other.
             self._later(0.5, lambda: self._more(2))
-        self._later(self._world.options.hold_s, self._flatten)
+        self._later(self._env.options.hold_s, self._flatten)
 
     def _more(self, count: int) -> None:
-        self._world.exchange.burst(self._account, count, self._world.now_ms)
-        self._world.flush()
+        self._env.exchange.burst(self._account, count, self._env.now_ms)
+        self._env.flush()
 
     def _rest_and_cancel(self) -> None:
-        exchange, now_ms = self._world.exchange.exchange, self._world.now_ms
+        exchange, now_ms = self._env.exchange.exchange, self._env.now_ms
         symbols = exchange.symbols()
-        symbol = symbols[0] if self._world.options.quotes else self._rng.choice(symbols)
+        symbol = symbols[0] if self._env.options.quotes else self._rng.choice(symbols)
         try:
             order = exchange.place_order(
                 self._account,
@@ -91,14 +89,14 @@ class Traffic:
 
     def _cancel(self, symbol: str, order_id: int) -> None:
         try:
-            self._world.exchange.exchange.cancel_order(self._account, symbol, self._world.now_ms, order_id=order_id)
+            self._env.exchange.exchange.cancel_order(self._account, symbol, self._env.now_ms, order_id=order_id)
         except Rejected:
             return
         self._drain()
 
     def _flatten(self) -> None:
         """Close every position against the house."""
-        exchange, now_ms = self._world.exchange.exchange, self._world.now_ms
+        exchange, now_ms = self._env.exchange.exchange, self._env.now_ms
         exchange.advance(now_ms)
         account = exchange.state.accounts[self._account]
         for symbol, holding in list(account.positions.items()):
@@ -123,5 +121,5 @@ class Traffic:
         self._drain()
 
     def _drain(self) -> None:
-        self._world.exchange._drain(self._world.now_ms)
-        self._world.flush()
+        self._env.exchange._drain(self._env.now_ms)
+        self._env.flush()

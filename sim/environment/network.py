@@ -10,19 +10,19 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import partial
+from typing import Any, Protocol, TypeAlias
 
+from listenkey.core.sockets import SocketView
 from listenkey.errors import Disconnected, ListenKeyError, Unreachable
-from listenkey.sandbox.rest_api.api import ApiResponse
+from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.websocket import hub
+from listenkey.stream.driver import Driver
 from listenkey.transport.websocket import _handshake_error
-
-if TYPE_CHECKING:
-    from listenkey.core.sockets import SocketView
-    from listenkey.stream.driver import Driver
-    from sim.framed import VenueEnd
-    from sim.process import Process
-    from sim.world import World
+from sim.environment.activity import Client
+from sim.environment.environment import Environment
+from sim.kernel.clocks import SimClock
+from sim.kernel.loop import VirtualLoop
 
 Answer: TypeAlias = Callable[[ListenKeyError | ApiResponse | None], None]
 
@@ -39,6 +39,56 @@ NARROW_BYTES_A_SECOND = 2000
 
 SEGMENT_BYTES = 1300
 """The size that passes where large packets vanish."""
+
+
+class Host(Protocol):
+    """
+    The process at the client's end of a network.
+
+    Attributes:
+        refused_handshakes: Reasons why the exchange refuses its sockets.
+        unprinted: Reasons why what it reads can't be shown.
+    """
+
+    number: int
+    ip: str
+    evidence: Client
+    clock: SimClock
+    refused_handshakes: int
+    unprinted: int
+
+    @property
+    def loop(self) -> VirtualLoop:
+        """Its present event loop."""
+
+    def is_live(self) -> bool:
+        """True where all of its streams are live, with nothing under way."""
+
+    def answered(self, request: ApiRequest) -> ApiResponse:
+        """Return the venue's answer to a request of this process, as it arrives."""
+
+    def note_arrival(self, driver: Driver, frame: bytes) -> None:
+        """While nothing can be shown: which fills a socket of a stream has brought."""
+
+
+class Shortcuts(Protocol):
+    """Skip what would change nothing, since no fault is near."""
+
+    def ping_horizon_us(self, network: Network, connection: Connection | None) -> int:
+        """Return for how long pings of this connection would surely be answered; 0 where that can't be known."""
+
+    def skip_audits(self, host: Host, driver: Driver, for_us: int) -> None:
+        """Skip the audits that would find nothing."""
+
+
+class ExchangeEnd(Protocol):
+    """The exchange's end of a connection that is simulated down to its bytes."""
+
+    def perform(self, action: hub.Action) -> None:
+        """Do what the exchange wants done with its socket."""
+
+    def break_rules(self, close_code: int) -> None:
+        """Send what no client may read on."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +119,7 @@ class Connection:
     held_in: list[Callable[[], None]] = field(default_factory=list)
     held_out: list[Callable[[], None]] = field(default_factory=list)
     socket: SimSocket | None = None
-    venue_end: VenueEnd | None = None
+    venue_end: ExchangeEnd | None = None
     answer: Answer | None = None
     """The answer that waits for the handshake; None once it is over."""
 
@@ -77,8 +127,9 @@ class Connection:
 class Network:
     """One process's way to the exchange."""
 
-    def __init__(self, world: World, process: Process, rng: random.Random) -> None:
-        self.world = world
+    def __init__(self, env: Environment, process: Host, rng: random.Random) -> None:
+        self.env = env
+        self.shortcuts: Shortcuts | None = None
         self.process = process
         self.rng = rng
         self.connections: dict[int, Connection] = {}
@@ -101,7 +152,7 @@ class Network:
 
     def latency_us(self, slow: float = 1.0) -> int:
         """One way, drawn."""
-        options = self.world.options
+        options = self.env.options
         latency_ms = options.latency_ms * slow + self.rng.random() * options.jitter_ms
         if self.surges:
             latency_ms += self.rng.random() * SURGE_MS
@@ -134,7 +185,7 @@ class Network:
             connection.held_in.append(arrival)
             return
         extra_us = 0 if connection.answer is not None else self.extra_us
-        at_us = max(connection.clear_in_us, self.world.now_us + self.latency_us(connection.slow) + extra_us)
+        at_us = max(connection.clear_in_us, self.env.now_us + self.latency_us(connection.slow) + extra_us)
         at_us += self.takes_us(size)
         connection.clear_in_us = at_us
 
@@ -146,8 +197,8 @@ class Network:
 
     def _swallow(self, connection: Connection, size: int) -> None:
         """A packet that is too large is sent again and again and never arrives, and nothing behind it does."""
-        if connection.burst_us != self.world.now_us:
-            connection.burst_us, connection.burst_bytes = self.world.now_us, 0
+        if connection.burst_us != self.env.now_us:
+            connection.burst_us, connection.burst_bytes = self.env.now_us, 0
         connection.burst_bytes += size
         if connection.burst_bytes > SEGMENT_BYTES:
             connection.lost_in = True
@@ -159,9 +210,9 @@ class Network:
         if self.partitioned["out"]:
             connection.held_out.append(arrival)
             return
-        at_us = max(connection.clear_out_us, self.world.now_us + self.latency_us(connection.slow))
+        at_us = max(connection.clear_out_us, self.env.now_us + self.latency_us(connection.slow))
         connection.clear_out_us = at_us
-        self.world.at(at_us, arrival)
+        self.env.at(at_us, arrival)
 
     def partition(self, way: str, step: int) -> None:
         """One more, or one less, reason why nothing passes that way."""
@@ -185,26 +236,26 @@ class Network:
         self.opened += 1
         connection = Connection(self.opened, slow=0.5 + 1.5 * self.rng.random(), socket=socket, answer=answer)
         self.connections[connection.number] = connection
-        self.process.evidence.connects_us.append(self.world.now_us)
+        self.process.evidence.connects_us.append(self.env.now_us)
         self.process.evidence.open_most = max(self.process.evidence.open_most, len(self.connections))
-        self.world.note(f"{self.process.number} connect {connection.number}")
+        self.env.note(f"{self.process.number} connect {connection.number}")
         if self.no_way_out:
             refused = self.no_way_out[-1]
             if refused is not None:
-                self.process.loop.deliver(self.world.now_us + self.latency_us(), lambda: answer(refused))
+                self.process.loop.deliver(self.env.now_us + self.latency_us(), lambda: answer(refused))
             return connection
         if self.losing_syn:
             connection.lost_in = connection.lost_out = True
         elif self.refusing:
             nobody = Unreachable(HOST, "Connection refused")
-            self.process.loop.deliver(self.world.now_us + 2 * self.latency_us(), lambda: answer(nobody))
+            self.process.loop.deliver(self.env.now_us + 2 * self.latency_us(), lambda: answer(nobody))
         self.to_server(connection, lambda: self._shake(connection, path, query, answer))
         return connection
 
     def _shake(self, connection: Connection, path: str, query: str, answer: Answer) -> None:
         if self.refusing or connection.gone:
             return
-        world = self.world
+        env = self.env
         if self.process.refused_handshakes:
             self.to_client(connection, lambda: answer(ApiResponse(503, b"")))
             return
@@ -212,15 +263,15 @@ class Network:
             gone = ApiResponse(self.retired[-1], b"<html></html>", content_type="text/html")
             self.to_client(connection, lambda: answer(gone))
             return
-        admitted = world.exchange.admit(path, query, self.process.ip, world.now_ms)
+        admitted = env.exchange.admit(path, query, self.process.ip, env.now_ms)
         if isinstance(admitted, ApiResponse):
             if admitted.manner != "hang":
                 self.to_client(connection, lambda: answer(admitted))
             return
         self.to_client(connection, lambda: self._established(connection))
-        connection.session = world.exchange.open_socket(admitted, self.process.ip, world.now_ms)
-        world.sessions[connection.session] = (self, connection)
-        world.flush()
+        connection.session = env.exchange.open_socket(admitted, self.process.ip, env.now_ms)
+        env.sockets[connection.session] = partial(self.perform, connection)
+        env.flush()
 
     def perform(self, connection: Connection, action: hub.Action) -> None:
         """Do what the exchange wants done with one of its sockets."""
@@ -249,8 +300,8 @@ class Network:
         """The exchange's end is closed."""
         session, connection.session = connection.session, None
         if session is not None:
-            self.world.sessions.pop(session, None)
-            self.world.exchange.hub.closed(session)
+            self.env.sockets.pop(session, None)
+            self.env.exchange.hub.closed(session)
 
     def end(self, connection: Connection, reason: Disconnected) -> None:
         """The client's end learns that the connection is over."""
@@ -295,7 +346,7 @@ class Network:
             connection.lost_in = connection.lost_out = True
             self.forget_session(connection)
             self.process.loop.deliver(
-                self.world.now_us + after_us + self.latency_us(),
+                self.env.now_us + after_us + self.latency_us(),
                 lambda gone=connection: self.end(gone, reset),  # type: ignore[misc]
             )
 
@@ -336,12 +387,13 @@ class SimSocket:
         left_out_s = min(self._left_out_until_s, network.process.clock.now_s())
         if view is not None and left_out_s > view.covered_s:
             self._prove(view, left_out_s)
-        ahead_us = network.world.ping_horizon_us(network, self.connection) if view is not None else 0
-        if view is not None and ahead_us:
+        shortcuts = network.shortcuts
+        ahead_us = 0 if view is None or shortcuts is None else shortcuts.ping_horizon_us(network, self.connection)
+        if view is not None and shortcuts is not None and ahead_us:
             # Nothing can happen to the pings of this time; they are taken as sent and answered.
             view.pinged_s = self._left_out_until_s = network.process.clock.now_s() + ahead_us / 1e6
             self._stay_alive()
-            network.world.skip_audits(network.process, driver, ahead_us)
+            shortcuts.skip_audits(network.process, driver, ahead_us)
             return
         self._ping(number)
 
@@ -388,10 +440,10 @@ class SimSocket:
         assert connection is not None
 
         def arrive() -> None:
-            world = network.world
+            env = network.env
             if connection.session is not None:
-                receive(world.exchange.hub, connection.session, world.exchange.advance(world.now_ms))
-                world.flush()
+                receive(env.exchange.hub, connection.session, env.exchange.advance(env.now_ms))
+                env.flush()
 
         if not connection.gone:
             network.to_server(connection, arrive)
@@ -401,7 +453,7 @@ class SimSocket:
     def arrived(self, frame: bytes) -> None:
         process = self._network.process
         if process.unprinted:
-            process.life.note_arrival(self._owner()[0], frame)
+            process.note_arrival(self._owner()[0], frame)
         self._on_message(frame)
         self._on_heard()
         self._stay_alive()

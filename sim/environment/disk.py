@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from listenkey.core.gap import Resumed
+from listenkey.journal.database import as_ours
 from listenkey.journal.store import Group, Store
-from sim.threads import Killed
-
-if TYPE_CHECKING:
-    from sim.process import Life
+from sim.kernel.threads import Killed, Machine
 
 SECTOR: Final = 512
 PAGE: Final = 4096
@@ -77,17 +76,15 @@ class Disk:
 class SimStore(Store):
     """A journal's file on such a disk."""
 
-    life: Life
-
     def __init__(self, path: Path, account: str, *, account_is_named: bool = True) -> None:
         super().__init__(path, account, account_is_named=account_is_named)
         self._unheard = False  # what is written now is not reported as written
         self._synchronises = True
         self._sure: Files | None = None  # what a power cut would leave, where that is less than what is in the files
 
-    @property
-    def _disk(self) -> Disk:
-        return self.life.process.disk
+    def attach(self, disk: Disk, machine: Machine, die: Callable[[str, dict[str, Files]], None]) -> None:
+        """Put it on the disk of a machine, where one of its threads writes to it; `die` ends its process."""
+        self._disk, self._machine, self._die = disk, machine, die
 
     def open(self) -> Resumed:
         if (error := self._disk.error()) is not None and error.sqlite_errorname != "SQLITE_FULL":
@@ -102,7 +99,7 @@ class SimStore(Store):
 
     def write(self, group: Group) -> None:
         disk = self._disk
-        self.life.machine.sleep(disk.delay_us())
+        self._machine.sleep(disk.delay_us())
         error = disk.error()
         if error is not None:
             self._fail(group, error)
@@ -140,8 +137,8 @@ class SimStore(Store):
         left = torn(before, read_files(self.path), rng, in_order=how == "kill")
         self._disk.cut = None
         # A commit takes its time, and meanwhile the rest of the process goes on: nothing of this may be shown yet.
-        self.life.machine.sleep(int(rng.random() * COMMIT_MOST_US) + 1)
-        self.life.process.die(how, {self.path.name: left})
+        self._machine.sleep(int(rng.random() * COMMIT_MOST_US) + 1)
+        self._die(how, {self.path.name: left})
         raise Killed
 
     def reopen(self) -> None:
@@ -171,8 +168,6 @@ class SimStore(Store):
 
 
 def _told(error: sqlite3.OperationalError, path: Path) -> Exception:
-    from listenkey.journal.database import as_ours  # noqa: PLC0415 - used once
-
     return as_ours(error, path)
 
 

@@ -6,12 +6,11 @@ import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from listenkey.core.states import State
 from listenkey.core.status import status_of
-from listenkey.errors import Disconnected, JournalError, ListenKeyError, Refused, Retired, TimedOut, UsageError
-from listenkey.items import Item
+from listenkey.errors import JournalError, ListenKeyError, Refused, Retired, UsageError
 from listenkey.journal.sqlite import SqliteJournal
 from listenkey.journal.writer import NOTE_EVERY_S, Writer
 from listenkey.rest import rate_limiter as limiters
@@ -20,20 +19,18 @@ from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.rest_api.api_keys import SandboxAccount
 from listenkey.stream.driver import Driver
 from listenkey.stream.user_stream import UserStream
-from listenkey.transport.base import Socket
 from listenkey.venue import Venue
-from sim import framed
-from sim.disk import Disk, Files, SimStore, write_files
-from sim.evidence import Client, Stream
-from sim.http import SimHttp
-from sim.loop import VirtualLoop
-from sim.network import Network, SimSocket, refusal
-from sim.threads import Machine
-from tests.chaos import judge
-
-if TYPE_CHECKING:
-    from sim.guests import Guest
-    from sim.world import World
+from sim import judge
+from sim.client.program import Consumer, Program
+from sim.client.records import Stream
+from sim.environment.activity import Client
+from sim.environment.disk import Disk, Files, SimStore, write_files
+from sim.environment.environment import Environment
+from sim.environment.http import SimHttp
+from sim.environment.network import Network
+from sim.kernel.clocks import SimClock
+from sim.kernel.loop import VirtualLoop
+from sim.kernel.threads import Machine
 
 SECOND_US: Final = 1_000_000
 FIRST_PORT: Final = 10_001
@@ -47,60 +44,34 @@ END_WITHIN_US: Final = 2 * SECOND_US
 Tamper: TypeAlias = Callable[[ApiRequest, ApiResponse], ApiResponse]
 
 
-class UserBug(Exception):
-    """The error that the user's own code raises."""
-
-
-class NoOutput(Exception):
-    """An item was read and can't be printed."""
-
-    def __init__(self, item: Item) -> None:
-        super().__init__()
-        self.item = item
-
-
-class SimClock:
-    """The process's two clocks, as `clock.Clock` has them."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.offset_ms = 0
-        self.up_s = 1000.0  # for so long its machine had been running when the simulation began
-
-    def now_s(self) -> float:
-        return self.up_s + self._world.now_us / 1e6
-
-    def boot(self) -> str:
-        return f"{self.up_s}"
-
-    def wall_ms(self) -> int:
-        return self._world.options.start_ms + self._world.now_us // 1000 + self.offset_ms
-
-
-class Life:
-    """One life of a process, from its start to its end."""
+class ProcessRun:
+    """One run of a process, from its start to its end."""
 
     def __init__(self, process: Process, number: int) -> None:
         self.process = process
+        self.env = env = process.env
         self.number = number
         self.folder = process.folder / str(number)
         self.loop: VirtualLoop = VirtualLoop()  # type: ignore[abstract]  # asyncio asks for no more than it has
-        self.machine = Machine(lambda: process.world.now_us)
+        self.machine = Machine(lambda: env.now_us)
         self.streams: list[UserStream] = []
         self.told: list[Stream] = []
         self.statuses: list[str] = []
-        self.closed: set[int] = set()  # streams of guests that have gone, or whose user was cancelled
+        self.closed: set[int] = set()  # streams of co-tenants that have gone, or whose user was cancelled
         self.users: dict[int, asyncio.Task[None]] = {}  # who reads each stream
         self.in_commit: dict[int, Callable[[], None]] = {}  # what happens once when a stream is committed next
         self.arrivals: dict[int, list[tuple[int, judge.Fill]]] = {}
-        limiter = RateLimiter(process.clock, process.venue, SimHttp(self))
+        every = env.options.commit_every if env.options.journal else 0
+        self._program = Program(env, process.number, process.consumer, every, self._committing)
+        rest_url = process.venue.rest_url
+        limiter = RateLimiter(process.clock, process.venue, SimHttp(process.network, self.loop, rest_url))
         limiter.users = 1  # ours, so that it is never closed
-        limiters._shared.setdefault(self.loop, {})[process.venue.rest_url] = limiter
+        limiters._shared.setdefault(self.loop, {})[rest_url] = limiter
 
     def start(self) -> None:
         """Run the program: open each stream, read it, commit now and then."""
-        for guest in self.process.guests:
-            guest.is_back()
+        for tenant in self.process.co_tenants:
+            tenant.is_back()
         for number in range(len(self.told)):
             self.streams.append(self.make_stream(number))
             self.statuses.append("")
@@ -109,7 +80,7 @@ class Life:
     @property
     def commits(self) -> bool:
         """True where its programs ever commit."""
-        return bool(self.process.world.options.commit_every) and self.path(0) is not None
+        return bool(self.process.env.options.commit_every) and self.path(0) is not None
 
     def begin(self, number: int) -> None:
         """Let a program use one of its streams; from within the loop."""
@@ -119,7 +90,7 @@ class Life:
     def make_stream(self, number: int) -> UserStream:
         """Make a stream as a program does, but for the clock, the disk and the random numbers."""
         process = self.process
-        options = process.world.options
+        options = process.env.options
         path = self.path(number)
         identity = process.identity_of(number)
         made = UserStream(
@@ -136,7 +107,7 @@ class Life:
             made._driver.journal = SqliteJournal(path, identity.name, process.clock.wall_ms, consumer=CONSUMER)
             store = made._driver.journal._store
             assert isinstance(store, SimStore)
-            store.life = self
+            store.attach(process.disk, self.machine, process.die)
             made._driver.beside = path  # where it is written down what was spent, for the next process
             self._shorten(made._driver.journal._writer)
         else:
@@ -166,7 +137,7 @@ class Life:
 
     def path(self, number: int) -> Path | None:
         """Return the path of a stream's journal, if it has one in a file."""
-        return self.folder / f"{number}.db" if self.process.world.options.journal else None
+        return self.folder / f"{number}.db" if self.process.env.options.journal else None
 
     def stores(self) -> list[SimStore]:
         """The journals' files."""
@@ -175,63 +146,30 @@ class Life:
         return [store for store in stores if isinstance(store, SimStore)]
 
     async def use(self, stream: UserStream, told: Stream) -> None:
-        """Use a stream as a careful program does."""
-        process, every = self.process, self.process.world.options.commit_every
+        """Use a stream as a careful program does, until it ends or its program does."""
+        process = self.process
         ended: ListenKeyError | None = None
         try:
             async with stream:
-                while True:
-                    try:
-                        await self._read(stream, told, every)
-                    except UserBug:
-                        continue  # a careful program goes on with the next item
-                    except NoOutput as unprinted:
-                        # Nobody reads meanwhile; what was not printed is printed first then.
-                        await self._output_is_back()
-                        await self._print(stream, told, unprinted.item, every)
-                        continue
-                    break
+                await self._program.read(stream, told)
         except (JournalError, Retired, Refused, UsageError) as error:
             # `Retired` only at the very beginning: it is how a program ends that has a wrong address.
             if process.is_started_again_after(error):
-                told.exits.append((process.world.now_us, str(error)))
+                told.exits.append((self.env.now_us, str(error)))
                 if not process.ends:
-                    process.world.at(process.world.now_us + TRY_AGAIN_US, lambda: process.start_again(self))
+                    self.env.at(self.env.now_us + TRY_AGAIN_US, lambda: process.start_again(self))
                 return
             ended = error
         except ListenKeyError as error:
             ended = error
         if not process.ends and told.number not in self.closed and told.died_us is None:
-            told.ended_us, told.error = process.world.now_us, ended
+            told.ended_us, told.error = self.env.now_us, ended
 
-    async def _read(self, stream: UserStream, told: Stream, every: int) -> None:
-        process, world = self.process, self.process.world
-        async for item in stream:
-            if world.now_us < process.prints_from_us:
-                if not process.print_hangs:
-                    raise NoOutput(item)
-                await self._output_is_back()
-            await self._print(stream, told, item, every)
-            if world.now_us < process.reads_from_us:
-                await asyncio.sleep((process.reads_from_us - world.now_us) / 1e6)
-            if world.now_us < process.raises_until_us:
-                world.note(f"{process.number} user code raises")
-                raise UserBug
-
-    async def _output_is_back(self) -> None:
-        process, world = self.process, self.process.world
-        while world.now_us < process.prints_from_us:  # noqa: ASYNC110 - virtual time, and it may get longer
-            await asyncio.sleep((process.prints_from_us - world.now_us) / 1e6)
-
-    async def _print(self, stream: UserStream, told: Stream, item: Item, every: int) -> None:
-        world = self.process.world
-        told.tell(world.now_us, item)
-        world.note_told(told)
-        if every and item.seq % every == 0 and self.path(0) is not None:
-            cancel = self.in_commit.pop(self.streams.index(stream), None) if self.in_commit else None
-            if cancel is not None:
-                cancel()
-            await stream.commit(item.seq)
+    def _committing(self, stream: UserStream) -> None:
+        """Do what is to happen once when this stream is committed next."""
+        cancel = self.in_commit.pop(self.streams.index(stream), None) if self.in_commit else None
+        if cancel is not None:
+            cancel()
 
     def note_arrival(self, driver: Driver, frame: bytes) -> None:
         """While nothing can be shown: which fills a socket of a stream has brought."""
@@ -239,7 +177,7 @@ class Life:
             fills = judge.fills_in({"kind": "update", "provenance": "ws", "raw": frame})
             number = next(at for at, stream in enumerate(self.streams) if stream._driver is driver)
             came = self.arrivals.setdefault(number, [])
-            came += [(self.process.world.now_us, fill) for fill in fills]
+            came += [(self.process.env.now_us, fill) for fill in fills]
 
     def program_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -254,57 +192,73 @@ class Life:
             status = status_of(stream._driver.life, self.process.clock.now_s(), journal.problem, journal.losing)
             if status != self.statuses[number]:
                 self.statuses[number] = status
-                told.statuses.append((self.process.world.now_us, status))
+                told.statuses.append((self.process.env.now_us, status))
 
     def bury(self) -> None:
         """Let go of what a dead process left in memory; nobody looks any more."""
         self.loop.bury()
 
 
+class Tenant(Protocol):
+    """
+    A further account of a process: see `co_tenants`.
+
+    Attributes:
+        identity: Its API key, and what signs with it.
+        away_us: Since when its stream is closed; None while it is there.
+    """
+
+    identity: SandboxAccount
+    away_us: int | None
+
+    def is_back(self) -> None:
+        """Note that it was away until now."""
+
+    def go(self) -> None:
+        """Close its stream in order."""
+
+    def come(self, identity: SandboxAccount) -> None:
+        """Open a stream of it, with this API key."""
+
+
 class Process:
     """
-    One process with one or more streams of one account, and guests of others; and its machine.
+    One process with one or more streams of one account, and co-tenants of others; and its machine.
 
     Attributes:
         frozen_until_us: It does not run before; 0 when it runs.
         down: Reasons why it does not run at all.
         leaving: It was asked to end, and does.
-        reads_from_us: Its consumer reads nothing before.
-        raises_until_us: Its consumer raises at each item until then.
-        prints_from_us: What its consumer has read can't be shown before.
-        print_hangs: Showing it takes until then; else it fails, and the consumer reads no more.
-        unprinted: Reasons why that is so.
+        consumer: What the consumers of its streams do.
+        unprinted: Reasons why what they read can't be shown.
         revoked: Reasons why the venue refuses its API key.
-        guests: Further accounts, each with a stream behind those of its own account.
+        co_tenants: Further accounts, each with a stream behind those of its own account.
         tampers: What is done to the venue's answers on their way to it.
         spoilt: Reasons why its journal may be refused, until somebody mends it.
         anew: How often somebody moved a journal of it away, so that it began a new one.
     """
 
-    def __init__(self, world: World, number: int, identity: SandboxAccount, streams: int) -> None:
-        self.world = world
+    def __init__(self, env: Environment, number: int, identity: SandboxAccount, streams: int) -> None:
+        self.env = env
         self.number = number
         self.account = identity.name
         self.ip = f"10.0.0.{number + 1}"
         self.api_key = identity.api_key
-        self.guests: list[Guest] = []
+        self.co_tenants: list[Tenant] = []
         self._identity = identity
         self._streams = streams
-        self.folder = world.folder / str(number)
+        self.folder = env.folder / str(number)
         self.evidence = Client(wall_offsets=[(0, 0)])
-        self.clock = SimClock(world)
-        options = world.options
-        self.network = Network(world, self, random.Random(f"{options.seed}:network:{number}"))
+        self.clock = SimClock(env.scheduler, env.options.start_ms)
+        options = env.options
+        self.network: Network = Network(env, self, random.Random(f"{options.seed}:network:{number}"))
         self.disk = Disk(random.Random(f"{options.seed}:disk:{number}"))
+        self.consumer: Consumer = Consumer()
         self.frozen_until_us = 0
         self.asleep = False
         self.refused_handshakes = 0
         self.stopping = False
         self.leaving = False
-        self.reads_from_us = 0
-        self.raises_until_us = 0
-        self.prints_from_us = 0
-        self.print_hangs = False
         self.unprinted = 0
         self.revoked = 0
         self.was_revoked = False
@@ -318,17 +272,17 @@ class Process:
         self._second = 0
         self._handles_before = 0
         base = f"127.0.0.1:{FIRST_PORT + number}"
-        self.venue = Venue(f"http://{base}", f"ws://{base}", attach=options.venue_attach())
-        self.told = [Stream(world.next_stream(), number, identity.name) for _ in range(streams)]
-        self.life = Life(self, 0)
+        self.venue: Venue = Venue(f"http://{base}", f"ws://{base}", attach=options.venue_attach())
+        self.told = [Stream(env.next_stream(), number, identity.name) for _ in range(streams)]
+        self.current_run = ProcessRun(self, 0)
         """The present one, or the last."""
 
-        self.lives = [self.life]
-        self.life.told = list(self.told)
+        self.runs = [self.current_run]
+        self.current_run.told = list(self.told)
 
     def identity_of(self, number: int) -> SandboxAccount:
         """Return the account of a stream, with the API key it uses."""
-        return self._identity if number < self._streams else self.guests[number - self._streams].identity
+        return self._identity if number < self._streams else self.co_tenants[number - self._streams].identity
 
     def take_identity(self, identity: SandboxAccount) -> None:
         """Give it another API key of the same account; the old one is refused."""
@@ -340,38 +294,44 @@ class Process:
 
     @property
     def own_streams(self) -> int:
-        """The number of streams of its own account; those of guests are behind them."""
+        """The number of streams of its own account; those of co-tenants are behind them."""
         return self._streams
 
     @property
     def told_now(self) -> list[Stream]:
         """The evidence of the present life's streams, by their number in the process."""
-        return self.life.told
+        return self.current_run.told
 
     def goes_on_as(self, number: int, stream: Stream) -> None:
         """Let one of its streams be another from now on; to be called while it is down."""
-        self.life.told = [stream if place == number else told for place, told in enumerate(self.life.told)]
+        self.current_run.told = [
+            stream if place == number else told for place, told in enumerate(self.current_run.told)
+        ]
         self.told.append(stream)
 
     @property
     def loop(self) -> VirtualLoop:
         """The event loop of the present life."""
-        return self.life.loop
+        return self.current_run.loop
+
+    def note_arrival(self, driver: Driver, frame: bytes) -> None:
+        """While nothing can be shown: which fills a socket of a stream has brought."""
+        self.current_run.note_arrival(driver, frame)
 
     # --- Running -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the program."""
-        self.world.machine = self.life.machine
-        self.life.start()
+        self.env.machine = self.current_run.machine
+        self.current_run.start()
         self._after_running()
 
     def due_us(self) -> int | None:
         """Return when it has something to do, and can."""
         if self.down:
             return None
-        life = self.life
-        due_us, threads_us = life.loop.due_us(), life.machine.due_us()
+        run = self.current_run
+        due_us, threads_us = run.loop.due_us(), run.machine.due_us()
         if due_us is None or threads_us < due_us:
             due_us = threads_us
         return due_us if due_us > self.frozen_until_us else self.frozen_until_us  # noqa: FURB136 - asked all the time
@@ -379,10 +339,10 @@ class Process:
     def run(self, now_us: int) -> None:
         """Do what is due."""
         self.thaw_if_due(now_us)
-        self.world.machine = self.life.machine
+        self.env.machine = self.current_run.machine
         self.loop.run(now_us)
         if not self.down:
-            self.life.machine.run()
+            self.current_run.machine.run()
         self._after_running()
         if now_us - self._second >= SECOND_US:
             self._second, self._handles_before = now_us, self.loop.handles
@@ -391,7 +351,7 @@ class Process:
 
     def _after_running(self) -> None:
         if not self.down:
-            self.life.note_statuses()
+            self.current_run.note_statuses()
         if self.loop.failure is not None:
             raise self.loop.failure
 
@@ -399,7 +359,7 @@ class Process:
         """Stop running; asleep, asyncio's clock stops, too."""
         if self.frozen_until_us or self.down:
             return
-        now_us = self.world.now_us
+        now_us = self.env.now_us
         self.frozen_until_us = now_us + for_us
         self.asleep = asleep
         self.evidence.stalls_us.append((now_us, now_us + for_us))
@@ -415,14 +375,14 @@ class Process:
     def step_clock(self, ms: int) -> None:
         """Set the wall clock."""
         self.clock.offset_ms += ms
-        self.evidence.wall_offsets.append((self.world.now_us, self.clock.offset_ms))
+        self.evidence.wall_offsets.append((self.env.now_us, self.clock.offset_ms))
 
     def is_live(self) -> bool:
         """True where all of its streams are live, with nothing under way."""
         # A stream that waits for REST needs every look at REST history: it is what brings the rest.
-        if self.down or {"DEGRADED", "SUSPECT"} & set(self.life.statuses):
+        if self.down or {"DEGRADED", "SUSPECT"} & set(self.current_run.statuses):
             return False
-        return all(each._driver.life.state is State.LIVE for each in self.life.streams)
+        return all(each._driver.life.state is State.LIVE for each in self.current_run.streams)
 
     @property
     def ends(self) -> bool:
@@ -433,7 +393,7 @@ class Process:
         """Return the venue's answer to a request of this process, as it arrives."""
         if self.revoked:
             return ApiResponse(401, b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}')
-        answer = self.world.exchange.handle(request, self.world.now_ms)
+        answer = self.env.exchange.handle(request, self.env.now_ms)
         for tamper in list(self.tampers):
             answer = tamper(request, answer)
         return answer
@@ -449,23 +409,23 @@ class Process:
         if self.down or self.ends or self.frozen_until_us:
             return
         self.leaving = True
-        life, closing = self.life, self._close_streams()
+        run, closing = self.current_run, self._close_streams()
 
         def gone() -> None:
-            if self.life is not life or self.down or self.stopping:
+            if self.current_run is not run or self.down or self.stopping:
                 return
-            late = [told for told, task in zip(life.told, closing, strict=True) if not task.done()]
+            late = [told for told, task in zip(run.told, closing, strict=True) if not task.done()]
             if not self.frozen_until_us:
                 for told in late:
-                    told.contradictions.append((self.world.now_us, "it was asked to end, and did not within 2 s"))
+                    told.contradictions.append((self.env.now_us, "it was asked to end, and did not within 2 s"))
             self.die("kill")
 
-        self.world.at(self.world.now_us + END_WITHIN_US, gone)
+        self.env.at(self.env.now_us + END_WITHIN_US, gone)
 
     def _close_streams(self) -> list[asyncio.Task[None]]:
         closing: list[asyncio.Task[None]] = []
-        self.world.machine = self.life.machine
-        streams = self.life.streams
+        self.env.machine = self.current_run.machine
+        streams = self.current_run.streams
         self.loop.call(lambda: closing.extend(self.loop.create_task(each.aclose()) for each in streams))
         return closing
 
@@ -473,8 +433,8 @@ class Process:
         """Do something to each of its streams, from within, if it runs."""
         if self.down or self.ends or self.frozen_until_us:
             return
-        self.world.machine = self.life.machine
-        for stream in self.life.streams:
+        self.env.machine = self.current_run.machine
+        for stream in self.current_run.streams:
             self.loop.call(lambda stream=stream: do(stream))  # type: ignore[misc]
 
     # --- Ending without a word -------------------------------------------------------------------------------------
@@ -489,28 +449,28 @@ class Process:
         """
         if self._down_since_us or self.stopping:
             return
-        self._down_since_us = self.world.now_us
-        self._remembers = self.world.options.journal and how != "power"
+        self._down_since_us = self.env.now_us
+        self._remembers = self.env.options.journal and how != "power"
         self.leaving = False
         self.down += 1
-        self.world.note(f"{self.number} dies: {how}")
+        self.env.note(f"{self.number} dies: {how}")
         self.frozen_until_us, self.asleep = 0, False
         if how == "kill":
             self.network.hang_up_all()
         else:
             self.network.vanish_all()
-        life, left = self.life, left or {}
-        following = Life(self, life.number + 1)
-        for store in life.stores():
+        run, left = self.current_run, left or {}
+        following = ProcessRun(self, run.number + 1)
+        for store in run.stores():
             write_files(following.folder / store.path.name, left.get(store.path.name) or store.left_by(how))
             store.drop()
-        life.machine.kill()
-        for told, status in zip(life.told, life.statuses, strict=True):
+        run.machine.kill()
+        for told, status in zip(run.told, run.statuses, strict=True):
             if status:
-                told.statuses.append((self.world.now_us, "DOWN"))
-        following.told = self._go_on(life.told)
-        self.life = following
-        self.lives.append(following)
+                told.statuses.append((self.env.now_us, "DOWN"))
+        following.told = self._go_on(run.told)
+        self.current_run = following
+        self.runs.append(following)
 
     def forgets(self) -> None:
         """Drop what the last process wrote down of its items and its weight: the next one does not find it."""
@@ -518,13 +478,13 @@ class Process:
 
     def _go_on(self, told: list[Stream]) -> list[Stream]:
         """A journal in a file goes on; one in memory is another stream from now on."""
-        if self.world.options.journal:
+        if self.env.options.journal:
             for one in told:
-                one.lives_us.append(self.world.now_us)
+                one.lives_us.append(self.env.now_us)
             return told
         for one in told:
-            one.died_us = self.world.now_us
-        new = [Stream(self.world.next_stream(), one.process, one.account) for one in told]
+            one.died_us = self.env.now_us
+        new = [Stream(self.env.next_stream(), one.process, one.account) for one in told]
         self.told.extend(new)
         return new
 
@@ -532,10 +492,10 @@ class Process:
         """Start the process again."""
         if not self._down_since_us:
             return
-        self.evidence.stalls_us.append((self._down_since_us, self.world.now_us))
-        self.evidence.lives_us.append(self.world.now_us)
+        self.evidence.stalls_us.append((self._down_since_us, self.env.now_us))
+        self.evidence.lives_us.append(self.env.now_us)
         if not self._remembers or len(self.evidence.wall_offsets) > 1:
-            self.evidence.starts_us.append(self.world.now_us)
+            self.evidence.starts_us.append(self.env.now_us)
         self._down_since_us = 0
         self.down -= 1
         self.start()
@@ -546,53 +506,8 @@ class Process:
             return self.was_revoked
         return bool(self.spoilt) or not isinstance(error, UsageError)
 
-    def start_again(self, life: Life) -> None:
+    def start_again(self, run: ProcessRun) -> None:
         """The program had ended with an error of its journal."""
-        if life is self.life and not self.down and not self.stopping:
+        if run is self.current_run and not self.down and not self.stopping:
             self.die("kill")
             self.rise()
-
-
-def connector(world: World) -> Callable[..., object]:
-    """Make the stand-in of `transport.websocket.connect` for real streams."""
-
-    async def connect(
-        url: str,
-        on_message: Callable[[bytes], None],
-        on_heard: Callable[[], None],
-        on_pong: Callable[[int], None],
-        on_lost: Callable[[Disconnected], None],
-        *,
-        timeout_s: float,
-    ) -> Socket:
-        base, _, rest = url.removeprefix("ws://").partition("/")
-        path, _, query = rest.partition("?")
-        process = world.processes[int(base.rpartition(":")[2]) - FIRST_PORT]
-        if asyncio.get_running_loop() is not process.loop:
-            raise UsageError("a process opened a connection of another one")
-        if world.options.framed:
-            return await framed.connect(process, url, on_message, on_heard, on_pong, on_lost, timeout_s=timeout_s)
-        socket = SimSocket(process.network, on_message, on_heard, on_pong, on_lost)
-        answered: asyncio.Future[None] = process.loop.create_future()
-
-        def answer(refused: ListenKeyError | ApiResponse | None) -> None:
-            if answered.done():
-                return
-            if refused is None:
-                answered.set_result(None)
-            else:
-                answered.set_exception(refusal(refused) if isinstance(refused, ApiResponse) else refused)
-
-        socket.connection = process.network.connect(f"/{path}", query, socket, answer)
-        try:
-            async with asyncio.timeout(timeout_s):
-                await answered
-        except TimeoutError:
-            process.network.hang_up(socket.connection)
-            raise TimedOut("opening a WebSocket to venue", timeout_s) from None
-        except BaseException:
-            process.network.hang_up(socket.connection)
-            raise
-        return socket
-
-    return connect
