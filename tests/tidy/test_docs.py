@@ -34,6 +34,18 @@ PAGE_ROOMS: Final = ("tutorial", "how-to", "reference", "explanation")
 HISTORY: Final = ("docs/decisions/", "tests/fixtures/")
 """Pages that say what was, or name files of their own source."""
 
+FOLDER: Final = re.compile(r"`((?:[\w.-]+/)+)`")
+MADE: Final = frozenset({"build/"})
+"""Folders that a command makes."""
+
+CODE: Final = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+MAKE: Final = re.compile(r"(?:^|[`&;|] *)make (?:[A-Z]+=\S+ )*([a-z][a-z-]*)", re.MULTILINE)
+MODULE: Final = re.compile(r"python -m ((?:benchmarks|docs|listenkey|sim|tests)[\w.]*)")
+HEADING_QUESTION: Final = re.compile(
+    r"^#{1,6} +(?:(?:what|whatever|whether|how|who|whom|whose|when|where|which|why|is|are|does|do|can)\b(?!-).*|.*\?)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
 FENCE: Final = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 
 
@@ -90,6 +102,35 @@ def dead_paths(pages: Mapping[str, str], exists: Collection[str]) -> Iterator[st
             name = match[1] or match[2]
             if not any(room + name in exists for room in ROOMS):
                 yield f"{path}: {name}"
+
+
+def dead_folders(pages: Mapping[str, str], exists: Collection[str]) -> Iterator[str]:
+    """Folders of this repository that a page names and that are not there."""
+    for path, text in pages.items():
+        for folder in set(FOLDER.findall(text)) - MADE:
+            if not any(room + folder.rstrip("/") in exists for room in (*ROOMS, "src/")):
+                yield f"{path}: {folder}"
+
+
+def dead_commands(pages: Mapping[str, str], exists: Collection[str], verbs: Collection[str]) -> Iterator[str]:
+    """`make` verbs and `python -m` modules of ours that a page names and that are not there."""
+    for path, text in pages.items():
+        code = "\n".join(CODE.findall(text))
+        yield from (f"{path}: make {verb}" for verb in MAKE.findall(code) if verb not in verbs)
+        for name in MODULE.findall(code):
+            file = name.rstrip(".").replace(".", "/")
+            if not any(f"{root}{file}{end}" in exists for root in ("", "src/") for end in (".py", "/__main__.py")):
+                yield f"{path}: python -m {name}"
+
+
+def headings_that_ask(pages: Mapping[str, str]) -> Iterator[str]:
+    """Headings that are a question or open like one. Contents are found by their subject."""
+    for path, text in pages.items():
+        yield from (f"{path}: {match[0]}" for match in HEADING_QUESTION.finditer(FENCE.sub("", text)))
+
+
+def make_verbs() -> list[str]:
+    return re.findall(r"^([a-z-]+):.*?## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 
 
 def unlisted_decisions(index: str, names: Collection[str]) -> list[str]:
@@ -196,7 +237,38 @@ def test_no_sentence_goes_stale_with_the_next_release() -> None:
 
 def test_every_file_that_a_page_names_is_there() -> None:
     exists = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".venv" not in path.parts}
-    none_of(dead_paths({path: text for path, text in pages().items() if not path.startswith(HISTORY)}, exists))
+    none_of(dead_paths(current_pages(), exists))
+
+
+def current_pages() -> dict[str, str]:
+    return {path: text for path, text in pages().items() if not path.startswith(HISTORY)}
+
+
+def test_every_folder_and_command_that_a_page_names_is_there() -> None:
+    exists = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".venv" not in path.parts}
+    none_of(dead_folders(current_pages(), exists))
+    none_of(dead_commands(current_pages(), exists, make_verbs()))
+
+
+def test_no_heading_asks() -> None:
+    none_of(headings_that_ask(current_pages()))
+
+
+def test_a_dead_folder_a_dead_command_and_a_heading_that_asks_are_found() -> None:
+    planted = {
+        "a.md": "`tests/no/` `tests/sim/`, make sure of it. `make demo`, `make no`, `make ARGS=1 not`\n"
+        "```sh\nmake test && make never  # x\npython -m sim 1\n.venv/bin/python -m sim.no\npython -m pip\n```\n",
+        "b.md": "# What it does\n## How-to\n## Is it whole?\n## Whole?\n## Parts\n```\n# what a comment\n```\n",
+    }
+    exists = {"tests/sim", "sim/__main__.py"}
+    assert list(dead_folders(planted, exists)) == ["a.md: tests/no/"]
+    assert [problem[6:] for problem in dead_commands(planted, exists, ["demo", "test"])] == [
+        "make no",
+        "make not",
+        "make never",
+        "python -m sim.no",
+    ]
+    assert [problem[6:] for problem in headings_that_ask(planted)] == ["# What it does", "## Is it whole?", "## Whole?"]
 
 
 def test_a_stale_sentence_and_a_dead_path_are_found() -> None:
@@ -235,7 +307,7 @@ def test_a_decision_or_command_left_out_is_found() -> None:
 @pytest.mark.skipif(shutil.which("make") is None, reason="2026-11-30: there is no make here")
 def test_make_finds_nothing_odd_and_knows_every_verb() -> None:
     text = (ROOT / "Makefile").read_text("utf-8")
-    verbs = re.findall(r"^([a-z-]+):.*?## ", text, re.MULTILINE)
+    verbs = make_verbs()
     (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
     assert set(verbs) == set(phony.split())
     done = subprocess.run(["make", "-n", *verbs], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
