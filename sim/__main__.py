@@ -8,8 +8,9 @@ import time
 import traceback
 from pathlib import Path
 
+from sim.faults.schedule import faults_of
 from sim.options import draw_options
-from sim.run import FINE, WORDS, WRONG, Outcome, faults_of, run_case
+from sim.run import FINE, WORDS, WRONG, Outcome, run_case
 from sim.shrink import as_test, shrink
 from sim.tiers import TIERS, hunt_all, run_many, twice
 

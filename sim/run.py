@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import random
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,16 +12,13 @@ from typing import Final
 from sim.checkers import check
 from sim.checkers.violation import Violation
 from sim.environment.options import EPOCH_MS, Options
-from sim.faults import ASKING, KINDS, LASTING, OF_BYTES, WITH_CO_TENANTS, Fault, draw_faults, in_order
+from sim.faults.model import Fault
+from sim.faults.schedule import faults_of
+from sim.faults.traits import ASKING, LASTING, OF_BYTES, WITH_CO_TENANTS
 from sim.kernel.loop import Spinning
 from sim.options import draw_options
 from sim.world.evidence import Evidence
 from sim.world.world import World
-
-FAULTS_FROM_S: Final = 60.0
-PAIR_AT_S: Final = 120.0
-PAIR_MOST_S: Final = 150.0
-"""Two faults of this length, one after the other, end before the run heals."""
 
 EXPIRY_MS: Final = 8 * 3_600_000
 """Options expire at 08:00 UTC."""
@@ -62,53 +58,6 @@ class Outcome:
         if self.crash is not None:
             return f"crash {type(self.crash).__name__}"
         return self.violations[0].rule if self.violations else "fine"
-
-
-def faults_of(options: Options) -> list[Fault]:
-    """The faults of a seed, by its mode."""
-    rng = random.Random(f"{options.seed}:faults")
-    if options.mode == "pair":
-        return pair(rng, options)
-    drawn = draw_faults(rng, len(options.processes), FAULTS_FROM_S, options.heal_s, options.level, options.only)
-    return [fault for fault in drawn if options.recovers or fault.kind not in LASTING | ASKING]
-
-
-def pairs_of_kinds() -> list[tuple[str, str]]:
-    """Every kind with every other, and with itself."""
-    return list(itertools.combinations_with_replacement(sorted(KINDS), 2))
-
-
-def pair_of(seed: int) -> tuple[str, str]:
-    """The pair that a seed plays."""
-    pairs = pairs_of_kinds()
-    return pairs[seed % len(pairs)]
-
-
-def pair(rng: random.Random, options: Options) -> list[Fault]:
-    """Two kinds: in each process the second begins in another phase of the first, or of the recovery from it."""
-    pairs = pairs_of_kinds()
-    first, second = pair_of(options.seed)
-    faults = []
-    for client in range(len(options.processes)):
-        lengths = [_length(rng, name) for name in (first, second)]
-        phases = (
-            -3.0 - 10 * rng.random(),  # before it
-            lengths[0] * rng.random(),  # while it lasts
-            lengths[0] + 3 * rng.random(),  # when it is noticed, and the way back is sought
-            lengths[0] + 3 + 30 * rng.random(),  # while REST is asked, and what was found settles
-            lengths[0] + 30 + 60 * rng.random(),  # when all seems well, and is about to be looked at again
-        )
-        later_s = phases[(options.seed // len(pairs) + client) % len(phases)]
-        for name, start_s, length_s in zip((first, second), (PAIR_AT_S, PAIR_AT_S + later_s), lengths, strict=True):
-            params = tuple(sorted(KINDS[name].draw(rng).items()))
-            faults.append(Fault(name, client, round(start_s, 3), round(length_s, 3), params))
-    return in_order(faults)
-
-
-def _length(rng: random.Random, name: str) -> float:
-    kind = KINDS[name]
-    most_s = max(kind.least_s, min(kind.most_s, PAIR_MOST_S))
-    return kind.least_s + (most_s - kind.least_s) * rng.random() ** 2
 
 
 def run_seed(seed: int, mode: str = "safety", days: float = 0.25, *, keep_trace: bool = False) -> Outcome:

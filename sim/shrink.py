@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sim.environment.options import Options
-from sim.faults import Fault
+from sim.faults.model import Fault
 from sim.run import Outcome, run_case
 
 RUNS_MAX: Final = 80

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sim.rows import PAIRS, covered
-from sim.run import FINE, WRONG, pair_of, pairs_of_kinds, run_seed
+from sim.faults.matrix import PAIRS, covered
+from sim.faults.schedule import pair_of, pairs_of_kinds
+from sim.run import FINE, WRONG, run_seed
 
 TIERS: Final[dict[str, tuple[int, str, float]]] = {
     "commit": (200, "safety", 0.04),

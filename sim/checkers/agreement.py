@@ -9,7 +9,7 @@ from listenkey.items import GapClosed, GapOpened, Live
 from sim.checkers.reading import frozen_us
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
-from sim.faults import DISK_KINDS
+from sim.faults.traits import DISK_KINDS
 from sim.world.evidence import Evidence
 
 WHOLE: Final = frozenset({"LIVE", "SETTLING"})

@@ -10,7 +10,7 @@ from listenkey.outcomes import GapCause
 from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, key_ends_us, told_fills
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
-from sim.faults import LASTING
+from sim.faults.traits import LASTING
 from sim.world.evidence import Evidence
 
 SOON_US: Final = 150_000_000

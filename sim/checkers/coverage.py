@@ -29,7 +29,7 @@ from sim.checkers.reading import (
 )
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
-from sim.faults import DISK_KINDS, LAG_KINDS, LASTING, NOBODY_READS, REST_KINDS, UNSEEN
+from sim.faults.traits import DISK_KINDS, LAG_KINDS, LASTING, NOBODY_READS, REST_KINDS, UNSEEN
 from sim.world.evidence import Evidence
 
 UNDER_WAY_US: Final = 10_000_000

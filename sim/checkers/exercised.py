@@ -11,7 +11,7 @@ from listenkey.outcomes import Loss
 from sim.checkers.coverage import Case
 from sim.checkers.reading import MINUTE_US, Span
 from sim.checkers.violation import Violation
-from sim.faults import LAG_KINDS
+from sim.faults.traits import LAG_KINDS
 from sim.world.evidence import Evidence
 
 NAMED: Final = frozenset({Loss.EXERCISES, Loss.FILLS_REFUSED, Loss.FILLS_LATE, Loss.NOT_ASKED})

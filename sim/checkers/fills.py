@@ -10,7 +10,7 @@ from listenkey.venue import WEIGHT_PER_MINUTE_ASSUMED
 from sim.checkers.reading import KEY_LIFE_US, MINUTE_US, FillKey, held_ms, is_same_word, key_ends_us, told_fills
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
-from sim.faults import LAG_KINDS, REST_KINDS, UNSEEN
+from sim.faults.traits import LAG_KINDS, REST_KINDS, UNSEEN
 from sim.world.evidence import Evidence
 
 LATE_KINDS: Final = (

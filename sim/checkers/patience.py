@@ -12,7 +12,7 @@ from typing import Final
 from sim.checkers.reading import MINUTE_US
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
-from sim.faults import DISK_KINDS
+from sim.faults.traits import DISK_KINDS
 from sim.world.evidence import Evidence
 
 SILENT_MAX_US: Final = 6 * MINUTE_US

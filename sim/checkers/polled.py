@@ -9,7 +9,8 @@ from listenkey.items import Live
 from sim.checkers.reading import MINUTE_US, latency_ms, told_fills
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
-from sim.faults import KINDS, Fault
+from sim.faults.model import Fault
+from sim.faults.registry import KINDS
 from sim.world.evidence import Evidence
 
 SOCKETLESS: Final = frozenset({"retired"})

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.outcomes import Loss
 from sim.client.records import Stream
-from sim.faults import Fault
-from sim.manners import POISONED_EVERY_S
+from sim.faults.co_tenants import POISONED_EVERY_S
+from sim.faults.model import Fault
 from sim.world.evidence import Evidence
 
 MINUTE_US: Final = 60_000_000

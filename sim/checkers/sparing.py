@@ -19,7 +19,8 @@ from sim.checkers.reading import (
 )
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
-from sim.faults import DISK_KINDS, KEY_KINDS, LASTING, REST_KINDS, Fault
+from sim.faults.model import Fault
+from sim.faults.traits import DISK_KINDS, KEY_KINDS, LASTING, REST_KINDS
 from sim.world.evidence import Evidence
 
 CAUSES: Final = frozenset({"reset", "late_close", "nat_loss", "partition", "surge", "flapping", "close", "freeze",

@@ -15,7 +15,7 @@ from listenkey.outcomes import Loss
 from sim.checkers.coverage import Case, bound_us, holds, is_unseen, key_was_dead, refuses
 from sim.checkers.reading import AUDIT_US, KEY_LIFE_US
 from sim.checkers.violation import Violation
-from sim.faults import STEPS_UNSEEN
+from sim.faults.traits import STEPS_UNSEEN
 from sim.world.evidence import Evidence
 
 ENDED: Final = frozenset({"FILLED", "CANCELED", "CANCELLED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})

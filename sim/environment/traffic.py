@@ -22,6 +22,10 @@ QUOTES: Final = 0.7
 """The share of resting orders in the acts of an account that quotes."""
 
 
+RESTING: Final = 3
+"""Orders that rest, of an account that has traded."""
+
+
 class Traffic:
     """The life of one account, drawn from the seed; independent of the faults, so that a shorter list changes nothing."""
 
@@ -123,3 +127,17 @@ class Traffic:
     def _drain(self) -> None:
         self._env.exchange._drain(self._env.now_ms)
         self._env.flush()
+
+
+def trade(env: Environment, account: str, fills: int, orders: int = RESTING) -> None:
+    """Fills, and orders that rest."""
+    env.exchange.burst(account, fills, env.now_ms)
+    exchange = env.exchange.exchange
+    for symbol in exchange.symbols()[:orders]:
+        request = OrderRequest(symbol=symbol, side="BUY", quantity=Decimal("0.01"), price=Decimal("0.1"))
+        try:
+            exchange.place_order(account, request, env.now_ms)
+        except Rejected:
+            continue
+    env.exchange._drain(env.now_ms)
+    env.flush()

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sim.environment.options import Options
-from sim.faults import Fault, in_order
+from sim.faults.model import Fault
+from sim.faults.schedule import faults_of, in_order
 from sim.mutants.clocks import CLOCKS
 from sim.mutants.closing import CLOSING
 from sim.mutants.connection import CONNECTION
@@ -22,7 +23,7 @@ from sim.mutants.patching import Patches
 from sim.mutants.reading import READING
 from sim.mutants.rest_history import REST_HISTORY
 from sim.options import draw_options
-from sim.run import FINE, faults_of, run_case
+from sim.run import FINE, run_case
 
 ALL: Final[tuple[Callable[[Patches], None], ...]] = (*CONNECTION, *KEEPING, *REST_HISTORY, *CLOCKS, *READING, *CLOSING)
 

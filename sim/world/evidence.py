@@ -13,7 +13,8 @@ from typing import Any
 from sim.client.records import Stream, line
 from sim.environment.activity import Client
 from sim.environment.options import Options
-from sim.faults import OF_ACCOUNT, OF_ALL, OF_CO_TENANTS, Fault
+from sim.faults.model import Fault
+from sim.faults.traits import OF_ACCOUNT, OF_ALL, OF_CO_TENANTS
 
 
 @dataclass(slots=True)

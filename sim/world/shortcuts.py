@@ -9,7 +9,7 @@ from listenkey.sandbox.websocket.hub import Session
 from listenkey.stream.driver import Driver
 from sim.environment.environment import Environment
 from sim.environment.network import Connection, Host, Network
-from sim.injector import Injector
+from sim.faults.injector import Injector
 from sim.kernel.scheduler import NEVER_US
 
 ELIDED_MOST_US: Final = 600_000_000

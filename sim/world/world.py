@@ -41,19 +41,19 @@ from listenkey.journal import sqlite as sqlite_module
 from listenkey.journal import writer as writer_module
 from listenkey.rest import rate_limit_store as spending_module
 from listenkey.stream import driver as driver_module
-from sim import events
 from sim.client.co_tenants import CoTenant
 from sim.client.connector import connector
 from sim.client.process import Process
 from sim.environment.disk import SimStore
 from sim.environment.environment import Environment
 from sim.environment.options import Options
-from sim.environment.traffic import Traffic
-from sim.faults import Fault
-from sim.injector import Injector
+from sim.environment.traffic import Traffic, trade
+from sim.faults.injector import Injector
+from sim.faults.model import Fault
+from sim.faults.registry import BEGIN, END
+from sim.faults.rest import forgetful
 from sim.kernel.loop import Spinning
 from sim.kernel.threads import AtOnce, Machine, Threading, Time
-from sim.manners import forgetful
 from sim.world.evidence import Evidence
 from sim.world.shortcuts import Shortcuts
 
@@ -85,7 +85,7 @@ class World:
             identity = env.exchange.add_account(known, options.start_ms)
             self.co_tenants.append(CoTenant(self.processes[number], seat, identity))
         self.accounts = list(names.values())
-        self.injector = Injector(env, self.processes, self.accounts, faults)
+        self.injector = Injector(env, self.processes, self.accounts, faults, BEGIN, END)
         self._faults = faults
         shortcuts = Shortcuts(env, self.injector)
         for process in self.processes:
@@ -128,7 +128,7 @@ class World:
 
     def _begin_late(self, process: Process, fills: int, lives_ms: int) -> None:
         """Let its account trade, start it a while later, end it in order soon, and start it again."""
-        events.trade(self.env, process.account, fills)
+        trade(self.env, process.account, fills)
         ends_us = BEGINS_LATE_US + lives_ms * 1000
         self.env.at(BEGINS_LATE_US, process.start)
         self.env.at(ends_us, process.leave)

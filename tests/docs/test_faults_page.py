@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from sim.faults import KINDS
+from sim.faults.registry import KINDS
 from tests.tidy.source import ROOT, files, none_of
 
 PAGE: Final = ROOT / "docs" / "reference" / "faults.md"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.faults import KINDS
+from sim.faults.registry import KINDS
 from sim.run import run_seed
 from sim.tiers import TIERS, run_many
 

@@ -11,7 +11,7 @@ import pytest
 from listenkey.items import Update
 from sim.environment import framed
 from sim.environment.framed import Frames, in_pieces
-from sim.faults import Fault
+from sim.faults.model import Fault
 from sim.options import draw_options
 from sim.run import FINE, Outcome, run_case
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from sim.environment.options import Options
-from sim.faults import KINDS, Fault, draw_fault
+from sim.faults.matrix import NOT_SIMULATED, PAIRS, ROWS, covered
+from sim.faults.model import Fault
+from sim.faults.registry import KINDS
+from sim.faults.schedule import draw_fault
 from sim.options import draw_options
-from sim.rows import NOT_SIMULATED, PAIRS, ROWS, covered
 from sim.run import circumstances, run_case
 from tests.tidy.source import ROOT
 

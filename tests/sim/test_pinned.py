@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from sim.environment.options import Options
-from sim.faults import Fault
+from sim.faults.model import Fault
 from sim.options import draw_options
 from sim.run import FINE, run_case
 

@@ -1,15 +1,10 @@
-"""
-List the faults: kinds with the least and the longest time each lasts, and the list drawn from a seed.
-
-A list of faults is plain data, so that a failing run can be made shorter by leaving some out, and kept as a test.
-"""
+"""The registry of kinds of fault: how long each lasts, how often it comes, what is drawn for it, and what it does."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping
+from typing import Final
 
 from listenkey.venue import (
     BILL_PATH,
@@ -22,56 +17,25 @@ from listenkey.venue import (
     USER_TRADES_PATH,
 )
 
-Params: TypeAlias = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """
-    One fault of one run.
-
-    Attributes:
-        kind: One of `KINDS`.
-        client: Which process it hits, counted from 0.
-        at_s: When it begins, seconds from the run's beginning.
-        for_s: How long it lasts; 0 for what happens at one instant.
-        params: What else its kind takes.
-    """
-
-    kind: str
-    client: int
-    at_s: float
-    for_s: float
-    params: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def until_s(self) -> float:
-        """The time when it ends."""
-        return self.at_s + self.for_s
-
-    def param(self, name: str, default: Any = None) -> Any:
-        """One of its parameters."""
-        return dict(self.params).get(name, default)
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """
-    One kind of fault.
-
-    Attributes:
-        least_s: How long it lasts at least; 0 and 0 for what happens at one instant.
-        most_s: How long at most.
-        per_day: How often a client meets it in a day, where the seed has it at all.
-        draw: Its parameters.
-        share: How many of the worlds have it; None where the world draws that, too.
-    """
-
-    least_s: float
-    most_s: float
-    per_day: float
-    draw: Callable[[random.Random], Params] = lambda _: {}
-    share: float | None = None
+# moved
+from sim.faults import (
+    api_keys,
+    cancellation,
+    clocks,
+    co_tenants,
+    consumers,
+    disk,
+    events,
+    exchange,
+    journal_files,
+    listen_keys,
+    network,
+    processes,
+    rest,
+    sockets,
+)
+from sim.faults.injector import Effect
+from sim.faults.model import Kind, Params
 
 
 def _way(rng: random.Random) -> Params:
@@ -308,125 +272,36 @@ KINDS: Final[dict[str, Kind]] = {
     "cancelled": Kind(0, 0, 8, _cancelled, RARE),
 }
 
-KEY_KINDS: Final = frozenset({"key_dies_silently", "key_deleted", "key_replaced", "key_expires", "key_fight", "mute",
-                              "key_storm", "key_dies_young", "no_expiration", "maintenance"})  # fmt: skip
-"""The kinds after which a client may sit on a dead key until its next renewal."""
+BEGIN: Final[Mapping[str, Effect]] = {
+    **network.BEGIN,
+    **sockets.BEGIN,
+    **events.BEGIN,
+    **exchange.BEGIN,
+    **listen_keys.BEGIN,
+    **api_keys.BEGIN,
+    **rest.BEGIN,
+    **processes.BEGIN,
+    **clocks.BEGIN,
+    **disk.BEGIN,
+    **journal_files.BEGIN,
+    **consumers.BEGIN,
+    **co_tenants.BEGIN,
+    **cancellation.BEGIN,
+}
+"""The effect of each kind when it begins."""
 
-REST_KINDS: Final = frozenset({"rest_cut", "http_status", "rate_limit", "ban", "slow", "hang", "refuse", "partition",
-                               "syn_loss", "surge", "suspend", "stall", "retired", "clock_skew", "loss", "narrow",
-                               "black_hole", "no_name", "tls_refused", "no_descriptors", "maintenance", "renewals_fail",
-                               "bad_answers", "key_revoked", "limit_lowered", "ban_all", "wrong_shape", "right_lost",
-                               "wrong_secret", "held_while_hanging", "wrong_clock_limited", "latency"})  # fmt: skip
-"""The kinds that keep a client from asking REST."""
-
-LAG_KINDS: Final = frozenset({"rest_lag", "stale_snapshot", "trades_lag", "lag_and_drops"})
-"""REST answers, with what was true a while ago: half a minute at most, a minute where events are lost as well."""
-
-DISK_KINDS: Final = frozenset({"disk_slow", "disk_full", "disk_errors", "folder_gone", "slow_reader", "burst",
-                               "no_output"})  # fmt: skip
-"""While nothing can be written, nothing is shown; and nothing is read while the consumer does something else."""
-
-NOBODY_READS: Final = frozenset({"slow_reader", "burst", "no_output"})
-"""The journal is written meanwhile."""
-
-ASKING: Final = frozenset({"retention", "lag_and_drops", "contract_refused", "held_while_hanging", "right_lost",
-                           "wrong_secret", "order_step_lost", "expiry_unseen", "short_sockets", "traded_before",
-                           "no_positions"})  # fmt: skip
-"""The kinds that only matter to a client that can ask REST."""
-
-LASTING: Final = frozenset({"ack_dead"})
-"""A socket that is dead from the beginning stays so, until somebody finds out."""
-
-OF_ALL: Final = frozenset({"all_lose", "ban_all", "limit_lowered", "paging", "expiry",
-                           "generation", "retention", "no_positions", "ids_by_contract", "odd_fields"})  # fmt: skip
-"""The kinds that hit every account, whichever process they were drawn for."""
-
-OF_BYTES: Final = frozenset({"pieces", "bad_protocol"})
-"""Worlds with these have connections down to their bytes."""
-
-OF_ACCOUNT: Final = frozenset({"close", "freeze", "shutdown", "duplicate", "reorder", "delay", "malformed", "mute",
-                               "drop_event", "ack_dead", "key_expires", "key_dies_silently", "key_deleted",
-                               "key_replaced", "old_key_expires", "key_fight", "key_storm", "poison", "rest_lag",
-                               "stale_snapshot", "trades_lag", "lag_and_drops", "order_step_lost"})  # fmt: skip
-"""The kinds that hit one account, and nothing else of its process."""
-
-OF_CO_TENANTS: Final = frozenset({"comes_and_goes"})
-"""The kinds that hit the co-tenants of a process, and not its own account."""
-
-WITH_CO_TENANTS: Final = frozenset({"poison", "comes_and_goes"})
-"""The kinds that need a process with another account beside its own."""
-
-UNSEEN: Final = frozenset({"mute", "drop_event", "ack_dead", "maintenance", "lag_and_drops", "contract_refused",
-                           "no_positions", "expiry_unseen"})  # fmt: skip
-"""The kinds that no connection shows; only REST does."""
-
-STEPS_UNSEEN: Final = frozenset({"order_step_lost"})
-"""The kinds that no connection shows either, and that lose no fills."""
-
-COMPANION: Final = 0.3
-"""The share of faults with a second one at about the same time: a client seldom breaks of one thing alone."""
-
-NOT_OF_SOCKETS: Final = frozenset({"http_status", "rate_limit", "ban", "slow", "hang", "rest_cut", "duplicate", "reorder",
-                                   "delay", "malformed", "mute", "drop_event", "refuse", "refuse_ws", "syn_loss",
-                                   "old_key_expires", "rest_lag", "stale_snapshot", "clock_skew",
-                                   "disk_slow", "disk_full", "disk_errors", "no_name", "tls_refused", "no_descriptors",
-                                   "burst", "maintenance", "bad_answers", "key_revoked", "trades_lag", "paging",
-                                   "limit_lowered", "ban_all", "drift", "expiry", "two_keys", "second_instance",
-                                   "user_code", "slow_reader", "folder_gone", "generation", "no_output", "poison",
-                                   "lag_and_drops", "no_positions", "order_step_lost", "wrong_shape", "traded_before",
-                                   "ids_by_contract", "odd_fields"})  # fmt: skip
-"""The kinds that leave an open socket as it is: its pings are answered."""
-
-
-def draw_faults(
-    rng: random.Random, clients: int, from_s: float, until_s: float, level: float, only: tuple[str, ...] = ()
-) -> list[Fault]:
-    """
-    The faults of one run, in order of time.
-
-    Each seed has some of the kinds and not the others: a world that does everything at once never does one thing long
-    enough (swarm testing).
-
-    Args:
-        rng: The seed's.
-        clients: How many processes there are.
-        from_s: Faults begin after this.
-        until_s: And all have ended by then.
-        level: Times the rates of `KINDS`.
-        only: These kinds, and not a draw of all.
-    """
-    often = [name for name, kind in KINDS.items() if kind.share is None]
-    has = list(only) or [name for name in often if rng.random() < rng.choice((0.3, 0.6, 0.9))] or ["reset"]
-    faults = _at_random(rng, clients, from_s, until_s, level, has)
-    if not only:
-        seldom = [name for name, kind in KINDS.items() if kind.share is not None and rng.random() < kind.share]
-        faults += _at_random(rng, clients, from_s, until_s, level, seldom)
-    return in_order([fault for fault in faults if fault.until_s < until_s])
-
-
-def _at_random(
-    rng: random.Random, clients: int, from_s: float, until_s: float, level: float, has: list[str]
-) -> list[Fault]:
-    faults: list[Fault] = []
-    for client in range(clients):
-        for name in has:
-            at_s = from_s
-            while (at_s := at_s + rng.expovariate(KINDS[name].per_day * level / 86_400)) < until_s:
-                fault = draw_fault(rng, name, client, at_s)
-                faults.append(fault)
-                if rng.random() < COMPANION:
-                    near_s = max(from_s, at_s - 2 + rng.random() * (fault.for_s + 10))
-                    faults.append(draw_fault(rng, rng.choice(has), client, near_s))
-    return faults
-
-
-def draw_fault(rng: random.Random, name: str, client: int, at_s: float) -> Fault:
-    """One fault of this kind. Most are short; a few are as long as they may be."""
-    kind = KINDS[name]
-    for_s = kind.least_s + (kind.most_s - kind.least_s) * rng.random() ** 3
-    return Fault(name, client, round(at_s, 3), round(for_s, 3), tuple(sorted(kind.draw(rng).items())))
-
-
-def in_order(faults: list[Fault]) -> list[Fault]:
-    """Sort by time; the rest of the key only makes the order the same every time."""
-    return sorted(faults, key=lambda fault: (fault.at_s, fault.client, fault.kind))
+END: Final[Mapping[str, Effect]] = {
+    **network.END,
+    **sockets.END,
+    **events.END,
+    **listen_keys.END,
+    **api_keys.END,
+    **rest.END,
+    **processes.END,
+    **clocks.END,
+    **disk.END,
+    **journal_files.END,
+    **consumers.END,
+    **co_tenants.END,
+}
+"""The effect of its end, where it has one."""

@@ -1,37 +1,39 @@
-"""Kinds of fault in which REST answers what is wrong, late, or of another shape."""
+"""Let REST answer what is wrong, late, or of another shape; or let it limit, lag and forget."""
 
 from __future__ import annotations
 
 import json
 import random
 import zlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qs
 
+from listenkey import venue
+from listenkey.sandbox.exchange import queries
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
-from listenkey.venue import BILL_PATH, USER_TRADES_PATH
-from sim.events import drop_fills
-from sim.faults import Fault
-from sim.strokes import end_tamper, lasting, put_tamper
+from listenkey.stream import windows
+from listenkey.venue import (
+    BILL_PATH,
+    USER_TRADES_PATH,
+)
+from sim.client.process import Process
+from sim.faults.effects import end_tamper, lasting, put_tamper, rise
+from sim.faults.events import drop_fills
+from sim.faults.injector import Effect, Injector
+from sim.faults.model import Fault
 
-if TYPE_CHECKING:
-    from sim.client.process import Process
-    from sim.injector import Injector
-    from sim.strokes import Stroke
+ROWS_OF_A_PAGE: Final = 5
+LOWERED_WEIGHT: Final = 60
+FORGETS_SOONER_S: Final = 10
+"""The seconds by which the client counts rows as forgotten before the venue does; a day in production."""
 
 REFUSALS: Final = {
     400: b'{"code":-1121,"msg":"Invalid symbol."}',
     403: b"<html><body>forbidden</body></html>",
     500: b'{"code":-1000,"msg":"An unknown error occurred while processing the request."}',
 }
-REFUSED: Final = b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'
-UNSIGNED: Final = ("/eapi/v1/listenKey", "/eapi/v1/time", "/eapi/v1/exchangeInfo", "/eapi/v1/ping")
-SOON_US: Final = 1_000_000
-SETTLED_US: Final = 25_000_000
-"""The time by which a program with a wrong secret has said so: ten seconds of each request, and a new try."""
-
 RESTART_EVERY_S: Final = 20.0
-ALONE_US: Final = 180_000_000
+SOON_US: Final = 1_000_000
 DEEPER: Final = 0.9
 RATE_LIMITS: Final = "rateLimits"
 """The one list of `exchangeInfo`, the largest answer, that the client reads."""
@@ -40,6 +42,90 @@ OPTIONAL: Final = frozenset(
     {"fee", "realizedProfit", "quoteAsset", "liquidity", "clientOrderId", "avgPrice", "volatility"}
 )
 """A row is whole without these: a null there is no wrong shape."""
+
+
+def bad_answers(injector: Injector, fault: Fault, process: Process) -> None:
+    """Carry the request out, and give no proper answer."""
+    bodies = {"empty": b"", "null": b"null", "text": b'"ok"', "html": b"<html><body>Please sign in</body></html>"}
+
+    def tamper(_: ApiRequest, answer: ApiResponse) -> ApiResponse:
+        if answer.status == 200:
+            answer.body = bodies.get(fault.param("form"), answer.body[: len(answer.body) // 2])
+            answer.content_type = "text/html" if fault.param("form") == "html" else answer.content_type
+        return answer
+
+    put_tamper(injector, fault, process, tamper)
+
+
+def trades_lag(injector: Injector, fault: Fault, process: Process) -> None:
+    """The bill has a fill, and the list of trades does not have it yet."""
+    injector.put("rest_lag", lasting(fault, process) | {"path": USER_TRADES_PATH, "ms": fault.param("ms")})
+
+
+def paging(injector: Injector, _: Fault, __: Process) -> None:
+    """Pages are short, so that a few fills are more than one."""
+    injector.paged += 1
+    venue.ROWS_MAX = ROWS_OF_A_PAGE  # type: ignore[misc]  # what `World` puts back
+
+
+def end_paging(injector: Injector, _: Fault, __: Process) -> None:
+    injector.paged -= 1
+    if not injector.paged:
+        venue.ROWS_MAX = injector.rows_max  # type: ignore[misc]
+
+
+def limit_lowered(injector: Injector, _: Fault, __: Process) -> None:
+    injector.lowered += 1
+    injector.env.exchange.switches.weight_per_minute = LOWERED_WEIGHT
+
+
+def end_limit_lowered(injector: Injector, _: Fault, __: Process) -> None:
+    injector.lowered -= 1
+    if not injector.lowered:
+        weight = injector.env.options.venue_switches().weight_per_minute
+        injector.env.exchange.switches.weight_per_minute = weight
+
+
+def ban_all(injector: Injector, fault: Fault, _: Process) -> None:
+    """One address, one ban."""
+    injector.put("ban", {"seconds": max(1, int(fault.for_s)), "duration_ms": int(fault.for_s * 1000)})
+
+
+def generation(injector: Injector, _: Fault, __: Process) -> None:
+    """Messages and answers have the shapes of before 2026, for every account, and as long as any such fault lasts."""
+    injector.legacy += 1
+    injector.env.exchange.switches.generation = "legacy"
+
+
+def end_generation(injector: Injector, _: Fault, __: Process) -> None:
+    """Return to the new generation of messages."""
+    injector.legacy -= 1
+    if not injector.legacy:
+        injector.env.exchange.switches.generation = "current"
+
+
+def retention(_: Injector, fault: Fault, process: Process) -> None:
+    """
+    Let REST forget after minutes what it keeps for months, with both sides knowing it; and stop the process.
+
+    For good: no venue remembers again what it has forgotten. Of several such faults the shortest memory counts.
+    """
+    keeps_s = min(fault.param("keeps_s"), venue.TRADES_KEPT_S)
+    for place, name, value in forgetful(keeps_s):
+        setattr(place, name, value)
+    process.die("kill")
+
+
+def forgetful(keeps_s: int) -> list[tuple[Any, str, Any]]:
+    """Return the changes, and their places, that make REST keep no more than so many seconds."""
+    return [
+        (venue, "TRADES_KEPT_S", keeps_s),
+        (venue, "ORDERS_KEPT_S", keeps_s),
+        (windows, "KEPT_MARGIN_S", FORGETS_SOONER_S),
+        (queries, "TRADES_MS", keeps_s * 1000),
+        (queries, "FINISHED_ORDERS_MS", keeps_s * 1000),
+        (queries, "UNFILLED_CANCELS_MS", keeps_s * 600),
+    ]
 
 
 def lag_and_drops(injector: Injector, fault: Fault, process: Process) -> None:
@@ -140,63 +226,25 @@ def held_while_hanging(injector: Injector, fault: Fault, process: Process) -> No
     process.network.reset_all()
 
 
-# --- Keys and rights -------------------------------------------------------------------------------------------------
-
-
-def key_rotated(injector: Injector, _: Fault, process: Process) -> None:
-    """The process ends; the account has a new API key by the time it begins again, and the old one is refused."""
-    process.die("kill")
-    exchange, old = injector.env.exchange, process.api_key
-    process.take_identity(exchange.add_account(process.account, injector.env.now_ms))
-    exchange.api_keys._by_api_key.pop(old)
-
-
-def rise(_: Injector, __: Fault, process: Process) -> None:
-    """Start the program again."""
-    process.rise()
-
-
-def right_lost(injector: Injector, fault: Fault, process: Process) -> None:
-    """The API key may open the stream, and may not read the account any more; for a while."""
-    process.was_revoked = True
-
-    def tamper(request: ApiRequest, answer: ApiResponse) -> ApiResponse:
-        return answer if request.path in UNSIGNED else ApiResponse(401, REFUSED)
-
-    put_tamper(injector, fault, process, tamper)
-
-
-def wrong_secret(injector: Injector, _: Fault, process: Process) -> None:
-    """Start the program with a secret that does not belong to the key."""
-    process.die("kill")
-    process.was_revoked = process.wrong_secret = True
-    env = injector.env
-    env.at(env.now_us + SOON_US, process.rise)
-
-
-def end_wrong_secret(injector: Injector, fault: Fault, process: Process) -> None:
-    """Start with the right secret. Until then the program must have ended in words, and never reported to be live."""
-    env, since_us = injector.env, int(fault.at_s * 1e6) + SOON_US
-    process.wrong_secret = False
-    if injector.is_alone(fault, ALONE_US) and not process.ends:
-        for told in process.current_run.told:
-            live = any(item.at_us > since_us and type(item.item).__name__ == "Live" for item in told.told)
-            if live:
-                told.contradictions.append((env.now_us, "it was live with a secret that does not fit"))
-            # Where it has two streams, the one that is refused first ends the program.
-            said = any(at_us > since_us for each in process.current_run.told for at_us, _ in each.exits)
-            if not said and env.now_us - since_us > SETTLED_US:
-                told.contradictions.append((env.now_us, "it did not say that its secret does not fit"))
-    process.die("kill")
-    process.rise()
-
-
-BEGIN: Final[dict[str, Stroke]] = {
-    "lag_and_drops": lag_and_drops, "contract_refused": contract_refused, "wrong_shape": wrong_shape,
-    "held_while_hanging": held_while_hanging, "key_rotated": key_rotated, "right_lost": right_lost,
-    "wrong_secret": wrong_secret,
-}  # fmt: skip
-END: Final[dict[str, Stroke]] = {
-    "contract_refused": end_tamper, "wrong_shape": end_tamper, "key_rotated": rise, "right_lost": end_tamper,
-    "wrong_secret": end_wrong_secret,
-}  # fmt: skip
+BEGIN: Final[dict[str, Effect]] = {
+    "bad_answers": bad_answers,
+    "trades_lag": trades_lag,
+    "paging": paging,
+    "limit_lowered": limit_lowered,
+    "ban_all": ban_all,
+    "generation": generation,
+    "retention": retention,
+    "lag_and_drops": lag_and_drops,
+    "contract_refused": contract_refused,
+    "wrong_shape": wrong_shape,
+    "held_while_hanging": held_while_hanging,
+}
+END: Final[dict[str, Effect]] = {
+    "bad_answers": end_tamper,
+    "paging": end_paging,
+    "limit_lowered": end_limit_lowered,
+    "generation": end_generation,
+    "retention": rise,
+    "contract_refused": end_tamper,
+    "wrong_shape": end_tamper,
+}

@@ -8,17 +8,14 @@ opens it anew, on the same journal.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from listenkey.journal.sqlite import SqliteJournal
+from listenkey.stream.user_stream import UserStream
+from sim.client.process import Process, ProcessRun
 from sim.client.records import Stream
-from sim.faults import Fault
-
-if TYPE_CHECKING:
-    from listenkey.stream.user_stream import UserStream
-    from sim.client.process import Process, ProcessRun
-    from sim.injector import Injector
-    from sim.strokes import Stroke
+from sim.faults.injector import Effect, Injector
+from sim.faults.model import Fault
 
 COMMITS_WITHIN_US: Final = 30_000_000
 GONE_US: Final = 5_000_000
@@ -135,4 +132,4 @@ def _left(process: Process, run: ProcessRun, stream: UserStream) -> list[str]:
     return found
 
 
-BEGIN: Final[dict[str, Stroke]] = {"cancelled": cancelled}
+BEGIN: Final[dict[str, Effect]] = {"cancelled": cancelled}

@@ -1,23 +1,23 @@
-"""Events that the venue does not push, or pushes while nobody listens: kinds of fault."""
+"""Withhold events from the client, or let them happen while nobody listens."""
 
 from __future__ import annotations
 
 import random
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from listenkey.sandbox.exchange.burst import HOUSE, free_ticks, open_house
 from listenkey.sandbox.exchange.orders import OrderRequest
 from listenkey.sandbox.exchange.rejections import Rejected
-from listenkey.venue import BALANCE_POSITION_UPDATE, ORDER_TRADE_UPDATE
-from sim.faults import Fault
-from sim.strokes import lasting
-
-if TYPE_CHECKING:
-    from sim.client.process import Process
-    from sim.environment.environment import Environment
-    from sim.injector import Injector
-    from sim.strokes import Stroke
+from listenkey.venue import (
+    BALANCE_POSITION_UPDATE,
+    ORDER_TRADE_UPDATE,
+)
+from sim.client.process import Process
+from sim.environment.environment import Environment
+from sim.faults.effects import lasting
+from sim.faults.injector import Effect, Injector
+from sim.faults.model import Fault
 
 DROPPED_SHARE: Final = 0.3
 SELDOM_DROPPED: Final = 0.05
@@ -27,8 +27,6 @@ BUSY_PER_S: Final = 1.0
 ONE_LOT: Final = Decimal("0.01")
 FILLS_BEFORE: Final = 8
 FILLS_EVERY_S: Final = 7.0
-SHORT_S: Final = 0.3
-RESTING: Final = 3
 
 
 def no_positions(injector: Injector, fault: Fault, process: Process) -> None:
@@ -100,12 +98,8 @@ def _fill_one(env: Environment, account: str, rng: random.Random) -> None:
     env.flush()
 
 
-def short_sockets(injector: Injector, fault: Fault, process: Process) -> None:
-    """Sockets end a moment after they were opened, and REST answers."""
-    injector.again(fault, SHORT_S, process.network.reset_all)
-
-
-# --- Contracts that end ----------------------------------------------------------------------------------------------
+def expiry(_: Injector, __: Fault, ___: Process) -> None:
+    """Contracts expire now: `circumstances` has seen to it, and the exchange settles them by itself."""
 
 
 def expiry_unseen(injector: Injector, fault: Fault, process: Process) -> None:
@@ -139,9 +133,6 @@ def _hold_what_expires(env: Environment, account: str) -> None:
             return
 
 
-# --- Before the stream -----------------------------------------------------------------------------------------------
-
-
 def ids_by_contract(_: Injector, __: Fault, ___: Process) -> None:
     """Order ids count within a contract, the whole time: `circumstances` has seen to it."""
 
@@ -154,22 +145,12 @@ def traded_before(_: Injector, __: Fault, ___: Process) -> None:
     """The account traded, and placed orders, before its stream was live: `World.begin_before` has seen to it."""
 
 
-def trade(env: Environment, account: str, fills: int, orders: int = RESTING) -> None:
-    """Fills, and orders that rest."""
-    env.exchange.burst(account, fills, env.now_ms)
-    exchange = env.exchange.exchange
-    for symbol in exchange.symbols()[:orders]:
-        request = OrderRequest(symbol=symbol, side="BUY", quantity=Decimal("0.01"), price=Decimal("0.1"))
-        try:
-            exchange.place_order(account, request, env.now_ms)
-        except Rejected:
-            continue
-    env.exchange._drain(env.now_ms)
-    env.flush()
-
-
-BEGIN: Final[dict[str, Stroke]] = {
-    "no_positions": no_positions, "short_sockets": short_sockets, "expiry_unseen": expiry_unseen,
-    "traded_before": traded_before, "ids_by_contract": ids_by_contract, "odd_fields": odd_fields,
-}  # fmt: skip
-END: Final[dict[str, Stroke]] = {"no_positions": end_no_positions, "expiry_unseen": end_expiry_unseen}
+BEGIN: Final[dict[str, Effect]] = {
+    "no_positions": no_positions,
+    "expiry": expiry,
+    "expiry_unseen": expiry_unseen,
+    "ids_by_contract": ids_by_contract,
+    "odd_fields": odd_fields,
+    "traded_before": traded_before,
+}
+END: Final[dict[str, Effect]] = {"no_positions": end_no_positions, "expiry_unseen": end_expiry_unseen}

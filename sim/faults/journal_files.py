@@ -13,22 +13,20 @@ import random
 import sqlite3
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from listenkey.errors import ListenKeyError
 from listenkey.journal.schema import VERSION
 from listenkey.journal.verify import verify
-from sim.client.process import TRY_AGAIN_US
+from sim.client.process import TRY_AGAIN_US, Process
 from sim.client.records import Loss, Stream
 from sim.environment.disk import ENDINGS, Files, read_files, write_files
-from sim.faults import Fault
-
-if TYPE_CHECKING:
-    from sim.client.process import Process
-    from sim.injector import Injector
+from sim.faults.injector import Effect, Injector
+from sim.faults.model import Fault
+from sim.faults.processes import end_run
 
 DOWN_US: Final = 2_000_000
 NEWER_AFTER_US: Final = 2_100_000
@@ -288,7 +286,7 @@ def end_older_copy(injector: Injector, fault: Fault, process: Process) -> None:
 
 def takeover(injector: Injector, fault: Fault, process: Process) -> None:
     """The machine is no more."""
-    injector.end_life(process, fault.param("how"), in_write=fault.param("in_write"))
+    end_run(injector, process, fault.param("how"), in_write=fault.param("in_write"))
 
 
 def end_takeover(_: Injector, fault: Fault, process: Process) -> None:
@@ -363,10 +361,10 @@ def _judge_refusal(told: Stream, since_us: int, is_unchanged: bool) -> None:
         told.contradictions.append((since_us, wrong))
 
 
-BEGIN: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
+BEGIN: Final[dict[str, Effect]] = {
     "bit_flipped": bit_flipped, "older_copy": older_copy, "takeover": takeover, "other_version": other_version,
 }  # fmt: skip
-END: Final[dict[str, Callable[[Injector, Fault, Process], None]]] = {
+END: Final[dict[str, Effect]] = {
     "bit_flipped": end_bit_flipped, "older_copy": end_older_copy, "takeover": end_takeover,
     "other_version": end_other_version,
 }  # fmt: skip
