@@ -88,7 +88,7 @@ SCRIPT = """
 import os, sys, warnings
 warnings.simplefilter("ignore")
 from listenkey.blocking.portal import Portal
-from listenkey.rest import UserDataStreamsApi
+from listenkey.blocking.listen_key_api import UserDataStreamsApi
 from tests.unit.transport.raw_server import RawServer, reply
 
 portal = Portal()
