@@ -14,9 +14,9 @@ from typing import Final
 from benchmarks.events import fill, wall_ms
 from listenkey.cli import table_export
 from listenkey.items import Item
-from listenkey.journal.reader import JournalReader
-from listenkey.journal.sqlite import SqliteJournal
-from listenkey.wire.lines import to_line
+from listenkey.journal.sqlite.journal import SqliteJournal
+from listenkey.journal.sqlite.reader import JournalReader
+from listenkey.wire.json_lines import to_line
 
 COUNT: Final = 1_000_000
 BATCH: Final = 256

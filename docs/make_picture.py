@@ -23,7 +23,7 @@ from listenkey.cli.display.dashboard import DashboardState
 from listenkey.cli.display.dashboard_view import StreamLabel, frame
 from listenkey.items import Update
 from listenkey.sandbox.server import Sandbox
-from listenkey.wire.lines import from_line, to_line
+from listenkey.wire.json_lines import from_line, to_line
 
 HERE: Final = Path(__file__).parent
 RECORDED: Final = HERE / "picture.jsonl"

@@ -19,8 +19,8 @@ from typing import Final, TypeAlias
 
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import TRANSITIONS, Lifecycle
+from listenkey.core.retry_policy import Disposition, RetryDecision
 from listenkey.core.states import State
-from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
 from listenkey.errors import KeyUnknown, Refused, Retired, Unreachable
 from listenkey.outcomes import GapCause, Reason
@@ -67,15 +67,15 @@ PINGS_MAX: Final = 8
 
 def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
     """Everything that can happen to this life next."""
-    later = Verdict(Do.WAIT, 0.0, Unreachable("venue", "down"))
-    refused = Verdict(Do.STOP, 0.0, Refused(401, -2015))
-    retired = Verdict(Do.WAIT, 60.0, Retired(410))
+    later = RetryDecision(Disposition.WAIT, 0.0, Unreachable("venue", "down"))
+    refused = RetryDecision(Disposition.STOP, 0.0, Refused(401, -2015))
+    retired = RetryDecision(Disposition.WAIT, 60.0, Retired(410))
     key = life.key or Secret("none yet")
     plain: list[on.Input] = [on.Started(), on.StopAsked(), on.KeyEnded(key), on.KeyEnded(Secret("an old one"))]
     plain += [on.KeyReady(Secret(f"key {round(now_s)}")), on.KeyReady(Secret("the same"))]
     plain += [on.KeyNotReady(verdict) for verdict in (later, refused, retired)]
     plain += [on.KeyRenewed(key, now_s), on.KeyRenewed(key, 0.0)]
-    dead = Verdict(Do.NEW_KEY, 0.0, KeyUnknown(400, -1125))
+    dead = RetryDecision(Disposition.NEW_KEY, 0.0, KeyUnknown(400, -1125))
     plain += [on.KeyNotRenewed(key, verdict) for verdict in (later, refused, dead)]
     for number, socket in life.sockets.items():
         plain += [on.SocketLost(number, LOST), on.FrameUnreadable(number, "not JSON")]
@@ -92,18 +92,18 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
         yield happened, now_s + 0.01, False
     moments = [life._retry_at_s, life._renew_at_s, life._overlap_until_s]  # noqa: SLF001
     moments += [life.key_until_s if life.key else None, life.wake_at_s()]
-    moments += [life.repair.hold_until_s, life.repair.retry_at_s]
+    moments += [life.recovery.hold_until_s, life.recovery.retry_at_s]
     moments += [socket.rotate_at_s for socket in life.sockets.values() if socket.attached]
     for at_s in {at_s for at_s in moments if at_s is not None}:
         for heard in (True, False):
             yield on.TimerDue(), max(at_s, now_s), heard
 
 
-def mending(life: Lifecycle, later: Verdict) -> list[on.Input]:
+def mending(life: Lifecycle, later: RetryDecision) -> list[on.Input]:
     """Return the inputs from REST and from the loss detector, where there is something to sign with."""
-    if not life.repair.active:
+    if not life.recovery.active:
         return []
-    attempt, number = life.repair.attempt, life.repair._audit  # noqa: SLF001
+    attempt, number = life.recovery.attempt, life.recovery._audit  # noqa: SLF001
     told: list[on.Input] = [on.CoverageEnded(1), on.Doubted(1, LOST), on.StreamSilent(1, LOST)]
     told += [on.Recovered(attempt, (), complete=complete) for complete in (True, False)]
     told += [on.Recovered(attempt, (), orders_due=True), on.RecoveredPart(attempt, 0, 0)]
@@ -120,7 +120,7 @@ def situation(life: Lifecycle) -> object:
     )
     flags = (life._retry_at_s, life._renew_at_s, life._overlap_until_s, life.gaps.open_from_ms, life.key)  # noqa: SLF001
     more = (life._pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
-    repair = life.repair
+    repair = life.recovery
     mends = (repair.active, repair.running, repair.again, repair.blind, repair._auditing, repair.settling)  # noqa: SLF001
     held = (repair.hold_until_s is not None, repair.retry_at_s is not None)
     return (life.state, *sockets, *(flag is not None for flag in flags), *more, *mends, *held)

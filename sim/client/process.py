@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol, TypeAlias
 from listenkey.core.states import State
 from listenkey.core.status import status_of
 from listenkey.errors import JournalError, ListenKeyError, Refused, Retired, UsageError
-from listenkey.journal.sqlite import SqliteJournal
-from listenkey.journal.writer import NOTE_EVERY_S, Writer
+from listenkey.journal.sqlite.journal import SqliteJournal
+from listenkey.journal.sqlite.writer import NOTE_EVERY_S, Writer
 from listenkey.rest import rate_limiter as limiters
 from listenkey.rest.rate_limiter import RateLimiter
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse

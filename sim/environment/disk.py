@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from listenkey.core.gap import Resumed
-from listenkey.journal.database import as_ours
-from listenkey.journal.store import Group, Store
+from listenkey.core.gaps import Resumed
+from listenkey.journal.sqlite.database import as_ours
+from listenkey.journal.sqlite.store import Group, Store
 from sim.kernel.threads import Killed, Machine
 
 SECTOR: Final = 512

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
-from listenkey.core.sockets import SocketView
+from listenkey.core.socket_view import SocketView
 from listenkey.errors import Disconnected, ListenKeyError, Unreachable
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.websocket import hub

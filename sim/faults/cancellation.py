@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from listenkey.journal.sqlite import SqliteJournal
+from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.stream.user_stream import UserStream
 from sim.client.process import Process, ProcessRun
 from sim.client.records import Stream

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from listenkey.errors import ListenKeyError
-from listenkey.journal.schema import VERSION
-from listenkey.journal.verify import verify
+from listenkey.journal.sqlite.schema import VERSION
+from listenkey.journal.sqlite.verify import verify
 from sim.client.process import TRY_AGAIN_US, Process
 from sim.client.records import Loss, Stream
 from sim.environment.disk import ENDINGS, Files, read_files, write_files

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from listenkey.errors import Fenced
-from listenkey.journal.store import Store
+from listenkey.journal.sqlite.store import Store
 from sim.client.process import Process
 from sim.faults.effects import rise
 from sim.faults.injector import Effect, Injector

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from listenkey.core import carried, gap, sockets
-from listenkey.core.gap import Resumed
+from listenkey.core import gaps as gap
+from listenkey.core import rate_limit_state as carried
+from listenkey.core import socket_view as sockets
+from listenkey.core.gaps import Resumed
 from listenkey.stream import driver, windows
 from sim.mutants.patching import Patches, put, rewritten
 
@@ -30,8 +32,8 @@ def written_clock_believed(patches: Patches) -> None:
 
 def written_ban_believed(patches: Patches) -> None:
     """The end of a ban is believed as the process before wrote it down."""
-    put(patches, carried.Carried, "on_this_clock", lambda self, *_: self)
-    put(patches, carried.Carried, "left_ms", lambda self, now_ms: max(0, self.blocked_until_ms - now_ms))
+    put(patches, carried.RateLimitState, "on_this_clock", lambda self, *_: self)
+    put(patches, carried.RateLimitState, "left_ms", lambda self, now_ms: max(0, self.blocked_until_ms - now_ms))
 
 
 def read_is_covered(patches: Patches) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from listenkey.core import status
-from listenkey.journal import own_files, sqlite
 from listenkey.journal.files import beside, identity_of
+from listenkey.journal.sqlite import journal as sqlite
+from listenkey.journal.sqlite import own_files
 from listenkey.stream import driver
 from listenkey.stream import user_stream as stream
 from sim.client import process

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from listenkey.core import budget, gap, lifecycle, mending, merge, sockets, verdict
+from listenkey.core import budget, lifecycle
+from listenkey.core import deduplicator as merge
+from listenkey.core import gaps as gap
 from listenkey.core import inputs as on
-from listenkey.core.known import Fills
+from listenkey.core import recovery_transitions as mending
+from listenkey.core import retry_policy as verdict
+from listenkey.core import socket_view as sockets
+from listenkey.core.account_state import FillIndex
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
 from listenkey.events import Event
-from listenkey.journal.rows import fill_keys
+from listenkey.journal.sqlite.row_codec import fill_keys
 from listenkey.rest import rate_limiter as limiter
 from listenkey.stream import driver
 from listenkey.stream import listen_key_manager as opener
@@ -23,24 +28,24 @@ from sim.mutants.patching import NEVER_S, Patches, put, transition
 def no_dedupe(patches: Patches) -> None:
     """Deliver twice what two sockets bring."""
     put(patches, merge.Recent, "add", lambda *_: True)
-    put(patches, Fills, "add", lambda *_: True)
+    put(patches, FillIndex, "add", lambda *_: True)
 
-    def admit_all(self: merge.Merge, events: list[Event], _: list[bytes]) -> merge.Admitted:
+    def admit_all(self: merge.Deduplicator, events: list[Event], _: list[bytes]) -> merge.Admitted:
         late = [place for place, event in enumerate(events) if self.fills.lateness.note_event(event)]
         return merge.Admitted(sum(len(fill_keys(event)) for event in events), late)
 
-    put(patches, merge.Merge, "admit_all", admit_all)
+    put(patches, merge.Deduplicator, "admit_all", admit_all)
 
 
 def held_dropped(patches: Patches) -> None:
     """Throw away what the successor brought before it was followed."""
-    real = merge.Merge.follow
+    real = merge.Deduplicator.follow
 
-    def follow(self: merge.Merge, socket: int) -> list[merge.Held]:
+    def follow(self: merge.Deduplicator, socket: int) -> list[merge.Held]:
         real(self, socket)
         return []
 
-    put(patches, merge.Merge, "follow", follow)
+    put(patches, merge.Deduplicator, "follow", follow)
 
 
 def no_ping_timeout(patches: Patches) -> None:
@@ -80,7 +85,7 @@ def gives_up(patches: Patches) -> None:
     """A socket that does not open is tried once more, and that is that."""
     real = Lifecycle._try_again
 
-    def try_again(life: Lifecycle, now: on.Moment, why: verdict.Verdict | None) -> None:
+    def try_again(life: Lifecycle, now: on.Moment, why: verdict.RetryDecision | None) -> None:
         real(life, now, why)
         if life._failures > 1:
             life._retry_at_s = None
@@ -126,12 +131,12 @@ def waits_for_goodbye(patches: Patches) -> None:
 def bans_ignored(patches: Patches) -> None:
     """Try again soon, whatever the venue says."""
 
-    def judge(error: Any, wall_ms: int) -> verdict.Verdict:
-        known = verdict.judge(error, wall_ms)
-        return verdict.Verdict(known.do, 0.0, known.error)
+    def classify(error: Any, wall_ms: int) -> verdict.RetryDecision:
+        known = verdict.classify(error, wall_ms)
+        return verdict.RetryDecision(known.do, 0.0, known.error)
 
     for module in (driver, opener, limiter):
-        put(patches, module, "judge", judge)
+        put(patches, module, "classify", classify)
     put(patches, budget.Budget, "block", lambda *_: None)
 
 

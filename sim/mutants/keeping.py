@@ -11,13 +11,18 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from listenkey.core import actions as do
-from listenkey.core import budget, gap, reconcile, repair, watch
+from listenkey.core import budget
+from listenkey.core import gaps as gap
 from listenkey.core import inputs as on
-from listenkey.core.gap import Resumed
+from listenkey.core import loss_detector as watch
+from listenkey.core import reconciliation as reconcile
+from listenkey.core import recovery_policy as repair
+from listenkey.core.gaps import Resumed
 from listenkey.core.lifecycle import Lifecycle
-from listenkey.core.mending import Mending
+from listenkey.core.recovery_transitions import RecoveryTransitions
 from listenkey.items import GapClosed
-from listenkey.journal import database, lock, recovered, store, verify, writer
+from listenkey.journal import recovered
+from listenkey.journal.sqlite import database, lock, store, verify, writer
 from listenkey.stream import audit, driver, recovery, windows
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
@@ -40,13 +45,13 @@ def cursor_is_last_seen(patches: Patches) -> None:
 
 def never_settles(patches: Patches) -> None:
     """One answer of REST is believed, however far REST lags."""
-    real = repair.Repair.closed
+    real = repair.RecoveryPolicy.closed
 
-    def closed(self: repair.Repair, from_ms: int, now: on.Moment) -> None:
+    def closed(self: repair.RecoveryPolicy, from_ms: int, now: on.Moment) -> None:
         real(self, from_ms, now)
         self._settle_at_s = []
 
-    put(patches, repair.Repair, "closed", closed)
+    put(patches, repair.RecoveryPolicy, "closed", closed)
     put(patches, recovery.Recovery, "_lag_s", _no_lag)
     put(patches, recovery.Recovery, "_unshown_s", lambda *_: 0.0)
 
@@ -57,19 +62,19 @@ async def _no_lag(*_: Any) -> float:
 
 def never_audits(patches: Patches) -> None:
     """Never ask REST for events that no socket brought and nothing else shows."""
-    real = repair.Repair.went_live
+    real = repair.RecoveryPolicy.went_live
 
-    def went_live(self: repair.Repair, now: on.Moment) -> None:
+    def went_live(self: repair.RecoveryPolicy, now: on.Moment) -> None:
         real(self, now)
         self._audit_at_s = NEVER_S
 
-    put(patches, repair.Repair, "went_live", went_live)
+    put(patches, repair.RecoveryPolicy, "went_live", went_live)
     put(patches, audit.Audits, "is_audited", lambda *_: True)
 
 
 def never_polls(patches: Patches) -> None:
     """Bring nothing without a socket, though REST answers."""
-    put(patches, Mending, "_may_poll", False)
+    put(patches, RecoveryTransitions, "_may_poll", False)
 
 
 def audits_begin_anew(patches: Patches) -> None:
@@ -80,8 +85,13 @@ def audits_begin_anew(patches: Patches) -> None:
 
 def closed_positions_beat(patches: Patches) -> None:
     """A position that only REST saw closed is waited for as if it were open."""
-    real = watch.Watch._holds
-    put(patches, watch.Watch, "_holds", lambda self, position, _, now_s: real(self, position, position.now, now_s))
+    real = watch.LossDetector._holds
+    put(
+        patches,
+        watch.LossDetector,
+        "_holds",
+        lambda self, position, _, now_s: real(self, position, position.now, now_s),
+    )
 
 
 def stale_snapshot_wins(patches: Patches) -> None:
@@ -94,12 +104,12 @@ def gap_closes_on_failure(patches: Patches) -> None:
 
     def make(real: Callable[..., None]) -> Callable[..., None]:
         def not_recovered(life: Lifecycle, happened: on.NotRecovered, now: on.Moment) -> None:
-            mine = happened.attempt == life.repair.attempt and life.repair.running
+            mine = happened.attempt == life.recovery.attempt and life.recovery.running
             real(life, happened, now)
             if mine and life.gaps.open_from_ms is not None and life.followed is not None:
                 life._stop_holding()
                 life._close_gap(now, ())
-                life.repair.retry_at_s = None
+                life.recovery.retry_at_s = None
 
         return not_recovered
 
@@ -160,7 +170,7 @@ def recovered_as_answered(patches: Patches) -> None:
 
     def feed(self: driver.Driver, happened: on.Input) -> None:
         if isinstance(happened, on.Recovered) and self.recovery is not None:
-            found = self.recovery.combined(self.merge.held(self.life.followed or 0))
+            found = self.recovery.combined(self.deduplicator.held(self.life.followed or 0))
             gaps = self.life.gaps
             answered[gaps] = answered.get(gaps, 0) + sum(one.provenance == "rest" for one in found)
         real_feed(self, happened)

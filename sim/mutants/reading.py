@@ -6,12 +6,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from listenkey.core import lateness, merge, reconcile, watch
-from listenkey.core.known import Known
-from listenkey.events import OrderTradeUpdate, RecoveredFill, words
+from listenkey.core import deduplicator as merge
+from listenkey.core import lateness
+from listenkey.core import loss_detector as watch
+from listenkey.core import reconciliation as reconcile
+from listenkey.core.account_state import AccountState
+from listenkey.events import OrderTradeUpdate, RecoveredFill
+from listenkey.events import base as words
 from listenkey.events.current import Order
 from listenkey.stream import driver
-from listenkey.wire import rows, shapes
+from listenkey.wire import message_builder as shapes
+from listenkey.wire import rows
 from sim.mutants.patching import Patches, put, rewritten
 
 
@@ -25,8 +30,8 @@ def commission_needed(patches: Patches) -> None:
 
 def orders_by_id_alone(patches: Patches) -> None:
     """An order is its id, in whichever contract."""
-    rewritten(patches, Known, "note_order", ("(order.symbol, order.order_id)", '("", order.order_id)'))
-    rewritten(patches, watch.Watch, "note_all", ("(order.symbol, order.order_id), order.last_quantity_text",
+    rewritten(patches, AccountState, "note_order", ("(order.symbol, order.order_id)", '("", order.order_id)'))
+    rewritten(patches, watch.LossDetector, "note_all", ("(order.symbol, order.order_id), order.last_quantity_text",
                                                 '("", order.order_id), order.last_quantity_text'))  # fmt: skip
     put(patches, reconcile, "order_key_of", lambda order: ("", order.order_id))
 
@@ -52,13 +57,13 @@ def only_trade_is_a_fill(patches: Patches) -> None:
 def late_by_trade_id(patches: Patches) -> None:
     """A fill is late where its trade id is below the highest of its contract."""
     rewritten(patches, lateness.Lateness, "note", ("self._ids = time_ms, {}", "_ = time_ms, {}"), ("<= NEAR", ""))
-    rewritten(patches, merge.Merge, "admit_all", ("if at_ms > newest_ms:", "if fills < 0:"))
+    rewritten(patches, merge.Deduplicator, "admit_all", ("if at_ms > newest_ms:", "if fills < 0:"))
 
 
 def never_late_without_a_secret(patches: Patches) -> None:
     """A stream that can't ask REST does not say that a fill comes late."""
     rewritten(patches, driver.Driver, "_deliver",
-              ("late = self.merge", "late = self.recovery is not None and self.merge"))  # fmt: skip
+              ("late = self.deduplicator", "late = self.recovery is not None and self.deduplicator"))  # fmt: skip
     rewritten(patches, driver.Driver, "events_came", ("if not late:", "if not late or self.recovery is None:"))
 
 

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from listenkey.core import history, repair, watch
+from listenkey.core import loss_detector as watch
+from listenkey.core import recovery_policy as repair
+from listenkey.core import rest_history as history
 from listenkey.stream import order_audit, recovery
 from listenkey.wire.rows import CONTRACT, BillRow
 from sim.mutants.patching import Patches, put, rewritten
@@ -20,11 +22,11 @@ def refusals_forgotten(patches: Patches) -> None:
 def lag_forgiven(patches: Patches) -> None:
     """A gap is closed without a word, however far REST was seen to lag."""
     rewritten(
-        patches, repair.Repair, "answered",
+        patches, repair.RecoveryPolicy, "answered",
         ("if happened.complete or waited_s >= self._timing.lag_seen_max_s:", "if True:"),
         ("self.lag_s = max(self.lag_s, happened.lag_s)", "pass"),
     )  # fmt: skip
-    rewritten(patches, repair.Repair, "looked", ("if not self._settle_at_s and happened.lag_s:", "if False:"))
+    rewritten(patches, repair.RecoveryPolicy, "looked", ("if not self._settle_at_s and happened.lag_s:", "if False:"))
 
 
 def counts_compared(patches: Patches) -> None:
@@ -65,7 +67,7 @@ def open_orders_not_looked_at(patches: Patches) -> None:
 
 def held_beats_are_silence(patches: Patches) -> None:
     """Events that wait while REST is asked are no sign of life, and a new socket inherits the beats of the last one."""
-    put(patches, watch.Watch, "beats", lambda *_: None)
+    put(patches, watch.LossDetector, "beats", lambda *_: None)
     put(patches, recovery.Recovery, "attached", lambda _: None)
 
 

@@ -37,8 +37,8 @@ from typing import Final
 from unittest.mock import patch
 
 from listenkey import venue
-from listenkey.journal import sqlite as sqlite_module
-from listenkey.journal import writer as writer_module
+from listenkey.journal.sqlite import journal as sqlite_module
+from listenkey.journal.sqlite import writer as writer_module
 from listenkey.rest import rate_limit_store as spending_module
 from listenkey.stream import driver as driver_module
 from sim.client.co_tenants import CoTenant

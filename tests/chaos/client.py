@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from listenkey import Timing, UserStream, Venue
-from listenkey.wire.lines import to_line
+from listenkey.wire.json_lines import to_line
 
 LOOK_EVERY_S = 0.005
 

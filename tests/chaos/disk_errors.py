@@ -20,9 +20,9 @@ from typing import Final
 
 from listenkey.errors import ListenKeyError
 from listenkey.items import Update
-from listenkey.journal.reader import JournalReader
-from listenkey.journal.store import Store
-from listenkey.journal.verify import verify
+from listenkey.journal.sqlite.reader import JournalReader
+from listenkey.journal.sqlite.store import Store
+from listenkey.journal.sqlite.verify import verify
 from tests.chaos import traced
 from tests.chaos.campaign import Found, run
 from tests.chaos.lying_disk import LyingDisk

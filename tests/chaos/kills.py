@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from listenkey.journal.verify import verify
+from listenkey.journal.sqlite.verify import verify
 from listenkey.testing import LocalSandbox
 from sim.judge import wrongs
 from tests.chaos.campaign import Found, run

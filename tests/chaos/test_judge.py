@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from listenkey import GapClosed, Live, OrderTradeUpdate, Update, UserStream
-from listenkey.journal.reader import JournalReader
+from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.testing import LocalSandbox
-from listenkey.wire.lines import to_line
+from listenkey.wire.json_lines import to_line
 from sim.judge import wrongs
 
 

@@ -35,7 +35,7 @@ def test_cuts_lose_nothing_that_was_shown(made: Disk, tmp_path: Path) -> None:
 
 CARELESS = """
 from listenkey.cli import main
-from listenkey.journal import store
+from listenkey.journal.sqlite import store
 
 open_writer = store.open_writer
 

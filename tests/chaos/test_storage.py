@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from listenkey.errors import ListenKeyError
-from listenkey.journal.reader import JournalReader
-from listenkey.journal.store import Store
-from listenkey.journal.verify import verify
+from listenkey.journal.sqlite.reader import JournalReader
+from listenkey.journal.sqlite.store import Store
+from listenkey.journal.sqlite.verify import verify
 from listenkey.testing import LocalSandbox
 from sim.judge import wrongs
 from tests.chaos.processes import until

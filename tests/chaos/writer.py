@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from listenkey.items import Update
-from listenkey.journal import database
+from listenkey.journal.sqlite import database
 from tests.unit.journal.making import append, fill, journal
 
 CHECKPOINT_PAGES = 100

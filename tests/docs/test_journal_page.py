@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from listenkey.cli.table_export import to_file
-from listenkey.journal import schema
-from listenkey.journal.database import open_reader
+from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite.database import open_reader
 from tests.docs.pages import Block, blocks, pages
 from tests.unit.journal.making import SYMBOL, fill, written
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from listenkey.credentials import Secret
 from listenkey.events import UnknownEvent
-from listenkey.events.words import Amount, Words
+from listenkey.events.base import Amount, Message
 from listenkey.items import Update
-from listenkey.journal.chain import BEGINNING, seal
-from listenkey.journal.rows import item_of, update_values
+from listenkey.journal.sqlite.hash_chain import BEGINNING, seal
+from listenkey.journal.sqlite.row_codec import item_of, update_values
 from listenkey.wire.frames import (
     BODY_BYTES_MAX,
     Control,
@@ -76,7 +76,7 @@ def check(frame: bytes) -> None:
             assert one.event == other.event, "both roads out of an envelope lead to the same event"
     else:
         event = read_payload(frame)
-        assert isinstance(event, Unreadable | Words | UnknownEvent), type(event)
+        assert isinstance(event, Unreadable | Message | UnknownEvent), type(event)
 
 
 def _check_read(one: Read, frame: bytes) -> None:
@@ -123,7 +123,7 @@ def check_amounts(event: Any) -> None:
     for name in parts:
         inner = getattr(event, name)
         for part in inner if isinstance(inner, tuple) else (inner,):
-            if isinstance(part, Words):
+            if isinstance(part, Message):
                 check_amounts(part)
 
 

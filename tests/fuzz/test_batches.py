@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listenkey import UserStream
-from listenkey.core import watch as watching
+from listenkey.core import loss_detector as watching
 from listenkey.events import BalancePositionUpdate, Event, GreekUpdate, Position, RiskLevelChange
 from listenkey.items import Item
 from listenkey.stream.recovery import Recovery
@@ -119,11 +119,11 @@ class Side:
         self.stream = UserStream(api_key="key", api_secret="secret", account="a3f1")
         driver = self.driver = self.stream._driver
         driver.clock = clock
-        driver.merge.follow(1)
-        credentials, life, merge = driver.credentials, driver.life, driver.merge
+        driver.deduplicator.follow(1)
+        credentials, life, merge = driver.credentials, driver.life, driver.deduplicator
         self.recovery = Recovery(credentials, self.stream.venue, clock, life.timing, merge.fills, self.set_timer)
         driver.recovery = self.recovery
-        self.recovery.watch.reconnected(clock.now_s())
+        self.recovery.loss_detector.reconnected(clock.now_s())
         self.told: list[Any] = []
         self.timer_s = inf
 
@@ -132,7 +132,7 @@ class Side:
 
     @property
     def wakes_in_time(self) -> bool:
-        due_s = self.recovery.watch.due_at_s()
+        due_s = self.recovery.loss_detector.due_at_s()
         return due_s is None or self.timer_s <= due_s
 
     def items(self) -> list[Item]:
@@ -141,10 +141,10 @@ class Side:
     def look(self, *, mends: bool) -> None:
         self.told += self.recovery.doubts()
         if mends:
-            self.recovery.watch.mended()
+            self.recovery.loss_detector.mended()
 
     def state(self) -> dict[str, Any]:
-        known, watch, health = self.recovery.known, self.recovery.watch, self.stream.health()
+        known, watch, health = self.recovery.account_state, self.recovery.loss_detector, self.stream.health()
         facts: dict[str, Any] = {f"known{name}": value for name, value in vars(known).items() if name != "fills"}
         facts["knownrecords"] = vars(known.records)
         facts |= {f"watch{name}": value for name, value in vars(watch).items()}

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.core.budget import WINDOW_S, Budget, Share
+from listenkey.core.budget import WINDOW_S, Budget, Priority
 
 STILL_S = 1e-6
 """Two times nearer than this are one: what a sum of floats may be off by."""
@@ -18,7 +18,7 @@ class Ask(NamedTuple):
 
     pause_s: float
     weight: int
-    share: Share
+    share: Priority
     patient: bool
 
 
@@ -46,7 +46,7 @@ class Limited(NamedTuple):
 
 PAUSES = st.floats(0, 20)
 Step: TypeAlias = Ask | Told | Stopped | Limited
-ASKS = st.builds(Ask, PAUSES, st.integers(1, 40), st.sampled_from(Share), st.booleans())
+ASKS = st.builds(Ask, PAUSES, st.integers(1, 40), st.sampled_from(Priority), st.booleans())
 STEPS = st.lists(
     st.one_of(
         ASKS,
@@ -82,7 +82,7 @@ class Sender:
             case Limited(_, limit):
                 self.budget.limit = limit
 
-    def ask(self, weight: int, share: Share, *, patient: bool) -> None:
+    def ask(self, weight: int, share: Priority, *, patient: bool) -> None:
         for _ in range(50):
             wait_s = self.budget.wait_s(weight, share, self.now_s)
             assert wait_s >= 0
@@ -112,7 +112,7 @@ def test_no_60_seconds_hold_more_than_the_share(steps: list[Step], limit: int) -
         sender.step(step)
     for begin_s, first in sender.sent:
         window = sum(weight for at_s, weight in sender.sent if begin_s <= at_s < begin_s + WINDOW_S - STILL_S)
-        assert window <= max(limit * Share.KEYS.value, first)
+        assert window <= max(limit * Priority.KEYS.value, first)
 
 
 @given(st.lists(st.one_of(ASKS, st.builds(Limited, PAUSES, st.sampled_from([20, 100, 400, 2400]))), max_size=60))
@@ -128,4 +128,4 @@ def test_the_others_of_this_address_leave_a_key_what_the_venue_still_gives(steps
     for step in steps:
         sender.step(step)
     sender.now_s = max(sender.now_s, sender.blocked_until_s) + 2 * WINDOW_S
-    assert sender.budget.wait_s(1, Share.KEYS, sender.now_s) == 0, "an hour of trouble leaves no trace"
+    assert sender.budget.wait_s(1, Priority.KEYS, sender.now_s) == 0, "an hour of trouble leaves no trace"

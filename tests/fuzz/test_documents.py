@@ -18,25 +18,26 @@ import pytest
 
 from listenkey import venue
 from listenkey.cli.display.order_rows import rows_of
-from listenkey.core import history, reconcile
-from listenkey.core.known import Fills, Known
-from listenkey.core.merge import Merge
-from listenkey.core.reconcile import Findings
-from listenkey.core.venue_time import VenueTime
-from listenkey.core.watch import Watch
+from listenkey.core import reconciliation as reconcile
+from listenkey.core import rest_history as history
+from listenkey.core.account_state import AccountState, FillIndex
+from listenkey.core.clock_sync import ClockSync
+from listenkey.core.deduplicator import Deduplicator
+from listenkey.core.loss_detector import LossDetector
+from listenkey.core.reconciliation import Findings
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import ListenKeyError
 from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate, RecoveredFill
 from listenkey.items import Item, Update
-from listenkey.journal.chain import BEGINNING, seal
-from listenkey.journal.rows import item_of, update_values
-from listenkey.journal.schema import COLUMNS, TABLES, VIEWS
+from listenkey.journal.sqlite.hash_chain import BEGINNING, seal
+from listenkey.journal.sqlite.row_codec import item_of, update_values
+from listenkey.journal.sqlite.schema import COLUMNS, TABLES, VIEWS
 from listenkey.rest.account_client import AccountClient
 from listenkey.transport.base import Request, Response
 from listenkey.transport.clock import SystemClock
 from listenkey.wire import responses
 from listenkey.wire.frames import Control, Received, Unreadable, Unwrapper, read
-from listenkey.wire.lines import from_line, to_line
+from listenkey.wire.json_lines import from_line, to_line
 from listenkey.wire.rows import BillRow, TradeRow
 from tests.fuzz import documents
 from tests.fuzz.documents import INDEX, Mutant, compact, mutants
@@ -120,7 +121,7 @@ class Through:
 
     def know(self, event: Event, raw: bytes) -> None:
         """The ways an event goes alone and in a batch: deduplication, the account, the loss detector."""
-        alone, batched = Merge(), Merge()
+        alone, batched = Deduplicator(), Deduplicator()
         alone.follow(1)
         batched.follow(1)
         assert alone.admit(1, event, raw, 5)
@@ -128,10 +129,10 @@ class Through:
         fills, late = batched.admit_all(events, raws)
         assert len(events) == 1, "the second is a duplicate"
         assert fills == len(keys_of(event))
-        known, watch = Known(alone.fills), Watch(1.0)
+        known, watch = AccountState(alone.fills), LossDetector(1.0)
         known.note(event)
         watch.note(event, 0.0)
-        watch.note_all(events, Known(batched.fills), 0.0)
+        watch.note_all(events, AccountState(batched.fills), 0.0)
         assert alone.fills.lateness.note_event(event) is False
         assert late == []
         watch.take_doubts(100.0)
@@ -277,14 +278,14 @@ async def read_rows(name: str, body: bytes) -> list[RecoveredFill]:
     assert reader is not None
     lane.path, ask = reader
     lane.answer = Response(200, (), body)
-    snapshots = AccountClient(CREDENTIALS, "http://127.0.0.1:1", lane, SystemClock(), VenueTime())  # type: ignore[arg-type]
+    snapshots = AccountClient(CREDENTIALS, "http://127.0.0.1:1", lane, SystemClock(), ClockSync())  # type: ignore[arg-type]
     found = await ask(snapshots)
     return reconciled(name, found if isinstance(found, list) else [found])
 
 
 def reconciled(name: str, rows: list[Any]) -> list[RecoveredFill]:
     """Return the fills that a recovery makes of the rows."""
-    known = Known(Fills())
+    known = AccountState(FillIndex())
     if "user_trades" in name:
         findings = Findings(fills=reconcile.missing(rows, known, 2**62))
         delivered = reconcile.combined(findings, [], known, 0)
@@ -305,9 +306,9 @@ def reconciled(name: str, rows: list[Any]) -> list[RecoveredFill]:
     return []
 
 
-def keep_recovered(event: Event, raw: bytes, known: Known) -> None:
+def keep_recovered(event: Event, raw: bytes, known: AccountState) -> None:
     known.note(event)
-    Watch(1.0).note(event, 0.0)
+    LossDetector(1.0).note(event, 0.0)
     item: Item = Update(1, "a", event, 5, raw, "rest")
     assert item_of(seal(update_values(1, "a", event, raw, 5, "rest"), BEGINNING)) == item
     assert from_line(to_line(item)) == item

@@ -12,15 +12,15 @@ from typing import NamedTuple, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.core.gap import closed_gap
-from listenkey.core.reconcile import SNAPSHOTS_LOST
+from listenkey.core.gaps import closed_gap
+from listenkey.core.reconciliation import SNAPSHOTS_LOST
 from listenkey.items import GapOpened, Item, Live
-from listenkey.journal.lock import lock_path
-from listenkey.journal.reader import JournalReader
-from listenkey.journal.retention import Retention
-from listenkey.journal.store import Group, Store
-from listenkey.journal.verify import verify
-from listenkey.journal.writer import Arrived, Committed, Report, Told, Writer
+from listenkey.journal.sqlite.lock import lock_path
+from listenkey.journal.sqlite.reader import JournalReader
+from listenkey.journal.sqlite.retention import Retention
+from listenkey.journal.sqlite.store import Group, Store
+from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.writer import Arrived, Committed, Report, Told, Writer
 from listenkey.outcomes import GapCause
 from tests.unit.journal.making import ACCOUNT, AT_MS, broken, fill, greeks, read
 

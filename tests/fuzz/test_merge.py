@@ -7,10 +7,10 @@ from typing import NamedTuple, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.core import reconcile
-from listenkey.core.known import FillKey, Known
-from listenkey.core.merge import Held, Merge
-from listenkey.core.reconcile import Findings
+from listenkey.core import reconciliation as reconcile
+from listenkey.core.account_state import AccountState, FillKey
+from listenkey.core.deduplicator import Deduplicator, Held
+from listenkey.core.reconciliation import Findings
 from listenkey.events import Event, OrderTradeUpdate, RecoveredFill
 from tests.unit.core.making import OTHER, SYMBOL, fill, trade_row
 
@@ -82,8 +82,8 @@ class Client:
     """A stream's handling of fills, without its sockets and its clock."""
 
     def __init__(self) -> None:
-        self.merge = Merge()
-        self.known = Known(self.merge.fills)
+        self.deduplicator = Deduplicator()
+        self.account_state = AccountState(self.deduplicator.fills)
         self.findings: Findings | None = None
         self.followed = 0
         self.delivered: list[Event] = []
@@ -112,29 +112,29 @@ class Client:
             case Brought(socket, number):
                 one = LEDGER[number]
                 event = fill(one.trade_id, "0", one.at_ms, one.order_id, symbol=one.symbol, last_price_text=one.price)
-                if self.merge.admit(socket, event, b"{}", 0):
+                if self.deduplicator.admit(socket, event, b"{}", 0):
                     self.deliver(event)
             case Asked(numbers):
                 rows = [
                     trade_row(one.trade_id, one.at_ms, one.order_id, symbol=one.symbol, price=one.price)
                     for one in map(LEDGER.__getitem__, sorted(numbers))
                 ]
-                found = reconcile.missing(rows, self.known, NEVER_MS)
+                found = reconcile.missing(rows, self.account_state, NEVER_MS)
                 self.findings = Findings(fills=found, over_rest={reconcile.key_of(row) for row in rows})
             case Followed(socket):
                 if socket > self.followed:
                     self.followed = socket
-                    self.release(self.merge.follow(socket))
+                    self.release(self.deduplicator.follow(socket))
             case Released():
                 self.release([])
 
     def release(self, held: list[Held]) -> None:
         findings, self.findings = self.findings or Findings(), None
-        for one in reconcile.combined(findings, held, self.known, 7):
+        for one in reconcile.combined(findings, held, self.account_state, 7):
             self.deliver(one.event)
 
     def deliver(self, event: Event) -> None:
-        self.known.note(event)
+        self.account_state.note(event)
         self.delivered.append(event)
 
 

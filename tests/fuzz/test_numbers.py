@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from listenkey.core.known import amount
+from listenkey.core.account_state import amount
 from listenkey.events import Position
 from listenkey.wire.strict_json import INT_MAX, NotJson, parse
 

@@ -15,7 +15,7 @@ import pytest
 
 import listenkey
 from listenkey.errors import ListenKeyError
-from listenkey.wire import masking
+from listenkey.wire import redaction as masking
 from listenkey.wire.responses import Response, listen_key_answer
 
 SRC = Path(listenkey.__file__).parent

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from listenkey.cli import redaction as net
 from listenkey.credentials import Secret
 from listenkey.wire import frames
-from listenkey.wire.masking import clean, mask, masked_body
+from listenkey.wire.redaction import clean, mask, masked_body
 
 SLOW_S = 1.0
 """Ten times what the longest takes here: a busy machine is not a bug, a square of the length is."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from listenkey.events import OrderTradeUpdate
 from listenkey.items import Update
-from listenkey.journal.sqlite import SqliteJournal
+from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.wire.frames import Unreadable, read_payload
 
 FILL = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.items import GapClosed, GapOpened, Update
-from listenkey.journal.verify import verify
+from listenkey.journal.sqlite.verify import verify
 from tests.unit.journal.making import append, fill, journal
 
 

@@ -104,7 +104,7 @@ async def test_the_end_of_an_order_from_before_the_stream_is_found_and_its_begin
     async with reading(sandbox, QUICK, api_secret=sandbox.api_secret) as reader:
         recovery = reader.stream._driver.recovery
         assert recovery is not None
-        await until(lambda: bool(recovery.known.orders))
+        await until(lambda: bool(recovery.account_state.orders))
         assert states(reader) == []
         assert reader.of(GapOpened) == []
         sandbox.fault("drop_event", event="ORDER_TRADE_UPDATE", count=1)

@@ -19,11 +19,11 @@ from listenkey import (
     Update,
     UserStream,
 )
-from listenkey.core.gap import NOT_RUNNING
+from listenkey.core.gaps import NOT_RUNNING
 from listenkey.core.timing import Timing
 from listenkey.errors import Fenced, UsageError
-from listenkey.journal.reader import JournalReader
-from listenkey.journal.verify import verify
+from listenkey.journal.sqlite.reader import JournalReader
+from listenkey.journal.sqlite.verify import verify
 from listenkey.outcomes import GapCause
 from listenkey.testing import LocalSandbox
 from listenkey.transport.clock import SystemClock

@@ -24,14 +24,14 @@ from benchmarks.speed.frames import (
     WITH_ONESELF,
     message,
 )
-from listenkey.core.known import Known
-from listenkey.core.merge import Merge, Unwrap
-from listenkey.core.watch import Watch
+from listenkey.core.account_state import AccountState
+from listenkey.core.deduplicator import Deduplicator, Unwrap
+from listenkey.core.loss_detector import LossDetector
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected
 from listenkey.events import Event
 from listenkey.items import Item
-from listenkey.journal.making import make_journal
+from listenkey.journal.factory import make_journal
 from listenkey.stream.connection import BATCH_MAX, Connection
 from listenkey.stream.listen_key_manager import Attachment
 from listenkey.transport.clock import SystemClock
@@ -50,11 +50,11 @@ class Owner:
     """A stream's handling of a batch in the ordinary case; with a secret, it knows and watches."""
 
     def __init__(self, *, watches: bool) -> None:
-        self.merge = Merge()
-        self.merge.follow(1)
+        self.deduplicator = Deduplicator()
+        self.deduplicator.follow(1)
         self.journal = make_journal(None, "a3f1", SystemClock(), None, None, None, None, auto_commit=False)
-        self.known = Known(self.merge.fills) if watches else None
-        self.watch = Watch(1.0)
+        self.account_state = AccountState(self.deduplicator.fills) if watches else None
+        self.loss_detector = LossDetector(1.0)
         self.seen = 0
 
     def frames_came(self, connection: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
@@ -62,11 +62,11 @@ class Owner:
         return frames
 
     def events_came(self, connection: int, events: list[Event], raws: list[bytes]) -> None:
-        assert self.merge.follows(connection)
-        _, late = self.merge.admit_all(events, raws)
+        assert self.deduplicator.follows(connection)
+        _, late = self.deduplicator.admit_all(events, raws)
         assert not late
-        if self.known is not None:
-            self.watch.note_all(events, self.known, 0.0)
+        if self.account_state is not None:
+            self.loss_detector.note_all(events, self.account_state, 0.0)
         self.journal.append_events(events, raws, 0)
 
     def on_item(self, item: Item) -> None:
@@ -79,7 +79,7 @@ class Owner:
     def heard(self, connection: int) -> None: ...
 
     def event_came(self, connection: int, event: Event, raw: bytes) -> None:
-        if self.merge.admit(connection, event, raw, received_ms=0):
+        if self.deduplicator.admit(connection, event, raw, received_ms=0):
             self.journal.append_event(event, raw, 0)
 
     def unreadable_came(self, connection: int, unreadable: Any) -> None: ...
@@ -138,5 +138,5 @@ async def test_an_event_costs_few_steps_from_the_socket_to_a_function(
     owner.journal.end(None)
     await running
     assert owner.seen == len(frames)
-    assert owner.watch.due_at_s() is None, "the benchmark's messages add up"
+    assert owner.loss_detector.due_at_s() is None, "the benchmark's messages add up"
     assert 20 < steps.count / len(frames) <= steps_max, steps.count / len(frames)

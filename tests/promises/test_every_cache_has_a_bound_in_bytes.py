@@ -17,18 +17,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from listenkey.core import merge as merging
-from listenkey.core import watch as watching
+from listenkey.core import deduplicator as merging
+from listenkey.core import loss_detector as watching
+from listenkey.core.account_state import AccountState, FillIndex, OrderKey
 from listenkey.core.backlog import FillBacklog, OrderBacklog
 from listenkey.core.bill import Bill
-from listenkey.core.known import Fills, Known, OrderKey
+from listenkey.core.deduplicator import Deduplicator, Recent, Snapshots
 from listenkey.core.lateness import Lateness
-from listenkey.core.merge import Merge, Recent, Snapshots
-from listenkey.core.watch import Watch, units
+from listenkey.core.loss_detector import LossDetector, units
 from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
-from listenkey.events import words as wording
-from listenkey.journal import schema
-from listenkey.journal.live_orders import ORDERS_LEFT_MAX, live_orders
+from listenkey.events import base as wording
+from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite.live_orders import ORDERS_LEFT_MAX, live_orders
 from listenkey.stream import recovery as recovering
 from listenkey.wire.frames import Received, Unreadable, read
 from listenkey.wire.rows import BillRow, TradeRow, trade
@@ -102,7 +102,7 @@ def flooded_units() -> int:
 
 
 def flooded_steps() -> int:
-    merge = Merge()
+    merge = Deduplicator()
     merge.follow(1)
     for number in range(100_000):
         event = order_of(number, execution_type="NEW", trade_id=0, last_quantity_text="0", status=f"S{number}")
@@ -128,7 +128,7 @@ def flooded_kinds() -> int:
 
 
 def flooded_held() -> int:
-    merge = Merge()
+    merge = Deduplicator()
     merge.follow(1)
     raw = bytes(1024 * 1024 - 100)
     greeks = GreekUpdate(1, 1, ())
@@ -144,7 +144,7 @@ def flooded_held() -> int:
 
 
 def flooded_fills() -> int:
-    merge = Merge()
+    merge = Deduplicator()
     merge.follow(1)
     for start in range(0, 130_500, 500):
         numbers = range(start, start + 500)
@@ -153,8 +153,8 @@ def flooded_fills() -> int:
     return size_of(merge.fills)
 
 
-def known_with(*, status: str) -> Known:
-    known = Known(Fills())
+def known_with(*, status: str) -> AccountState:
+    known = AccountState(FillIndex())
     for number in range(40_000):
         event = order_of(number, symbol=wide(number, 64), status=status, execution_type="NEW", trade_id=0)
         known.note(event)
@@ -184,21 +184,21 @@ def flooded_last_fills() -> int:
 
 
 def flooded_positions() -> int:
-    known = Known(Fills())
+    known = AccountState(FillIndex())
     for number in range(20_000):
         known.note(BalancePositionUpdate(number, number, "ORDER", (), (Position(wide(number, 64), "1", "1", "1"),)))
     return size_of(known.positions)
 
 
 def flooded_chains() -> int:
-    watch = Watch(1.0)
+    watch = LossDetector(1.0)
     for number in range(40_000):
         watch.note(order_of(number, symbol=wide(number, 64), status="NEW", execution_type="NEW", trade_id=0), 0.0)
     return size_of(watch._orders, watch._broken)
 
 
 def flooded_waiting() -> int:
-    watch = Watch(1.0)
+    watch = LossDetector(1.0)
     symbols = [f"S{number}" for number in range(64)]
     for symbol in symbols:
         watch.note(BalancePositionUpdate(1, 1, "TRANSFER", (), (Position(symbol, "1", "1", "1"),)), 0.0)
@@ -211,7 +211,7 @@ def flooded_waiting() -> int:
 
 
 def flooded_unplaced() -> int:
-    watch = Watch(1.0)
+    watch = LossDetector(1.0)
     for number in range(8_000):
         event = order_of(number, symbol=wide(number, 64), trade_id=1, trade_time_ms=10**15 + number)
         for _ in range(64):
@@ -237,7 +237,7 @@ def wide_fills(start: int, count: int) -> list[TradeRow]:
 
 
 def flooded_found_fills() -> int:
-    backlog = FillBacklog(Known(Fills()), 0, 2**62)
+    backlog = FillBacklog(AccountState(FillIndex()), 0, 2**62)
     for start in range(0, 15_000, 1_000):
         backlog.add(wide_fills(start, 1_000))
     assert backlog.is_cut
@@ -245,7 +245,7 @@ def flooded_found_fills() -> int:
 
 
 def flooded_found_orders() -> int:
-    backlog = OrderBacklog(Known(Fills()), 0, 2**62)
+    backlog = OrderBacklog(AccountState(FillIndex()), 0, 2**62)
     number = 0
     while not backlog.is_full:
         number += 1
@@ -258,7 +258,7 @@ def flooded_found_orders() -> int:
 
 
 def flooded_listed() -> int:
-    backlog = FillBacklog(Known(Fills()), 0)
+    backlog = FillBacklog(AccountState(FillIndex()), 0)
     for start in range(0, 70_000, 1_000):
         backlog.add(wide_fills(start, 1_000))
     return size_of(backlog.listed)

@@ -18,9 +18,9 @@ import pytest
 
 from listenkey.credentials import fingerprint
 from listenkey.events import ListenKeyExpired
-from listenkey.events.words import Words
+from listenkey.events.base import Message
 from listenkey.wire.frames import Control, Received, read, unknown_fields
-from listenkey.wire.shapes import fields
+from listenkey.wire.message_builder import fields
 from listenkey.wire.strict_json import parse
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -59,11 +59,11 @@ def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, tree if isinstance(tree, str) else json.dumps(tree)
 
 
-def told(message: Words, path: str = "") -> Iterator[tuple[str, str]]:
+def told(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
     """Every value of a typed event, at the path of the venue's letters."""
     for field in fields(type(message)):
         value = getattr(message, field.name)
-        if isinstance(value, Words):
+        if isinstance(value, Message):
             yield from told(value, f"{path}{field.letter}.")
         elif isinstance(value, tuple):
             for index, part in enumerate(value):
@@ -103,12 +103,12 @@ def test_the_sample_with_keys_its_page_does_not_list_keeps_all_eleven() -> None:
 def test_every_amount_of_an_event_is_a_decimal_with_every_digit(name: str) -> None:
     one = read((FIXTURES / name).read_bytes())
     assert isinstance(one, Received)
-    pending: list[Words] = [one.event]
+    pending: list[Message] = [one.event]
     while pending:
         message = pending.pop()
         for field in fields(type(message)):
             value = getattr(message, field.name)
-            pending += value if isinstance(value, tuple) else [value] if isinstance(value, Words) else []
+            pending += value if isinstance(value, tuple) else [value] if isinstance(value, Message) else []
             if field.name.endswith("_text"):
                 amount = getattr(message, field.name.removesuffix("_text"))
                 assert isinstance(amount, Decimal)

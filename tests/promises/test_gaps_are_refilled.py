@@ -19,12 +19,12 @@ from listenkey import GapClosed, GapOpened, Live, UserStream
 from listenkey.core import backlog
 from listenkey.core.timing import Timing
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
-from listenkey.journal import sqlite
+from listenkey.journal.sqlite import journal as sqlite
 from listenkey.outcomes import GapCause, Loss
 from listenkey.sandbox.exchange.exchange import Exchange
 from listenkey.sandbox.exchange.orders import OrderRequest
 from listenkey.testing import LocalSandbox
-from listenkey.wire.lines import from_line, to_line
+from listenkey.wire.json_lines import from_line, to_line
 from tests.promises.reader import Reader, reading
 
 QUICK = Timing(settle_after_s=(0.3, 0.7, 1.5, 4.0), audit_every_s=1.0, lag_hold_s=0.5, lag_max_s=6.0, doubt_after_s=0.3)

@@ -177,7 +177,7 @@ async def test_beats_that_wait_while_rest_hangs_are_beats() -> None:
         async with recovering(sandbox) as reader:
             driver = reader.stream._driver
             assert driver.recovery is not None
-            watch = driver.recovery.watch
+            watch = driver.recovery.loss_detector
             await burst(sandbox, 1)
             await reader.until(lambda: watch._beats >= 2 and watch._open > 0)
             hang = sandbox.fault("hang_http", path="/eapi/v1/bill")
@@ -185,7 +185,7 @@ async def test_beats_that_wait_while_rest_hangs_are_beats() -> None:
             await status_is(reader, "RECOVERING")
             reconnects = reader.stream.health().reconnects
             async with asyncio.timeout(20):
-                while len(driver.merge.held(driver.life.followed or 0)) < 16:  # noqa: ASYNC110
+                while len(driver.deduplicator.held(driver.life.followed or 0)) < 16:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
             assert reader.stream.health().reconnects == reconnects
             assert reader.stream.health().status == "RECOVERING"

@@ -20,7 +20,7 @@ from typing import Final
 import pytest
 
 from listenkey.items import Update
-from listenkey.journal.reader import JournalReader
+from listenkey.journal.sqlite.reader import JournalReader
 from tests.chaos.processes import until
 from tests.chaos.traced import NoStrace, strace
 

@@ -15,7 +15,7 @@ import pytest
 from listenkey import RecoveredCash, RecoveredExercise, Update, UserStream
 from listenkey.core.timing import Timing
 from listenkey.testing import LocalSandbox
-from listenkey.wire.lines import from_line, to_line
+from listenkey.wire.json_lines import from_line, to_line
 from tests.promises.reader import Reader
 
 QUICK = Timing(settle_after_s=(0.3, 0.7), audit_every_s=1.0, lag_hold_s=0.5, lag_max_s=3.0, doubt_after_s=0.3)

@@ -13,9 +13,9 @@ from pathlib import Path
 from listenkey.errors import Fenced
 from listenkey.events import OrderTradeUpdate
 from listenkey.items import Update
-from listenkey.journal.lock import Lock
-from listenkey.journal.reader import JournalReader
-from listenkey.journal.verify import verify
+from listenkey.journal.sqlite.lock import Lock
+from listenkey.journal.sqlite.reader import JournalReader
+from listenkey.journal.sqlite.verify import verify
 
 CHILD = Path(__file__).with_name("journal_child.py")
 KILLS = 20

@@ -23,7 +23,10 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "feed_data",
     ): "the top of what a socket brings; it ends that socket with 1011, and is told without what was sent",
     ("src/listenkey/cli/interruptible.py", "_run"): "the top of the thread; it is raised where the work was asked for",
-    ("src/listenkey/journal/writer.py", "_run"): "the top of the thread; the reader must see it, and not a log alone",
+    (
+        "src/listenkey/journal/sqlite/writer.py",
+        "_run",
+    ): "the top of the thread; the reader must see it, and not a log alone",
     ("sim/kernel/loop.py", "run_in_executor"): "what asyncio's own pool does: the error belongs to whoever waits",
     ("sim/run.py", "_run_in"): "the top of a simulated run; whatever it dies of is its outcome, and is told",
     ("sim/kernel/threads.py", "_run"): "the top of a simulated thread; the simulation looks at it",

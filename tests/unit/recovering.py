@@ -10,7 +10,7 @@ import pytest
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.known import Fills
+from listenkey.core.account_state import FillIndex
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, VenueDown
@@ -26,7 +26,7 @@ DOWN = VenueDown(503)
 async def recovery_of(sandbox: LocalSandbox, **timing: float) -> AsyncIterator[Recovery]:
     credentials = Credentials.of(sandbox.api_key, sandbox.api_secret)
     times = Timing(**timing)  # type: ignore[arg-type]
-    made = Recovery(credentials, sandbox.venue, SystemClock(), times, Fills(), lambda: None)
+    made = Recovery(credentials, sandbox.venue, SystemClock(), times, FillIndex(), lambda: None)
     try:
         await made.prepare()
         made.follows(whole=True)

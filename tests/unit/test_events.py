@@ -10,8 +10,8 @@ import pytest
 
 from listenkey import events
 from listenkey.events import Event, Fill, UnknownEvent
-from listenkey.events.words import SureAmount, Words
-from listenkey.wire.shapes import Field, fields
+from listenkey.events.base import Message, SureAmount
+from listenkey.wire.message_builder import Field, fields
 
 DOC = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
 ROW = re.compile(r"^\| `(?P<letter>\w+)` \| `(?P<word>\w+)` \| (?P<type>[^|]+) \| (?P<meaning>[^|]+) \|$", re.MULTILINE)
@@ -19,12 +19,12 @@ MESSAGES = [
     value
     for name in events.__all__
     if isinstance(value := getattr(events, name), type)
-    and issubclass(value, Words)
+    and issubclass(value, Message)
     and value not in (UnknownEvent, Fill)
 ]
 
 
-def type_in_words(message: type[Words], field: Field) -> str:
+def type_in_words(message: type[Message], field: Field) -> str:
     match field.kind:
         case "amount":
             always = isinstance(getattr(message, field.name.removesuffix("_text")), SureAmount)
@@ -61,7 +61,7 @@ def test_every_event_has_what_all_events_have(kind: type[Event]) -> None:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.__name__)
-def test_the_page_lists_every_field_and_no_other(message: type[Words]) -> None:
+def test_the_page_lists_every_field_and_no_other(message: type[Message]) -> None:
     page = DOC.read_text("utf-8")
     section = re.search(rf"^### `{message.__name__}`\n(.*?)(?=^##)", page, re.MULTILINE | re.DOTALL)
     assert section is not None, f"docs/reference/events.md has no section for {message.__name__}"
@@ -81,7 +81,7 @@ def test_the_page_has_no_section_for_what_does_not_exist() -> None:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.__name__)
-def test_a_docstring_tells_the_letter_of_every_field(message: type[Words]) -> None:
+def test_a_docstring_tells_the_letter_of_every_field(message: type[Message]) -> None:
     for field in fields(message):
         word = field.name.removesuffix("_text")
         if message is events.Order:

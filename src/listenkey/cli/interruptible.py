@@ -29,7 +29,7 @@ def interruptible(work: Callable[[], T]) -> T:
         threading.Thread(target=_run, args=(work, outcome, done), name="listenkey work", daemon=True).start()
         done.wait()
     except KeyboardInterrupt:
-        from listenkey.journal.database import end_all_questions
+        from listenkey.journal.sqlite.database import end_all_questions
 
         end_all_questions()
         done.wait(END_WITHIN_S)

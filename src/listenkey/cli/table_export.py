@@ -61,8 +61,8 @@ Batch: TypeAlias = list[tuple[Any, ...]]
 
 def table_of(path: Path, table: str) -> Iterator[tuple[list[str], Batch]]:
     """Column names and rows, some hundred at a time, all of one moment."""
-    from listenkey.journal.database import open_reader, told_as_ours
-    from listenkey.journal.schema import PACKED, VIEWS, selection
+    from listenkey.journal.sqlite.database import open_reader, told_as_ours
+    from listenkey.journal.sqlite.schema import PACKED, VIEWS, selection
 
     source = f"({selection(table)})" if table in VIEWS else table
     order = "opened_seq" if table == "gaps" else "seq"

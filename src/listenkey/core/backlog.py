@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from listenkey.core.known import AFTER_ALL, BEFORE_ALL, FillKey, Known, OrderKey
-from listenkey.core.reconcile import is_news, key_of, newest_orders, order_key_of
+from listenkey.core.account_state import AFTER_ALL, BEFORE_ALL, AccountState, FillKey, OrderKey
+from listenkey.core.reconciliation import is_news, key_of, newest_orders, order_key_of
 from listenkey.wire.rows import OrderRow, TradeRow
 
 BACKLOG_BYTES_MAX: Final = 24 * 1024 * 1024
@@ -48,7 +48,7 @@ class FillBacklog:
         listed: The fills since `noted_from_ms` that were listed.
     """
 
-    def __init__(self, known: Known, began_ms: int, noted_from_ms: int = BEFORE_ALL) -> None:
+    def __init__(self, known: AccountState, began_ms: int, noted_from_ms: int = BEFORE_ALL) -> None:
         self.cut_ms = AFTER_ALL
         self.newest: dict[str, TradeRow] = {}
         self.listed: set[FillKey] = set()
@@ -126,7 +126,7 @@ class OrderBacklog:
 
     def __init__(
         self,
-        known: Known,
+        known: AccountState,
         from_ms: int,
         until_ms: int,
         proving: Collection[OrderKey] = (),

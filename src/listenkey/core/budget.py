@@ -18,7 +18,7 @@ WINDOW_S: Final = 60.0
 """Longer than any of the venue's minutes can be: whichever way they lie, no 60 seconds hold more than our share."""
 
 
-class Share(Enum):
+class Priority(Enum):
     """The part of the limit that one kind of request may fill, all other kinds included."""
 
     LISTS = 0.25
@@ -52,7 +52,7 @@ class Budget:
         self._others = 0
         self._others_until_s = float("-inf")
 
-    def wait_s(self, weight: int, share: Share, now_s: float) -> float:
+    def wait_s(self, weight: int, share: Priority, now_s: float) -> float:
         """
         Return the seconds until this weight may be sent; 0 is now.
 
@@ -65,7 +65,7 @@ class Budget:
         room = int(self.limit * share.value)
         # Other programs of this IP are their owner's business; keys step back only where the venue itself would refuse.
         others_s = self._others_until_s - now_s if self._others and now_s < self._others_until_s else 0.0
-        room_beside_others = (self.limit if share is Share.KEYS else room) - self._others
+        room_beside_others = (self.limit if share is Priority.KEYS else room) - self._others
         if others_s > 0 and self._sum + weight > room_beside_others:
             return max(others_s, self._own_wait_s(weight, room, now_s))
         return self._own_wait_s(weight, room, now_s)

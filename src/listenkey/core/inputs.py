@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from listenkey.core.gap import Resumed
-from listenkey.core.verdict import Verdict
+from listenkey.core.gaps import Resumed
+from listenkey.core.retry_policy import RetryDecision
 from listenkey.credentials import Secret
 from listenkey.outcomes import Lost, Reason
 
@@ -63,7 +63,7 @@ class KeyReady:
 class KeyNotReady:
     """POST failed."""
 
-    verdict: Verdict
+    verdict: RetryDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class KeyNotRenewed:
     """PUT failed."""
 
     key: Secret
-    verdict: Verdict
+    verdict: RetryDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class SocketNotOpened:
     """A socket could not be opened."""
 
     socket: int
-    verdict: Verdict
+    verdict: RetryDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class NotRecovered:
     """REST did not answer, or refused."""
 
     attempt: int
-    verdict: Verdict
+    verdict: RetryDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ class NotAudited:
     """An audit failed."""
 
     number: int
-    verdict: Verdict
+    verdict: RetryDecision
 
 
 Input: TypeAlias = (

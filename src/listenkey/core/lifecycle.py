@@ -26,15 +26,15 @@ from typing import Any, Final
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.backoff import Repeats, backoff_s
-from listenkey.core.gap import Gaps
+from listenkey.core.gaps import Gaps
 from listenkey.core.inputs import Input, Moment
-from listenkey.core.mending import Mending
-from listenkey.core.repair import Repair
-from listenkey.core.sockets import SocketView
+from listenkey.core.recovery_policy import RecoveryPolicy
+from listenkey.core.recovery_transitions import RecoveryTransitions
+from listenkey.core.retry_policy import Disposition, RetryDecision, says_no
+from listenkey.core.socket_view import SocketView
 from listenkey.core.states import State
 from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
 from listenkey.core.transitions import table
-from listenkey.core.verdict import Do, Verdict, says_no
 from listenkey.credentials import Secret
 from listenkey.errors import Banned, ListenKeyError, RateLimited, Retired, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
@@ -44,7 +44,7 @@ FAILURES_UNTIL_NEW_POST: Final = 3
 """The failed sockets after which the key is asked for again: else a dead key could be used for ever."""
 
 
-class Lifecycle(Mending):
+class Lifecycle(RecoveryTransitions):
     """
     One stream's life.
 
@@ -62,8 +62,8 @@ class Lifecycle(Mending):
 
     def __init__(self, timing: Timing | None = None, *, recovers: bool = False) -> None:
         self.timing = timing or Timing()
-        self.repair = Repair(self.timing)
-        self.repair.active = recovers
+        self.recovery = RecoveryPolicy(self.timing)
+        self.recovery.active = recovers
         self.state = State.NEW
         self.error: ListenKeyError | None = None
         self.why = "not started"
@@ -123,7 +123,7 @@ class Lifecycle(Mending):
         times.extend(min(socket.dead_at_s, socket.ping_at_s(self.timing)) for socket in attached)
         if self.state is State.LIVE:
             times.append(self._rotate_at_s())
-        times.extend(self.repair.deadlines(may_look=self._may_look, may_poll=self._may_poll))
+        times.extend(self.recovery.deadlines(may_look=self._may_look, may_poll=self._may_poll))
         return min(times, default=None)
 
     def heard(self, number: int, now_s: float) -> None:
@@ -165,7 +165,7 @@ class Lifecycle(Mending):
 
     def _start(self, happened: on.Started, now: Moment) -> None:
         self.gaps.resume(happened.left)
-        self.repair.interrupted(now)  # What an earlier process left open is polled for, should no socket come.
+        self.recovery.interrupted(now)  # What an earlier process left open is polled for, should no socket come.
         self._ask_for_key(now, None)
 
     def _ask_for_key(self, now: Moment, stale: Secret | None, wait_s: float = 0.0) -> None:
@@ -189,7 +189,7 @@ class Lifecycle(Mending):
             self._open_gap_since_proof(now, "the listen key had ended, and the venue had not reported it")
         self._end_counted = False
         if happened.untried:
-            self.repair.problem = happened.untried
+            self.recovery.problem = happened.untried
         self.key = self._last_key = happened.key
         self._proven(now.s, now)
         valid_s = happened.valid_for_s
@@ -213,7 +213,7 @@ class Lifecycle(Mending):
 
     def _key_not_ready(self, happened: on.KeyNotReady, now: Moment) -> None:
         verdict = happened.verdict
-        if verdict.do is Do.STOP or (isinstance(verdict.error, Retired) and not self.gaps.ever_live):
+        if verdict.do is Disposition.STOP or (isinstance(verdict.error, Retired) and not self.gaps.ever_live):
             self._fail(verdict.error)
             return
         self._failures += 1
@@ -243,19 +243,19 @@ class Lifecycle(Mending):
             return
         self.last_renewal_ok = False
         verdict = happened.verdict
-        if verdict.do is Do.NEW_KEY:
+        if verdict.do is Disposition.NEW_KEY:
             self._key_died(now, "the listen key had ended, and the venue had not reported it")
             return
         self._failed_renewals += 1
         self._keep_quiet(verdict, now)
         wait_s = self.timing.refused_retry_s
-        if verdict.do is Do.WAIT:
+        if verdict.do is Disposition.WAIT:
             # Quick tries first, for a hiccup; then one in `renew_retry_s`, for an outage.
             wait_s = min(backoff_s(self._failed_renewals, self.timing, 1.0), self.timing.renew_retry_s)
         self.why = f"renewing the key failed: {verdict.error}"
         self._renew_at_s = max(now.s + max(wait_s, verdict.wait_s), self._quiet_until_s)
 
-    def _keep_quiet(self, verdict: Verdict, now: Moment) -> None:
+    def _keep_quiet(self, verdict: RetryDecision, now: Moment) -> None:
         """A limit or a ban holds for every request, also for those that a lost socket would bring about."""
         if isinstance(verdict.error, RateLimited):
             self._quiet_until_s = max(self._quiet_until_s, now.s + verdict.wait_s)
@@ -270,7 +270,7 @@ class Lifecycle(Mending):
         self._key_ends.happened(now.s)
         self._end_counted = True
         self._open_gap_since_proof(now, why)
-        self.repair.interrupted(now)
+        self.recovery.interrupted(now)
         for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
             self._abort(number)
         self._end_rotation()
@@ -338,14 +338,14 @@ class Lifecycle(Mending):
         self.state = State.LIVE
         self.why = "live"
         self.gaps.live(socket.attached_ms, now.wall_ms, socket.attached_s)
-        self.repair.went_live(now)
+        self.recovery.went_live(now)
 
     def _not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
         if self.sockets.pop(happened.socket, None) is None:
             return
         self._try_again(now, happened.verdict)
 
-    def _try_again(self, now: Moment, verdict: Verdict | None) -> None:
+    def _try_again(self, now: Moment, verdict: RetryDecision | None) -> None:
         """The socket of the present key did not come up, or went down before it was proven."""
         self._failures += 1
         wait_s = backoff_s(self._failures, self.timing, now.draw)
@@ -375,7 +375,7 @@ class Lifecycle(Mending):
         self._losses.happened(now.s)
         self.reconnects += 1
         self.gaps.open(socket.covered_ms, happened.reason, socket.covered_s)
-        self.repair.interrupted(now)
+        self.recovery.interrupted(now)
         self.state = State.CONNECTING
         self.why = happened.reason.text
         # Where dead keys close their sockets, somebody who closes our key again and again shows in nothing else.
@@ -501,7 +501,7 @@ class Lifecycle(Mending):
             return
         self.followed = new.number
         self.gaps.open(old.covered_ms, happened.reason, old.covered_s)
-        self.repair.interrupted(now)
+        self.recovery.interrupted(now)
         if not self.must_recover:
             self._follow(new.number)
         self._go_live(now)
@@ -538,7 +538,7 @@ class Lifecycle(Mending):
             self._finish_rotation_if_due(now)
         elif self.state is State.LIVE and now.s >= self._rotate_at_s():
             self._rotate(now)
-        self._tend_repair(now)
+        self._tend_recovery(now)
 
     def _tend_key(self, now: Moment) -> None:
         assert self.key is not None

@@ -14,9 +14,9 @@ from math import inf
 from typing import Final
 
 from listenkey import venue
-from listenkey.core import known as knowing
-from listenkey.core.known import Known, OrderKey
-from listenkey.core.reconcile import is_news, order_key_of
+from listenkey.core import account_state as knowing
+from listenkey.core.account_state import AccountState, OrderKey
+from listenkey.core.reconciliation import is_news, order_key_of
 from listenkey.wire.rows import OrderRow
 
 SHARE: Final = 0.08
@@ -36,7 +36,7 @@ seconds early must not leave the list to the next.
 
 
 @dataclass(slots=True)
-class Compared:
+class OrderDifferences:
     """
     The differences between lists of open orders and the delivered events.
 
@@ -51,7 +51,7 @@ class Compared:
     earlier: list[OrderRow] = field(default_factory=list)
 
 
-class Lists:
+class OpenOrderLists:
     """Chooses the lists to ask for, so that their weight stays within `SHARE` of the limit on average."""
 
     def __init__(self) -> None:
@@ -100,8 +100,8 @@ class Lists:
 
 
 def compare(
-    rows: Iterable[OrderRow], asked: Collection[str] | None, known: Known, since_ms: int, until_ms: int
-) -> Compared:
+    rows: Iterable[OrderRow], asked: Collection[str] | None, known: AccountState, since_ms: int, until_ms: int
+) -> OrderDifferences:
     """
     Hold lists of open orders against the orders that live as far as was delivered.
 
@@ -112,7 +112,7 @@ def compare(
         since_ms: When the stream began, by the venue's clock: older orders are nobody's loss.
         until_ms: What is younger may be on its way over the socket, by the venue's clock.
     """
-    compared, listed = Compared(), set[OrderKey]()
+    compared, listed = OrderDifferences(), set[OrderKey]()
     forgets = len(known.orders) >= knowing.ORDERS_MAX  # Then an order that nobody knows may be one that was let go.
     for row in rows:
         order, key = row.order, order_key_of(row.order)

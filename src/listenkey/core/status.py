@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from listenkey.core.mending import Mending
+from listenkey.core.recovery_transitions import RecoveryTransitions
 from listenkey.core.states import State
 from listenkey.health import Status
 
@@ -13,7 +13,7 @@ HTTP_BANNED: Final = 418
 LIVE_STATES: Final = frozenset({State.LIVE, State.ROTATING, State.RECOVERING})
 
 
-def status_of(life: Mending, now_s: float, journal_problem: str | None, losing: str | None) -> Status:
+def status_of(life: RecoveryTransitions, now_s: float, journal_problem: str | None, losing: str | None) -> Status:
     """
     The status of a stream; what each word means is told at `Health`.
 
@@ -31,15 +31,17 @@ def status_of(life: Mending, now_s: float, journal_problem: str | None, losing: 
     if journal_problem or losing:
         return "DEGRADED" if journal_problem else "GAP"
     if life.gaps.open_from_ms is not None:
-        return "RECOVERING" if life.repair.blind else "SUSPECT"
-    if life.repair.outstanding:
+        return "RECOVERING" if life.recovery.blind else "SUSPECT"
+    if life.recovery.outstanding:
         return "SUSPECT"
     if life.impaired(now_s) is not None:
         return "DEGRADED"
-    return "SETTLING" if life.repair.settling else "LIVE"
+    return "SETTLING" if life.recovery.settling else "LIVE"
 
 
-def why_of(life: Mending, now_s: float, journal_problem: str | None, losing: str | None, silence: str | None) -> str:
+def why_of(
+    life: RecoveryTransitions, now_s: float, journal_problem: str | None, losing: str | None, silence: str | None
+) -> str:
     """
     The reason of the status, for people.
 
@@ -56,7 +58,7 @@ def why_of(life: Mending, now_s: float, journal_problem: str | None, losing: str
         case "DEGRADED":
             why = life.impaired(now_s) or why
         case "SUSPECT" if life.gaps.open_from_ms is None:
-            why = life.repair.outstanding
+            why = life.recovery.outstanding
     return why if silence is None else f"{silence}; {why}"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from listenkey.core.gap import Resumed, Watermark
+from listenkey.core.gaps import Resumed, Watermark
 
 LEAD_MS: Final = 2_000
 """The delay up to which events may have been on their way; a longer one shows a wall clock that is ahead."""

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from listenkey.events.base import Amount, Generation
 from listenkey.events.current import (
     AccountUpdate,
     Balance,
@@ -36,6 +37,17 @@ from listenkey.events.current import (
     Position,
     RiskLevelChange,
     UnderlyingGreeks,
+)
+from listenkey.events.enums import (
+    BalanceReason,
+    ExecutionType,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    RiskLevel,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
 )
 from listenkey.events.fill import (
     Fill,
@@ -59,21 +71,6 @@ from listenkey.events.recovered import (
 )
 from listenkey.events.unknown import (
     UnknownEvent,
-)
-from listenkey.events.vocabulary import (
-    BalanceReason,
-    ExecutionType,
-    Liquidity,
-    OrderStatus,
-    OrderType,
-    RiskLevel,
-    SelfTradePrevention,
-    Side,
-    TimeInForce,
-)
-from listenkey.events.words import (
-    Amount,
-    Generation,
 )
 
 CurrentEvent: TypeAlias = (

@@ -6,7 +6,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from listenkey import venue
 from listenkey.credentials import Secret
-from listenkey.events.vocabulary import (
+from listenkey.events.base import (
+    Amount,
+    AmountText,
+    Generation,
+    Id,
+    Message,
+    Millis,
+    SureAmount,
+    SymbolText,
+    Text,
+    TradeId,
+    amount_of,
+    shown_fingerprint,
+)
+from listenkey.events.enums import (
     TRADE,
     AssetText,
     BalanceReasonText,
@@ -17,27 +31,13 @@ from listenkey.events.vocabulary import (
     SideText,
     TimeInForceText,
 )
-from listenkey.events.words import (
-    Amount,
-    AmountText,
-    Generation,
-    Id,
-    Millis,
-    SureAmount,
-    SymbolText,
-    Text,
-    TradeId,
-    Words,
-    amount_of,
-    shown_fingerprint,
-)
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
 
 class AccountUpdate(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     tag_field="e",
@@ -92,7 +92,7 @@ class AccountUpdate(
     maintenance_margin: ClassVar[Amount] = Amount()
 
 
-class Balance(Words, frozen=True, gc=False, rename={"asset": "a", "balance_text": "b", "balance_change_text": "bc"}):
+class Balance(Message, frozen=True, gc=False, rename={"asset": "a", "balance_text": "b", "balance_change_text": "bc"}):
     """
     One asset's balance.
 
@@ -111,7 +111,7 @@ class Balance(Words, frozen=True, gc=False, rename={"asset": "a", "balance_text"
 
 
 class Position(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={"symbol": "s", "quantity_text": "c", "value_text": "p", "average_entry_price_text": "a"},
@@ -137,7 +137,7 @@ class Position(
 
 
 class BalancePositionUpdate(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     tag_field="e",
@@ -168,7 +168,7 @@ class BalancePositionUpdate(
 
 
 class UnderlyingGreeks(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={"underlying": "u", "delta_text": "d", "gamma_text": "g", "theta_text": "t", "vega_text": "v"},
@@ -197,7 +197,7 @@ class UnderlyingGreeks(
 
 
 class GreekUpdate(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     tag_field="e",
@@ -222,7 +222,7 @@ class GreekUpdate(
 
 
 class Order(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={
@@ -303,7 +303,7 @@ class Order(
 
 
 class OrderTradeUpdate(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     tag_field="e",
@@ -480,7 +480,7 @@ class OrderTradeUpdate(
 
 
 class RiskLevelChange(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     tag_field="e",
@@ -516,7 +516,7 @@ class RiskLevelChange(
 
 
 class ListenKeyExpired(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     eq=False,

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from listenkey.events.base import Amount, Id, Message, Millis, SureAmount, amount_of
 from listenkey.events.current import Order, OrderTradeUpdate
 from listenkey.events.legacy import LegacyFill, LegacyOrder, LegacyOrderTradeUpdate
 from listenkey.events.recovered import RecoveredFill
-from listenkey.events.words import Amount, Id, Millis, SureAmount, Words, amount_of
 
 
-class Fill(Words, frozen=True, gc=False):
+class Fill(Message, frozen=True, gc=False):
     """
     Part of an order that was traded. Its amounts are `Decimal`, and as text under the same name with `_text`.
 
@@ -59,7 +59,7 @@ class Fill(Words, frozen=True, gc=False):
         return (self.symbol, self.trade_id, self.order_id)
 
 
-def fills_of(event: Words) -> tuple[Fill, ...]:
+def fills_of(event: Message) -> tuple[Fill, ...]:
     """Return the fills that an event reports, in its order; empty for an event that reports none."""
     match event:
         case OrderTradeUpdate(order=order):

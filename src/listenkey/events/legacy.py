@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from listenkey import venue
-from listenkey.events.words import Amount, Generation, Id, Millis, SureAmount, Words
+from listenkey.events.base import Amount, Generation, Id, Message, Millis, SureAmount
 
 
 class LegacyBalance(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={
@@ -57,7 +57,7 @@ class LegacyBalance(
 
 
 class LegacyGreeks(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={"underlying": "ui", "delta_text": "d", "theta_text": "t", "gamma_text": "g", "vega_text": "v"},
@@ -86,7 +86,7 @@ class LegacyGreeks(
 
 
 class LegacyPosition(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={
@@ -121,7 +121,7 @@ class LegacyPosition(
 
 
 class LegacyAccountUpdate(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     tag_field="e",
@@ -150,7 +150,7 @@ class LegacyAccountUpdate(
 
 
 class LegacyFill(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={
@@ -192,7 +192,7 @@ class LegacyFill(
 
 
 class LegacyOrder(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={
@@ -270,7 +270,7 @@ class LegacyOrder(
 
 
 class LegacyOrderTradeUpdate(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     tag_field="e",

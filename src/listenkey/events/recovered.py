@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias
 
 from listenkey import venue
-from listenkey.events.vocabulary import TRADE
-from listenkey.events.words import Amount, Generation, Id, Millis, SureAmount, Words, amount_of
+from listenkey.events.base import Amount, Generation, Id, Message, Millis, SureAmount, amount_of
+from listenkey.events.enums import TRADE
 
 
 class RecoveredFill(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={
@@ -96,7 +96,7 @@ class RecoveredFill(
 
 
 class RecoveredOrder(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={
@@ -175,7 +175,7 @@ class RecoveredOrder(
 
 
 class RecoveredExercise(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={
@@ -241,7 +241,7 @@ class RecoveredExercise(
 
 
 class RecoveredCash(
-    Words,
+    Message,
     frozen=True,
     gc=False,
     rename={

@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from listenkey.events.words import Generation, Words
+from listenkey.events.base import Generation, Message
 
 # A number with a fraction stays its text, as amounts do everywhere here.
 _JSON = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 
 
-class UnknownEvent(Words, frozen=True, gc=False):
+class UnknownEvent(Message, frozen=True, gc=False):
     """
     A message of a type this release does not know.
 

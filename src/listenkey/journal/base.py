@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from listenkey.core.gap import Resumed, Watermark
+from listenkey.core.gaps import Resumed, Watermark
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
 

@@ -15,10 +15,10 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from listenkey.core.gap import Resumed, Watermark
+from listenkey.core.gaps import Resumed, Watermark
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
-from listenkey.journal.joining import Joined
+from listenkey.journal.gap_coalescer import Joined
 from listenkey.journal.overflow import Overflow
 from listenkey.journal.recovered import RecoveredCount
 from listenkey.outcomes import GapCause, Reason

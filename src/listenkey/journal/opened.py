@@ -18,9 +18,9 @@ from typing import Final, Self
 
 from listenkey.errors import UsageError
 from listenkey.items import Item
-from listenkey.journal.place import journal_path
-from listenkey.journal.reader import JournalReader
-from listenkey.journal.row_shape import SEQ_MAX
+from listenkey.journal.sqlite.reader import JournalReader
+from listenkey.journal.sqlite.row_shape import SEQ_MAX
+from listenkey.journal.url import journal_path
 
 LOOK_EVERY_S: Final = 0.01
 """The interval at which a follower asks for more. Asking whether anything changed costs 2 µs."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from listenkey.core.gap import closed_gap
+from listenkey.core.gaps import closed_gap
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.outcomes import Loss, Lost, Reason
 

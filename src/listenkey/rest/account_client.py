@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from listenkey import venue
 from listenkey.core.bill import Bill
-from listenkey.core.venue_time import VenueTime
+from listenkey.core.clock_sync import ClockSync
 from listenkey.credentials import Credentials
 from listenkey.errors import OutOfWindow, ProtocolError
 from listenkey.rest.rate_limiter import Lane, weight_at
@@ -45,7 +45,7 @@ class AccountClient:
 
     __slots__ = ("_base_url", "_clock", "_credentials", "_lane", "_signer", "_time")
 
-    def __init__(self, credentials: Credentials, base_url: str, lane: Lane, clock: Clock, time: VenueTime) -> None:
+    def __init__(self, credentials: Credentials, base_url: str, lane: Lane, clock: Clock, time: ClockSync) -> None:
         self._credentials = credentials
         self._base_url = base_url
         self._lane = lane

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from listenkey import venue
-from listenkey.core.budget import Share
+from listenkey.core.budget import Priority
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, Refused, UsageError, VenueError
 from listenkey.rest import rate_limiter as limiters
@@ -177,6 +177,6 @@ async def prove(credentials: Credentials, place: Venue) -> None:
     clock = SystemClock()
     limiter = limiters.share(place, clock)
     try:
-        await AccountClient(credentials, place.rest_url, limiter.lane(Share.KEYS), clock, limiter.time).prove()
+        await AccountClient(credentials, place.rest_url, limiter.lane(Priority.KEYS), clock, limiter.time).prove()
     finally:
         await limiters.release(limiter)

@@ -17,8 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from listenkey.core import carried
-from listenkey.core.carried import Carried
+from listenkey.core import rate_limit_state as carried
+from listenkey.core.rate_limit_state import RateLimitState
 from listenkey.journal.files import beside, irregular, open_regular
 from listenkey.transport.closing import outlast
 
@@ -48,7 +48,7 @@ class RateLimitStore:
     """
 
     def __init__(self, venue: str, now_ms: int) -> None:
-        self.now = Carried(venue)
+        self.now = RateLimitState(venue)
         self.began_ms = now_ms
         self._paths: list[Path] = []
         self._unread: list[Path] = []

@@ -19,10 +19,10 @@ from urllib.parse import parse_qs
 from weakref import WeakKeyDictionary
 
 from listenkey import venue
-from listenkey.core.budget import WINDOW_S, Budget, Share
+from listenkey.core.budget import WINDOW_S, Budget, Priority
+from listenkey.core.clock_sync import ClockSync
+from listenkey.core.retry_policy import ban_left_s, classify
 from listenkey.core.status import HTTP_BANNED, room_text, silence_text
-from listenkey.core.venue_time import VenueTime
-from listenkey.core.verdict import ban_left_s, judge
 from listenkey.errors import Banned, RateLimited
 from listenkey.rest.rate_limit_store import RateLimitStore
 from listenkey.transport.base import Http, Request, Response
@@ -39,14 +39,14 @@ BLOCK_MARGIN_S: Final = 0.1
 LIMIT_FRESH_S: Final = 6 * 3600.0
 """The age at which the limit read from `exchangeInfo` is read again."""
 
-_RANKS: Final = {Share.KEYS: 0, Share.RECOVERY: 1, Share.STEADY: 2, Share.LISTS: 3}
+_RANKS: Final = {Priority.KEYS: 0, Priority.RECOVERY: 1, Priority.STEADY: 2, Priority.LISTS: 3}
 
 
 class _Waiter(NamedTuple):
     rank: tuple[int, ...]
     order: int
     weight: int
-    share: Share
+    share: Priority
     admitted: asyncio.Future[None]
 
 
@@ -80,15 +80,15 @@ class RateLimiter:
         self.budget = Budget(window_s=self._window_s)
         self._wall_ahead_ms: float | None = None  # the wall clock less the one that is never set, when first asked
         self.store = RateLimitStore(place.rest_url, clock.wall_ms())
-        self.time = VenueTime(place.time_scale)
+        self.time = ClockSync(place.time_scale)
         self.limit_at_s: float | None = None
 
-    def lane(self, share: Share, risk: Callable[[], tuple[int, ...]] = tuple, account: str = "") -> Lane:
+    def lane(self, share: Priority, risk: Callable[[], tuple[int, ...]] = tuple, account: str = "") -> Lane:
         """An `Http` whose requests are of this kind; `risk` is asked at each, the larger goes first."""
         return Lane(self, share, risk, account)
 
     async def send(
-        self, request: Request, base_url: str, share: Share, risk: tuple[int, ...], account: str = ""
+        self, request: Request, base_url: str, share: Priority, risk: tuple[int, ...], account: str = ""
     ) -> Response:
         """
         Wait for room, then send.
@@ -116,7 +116,7 @@ class RateLimiter:
         return await self.send_made(weight_of(request), lambda: request, base_url, share, risk)
 
     async def send_made(
-        self, weight: int, make: Callable[[], Request], base_url: str, share: Share, risk: tuple[int, ...]
+        self, weight: int, make: Callable[[], Request], base_url: str, share: Priority, risk: tuple[int, ...]
     ) -> Response:
         """Send a request that is made when it may leave: one that was signed before has aged by then."""
         await self._take_over()
@@ -145,13 +145,13 @@ class RateLimiter:
             return None
         return silence_text(blocked_by.http_status, left_s, self._clock.wall_ms())
 
-    def waiting(self, share: Share) -> str | None:
+    def waiting(self, share: Priority) -> str | None:
         """Return the time until which the requests of a kind wait for weight, for people; None where none waits."""
         first = min((one for one in self._waiters if one.share is share and not one.admitted.done()), default=None)
         wait_s = 0.0 if first is None else self.budget.wait_s(first.weight, share, self._clock.now_s())
         return room_text(self.budget.limit, wait_s, self._clock.wall_ms()) if wait_s > 0 else None
 
-    def has_room(self, weight: int, share: Share) -> bool:
+    def has_room(self, weight: int, share: Priority) -> bool:
         """Return True where this weight could be sent at once, with no request waiting before it."""
         return not self._waiters and self.budget.wait_s(weight, share, self._clock.now_s()) <= 0
 
@@ -226,7 +226,7 @@ class RateLimiter:
 
     # --- admission -----------------------------------------------------------------------------------------------
 
-    async def _admit(self, weight: int, share: Share, risk: tuple[int, ...]) -> None:
+    async def _admit(self, weight: int, share: Priority, risk: tuple[int, ...]) -> None:
         self._raise_if_blocked()
         rank = (_RANKS[share], *(-each for each in risk))
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -282,7 +282,7 @@ class RateLimiter:
 
     def _block(self, error: RateLimited, now_s: float) -> None:
         venue_ms = self.time.now_ms(now_s, self._clock.wall_ms())
-        wait_s = judge(error, venue_ms).wait_s
+        wait_s = classify(error, venue_ms).wait_s
         if isinstance(error, Banned) and self.time.is_known:
             wait_s = max(wait_s, ban_left_s(error, venue_ms) or 0.0)
         log.warning(
@@ -305,7 +305,9 @@ class Lane:
 
     __slots__ = ("_account", "_limiter", "_risk", "_share")
 
-    def __init__(self, limiter: RateLimiter, share: Share, risk: Callable[[], tuple[int, ...]], account: str) -> None:
+    def __init__(
+        self, limiter: RateLimiter, share: Priority, risk: Callable[[], tuple[int, ...]], account: str
+    ) -> None:
         self._limiter = limiter
         self._account = account
         self._share = share

@@ -11,16 +11,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from listenkey.core import actions as do
-from listenkey.core import history, reconcile
 from listenkey.core import inputs as on
+from listenkey.core import reconciliation as reconcile
+from listenkey.core import rest_history as history
+from listenkey.core.account_state import AccountState
 from listenkey.core.backlog import FillBacklog
 from listenkey.core.bill import Bill
-from listenkey.core.gap import Resumed
-from listenkey.core.history import Compared, Outstanding
-from listenkey.core.known import Known
-from listenkey.core.reconcile import Findings, Lists, Unbrought
+from listenkey.core.gaps import Resumed
+from listenkey.core.reconciliation import Findings, Lists, Unbrought
+from listenkey.core.rest_history import Compared, Outstanding
+from listenkey.core.retry_policy import classify
 from listenkey.core.timing import Timing
-from listenkey.core.verdict import judge
 from listenkey.errors import ListenKeyError
 from listenkey.outcomes import GapCause, Reason
 from listenkey.rest.account_client import AccountClient
@@ -59,7 +60,13 @@ class Audits:
     """
 
     def __init__(
-        self, backfill: Backfill, windows: Windows, known: Known, clock: Clock, timing: Timing, suspects: set[str]
+        self,
+        backfill: Backfill,
+        windows: Windows,
+        known: AccountState,
+        clock: Clock,
+        timing: Timing,
+        suspects: set[str],
     ) -> None:
         self.audited_to_ms: int | None = None
         self.audited_s: float | None = None
@@ -192,7 +199,7 @@ class Audits:
             missed = await self.audit(action)
         except ListenKeyError as error:
             self._backfill.log.warning("the bill could not be looked at: %s", error)
-            return [on.NotAudited(action.number, judge(error, self._clock.wall_ms()))]
+            return [on.NotAudited(action.number, classify(error, self._clock.wall_ms()))]
         audited = on.Audited(action.number, self._lag_s, self.outstanding.why)
         return [audited] if missed is None else [audited, missed]
 

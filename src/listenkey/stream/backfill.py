@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 from listenkey import venue
-from listenkey.core import reconcile
+from listenkey.core import reconciliation as reconcile
+from listenkey.core.account_state import AFTER_ALL, AccountState, OrderKey
 from listenkey.core.backlog import FillBacklog, OrderBacklog
-from listenkey.core.budget import Share
-from listenkey.core.known import AFTER_ALL, Known, OrderKey
-from listenkey.core.reconcile import Lists
+from listenkey.core.budget import Priority
+from listenkey.core.reconciliation import Lists
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, ProtocolError, TimedOut, VenueDown, VenueError
 from listenkey.outcomes import Loss
@@ -55,18 +55,20 @@ class Backfill:
         rules: Reads that all others may have to wait for.
     """
 
-    def __init__(self, credentials: Credentials, place: Venue, clock: Clock, known: Known, log: AccountLog) -> None:
+    def __init__(
+        self, credentials: Credentials, place: Venue, clock: Clock, known: AccountState, log: AccountLog
+    ) -> None:
         self.log = log
         self.limiter = limiters.share(place, clock)
         self.time = self.limiter.time
         self._clock = clock
         self._known = known
-        self.urgent = self._snapshots(credentials, place, Share.RECOVERY)
-        self.steady = self._snapshots(credentials, place, Share.STEADY)
+        self.urgent = self._snapshots(credentials, place, Priority.RECOVERY)
+        self.steady = self._snapshots(credentials, place, Priority.STEADY)
         # What time it is and how much may be asked is asked first: all the rest may have to wait for the answers.
-        self.rules = self._snapshots(credentials, place, Share.KEYS)
+        self.rules = self._snapshots(credentials, place, Priority.KEYS)
 
-    def _snapshots(self, credentials: Credentials, place: Venue, share: Share) -> AccountClient:
+    def _snapshots(self, credentials: Credentials, place: Venue, share: Priority) -> AccountClient:
         return AccountClient(credentials, place.rest_url, self.limiter.lane(share, self._risk), self._clock, self.time)
 
     def _risk(self) -> tuple[int, ...]:
@@ -96,7 +98,7 @@ class Backfill:
     async def find_room(self, symbols: Sequence[str]) -> None:
         """Read the weight limit before a recovery waits for room under a limit that is only assumed."""
         weight = len(symbols) * venue.WEIGHTS[venue.USER_TRADES_PATH] + self._orders_weight(symbols)
-        if self.limiter.limit_is_stale() and not self.limiter.has_room(weight, Share.RECOVERY):
+        if self.limiter.limit_is_stale() and not self.limiter.has_room(weight, Priority.RECOVERY):
             try:
                 await self.read_limit()
             except ListenKeyError as error:
@@ -104,7 +106,7 @@ class Backfill:
 
     def has_room_for_orders(self, symbols: Iterable[str]) -> bool:
         """Return True where `orders` of these symbols can be asked for now."""
-        return self.limiter.has_room(self._orders_weight(symbols), Share.RECOVERY)
+        return self.limiter.has_room(self._orders_weight(symbols), Priority.RECOVERY)
 
     def _orders_weight(self, symbols: Iterable[str]) -> int:
         """Return the weight that `orders` may cost, without the orders it asks for one by one."""

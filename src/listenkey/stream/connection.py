@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final, NamedTuple, Protocol
 
-from listenkey.core.merge import Unwrap
+from listenkey.core.deduplicator import Unwrap
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected, ProtocolError, TimedOut
 from listenkey.events import Event

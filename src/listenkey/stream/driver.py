@@ -12,15 +12,15 @@ from typing import Any, Final
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.budget import Share
-from listenkey.core.gap import Watermark
+from listenkey.core.budget import Priority
+from listenkey.core.deduplicator import Deduplicator, Held, Unwrap
+from listenkey.core.gaps import Watermark
 from listenkey.core.lifecycle import Lifecycle
-from listenkey.core.merge import Held, Merge, Unwrap
+from listenkey.core.retry_policy import classify
 from listenkey.core.states import State
 from listenkey.core.status import status_of, why_of
 from listenkey.core.status_changes import StatusChanges
 from listenkey.core.timing import PAUSE_SHARE, Timing
-from listenkey.core.verdict import judge
 from listenkey.core.watermark import Reading, on_this_clock
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import Banned, Disconnected, ListenKeyError, Refused, UsageError
@@ -98,7 +98,7 @@ class Driver:
         self.clock: Clock = SystemClock()
         self.random = _RANDOM
         self.life = Lifecycle(timing, recovers=credentials.can_sign)
-        self.merge = Merge()
+        self.deduplicator = Deduplicator()
         self.recovery: Recovery | None = None
         self.account_proof: AccountProof | None = None
         self.journal = journal
@@ -137,9 +137,9 @@ class Driver:
         left = on_this_clock(left, Reading(self.clock.boot(), self.clock.now_s(), self.clock.wall_ms()))
         self.keys = openers.share(self.venue, self.credentials.api_key, self.clock, self.beside, self.key_replaced)
         self._opened.push_async_callback(self._release_keys, self.keys)
-        self.merge.fills.resume(left.fills)
-        if self.life.repair.active:
-            timing, fills = self.life.timing, self.merge.fills
+        self.deduplicator.fills.resume(left.fills)
+        if self.life.recovery.active:
+            timing, fills = self.life.timing, self.deduplicator.fills
             self.recovery = Recovery(self.credentials, self.venue, self.clock, timing, fills, self.set_timer, self.log)
             self._opened.push_async_callback(self.recovery.aclose)
             self.recovery.resume(left)
@@ -228,8 +228,8 @@ class Driver:
         """Return the stream's status now, and the reason for it."""
         life, journal, now_s = self.life, self.journal, self.clock.now_s()
         silence = self.keys.silence() if self.keys else None
-        if silence is None and self.recovery is not None and life.repair.running:
-            silence = self.recovery.backfill.limiter.waiting(Share.RECOVERY)
+        if silence is None and self.recovery is not None and life.recovery.running:
+            silence = self.recovery.backfill.limiter.waiting(Priority.RECOVERY)
         status = status_of(life, now_s, journal.problem, journal.losing)
         return status, why_of(life, now_s, journal.problem, journal.losing, silence)
 
@@ -271,9 +271,9 @@ class Driver:
             case do.Follow(number):
                 if self.recovery is not None:
                     self.recovery.follows(whole=not self.life.must_recover)
-                self._release(number, self.merge.follow(number))
-                while self.merge.unreadable:
-                    self.unreadable_came(number, self.merge.unreadable.pop(0))
+                self._release(number, self.deduplicator.follow(number))
+                while self.deduplicator.unreadable:
+                    self.unreadable_came(number, self.deduplicator.unreadable.pop(0))
             case do.Report(items):
                 self._tell(list(items))
             case do.DeliverFound():
@@ -286,7 +286,7 @@ class Driver:
                 self.spawn(self._audit(action))
 
     def _drop_connection(self, number: int, *, politely: bool) -> None:
-        self.merge.forget(number)
+        self.deduplicator.forget(number)
         connection = self.connections.pop(number, None)
         if connection is not None:
             (connection.close if politely else connection.abort)()
@@ -322,7 +322,7 @@ class Driver:
         try:
             grant, untried = await self._granted(action.stale)
         except ListenKeyError as error:
-            self.feed(on.KeyNotReady(judge(error, self.clock.wall_ms())))
+            self.feed(on.KeyNotReady(classify(error, self.clock.wall_ms())))
             if self.life.state is not State.ENDED:  # else the reader gets the error itself
                 self.log.warning("no listen key: %s", error)
         else:
@@ -357,12 +357,12 @@ class Driver:
             self._give_up(error)  # No renewal helps: what came would go into another account's journal.
         except ListenKeyError as error:
             self.log.warning("the listen key was not renewed: %s", error)
-            self.feed(on.KeyNotRenewed(action.key, judge(error, self.clock.wall_ms())))
+            self.feed(on.KeyNotRenewed(action.key, classify(error, self.clock.wall_ms())))
         else:
             self.feed(on.KeyRenewed(action.key, since_s))
 
     def key_replaced(self, key: Secret) -> None:
-        self.feed(on.KeyNotRenewed(key, judge(openers.replaced_error(), self.clock.wall_ms())))
+        self.feed(on.KeyNotRenewed(key, classify(openers.replaced_error(), self.clock.wall_ms())))
 
     async def _open_socket(self, action: do.OpenSocket) -> None:
         assert self.keys is not None
@@ -374,7 +374,7 @@ class Driver:
             self._drop_connection(action.socket, politely=False)
             if isinstance(error, Banned):
                 self.keys.refused(error)
-            self.feed(on.SocketNotOpened(action.socket, judge(error, self.clock.wall_ms())))
+            self.feed(on.SocketNotOpened(action.socket, classify(error, self.clock.wall_ms())))
             if self.life.state is not State.ENDED:
                 self.log.warning("no socket: %s", error)
         else:
@@ -385,7 +385,7 @@ class Driver:
     async def _recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
         assert self.recovery is not None
         answer = await self.recovery.recover(
-            action, lambda: self.merge.held(self.life.followed or 0), self._deliver_part
+            action, lambda: self.deduplicator.held(self.life.followed or 0), self._deliver_part
         )
         if self._is_refused(answer):
             return
@@ -443,7 +443,7 @@ class Driver:
         """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
         received_ms = self.clock.wall_ms()
         self.life.brought(socket)
-        if self.merge.admit(socket, event, raw, received_ms):
+        if self.deduplicator.admit(socket, event, raw, received_ms):
             self._deliver(socket, event, raw, received_ms)
         else:
             self._keep_back(socket, (event,), proves=type(event) not in PROVE_NOTHING)
@@ -460,9 +460,9 @@ class Driver:
 
     def frames_came(self, socket: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
         """Return the frames to decode: while two sockets bring the same, nearly none of the second socket's."""
-        if self.life.state is not State.ROTATING or self.merge.overfull(socket):
+        if self.life.state is not State.ROTATING or self.deduplicator.overfull(socket):
             return frames
-        left = self.merge.sift(socket, frames, unwrap, self.clock.wall_ms())
+        left = self.deduplicator.sift(socket, frames, unwrap, self.clock.wall_ms())
         self.life.brought(socket, len(frames) - len(left))
         return left
 
@@ -475,11 +475,11 @@ class Driver:
             return
         life.brought(socket, len(events))
         received_ms = self.clock.wall_ms()
-        if not self.merge.follows(socket):
-            self.merge.hold_all(socket, events, raws, received_ms)
+        if not self.deduplicator.follows(socket):
+            self.deduplicator.hold_all(socket, events, raws, received_ms)
             self._keep_back(socket, events, proves=True)
             return
-        fills, late = self.merge.admit_all(events, raws)
+        fills, late = self.deduplicator.admit_all(events, raws)
         self.fills += fills
         if events:
             self.events += len(events)
@@ -505,7 +505,7 @@ class Driver:
 
     def _keep_back(self, socket: int, events: Sequence[Event], *, proves: bool) -> None:
         """Events came that are not delivered now: they are old, or another socket's, or wait for REST."""
-        if self.merge.overfull(socket):
+        if self.deduplicator.overfull(socket):
             self._drop_connection(socket, politely=False)
             full = "the buffer of held events is full, so the socket is replaced"
             self.feed(on.SocketLost(socket, Reason(GapCause.DISCONNECTED, full)))
@@ -516,7 +516,7 @@ class Driver:
                 if self.life.needs_proof:
                     self.feed(on.EventCame(socket))
                 self.life.event_came()
-            if self.merge.half_full(socket):
+            if self.deduplicator.half_full(socket):
                 self.feed(on.HeldTooMuch(socket))
 
     def _deliver(self, socket: int, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws") -> None:
@@ -531,7 +531,7 @@ class Driver:
             self.fills_recovered += event.is_fill and provenance == "rest"
         elif isinstance(event, LegacyOrderTradeUpdate):
             self.fills += sum(len(order.fills) for order in event.orders)
-        late = self.merge.fills.lateness.note_event(event)
+        late = self.deduplicator.fills.lateness.note_event(event)
         if self.recovery is not None:
             self.recovery.delivering(event)
         if provenance != "rest":

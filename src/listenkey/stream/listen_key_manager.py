@@ -17,8 +17,8 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from listenkey.core.budget import Share
-from listenkey.core.verdict import judge
+from listenkey.core.budget import Priority
+from listenkey.core.retry_policy import classify
 from listenkey.credentials import Secret
 from listenkey.errors import Banned, KeyUnknown, RateLimited
 from listenkey.rest import rate_limiter as limiters
@@ -169,7 +169,7 @@ class ListenKeys:
         try:
             return await call()
         except RateLimited as error:
-            self._silent_until_s = self._clock.now_s() + judge(error, self._clock.wall_ms()).wait_s
+            self._silent_until_s = self._clock.now_s() + classify(error, self._clock.wall_ms()).wait_s
             self._silenced_by = error
             raise
 
@@ -264,7 +264,7 @@ def share(
     keys = here.get(place)
     if keys is None:
         limiter = limiters.share(venue, clock)
-        http = limiter.lane(Share.KEYS, account=api_key.fingerprint())
+        http = limiter.lane(Priority.KEYS, account=api_key.fingerprint())
         api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=http)
         keys = here[place] = ListenKeys(api, venue, clock, limiter)
     keys.users += 1

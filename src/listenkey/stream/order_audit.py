@@ -14,10 +14,10 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from listenkey import venue
 from listenkey.core import inputs as on
-from listenkey.core.budget import Share
-from listenkey.core.known import Known, OrderKey
-from listenkey.core.open_orders import Lists, compare, to_verify
-from listenkey.core.reconcile import is_news, order_key_of
+from listenkey.core.account_state import AccountState, OrderKey
+from listenkey.core.budget import Priority
+from listenkey.core.open_orders import OpenOrderLists, compare, to_verify
+from listenkey.core.reconciliation import is_news, order_key_of
 from listenkey.core.timing import Timing
 from listenkey.errors import VenueError
 from listenkey.events import RecoveredOrder
@@ -60,7 +60,13 @@ class OrderAudit:
     """
 
     def __init__(
-        self, backfill: Backfill, windows: Windows, known: Known, clock: Clock, timing: Timing, suspects: set[str]
+        self,
+        backfill: Backfill,
+        windows: Windows,
+        known: AccountState,
+        clock: Clock,
+        timing: Timing,
+        suspects: set[str],
     ) -> None:
         self._backfill = backfill
         self._windows = windows
@@ -68,7 +74,7 @@ class OrderAudit:
         self._clock = clock
         self._timing = timing
         self._suspects = suspects
-        self._lists = Lists()
+        self._lists = OpenOrderLists()
         self._began_s: float | None = None
         self._looked_s = 0.0
         self._cleared: set[OrderKey] = set()
@@ -117,7 +123,7 @@ class OrderAudit:
         """The symbols whose lists were answered, None where it was the list of all, and their rows."""
         known, limiter = self._known, self._backfill.limiter
         limit = limiter.budget.limit
-        if self._lists.is_all_due(limit, now_s) and limiter.has_room(venue.OPEN_ORDERS_ALL_WEIGHT, Share.LISTS):
+        if self._lists.is_all_due(limit, now_s) and limiter.has_room(venue.OPEN_ORDERS_ALL_WEIGHT, Priority.LISTS):
             rows = await _unless_refused(self._backfill.steady.open_orders, None)
             if rows is not None:
                 self._lists.answered(now_s)

@@ -16,20 +16,22 @@ from typing import Final, NamedTuple, TypeAlias
 
 from listenkey import venue
 from listenkey.core import actions as do
-from listenkey.core import history, reconcile, records
 from listenkey.core import inputs as on
+from listenkey.core import reconciliation as reconcile
+from listenkey.core import records
+from listenkey.core import rest_history as history
+from listenkey.core.account_state import AccountState, FillIndex, OrderKey
 from listenkey.core.backlog import FillBacklog, OrderBacklog
 from listenkey.core.bill import Bill
+from listenkey.core.deduplicator import Held
 from listenkey.core.expiry import has_expired
-from listenkey.core.gap import Resumed
-from listenkey.core.known import Fills, Known, OrderKey
+from listenkey.core.gaps import Resumed
 from listenkey.core.lateness import NewestFill
-from listenkey.core.merge import Held
-from listenkey.core.reconcile import Delivery, Findings, Lists, OrdersDue
+from listenkey.core.loss_detector import LossDetector
+from listenkey.core.reconciliation import Delivery, Findings, Lists, OrdersDue
 from listenkey.core.records import Record
+from listenkey.core.retry_policy import classify
 from listenkey.core.timing import Timing
-from listenkey.core.verdict import judge
-from listenkey.core.watch import Watch
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, ProtocolError, VenueError
 from listenkey.events import Event, OrderTradeUpdate
@@ -118,12 +120,12 @@ class Recovery:
         place: Venue,
         clock: Clock,
         timing: Timing,
-        fills: Fills,
+        fills: FillIndex,
         sooner: Callable[[], None],
         log: AccountLog | None = None,
     ) -> None:
-        self.known = Known(fills)
-        self.watch = Watch(timing.doubt_after_s, place.time_scale)
+        self.account_state = AccountState(fills)
+        self.loss_detector = LossDetector(timing.doubt_after_s, place.time_scale)
         self.findings: Findings | None = None
         self._clock = clock
         self._timing = timing
@@ -136,10 +138,10 @@ class Recovery:
         self._runs = 0
         self._traded: dict[OrderKey, None] = {}
         self._seen_lag_ms = 0
-        self.backfill = Backfill(credentials, place, clock, self.known, log or AccountLog("", clock.now_s))
+        self.backfill = Backfill(credentials, place, clock, self.account_state, log or AccountLog("", clock.now_s))
         self.proof = SecretProof(self.backfill.rules)
-        self.windows = Windows(clock, self.backfill.time, place.time_scale, self.known)
-        self.audits = Audits(self.backfill, self.windows, self.known, clock, timing, self._suspects)
+        self.windows = Windows(clock, self.backfill.time, place.time_scale, self.account_state)
+        self.audits = Audits(self.backfill, self.windows, self.account_state, clock, timing, self._suspects)
 
     async def aclose(self) -> None:
         """Give back the resources shared with other streams."""
@@ -163,27 +165,27 @@ class Recovery:
 
     def delivering(self, event: Event) -> None:
         """An event is on its way to the reader."""
-        self.known.note(event)
-        if self.watch.note(event, self._clock.now_s()):
+        self.account_state.note(event)
+        if self.loss_detector.note(event, self._clock.now_s()):
             self._sooner()
 
     def delivering_all(self, events: list[Event]) -> None:
         """Note a batch of a socket's events that is being delivered."""
-        if self.watch.note_all(events, self.known, self._clock.now_s()):
+        if self.loss_detector.note_all(events, self.account_state, self._clock.now_s()):
             self._sooner()
 
     def attached(self) -> None:
         """Note that another socket has the key; its events wait, and its beats are counted anew."""
-        self.watch.reconnected(self._clock.now_s())
+        self.loss_detector.reconnected(self._clock.now_s())
 
     def held_back(self, events: Iterable[Event]) -> None:
         """Events came, and wait: they are signs of life, though nothing else is made of them yet."""
-        self.watch.beats(events, self._clock.now_s())
+        self.loss_detector.beats(events, self._clock.now_s())
 
     def follows(self, *, whole: bool) -> None:
         """Another socket is followed; `whole`: there is no gap before it."""
         now_s = self._clock.now_s()
-        self.watch.reconnected(now_s)
+        self.loss_detector.reconnected(now_s)
         self.audits.follows()
         if whole and not self.backfill.time.stale(now_s):
             self.windows.begin_now()
@@ -191,8 +193,8 @@ class Recovery:
     def resume(self, left: Resumed) -> None:
         """An earlier process has delivered this much."""
         for key in left.records:
-            self.known.records.add(key)
-        self.known.resume(left.orders, self._clock.wall_ms() - round(venue.ORDERS_KEPT_S * 1000))
+            self.account_state.records.add(key)
+        self.account_state.resume(left.orders, self._clock.wall_ms() - round(venue.ORDERS_KEPT_S * 1000))
         self.windows.resume(left)
         self.audits.resume(left)
 
@@ -205,20 +207,22 @@ class Recovery:
 
     def deadlines(self) -> list[float]:
         """Return the moments at which `doubts` may have something to report; at least one, even if infinitely far."""
-        return [at_s for at_s in (self.watch.due_at_s(), self.watch.silent_at_s()) if at_s is not None] or [inf]
+        return [
+            at_s for at_s in (self.loss_detector.due_at_s(), self.loss_detector.silent_at_s()) if at_s is not None
+        ] or [inf]
 
     def doubts(self) -> list[on.Doubted | on.StreamSilent]:
         """Return the losses suspected by now, as inputs for the lifecycle; their symbols become suspects."""
         now_s = self._clock.now_s()
         told: list[on.Doubted | on.StreamSilent] = []
-        for doubt in self.watch.take_doubts(now_s):
+        for doubt in self.loss_detector.take_doubts(now_s):
             self.suspect(doubt.symbol)
             told.append(on.Doubted(self.windows.to_wall(doubt.from_ms), doubt.reason))
-        if now_s >= (self.watch.silent_at_s() or inf):
-            self.known.settle(self.watch.settle(self.windows.now_ms(), now_s))
-            if self.watch.silent_at_s() is not None:
-                told.append(on.StreamSilent(self.windows.to_wall(self.known.last_event_ms), BEAT_STOPPED))
-            self.watch.reconnected(now_s)
+        if now_s >= (self.loss_detector.silent_at_s() or inf):
+            self.account_state.settle(self.loss_detector.settle(self.windows.now_ms(), now_s))
+            if self.loss_detector.silent_at_s() is not None:
+                told.append(on.StreamSilent(self.windows.to_wall(self.account_state.last_event_ms), BEAT_STOPPED))
+            self.loss_detector.reconnected(now_s)
         return told
 
     # --- recovering ----------------------------------------------------------------------------------------------
@@ -244,7 +248,7 @@ class Recovery:
             findings = self.findings = await self._asked(action, held, deliver)
         except ListenKeyError as error:
             self.backfill.log.warning("missed events could not be recovered over REST: %s", error)
-            return on.NotRecovered(action.attempt, judge(error, self._clock.wall_ms()))
+            return on.NotRecovered(action.attempt, classify(error, self._clock.wall_ms()))
         newest_ms, oldest_ms = self._summary(held())
         return on.Recovered(
             action.attempt,
@@ -280,12 +284,12 @@ class Recovery:
 
     def combined(self, held: Sequence[Held]) -> list[Delivery]:
         """Return the recovered and the held events in one order."""
-        return reconcile.combined(self.findings or Findings(), held, self.known, self._clock.wall_ms())
+        return reconcile.combined(self.findings or Findings(), held, self.account_state, self._clock.wall_ms())
 
     def delivered(self, *, closed: bool) -> None:
         """The findings were dealt with; `closed`: and the gap is closed with them."""
         if self._listing is not None and self.findings is not None:
-            if all(reconcile.key_of(row) in self.known.fills for row in self.findings.fills):
+            if all(reconcile.key_of(row) in self.account_state.fills for row in self.findings.fills):
                 self._listed = self._listing
             self._listing = None
         self.findings = None
@@ -295,10 +299,10 @@ class Recovery:
             self._unshown, self._seen_lag_ms = None, 0
             self._suspects.clear()
             self.windows.closed()
-            self.watch.mended()
+            self.loss_detector.mended()
             if self._listed.positions is not None:
-                flat = self.watch.adopt(self._listed.positions, self._listed.to_ms, self._clock.now_s())
-                self.known.settle(flat)
+                flat = self.loss_detector.adopt(self._listed.positions, self._listed.to_ms, self._clock.now_s())
+                self.account_state.settle(flat)
 
     async def run(
         self, action: do.Recover, held: Callable[[], Sequence[Held]], deliver: DeliverFindings = nobody
@@ -323,13 +327,13 @@ class Recovery:
         bill, positions = await both(self.backfill.urgent.bill_since(since_ms), self.backfill.urgent.positions())
         covered_ms = max(since_ms, self.windows.covered(action.from_ms), self._listed.to_ms)
         # Where sockets last no second, nothing but these listings says what is held and what was covered.
-        owned = self._listed.positions if self._listed.to_ms > self.known.last_event_ms else None
+        owned = self._listed.positions if self._listed.to_ms > self.account_state.last_event_ms else None
         symbols = self._moved(bill, positions, since_ms, covered_ms, owned)
         await self.backfill.find_room(symbols)
         asked, traded = symbols, self._traded
         backlog = await self._fills(action, symbols, lists, traded, deliver)
         had_fills = bool(traded)
-        fills = reconcile.missing(backlog.rows, self.known, lists.until_ms)
+        fills = reconcile.missing(backlog.rows, self.account_state, lists.until_ms)
         note_orders(traded, fills)
         symbols = list(dict.fromkeys([*filter(None, symbols), *(symbol for symbol, _ in traded)]))
         lag_s = max(lag_s, self._unlisted_s(bill, backlog, asked, lists), self._unshown_s(bill, lists, action))
@@ -366,13 +370,13 @@ class Recovery:
         So are those that were listed where the list of another symbol broke down: that may last.
         """
         noted_from_ms = self.windows.of_wall(action.to_ms) - self.windows.venue_ms(OVERLAP_S)
-        backlog = FillBacklog(self.known, lists.began_ms, noted_from_ms)
+        backlog = FillBacklog(self.account_state, lists.began_ms, noted_from_ms)
         left, since_ms = symbols, lists.since_ms
         while True:
             try:
                 await self.backfill.trades_of(self.backfill.urgent, left, lists, backlog, since_ms)
             except ListenKeyError:
-                if part := reconcile.missing(backlog.rows, self.known, lists.until_ms):
+                if part := reconcile.missing(backlog.rows, self.account_state, lists.until_ms):
                     note_orders(traded, part)
                     await deliver(Findings(fills=part, over_rest=backlog.listed))
                 raise
@@ -382,7 +386,7 @@ class Recovery:
                 lists.until_ms = newest_ms  # Its trades and its `/time` go by different clocks, so no age can be told.
             if not backlog.is_cut:
                 return backlog
-            part = reconcile.missing(backlog.rows, self.known, lists.until_ms)
+            part = reconcile.missing(backlog.rows, self.account_state, lists.until_ms)
             note_orders(traded, part)
             since_ms = backlog.empty()
             await deliver(Findings(fills=part, over_rest=backlog.listed))
@@ -398,7 +402,7 @@ class Recovery:
         """Exercises, fees and transfers of the gap; positions in contracts that are over are let go."""
         now_ms, rows = self.windows.now_ms(), list[ExerciseRow]()
         held = {row.symbol for row in positions}
-        over = [one for one in self.known.positions if one not in held and has_expired(one, now_ms)]
+        over = [one for one in self.account_state.positions if one not in held and has_expired(one, now_ms)]
         if over or records.expiry_within(from_ms, now_ms) or records.tells_of_exercise(bill):
             try:
                 rows = await self.backfill.urgent.exercises_since(from_ms)
@@ -410,10 +414,10 @@ class Recovery:
         lists.refused.extend(
             reconcile.unknown(Loss.EXERCISES, "the position", symbol) for symbol in over if symbol not in told
         )
-        fills = self.known.fills.times(lists.since_ms, now_ms)
+        fills = self.account_state.fills.times(lists.since_ms, now_ms)
         for row in trades:
             fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
-        return records.to_report(bill, rows, fills, self.known.records, from_ms, lists.until_ms)
+        return records.to_report(bill, rows, fills, self.account_state.records, from_ms, lists.until_ms)
 
     async def run_orders(self, deliver: DeliverFindings = nobody) -> Findings:
         """
@@ -430,7 +434,7 @@ class Recovery:
 
     async def _add_orders(self, found: Findings, due: OrdersDue, deliver: DeliverFindings) -> None:
         proving = {reconcile.order_key_of(row.fill) for row in found.fills}
-        backlog = OrderBacklog(self.known, due.lists.began_ms, due.lists.until_ms, proving)
+        backlog = OrderBacklog(self.account_state, due.lists.began_ms, due.lists.until_ms, proving)
 
         async def deliver_orders() -> None:
             part = Findings(found.fills, found.over_rest, backlog.take())
@@ -497,8 +501,8 @@ class Recovery:
     def _unlisted_s(self, bill: Bill, found: FillBacklog, asked: Iterable[str], lists: Lists) -> float:
         """Return by how many seconds `userTrades` lags behind the bill; trades it does not list become outstanding."""
         near_ms = history.NEAR_MAX_MS
-        fills = self.known.fills.times(lists.since_ms - near_ms, lists.until_ms + near_ms)
-        for row in reconcile.missing(found.rows, self.known, lists.until_ms + near_ms):
+        fills = self.account_state.fills.times(lists.since_ms - near_ms, lists.until_ms + near_ms)
+        for row in reconcile.missing(found.rows, self.account_state, lists.until_ms + near_ms):
             fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
         compared = history.compare(bill, fills, lists.since_ms, lists.until_ms, near_ms)
         left = reconcile.unlisted(compared.unexplained, found.newest.values(), lists.unread)
@@ -518,7 +522,7 @@ class Recovery:
 
     def _newest(self, held: Iterable[Held]) -> NewestFill | None:
         """The newest fill the stream brought, unless it is so old that REST must show it."""
-        newest = self.known.newest
+        newest = self.account_state.newest
         for one in held:
             event = one.event
             if isinstance(event, OrderTradeUpdate) and event.is_fill:
@@ -545,6 +549,6 @@ class Recovery:
         near_ms = max(since_ms, covered_ms - self.windows.venue_ms(COVERED_MARGIN_S), self._listed.to_ms)
         billed = [*self._suspects, *reconcile.contracts(bill, near_ms, ever_ms), *before.unexplained]
         if "" in before.unexplained:
-            billed += self.known.fills.times(since_ms, covered_ms)
+            billed += self.account_state.fills.times(since_ms, covered_ms)
         trusted = before.explains_all or bool(self._suspects)
-        return reconcile.moved(self.known, billed, positions, trusted=trusted, recent_ms=since_ms, before=owned)
+        return reconcile.moved(self.account_state, billed, positions, trusted=trusted, recent_ms=since_ms, before=owned)

@@ -18,8 +18,8 @@ from listenkey.credentials import Credentials
 from listenkey.errors import UsageError
 from listenkey.health import Health
 from listenkey.items import Item
-from listenkey.journal.making import make_journal
-from listenkey.journal.place import journal_path
+from listenkey.journal.factory import make_journal
+from listenkey.journal.url import journal_path
 from listenkey.stream.driver import Driver
 from listenkey.stream.options import StreamOptions
 from listenkey.transport import address
@@ -238,7 +238,7 @@ class UserStream:
 
         A reader with the same `consumer` goes on after it, in this process or the next. An item whose effect was
         written and whose commit was not comes again: let the effect and the cursor be one transaction
-        (`listenkey.journal.cursor`), or let the effect be one that may happen twice.
+        (`listenkey.journal.consumer_cursor`), or let the effect be one that may happen twice.
 
         Raises:
             UsageError: The stream has no `consumer`, or that item was not read yet.
@@ -275,7 +275,7 @@ class UserStream:
             gaps=life.gaps.count,
             gaps_incomplete=life.gaps.incomplete,
             gap_s=life.gaps.seconds,
-            duplicates_removed=driver.merge.duplicates + journal.duplicates,
+            duplicates_removed=driver.deduplicator.duplicates + journal.duplicates,
             unreadable=driver.unreadable,
             unknown_events=driver.unknown_events,
             dropped=journal.dropped,

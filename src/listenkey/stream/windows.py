@@ -6,9 +6,9 @@ from typing import Final
 
 from listenkey import venue
 from listenkey.core import actions as do
-from listenkey.core.gap import Resumed
-from listenkey.core.known import Known
-from listenkey.core.venue_time import VenueTime
+from listenkey.core.account_state import AccountState
+from listenkey.core.clock_sync import ClockSync
+from listenkey.core.gaps import Resumed
 from listenkey.transport.clock import Clock
 
 DAY_S: Final = 24 * 3600
@@ -42,7 +42,7 @@ class Windows:
         began_ms: Since when the stream is to be whole, or None where that is not known by the venue's clock yet.
     """
 
-    def __init__(self, clock: Clock, time: VenueTime, time_scale: float, known: Known) -> None:
+    def __init__(self, clock: Clock, time: ClockSync, time_scale: float, known: AccountState) -> None:
         self.began_ms: int | None = None
         self._resumed_ms: int | None = None
         self._resumed_s: float | None = None

@@ -28,7 +28,7 @@ from listenkey.errors import Disconnected, ListenKeyError, ProtocolError, TimedO
 from listenkey.transport import address, tls
 from listenkey.transport.apart import apart
 from listenkey.transport.base import Socket
-from listenkey.wire.masking import MaskedText, clean
+from listenkey.wire.redaction import MaskedText, clean
 from listenkey.wire.responses import Response, refusal
 
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024

@@ -33,11 +33,21 @@ from listenkey.events import (
     RiskLevelChange,
     UnknownEvent,
 )
-from listenkey.events.vocabulary import TRADE
-from listenkey.events.words import AMOUNTS, FINGERPRINT_PREFIX, PLAIN, amount_of
-from listenkey.wire.loose import loose_decoder
-from listenkey.wire.masking import clean
-from listenkey.wire.shapes import HALF_PAIR, REPLACED, SIDES, Misfit, Number, build, event_class, exact_int, unknown
+from listenkey.events.base import AMOUNTS, FINGERPRINT_PREFIX, PLAIN, amount_of
+from listenkey.events.enums import TRADE
+from listenkey.wire.lenient_decoder import loose_decoder
+from listenkey.wire.message_builder import (
+    HALF_PAIR,
+    REPLACED,
+    SIDES,
+    InvalidMessage,
+    Number,
+    build,
+    event_class,
+    exact_int,
+    unknown,
+)
+from listenkey.wire.redaction import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,7 +94,7 @@ _BRACKET: Final = ord("[")
 _LETTER_K: Final = ord("K")
 
 
-class NotJson(Misfit):
+class FrameNotJson(InvalidMessage):
     """The frame is no JSON, or JSON with half a surrogate pair in it."""
 
 
@@ -277,14 +287,14 @@ def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) 
         tree = _parse(payload)
         control = _control(tree, secrets)
         return control if control is not None else _received(tree, payload, secrets)
-    except NotJson as misfit:
+    except FrameNotJson as misfit:
         whole = HALF_PAIR.sub(REPLACED, payload)
         return (
             read(whole, secrets)
             if whole != payload
             else Unreadable(str(misfit), redact(payload, secrets), len(payload))
         )
-    except Misfit as misfit:
+    except InvalidMessage as misfit:
         return Unreadable(str(misfit), redact(payload, secrets), len(payload))
 
 
@@ -295,7 +305,7 @@ def read_payload(payload: bytes) -> Event | Unreadable:
         return event
     try:
         return _event(_parse(payload), payload, ())[0]
-    except Misfit as misfit:
+    except InvalidMessage as misfit:
         return Unreadable(str(misfit), redact(payload), len(payload))
 
 
@@ -441,19 +451,19 @@ def _data_of(payload: bytes) -> bytes:
 
 
 def _parse(payload: bytes) -> Any:
-    """JSON to plain values, exactly. Raises Misfit where it is too large or too deep, NotJson where it is none."""
+    """JSON to plain values, exactly. Raises InvalidMessage where it is too large or too deep, NotJson where it is none."""
     if len(payload) > FRAME_BYTES_MAX:
-        raise Misfit(f"the frame is larger than {FRAME_BYTES_MAX} bytes")
+        raise InvalidMessage(f"the frame is larger than {FRAME_BYTES_MAX} bytes")
     if not _is_utf8(payload):
-        raise Misfit("the frame is not UTF-8")
+        raise InvalidMessage("the frame is not UTF-8")
     if payload.count(b"{") + payload.count(b"[") > CONTAINERS_MAX or payload.count(b",") > COMMAS_MAX:
-        raise Misfit(f"the frame holds more than {CONTAINERS_MAX} objects and lists, or {COMMAS_MAX} values")
+        raise InvalidMessage(f"the frame holds more than {CONTAINERS_MAX} objects and lists, or {COMMAS_MAX} values")
     if not _shallow(payload):
-        raise Misfit(f"the frame nests deeper than {DEPTH_MAX} levels")
+        raise InvalidMessage(f"the frame nests deeper than {DEPTH_MAX} levels")
     try:
         return _ANY.decode(payload)
     except (msgspec.DecodeError, ValueError, RecursionError):
-        raise NotJson("the frame is not JSON") from None
+        raise FrameNotJson("the frame is not JSON") from None
 
 
 def _control(tree: Any, secrets: Sequence[Secret]) -> Control | None:
@@ -470,7 +480,7 @@ def _control(tree: Any, secrets: Sequence[Secret]) -> Control | None:
     error = tree.get("error", tree if "code" in tree and "msg" in tree else None)
     if error is not None:
         if not isinstance(error, dict):
-            raise Misfit("error is not an object")
+            raise InvalidMessage("error is not an object")
         message = clean(str(error.get("msg", "")), secrets)
         return Control(request_id, None, ControlError(exact_int(error.get("code"), "error.code"), message))
     if "result" not in tree:
@@ -492,12 +502,12 @@ def _received(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> Received:
 def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event, bytes]:
     """The event of a parsed payload, and its raw JSON without keys."""
     if not isinstance(tree, dict):
-        raise Misfit("the event is not an object")
+        raise InvalidMessage("the event is not an object")
     name = tree.get("e")
     if not isinstance(name, str) or not name:
-        raise Misfit("the event has no type")
+        raise InvalidMessage("the event has no type")
     if len(name) > TYPE_CHARS_MAX:
-        raise Misfit(f"the event's type is longer than {TYPE_CHARS_MAX} characters")
+        raise InvalidMessage(f"the event's type is longer than {TYPE_CHARS_MAX} characters")
     masked = _masked(tree, [secret for secret in secrets if len(secret.reveal()) >= KEY_LENGTH_MIN], under_key=False)
     # Only where a key was found is the JSON written anew; elsewhere it stays as it came, to the byte.
     raw = payload if masked == tree else msgspec.json.encode(masked, enc_hook=_number)
@@ -509,14 +519,14 @@ def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event,
     # one of the venue's own words, or if many short ones made the JSON longer than a frame may be.
     again = read_payload(raw)
     if isinstance(again, Unreadable) or type(again) is not type(event):
-        raise Misfit("the event can't be kept without a listen key in it")
+        raise InvalidMessage("the event can't be kept without a listen key in it")
     return (event if isinstance(event, ListenKeyExpired) else again), raw
 
 
 def _unknown_event(tree: dict[str, Any], raw: bytes) -> UnknownEvent:
     try:
         event_ms = exact_int(tree.get("E"), "E")
-    except Misfit:
+    except InvalidMessage:
         event_ms = None
     return UnknownEvent(tree["e"], event_ms, raw)
 

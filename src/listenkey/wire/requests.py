@@ -13,7 +13,7 @@ from typing import Final
 from listenkey import venue
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import UsageError
-from listenkey.wire.masking import MaskedText
+from listenkey.wire.redaction import MaskedText
 from listenkey.wire.signing import Params, Signer, encode
 
 WITHIN_S: Final = 10.0

@@ -17,7 +17,7 @@ from typing import Any, Final
 from listenkey import errors, venue
 from listenkey.credentials import Secret, fingerprint
 from listenkey.venue import Code
-from listenkey.wire.masking import clean, masked_body
+from listenkey.wire.redaction import clean, masked_body
 from listenkey.wire.strict_json import INT_MAX, JsonValue, NotJson, parse
 
 BODY_MAX: Final = 8 * 1024 * 1024

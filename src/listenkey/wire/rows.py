@@ -16,9 +16,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from listenkey.errors import ProtocolError
+from listenkey.events.base import SYMBOL_CHARS_MAX, TEXT_CHARS_MAX, amount_of
 from listenkey.events.recovered import RecoveredCash, RecoveredExercise, RecoveredFill, RecoveredOrder
-from listenkey.events.words import SYMBOL_CHARS_MAX, TEXT_CHARS_MAX, amount_of
-from listenkey.wire.shapes import HALF_PAIR, REPLACED, SIDES, Misfit, exact_int
+from listenkey.wire.message_builder import HALF_PAIR, REPLACED, SIDES, InvalidMessage, exact_int
 
 RECORD_ID_CHARS_MAX: Final = 64
 CONTRACT: Final = "CONTRACT"
@@ -269,7 +269,7 @@ def _unsigned(row: Mapping[str, Any], name: str) -> str:
 def _int(row: Mapping[str, Any], name: str) -> int:
     try:
         return exact_int(row.get(name), name)
-    except Misfit as misfit:
+    except InvalidMessage as misfit:
         raise _unreadable(f"a row's {misfit}") from None
 
 
@@ -284,5 +284,5 @@ def _trade_id(row: Mapping[str, Any]) -> int:
 def _int_or_none(row: Mapping[str, Any], name: str) -> int | None:
     try:
         return exact_int(row.get(name), name)
-    except Misfit:
+    except InvalidMessage:
         return None

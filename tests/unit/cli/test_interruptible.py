@@ -30,8 +30,8 @@ import sqlite3, sys
 from pathlib import Path
 from listenkey.cli import exit_codes
 from listenkey.cli.interruptible import interruptible
-from listenkey.journal.database import open_reader
-from listenkey.journal.store import Store
+from listenkey.journal.sqlite.database import open_reader
+from listenkey.journal.sqlite.store import Store
 made = Store(Path(sys.argv[1]), "a3f1")
 made.open()
 made.close()

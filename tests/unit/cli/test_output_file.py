@@ -11,7 +11,7 @@ from listenkey.cli import output_file as module
 from listenkey.cli.output_file import BESIDE, output_file
 from listenkey.errors import JournalError, UsageError
 from listenkey.journal.files import beside
-from listenkey.journal.store import Store
+from listenkey.journal.sqlite.store import Store
 from tests.unit.journal.making import ACCOUNT
 from tests.unit.journal.test_files import make_special
 

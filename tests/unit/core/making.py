@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from listenkey.core.merge import Held
+from listenkey.core.deduplicator import Held
 from listenkey.events import (
     AccountUpdate,
     BalancePositionUpdate,

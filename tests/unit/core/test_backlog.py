@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from listenkey.core import backlog as backlogs
+from listenkey.core.account_state import AFTER_ALL, AccountState, FillIndex
 from listenkey.core.backlog import FillBacklog, OrderBacklog, size_of
-from listenkey.core.known import AFTER_ALL, Fills, Known
 from tests.unit.core.making import OTHER, SYMBOL, fill, order, order_row, trade_row
 
 
-def known_of(*events: object) -> Known:
-    known = Known(Fills())
+def known_of(*events: object) -> AccountState:
+    known = AccountState(FillIndex())
     for event in events:
         known.fills.add(event.order.symbol, event.order.trade_id, event.order.order_id, event.event_ms)  # type: ignore[attr-defined]
         known.note(event)  # type: ignore[arg-type]

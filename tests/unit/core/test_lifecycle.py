@@ -9,9 +9,9 @@ import pytest
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import TRANSITIONS
+from listenkey.core.retry_policy import classify
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
-from listenkey.core.verdict import judge
 from listenkey.credentials import Secret
 from listenkey.errors import (
     Banned,
@@ -333,7 +333,7 @@ def test_a_retired_address_ends_a_stream_that_never_was_live_and_no_other() -> N
 def test_an_address_that_is_not_allowed_ends_the_stream() -> None:
     world = World().start()
     world.run(0.03)
-    world.feed(on.SocketNotOpened(1, judge(UsageError("ws:// is only for this machine"), 0)))
+    world.feed(on.SocketNotOpened(1, classify(UsageError("ws:// is only for this machine"), 0)))
     assert isinstance(world.life.error, UsageError)
 
 
@@ -348,7 +348,7 @@ def test_nothing_is_sent_during_a_ban() -> None:
 
 def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_next() -> None:
     world = live()
-    ban = judge(Banned(418, -1008, retry_after_s=600), 0)
+    ban = classify(Banned(418, -1008, retry_after_s=600), 0)
     assert world.life.key is not None
     world.feed(on.KeyNotRenewed(world.life.key, ban))
     began_s = world.now_s
@@ -368,7 +368,7 @@ def test_a_ban_that_a_new_socket_is_told_holds_for_every_request() -> None:
     world = World().start()
     while not world.life.sockets:
         world.run(0.01)
-    world.feed(on.SocketNotOpened(next(iter(world.life.sockets)), judge(Banned(418, None, "", 600.0), 0)))
+    world.feed(on.SocketNotOpened(next(iter(world.life.sockets)), classify(Banned(418, None, "", 600.0), 0)))
     requests = len(world.actions(do.CreateKey))
     world.run(599)
     assert "another 1 s" in str(world.life.impaired(world.now_s))
@@ -379,9 +379,9 @@ def test_a_ban_that_a_new_socket_is_told_holds_for_every_request() -> None:
 def test_a_renewal_that_fails_during_a_ban_is_not_tried_again_before_its_end() -> None:
     world = live()
     assert world.life.key is not None
-    world.feed(on.KeyNotRenewed(world.life.key, judge(Banned(418, -1008, retry_after_s=600), 0)))
+    world.feed(on.KeyNotRenewed(world.life.key, classify(Banned(418, -1008, retry_after_s=600), 0)))
     # Asked for before the ban was told, and answered only now.
-    world.feed(on.KeyNotRenewed(world.life.key, judge(VenueDown(503), 0)))
+    world.feed(on.KeyNotRenewed(world.life.key, classify(VenueDown(503), 0)))
     began_s = world.now_s
     world.run(599)
     assert [at_s for at_s in world.actions(do.RenewKey) if at_s > began_s] == []
@@ -392,7 +392,7 @@ def test_a_renewal_that_fails_during_a_ban_is_not_tried_again_before_its_end() -
 def test_a_key_that_may_not_be_renewed_is_tried_once_in_five_minutes_while_it_lives() -> None:
     world = live()
     assert world.life.key is not None
-    world.feed(on.KeyNotRenewed(world.life.key, judge(Refused(401, -2015), 0)))
+    world.feed(on.KeyNotRenewed(world.life.key, classify(Refused(401, -2015), 0)))
     assert world.life.state is State.LIVE
     began_s = world.now_s
     world.run(301)
@@ -427,7 +427,7 @@ def test_an_event_is_a_newer_proof_than_a_renewal_asked_for_before_it() -> None:
 def test_a_key_lost_during_a_ban_is_asked_for_when_it_ends() -> None:
     world = live()
     assert world.life.key is not None
-    world.feed(on.KeyNotRenewed(world.life.key, judge(Banned(418, -1008, retry_after_s=600), 0)))
+    world.feed(on.KeyNotRenewed(world.life.key, classify(Banned(418, -1008, retry_after_s=600), 0)))
     began_s = world.now_s
     world.expire_key(told=True)
     world.run(599)
@@ -489,7 +489,7 @@ def test_a_venue_that_turns_a_dead_key_down_is_asked_for_another_at_once(error: 
         if key == world.key:
             opened(number, key)
         else:
-            world.feed(on.SocketNotOpened(number, judge(error, 0)))
+            world.feed(on.SocketNotOpened(number, classify(error, 0)))
 
     world._open = refused  # type: ignore[method-assign]
     world.expire_key(told=False)

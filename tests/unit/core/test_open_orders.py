@@ -7,9 +7,9 @@ import random
 import pytest
 
 from listenkey import venue
-from listenkey.core import known as knowing
-from listenkey.core.known import Fills, Known
-from listenkey.core.open_orders import REFUSED_S, SHARE, Lists, compare, to_verify
+from listenkey.core import account_state as knowing
+from listenkey.core.account_state import AccountState, FillIndex
+from listenkey.core.open_orders import REFUSED_S, SHARE, OpenOrderLists, compare, to_verify
 from listenkey.core.timing import Timing
 from tests.unit.core.making import OTHER, SYMBOL, order, order_row
 
@@ -21,14 +21,14 @@ def weight_of(chosen: list[str] | None) -> int:
     return venue.OPEN_ORDERS_ALL_WEIGHT if chosen is None else len(chosen)
 
 
-def known_of(*events: object) -> Known:
-    known = Known(Fills())
+def known_of(*events: object) -> AccountState:
+    known = AccountState(FillIndex())
     for event in events:
         known.note(event)  # type: ignore[arg-type]
     return known
 
 
-def look(lists: Lists, live: list[str], limit: int, now_s: float) -> list[str] | None:
+def look(lists: OpenOrderLists, live: list[str], limit: int, now_s: float) -> list[str] | None:
     """Ask for what is to be asked for, and have it answered; None for the list of all."""
     if not lists.is_all_due(limit, now_s):
         return lists.choose(live, [], limit)
@@ -41,7 +41,7 @@ def look(lists: Lists, live: list[str], limit: int, now_s: float) -> list[str] |
 def test_looks_of_an_hour_cost_less_than_a_tenth_of_the_limit_and_see_every_order(
     count: int, limit: int, every: int
 ) -> None:
-    lists, live = Lists(), [f"symbol {number}" for number in range(count)]
+    lists, live = OpenOrderLists(), [f"symbol {number}" for number in range(count)]
     draws = random.Random(limit + count)
     times_s = [0.0]
     while len(times_s) < 60:
@@ -55,13 +55,13 @@ def test_looks_of_an_hour_cost_less_than_a_tenth_of_the_limit_and_see_every_orde
 
 @pytest.mark.parametrize("limit", [400, 440, 450, 480, 500])
 def test_where_looks_are_as_close_as_they_may_be_the_list_of_all_costs_less_than_a_tenth(limit: int) -> None:
-    lists, until_s = Lists(), 3600.0
+    lists, until_s = OpenOrderLists(), 3600.0
     looks = [look(lists, [], limit, 30.0 + second) for second in range(int(until_s))]
     assert looks.count(None) * venue.OPEN_ORDERS_ALL_WEIGHT / (until_s / 60) <= 0.1 * limit
 
 
 def test_where_more_symbols_have_orders_than_may_be_asked_for_they_take_turns() -> None:
-    lists, most = Lists(), int(400 * SHARE)
+    lists, most = OpenOrderLists(), int(400 * SHARE)
     live = [f"symbol {number}" for number in range(3 * most)]
     turns = [lists.choose(live, [], 400) for _ in range(3)]
     assert [symbol for turn in turns for symbol in turn] == live
@@ -71,7 +71,7 @@ def test_where_more_symbols_have_orders_than_may_be_asked_for_they_take_turns() 
 
 
 def test_a_list_that_the_venue_refuses_is_left_out_for_an_hour() -> None:
-    lists = Lists()
+    lists = OpenOrderLists()
     assert lists.is_all_due(2400, 0.0)
     lists.refused(0.0)
     assert not lists.is_all_due(2400, 1.0)
@@ -81,7 +81,7 @@ def test_a_list_that_the_venue_refuses_is_left_out_for_an_hour() -> None:
 
 
 def test_the_list_of_all_is_due_until_it_was_answered() -> None:
-    lists = Lists()
+    lists = OpenOrderLists()
     assert lists.is_all_due(2400, 0.0)
     assert lists.is_all_due(2400, 1.0), "there was no room for it"
     lists.answered(1.0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from listenkey.core import reconcile
+from listenkey.core import reconciliation as reconcile
 from listenkey.core import records as recording
-from listenkey.core.known import Fills, Known
-from listenkey.core.merge import Held
-from listenkey.core.reconcile import Findings
+from listenkey.core.account_state import AccountState, FillIndex
+from listenkey.core.deduplicator import Held
+from listenkey.core.loss_detector import LossDetector
+from listenkey.core.reconciliation import Findings
 from listenkey.core.records import Record, Records, expiry_within, key_of, tells_of_exercise, to_report
-from listenkey.core.watch import Watch
 from listenkey.events import Balance, BalancePositionUpdate, RecoveredCash, RecoveredExercise
 from listenkey.wire.rows import BillRow, ExerciseRow
 from tests.unit.core.making import SYMBOL, beat, position
@@ -70,7 +70,7 @@ def test_contracts_end_at_eight() -> None:
 
 def test_a_transfer_that_a_socket_told_of_is_not_reported_again() -> None:
     row = RecoveredCash(1, "TRANSFER", "5", "USDT", "", 2000)
-    known = Known(Fills())
+    known = AccountState(FillIndex())
     findings = Findings(records=[Record(row, b"{}")])
     assert [one.event for one in reconcile.combined(findings, [], known, 0)] == [row]
     held = [Held(deposit("5.00", 1500), b"", 0)]
@@ -84,7 +84,7 @@ def test_a_transfer_that_a_socket_told_of_is_not_reported_again() -> None:
 
 
 def test_a_position_that_was_exercised_is_zero() -> None:
-    known, watch = Known(Fills()), Watch(1.0)
+    known, watch = AccountState(FillIndex()), LossDetector(1.0)
     for held in (position("1", 1000, reason="TRANSFER"), beat(2000), beat(3000)):
         known.note(held)
         watch.note(held, 5.0)
@@ -98,7 +98,7 @@ def test_a_position_that_was_exercised_is_zero() -> None:
 
 
 def test_money_that_came_over_rest_changes_no_position() -> None:
-    known = Known(Fills())
+    known = AccountState(FillIndex())
     row = RecoveredCash(1, "TRANSFER", "5", "USDT", SYMBOL, 2000)
     known.note(position("1", 1000))
     known.note(row)

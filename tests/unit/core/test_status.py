@@ -58,13 +58,13 @@ def test_a_disk_that_does_not_work_is_worse_than_a_reader_that_is_slow() -> None
 
 def test_a_gap_on_a_socket_that_lives_is_a_doubt() -> None:
     life = life_in(State.LIVE, gap=True)
-    life.repair.blind = False
+    life.recovery.blind = False
     assert status_of(life, NOW_S, None, None) == "SUSPECT"
 
 
 def test_what_rest_shows_and_does_not_list_is_a_doubt_after_the_gap_as_well() -> None:
     life = life_in(State.LIVE)
-    life.repair.outstanding = "REST refuses"
+    life.recovery.outstanding = "REST refuses"
     assert status_of(life, NOW_S, None, None) == "SUSPECT"
     assert why_of(life, NOW_S, None, None, None) == "REST refuses"
     life.gaps.open_from_ms = 1
@@ -76,7 +76,7 @@ def test_live_and_unable_to_help_itself_or_not_yet_sure() -> None:
     life._quiet_until_s = NOW_S + 1
     assert status_of(life, NOW_S, None, None) == "DEGRADED"
     assert status_of(life, NOW_S + 1, None, None) == "LIVE"
-    life.repair._settle_at_s = [NOW_S + 5]
+    life.recovery._settle_at_s = [NOW_S + 5]
     assert status_of(life, NOW_S + 1, None, None) == "SETTLING"
 
 
@@ -102,7 +102,7 @@ def test_a_stream_that_is_live_and_impaired_says_why() -> None:
     life = life_in(State.LIVE)
     life.last_renewal_ok, life.why = False, "renewing the key failed"
     assert why_of(life, NOW_S, None, None, None) == "renewing the key failed"
-    life.last_renewal_ok, life.repair.problem = True, "REST is down"
+    life.last_renewal_ok, life.recovery.problem = True, "REST is down"
     assert why_of(life, NOW_S, None, None, None) == "REST is down"
 
 
@@ -110,4 +110,4 @@ def test_a_secret_that_could_not_be_tried_is_told_until_rest_answers() -> None:
     world = World()
     world.feed(on.Started())
     world.feed(on.KeyReady(Secret("given"), None, "the secret could not be tried: 503"))
-    assert world.life.repair.problem == "the secret could not be tried: 503"
+    assert world.life.recovery.problem == "the secret could not be tried: 503"

@@ -8,9 +8,9 @@ import pytest
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
+from listenkey.core.retry_policy import Disposition, RetryDecision
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
-from listenkey.core.verdict import Do, Verdict
 from listenkey.credentials import Secret
 from listenkey.errors import Unreachable
 from listenkey.items import GapClosed, GapOpened, Live
@@ -18,7 +18,7 @@ from tests.unit.core.world import World, reason
 
 GONE = 99
 OLD_KEY = Secret("an older key")
-LATER = Verdict(Do.WAIT, 0.0, Unreachable("venue", "down"))
+LATER = RetryDecision(Disposition.WAIT, 0.0, Unreachable("venue", "down"))
 
 
 def state(world: World) -> State:

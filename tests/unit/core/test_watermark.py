@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from listenkey.core.gap import Resumed, Watermark
+from listenkey.core.gaps import Resumed, Watermark
 from listenkey.core.watermark import LEAD_MS, SHIFT_MS, Reading, on_this_clock
 
 HOUR_MS = 3_600_000

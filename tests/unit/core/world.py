@@ -12,9 +12,9 @@ from typing import Any
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle
+from listenkey.core.retry_policy import Disposition, RetryDecision, classify
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
-from listenkey.core.verdict import Do, Verdict, judge
 from listenkey.credentials import Secret
 from listenkey.errors import KeyUnknown, ListenKeyError, Unreachable
 from listenkey.outcomes import GapCause, Loss, Lost, Reason
@@ -46,9 +46,9 @@ class World:
         self, timing: Timing | None = None, seed: int = 1, latency_s: float = 0.02, *, recovers: bool = False
     ) -> None:
         self.life = Lifecycle(timing, recovers=recovers)
-        self.recoveries: list[on.Recovered | Verdict] = []
+        self.recoveries: list[on.Recovered | RetryDecision] = []
         self.rest_hangs = False
-        self.audits: list[on.Doubted | on.StreamSilent | Verdict] = []
+        self.audits: list[on.Doubted | on.StreamSilent | RetryDecision] = []
         self.random = random.Random(seed)
         self.latency_s = latency_s
         self.now_s = 1000.0
@@ -166,14 +166,14 @@ class World:
         if self.rest_hangs:
             return
         answer = self.recoveries.pop(0) if self.recoveries else on.Recovered(attempt, ())
-        if isinstance(answer, Verdict):
+        if isinstance(answer, RetryDecision):
             self.feed(on.NotRecovered(attempt, answer))
         else:
             self.feed(replace(answer, attempt=attempt))
 
     def _audit(self, number: int) -> None:
         answer = self.audits.pop(0) if self.audits else None
-        if isinstance(answer, Verdict):
+        if isinstance(answer, RetryDecision):
             self.feed(on.NotAudited(number, answer))
             return
         self.feed(on.Audited(number))
@@ -182,9 +182,9 @@ class World:
 
     def _post(self) -> None:
         if self.post_answers:
-            self.feed(on.KeyNotReady(judge(self.post_answers.pop(0), self.moment().wall_ms)))
+            self.feed(on.KeyNotReady(classify(self.post_answers.pop(0), self.moment().wall_ms)))
         elif "rest" in self.down:
-            self.feed(on.KeyNotReady(Verdict(Do.WAIT, 0.0, Unreachable("venue", "down"))))
+            self.feed(on.KeyNotReady(RetryDecision(Disposition.WAIT, 0.0, Unreachable("venue", "down"))))
         else:
             if not self.key_alive():
                 self.keys += 1
@@ -195,16 +195,16 @@ class World:
 
     def _put(self, key: Secret) -> None:
         if "rest" in self.down:
-            self.feed(on.KeyNotRenewed(key, Verdict(Do.WAIT, 0.0, Unreachable("venue", "down"))))
+            self.feed(on.KeyNotRenewed(key, RetryDecision(Disposition.WAIT, 0.0, Unreachable("venue", "down"))))
         elif self.key_alive():
             self.key_until_s = self.now_s + KEY_S
             self.feed(on.KeyRenewed(key, self.now_s - self.latency_s))
         else:
-            self.feed(on.KeyNotRenewed(key, judge(KeyUnknown(400, -1125), 0)))
+            self.feed(on.KeyNotRenewed(key, classify(KeyUnknown(400, -1125), 0)))
 
     def _open(self, number: int, key: Secret) -> None:
         if "ws" in self.down:
-            self.feed(on.SocketNotOpened(number, Verdict(Do.WAIT, 0.0, Unreachable("venue", "down"))))
+            self.feed(on.SocketNotOpened(number, RetryDecision(Disposition.WAIT, 0.0, Unreachable("venue", "down"))))
             return
         self.sockets[number] = key
         self.at(SOCKET_S, lambda: self.drop(number, "24 hours are over"))

@@ -18,7 +18,7 @@ from listenkey.events import (
     OrderTradeUpdate,
     Side,
 )
-from listenkey.wire.shapes import build
+from listenkey.wire.message_builder import build
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 

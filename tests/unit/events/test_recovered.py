@@ -6,7 +6,7 @@ import msgspec
 
 from listenkey.events import RecoveredFill, RecoveredOrder
 from listenkey.items import Update
-from listenkey.wire.lines import from_line, to_line
+from listenkey.wire.json_lines import from_line, to_line
 from tests.unit.core.making import fill, order_row, trade_row
 
 

@@ -15,7 +15,7 @@ from listenkey.items import Item
 from listenkey.journal import opened
 from listenkey.journal.files import ENDINGS, beside
 from listenkey.journal.opened import OpenJournal, open_journal
-from listenkey.journal.store import Store
+from listenkey.journal.sqlite.store import Store
 from tests.unit.journal.making import ACCOUNT, append, fill, journal, take, written
 
 

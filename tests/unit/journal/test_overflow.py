@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from listenkey.core.gap import closed_gap
+from listenkey.core.gaps import closed_gap
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.overflow import Overflow
 from listenkey.outcomes import GapCause, Loss, Lost, Reason

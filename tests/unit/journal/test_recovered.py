@@ -7,12 +7,12 @@ import pytest
 
 from listenkey.events import RecoveredCash, RecoveredFill, RecoveredOrder
 from listenkey.items import GapClosed, GapOpened, Live
-from listenkey.journal import schema
-from listenkey.journal.chain import BEGINNING, seal
-from listenkey.journal.reader import JournalReader
 from listenkey.journal.recovered import RecoveredCount, recovered_so_far
-from listenkey.journal.rows import told_values, update_values
-from listenkey.journal.sqlite import SqliteJournal
+from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite.hash_chain import BEGINNING, seal
+from listenkey.journal.sqlite.journal import SqliteJournal
+from listenkey.journal.sqlite.reader import JournalReader
+from listenkey.journal.sqlite.row_codec import told_values, update_values
 from tests.unit.core.making import order_row, trade_row
 from tests.unit.journal.making import ACCOUNT, AT_MS, BadDisk, fill, journal, read, take, until
 

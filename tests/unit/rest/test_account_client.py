@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from listenkey.core.budget import Share
-from listenkey.core.venue_time import VenueTime
+from listenkey.core.budget import Priority
+from listenkey.core.clock_sync import ClockSync
 from listenkey.credentials import Credentials
 from listenkey.errors import OutOfWindow, ProtocolError, Refused, VenueError
 from listenkey.rest.account_client import AccountClient
@@ -23,8 +23,8 @@ from listenkey.transport.http import AiohttpClient
 async def snapshots_of(sandbox: LocalSandbox, secret: str | None = None) -> AsyncIterator[AccountClient]:
     http, clock = AiohttpClient(), SystemClock()
     credentials = Credentials.of(sandbox.api_key, secret or sandbox.api_secret)
-    lane = RateLimiter(clock, sandbox.venue, http).lane(Share.RECOVERY)
-    yield AccountClient(credentials, sandbox.rest_url, lane, clock, VenueTime())
+    lane = RateLimiter(clock, sandbox.venue, http).lane(Priority.RECOVERY)
+    yield AccountClient(credentials, sandbox.rest_url, lane, clock, ClockSync())
     await http.aclose()
 
 

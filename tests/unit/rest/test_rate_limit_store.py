@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.core.carried import Carried, write
+from listenkey.core.rate_limit_state import RateLimitState, write
 from listenkey.rest import rate_limit_store as stores
 from listenkey.rest.rate_limit_store import RateLimitStore, weight_path
 
@@ -119,7 +119,7 @@ async def test_what_cannot_be_written_or_read_is_no_reason_to_stop(tmp_path: Pat
     one.keep_in(tmp_path / "w")
     assert await one.join(0) == {}
     await one.saved()
-    assert (tmp_path / "w").read_bytes() == write(Carried(VENUE))
+    assert (tmp_path / "w").read_bytes() == write(RateLimitState(VENUE))
 
 
 def test_a_loop_that_has_closed_is_told_nothing(tmp_path: Path) -> None:
@@ -144,6 +144,6 @@ async def test_a_special_file_where_ours_should_be_holds_up_nobody_and_stays(tmp
 
 
 def test_a_file_that_a_link_names_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "other").write_bytes(write(Carried(VENUE, {1000: 5})))
+    (tmp_path / "other").write_bytes(write(RateLimitState(VENUE, {1000: 5})))
     (tmp_path / "w").symlink_to(tmp_path / "other")
     assert stores._texts([tmp_path / "w"]) == []

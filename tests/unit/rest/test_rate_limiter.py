@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.core.budget import Share
-from listenkey.core.carried import CREATES_MAX
-from listenkey.core.verdict import judge
+from listenkey.core.budget import Priority
+from listenkey.core.rate_limit_state import CREATES_MAX
+from listenkey.core.retry_policy import classify
 from listenkey.credentials import Credentials
 from listenkey.errors import Banned, RateLimited
 from listenkey.rest import rate_limit_store as stores
@@ -44,7 +44,7 @@ def signed(path: str, **params: str) -> Request:
     return requests.signed_get(path, params, CREDENTIALS, 1)
 
 
-async def send(limiter: RateLimiter, share: Share, *risk: int, request: Request = TIME) -> None:
+async def send(limiter: RateLimiter, share: Priority, *risk: int, request: Request = TIME) -> None:
     await limiter.lane(share, lambda: risk).send(request, PLACE.rest_url)
 
 
@@ -65,11 +65,11 @@ async def test_after_a_refusal_nothing_leaves_and_everybody_is_told_until_when(
 ) -> None:
     http = FakeHttp([Response(status, headers, b'{"code":-1008,"msg":"too much"}' if status != 403 else b"<html>")])
     limiter = RateLimiter(SystemClock(), PLACE, http)
-    await send(limiter, Share.RECOVERY)
-    for share in Share:
+    await send(limiter, Priority.RECOVERY)
+    for share in Priority:
         with pytest.raises(Banned if status == 418 else RateLimited) as caught:
             await send(limiter, share)
-        assert judge(caught.value, 0).wait_s == pytest.approx(wait_s, abs=0.5)
+        assert classify(caught.value, 0).wait_s == pytest.approx(wait_s, abs=0.5)
     assert len(http.sent) == 1
 
 
@@ -78,9 +78,9 @@ async def test_a_ban_ends_by_the_venues_clock() -> None:
     limiter = RateLimiter(SystemClock(), PLACE, http)
     now_s = SystemClock().now_s()
     limiter.time.note(1_700_000_000_000, now_s, now_s)
-    await send(limiter, Share.KEYS)
+    await send(limiter, Priority.KEYS)
     with pytest.raises(Banned) as caught:
-        await send(limiter, Share.KEYS)
+        await send(limiter, Priority.KEYS)
     assert caught.value.retry_after_s == pytest.approx(30, abs=0.5)
 
 
@@ -104,9 +104,9 @@ async def test_no_wait_is_longer_than_the_venue_can_mean(
     assert limiter.silence() is None
     if time_known:
         limiter.time.note(SystemClock().wall_ms(), SystemClock().now_s(), SystemClock().now_s())
-    await send(limiter, Share.KEYS)
+    await send(limiter, Priority.KEYS)
     with pytest.raises(RateLimited) as caught:
-        await send(limiter, Share.KEYS)
+        await send(limiter, Priority.KEYS)
     assert caught.value.retry_after_s == pytest.approx(wait_s, abs=0.5)
     assert f"no requests for another {wait_s:.0f} s" in str(limiter.silence())
 
@@ -117,11 +117,13 @@ async def test_a_recovery_that_waits_for_weight_says_for_how_long() -> None:
     now_s = SystemClock().now_s()
     limiter.budget.spend(40, now_s - 50.0)
     limiter.budget.spend(35, now_s - 20.0)
-    assert limiter.waiting(Share.RECOVERY) is None
+    assert limiter.waiting(Priority.RECOVERY) is None
     list_of_all = signed("/eapi/v1/openOrders")
-    tasks = [asyncio.create_task(send(limiter, share, request=list_of_all)) for share in (Share.STEADY, Share.RECOVERY)]
+    tasks = [
+        asyncio.create_task(send(limiter, share, request=list_of_all)) for share in (Priority.STEADY, Priority.RECOVERY)
+    ]
     await asyncio.sleep(0)
-    text = limiter.waiting(Share.RECOVERY)
+    text = limiter.waiting(Priority.RECOVERY)
     assert text is not None
     assert text.startswith(
         "waiting for request weight (limit 100 per minute): the recovery sends no request for another 10 s"
@@ -129,7 +131,7 @@ async def test_a_recovery_that_waits_for_weight_says_for_how_long() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert limiter.waiting(Share.RECOVERY) is None
+    assert limiter.waiting(Priority.RECOVERY) is None
     await limiter.aclose()
 
 
@@ -138,7 +140,7 @@ async def test_a_ban_that_a_socket_was_told_holds_for_every_request() -> None:
     limiter = RateLimiter(SystemClock(), PLACE, http)
     limiter.refused(Banned(418, None, "the WebSocket handshake was refused", 300.0))
     with pytest.raises(Banned) as caught:
-        await send(limiter, Share.RECOVERY)
+        await send(limiter, Priority.RECOVERY)
     assert caught.value.retry_after_s == pytest.approx(300, abs=0.5)
     assert not http.sent
 
@@ -147,20 +149,20 @@ async def test_those_who_wait_go_by_rank_and_risk_and_a_ban_ends_their_waiting()
     http = FakeHttp()
     limiter = RateLimiter(SystemClock(), Venue(PLACE.rest_url, PLACE.ws_url, time_scale=200.0), http)  # 0.3 s a minute
     limiter.budget.limit = 10
-    await send(limiter, Share.KEYS, request=signed("/eapi/v1/userTrades", symbol="first"))
+    await send(limiter, Priority.KEYS, request=signed("/eapi/v1/userTrades", symbol="first"))
     works = [
-        send(limiter, Share.STEADY, request=signed("/eapi/v1/bill", currency="audit")),
-        send(limiter, Share.RECOVERY, 1, request=signed("/eapi/v1/userTrades", symbol="flat")),
-        send(limiter, Share.RECOVERY, 2, request=signed("/eapi/v1/userTrades", symbol="risky")),
-        send(limiter, Share.KEYS, request=requests.create_listen_key(CREDENTIALS)),
+        send(limiter, Priority.STEADY, request=signed("/eapi/v1/bill", currency="audit")),
+        send(limiter, Priority.RECOVERY, 1, request=signed("/eapi/v1/userTrades", symbol="flat")),
+        send(limiter, Priority.RECOVERY, 2, request=signed("/eapi/v1/userTrades", symbol="risky")),
+        send(limiter, Priority.KEYS, request=requests.create_listen_key(CREDENTIALS)),
     ]
     await asyncio.wait_for(asyncio.gather(*works), 10)
     assert [line.partition("=")[2] for line in http.sent] == ["first", "", "risky", "flat", "audit"]
 
     http.answers = [Response(429)]
-    await send(limiter, Share.KEYS)
+    await send(limiter, Priority.KEYS)
     with pytest.raises(RateLimited):
-        await send(limiter, Share.STEADY)
+        await send(limiter, Priority.STEADY)
     await limiter.aclose()
 
 
@@ -168,12 +170,12 @@ async def test_those_who_wait_when_the_ban_comes_are_told_at_once() -> None:
     http = FakeHttp()
     limiter = RateLimiter(SystemClock(), PLACE, http)
     limiter.budget.limit = 2
-    await send(limiter, Share.KEYS)
-    waiting = asyncio.create_task(send(limiter, Share.STEADY))
+    await send(limiter, Priority.KEYS)
+    waiting = asyncio.create_task(send(limiter, Priority.STEADY))
     await asyncio.sleep(0)
     http.answers = [Response(418)]
     limiter.budget.limit = 4
-    await send(limiter, Share.KEYS)
+    await send(limiter, Priority.KEYS)
     with pytest.raises(Banned):
         await asyncio.wait_for(waiting, 2)
     assert len(http.sent) == 2
@@ -184,8 +186,8 @@ async def test_those_who_wait_go_when_the_limit_turns_out_to_be_higher() -> None
     http = FakeHttp()
     limiter = RateLimiter(SystemClock(), PLACE, http)
     limiter.budget.limit = 2
-    await send(limiter, Share.KEYS)
-    waiting = asyncio.create_task(send(limiter, Share.RECOVERY))
+    await send(limiter, Priority.KEYS)
+    waiting = asyncio.create_task(send(limiter, Priority.RECOVERY))
     await asyncio.sleep(0)
     assert len(http.sent) == 1
     limiter.note_limit(2400)
@@ -197,9 +199,9 @@ async def test_who_gives_up_waiting_keeps_nobody_else_from_going() -> None:
     http = FakeHttp()
     limiter = RateLimiter(SystemClock(), Venue(PLACE.rest_url, PLACE.ws_url, time_scale=300.0), http)
     limiter.budget.limit = 2
-    await send(limiter, Share.KEYS)
-    gone = asyncio.create_task(send(limiter, Share.RECOVERY, 9))
-    other = asyncio.create_task(send(limiter, Share.RECOVERY, 1))
+    await send(limiter, Priority.KEYS)
+    gone = asyncio.create_task(send(limiter, Priority.RECOVERY, 9))
+    other = asyncio.create_task(send(limiter, Priority.RECOVERY, 1))
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.wait_for(other, 5)
@@ -210,8 +212,8 @@ async def test_who_gives_up_waiting_keeps_nobody_else_from_going() -> None:
 async def test_used_weight_of_an_answer_is_taken_in() -> None:
     http = FakeHttp([Response(200, (("x-mbx-used-weight-1m", "390"),), b"{}")])
     limiter = RateLimiter(SystemClock(), PLACE, http)
-    await send(limiter, Share.KEYS)
-    assert limiter.budget.wait_s(5, Share.RECOVERY, SystemClock().now_s()) > 0
+    await send(limiter, Priority.KEYS)
+    assert limiter.budget.wait_s(5, Priority.RECOVERY, SystemClock().now_s()) > 0
 
 
 def kept_in(path: Path, http: FakeHttp, **place: float) -> RateLimiter:
@@ -225,15 +227,15 @@ async def test_the_next_process_goes_on_with_what_was_spent_and_what_the_limit_i
     one = kept_in(tmp_path / "w", FakeHttp())
     one.note_limit(1000)
     for _ in range(3):
-        await send(one, Share.STEADY, request=signed("/eapi/v1/openOrders"))
+        await send(one, Priority.STEADY, request=signed("/eapi/v1/openOrders"))
     await one.store.leave(tmp_path / "w")
     other = kept_in(tmp_path / "w", FakeHttp())
-    await send(other, Share.KEYS)
+    await send(other, Priority.KEYS)
     now_s = SystemClock().now_s()
     assert other.budget.limit == 1000
     assert not other.limit_is_stale()
-    assert other.budget.wait_s(500 - 121, Share.STEADY, now_s) == 0
-    assert 50 < other.budget.wait_s(500 - 120, Share.STEADY, now_s) <= 60
+    assert other.budget.wait_s(500 - 121, Priority.STEADY, now_s) == 0
+    assert 50 < other.budget.wait_s(500 - 120, Priority.STEADY, now_s) <= 60
 
 
 async def test_a_request_for_a_key_leaves_when_it_is_written_down_and_any_other_at_once(
@@ -244,8 +246,8 @@ async def test_a_request_for_a_key_leaves_when_it_is_written_down_and_any_other_
     monkeypatch.setattr(stores, "SAVE_WITHIN_S", 20.0)
     http = FakeHttp()
     limiter = kept_in(tmp_path / "w", http)
-    await asyncio.wait_for(send(limiter, Share.STEADY, request=signed("/eapi/v1/openOrders")), 5)
-    asking = asyncio.ensure_future(send(limiter, Share.KEYS, request=requests.create_listen_key(CREDENTIALS)))
+    await asyncio.wait_for(send(limiter, Priority.STEADY, request=signed("/eapi/v1/openOrders")), 5)
+    asking = asyncio.ensure_future(send(limiter, Priority.KEYS, request=requests.create_listen_key(CREDENTIALS)))
     for _ in range(20):
         await asyncio.sleep(0)
     assert len(http.sent) == 1
@@ -255,17 +257,17 @@ async def test_a_request_for_a_key_leaves_when_it_is_written_down_and_any_other_
 
 
 async def test_the_next_process_keeps_a_ban(tmp_path: Path) -> None:
-    await send(kept_in(tmp_path / "w", FakeHttp([Response(418, (("Retry-After", "600"),), b"{}")])), Share.KEYS)
+    await send(kept_in(tmp_path / "w", FakeHttp([Response(418, (("Retry-After", "600"),), b"{}")])), Priority.KEYS)
     http = FakeHttp()
     other = kept_in(tmp_path / "w", http)
-    for share in Share:
+    for share in Priority:
         with pytest.raises(Banned) as caught:
             await send(other, share)
         assert caught.value.retry_after_s == pytest.approx(600, abs=1)
     assert http.sent == []
-    await send(kept_in(tmp_path / "other", FakeHttp([Response(429)])), Share.KEYS)
+    await send(kept_in(tmp_path / "other", FakeHttp([Response(429)])), Priority.KEYS)
     with pytest.raises(RateLimited):
-        await send(kept_in(tmp_path / "other", http), Share.KEYS)
+        await send(kept_in(tmp_path / "other", http), Priority.KEYS)
 
 
 @pytest.mark.parametrize("same_boot", [True, False])
@@ -277,21 +279,21 @@ async def test_a_ban_of_a_process_whose_clock_was_ahead_lasts_as_long_as_the_ven
     with monkeypatch.context() as wrong:
         wrong.setattr(SystemClock, "wall_ms", lambda clock: wall_ms(clock) + wrong_ms)
         answer = Response(429, (("Retry-After", "2"),), b"{}")
-        await send(kept_in(tmp_path / "w", FakeHttp([answer])), Share.KEYS)
+        await send(kept_in(tmp_path / "w", FakeHttp([answer])), Priority.KEYS)
     if not same_boot:
         monkeypatch.setattr(SystemClock, "boot", lambda _: "another")
     for _ in range(3):  # and whoever is started again and again does not wait anew each time
         http = FakeHttp()
         other = kept_in(tmp_path / "w", http)
         with pytest.raises(RateLimited) as caught:
-            await send(other, Share.KEYS)
+            await send(other, Priority.KEYS)
         assert caught.value.retry_after_s is not None
         assert caught.value.retry_after_s <= 2.1
         assert http.sent == []
     until_s = other.budget.blocked_until_s
     while SystemClock().now_s() < until_s:  # noqa: ASYNC110 - the machine's own clock is what is waited for
         await asyncio.sleep(0.01)
-    await send(kept_in(tmp_path / "w", http), Share.KEYS)
+    await send(kept_in(tmp_path / "w", http), Priority.KEYS)
     assert len(http.sent) == 1
 
 
@@ -304,10 +306,10 @@ async def test_a_ban_of_a_process_whose_clock_was_behind_is_kept(
         wrong.setattr(SystemClock, "wall_ms", lambda clock: wall_ms(clock) + wrong_ms)
         wrong.setattr(SystemClock, "boot", lambda _: "one")
         answer = Response(418, (("Retry-After", "600"),), b"{}")
-        await send(kept_in(tmp_path / "w", FakeHttp([answer])), Share.KEYS)
+        await send(kept_in(tmp_path / "w", FakeHttp([answer])), Priority.KEYS)
     monkeypatch.setattr(SystemClock, "boot", lambda _: "one")
     with pytest.raises(Banned) as caught:
-        await send(kept_in(tmp_path / "w", FakeHttp()), Share.KEYS)
+        await send(kept_in(tmp_path / "w", FakeHttp()), Priority.KEYS)
     assert caught.value.retry_after_s == pytest.approx(600, abs=2)
 
 
@@ -318,7 +320,7 @@ async def test_a_key_is_asked_for_twenty_times_a_minute_by_all_processes(
     minute_s = 1.0
     while len(http.sent) < CREATES_MAX + 2:
         limiter = kept_in(tmp_path / "w", http, time_scale=60 / minute_s)  # each is a process of its own
-        await send(limiter, Share.KEYS, request=requests.create_listen_key(CREDENTIALS))
+        await send(limiter, Priority.KEYS, request=requests.create_listen_key(CREDENTIALS))
         assert len(http.sent) <= CREATES_MAX or SystemClock().now_s() - began_s >= minute_s * 0.99
     assert "started too often" in caplog.text
 
@@ -349,7 +351,7 @@ async def test_what_is_signed_is_made_when_it_may_leave() -> None:
         return TIME
 
     asked_s = limiter._clock.now_s()
-    assert not limiter.has_room(5, Share.RECOVERY)
-    await limiter.lane(Share.RECOVERY).send_made(5, make, PLACE.rest_url)
+    assert not limiter.has_room(5, Priority.RECOVERY)
+    await limiter.lane(Priority.RECOVERY).send_made(5, make, PLACE.rest_url)
     assert made[0] - asked_s >= 0.09
-    assert limiter.has_room(5, Share.RECOVERY)
+    assert limiter.has_room(5, Priority.RECOVERY)

@@ -9,10 +9,10 @@ import pytest
 from listenkey import venue
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core import reconcile
+from listenkey.core import reconciliation as reconcile
 from listenkey.core.bill import Bill
-from listenkey.core.gap import Resumed
-from listenkey.core.reconcile import Unbrought
+from listenkey.core.gaps import Resumed
+from listenkey.core.reconciliation import Unbrought
 from listenkey.errors import ListenKeyError, VenueDown
 from listenkey.rest.account_client import AccountClient
 from listenkey.rest.bounded_gather import AT_ONCE
@@ -192,7 +192,7 @@ async def test_the_list_of_one_symbol_that_breaks_down_hides_no_other_loss(
             assert (recovery.audits.audited_to_ms or 0) <= began_ms, "it looks there again"
             polled = await recovery.audits.poll(poll)
             assert {reconcile.key_of(row) for row in polled.fills} == {key for key in fills if key[0] != fills[0][0]}
-            for one in reconcile.combined(polled, [], recovery.known, 0):
+            for one in reconcile.combined(polled, [], recovery.account_state, 0):
                 recovery.delivering(one.event)
             with pytest.raises(VenueDown):
                 await recovery.audits.poll(poll)

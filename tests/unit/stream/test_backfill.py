@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 import pytest
 
 from listenkey import venue
-from listenkey.core import reconcile
+from listenkey.core import reconciliation as reconcile
 from listenkey.core.backlog import OrderBacklog
-from listenkey.core.reconcile import Lists
+from listenkey.core.reconciliation import Lists
 from listenkey.errors import ProtocolError, VenueDown, VenueError
 from listenkey.outcomes import Loss, have_all_fills
 from listenkey.rest.account_client import AccountClient
@@ -48,7 +48,7 @@ async def test_what_others_used_does_not_keep_us_from_asking_for_the_limit(
 async def test_a_symbol_that_rest_refuses_keeps_nobody_else_from_theirs(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
-        recovery.known.note(order(1, symbol="BTC-200101-1-C"))
+        recovery.account_state.note(order(1, symbol="BTC-200101-1-C"))
         await asyncio.to_thread(sandbox.burst, 10)
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
@@ -76,7 +76,7 @@ async def test_a_row_that_can_t_be_read_keeps_no_other_contract_from_its_fills(
 
         monkeypatch.setattr(AccountClient, "user_trades", one_unreadable)
         newest = fill(1, "1", at_ms=SystemClock().wall_ms(), symbol=broken)
-        recovery.known.fills.lateness.note_event(newest)
+        recovery.account_state.fills.lateness.note_event(newest)
         recovery.delivering(newest)
         found = await recovery.run(recover(), list)
         assert {reconcile.key_of(row) for row in found.fills} == {key for key in fills if key[0] != broken}
@@ -168,10 +168,10 @@ async def test_orders_of_two_contracts_with_one_id_are_asked_for_and_found_each(
 
     async with recovery_of(binance_options_sandbox) as recovery:
         for symbol in (SYMBOL, OTHER):
-            recovery.known.note(order(1, "NEW", symbol=symbol))
+            recovery.account_state.note(order(1, "NEW", symbol=symbol))
         monkeypatch.setattr(AccountClient, "open_orders", open_orders)
         monkeypatch.setattr(AccountClient, "history_orders", history_orders)
-        found = OrderBacklog(recovery.known, 0, 1000, [(SYMBOL, 1)])
+        found = OrderBacklog(recovery.account_state, 0, 1000, [(SYMBOL, 1)])
         await recovery.backfill.orders([], [], Lists(0, 1000, []), found, never)
     assert {key: row.order.status for key, row in found.take().items()} == {(SYMBOL, 1): "NEW", (OTHER, 1): "CANCELED"}
     assert sorted(asked, key=str) == [("history", OTHER), ("open", SYMBOL), ("open", OTHER)]
@@ -183,9 +183,9 @@ async def test_an_order_that_rest_has_forgotten_is_a_loss_of_one_gap(
     monkeypatch.setattr(venue, "UNFILLED_ORDERS_KEPT_S", 0.05)
     symbol, losses = binance_options_sandbox.sandbox.world.exchange.symbols()[0], []
     async with recovery_of(binance_options_sandbox) as recovery:
-        recovery.known.note(order(1, "NEW", at_ms=20, symbol=symbol))
-        recovery.known.note(order(2, "NEW", at_ms=90, symbol=symbol))  # so young that REST may lag
-        found = OrderBacklog(recovery.known, 0, 100)
+        recovery.account_state.note(order(1, "NEW", at_ms=20, symbol=symbol))
+        recovery.account_state.note(order(2, "NEW", at_ms=90, symbol=symbol))  # so young that REST may lag
+        found = OrderBacklog(recovery.account_state, 0, 100)
         for _ in range(2):
             lists = Lists(10, 100, [])
             await recovery.backfill.orders([], [], lists, found, never)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from listenkey.core.merge import Unwrap
+from listenkey.core.deduplicator import Unwrap
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected, ProtocolError, TimedOut, Unreachable
 from listenkey.stream import connection as connections

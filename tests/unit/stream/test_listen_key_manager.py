@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from listenkey.core.verdict import judge
+from listenkey.core.retry_policy import classify
 from listenkey.credentials import Secret
 from listenkey.errors import Banned, KeyUnknown, RateLimited
 from listenkey.rest.listen_key_api import AsyncUserDataStreamsApi
@@ -123,7 +123,7 @@ async def test_nothing_is_asked_while_the_venue_wants_silence(
     for ask in (lambda: keys.create(None), lambda: keys.renew(grant.key, CLOCK.now_s())):
         with pytest.raises(RateLimited) as refused:
             await ask()
-        assert 590 < judge(refused.value, CLOCK.wall_ms()).wait_s <= 601  # the answer's Date has whole seconds
+        assert 590 < classify(refused.value, CLOCK.wall_ms()).wait_s <= 601  # the answer's Date has whole seconds
     assert binance_options_sandbox.meters()["requests"] == before
     await keys.release()
 

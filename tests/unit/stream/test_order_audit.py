@@ -67,10 +67,10 @@ async def test_where_lists_and_stream_agree_nothing_is_told(
     binance_options_sandbox: LocalSandbox, answers: Answers
 ) -> None:
     async with looks_of(binance_options_sandbox) as (recovery, audit, at_ms):
-        recovery.known.note(order(1, at_ms=at_ms))
+        recovery.account_state.note(order(1, at_ms=at_ms))
         answers.rows = [order_row(1, "NEW", "0", at_ms), order_row(2, "NEW", "0", at_ms - 60_000)]
         assert await audit.look() is None
-        assert (SYMBOL, 2) in recovery.known.orders, "one from before the stream is known from here on"
+        assert (SYMBOL, 2) in recovery.account_state.orders, "one from before the stream is known from here on"
         assert answers.asked == [None]
 
 
@@ -78,8 +78,8 @@ async def test_a_step_that_is_lost_is_told_from_when_it_happened_and_its_symbol_
     binance_options_sandbox: LocalSandbox, answers: Answers
 ) -> None:
     async with looks_of(binance_options_sandbox) as (recovery, audit, at_ms):
-        recovery.known.note(order(1, at_ms=at_ms))
-        recovery.known.note(beat(at_ms + 20_000))
+        recovery.account_state.note(order(1, at_ms=at_ms))
+        recovery.account_state.note(beat(at_ms + 20_000))
         answers.rows = [order_row(1, "NEW", "0", at_ms), order_row(7, "NEW", "0", at_ms + 10_000, symbol=OTHER)]
         told = await audit.look()
         assert isinstance(told, on.Doubted)
@@ -92,7 +92,7 @@ async def test_where_nothing_came_since_the_socket_is_dead(
     binance_options_sandbox: LocalSandbox, answers: Answers
 ) -> None:
     async with looks_of(binance_options_sandbox) as (recovery, audit, at_ms):
-        recovery.known.note(order(1, at_ms=at_ms))
+        recovery.account_state.note(order(1, at_ms=at_ms))
         answers.orders[SYMBOL, 1] = order_row(1, "CANCELED", "0", at_ms + 10_000)
         told = await audit.look()
         assert isinstance(told, on.StreamSilent)
@@ -104,7 +104,7 @@ async def test_an_order_that_is_in_no_list_is_lost_only_where_rest_says_that_it_
 ) -> None:
     async with looks_of(binance_options_sandbox) as (recovery, audit, at_ms):
         for number in (1, 2, 3):
-            recovery.known.note(order(number, at_ms=at_ms))
+            recovery.account_state.note(order(number, at_ms=at_ms))
         answers.orders[SYMBOL, 1] = order_row(1, "NEW", "0", at_ms)
         answers.orders[SYMBOL, 2] = order_row(2, "CANCELED", "0", recovery.windows.now_ms())
         assert await audit.look() is None, "one lives, one may be on its way, of one REST does not know yet"
@@ -115,11 +115,11 @@ async def test_an_end_that_was_too_young_is_told_by_the_next_look_though_another
     binance_options_sandbox: LocalSandbox, answers: Answers
 ) -> None:
     async with looks_of(binance_options_sandbox) as (recovery, audit, at_ms):
-        recovery.known.note(order(1, at_ms=at_ms))
+        recovery.account_state.note(order(1, at_ms=at_ms))
         answers.orders[SYMBOL, 1] = order_row(1, "CANCELED", "0", recovery.windows.now_ms())
         assert await audit.look() is None
         answers.orders[SYMBOL, 1] = order_row(1, "CANCELED", "0", at_ms)  # as it is a minute later
-        recovery.known.note(order(2, at_ms=at_ms))
+        recovery.account_state.note(order(2, at_ms=at_ms))
         answers.orders[SYMBOL, 2] = order_row(2, "CANCELED", "0", recovery.windows.now_ms())
         told = await audit.look()
         assert told is not None
@@ -134,7 +134,7 @@ async def test_what_comes_after_all_is_not_lost(
         answers.rows = [order_row(1, "NEW", "0", at_ms)]
         look = asyncio.create_task(audit.look())
         await asyncio.sleep(0.05)
-        recovery.known.note(order(1, at_ms=at_ms))
+        recovery.account_state.note(order(1, at_ms=at_ms))
         assert await look is None
 
 
@@ -142,8 +142,8 @@ async def test_what_the_venue_refuses_keeps_nobody_from_the_rest_and_other_error
     binance_options_sandbox: LocalSandbox, answers: Answers
 ) -> None:
     async with looks_of(binance_options_sandbox) as (recovery, audit, at_ms):
-        recovery.known.note(order(1, at_ms=at_ms))
-        recovery.known.note(order(1, at_ms=at_ms, symbol=OTHER))
+        recovery.account_state.note(order(1, at_ms=at_ms))
+        recovery.account_state.note(order(1, at_ms=at_ms, symbol=OTHER))
         answers.refused = {None, SYMBOL}
         answers.orders = {(OTHER, 1): order_row(1, "EXPIRED", "0", at_ms + 1, symbol=OTHER)}
         told = await audit.look()
@@ -159,7 +159,7 @@ async def test_where_there_is_no_room_for_the_list_of_all_symbols_are_asked_for(
     binance_options_sandbox: LocalSandbox, answers: Answers
 ) -> None:
     async with looks_of(binance_options_sandbox) as (recovery, audit, at_ms):
-        recovery.known.note(order(1, at_ms=at_ms))
+        recovery.account_state.note(order(1, at_ms=at_ms))
         recovery.backfill.limiter.budget.limit = 150
         answers.rows = [order_row(1, "NEW", "0", at_ms)]
         assert await audit.look() is None

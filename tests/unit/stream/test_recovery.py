@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from listenkey.core import inputs as on
-from listenkey.core import reconcile
+from listenkey.core import reconciliation as reconcile
 from listenkey.errors import ListenKeyError, ProtocolError, VenueDown
 from listenkey.outcomes import have_all_fills
 from listenkey.stream import recovery as recovering
@@ -102,7 +102,7 @@ async def test_rest_that_does_not_show_what_the_stream_brought_is_said_to_lag(
         await asyncio.to_thread(sandbox.burst, 1)
         symbol = sandbox.fills()[0][0]
         unshown = fill(999, "1", at_ms=SystemClock().wall_ms(), symbol=symbol)
-        recovery.known.fills.lateness.note_event(unshown)
+        recovery.account_state.fills.lateness.note_event(unshown)
         recovery.delivering(unshown)
         assert (await recovery.run(recover(), list)).lag_s > 0
 

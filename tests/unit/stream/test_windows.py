@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from listenkey.core import reconcile
-from listenkey.core.gap import Resumed
+from listenkey.core import reconciliation as reconcile
+from listenkey.core.gaps import Resumed
 from listenkey.testing import LocalSandbox
 from listenkey.transport.clock import SystemClock
 from tests.unit.recovering import recover, recovery_of

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 
-from listenkey.core.verdict import judge
+from listenkey.core.retry_policy import classify
 from listenkey.credentials import Secret
 from listenkey.errors import (
     Banned,
@@ -379,7 +379,7 @@ async def test_a_handshake_that_is_told_to_wait_says_how_long(status: int) -> No
     async with served(status=status) as url:
         with pytest.raises(RateLimited) as caught:
             await opened(url, Heard())
-        assert judge(caught.value, SystemClock().wall_ms()).wait_s == pytest.approx(77, abs=3)
+        assert classify(caught.value, SystemClock().wall_ms()).wait_s == pytest.approx(77, abs=3)
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -33,7 +33,7 @@ from listenkey.wire.frames import (
     redact,
     unknown_fields,
 )
-from listenkey.wire.shapes import build
+from listenkey.wire.message_builder import build
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 KEY = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"

@@ -57,7 +57,7 @@ def demo(seconds: float | None, as_json: bool, journal: str | None, seed: int) -
 def check_new(journal: str | None) -> None:
     """Each demo has an exchange of its own whose trade ids begin at 1; an older journal would take them for its own."""
     from listenkey.journal.files import is_there
-    from listenkey.journal.place import journal_path
+    from listenkey.journal.url import journal_path
 
     if journal is not None and is_there(journal_path(journal)):
         raise UsageError(f"{journal} exists, and the demo's exchange is a new one each time: name a new file")

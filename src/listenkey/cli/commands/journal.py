@@ -18,9 +18,9 @@ from listenkey.cli.redaction import escaped, printable
 from listenkey.errors import UsageError
 
 if TYPE_CHECKING:
-    from listenkey.journal.info import Info
-    from listenkey.journal.salvage import Salvaged
-    from listenkey.journal.verify import Verdict
+    from listenkey.journal.sqlite.info import Info
+    from listenkey.journal.sqlite.salvage import Salvaged
+    from listenkey.journal.sqlite.verify import Verdict
 
 TABLES: Final = ("items", "fills", "orders", "positions", "exercises", "gaps")
 """The tables that `export` exports."""
@@ -56,8 +56,8 @@ def info(journal: str, as_json: bool) -> int:
     Example:
       listenkey journal info fills.db --json | jq .head
     """
-    from listenkey.journal.info import info as info_of
-    from listenkey.journal.place import journal_path
+    from listenkey.journal.sqlite.info import info as info_of
+    from listenkey.journal.url import journal_path
 
     path = journal_path(journal)
     found = interruptible(lambda: info_of(path))
@@ -126,8 +126,8 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
       listenkey journal verify fills.db
       listenkey journal verify fills.db --head 3f0c...
     """
-    from listenkey.journal.place import journal_path
-    from listenkey.journal.verify import verify as verdict_on
+    from listenkey.journal.sqlite.verify import verify as verdict_on
+    from listenkey.journal.url import journal_path
 
     path = journal_path(journal)
     found = interruptible(lambda: verdict_on(path, head))
@@ -170,7 +170,7 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
       listenkey journal export fills.db --table fills --out fills.parquet
     """
     from listenkey.cli import table_export
-    from listenkey.journal.place import journal_path
+    from listenkey.journal.url import journal_path
 
     kind = kind or (out.suffix.removeprefix(".") if out is not None else "csv")
     if kind not in table_export.WRITERS:
@@ -193,7 +193,7 @@ def export_whole(path: Path, table: str, kind: str, out: Path | None) -> tuple[i
     import tempfile
 
     from listenkey.cli import table_export
-    from listenkey.journal.verify import damage_of
+    from listenkey.journal.sqlite.verify import damage_of
 
     def write(source: Path) -> int:
         if out is None:
@@ -203,7 +203,7 @@ def export_whole(path: Path, table: str, kind: str, out: Path | None) -> tuple[i
     problem = damage_of(path)
     if problem is None:
         return write(path), "", None
-    from listenkey.journal.salvage import salvage as salvage_into
+    from listenkey.journal.sqlite.salvage import salvage as salvage_into
 
     with tempfile.TemporaryDirectory(prefix="listenkey-salvage-", ignore_cleanup_errors=True) as folder:
         whole = Path(folder) / "salvaged.db"
@@ -226,9 +226,9 @@ def backup(journal: str, out: Path) -> int:
       listenkey journal backup fills.db --out /backup/fills-$(date +%F).db
     """
     from listenkey.cli.output_file import output_file
-    from listenkey.journal.backup import backup as copy_into
-    from listenkey.journal.place import journal_path
-    from listenkey.journal.verify import verify as verdict_on
+    from listenkey.journal.sqlite.backup import backup as copy_into
+    from listenkey.journal.sqlite.verify import verify as verdict_on
+    from listenkey.journal.url import journal_path
 
     path, progress = journal_path(journal), Progress("copied")
 
@@ -264,9 +264,9 @@ def prune(journal: str, days: float) -> int:
     Examples:
       listenkey journal prune fills.db --older-than 90
     """
-    from listenkey.journal.place import journal_path
-    from listenkey.journal.pruning import prune as take_away
-    from listenkey.journal.retention import Retention
+    from listenkey.journal.sqlite.pruning import prune as take_away
+    from listenkey.journal.sqlite.retention import Retention
+    from listenkey.journal.url import journal_path
     from listenkey.transport.clock import SystemClock
 
     path, progress = journal_path(journal), Progress("taken away")
@@ -298,8 +298,8 @@ def salvage(journal: str, out: Path | None, as_json: bool) -> int:
     import tempfile
 
     from listenkey.cli.output_file import output_file
-    from listenkey.journal.place import journal_path
-    from listenkey.journal.salvage import salvage as salvage_into
+    from listenkey.journal.sqlite.salvage import salvage as salvage_into
+    from listenkey.journal.url import journal_path
 
     path, progress = journal_path(journal), Progress("looked at")
 

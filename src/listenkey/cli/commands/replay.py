@@ -12,7 +12,7 @@ from listenkey.cli.config.options import configure_logs, debug_option
 from listenkey.cli.display.capabilities import stdout_is_terminal
 from listenkey.cli.groups import Command
 from listenkey.cli.running import Stop, cancel_and_wait, first_of, run
-from listenkey.journal.row_shape import SEQ_MAX
+from listenkey.journal.sqlite.row_shape import SEQ_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def replay(journal: str, first: int | None, follow: bool, as_json: bool) -> int:
       listenkey replay fills.db --follow
     """
     from listenkey.journal.opened import OpenJournal
-    from listenkey.journal.place import journal_path
+    from listenkey.journal.url import journal_path
 
     configure_logs()
     with OpenJournal(journal_path(journal), say_other) as opened:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from listenkey.cli.demo.comparison import Comparison
     from listenkey.cli.demo.faults import FaultOutcome
     from listenkey.health import Health
-    from listenkey.journal.verify import Verdict
+    from listenkey.journal.sqlite.verify import Verdict
 
 
 @dataclass(frozen=True, slots=True)

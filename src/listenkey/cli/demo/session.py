@@ -79,7 +79,7 @@ def temporary_folder() -> tempfile.TemporaryDirectory[str]:
 @contextmanager
 def journal_path_for(stop: Stop, journal: str | None) -> Iterator[Path]:
     """Yield the journal's path: the user's, or one in a folder that goes with the demo."""
-    from listenkey.journal.place import journal_path
+    from listenkey.journal.url import journal_path
 
     if journal is not None:
         yield journal_path(journal)
@@ -137,7 +137,7 @@ async def watch(
     from listenkey.cli.demo.faults import FaultInjector, outcomes_of
     from listenkey.cli.demo.report import DemoResult
     from listenkey.cli.display.follow import read
-    from listenkey.journal.verify import verify
+    from listenkey.journal.sqlite.verify import verify
 
     injector = FaultInjector(exchange, plan, renderer.annotate)
     reading = asyncio.create_task(read(stream, renderer, recorder), name="listenkey demo")
@@ -176,7 +176,7 @@ async def trade_once_live(exchange: Sandbox, recorder: Recorder, injector: Fault
 def written_in(journal: Path) -> list[ReceivedFill]:
     """The fills of a journal, read from the disk by a reader of its own."""
     from listenkey.cli.demo.comparison import received_in
-    from listenkey.journal.reader import JournalReader
+    from listenkey.journal.sqlite.reader import JournalReader
 
     reader = JournalReader(journal)
     try:

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from listenkey.cli.redaction import printable
-from listenkey.events.words import amount_of
+from listenkey.events.base import amount_of
 
 MS_MAX: Final = 253_402_300_799_999
 """The end of the year 9999: what a datetime can hold."""

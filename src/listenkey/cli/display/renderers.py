@@ -99,7 +99,7 @@ class JsonRenderer(LineRenderer):
     """One JSON object a line. On a terminal, what could move its cursor is escaped as JSON does."""
 
     def add(self, item: Item) -> None:
-        from listenkey.wire.lines import to_line
+        from listenkey.wire.json_lines import to_line
 
         line = to_line(item)
         if self._is_terminal:

@@ -12,8 +12,8 @@ import pytest
 
 from listenkey.cli.commands.journal import day_time, salvaged_words
 from listenkey.cli.main import run
-from listenkey.journal.salvage import Salvaged
-from listenkey.journal.store import Store
+from listenkey.journal.sqlite.salvage import Salvaged
+from listenkey.journal.sqlite.store import Store
 from tests.unit.journal.making import ACCOUNT, AT_MS, append, fill, group, journal, rows, take
 
 

@@ -15,7 +15,7 @@ from listenkey.cli.running import Stop
 from listenkey.journal import opened
 from listenkey.journal.files import ENDINGS, beside
 from listenkey.journal.opened import OpenJournal
-from listenkey.wire.lines import to_line
+from listenkey.wire.json_lines import to_line
 from tests.unit.cli.samples import ListRenderer
 from tests.unit.journal.making import append, fill, journal, take, written
 

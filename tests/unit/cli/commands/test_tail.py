@@ -12,7 +12,7 @@ import pytest
 from listenkey.cli.commands.tail import form_of_items, tell_of_waiting
 from listenkey.cli.main import run
 from listenkey.errors import Fenced, Refused
-from listenkey.journal.lock import Lock
+from listenkey.journal.sqlite.lock import Lock
 from listenkey.testing import LocalSandbox
 from tests.unit.cli.samples import FakeStream, healthy, live, order_event, update
 

@@ -9,7 +9,7 @@ from listenkey.cli.demo.comparison import ComparedFill, ReceivedFill, compare
 from listenkey.cli.demo.faults import FaultOutcome
 from listenkey.cli.demo.report import DemoResult, comparison_text, demo_line, demo_sentence, outcome_text
 from listenkey.cli.display.summary import Tally
-from listenkey.journal.verify import Verdict
+from listenkey.journal.sqlite.verify import Verdict
 from tests.unit.cli.samples import healthy
 
 A, B = (ComparedFill(number, "S", number, 7, "0.1", "5") for number in (1, 2))

@@ -14,7 +14,7 @@ from listenkey.cli.demo.recorder import Recorder
 from listenkey.cli.demo.session import journal_path_for, settled, temporary_folder, watch
 from listenkey.cli.running import Stop
 from listenkey.errors import UsageError
-from listenkey.journal.sqlite import SqliteJournal
+from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.sandbox.server import Sandbox
 from tests.unit.cli.samples import FakeStream, ListRenderer, live
 

@@ -1,0 +1,57 @@
+"""The journal that a stream's arguments ask for."""
+
+from __future__ import annotations
+
+import os
+
+from listenkey.errors import UsageError
+from listenkey.events import Event
+from listenkey.journal.base import Journal
+from listenkey.journal.memory import MemoryJournal
+from listenkey.journal.url import journal_path
+from listenkey.transport.clock import Clock
+from listenkey.wire.frames import Unreadable, read_payload
+
+
+def make_journal(
+    journal: str | os.PathLike[str] | None,
+    account: str,
+    clock: Clock,
+    consumer: str | None,
+    after: int | None,
+    keep_days: float | None,
+    keep_bytes: int | None,
+    *,
+    auto_commit: bool,
+    account_is_named: bool = True,
+) -> Journal:
+    """
+    A file's journal, or one in memory. Opens nothing.
+
+    Raises:
+        UsageError: The arguments don't go together, or name no journal.
+    """
+    if journal is None:
+        if auto_commit or any(option is not None for option in (consumer, after, keep_days, keep_bytes)):
+            raise UsageError("consumer, after, auto_commit, keep_days and keep_bytes need a journal in a file")
+        return MemoryJournal(account, _stored_event, clock.wall_ms)
+    from listenkey.journal.sqlite.journal import SqliteJournal  # noqa: PLC0415
+    from listenkey.journal.sqlite.retention import Retention  # noqa: PLC0415 - who keeps nothing needs no SQLite
+
+    return SqliteJournal(
+        journal_path(journal),
+        account,
+        clock.wall_ms,
+        account_is_named=account_is_named,
+        consumer=consumer,
+        after=after,
+        auto_commit=auto_commit,
+        retention=Retention(keep_days, keep_bytes),
+    )
+
+
+def _stored_event(raw: bytes) -> Event:
+    """An event that was kept as its JSON; it could be read when it came, so it can be read now."""
+    event = read_payload(raw)
+    assert not isinstance(event, Unreadable), event.reason
+    return event

@@ -1,0 +1,229 @@
+"""Verify a journal: every row, every link, every number, and SQLite's own check of the file."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from listenkey.errors import Corrupt, UsageError
+from listenkey.journal.sqlite import metadata as facts
+from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite.database import open_reader
+from listenkey.journal.sqlite.hash_chain import BEGINNING, CHAIN_BYTES, Row, follows, is_whole
+from listenkey.journal.sqlite.lock import lock_path, read_reached
+from listenkey.journal.sqlite.row_shape import is_well_formed
+from listenkey.journal.sqlite.schema_check import look_at_schema
+
+PROBLEMS_MAX: Final = 20
+"""The problems that are reported at most; a file that is damaged all over says enough with these."""
+
+HEAD: Final = re.compile(rf"[0-9a-fA-F]{{{2 * CHAIN_BYTES}}}")
+"""The chain of an item, as people keep it."""
+
+_SKIPPED: Final = schema.COLUMNS.index("skipped")
+_ALL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq"  # noqa: S608 - our own names
+_DAMAGE: Final = (sqlite3.Error, Corrupt, TypeError, ValueError, OverflowError)
+"""The errors that reading a damaged file may raise; a value of a wrong type is one way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    The result of verifying a whole journal.
+
+    Attributes:
+        items: How many rows were looked at.
+        first_seq: The first, or 0.
+        last_seq: The last that is as it was written, counted from the beginning, or 0.
+        head: The chain of that one, as hex digits; what to keep elsewhere.
+        first_bad_seq: The first item that is changed or missing, or None.
+        problems: What was found, in words.
+        notes: What is there as well, and is no damage.
+    """
+
+    items: int
+    first_seq: int
+    last_seq: int
+    head: str
+    first_bad_seq: int | None
+    problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """True where no problem was found."""
+        return not self.problems
+
+
+class _Look:
+    """One look: its progress, and its findings."""
+
+    def __init__(self, head: str | None) -> None:
+        self.head_wanted = None if head is None else head.lower()
+        self.items = 0
+        self.first_seq = 0
+        self.last_seq = 0
+        self.chain = BEGINNING
+        self.first_bad_seq: int | None = None
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+
+    def found(self, problem: str, seq: int | None = None) -> None:
+        if seq is not None and self.first_bad_seq is None:
+            self.first_bad_seq = seq
+        if len(self.problems) < PROBLEMS_MAX:
+            self.problems.append(problem)
+
+    def pass_by(self, row: Row) -> None:
+        self.last_seq, self.chain = row[0], row[-1]
+        if self.head_wanted and row[-1].hex() == self.head_wanted:
+            self.head_wanted = None
+
+    def views(self, connection: sqlite3.Connection) -> Iterator[str]:
+        """Views that would show people something else; the tables were looked at before anything was read."""
+        found = look_at_schema(connection)
+        yield from (f"{name} is not the view that listenkey made" for name in found.views)
+        self.notes += (
+            f"the view {name} is an earlier release's; the next stream makes it anew" for name in found.older_views
+        )
+        self.notes += found.foreign
+
+    def verdict(self) -> Verdict:
+        head = self.chain.hex() if self.items else ""
+        return Verdict(
+            self.items, self.first_seq, self.last_seq, head, self.first_bad_seq,
+            tuple(dict.fromkeys(self.problems)), tuple(self.notes[:PROBLEMS_MAX]),
+        )  # fmt: skip
+
+
+def verify(path: Path, head: str | None = None) -> Verdict:
+    """
+    Look at everything. May be asked while somebody writes; what is added meanwhile is not looked at.
+
+    Args:
+        path: The journal.
+        head: The chain of some item, as hex digits, kept from an earlier look; it must still be there.
+
+    Raises:
+        UsageError: There is no journal at the path.
+        JournalError: The file can't be opened.
+    """
+    if head is not None and not HEAD.fullmatch(head):
+        raise UsageError(
+            f"a head is {2 * CHAIN_BYTES} hex digits, as `listenkey journal info` prints it, and not {head!r}"
+        )
+    return _look_at(path, head, _reached(path))  # asked first: the journal only grows, so it must have come as far
+
+
+def problems_of(path: Path) -> tuple[str, ...]:
+    """
+    Look at the file and its log alone; return the problems.
+
+    Raises:
+        UsageError: There is no journal at the path.
+        JournalError: The file can't be opened.
+    """
+    return _look_at(path, None, 0).problems
+
+
+def damage_of(path: Path) -> str | None:
+    """
+    Look at the rows; return the first that is wrong with them, or None.
+
+    Raises:
+        UsageError: There is no journal at the path.
+        JournalError: The file can't be opened.
+    """
+    look = _Look(None)
+    try:
+        connection = open_reader(path)
+    except Corrupt as error:
+        return str(error)
+    try:
+        connection.execute("BEGIN")
+        _rows(connection, look)
+    finally:
+        connection.close()
+    return next(iter(look.problems), None)
+
+
+def _look_at(path: Path, head: str | None, reached: int) -> Verdict:
+    look = _Look(head)
+    try:
+        connection = open_reader(path)
+    except Corrupt as error:
+        look.found(str(error))
+        return look.verdict()
+    try:
+        connection.execute("BEGIN")
+        _rows(connection, look)
+        if look.first_bad_seq is None and look.last_seq < reached:
+            look.found(f"the items {look.last_seq + 1} to {reached} are missing at the end", look.last_seq + 1)
+        if look.head_wanted:
+            look.found(f"no item has the head {look.head_wanted}: the chain was made anew, or cut off before it")
+        for question in (_facts, look.views, _integrity):
+            for problem in _asked(question, connection):
+                look.found(problem)
+    finally:
+        connection.close()
+    return look.verdict()
+
+
+def _asked(question: Any, connection: sqlite3.Connection) -> Iterator[str]:
+    try:
+        yield from question(connection)
+    except _DAMAGE as error:
+        yield f"the file is damaged: {error}"
+
+
+def _reached(path: Path) -> int:
+    try:
+        return read_reached(lock_path(path).read_bytes()[:64])
+    except OSError:
+        return 0
+
+
+def _rows(connection: sqlite3.Connection, look: _Look) -> None:
+    """Check every row, until the first that was changed: behind it nothing can be vouched for."""
+    try:
+        known = facts.facts(connection)
+        look.last_seq, look.chain = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
+    except _DAMAGE as error:
+        look.found(str(error))
+    try:
+        for row in connection.execute(_ALL):
+            if problem := _wrong(row, look):
+                look.found(problem, look.last_seq + 1)
+                return
+            look.items += 1
+            look.first_seq = look.first_seq or row[0]
+            look.pass_by(row)
+    except _DAMAGE as error:
+        look.found(f"item {look.last_seq + 1} can't be read: {error}", look.last_seq + 1)
+
+
+def _wrong(row: Row, look: _Look) -> str:
+    expected = look.last_seq + 1 + (row[_SKIPPED] or 0)
+    if not is_whole(row):
+        return f"item {row[0]} was changed"
+    if row[0] != expected:
+        return f"the items {look.last_seq + 1} to {row[0] - 1} are missing"
+    if not is_well_formed(row):
+        return f"item {row[0]} has values that listenkey does not write"
+    return "" if follows(row, look.chain) else f"item {row[0]} does not follow the one before it"
+
+
+def _facts(connection: sqlite3.Connection) -> Iterator[str]:
+    """The cursors; the rest of the facts was read at the beginning."""
+    facts.cursors(connection)
+    yield from ()
+
+
+def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
+    for (line,) in connection.execute(f"PRAGMA integrity_check({PROBLEMS_MAX})"):
+        if line != "ok":
+            yield f"SQLite: {line}"

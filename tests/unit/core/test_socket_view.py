@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from listenkey.core.socket_view import SocketView
+from listenkey.core.timing import Timing
+from listenkey.credentials import Secret
+
+TIMING = Timing(ping_after_s=2.0, dead_after_s=6.0)
+
+
+def attached() -> SocketView:
+    socket = SocketView(1, Secret("key"), opened_s=9.0)
+    socket.attach(10.0, 10_000, TIMING)
+    return socket
+
+
+def test_it_is_pinged_at_a_steady_pace_and_silence_is_death() -> None:
+    socket = attached()
+    assert socket.ping_at_s(TIMING) == 12.0
+    assert socket.dead_at_s == 16.0
+    socket.pinged_s = 12.0
+    assert socket.ping_at_s(TIMING) == 14.0, "our ping is no sign of life"
+    assert socket.dead_at_s == 16.0
+
+
+def test_anything_heard_is_life_and_only_a_pong_proves_that_nothing_is_missing() -> None:
+    socket = attached()
+    socket.hear(15.0, TIMING)
+    assert (socket.ping_at_s(TIMING), socket.dead_at_s, socket.covered_ms) == (12.0, 21.0, 9_000), (
+        "from when it was opened"
+    )
+    socket.ponged(15.0, 15_000, 0.5)
+    assert socket.covered_ms == 14_500
+
+
+def test_grace_gives_time_and_takes_none() -> None:
+    socket = attached()
+    socket.give_grace(11.0, TIMING)
+    assert socket.dead_at_s == 16.0
+    socket.give_grace(100.0, TIMING)
+    assert socket.dead_at_s == 102.0
