@@ -105,8 +105,8 @@ def test_a_file_that_is_mounted_by_itself_is_refused(ending: str, path: Path) ->
     """As `docker run -v fills.db:/data/fills.db` does: the log would stay in the container, and go with it."""
     beside(path, ending).touch()
     script = (
-        "import sys; from pathlib import Path; from listenkey.journal.sqlite.journal.journal.store import Store\n"
-        "from listenkey.journal.sqlite.journal.journal.database import open_reader; from listenkey.errors import UsageError\n"
+        "import sys; from pathlib import Path; from listenkey.journal.sqlite.store import Store\n"
+        "from listenkey.journal.sqlite.database import open_reader; from listenkey.errors import UsageError\n"
         "for opening in (lambda: Store(Path(sys.argv[1]), 'a3f1').open(), lambda: open_reader(Path(sys.argv[1]))):\n"
         "    try: opening()\n"
         "    except UsageError as error: print(error)\n"
@@ -129,7 +129,7 @@ def test_a_file_that_is_mounted_by_itself_is_refused(ending: str, path: Path) ->
 
 @needs_mounts
 def test_a_folder_that_is_mounted_is_a_place_for_a_journal(path: Path) -> None:
-    script = "import sys; from pathlib import Path; from listenkey.journal.sqlite.journal.journal.store import Store\n"
+    script = "import sys; from pathlib import Path; from listenkey.journal.sqlite.store import Store\n"
     script += "Store(Path(sys.argv[1]), 'a3f1').open(); print('open')"
     inside = path.parent / "inside"
     inside.mkdir()

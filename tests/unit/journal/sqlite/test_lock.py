@@ -128,7 +128,9 @@ os.kill(os.getpid(), 9)
 
 
 def test_a_second_process_is_told_which_one_writes(tmp_path: Path) -> None:
-    script = "import sys; from pathlib import Path; from listenkey.journal.sqlite.journal.journal.lock import Lock; Lock(Path(sys.argv[1]))"
+    script = (
+        "import sys; from pathlib import Path; from listenkey.journal.sqlite.lock import Lock; Lock(Path(sys.argv[1]))"
+    )
     held = Lock(tmp_path / "a.db")
     told = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "a.db")], check=False, capture_output=True, text=True

@@ -225,7 +225,7 @@ def test_a_file_that_cant_be_made_is_told(path: Path, monkeypatch: pytest.Monkey
     def full(_: Path) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("listenkey.journal.sqlite.journal.journal.store.create", full)
+    monkeypatch.setattr("listenkey.journal.sqlite.store.create", full)
     with pytest.raises(JournalError, match="No space left"):
         Store(path, ACCOUNT).open()
 

@@ -86,7 +86,7 @@ def test_what_is_shown_is_noted_beside_the_journal_when_nothing_waits(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr("listenkey.journal.sqlite.journal.journal.writer.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("listenkey.journal.sqlite.writer.time.monotonic", lambda: clock[0])
 
     def reached() -> int:
         return read_reached(lock_path(bench.path).read_bytes())
@@ -172,7 +172,7 @@ def test_until_when_the_stream_was_whole_is_not_true_before_what_came_until_then
 
 def test_it_is_noted_once_a_second_and_at_the_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [100.0]
-    monkeypatch.setattr("listenkey.journal.sqlite.journal.journal.writer.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("listenkey.journal.sqlite.writer.time.monotonic", lambda: now_s[0])
     for heard_ms, at_s, noted_ms in ((1, 100.0, 1), (2, 100.9, 1), (3, 101.0, 3), (4, 101.5, 3)):
         now_s[0] = at_s
         bench.writer.heard(heard_ms)
@@ -187,7 +187,7 @@ def test_a_cursor_waits_for_the_next_second_unless_somebody_waits_for_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = [100.0]
-    monkeypatch.setattr("listenkey.journal.sqlite.journal.journal.writer.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("listenkey.journal.sqlite.writer.time.monotonic", lambda: now_s[0])
     bench.put(fill(1))
     bench.writer.heard(AT_MS)
     bench.step()
