@@ -54,6 +54,7 @@ def wrongs(
     settled: bool = True,
     steps: bool = False,
     spelt: bool = False,
+    spoilt: bool = False,
 ) -> list[str]:
     """
     Return the errors of a journal, compared with the ledger; none where all is well.
@@ -65,12 +66,12 @@ def wrongs(
         settled: Whether nothing is missing any more: every gap is closed, every fill is there. A process that was just
             killed may miss some, but hold nothing false.
         steps: Whether orders have settled as well: the last that was told of each is the last that happened to it.
-        spelt: Whether the venue spells amounts in another way than its ledger, with exponents, or without last zeros;
-            or spoils words of a fill that do not say which one it is.
+        spelt: Whether the venue spells amounts in another way than its ledger, with exponents, or without last zeros.
+        spoilt: Whether REST spoils words of a fill that do not say which one it is; then nothing is said of them.
     """
     items, words = read(journal)
     found = [
-        *_fills_wrong(ledger, items, words, settled=settled, spelt=spelt),
+        *_fills_wrong(ledger, items, words, settled=settled, spelt=spelt, spoilt=spoilt),
         *_order_wrong(ledger, items),
         *_steps_wrong(ledger, items, steps=steps),
         *_numbers_wrong(items),
@@ -136,7 +137,7 @@ def _since_ms(items: list[Row]) -> int:
 
 
 def _fills_wrong(
-    ledger: Mapping[str, Any], items: list[Row], words: dict[Fill, Row], *, settled: bool, spelt: bool
+    ledger: Mapping[str, Any], items: list[Row], words: dict[Fill, Row], *, settled: bool, spelt: bool, spoilt: bool
 ) -> Iterator[str]:
     truth, kept, per_order = _truth(ledger), set[Fill](), dict[Order, Decimal]()
     for item in items:
@@ -156,7 +157,7 @@ def _fills_wrong(
             told = words[fill]
             order = fill[0], fill[2]
             per_order[order] = per_order.get(order, Decimal(0)) + abs(Decimal(told["last_quantity"]))
-            wrong = _differs(told, row, spelt=spelt)
+            wrong = _differs(told, row, spelt=spelt, spoilt=spoilt)
             if wrong:
                 yield f"{fill} of item {item['seq']} differs from the ledger in {', '.join(wrong)}"
     if not settled:
@@ -175,25 +176,25 @@ def _fills_wrong(
             yield f"the fills of order {order_id} in {symbol} make {filled}, and it has {whole[symbol, order_id]}"
 
 
-def _differs(told: Row, row: Row, *, spelt: bool) -> list[str]:
+def _differs(told: Row, row: Row, *, spelt: bool, spoilt: bool) -> list[str]:
     """Return the fields of a view that are not the ledger's; those that a view does not have can't differ."""
     wrong = [
         name
         for name, there in SAME_WORDS.items()
-        if name in told and not _is_same_word(told[name], row[there], spelt=spelt)
+        if name in told and not _is_same_word(told[name], row[there], spelt=spelt, spoilt=spoilt)
     ]
     filled = told.get("filled_quantity")
-    if filled is not None and not _is_same_word(filled, row["filled_quantity"], spelt=spelt):
+    if filled is not None and not _is_same_word(filled, row["filled_quantity"], spelt=spelt, spoilt=spoilt):
         wrong.append("filled_quantity")
     return wrong
 
 
-def _is_same_word(told: Any, truth: Any, *, spelt: bool) -> bool:
+def _is_same_word(told: Any, truth: Any, *, spelt: bool, spoilt: bool) -> bool:
     """To the digit, or at least in value; but nothing is said of what does not apply, a zero and its asset."""
     if told == truth:
         return True
     if told is None or told == "":
-        return spelt if isinstance(truth, bool) else not truth.strip("-0.") or truth.isalpha()
+        return spoilt or (isinstance(truth, str) and (not truth.strip("-0.") or truth.isalpha()))
     return spelt and isinstance(told, str) and not truth.isalpha() and Decimal(told) == Decimal(truth)
 
 

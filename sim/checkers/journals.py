@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from listenkey.items import Update
+from sim.checkers.reading import SPOILING
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
 from sim.judge import wrongs
@@ -36,8 +37,13 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
     if stream.journal is None:
         return
     stepped = len(evidence.clients[stream.process].wall_offsets) > 1
-    spelt = evidence.options.spells_otherwise or "wrong_shape" in evidence.counts
-    for wrong in wrongs(evidence.ledgers[stream.account], stream.journal, settled=False, spelt=spelt):
+    for wrong in wrongs(
+        evidence.ledgers[stream.account],
+        stream.journal,
+        settled=False,
+        spelt=evidence.options.spells_otherwise,
+        spoilt=SPOILING in evidence.counts,
+    ):
         # A wall clock that is set makes times that can't be compared.
         if not (SHIFTED in wrong and stepped):
             yield Violation("journal.file", who, evidence.end_us / 1e6, wrong)

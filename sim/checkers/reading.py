@@ -21,6 +21,9 @@ KEY_LIFE_US: Final = 62 * MINUTE_US
 AUDIT_US: Final = 80_000_000
 """The time until the bill is read again, on a connection that seems well: 66 s, and the request's time."""
 
+SPOILING: Final = "wrong_shape"
+"""The fault that spoils words of REST."""
+
 RAWS_REMEMBERED: Final = 16_384
 """Messages whose fills are remembered: every stream of an account was told the same, and many checkers ask."""
 
@@ -138,9 +141,9 @@ def is_same_word(evidence: Evidence, told: Any, truth: Any) -> bool:
     Return True where a reported value is the ledger's.
 
     To the digit; but where the venue leaves out what does not apply, nothing is said of a zero, and an amount may be
-    spelt with an exponent.
+    spelt with an exponent. What REST spoils is of another kind, and nothing is said of it.
     """
-    if told == truth:
+    if told == truth or (SPOILING in evidence.counts and not isinstance(told, type(truth))):
         return True
     if told is None or told == "":
         return not isinstance(truth, str) or not truth.strip("-0.") or truth.isalpha()

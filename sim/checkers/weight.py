@@ -39,7 +39,7 @@ def weight(evidence: Evidence) -> Iterator[Violation]:
         streams = own + sum(host == number for host, _ in options.co_tenants)
         yield from _requests(client, who, streams - own + 1)
         if not client.starts_us:
-            yield from _creates(client, who, streams - own + 1)
+            yield from _creates(client, who, streams - own + 1 + _rotated(evidence, number))
         yield from _share(evidence, number, who)
         yield from _rate(who, "connections", client.connects_us, CONNECTIONS_MAX)
         if client.open_most > OPEN_MAX * streams:
@@ -75,6 +75,11 @@ def _requests(client: Client, who: str, accounts: int) -> Iterator[Violation]:
             left_s = (forbidden[1] - asked.at_us) / 1e6
             what = f"{asked.method} although a {forbidden[2]} asks for {left_s:.1f} s more of silence"
             yield Violation("weight.banned", who, asked.at_us / 1e6, what)
+
+
+def _rotated(evidence: Evidence, number: int) -> int:
+    """The API keys that an account got; what is asked with each is counted by itself."""
+    return len(evidence.of_client(number, frozenset({"key_rotated"})))
 
 
 def _creates(client: Client, who: str, accounts: int) -> Iterator[Violation]:

@@ -468,6 +468,7 @@ class SimSocket:
     def ponged(self, payload: bytes) -> None:
         self._on_pong(int.from_bytes(payload, "big"))
         self._on_heard()
+        self._stay_alive()  # The pong may be of a ping before those that are left out.
 
 
 class _Refused(Exception):
