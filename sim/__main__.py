@@ -9,10 +9,11 @@ import traceback
 from pathlib import Path
 
 from sim.faults.schedule import faults_of
-from sim.options import draw_options
-from sim.run import FINE, WORDS, WRONG, Outcome, run_case
-from sim.shrink import as_test, shrink
-from sim.tiers import TIERS, hunt_all, run_many, twice
+from sim.mutants.campaign import hunt_all
+from sim.runner.campaigns import CAMPAIGNS, run_many, twice
+from sim.runner.options import draw_options
+from sim.runner.run import FINE, WORDS, WRONG, Outcome, run_case
+from sim.runner.shrink import as_test, shrink
 
 SHOWN_MAX = 10
 
@@ -24,7 +25,7 @@ def main() -> int:
     parser.add_argument("--mode", choices=("safety", "liveness", "pair", "long"), default="safety")
     parser.add_argument("--days", type=float, default=0.25, help="simulated days of each stream")
     parser.add_argument("--trace", type=Path, help="where to write every line of what happened")
-    parser.add_argument("--tier", choices=sorted(TIERS), help="many seeds, from SEED on")
+    parser.add_argument("--tier", choices=sorted(CAMPAIGNS), help="many seeds, from SEED on")
     parser.add_argument("--seeds", type=int, help="how many of them")
     parser.add_argument(
         "--mutants", nargs="*", metavar="NAME", help="hunt builds that are broken on purpose; all, or these"
@@ -41,7 +42,7 @@ def main() -> int:
     if asked.twice:
         return twice(asked.seed, asked.twice)
     if asked.tier:
-        seeds, mode, days = TIERS[asked.tier]
+        seeds, mode, days = CAMPAIGNS[asked.tier]
         summary = run_many(asked.seed, asked.seeds or seeds, mode, days, asked.workers, asked.tally)
         print("\n".join(summary.lines()))
         return WRONG if summary.failed else FINE

@@ -6,28 +6,28 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from sim.checkers.agreement import agreement
-from sim.checkers.alive import alive
-from sim.checkers.apart import apart
 from sim.checkers.before import before
 from sim.checkers.closing import closing
 from sim.checkers.coverage import covered
 from sim.checkers.exercised import exercised
+from sim.checkers.false_alarms import false_alarms
 from sim.checkers.fills import fills
 from sim.checkers.grammar import grammar
+from sim.checkers.isolation import isolation
 from sim.checkers.journals import journals
+from sim.checkers.liveness import liveness
 from sim.checkers.mended import mended
 from sim.checkers.orders import orders
 from sim.checkers.patience import patience
-from sim.checkers.polled import polled
-from sim.checkers.sparing import sparing
+from sim.checkers.polling import polling
 from sim.checkers.steps import steps
 from sim.checkers.violation import Violation
 from sim.checkers.weight import weight
 from sim.world.evidence import Evidence
 
 CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
-    grammar, fills, orders, covered, steps, before, mended, exercised, polled, sparing, weight, journals, agreement,
-    alive, apart, patience, closing,
+    grammar, fills, orders, covered, steps, before, mended, exercised, polling, false_alarms, weight, journals, agreement,
+    liveness, isolation, patience, closing,
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable
 from typing import Final
 
-ROWS: Final[dict[str, tuple[str, ...]]] = {
+FAULT_MATRIX: Final[dict[str, tuple[str, ...]]] = {
     "N1": ("reset", "late_close"),
     "N2": ("partition",),
     "N3": ("partition",),
@@ -130,7 +130,7 @@ NOT_SIMULATED: Final[dict[str, str]] = {
 }
 """Rows that no kind stands for, and since when that is known to be so."""
 
-ALL: Final = len(ROWS) + len(NOT_SIMULATED)
+ALL: Final = len(FAULT_MATRIX) + len(NOT_SIMULATED)
 PAIRS: Final = ALL * (ALL + 1) // 2
 """The pairs of all rows, each with itself as well: 5,778."""
 
@@ -139,8 +139,8 @@ def covered(played: Iterable[tuple[str, str]]) -> int:
     """Count the pairs of rows, those of a row with itself included, that these pairs of kinds have played."""
     done = {_sorted(*pair) for pair in played}
     return sum(
-        any(_sorted(first, second) in done for first in ROWS[one] for second in ROWS[other])
-        for one, other in itertools.combinations_with_replacement(ROWS, 2)
+        any(_sorted(first, second) in done for first in FAULT_MATRIX[one] for second in FAULT_MATRIX[other])
+        for one, other in itertools.combinations_with_replacement(FAULT_MATRIX, 2)
     )
 
 

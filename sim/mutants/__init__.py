@@ -22,8 +22,8 @@ from sim.mutants.keeping import KEEPING
 from sim.mutants.patching import Patches
 from sim.mutants.reading import READING
 from sim.mutants.rest_history import REST_HISTORY
-from sim.options import draw_options
-from sim.run import FINE, run_case
+from sim.runner.options import draw_options
+from sim.runner.run import FINE, run_case
 
 ALL: Final[tuple[Callable[[Patches], None], ...]] = (*CONNECTION, *KEEPING, *REST_HISTORY, *CLOCKS, *READING, *CLOSING)
 

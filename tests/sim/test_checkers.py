@@ -10,14 +10,14 @@ from listenkey.events import Event, UnknownEvent
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.outcomes import GapCause, Loss
 from listenkey.wire import rows as reading
-from sim.checkers.alive import SOON_US, alive
 from sim.checkers.exercised import NAMED, exercised
 from sim.checkers.fills import fills
+from sim.checkers.liveness import SOON_US, liveness
 from sim.checkers.mended import closed_gaps
 from sim.checkers.violation import Violation
 from sim.client.records import Stream, Told
 from sim.environment.activity import Client
-from sim.options import draw_options
+from sim.runner.options import draw_options
 from sim.world.evidence import Evidence
 
 SECOND_US = 1_000_000
@@ -56,14 +56,14 @@ def rules(found: Iterable[Violation]) -> list[str]:
 def test_a_relapse_is_found_however_many_items_lie_before_it() -> None:
     after_us = SOON_US + SECOND_US
     whole = stream_of((0, Live(1, "a", 0)), (after_us, update(b"{}")), (after_us + 1, update(b"{}")))
-    assert rules(alive(evidence_of(whole))) == []
+    assert rules(liveness(evidence_of(whole))) == []
     relapsed = stream_of(*whole.told, (after_us + 2, opened(5)), (after_us + 3, opened(4)))
-    assert rules(alive(evidence_of(relapsed))) == ["alive.relapse"], "once"
+    assert rules(liveness(evidence_of(relapsed))) == ["alive.relapse"], "once"
 
 
 def test_who_is_live_again_only_after_the_bound_is_found() -> None:
     late = stream_of((0, opened(5)), (SOON_US + SECOND_US, Live(1, "a", 0)))
-    assert rules(alive(evidence_of(late))) == ["alive.live"]
+    assert rules(liveness(evidence_of(late))) == ["alive.live"]
 
 
 def test_the_updates_of_a_gap_are_counted_though_another_gap_lies_within_it() -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from sim.faults.registry import KINDS
-from sim.run import run_seed
-from sim.tiers import TIERS, run_many
+from sim.runner.campaigns import CAMPAIGNS, run_many
+from sim.runner.run import run_seed
 
-DAYS = TIERS["commit"][2]
+DAYS = CAMPAIGNS["commit"][2]
 
 
 @pytest.mark.timeout(900)  # a minute on two processors that have nothing else to do
 def test_nothing_is_wrong_in_two_hundred_worlds_and_every_kind_of_fault_was_in_them() -> None:
-    seeds, mode, days = TIERS["commit"]
+    seeds, mode, days = CAMPAIGNS["commit"]
     summary = run_many(1, seeds, mode, days)
     assert summary.failed == []
     assert summary.seeds == 200

@@ -12,8 +12,8 @@ from listenkey.items import Update
 from sim.environment import framed
 from sim.environment.framed import Frames, in_pieces
 from sim.faults.model import Fault
-from sim.options import draw_options
-from sim.run import FINE, Outcome, run_case
+from sim.runner.options import draw_options
+from sim.runner.run import FINE, Outcome, run_case
 
 OPTIONS = replace(draw_options(1, "safety", 0.008), processes=(1, 1), accounts=(0, 1), episode_s=30.0)
 ALL_THE_TIME = [Fault("pieces", client, 0.0, OPTIONS.duration_s) for client in (0, 1)]

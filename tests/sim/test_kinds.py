@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from sim.environment.options import Options
-from sim.faults.matrix import NOT_SIMULATED, PAIRS, ROWS, covered
+from sim.faults.matrix import FAULT_MATRIX, NOT_SIMULATED, PAIRS, covered
 from sim.faults.model import Fault
 from sim.faults.registry import KINDS
 from sim.faults.schedule import draw_fault
-from sim.options import draw_options
-from sim.run import circumstances, run_case
+from sim.runner.options import draw_options
+from sim.runner.run import circumstances, run_case
 from tests.tidy.source import ROOT
 
 OPTIONS = replace(
@@ -53,15 +53,15 @@ def test_it_changes_what_happens(kind: str) -> None:
 def test_every_row_is_simulated_or_says_why_not_and_every_kind_is_some_row_s() -> None:
     text = (Path(ROOT) / "docs" / "reference" / "faults.md").read_text("utf-8")
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ") and line[2:3].isupper()]
-    assert set(ROWS) | set(NOT_SIMULATED) == set(rows)
-    assert not set(ROWS) & set(NOT_SIMULATED)
+    assert set(FAULT_MATRIX) | set(NOT_SIMULATED) == set(rows)
+    assert not set(FAULT_MATRIX) & set(NOT_SIMULATED)
     assert all(reason[:10].count("-") == 2 for reason in NOT_SIMULATED.values())
-    assert {kind for kinds in ROWS.values() for kind in kinds} == set(KINDS)
+    assert {kind for kinds in FAULT_MATRIX.values() for kind in kinds} == set(KINDS)
 
 
 def test_all_pairs_of_kinds_are_all_pairs_of_the_rows_that_are_simulated() -> None:
     every = [(one, other) for one in KINDS for other in KINDS]
     assert PAIRS == 5778
-    assert covered(every) == len(ROWS) * (len(ROWS) + 1) // 2
+    assert covered(every) == len(FAULT_MATRIX) * (len(FAULT_MATRIX) + 1) // 2
     assert covered([("reset", "ban")]) == 1
     assert covered([("suspend", "suspend")]) == 3  # K4 and T3 are one kind: each with itself, and with the other

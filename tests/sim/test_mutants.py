@@ -11,7 +11,7 @@ import pytest
 
 from sim.mutants import ALL, FOUND_BY_TESTS, MUTANTS, hunt
 from sim.mutants.plugin import NAME
-from sim.tiers import TIERS
+from sim.runner.campaigns import CAMPAIGNS
 
 TESTS = Path(__file__).parent.parent
 TESTS_FAILED = 1
@@ -27,7 +27,7 @@ QUICK = ("gap_not_told", "waits_for_goodbye", "told_before_written", "amounts_ar
 @pytest.mark.parametrize("name", [*QUICK, *AIMED_QUICK])
 def test_a_broken_build_is_found(name: str) -> None:
     (mutant,) = (each for each in MUTANTS if each.__name__ == name)
-    _, mode, days = TIERS["commit"]
+    _, mode, days = CAMPAIGNS["commit"]
     assert hunt(mutant, 1, 12, mode, days).rule
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from sim.environment.options import Options
 from sim.faults.model import Fault
-from sim.options import draw_options
-from sim.run import FINE, run_case
+from sim.runner.options import draw_options
+from sim.runner.run import FINE, run_case
 
 
 class Case(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGE: Final = "listenkey"
+SIMULATION: Final = "sim"
 NOT_OURS: Final = {
     ".git",
     ".venv",
@@ -100,10 +101,20 @@ def absolute(module: Module, node: ast.ImportFrom) -> str:
 @cache
 def house() -> House:
     """Our own."""
-    source = ROOT / "src"
+    return _built(ROOT / "src", ROOT / "src")
+
+
+@cache
+def simulation() -> House:
+    """The simulation, which is no part of the package and has floors of its own."""
+    return _built(ROOT, ROOT / SIMULATION)
+
+
+def _built(root: Path, source: Path) -> House:
+    """The modules below `source`, by their names as seen from `root`."""
     found: dict[str, Module] = {}
     for path in sorted(source.rglob("*.py")):
-        parts = path.relative_to(source).with_suffix("").parts
+        parts = path.relative_to(root).with_suffix("").parts
         is_package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if is_package else parts)
         found[name] = Module(name, path.read_text("utf-8"), is_package, str(path.relative_to(ROOT)))

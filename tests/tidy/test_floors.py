@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.tidy.source import PACKAGE, House, Module, house, none_of
+from tests.tidy.source import PACKAGE, SIMULATION, House, Module, house, none_of, simulation
 
 WORDS, WIRE, CORE, HANDS, REST, ONE, MANY, PUBLIC, PEOPLE = range(9)
 
@@ -205,6 +205,39 @@ def inner_floors_broken(house: House) -> Iterator[str]:
                 yield f"{module.path}:{line}: {module.name} imports {name}: imports go down, never up"
 
 
+SIM_FLOORS: Final = {
+    "": 0,  # sim/__init__.py
+    "judge": 0,
+    "kernel": 1,
+    "environment": 2,
+    "client": 3,
+    "faults": 4,
+    "world": 5,
+    "checkers": 6,
+    "runner": 7,
+    "mutants": 8,
+    "__main__": 9,
+}
+"""The floors of the simulation, by the name below `sim`."""
+
+NOT_FOR_SIM: Final = {"tests", "benchmarks"}
+
+
+def sim_floors_broken(house: House) -> Iterator[str]:
+    """Imports of the simulation that climb, or that lead to tests; and packages of it without a floor."""
+    for module in house.modules.values():
+        here = room(module.name)
+        if here not in SIM_FLOORS:
+            yield f"{module.name}: no such package; give it a floor in tests/tidy/test_floors.py, and a reason"
+            continue
+        for name, line in house.imports(module):
+            top = name.partition(".")[0]
+            if top in NOT_FOR_SIM:
+                yield f"{module.path}:{line}: {module.name} imports {name}: tests use the simulation, not it them"
+            elif top == SIMULATION and SIM_FLOORS.get(room(name), len(SIM_FLOORS)) > SIM_FLOORS[here]:
+                yield f"{module.path}:{line}: {module.name} imports {name}: imports go down, never up"
+
+
 ROOT: Final = Path(__file__).parents[2]
 
 
@@ -244,10 +277,11 @@ def test_a_room_that_is_missing_from_a_drawing_or_on_another_floor_is_found() ->
 def test_no_import_climbs() -> None:
     none_of(floors_broken(house()))
     none_of(inner_floors_broken(house()))
+    none_of(sim_floors_broken(simulation()))
 
 
 def test_no_import_goes_in_a_circle() -> None:
-    none_of(" - ".join(circle) for circle in circles(house()))
+    none_of(" - ".join(circle) for each in (house(), simulation()) for circle in circles(each))
 
 
 def test_what_decides_touches_nothing() -> None:
@@ -297,6 +331,27 @@ def test_climbing_within_a_room_is_found() -> None:
         "listenkey.cli.display.text imports listenkey.cli.commands.tail",
         "listenkey.cli.redaction imports listenkey.cli.display.text",
     ]
+
+
+def test_climbing_within_the_simulation_is_found() -> None:
+    planted = House.planted(
+        {
+            "sim.kernel.loop": "import asyncio\nfrom listenkey import venue",
+            "sim.environment.network": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from sim.client import process",
+            "sim.client.process": "from sim.environment.network import Network\nfrom sim.client import program",
+            "sim.client.program": "def f():\n    from sim.world.world import World",
+            "sim.world.world": "from tests.chaos import stage\nfrom sim import judge",
+            "sim.judge": "",
+            "sim.utils": "",
+        }
+    )
+    found = {problem.partition(":")[2].split(": ")[1] for problem in sim_floors_broken(planted) if "imports" in problem}
+    assert found == {
+        "sim.environment.network imports sim.client.process",
+        "sim.client.program imports sim.world.world",
+        "sim.world.world imports tests.chaos",
+    }
+    assert any(problem.startswith("sim.utils: no such package") for problem in sim_floors_broken(planted))
 
 
 def test_a_circle_is_found() -> None:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from tests.tidy.source import ROOT, House, house, none_of
+from tests.tidy.source import ROOT, House, house, none_of, simulation
 
 GLOSSARY: Final = ROOT / "docs" / "glossary.md"
 ROW: Final = re.compile(r"^\| (?!term |---)([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
@@ -44,6 +44,14 @@ RETIRED: Final[dict[str, frozenset[str]]] = {
 }  # fmt: skip
 """Names of files and folders that a room had before it got the field's words."""
 
+RETIRED_IN_SIM: Final = frozenset(
+    {
+        "alive", "answers", "apart", "cancelling", "guests", "manners", "polled", "restores", "rows", "sparing", "strokes",
+        "tiers",
+    }
+)  # fmt: skip
+"""Names of the simulation's files, wherever they lay, before it had packages."""
+
 RETIRED_PREFIXES: Final = {"cli": ("demo_",)}
 
 
@@ -75,6 +83,13 @@ def retired_names(house: House) -> Iterator[str]:
         for part in inner:
             if part in RETIRED.get(room, ()) or part.startswith(RETIRED_PREFIXES.get(room, ("\0",))):
                 yield f"{name}: {part!r} is a retired name; docs/glossary.md has the word for it"
+
+
+def retired_in_simulation(house: House) -> Iterator[str]:
+    """Modules of the simulation whose name was given up."""
+    for name in house.modules:
+        if retired := RETIRED_IN_SIM & set(name.split(".")):
+            yield f"{name}: {min(retired)!r} is a retired name; docs/glossary.md has the word for it"
 
 
 def terms(glossary: str) -> list[tuple[str, str, str]]:
@@ -111,11 +126,13 @@ def test_public_class_names_are_unique() -> None:
 
 def test_no_retired_name_comes_back() -> None:
     none_of(retired_names(house()))
+    none_of(retired_in_simulation(simulation()))
 
 
 def test_the_glossary_is_true_and_in_order() -> None:
     glossary = GLOSSARY.read_text("utf-8")
-    sources = {module.path.removeprefix("src/listenkey/"): module.text for module in house().modules.values()}
+    modules = (*house().modules.values(), *simulation().modules.values())
+    sources = {module.path.removeprefix("src/listenkey/"): module.text for module in modules}
     none_of(astray(glossary, sources))
     assert doubled([term for term, _, _ in terms(glossary)]) == []
     for section in glossary.split("\n## ")[1:]:
@@ -145,6 +162,14 @@ def test_a_shared_and_a_retired_name_are_found() -> None:
         "listenkey.cli.display.board",
         "listenkey.sandbox.trading",
         "listenkey.sandbox.trading.book",
+    ]
+
+
+def test_a_retired_name_of_the_simulation_is_found() -> None:
+    planted = House.planted({"sim.faults.network": "", "sim.faults.strokes": "", "sim.tiers": ""})
+    assert sorted(problem.split(":")[0] for problem in retired_in_simulation(planted)) == [
+        "sim.faults.strokes",
+        "sim.tiers",
     ]
 
 

@@ -28,7 +28,7 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "_run",
     ): "the top of the thread; the reader must see it, and not a log alone",
     ("sim/kernel/loop.py", "run_in_executor"): "what asyncio's own pool does: the error belongs to whoever waits",
-    ("sim/run.py", "_run_in"): "the top of a simulated run; whatever it dies of is its outcome, and is told",
+    ("sim/runner/run.py", "_run_in"): "the top of a simulated run; whatever it dies of is its outcome, and is told",
     ("sim/kernel/threads.py", "_run"): "the top of a simulated thread; the simulation looks at it",
     (
         "src/listenkey/journal/memory.py",

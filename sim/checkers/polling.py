@@ -22,7 +22,7 @@ SOON_US: Final = 20_000_000
 """Ten seconds between two polls, two for which a fill is held for the sake of order, and what asking takes."""
 
 
-def polled(evidence: Evidence) -> Iterator[Violation]:
+def polling(evidence: Evidence) -> Iterator[Violation]:
     """Every stream that can ask REST, while its address is retired and nothing else is wrong."""
     if not evidence.options.recovers:
         return

@@ -22,7 +22,7 @@ AT_ONCE_US: Final = 500_000
 """The time allowed beside the way from the venue; a disk that is well takes none here."""
 
 
-def apart(evidence: Evidence) -> Iterator[Violation]:
+def isolation(evidence: Evidence) -> Iterator[Violation]:
     """Every co-tenant of a process whose own account is being poisoned, where nothing else is wrong with it."""
     seats = len(evidence.options.processes)
     for stream in evidence.streams:

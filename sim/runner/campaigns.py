@@ -1,4 +1,4 @@
-"""Many seeds, on all processors: the tier that runs with every commit, and longer ones."""
+"""Many seeds, on all processors: the campaign that runs with every commit, and longer ones."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from sim.faults.matrix import PAIRS, covered
 from sim.faults.schedule import pair_of, pairs_of_kinds
-from sim.run import FINE, WRONG, run_seed
+from sim.runner.run import FINE, WRONG, run_seed
 
-TIERS: Final[dict[str, tuple[int, str, float]]] = {
+CAMPAIGNS: Final[dict[str, tuple[int, str, float]]] = {
     "commit": (200, "safety", 0.04),
     "nightly": (750, "long", 1.0),
     "pairs": (len(pairs_of_kinds()), "pair", 0.037),
@@ -118,25 +118,8 @@ def one(seed: int, mode: str, days: float) -> Summary:
     return summary
 
 
-def hunt_all(names: list[str], first: int, seeds: int | None) -> int:
-    """Every mutant, or those named, against the commit tier; a table, and whether all were found."""
-    from sim.mutants import MUTANTS, hunt  # noqa: PLC0415 - a run that is not broken needs none of it
-
-    most, mode, days = TIERS["commit"]
-    chosen = [mutant for mutant in MUTANTS if not names or mutant.__name__ in names]
-    print("| broken build | found by seed | rule | s |\n| --- | --- | --- | --- |")
-    missed = 0
-    for mutant in chosen:
-        caught = hunt(mutant, first, seeds or most, mode, days)
-        missed += not caught.rule
-        found = (caught.seed, caught.rule) if caught.rule else ("none", f"not found in {seeds or most} seeds")
-        print(f"| {caught.name} | {found[0]} | {found[1]} | {caught.seconds:.0f} |", flush=True)
-    print(f"{len(chosen) - missed} of {len(chosen)} found")
-    return WRONG if missed else FINE
-
-
 def _digests(seed: int) -> tuple[str, str]:
-    _, mode, days = TIERS["commit"]
+    _, mode, days = CAMPAIGNS["commit"]
     evidence = run_seed(seed, mode, days).evidence
     return ("", "") if evidence is None else (evidence.trace, evidence.digest())
 

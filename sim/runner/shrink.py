@@ -7,7 +7,7 @@ from typing import Final
 
 from sim.environment.options import Options
 from sim.faults.model import Fault
-from sim.run import Outcome, run_case
+from sim.runner.run import Outcome, run_case
 
 RUNS_MAX: Final = 80
 

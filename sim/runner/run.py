@@ -16,7 +16,7 @@ from sim.faults.model import Fault
 from sim.faults.schedule import faults_of
 from sim.faults.traits import ASKING, LASTING, OF_BYTES, WITH_CO_TENANTS
 from sim.kernel.loop import Spinning
-from sim.options import draw_options
+from sim.runner.options import draw_options
 from sim.world.evidence import Evidence
 from sim.world.world import World
 

@@ -25,7 +25,7 @@ REFUSED_US: Final = 4 * MINUTE_US
 UNDER_WAY_US: Final = 10_000_000
 
 
-def alive(evidence: Evidence) -> Iterator[Violation]:
+def liveness(evidence: Evidence) -> Iterator[Violation]:
     """Every stream that has not ended."""
     for stream in evidence.streams:
         if stream.ended_us is None and stream.died_us is None:

@@ -52,7 +52,7 @@ DEAF_S: Final = 120.0
 """A machine that slept no longer than this finds its connections alive."""
 
 
-def sparing(evidence: Evidence) -> Iterator[Violation]:
+def false_alarms(evidence: Evidence) -> Iterator[Violation]:
     """Every gap told must have a fault that explains it, and so must every key that ran out."""
     for stream in evidence.streams:
         kinds = CAUSES | SEEN if evidence.options.recovers else CAUSES
