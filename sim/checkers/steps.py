@@ -98,15 +98,17 @@ def _unfound(case: Case, rows: list[dict[str, Any]]) -> bool:
 
 def _unknown(case: Case, rows: list[dict[str, Any]]) -> bool:
     """
-    Return True where an order of before a restart ended, unseen, before the next process looked at the open orders.
+    Return True where an order of before a process began ended, unseen, before that one looked at the open orders.
 
-    That process does not know the orders of the one before, so it misses none in the list.
+    Nobody told it of orders that were placed before, so it misses none in the list. A stream without a journal begins
+    with its process; one with a journal may be gone on with by later ones.
     """
     first_us, last_us = case.evidence.us_of(rows[0]["time_ms"]), case.evidence.us_of(rows[-1]["time_ms"])
     if rows[-1]["status"] not in ENDED or not (_is_unseen(case, last_us) or is_unseen(case, last_us)):
         return False
     lives = [(at_us, item) for at_us, item in case.stream.told if isinstance(item, Live)]
-    for began_us in case.stream.lives_us:
+    began = [since_us for since_us, _ in case.stream.statuses[:1]] + case.stream.lives_us
+    for began_us in began:
         live_us = next((at_us for at_us, _ in lives if at_us >= began_us), case.evidence.end_us)
         if first_us < began_us <= last_us <= live_us + AUDIT_US:
             return True

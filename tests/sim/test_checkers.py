@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from listenkey.events import Event, UnknownEvent
-from listenkey.items import GapClosed, GapOpened, Item, Live, Update
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.outcomes import GapCause, Loss
 from listenkey.wire import rows as reading
+from sim.checkers.before import before
 from sim.checkers.exercised import NAMED, exercised
 from sim.checkers.fills import fills
 from sim.checkers.liveness import SOON_US, liveness
 from sim.checkers.mended import closed_gaps
+from sim.checkers.steps import steps
 from sim.checkers.violation import Violation
 from sim.client.records import Stream, Told
 from sim.environment.activity import Client
+from sim.faults.model import Fault
 from sim.runner.options import draw_options
 from sim.world.evidence import Evidence
 
@@ -111,3 +117,42 @@ def test_an_exercise_is_missed_unless_the_gap_has_a_loss_that_it_may_be_among() 
 
     assert found(Loss.TOTALS, Loss.ORDER_STEPS) == ["exercised"]
     assert all(found(loss) == [] for loss in NAMED)
+
+
+def test_what_the_first_socket_brought_to_a_process_that_slept_is_not_of_before() -> None:
+    live_us, slept_us = 100 * SECOND_US, 20 * SECOND_US
+
+    def found(provenance: Provenance, at_s: int, *, stall_us: int = slept_us, began_us: int = 0) -> list[str]:
+        fill = structs.replace(trade(1, OPTIONS.start_ms + at_s * 1000), provenance=provenance)
+        live = Live(1, "a", OPTIONS.start_ms + live_us // 1000)
+        told = stream_of((live_us, live), (live_us, fill))
+        told.statuses = [(began_us, "CONNECTING"), (live_us, "LIVE")]
+        evidence = evidence_of(told)
+        evidence.clients[0].stalls_us.append((stall_us, live_us))
+        return rules(before(evidence))
+
+    assert found("ws", 30) == [], "the socket was opened in its sleep, and the venue pushed from then on"
+    assert found("ws", 10) == ["before"], "it was awake, and had no socket"
+    assert found("rest", 30) == ["before"], "it asked for what was before"
+    assert found("ws", 30, stall_us=live_us - SECOND_US) == ["before"], "it slept later"
+    assert found("ws", 30, began_us=25 * SECOND_US) == ["before"], "the stream began later than its sleep"
+
+
+def test_an_order_of_before_a_stream_is_missed_unless_it_ended_unseen_before_the_first_look() -> None:
+    def found(placed_s: int, ended_s: int, *faults: Fault) -> list[str]:
+        told = stream_of((60 * SECOND_US, Live(1, "a", OPTIONS.start_ms + 60_000)))
+        told.statuses = [(50 * SECOND_US, "CONNECTING"), (60 * SECOND_US, "LIVE")]
+        row = {"symbol": SYMBOL, "order_id": 1, "filled_quantity": "0"}
+        orders = [
+            {**row, "status": status, "time_ms": OPTIONS.start_ms + at_s * 1000}
+            for status, at_s in (("NEW", placed_s), ("EXPIRED", ended_s))
+        ]
+        evidence = evidence_of(told, orders=orders)
+        evidence.faults.extend(faults)
+        return rules(steps(replace(evidence, options=replace(OPTIONS, recovers=True))))
+
+    mute = Fault("mute", 0, 0.0, 400.0)
+    assert found(10, 100, mute) == [], "nobody told it of this order"
+    assert found(10, 100) == ["steps"], "its socket told it of the end"
+    assert found(10, 200, mute) == ["steps"], "it has looked at the open orders"
+    assert found(55, 200, mute) == ["steps"], "it was there when the order was placed"

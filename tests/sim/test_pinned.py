@@ -176,6 +176,24 @@ CASES = {
             Fault("ack_dead", 0, 120.0, 37.409),
         ],
     ),
+    # The same for a stream that begins without a journal: the order was placed before, and ended before the first look.
+    "an order of before a stream ends unseen before the first look": Case(
+        draw_options(2422, "pair", 0.037),
+        [
+            Fault("expiry_unseen", 0, 120.0, 72.554, (("how", "mute"),)),
+            Fault("expiry_unseen", 2, 120.0, 22.638, (("how", "down"),)),
+            Fault("expiry_unseen", 3, 120.0, 74.276, (("how", "mute"),)),
+            Fault("traded_before", 3, 212.122, 0.0, (("fills", 18), ("lives_ms", 665))),
+        ],
+    ),
+    # The venue pushed from then on, and the checker took these messages for those of before the stream.
+    "the first socket is opened while its machine falls asleep": Case(
+        replace(draw_options(1338, "pair", 0.037), co_tenants=((2, 4),)),
+        [
+            Fault("comes_and_goes", 2, 120.0, 4.46, (("new_key", False),)),
+            Fault("suspend", 2, 125.463, 113.272),
+        ],
+    ),
 }
 
 
