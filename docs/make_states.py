@@ -1,5 +1,5 @@
 """
-Draws what a stream's life can do, from the transition table itself: `python docs/make_states.py`.
+Draw the states of a stream from the transition table itself: `python docs/make_states.py`.
 
 The table names a handler for each pair of state and input; where a handler leads depends on what it finds. So every
 input that can occur is played to every situation that can be reached, and what happens is written down. The result
@@ -52,10 +52,10 @@ WORDS: Final[dict[type[on.Input], str]] = {
     on.NotRecovered: "REST did not give it",
     on.HeldTooMuch: "too many events wait",
     on.CoverageEnded: "coverage ended earlier",
-    on.Doubted: "something does not add up",
+    on.Doubted: "a loss is suspected",
     on.StreamSilent: "the socket brings nothing",
-    on.Audited: "the bill agrees",
-    on.NotAudited: "the bill can't be read",
+    on.Audited: "REST history agrees",
+    on.NotAudited: "REST history can't be read",
 }
 IGNORED: Final = "–"
 STAYS: Final = "stays"
