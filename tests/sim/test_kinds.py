@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from sim import faults
 from sim.environment.options import Options
+from sim.faults import registry
 from sim.faults.matrix import FAULT_MATRIX, NOT_SIMULATED, PAIRS, covered
 from sim.faults.model import Fault
 from sim.faults.registry import KINDS
@@ -48,6 +52,15 @@ def test_it_changes_what_happens(kind: str) -> None:
     # Who is there is not what the fault does.
     options = replace(OPTIONS, co_tenants=circumstances(OPTIONS, [fault]).co_tenants)
     assert _traced(options, [fault, *RESETS]) != _without(options)
+
+
+def test_each_kind_is_begun_in_one_domain() -> None:
+    modules = [importlib.import_module(f"sim.faults.{each.name}") for each in pkgutil.iter_modules(faults.__path__)]
+    domains = [module for module in modules if hasattr(module, "BEGIN") and module is not registry]
+    assert sorted(kind for domain in domains for kind in domain.BEGIN) == sorted(KINDS) == sorted(registry.BEGIN)
+    ends = sorted(kind for domain in domains for kind in getattr(domain, "END", ()))
+    assert ends == sorted(registry.END)
+    assert set(ends) <= set(KINDS)
 
 
 def test_every_row_is_simulated_or_says_why_not_and_every_kind_is_some_row_s() -> None:
