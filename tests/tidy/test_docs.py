@@ -46,6 +46,9 @@ HEADING_QUESTION: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+RETIRED: Final = re.compile(r"\b(?:the bill|the beat|governor|mending|reconcile[sd]?|a second look)\b", re.IGNORECASE)
+"""Words that the glossary has replaced: REST history (`bill`), the 10-second ACCOUNT_UPDATE, rate limiter, recovery."""
+
 FENCE: Final = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 
 
@@ -127,6 +130,12 @@ def headings_that_ask(pages: Mapping[str, str]) -> Iterator[str]:
     """Headings that are a question or open like one. Contents are found by their subject."""
     for path, text in pages.items():
         yield from (f"{path}: {match[0]}" for match in HEADING_QUESTION.finditer(FENCE.sub("", text)))
+
+
+def retired_words(pages: Mapping[str, str]) -> Iterator[str]:
+    for path, text in pages.items():
+        for match in RETIRED.finditer(CODE.sub("", text)):
+            yield f"{path}: {match[0]!r} is a retired word; docs/glossary.md has the one for it"
 
 
 def make_verbs() -> list[str]:
@@ -252,6 +261,15 @@ def test_every_folder_and_command_that_a_page_names_is_there() -> None:
 
 def test_no_heading_asks() -> None:
     none_of(headings_that_ask(current_pages()))
+
+
+def test_no_page_says_a_retired_word() -> None:
+    none_of(retired_words({path: text for path, text in current_pages().items() if path != "docs/glossary.md"}))
+
+
+def test_a_retired_word_is_found() -> None:
+    planted = {"a.md": "The bill agrees with `the bill`.\n```\ngovernor\n```\nBillions of reconciliations."}
+    assert [problem.split(" is")[0] for problem in retired_words(planted)] == ["a.md: 'The bill'"]
 
 
 def test_a_dead_folder_a_dead_command_and_a_heading_that_asks_are_found() -> None:
