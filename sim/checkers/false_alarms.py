@@ -13,9 +13,12 @@ from sim.checkers.reading import (
     FORGETS,
     KEY_LIFE_US,
     MINUTE_US,
+    REFUSED,
+    Span,
     frozen_us,
     key_ends_us,
     latency_ms,
+    spans,
 )
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
@@ -58,7 +61,7 @@ def false_alarms(evidence: Evidence) -> Iterator[Violation]:
         kinds = CAUSES | SEEN if evidence.options.recovers else CAUSES
         host = evidence.host_of(stream.process)
         causes = [fault for fault in evidence.of_client(stream.process, kinds) if _costs(fault, host)]
-        ends_us = key_ends_us(evidence, stream.account)
+        ends_us, gaps = key_ends_us(evidence, stream.account), spans(stream)
         for at_us, item in stream.told:
             if not isinstance(item, GapOpened):
                 continue
@@ -75,6 +78,8 @@ def false_alarms(evidence: Evidence) -> Iterator[Violation]:
                 unseen = evidence.of_client(stream.process, SEEN | LASTING)
                 explained = explained or any(0 <= at_us - fault.at_s * 1e6 <= KEY_LIFE_US for fault in unseen)
                 explained = explained or _is_of_before(evidence, stream, item)
+            if item.cause is GapCause.BEGAN_EARLIER:
+                explained = explained or _was_refused(gaps, item.from_ms, at_us)
             if item.cause is GapCause.AUDIT_TOO_LATE:
                 forgets = evidence.of_client(stream.process, FORGETS)
                 explained = explained or any(fault.at_s * 1e6 <= at_us for fault in forgets)
@@ -124,6 +129,19 @@ def _is_of_before(evidence: Evidence, stream: Stream, gap: GapOpened) -> bool:
     """
     began_ms = next((item.since_ms for _, item in stream.told if isinstance(item, Live)), 0)
     return 0 <= began_ms - gap.from_ms <= 2 * latency_ms(evidence, stream.process, 0)
+
+
+def _was_refused(gaps: list[Span], from_ms: int, at_us: int) -> bool:
+    """
+    Return True where a gap that was closed before held this moment, and said that REST refused lists of contracts.
+
+    Their fills and orders are recovered when REST lists them again, however late. They are reported in the gap that is
+    open then, which has to reach back to them.
+    """
+    return any(
+        gap.closed_us < at_us and gap.from_ms <= from_ms <= gap.to_ms and not gap.lost.isdisjoint(REFUSED)
+        for gap in gaps
+    )
 
 
 def _ran_out(evidence: Evidence, stream: Stream) -> Iterator[Violation]:

@@ -24,6 +24,9 @@ AUDIT_US: Final = 80_000_000
 SPOILING: Final = "wrong_shape"
 """The fault that spoils words of REST."""
 
+REFUSED: Final = frozenset({Loss.ORDERS, Loss.FILLS_REFUSED})
+"""The losses of a gap for which REST refused a contract's lists: its orders, or its fills, which are steps as well."""
+
 RAWS_REMEMBERED: Final = 16_384
 """Messages whose fills are remembered: every stream of an account was told the same, and many checkers ask."""
 

@@ -11,16 +11,13 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from listenkey.items import Item, Live, Update
-from listenkey.outcomes import Loss
 from sim.checkers.coverage import Case, bound_us, holds, is_unseen, key_was_dead, refuses
-from sim.checkers.reading import AUDIT_US, KEY_LIFE_US
+from sim.checkers.reading import AUDIT_US, KEY_LIFE_US, REFUSED
 from sim.checkers.violation import Violation
 from sim.faults.traits import STEPS_UNSEEN
 from sim.world.evidence import Evidence
 
 ENDED: Final = frozenset({"FILLED", "CANCELED", "CANCELLED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
-REFUSED: Final = frozenset({Loss.ORDERS, Loss.FILLS_REFUSED})
-"""The losses of a gap for which REST refused a contract's lists: its orders, or its fills, which are steps as well."""
 
 OrderKey: TypeAlias = tuple[str, int]
 

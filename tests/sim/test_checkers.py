@@ -15,6 +15,7 @@ from listenkey.outcomes import GapCause, Loss
 from listenkey.wire import rows as reading
 from sim.checkers.before import before
 from sim.checkers.exercised import NAMED, exercised
+from sim.checkers.false_alarms import false_alarms
 from sim.checkers.fills import fills
 from sim.checkers.liveness import SOON_US, liveness
 from sim.checkers.mended import closed_gaps
@@ -156,3 +157,22 @@ def test_an_order_of_before_a_stream_is_missed_unless_it_ended_unseen_before_the
     assert found(10, 100) == ["steps"], "its socket told it of the end"
     assert found(10, 200, mute) == ["steps"], "it has looked at the open orders"
     assert found(55, 200, mute) == ["steps"], "it was there when the order was placed"
+
+
+def test_a_gap_that_reaches_back_has_a_cause_where_rest_had_refused_lists_of_that_time() -> None:
+    def found(*lost: Loss, back_to_ms: int) -> list[str]:
+        refused = GapClosed(1, "a", 1000, 2000, 0, (), lost=frozenset(lost))
+        told = stream_of(
+            (2 * SECOND_US, opened(1000)),
+            (3 * SECOND_US, refused),
+            (9 * SECOND_US, opened(8000)),
+            (300 * SECOND_US, opened(back_to_ms, GapCause.BEGAN_EARLIER)),
+        )
+        evidence = evidence_of(told)
+        evidence.faults.append(Fault("reset", 0, 2.0, 7.0))
+        return rules(false_alarms(evidence))
+
+    assert found(Loss.FILLS_REFUSED, back_to_ms=1500) == []
+    assert found(Loss.TOTALS, back_to_ms=1500) == ["sparing"], "nothing was said to be missing"
+    assert found(Loss.FILLS_REFUSED, back_to_ms=500) == ["sparing"], "that was not among what was refused"
+    assert found(Loss.FILLS_REFUSED, back_to_ms=5000) == ["sparing"]

@@ -194,6 +194,15 @@ CASES = {
             Fault("suspend", 2, 125.463, 113.272),
         ],
     ),
+    # What it had refused came back in the next gap, which the lowered limit made long: it reached back, for no reason seen.
+    "REST refuses contracts, and lists them again at a lower weight limit": Case(
+        draw_options(1384, "pair", 0.037),
+        [
+            Fault("limit_lowered", 0, 109.258, 113.389),
+            Fault("contract_refused", 1, 120.0, 64.593, (("answer", 500), ("gap", False), ("half", 1))),
+            Fault("contract_refused", 2, 120.0, 70.003, (("answer", 400), ("gap", True), ("half", 0))),
+        ],
+    ),
 }
 
 
