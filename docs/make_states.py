@@ -70,7 +70,7 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
     later = RetryDecision(Disposition.WAIT, 0.0, Unreachable("venue", "down"))
     refused = RetryDecision(Disposition.STOP, 0.0, Refused(401, -2015))
     retired = RetryDecision(Disposition.WAIT, 60.0, Retired(410))
-    key = life.key or Secret("none yet")
+    key = life.listen_key.key or Secret("none yet")
     plain: list[on.Input] = [on.Started(), on.StopAsked(), on.KeyEnded(key), on.KeyEnded(Secret("an old one"))]
     plain += [on.KeyReady(Secret(f"key {round(now_s)}")), on.KeyReady(Secret("the same"))]
     plain += [on.KeyNotReady(verdict) for verdict in (later, refused, retired)]
@@ -90,8 +90,8 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
     plain += mending(life, later)
     for happened in plain:
         yield happened, now_s + 0.01, False
-    moments = [life._retry_at_s, life._renew_at_s, life._overlap_until_s]  # noqa: SLF001
-    moments += [life.key_until_s if life.key else None, life.wake_at_s()]
+    moments = [life._open_at_s, life.listen_key.ask_at_s, life.listen_key.renew_at_s, life._overlap_until_s]  # noqa: SLF001
+    moments += [life.listen_key.until_s if life.listen_key.key else None, life.wake_at_s()]
     moments += [life.recovery.hold_until_s, life.recovery.retry_at_s]
     moments += [socket.rotate_at_s for socket in life.sockets.values() if socket.attached]
     for at_s in {at_s for at_s in moments if at_s is not None}:
@@ -115,10 +115,18 @@ def mending(life: Lifecycle, later: RetryDecision) -> list[on.Input]:
 def situation(life: Lifecycle) -> object:
     """Return the facts that tell two situations apart: numbers and times are left out."""
     sockets = sorted(
-        (socket.attached, number == life.followed, number == life._successor, socket.key == life.key)  # noqa: SLF001
+        (socket.attached, number == life.followed, number == life._successor, socket.key == life.listen_key.key)  # noqa: SLF001
         for number, socket in life.sockets.items()
     )
-    flags = (life._retry_at_s, life._renew_at_s, life._overlap_until_s, life.gaps.open_from_ms, life.key)  # noqa: SLF001
+    listen_key, open_at_s, overlap_until_s = life.listen_key, life._open_at_s, life._overlap_until_s  # noqa: SLF001
+    flags = (
+        open_at_s,
+        listen_key.ask_at_s,
+        listen_key.renew_at_s,
+        overlap_until_s,
+        life.gaps.open_from_ms,
+        listen_key.key,
+    )
     more = (life._pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
     repair = life.recovery
     mends = (repair.active, repair.running, repair.again, repair.blind, repair._auditing, repair.settling)  # noqa: SLF001

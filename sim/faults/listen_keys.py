@@ -58,8 +58,8 @@ def _ask(injector: Injector, process: Process, method: str) -> None:
 
 
 def _renew_now(stream: UserStream) -> None:
-    if stream._driver.life._renew_at_s is not None:
-        stream._driver.life._renew_at_s = stream._driver.clock.now_s()
+    if stream._driver.life.listen_key.renew_at_s is not None:
+        stream._driver.life.listen_key.renew_at_s = stream._driver.clock.now_s()
         stream._driver.set_timer()
 
 

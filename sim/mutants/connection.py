@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from listenkey.core import budget, lifecycle
+from listenkey.core import budget, lifecycle, listen_key
 from listenkey.core import deduplicator as merge
 from listenkey.core import gaps as gap
 from listenkey.core import inputs as on
@@ -78,7 +78,7 @@ def rotation_closes_first(patches: Patches) -> None:
 
 def never_renewed(patches: Patches) -> None:
     """The key is left to run out."""
-    put(patches, lifecycle, "renew_after_s", lambda *_: NEVER_S)
+    put(patches, listen_key, "renew_after_s", lambda *_: NEVER_S)
 
 
 def gives_up(patches: Patches) -> None:
@@ -88,7 +88,7 @@ def gives_up(patches: Patches) -> None:
     def try_again(life: Lifecycle, now: on.Moment, why: verdict.RetryDecision | None) -> None:
         real(life, now, why)
         if life._failures > 1:
-            life._retry_at_s = None
+            life._open_at_s = None
 
     put(patches, Lifecycle, "_try_again", try_again)
 
@@ -142,7 +142,7 @@ def bans_ignored(patches: Patches) -> None:
 
 def no_backoff(patches: Patches) -> None:
     """Every retry is at once."""
-    for module in (lifecycle, mending):
+    for module in (lifecycle, listen_key, mending):
         put(patches, module, "backoff_s", lambda *_: 0.01)
 
 

@@ -151,8 +151,8 @@ async def test_fills_that_rest_may_not_list_yet_prove_nothing_until_a_renewal(
         assert reader.stream.health().account_doubt is not None
         await asyncio.to_thread(sandbox.advance, 120_000)
         driver = reader.stream._driver
-        assert driver.life.key is not None
-        await driver._renew_key(RenewKey(driver.life.key, driver.clock.now_s()))
+        assert driver.life.listen_key.key is not None
+        await driver._renew_key(RenewKey(driver.life.listen_key.key, driver.clock.now_s()))
         with pytest.raises(UsageError, match="another account's"):
             await reader.until_ended()
 

@@ -28,15 +28,16 @@ from listenkey.core import inputs as on
 from listenkey.core.backoff import Repeats, backoff_s
 from listenkey.core.gaps import Gaps
 from listenkey.core.inputs import Input, Moment
+from listenkey.core.listen_key import StreamKey
 from listenkey.core.recovery_policy import RecoveryPolicy
 from listenkey.core.recovery_transitions import RecoveryTransitions
 from listenkey.core.retry_policy import Disposition, RetryDecision, says_no
 from listenkey.core.socket_view import SocketView
 from listenkey.core.states import State
-from listenkey.core.timing import Timing, renew_after_s, rotate_after_s
+from listenkey.core.timing import Timing, rotate_after_s
 from listenkey.core.transitions import table
 from listenkey.credentials import Secret
-from listenkey.errors import Banned, ListenKeyError, RateLimited, Retired, UsageError
+from listenkey.errors import Banned, ListenKeyError, Retired, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.outcomes import GapCause, Reason
 
@@ -58,7 +59,7 @@ class Lifecycle(RecoveryTransitions):
         why: What it is waiting for or what happened last, in a few words, for people.
     """
 
-    __slots__ = ("_barrier_ping", "_end_counted", "_failed_renewals", "_failures", "_key_ends", "_last_key", "_overlap_until_s", "_ping", "_pong_seen", "_proof_ms", "_proof_s", "_renew_at_s", "_socket_count", "_stale", "_successor", "error", "key", "key_since_s", "key_until_s", "renewals", "rotations")  # fmt: skip
+    __slots__ = ("_barrier_ping", "_failures", "_overlap_until_s", "_ping", "_pong_seen", "_socket_count", "_successor", "error", "rotations")  # fmt: skip
 
     def __init__(self, timing: Timing | None = None, *, recovers: bool = False) -> None:
         self.timing = timing or Timing()
@@ -67,11 +68,7 @@ class Lifecycle(RecoveryTransitions):
         self.state = State.NEW
         self.error: ListenKeyError | None = None
         self.why = "not started"
-        self.key: Secret | None = None
-        self.key_since_s = 0.0  # when the present key was first given
-        self.key_until_s = 0.0  # rule 1, by our own clock
-        self.renewals = 0
-        self.last_renewal_ok: bool | None = None
+        self.listen_key = StreamKey(self.timing)
         self.reconnects = 0
         self.rotations = 0
         self.gaps = Gaps()
@@ -84,17 +81,8 @@ class Lifecycle(RecoveryTransitions):
         self._barrier_ping = 0
         self._socket_count = 0
         self._failures = 0
-        self._retry_at_s: float | None = None
-        self._renew_at_s: float | None = None
-        self._quiet_until_s = 0.0  # no request before this: the venue said so
-        self._failed_renewals = 0
-        self._stale: Secret | None = None
-        self._last_key: Secret | None = None
-        self._proof_ms = 0  # when the key was last shown to be alive, wall clock
-        self._proof_s = 0.0  # the same, by the clock that is never set
+        self._open_at_s: float | None = None  # when to try a socket again
         self._losses = Repeats(self.timing.quick_reconnects, self.timing.flap_window_s)
-        self._end_counted = False  # the end of the last key is among them
-        self._key_ends = Repeats(self.timing.quick_new_keys, self.timing.key_fight_window_s)
         self._actions: list[do.Action] = []
 
     # --- the outside ---------------------------------------------------------------------------------------------
@@ -116,9 +104,8 @@ class Lifecycle(RecoveryTransitions):
         """Return the time at which `TimerDue` is due; None where it is not."""
         if self.state is State.ENDED:
             return None
-        times = [at_s for at_s in (self._retry_at_s, self._renew_at_s, self._overlap_until_s) if at_s is not None]
-        if self.key is not None:
-            times.append(self.key_until_s)
+        times = [at_s for at_s in (self._open_at_s, self._overlap_until_s) if at_s is not None]
+        times.extend(self.listen_key.deadlines())
         attached = [socket for socket in self.sockets.values() if socket.attached]
         times.extend(min(socket.dead_at_s, socket.ping_at_s(self.timing)) for socket in attached)
         if self.state is State.LIVE:
@@ -135,17 +122,8 @@ class Lifecycle(RecoveryTransitions):
     def event_came(self) -> None:
         """An event of the account came: the key lived when it was sent, which is after the last ping was answered."""
         followed = self.sockets.get(self.followed or 0)
-        if followed is not None and followed.covered_s > self._proof_s:
-            self._proof_ms, self._proof_s = followed.covered_ms, followed.covered_s
-
-    @property
-    def proof(self) -> tuple[int, float]:
-        """
-        The last time that the stream is whole for certain, by both clocks: even if its key was dead, unseen.
-
-        Who starts anew and can't ask REST has to begin the gap here, since the next process knows nothing of that key.
-        """
-        return self._proof_ms, self._proof_s
+        if followed is not None and followed.covered_s > self.listen_key.proof[1]:
+            self.listen_key.lived(followed.covered_ms, followed.covered_s)
 
     def brought(self, number: int, count: int = 1) -> None:
         """Count the events of a socket; needed while two are open."""
@@ -170,45 +148,26 @@ class Lifecycle(RecoveryTransitions):
 
     def _ask_for_key(self, now: Moment, stale: Secret | None, wait_s: float = 0.0) -> None:
         self.state = State.KEYING
-        self.key = None
-        self._renew_at_s = None
-        self._stale = stale
-        wait_s = max(wait_s, self._quiet_until_s - now.s)
-        self._retry_at_s = now.s + wait_s if wait_s > 0 else None
-        if self._retry_at_s is None:
+        self._open_at_s = None
+        self._create_key(self.listen_key.ask(now, stale, wait_s))
+
+    def _create_key(self, action: do.CreateKey | None) -> None:
+        if action is not None:
             self.why = "asking for a listen key"
-            self._actions.append(do.CreateKey(stale))
+            self._actions.append(action)
 
     def _key_ready(self, happened: on.KeyReady, now: Moment) -> None:
-        timing = self.timing
-        if happened.key != self._last_key:  # POST gives the same key again while it lives
-            if self._last_key is not None and not self._end_counted:
-                self._key_ends.happened(now.s)
-            self.key_since_s = now.s
+        if self.listen_key.is_news(happened.key):
             # So the one before had ended, and nobody said when.
             self._open_gap_since_proof(now, "the listen key had ended, and the venue had not reported it")
-        self._end_counted = False
         if happened.untried:
             self.recovery.problem = happened.untried
-        self.key = self._last_key = happened.key
-        self._proven(now.s, now)
-        valid_s = happened.valid_for_s
-        if valid_s is not None and timing.credible_s < valid_s < timing.key_valid_s:
-            # The answer promises less than the page: the earlier end wins, and renewing starts sooner.
-            self.key_until_s = now.s + valid_s
-            self._renew_at_s = now.s + min(renew_after_s(timing, now.draw), valid_s / 3)
+        self.listen_key.ready(happened, now)
         self._open(now)
-
-    def _proven(self, at_s: float, now: Moment) -> None:
-        """POST or PUT, asked at `at_s`, showed that the key lives: it is good for another hour from then."""
-        self.key_until_s = at_s + self.timing.key_valid_s
-        self._renew_at_s = at_s + renew_after_s(self.timing, now.draw)
-        if at_s > self._proof_s:
-            self._proof_ms, self._proof_s = now.wall_ms - round((now.s - at_s) * 1000), at_s
 
     def _open_gap_since_proof(self, now: Moment, why: str) -> None:
         """The key is dead, and since when is not known: from when it was last shown to be alive."""
-        from_ms, from_s = self.proof if self._proof_ms else (now.wall_ms, now.s)
+        from_ms, from_s = self.listen_key.proof if self.listen_key.proof[0] else (now.wall_ms, now.s)
         self.gaps.open(from_ms, Reason(GapCause.KEY_ENDED, why), from_s)
 
     def _key_not_ready(self, happened: on.KeyNotReady, now: Moment) -> None:
@@ -217,20 +176,15 @@ class Lifecycle(RecoveryTransitions):
             self._fail(verdict.error)
             return
         self._failures += 1
-        self._keep_quiet(verdict, now)
-        wait_s = max(verdict.wait_s, backoff_s(self._failures, self.timing, now.draw))
         self.why = f"no listen key yet: {verdict.error}"
-        self._retry_at_s = now.s + wait_s
+        self.listen_key.not_ready(verdict, backoff_s(self._failures, self.timing, now.draw), now)
 
     def _key_renewed(self, happened: on.KeyRenewed, now: Moment) -> None:
-        if happened.key != self.key:
+        if happened.key != self.listen_key.key:
             return
-        self._failed_renewals = 0
-        self._proven(happened.since_s, now)
-        self.renewals += 1
-        if self.last_renewal_ok is False and self.state is State.LIVE:
+        if self.listen_key.last_renewal_ok is False and self.state is State.LIVE:
             self.why = "live"  # and no longer that it could not be renewed
-        self.last_renewal_ok = True
+        self.listen_key.renewed(happened, now)
         if self.state is not State.PROVING or self.followed is None:
             return
         if happened.since_s >= self.sockets[self.followed].attached_s:
@@ -239,59 +193,43 @@ class Lifecycle(RecoveryTransitions):
             self._prove(now)
 
     def _key_not_renewed(self, happened: on.KeyNotRenewed, now: Moment) -> None:
-        if happened.key != self.key:
+        if happened.key != self.listen_key.key:
             return
-        self.last_renewal_ok = False
-        verdict = happened.verdict
-        if verdict.do is Disposition.NEW_KEY:
+        self.listen_key.not_renewed(happened.verdict, now)
+        if happened.verdict.do is Disposition.NEW_KEY:
             self._key_died(now, "the listen key had ended, and the venue had not reported it")
-            return
-        self._failed_renewals += 1
-        self._keep_quiet(verdict, now)
-        wait_s = self.timing.refused_retry_s
-        if verdict.do is Disposition.WAIT:
-            # Quick tries first, for a hiccup; then one in `renew_retry_s`, for an outage.
-            wait_s = min(backoff_s(self._failed_renewals, self.timing, 1.0), self.timing.renew_retry_s)
-        self.why = f"renewing the key failed: {verdict.error}"
-        self._renew_at_s = max(now.s + max(wait_s, verdict.wait_s), self._quiet_until_s)
-
-    def _keep_quiet(self, verdict: RetryDecision, now: Moment) -> None:
-        """A limit or a ban holds for every request, also for those that a lost socket would bring about."""
-        if isinstance(verdict.error, RateLimited):
-            self._quiet_until_s = max(self._quiet_until_s, now.s + verdict.wait_s)
+        else:
+            self.why = f"renewing the key failed: {happened.verdict.error}"
 
     def _key_ended(self, happened: on.KeyEnded, now: Moment) -> None:
-        if happened.key == self.key:  # Rule 3: any other key's end is old news.
+        if happened.key == self.listen_key.key:  # Rule 3: any other key's end is old news.
             self.event_came()  # it lived until it was said to have ended
             self._key_died(now, "the listen key expired or was closed")
 
     def _key_died(self, now: Moment, why: str) -> None:
         """Ask for a new key, then a new socket; open sockets stay until the new one is there."""
-        self._key_ends.happened(now.s)
-        self._end_counted = True
+        wait_s = self.listen_key.died(now)  # Rule 5: the more often, the longer.
         self._open_gap_since_proof(now, why)
         self.recovery.interrupted(now)
         for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
             self._abort(number)
         self._end_rotation()
-        extra = self._key_ends.extra_attempts(now.s)
-        # Rule 5: somebody who closes our key again and again is answered more and more slowly.
-        wait_s = backoff_s(extra, self.timing, 1.0) if extra else 0.0
-        self._ask_for_key(now, self.key, wait_s)
+        self._ask_for_key(now, self.listen_key.key, wait_s)
         self.why = why
 
     # --- sockets -------------------------------------------------------------------------------------------------
 
     def _open(self, now: Moment) -> int:
-        assert self.key is not None
+        key = self.listen_key.key
+        assert key is not None
         if self.state is not State.ROTATING:
             self.state = State.CONNECTING
             self.why = "opening a socket"
-            self._retry_at_s = None
+            self._open_at_s = None
         self._socket_count += 1
         number = self._socket_count
-        self.sockets[number] = SocketView(number, self.key, opened_s=now.s)
-        self._actions.append(do.OpenSocket(number, self.key))
+        self.sockets[number] = SocketView(number, key, opened_s=now.s)
+        self._actions.append(do.OpenSocket(number, key))
         return number
 
     def _abort(self, number: int) -> None:
@@ -300,7 +238,7 @@ class Lifecycle(RecoveryTransitions):
 
     def _attached(self, happened: on.SocketAttached, now: Moment) -> None:
         socket = self.sockets.get(happened.socket)
-        if socket is None or socket.key != self.key:
+        if socket is None or socket.key != self.listen_key.key:
             self._abort(happened.socket)
             return
         socket.attach(now.s, now.wall_ms, self.timing)
@@ -317,12 +255,8 @@ class Lifecycle(RecoveryTransitions):
 
     def _prove(self, now: Moment) -> None:
         # Rule 4: a key that is renewed after it was put on the socket was alive when it got there.
-        assert self.key is not None
-        if now.s < self._quiet_until_s:
-            self._renew_at_s = self._quiet_until_s  # an event may prove it sooner
-            return
-        self._renew_at_s = None
-        self._actions.append(do.RenewKey(self.key, now.s))
+        if (renewal := self.listen_key.prove(now)) is not None:
+            self._actions.append(renewal)
 
     def _proved_by_event(self, happened: on.EventCame, now: Moment) -> None:
         if happened.socket == self.followed:
@@ -354,7 +288,7 @@ class Lifecycle(RecoveryTransitions):
                 self._fail(verdict.error)
                 return
             if isinstance(verdict.error, Banned):
-                self._keep_quiet(verdict, now)
+                self.listen_key.keep_quiet(verdict, now)
             wait_s = max(wait_s, verdict.wait_s)
             self.why = f"no socket yet: {verdict.error}"
         # A venue that says no to the socket, or says nothing again and again, may mean that the key is dead.
@@ -364,7 +298,7 @@ class Lifecycle(RecoveryTransitions):
             self.why = why
         else:
             self.state = State.CONNECTING
-            self._retry_at_s = now.s + wait_s
+            self._open_at_s = now.s + wait_s
 
     def _lost(self, happened: on.SocketLost, now: Moment) -> None:
         """A socket that was live has ended. Rule 6: what happens until the next is attached is not seen."""
@@ -379,8 +313,8 @@ class Lifecycle(RecoveryTransitions):
         self.state = State.CONNECTING
         self.why = happened.reason.text
         # Where dead keys close their sockets, somebody who closes our key again and again shows in nothing else.
-        extra = max(self._losses.extra_attempts(now.s), self._key_ends.extra_attempts(now.s))
-        self._retry_at_s = now.s + backoff_s(extra, self.timing, now.draw)
+        extra = max(self._losses.extra_attempts(now.s), self.listen_key.extra_attempts(now.s))
+        self._open_at_s = now.s + backoff_s(extra, self.timing, now.draw)
 
     def _lost_unproven(self, happened: on.SocketLost, now: Moment) -> None:
         socket = self.sockets.pop(happened.socket, None)
@@ -491,7 +425,7 @@ class Lifecycle(RecoveryTransitions):
             # The successor is on its way already: it becomes the reconnect.
             self._end_rotation()
             self._lost(happened, now)
-            self._retry_at_s = None
+            self._open_at_s = None
             return
         self._end_rotation()
         del self.sockets[happened.socket]
@@ -525,14 +459,11 @@ class Lifecycle(RecoveryTransitions):
     def _timer(self, _: on.TimerDue, now: Moment) -> None:
         late_s = now.s - (self.wake_at_s() or now.s)
         self._tend_sockets(now, stalled=late_s > self.timing.late_s)
-        if self._retry_at_s is not None and now.s >= self._retry_at_s:
-            self._retry_at_s = None
-            if self.state is State.KEYING:
-                self._ask_for_key(now, self._stale)
-            else:
-                assert self.state is State.CONNECTING, "nobody else waits to try again"
-                self._open(now)
-        if self.key is not None:
+        self._create_key(self.listen_key.ask_if_due(now))
+        if self._open_at_s is not None and now.s >= self._open_at_s:
+            assert self.state is State.CONNECTING, "nobody else waits to try again"
+            self._open(now)
+        if self.listen_key.key is not None:
             self._tend_key(now)
         if self.state is State.ROTATING:
             self._finish_rotation_if_due(now)
@@ -541,12 +472,10 @@ class Lifecycle(RecoveryTransitions):
         self._tend_recovery(now)
 
     def _tend_key(self, now: Moment) -> None:
-        assert self.key is not None
-        if now.s >= self.key_until_s:
+        if now.s >= self.listen_key.until_s:
             self._key_died(now, "the listen key could not be renewed in time")
-        elif self._renew_at_s is not None and now.s >= self._renew_at_s:
-            self._renew_at_s = None
-            self._actions.append(do.RenewKey(self.key, self._renewal_since_s(now)))
+        elif (renewal := self.listen_key.renew_if_due(now, self._renewal_since_s(now))) is not None:
+            self._actions.append(renewal)
 
     def _renewal_since_s(self, now: Moment) -> float:
         """Return the earliest time at which another stream's renewal of the key serves for this one, too."""

@@ -13,6 +13,7 @@ from listenkey.core import reconciliation as reconcile
 from listenkey.core.backoff import Repeats, backoff_s
 from listenkey.core.gaps import Gaps
 from listenkey.core.inputs import Moment
+from listenkey.core.listen_key import StreamKey
 from listenkey.core.recovery_policy import RecoveryPolicy
 from listenkey.core.socket_view import SocketView
 from listenkey.core.states import State
@@ -24,7 +25,7 @@ from listenkey.outcomes import GapCause, Loss, Lost, Reason
 class RecoveryTransitions:
     """The transitions of recovery. The attributes are `Lifecycle`'s own, named here for the methods that use them."""
 
-    __slots__ = ("_actions", "_losses", "_quiet_until_s", "_retry_at_s", "followed", "gaps", "last_renewal_ok", "reconnects", "recovery", "sockets", "state", "timing", "why")  # fmt: skip
+    __slots__ = ("_actions", "_losses", "_open_at_s", "followed", "gaps", "listen_key", "reconnects", "recovery", "sockets", "state", "timing", "why")  # fmt: skip
 
     state: State
     error: ListenKeyError | None
@@ -35,9 +36,8 @@ class RecoveryTransitions:
     sockets: dict[int, SocketView]
     followed: int | None
     reconnects: int
-    last_renewal_ok: bool | None
-    _quiet_until_s: float
-    _retry_at_s: float | None
+    listen_key: StreamKey
+    _open_at_s: float | None
     _losses: Repeats
     _actions: list[do.Action]
 
@@ -56,16 +56,11 @@ class RecoveryTransitions:
         """True where no gap is open, and none is being looked at again."""
         return self.is_whole and not self.recovery.settling and not self.recovery.outstanding
 
-    @property
-    def quiet_until_s(self) -> float:
-        """The time until which the venue wants no request, by the clock that is never set; may be past."""
-        return self._quiet_until_s
-
     def impaired(self, now_s: float) -> str | None:
         """Return why a live stream could not help itself now: the key can't be prolonged, or a loss not be noticed."""
-        if now_s < self._quiet_until_s:
-            return f"rate limited or banned: no requests for another {self._quiet_until_s - now_s:.0f} s"
-        if self.last_renewal_ok is False:
+        if now_s < self.listen_key.quiet_until_s:
+            return f"rate limited or banned: no requests for another {self.listen_key.quiet_until_s - now_s:.0f} s"
+        if self.listen_key.last_renewal_ok is False:
             return self.why
         return self.recovery.problem
 
@@ -232,7 +227,7 @@ class RecoveryTransitions:
         self.recovery.interrupted(now)
         self.state = State.CONNECTING
         self.why = happened.reason.text
-        self._retry_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
+        self._open_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
 
     # --- no socket to be had ---------------------------------------------------------------------------------------
 

@@ -162,8 +162,8 @@ class Driver:
 
     async def _stop(self) -> None:
         """End the lifecycle, its tasks and its sockets."""
-        if self.closes_key and self.life.key is not None and self.keys is not None:
-            self._opened.push_async_callback(self.keys.close, self.life.key)  # the next to run
+        if self.closes_key and self.life.listen_key.key is not None and self.keys is not None:
+            self._opened.push_async_callback(self.keys.close, self.life.listen_key.key)  # the next to run
         self.feed(on.StopAsked())
         for task in self._tasks:
             task.cancel()
@@ -208,8 +208,8 @@ class Driver:
         if wake_at_s is not None:
             if self.recovery is not None:
                 wake_at_s = min(wake_at_s, *self.recovery.deadlines())
-            if self.life.quiet_until_s > self.clock.now_s():
-                wake_at_s = min(wake_at_s, self.life.quiet_until_s)  # the status changes then
+            if self.life.listen_key.quiet_until_s > self.clock.now_s():
+                wake_at_s = min(wake_at_s, self.life.listen_key.quiet_until_s)  # the status changes then
             delay_s = max(0.0, wake_at_s - self.clock.now_s())
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
 
@@ -557,7 +557,7 @@ class Driver:
         # A frame that comes now was sent a while ago, and what was sent since is not covered: an answered ping tells.
         covered = life.sockets[socket]
         if recovery is None:
-            self._note_covered(*life.proof)
+            self._note_covered(*life.listen_key.proof)
         elif recovery.audits.is_audited(now_s):
             self._note_covered(covered.covered_ms, covered.covered_s)
 

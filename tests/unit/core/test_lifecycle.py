@@ -139,11 +139,11 @@ def test_a_dead_key_is_replaced_within_two_seconds_after_it_can_be_known(told: b
     world.run(60)
     world.expire_key(told=told)
     if not told:
-        world.life._renew_at_s = world.now_s  # the renewal that finds it out
+        world.life.listen_key.renew_at_s = world.now_s  # the renewal that finds it out
     world.run(0.05)
     assert world.life.state is not State.LIVE
     assert world.run_until_live() <= 2
-    assert world.life.key == world.key
+    assert world.life.listen_key.key == world.key
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
     world.run(30)
     assert len(world.sockets) == 1, "the old socket is closed when the new one is there"
@@ -189,7 +189,7 @@ def test_the_end_of_another_key_is_old_news() -> None:
 
 def test_the_same_end_told_twice_makes_one_new_key() -> None:
     world = live()
-    old = world.life.key
+    old = world.life.listen_key.key
     assert old is not None
     world.expire_key(told=True)
     world.at(0.03, lambda: world.feed(on.KeyEnded(old)))
@@ -349,8 +349,8 @@ def test_nothing_is_sent_during_a_ban() -> None:
 def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_next() -> None:
     world = live()
     ban = classify(Banned(418, -1008, retry_after_s=600), 0)
-    assert world.life.key is not None
-    world.feed(on.KeyNotRenewed(world.life.key, ban))
+    assert world.life.listen_key.key is not None
+    world.feed(on.KeyNotRenewed(world.life.listen_key.key, ban))
     began_s = world.now_s
     world.drop(1)
     while not world.sockets:
@@ -361,7 +361,7 @@ def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_ne
     requests = [at_s for at_s in world.actions(do.RenewKey) + world.actions(do.CreateKey) if at_s >= began_s]
     assert requests == []
     world.run(60)
-    assert world.life.last_renewal_ok
+    assert world.life.listen_key.last_renewal_ok
 
 
 def test_a_ban_that_a_new_socket_is_told_holds_for_every_request() -> None:
@@ -378,21 +378,21 @@ def test_a_ban_that_a_new_socket_is_told_holds_for_every_request() -> None:
 
 def test_a_renewal_that_fails_during_a_ban_is_not_tried_again_before_its_end() -> None:
     world = live()
-    assert world.life.key is not None
-    world.feed(on.KeyNotRenewed(world.life.key, classify(Banned(418, -1008, retry_after_s=600), 0)))
+    assert world.life.listen_key.key is not None
+    world.feed(on.KeyNotRenewed(world.life.listen_key.key, classify(Banned(418, -1008, retry_after_s=600), 0)))
     # Asked for before the ban was told, and answered only now.
-    world.feed(on.KeyNotRenewed(world.life.key, classify(VenueDown(503), 0)))
+    world.feed(on.KeyNotRenewed(world.life.listen_key.key, classify(VenueDown(503), 0)))
     began_s = world.now_s
     world.run(599)
     assert [at_s for at_s in world.actions(do.RenewKey) if at_s > began_s] == []
     world.run(10)
-    assert world.life.last_renewal_ok
+    assert world.life.listen_key.last_renewal_ok
 
 
 def test_a_key_that_may_not_be_renewed_is_tried_once_in_five_minutes_while_it_lives() -> None:
     world = live()
-    assert world.life.key is not None
-    world.feed(on.KeyNotRenewed(world.life.key, classify(Refused(401, -2015), 0)))
+    assert world.life.listen_key.key is not None
+    world.feed(on.KeyNotRenewed(world.life.listen_key.key, classify(Refused(401, -2015), 0)))
     assert world.life.state is State.LIVE
     began_s = world.now_s
     world.run(301)
@@ -404,9 +404,9 @@ def test_a_renewal_that_was_asked_for_before_the_socket_had_the_key_proves_nothi
     world.drop(1)
     while 2 not in world.sockets:
         world.run(0.001)
-    assert world.life.key is not None
+    assert world.life.listen_key.key is not None
     asked = len(world.actions(do.RenewKey))
-    world.feed(on.KeyRenewed(world.life.key, world.now_s - 1.0))
+    world.feed(on.KeyRenewed(world.life.listen_key.key, world.now_s - 1.0))
     assert world.life.state is State.PROVING
     assert len(world.actions(do.RenewKey)) == asked + 1, "so it is asked once more"
     world.run_until_live()
@@ -417,8 +417,8 @@ def test_an_event_is_a_newer_proof_than_a_renewal_asked_for_before_it() -> None:
     world.run(60)
     world.event()
     proof_ms = world.life.sockets[1].covered_ms
-    assert world.life.key is not None
-    world.feed(on.KeyRenewed(world.life.key, world.now_s - 30))
+    assert world.life.listen_key.key is not None
+    world.feed(on.KeyRenewed(world.life.listen_key.key, world.now_s - 30))
     world.expire_key(told=True)
     world.run(1)
     assert world.items[1].from_ms >= proof_ms
@@ -426,8 +426,8 @@ def test_an_event_is_a_newer_proof_than_a_renewal_asked_for_before_it() -> None:
 
 def test_a_key_lost_during_a_ban_is_asked_for_when_it_ends() -> None:
     world = live()
-    assert world.life.key is not None
-    world.feed(on.KeyNotRenewed(world.life.key, classify(Banned(418, -1008, retry_after_s=600), 0)))
+    assert world.life.listen_key.key is not None
+    world.feed(on.KeyNotRenewed(world.life.listen_key.key, classify(Banned(418, -1008, retry_after_s=600), 0)))
     began_s = world.now_s
     world.expire_key(told=True)
     world.run(599)
@@ -541,7 +541,7 @@ def test_after_a_long_sleep_a_dead_socket_is_replaced_and_the_key_renewed_at_onc
     began_s = world.now_s
     world.run(3.5)
     assert world.life.state is State.LIVE
-    assert world.life.key == world.key
+    assert world.life.listen_key.key == world.key
     assert isinstance(world.items[1], GapOpened)
     assert world.items[1].from_ms <= covered_ms, "pongs don't prove the key: the gap begins at its last proof"
     assert world.now_s - began_s <= 4
@@ -556,7 +556,7 @@ def test_reconnecting_for_ever_asks_for_the_key_again() -> None:
     assert world.life.state in (State.CONNECTING, State.KEYING)
     world.down.clear()
     world.run_until_live(61)
-    assert world.life.key == world.key
+    assert world.life.listen_key.key == world.key
 
 
 def test_stopping_closes_the_socket_and_asks_for_nothing_more() -> None:
@@ -592,8 +592,8 @@ def test_pongs_prove_no_key() -> None:
     world = World().start()
     world.run_until_live()
     world.event()
-    proven_ms = world.life.proof[0]
+    proven_ms = world.life.listen_key.proof[0]
     world.expire_key(told=False)
     world.run(300)
-    assert world.life.proof[0] == proven_ms
+    assert world.life.listen_key.proof[0] == proven_ms
     assert world.life.state is State.LIVE

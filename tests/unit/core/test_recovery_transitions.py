@@ -396,7 +396,7 @@ def test_what_an_old_socket_left_behind_is_asked_for_while_its_successor_waits()
 def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
     world = live()
     assert world.life.is_settled
-    assert world.life.quiet_until_s <= world.now_s
+    assert world.life.listen_key.quiet_until_s <= world.now_s
     assert world.life.impaired(world.now_s) is None
     world.audits = [classify(Banned(418, None, "", 300.0), 0)]
     world.run(70)
@@ -409,8 +409,8 @@ def test_a_stream_that_may_ask_nothing_is_impaired_until_it_may() -> None:
     world.down = set()
     world.run(120)
     assert world.life.impaired(world.now_s) is None
-    assert world.life.key is not None
-    world.feed(on.KeyNotRenewed(world.life.key, classify(Banned(418, None, "", 300.0), 0)))
+    assert world.life.listen_key.key is not None
+    world.feed(on.KeyNotRenewed(world.life.listen_key.key, classify(Banned(418, None, "", 300.0), 0)))
     assert "another 300 s" in str(world.life.impaired(world.now_s))
     world.run(400)
     assert world.life.impaired(world.now_s) is None

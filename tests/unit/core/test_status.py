@@ -73,7 +73,7 @@ def test_what_rest_shows_and_does_not_list_is_a_doubt_after_the_gap_as_well() ->
 
 def test_live_and_unable_to_help_itself_or_not_yet_sure() -> None:
     life = life_in(State.LIVE)
-    life._quiet_until_s = NOW_S + 1
+    life.listen_key.quiet_until_s = NOW_S + 1
     assert status_of(life, NOW_S, None, None) == "DEGRADED"
     assert status_of(life, NOW_S + 1, None, None) == "LIVE"
     life.recovery._settle_at_s = [NOW_S + 5]
@@ -100,9 +100,9 @@ def test_the_reason_names_the_worst_first_and_how_long_nothing_may_be_asked() ->
 
 def test_a_stream_that_is_live_and_impaired_says_why() -> None:
     life = life_in(State.LIVE)
-    life.last_renewal_ok, life.why = False, "renewing the key failed"
+    life.listen_key.last_renewal_ok, life.why = False, "renewing the key failed"
     assert why_of(life, NOW_S, None, None, None) == "renewing the key failed"
-    life.last_renewal_ok, life.recovery.problem = True, "REST is down"
+    life.listen_key.last_renewal_ok, life.recovery.problem = True, "REST is down"
     assert why_of(life, NOW_S, None, None, None) == "REST is down"
 
 

@@ -71,11 +71,27 @@ STRANGE: dict[str, Callable[[], on.Input]] = {
 def test_what_belongs_to_a_socket_or_key_that_was_given_up_changes_nothing(where: State, what: str) -> None:
     world = in_state(where)
     life = world.life
-    before = (life.state, life.followed, dict(life.sockets), life.key, life.wake_at_s(), life.why, len(world.log))
+    before = (
+        life.state,
+        life.followed,
+        dict(life.sockets),
+        life.listen_key.key,
+        life.wake_at_s(),
+        life.why,
+        len(world.log),
+    )
     life.heard(GONE, world.moment().s)
     life.brought(GONE)
     world.feed(STRANGE[what]())
-    after = (life.state, life.followed, dict(life.sockets), life.key, life.wake_at_s(), life.why, len(world.log))
+    after = (
+        life.state,
+        life.followed,
+        dict(life.sockets),
+        life.listen_key.key,
+        life.wake_at_s(),
+        life.why,
+        len(world.log),
+    )
     assert after == before
 
 
@@ -96,8 +112,8 @@ def test_a_socket_opened_for_a_key_that_has_died_is_not_taken_for_the_new_keys_s
         world.run(0.001)
     (opening,) = world.life.sockets
     world.expire_key(told=False)
-    assert world.life.key is not None
-    world.feed(on.KeyEnded(world.life.key))
+    assert world.life.listen_key.key is not None
+    world.feed(on.KeyEnded(world.life.listen_key.key))
     assert opening not in world.life.sockets
     world.run_until_live()
     assert world.life.followed != opening

@@ -39,11 +39,11 @@ async def test_a_server_that_says_it_leaves_proves_no_key(binance_options_sandbo
         proven_ms = 0
         async for item in opened:
             if isinstance(item, Live):
-                proven_ms = opened._driver.life.proof[0]
+                proven_ms = opened._driver.life.listen_key.proof[0]
                 binance_options_sandbox.fault("server_shutdown")
             elif isinstance(item, Update) and item.event.type == "serverShutdown":
                 break
-        assert opened._driver.life.proof[0] == proven_ms > 0
+        assert opened._driver.life.listen_key.proof[0] == proven_ms > 0
 
 
 @pytest.mark.parametrize("form", ["subscribe", "path", "query", "streams"])
