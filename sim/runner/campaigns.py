@@ -103,6 +103,7 @@ class Summary:
 def one(seed: int, mode: str, days: float) -> Summary:
     """One seed."""
     gc.set_threshold(*COLLECTED)
+    gc.collect()  # the world before
     outcome = run_seed(seed, mode, days)
     summary = Summary(seeds=1, stream_days=outcome.options.streams * days, played={seed})
     evidence = outcome.evidence
