@@ -100,7 +100,7 @@ async def at_a_rate(path: Path, per_second: int, *, follower: bool, seconds: int
 
 def timed_commits(journal: SqliteJournal) -> list[float]:
     """Time each commit, its fsync and, at times, its checkpoint included; grows while the journal is used."""
-    store, times_s = journal._store, []  # noqa: SLF001 - there is no other way in
+    store, times_s = journal.store, []
     write = store.write
 
     def timed(group: Group) -> None:

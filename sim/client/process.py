@@ -105,11 +105,11 @@ class ProcessRun:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             made._driver.journal = SqliteJournal(path, identity.name, process.clock.wall_ms, consumer=CONSUMER)
-            store = made._driver.journal._store
+            store = made._driver.journal.store
             assert isinstance(store, SimStore)
             store.attach(process.disk, self.machine, process.die)
             made._driver.beside = path  # where it is written down what was spent, for the next process
-            self._shorten(made._driver.journal._writer)
+            self._shorten(made._driver.journal.writer)
         else:
             made._driver.journal._wall_ms = process.clock.wall_ms  # type: ignore[attr-defined]
         return made
@@ -142,7 +142,7 @@ class ProcessRun:
     def stores(self) -> list[SimStore]:
         """The journals' files."""
         journals = [stream._driver.journal for stream in self.streams]
-        stores = [journal._store for journal in journals if isinstance(journal, SqliteJournal)]
+        stores = [journal.store for journal in journals if isinstance(journal, SqliteJournal)]
         return [store for store in stores if isinstance(store, SimStore)]
 
     async def use(self, stream: UserStream, told: Stream) -> None:

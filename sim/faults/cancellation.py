@@ -119,10 +119,10 @@ def _left(process: Process, run: ProcessRun, stream: UserStream) -> list[str]:
     found = []
     journal = stream._driver.journal
     if isinstance(journal, SqliteJournal):
-        thread = journal._writer._thread
+        thread = journal.writer._thread
         if getattr(thread, "due_us", None) is not None:
             found.append("the journal's thread")
-        if journal._store._lock is not None:
+        if journal.store._lock is not None:
             found.append("the journal's lock")
     is_alone = process.own_streams == 1 and not process.co_tenants
     if is_alone and any(not task.done() for task in asyncio.all_tasks(run.loop)):

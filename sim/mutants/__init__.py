@@ -33,8 +33,8 @@ FOUND_BY_TESTS: Final[dict[str, str]] = {
     "one_fill_of_a_trade": "promises/test_a_trade_with_oneself_is_two_fills.py",
     "only_trade_is_a_fill": "fuzz/test_documents.py::test_a_fill_survives_whatever_does_not_say_which_it_is",
     "late_by_trade_id": "promises/test_a_late_fill_says_so.py",
-    "looks_fail_aloud": "unit/journal/test_own_files.py::test_a_folder_that_cant_be_looked_at_is_waited_for",
-    "whatever_has_the_name": "unit/journal/test_own_files.py",
+    "looks_fail_aloud": "unit/journal/sqlite/test_own_files.py::test_a_folder_that_cant_be_looked_at_is_waited_for",
+    "whatever_has_the_name": "unit/journal/sqlite/test_own_files.py",
 }
 """
 Builds that the simulation is the wrong place for: how a message is spelt that its exchange never sends, what a user is shown,

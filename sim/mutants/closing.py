@@ -8,8 +8,7 @@ from typing import Any
 
 from listenkey.core import status
 from listenkey.journal.files import beside, identity_of
-from listenkey.journal.sqlite import journal as sqlite
-from listenkey.journal.sqlite import own_files
+from listenkey.journal.sqlite import durable_items, own_files, writer_link
 from listenkey.stream import driver
 from listenkey.stream import user_stream as stream
 from sim.client import process
@@ -27,7 +26,7 @@ def ends_with_its_caller(patches: Patches) -> None:
         return work.done()
 
     put(patches, stream, "finish", finish)
-    for place in (stream, driver, sqlite):
+    for place in (stream, driver, durable_items, writer_link):
         put(patches, place, "outlast", outlast)
 
 

@@ -14,7 +14,8 @@ from listenkey.events import RecoveredFill, RecoveredOrder
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
-from listenkey.journal.sqlite.journal import ENTRY_OVERHEAD_BYTES, SqliteJournal
+from listenkey.journal.sqlite.journal import SqliteJournal
+from listenkey.journal.sqlite.write_queue import ENTRY_OVERHEAD_BYTES
 from listenkey.outcomes import GapCause, Loss
 from tests.unit.core.making import order_row, trade_row
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, greeks, read

@@ -90,7 +90,10 @@ class Process:
         self.store.open()
         self.store.write = self.write  # type: ignore[method-assign]
         self.fail: Fail | None = None
-        self.writer = Writer(self.store, self.report, "book", Retention(keep_days=1e-9), lambda: AT_MS * 2)
+        self.read_seq = 0
+        self.writer = Writer(
+            self.store, self.report, "book", Retention(keep_days=1e-9), lambda: AT_MS * 2, lambda: self.read_seq
+        )
 
     def write(self, group: Group) -> None:
         """A commit, with the error that was asked for."""
@@ -126,7 +129,7 @@ class Process:
             case Done():
                 self.writer.done(self.store.last_seq, urgent=True)
             case Prune():
-                self.writer.read_seq = self.store.last_seq
+                self.read_seq = self.store.last_seq
                 self.writer._prune_at_s = 0.0
                 self.writer._prune()
             case Anew():

@@ -19,7 +19,7 @@ from listenkey import GapClosed, GapOpened, Live, UserStream
 from listenkey.core import backlog
 from listenkey.core.timing import Timing
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
-from listenkey.journal.sqlite import journal as sqlite
+from listenkey.journal.sqlite import write_queue
 from listenkey.outcomes import GapCause, Loss
 from listenkey.sandbox.exchange.exchange import Exchange
 from listenkey.sandbox.exchange.orders import OrderRequest
@@ -188,16 +188,16 @@ async def test_a_gap_of_more_than_fits_is_refilled_in_parts_and_waits_for_the_di
     sandbox = binance_options_sandbox
     sandbox.set_switches(weight_per_minute=1_000_000)  # Parts so small cost more than they ever do.
     monkeypatch.setattr(backlog, "BACKLOG_BYTES_MAX", 100_000)
-    monkeypatch.setattr(sqlite, "TURN_BYTES", 20_000)
+    monkeypatch.setattr(write_queue, "TURN_BYTES", 20_000)
     most = 0
-    append = sqlite.SqliteJournal.append_event
+    append = write_queue.WriteQueue.append_event
 
-    def noted(journal: sqlite.SqliteJournal, *args: Any, **words: Any) -> None:
+    def noted(queue: write_queue.WriteQueue, *args: Any, **words: Any) -> None:
         nonlocal most
-        append(journal, *args, **words)
-        most = max(most, journal._waiting_bytes)
+        append(queue, *args, **words)
+        most = max(most, queue.bytes)
 
-    monkeypatch.setattr(sqlite.SqliteJournal, "append_event", noted)
+    monkeypatch.setattr(write_queue.WriteQueue, "append_event", noted)
     async with reading(sandbox, QUICK, api_secret=sandbox.api_secret, journal=tmp_path / "j.db") as reader:
         await reader.until_live()
         async with no_socket(sandbox, reader):

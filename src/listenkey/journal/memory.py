@@ -20,6 +20,7 @@ from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.gap_coalescer import Joined
 from listenkey.journal.overflow import Overflow
+from listenkey.journal.reader_signal import ReaderSignal
 from listenkey.journal.recovered import RecoveredCount
 from listenkey.outcomes import GapCause, Reason
 
@@ -81,9 +82,7 @@ class MemoryJournal:
         self._joined: tuple[GapClosed, Joined] | None = None
         self._rejoining: Joined | None = None
         self._items: deque[Item | _Stored] = deque()
-        self._waiting: asyncio.Future[None] | None = None
-        self._ended = False
-        self._error: BaseException | None = None
+        self._signal = ReaderSignal()
 
     @property
     def account(self) -> str:
@@ -164,8 +163,8 @@ class MemoryJournal:
             self._items.append(Update(self._seq, self._account, event, received_ms, raw, provenance, late))
         else:
             self._items.append((self._seq, raw, received_ms))
-        if self._waiting is not None:
-            self._wake()
+        if self._signal.waiting is not None:
+            self._signal.wake()
 
     def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
         """The same for a batch; where there may be no room for all of it, one by one."""
@@ -187,8 +186,8 @@ class MemoryJournal:
             self._items.extend(zip(numbers, raws, repeat(received_ms)))
             return
         self._items.extend(updates)
-        if self._waiting is not None:
-            self._wake()
+        if self._signal.waiting is not None:
+            self._signal.wake()
 
     def turn_after_s(self) -> float | None:
         """Return 0, one turn of the loop, so that the reader goes first; more for one that is far behind."""
@@ -207,7 +206,7 @@ class MemoryJournal:
             if not isinstance(item, Live):
                 self._gap_is_open = isinstance(item, GapOpened)
             self._tell(item)
-        self._wake()
+        self._signal.wake()
         if self._on_item is not None:
             self._hand_over(self._on_item, ())
 
@@ -218,7 +217,7 @@ class MemoryJournal:
     def _tell_all(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         for item in items:
             self._tell(item)
-        self._wake()
+        self._signal.wake()
 
     def _tell(self, item: Live | GapOpened | GapClosed) -> Live | GapOpened | GapClosed:
         self._seq += 1
@@ -269,26 +268,19 @@ class MemoryJournal:
 
     def end(self, error: BaseException | None) -> None:
         """End the journal; the first error counts."""
-        if self._ended:
+        if self._signal.has_ended:
             return
         self._tell_all(self._overflow.close(self._wall_ms()))
-        self._ended = True
-        self._error = error
-        self._wake()
+        self._signal.end(error)
+        self._signal.wake()
         self._wake_deliverer()
 
     async def next(self) -> Item:
         """The next item; raises the error that ended the stream, or StopAsyncIteration."""
         while not self._items:
-            if self._ended:
-                if self._error is not None:
-                    raise self._error
-                raise StopAsyncIteration
-            self._waiting = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiting
-            finally:
-                self._waiting = None
+            if self._signal.has_ended:
+                self._signal.raise_end()
+            await self._signal.wait()
         return self._taken(self._items.popleft())
 
     def take_ready(self, most: int) -> list[Item]:
@@ -317,12 +309,12 @@ class MemoryJournal:
         self._on_item = on_item
         try:
             self._hand_over(on_item, ())
-            if not self._ended and self._raised is None:
+            if not self._signal.has_ended and self._raised is None:
                 await self._stop
             if self._raised is not None:
                 raise self._raised
-            if self._error is not None:
-                raise self._error
+            if self._signal.error is not None:
+                raise self._signal.error
         finally:
             self._on_item = self._stop = self._raised = None
 
@@ -367,7 +359,3 @@ class MemoryJournal:
         if self._overflow.is_open and (told := self._overflow.settle(self._bytes, self._wall_ms())):
             self._tell_all(told)
         return item
-
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)

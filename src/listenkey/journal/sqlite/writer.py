@@ -122,9 +122,7 @@ class Writer:
         consumer: Whose cursor `done` moves, or None.
         retention: What may go.
         wall_ms: Epoch ms.
-
-    Attributes:
-        read_seq: How far the reader of this process has come; what it has not had is not taken away.
+        read_seq: Says how far the reader of this process has come; what it has not had is not taken away.
     """
 
     def __init__(
@@ -134,13 +132,14 @@ class Writer:
         consumer: str | None,
         retention: Retention,
         wall_ms: Callable[[], int],
+        read_seq: Callable[[], int],
     ) -> None:
-        self.read_seq = 0
         self._store = store
         self._report = report
         self._consumer = consumer
         self._retention = retention
         self._wall_ms = wall_ms
+        self._read_seq = read_seq
         self._entries: deque[Entry] = deque()
         self._wake = threading.Event()
         self._give_up = threading.Event()
@@ -379,7 +378,7 @@ class Writer:
 
     def _too_much_kept(self) -> int | None:
         connection = self._store.connection
-        return self._retention.cut(connection, believed_ms(connection, self._wall_ms()), self.read_seq)
+        return self._retention.cut(connection, believed_ms(connection, self._wall_ms()), self._read_seq())
 
     def _prune(self) -> None:
         """Take away a portion of the items that may go; the next one when new items have had their turn."""

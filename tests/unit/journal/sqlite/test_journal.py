@@ -14,12 +14,13 @@ import pytest
 from listenkey.core.gaps import Resumed
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from listenkey.journal.sqlite import journal as module
+from listenkey.journal.sqlite import durable_items, write_queue
 from listenkey.journal.sqlite import writer as writers
-from listenkey.journal.sqlite.journal import ENTRY_OVERHEAD_BYTES, SqliteJournal
+from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
+from listenkey.journal.sqlite.write_queue import ENTRY_OVERHEAD_BYTES
 from tests.unit.journal.making import (
     ACCOUNT,
     AT_MS,
@@ -86,20 +87,20 @@ async def test_a_disk_that_does_not_answer_holds_nobody_up(path: Path, monkeypat
     with pytest.raises(StopAsyncIteration):
         await made.next()
     gate.opened.set()
-    await asyncio.to_thread(made._writer._thread.join, 5)
+    await asyncio.to_thread(made.writer._thread.join, 5)
 
 
 async def test_a_reader_that_is_far_behind_costs_no_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WINDOW_BYTES_MAX", 10 * (ENTRY_OVERHEAD_BYTES + len(fill(100))))
+    monkeypatch.setattr(durable_items, "WINDOW_BYTES_MAX", 10 * (ENTRY_OVERHEAD_BYTES + len(fill(100))))
     made = journal(path)
     await made.open()
     raws = [fill(number) for number in range(100, 2100)]
     for raw in raws:
         append(made, raw)
         await asyncio.sleep(0)
-    await until(lambda: made._waiting_entries == 0)
+    await until(lambda: made._queue.entries == 0)
     assert made.backlog == 2000
-    assert len(made._window) < 600
+    assert len(made._items.window) < 600
     items = await take(made, 2000)
     assert raws_of(items) == raws
     append(made, fill(5000))
@@ -152,11 +153,11 @@ async def test_a_reader_that_closes_while_the_file_is_read_leaves_nothing_open(
     waiting = asyncio.ensure_future(made.next())
     await until(lambda: file.looks == 1)
     closing = asyncio.ensure_future(made.aclose())
-    await until(lambda: made._has_finished)
+    await until(lambda: made._link.is_over)
     assert not closing.done(), "a connection that reads can't be closed under its reader"
     file.opened.set()
     await closing
-    assert made._reader is None
+    assert made._items._file is None
     assert (await waiting).seq == 1
 
 
@@ -170,10 +171,10 @@ async def test_a_look_into_the_file_that_hangs_keeps_nobody_from_closing(
     waiting = asyncio.ensure_future(made.next())
     await until(lambda: file.looks == 1)
     await made.aclose()
-    assert made._reader is not None, "a connection that reads can't be closed under its reader"
+    assert made._items._file is not None, "a connection that reads can't be closed under its reader"
     file.opened.set()
     assert (await waiting).seq == 1
-    assert made._reader is None
+    assert made._items._file is None
 
 
 class LateReports:
@@ -190,12 +191,12 @@ async def test_what_the_reader_found_in_the_file_before_it_was_announced_is_show
     await written(path, [fill(1)])
     made = journal(path, after=0)
     await made.open()
-    loop, late = made._loop, LateReports()
-    made._loop = late  # type: ignore[assignment]
+    loop, late = made._link._loop, LateReports()
+    made._link._loop = late  # type: ignore[assignment]
     append(made, fill(2))
     await until(lambda: any(isinstance(report, writers.Committed) for _, report in late.kept))
     assert [item.seq for item in await take(made, 3)] == [1, 2, 3], "it is durable, so it may be shown"
-    made._loop = loop
+    made._link._loop = loop
     for what, report in late.kept:
         what(report)
     append(made, fill(3))
@@ -294,7 +295,7 @@ async def test_an_item_is_done_when_the_next_is_asked_for_if_so_wanted(path: Pat
     await made.open()
     append(made, *(fill(number) for number in range(1, 6)))
     assert (await made.next()).seq == 1
-    await until(lambda: made.backlog == 4 and len(made._window) == 4)
+    await until(lambda: made.backlog == 4 and len(made._items.window) == 4)
     assert made.take_ready(0) == []
     assert [item.seq for item in made.take_ready(2)] == [2, 3]
     assert (await made.next()).seq == 4
@@ -441,8 +442,8 @@ async def test_what_is_old_goes_when_it_was_read(path: Path) -> None:
     reader = JournalReader(path)
 
     def gone() -> bool:
-        made._writer._prune_at_s = 0.0  # it would look again in half a minute
-        made._writer._wake.set()
+        made.writer._prune_at_s = 0.0  # it would look again in half a minute
+        made.writer._wake.set()
         return [item.seq for item in reader.read(0)] == [4, 5, 6]
 
     await until(gone)
@@ -460,8 +461,8 @@ def test_a_loop_that_is_gone_is_nobody_to_tell(path: Path) -> None:
 
     asyncio.run(start())
     made[0].abandon()
-    made[0]._writer._thread.join(5)
-    assert not made[0]._writer._thread.is_alive()
+    made[0].writer._thread.join(5)
+    assert not made[0].writer._thread.is_alive()
 
 
 async def test_commits_behind_one_that_is_on_its_way_wait_for_their_own(
@@ -478,7 +479,7 @@ async def test_commits_behind_one_that_is_on_its_way_wait_for_their_own(
     await asyncio.sleep(0)
     gate.opened.set()
     await asyncio.gather(first, second)
-    assert made._store.cursor("book") == 2
+    assert made.store.cursor("book") == 2
     await made.aclose()
 
 
@@ -491,7 +492,7 @@ async def test_while_events_are_dropped_nothing_is_called_whole(path: Path, monk
     append(made, fill(2))
     assert made.dropped == 1
     made.heard(AT_MS + 99)
-    assert made._writer._heard_ms == AT_MS
+    assert made.writer._heard_ms == AT_MS
     gate.opened.set()
     await made.aclose()
 
@@ -504,13 +505,13 @@ async def test_gaps_without_end_wait_as_one_for_a_disk_that_stalls(path: Path, m
     for number in range(20_000):
         made.append_told([GapOpened(0, "", number, "dropped")])
         made.append_told([GapClosed(0, "", number, number + 1, 1, ("totals",)), Live(0, "", number + 1)])
-    assert made.backlog <= module.WAITING_MAX + 3
+    assert made.backlog <= write_queue.WAITING_MAX + 3
     made.heard(AT_MS + 99)
-    assert made._writer._heard_ms == AT_MS, "not before the gaps are written"
+    assert made.writer._heard_ms == AT_MS, "not before the gaps are written"
     append(made, fill(1))
     made.append_told([GapOpened(0, "", 30_000, "dropped")])
     waiting = made.backlog
-    assert waiting <= module.WAITING_MAX + 5
+    assert waiting <= write_queue.WAITING_MAX + 5
     gate.opened.set()
     items = await take(made, waiting)
     made.end(None)
@@ -525,7 +526,7 @@ async def test_a_file_that_others_emptied_is_told(path: Path) -> None:
     await written(path, [fill(1)])
     made = journal(path, after=0)
     await made.open()
-    made._store.connection.execute("DELETE FROM items")
+    made.store.connection.execute("DELETE FROM items")
     for _ in range(2):
         with pytest.raises(Corrupt, match="no longer holds the items from 1 on"):
             await made.next()
@@ -539,7 +540,7 @@ async def test_a_batch_is_kept_as_its_events_one_by_one_and_waits_where_the_queu
     size = len(greeks(101)) + ENTRY_OVERHEAD_BYTES
     made = journal(path, queue_bytes_max=8 * size)
     await made.open()
-    for first, count, turn in ((101, 4, None), (105, 2, module.TURN_AFTER_S), (107, 5, module.TURN_AFTER_S)):
+    for first, count, turn in ((101, 4, None), (105, 2, write_queue.TURN_AFTER_S), (107, 5, write_queue.TURN_AFTER_S)):
         raws = [greeks(number) for number in range(first, first + count)]
         made.append_events([read(raw) for raw in raws], raws, AT_MS)
         assert made.turn_after_s() == turn

@@ -14,6 +14,7 @@ import pytest
 
 from listenkey.errors import JournalError, UsageError
 from listenkey.items import Item
+from listenkey.journal.sqlite import durable_items
 from listenkey.journal.sqlite import journal as module
 from listenkey.journal.sqlite import store as stores
 from listenkey.journal.sqlite.database import open_writer
@@ -319,32 +320,32 @@ async def test_a_file_in_its_place_is_left_alone_and_the_stream_goes_on_when_it_
 async def test_a_reader_that_lags_waits_for_a_file_that_cant_be_opened(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WINDOW_BYTES_MAX", 1)
+    monkeypatch.setattr(durable_items, "WINDOW_BYTES_MAX", 1)
     monkeypatch.setattr(module, "READ_AGAIN_AFTER_S", 0.0)
     made, away = journal(path), path.with_name("away.db")
     await made.open()
     append(made, fill(1), fill(2))
-    await until(lambda: made._durable_seq == 2)
+    await until(lambda: made._items.durable_seq == 2)
     await made.next()
     tries = []
-    real = made._read_file
+    real = made._items._read_file
 
     def counted(after: int) -> list[Item]:
         tries.append(after)
         return real(after)
 
-    monkeypatch.setattr(made, "_read_file", counted)
-    made._window.clear()
-    made._window_end = made._read_seq = 0
+    monkeypatch.setattr(made._items, "_read_file", counted)
+    made._items.window.clear()
+    made._items.begin(0, 2)
     move(path, away)
     reading = asyncio.ensure_future(take(made, 2))
     await until(lambda: len(tries) > 2)
     assert not reading.done()
     move(away, path)
     assert [item.seq for item in await reading] == [1, 2]
-    made._read_seq = 0
-    made._reader.close()  # type: ignore[union-attr]
-    made._reader = None
+    made._items.read_seq = 0
+    made._items._file.close()  # type: ignore[union-attr]
+    made._items._file = None
     await made.aclose()
     move(path, away)
     with pytest.raises(UsageError, match="no journal at"):

@@ -40,7 +40,8 @@ class Bench:
         self.store = Store(path, ACCOUNT)
         self.store.open()
         settings: dict[str, Any] = {"consumer": "book", "retention": Retention(), "wall_ms": Wall()} | options
-        self.writer = Writer(self.store, self.reports.append, **settings)
+        self.read_seq = 0
+        self.writer = Writer(self.store, self.reports.append, read_seq=lambda: self.read_seq, **settings)
 
     def put(self, *raws: bytes) -> None:
         for raw in raws:
@@ -139,7 +140,7 @@ def test_a_message_of_before_2026_is_written_while_one_of_its_fills_is_new(bench
 
 def test_fills_that_were_taken_away_are_known_too(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "a.db", retention=Retention(keep_bytes=1))
-    bench.writer.read_seq = 2
+    bench.read_seq = 2
     bench.put(fill(1), fill(2))
     bench.step()
     bench.writer._prune()
