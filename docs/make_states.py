@@ -77,23 +77,28 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
     plain += [on.KeyRenewed(key, now_s), on.KeyRenewed(key, 0.0)]
     dead = RetryDecision(Disposition.NEW_KEY, 0.0, KeyUnknown(400, -1125))
     plain += [on.KeyNotRenewed(key, verdict) for verdict in (later, refused, dead)]
-    for number, socket in life.sockets.items():
+    for number, socket in life.connections.sockets.items():
         plain += [on.SocketLost(number, LOST), on.FrameUnreadable(number, "not JSON")]
         if not socket.attached:
             plain += [on.SocketAttached(number)]
             plain += [on.SocketNotOpened(number, verdict) for verdict in (later, retired)]
-        if number == life.followed:
-            plain += [on.EventCame(number), on.VenueLeaving(number), on.PongCame(number, life._ping)]  # noqa: SLF001
-            if life._overlap_until_s is not None:  # noqa: SLF001
-                yield on.PongCame(number, life._ping), life._overlap_until_s, True  # noqa: SLF001
+        if number == life.connections.followed:
+            plain += [on.EventCame(number), on.VenueLeaving(number), on.PongCame(number, life.connections.pings)]
+            if life.rotation.overlap_until_s is not None:
+                yield on.PongCame(number, life.connections.pings), life.rotation.overlap_until_s, True
     plain += [on.SocketAttached(999), on.SocketNotOpened(999, later), on.PongCame(999, 0)]
     plain += mending(life, later)
     for happened in plain:
         yield happened, now_s + 0.01, False
-    moments = [life._open_at_s, life.listen_key.ask_at_s, life.listen_key.renew_at_s, life._overlap_until_s]  # noqa: SLF001
+    moments = [
+        life.connections.open_at_s,
+        life.listen_key.ask_at_s,
+        life.listen_key.renew_at_s,
+        life.rotation.overlap_until_s,
+    ]
     moments += [life.listen_key.until_s if life.listen_key.key else None, life.wake_at_s()]
     moments += [life.recovery.hold_until_s, life.recovery.retry_at_s]
-    moments += [socket.rotate_at_s for socket in life.sockets.values() if socket.attached]
+    moments += [socket.rotate_at_s for socket in life.connections.sockets.values() if socket.attached]
     for at_s in {at_s for at_s in moments if at_s is not None}:
         for heard in (True, False):
             yield on.TimerDue(), max(at_s, now_s), heard
@@ -109,16 +114,21 @@ def mending(life: Lifecycle, later: RetryDecision) -> list[on.Input]:
     told += [on.Recovered(attempt, (), orders_due=True), on.RecoveredPart(attempt, 0, 0)]
     told += [on.RecoveredPart(attempt, 2**60, 1)]
     told += [on.NotRecovered(attempt, later), on.Audited(number), on.NotAudited(number, later)]
-    return told + [on.HeldTooMuch(followed) for followed in [life.followed] if followed is not None]
+    return told + [on.HeldTooMuch(followed) for followed in [life.connections.followed] if followed is not None]
 
 
 def situation(life: Lifecycle) -> object:
     """Return the facts that tell two situations apart: numbers and times are left out."""
     sockets = sorted(
-        (socket.attached, number == life.followed, number == life._successor, socket.key == life.listen_key.key)  # noqa: SLF001
-        for number, socket in life.sockets.items()
+        (
+            socket.attached,
+            number == life.connections.followed,
+            number == life.rotation.successor,
+            socket.key == life.listen_key.key,
+        )
+        for number, socket in life.connections.sockets.items()
     )
-    listen_key, open_at_s, overlap_until_s = life.listen_key, life._open_at_s, life._overlap_until_s  # noqa: SLF001
+    listen_key, open_at_s, overlap_until_s = life.listen_key, life.connections.open_at_s, life.rotation.overlap_until_s
     flags = (
         open_at_s,
         listen_key.ask_at_s,
@@ -127,7 +137,7 @@ def situation(life: Lifecycle) -> object:
         life.gaps.open_from_ms,
         listen_key.key,
     )
-    more = (life._pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
+    more = (life.rotation.pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
     repair = life.recovery
     mends = (repair.active, repair.running, repair.again, repair.blind, repair._auditing, repair.settling)  # noqa: SLF001
     held = (repair.hold_until_s is not None, repair.retry_at_s is not None)
@@ -146,8 +156,8 @@ def explore() -> Edges:
         for happened, at_s, heard in inputs(life, now_s):
             after = copy.deepcopy(life)
             moment = on.Moment(at_s, round(at_s * 1000), 0.5)
-            for number in list(after.sockets) if heard else []:
-                after.heard(number, at_s)
+            for number in list(after.connections.sockets) if heard else []:
+                after.connections.heard(number, at_s)
             after.handle(happened, moment)
             edges[life.state, type(happened)].add(after.state)
             after_s = be_silent(after, at_s, edges) if isinstance(happened, on.TimerDue) and not heard else at_s

@@ -404,7 +404,7 @@ class SimSocket:
     def _owner(self) -> tuple[Driver, SocketView | None]:
         """Return the driver whose socket this is, and how the lifecycle sees it."""
         link: Any = getattr(self._on_heard, "__self__")  # noqa: B009 - a bound method, as far as types know a callable
-        return link._owner, link._owner.life.sockets.get(link.number)
+        return link._owner, link._owner.life.connections.sockets.get(link.number)
 
     def _stay_alive(self) -> None:
         """While pings are left out, silence is no death, and what was sent until the last one has been read."""

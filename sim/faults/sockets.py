@@ -35,7 +35,7 @@ def _sessions(process: Process) -> list[int]:
 
 
 def _rotate_now(stream: UserStream) -> None:
-    for socket in stream._driver.life.sockets.values():
+    for socket in stream._driver.life.connections.sockets.values():
         if socket.attached:
             socket.rotate_at_s = stream._driver.clock.now_s()
     stream._driver.set_timer()

@@ -68,8 +68,8 @@ def rotation_closes_first(patches: Patches) -> None:
     """The old socket is closed, and then the new one is opened."""
 
     def rotate(life: Lifecycle, now: on.Moment) -> None:
-        assert life.followed is not None
-        life._abort(life.followed)
+        assert life.connections.followed is not None
+        life.connections.abort(life.connections.followed)
         life.state = State.CONNECTING
         life._open(now)
 
@@ -88,7 +88,7 @@ def gives_up(patches: Patches) -> None:
     def try_again(life: Lifecycle, now: on.Moment, why: verdict.RetryDecision | None) -> None:
         real(life, now, why)
         if life._failures > 1:
-            life._open_at_s = None
+            life.connections.open_at_s = None
 
     put(patches, Lifecycle, "_try_again", try_again)
 
@@ -103,7 +103,7 @@ def gap_from_now(patches: Patches) -> None:
 
     def make(real: Any) -> Any:
         def lost(life: Lifecycle, happened: on.SocketLost, now: on.Moment) -> None:
-            socket = life.sockets.get(happened.socket)
+            socket = life.connections.sockets.get(happened.socket)
             if socket is not None:
                 socket.covered_ms, socket.covered_s = now.wall_ms, now.s
             real(life, happened, now)
@@ -117,13 +117,13 @@ def waits_for_goodbye(patches: Patches) -> None:
     """A dead socket is closed politely, and its successor waits until the other side has said goodbye."""
 
     def tend(life: Lifecycle, now: on.Moment, *, stalled: bool) -> None:
-        for socket in [each for each in life.sockets.values() if each.attached]:
+        for socket in [each for each in life.connections.sockets.values() if each.attached]:
             if stalled:
                 socket.give_grace(now.s, life.timing)
             if now.s >= socket.dead_at_s:
                 socket.dead_at_s = NEVER_S  # the handshake of closing would end it; nobody answers
             elif stalled or now.s >= socket.ping_at_s(life.timing):
-                life._send_ping(socket.number, now)
+                life.connections.ping(socket.number, now)
 
     put(patches, Lifecycle, "_tend_sockets", tend)
 

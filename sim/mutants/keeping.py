@@ -106,7 +106,7 @@ def gap_closes_on_failure(patches: Patches) -> None:
         def not_recovered(life: Lifecycle, happened: on.NotRecovered, now: on.Moment) -> None:
             mine = happened.attempt == life.recovery.attempt and life.recovery.running
             real(life, happened, now)
-            if mine and life.gaps.open_from_ms is not None and life.followed is not None:
+            if mine and life.gaps.open_from_ms is not None and life.connections.followed is not None:
                 life._stop_holding()
                 life._close_gap(now, ())
                 life.recovery.retry_at_s = None
@@ -170,7 +170,7 @@ def recovered_as_answered(patches: Patches) -> None:
 
     def feed(self: driver.Driver, happened: on.Input) -> None:
         if isinstance(happened, on.Recovered) and self.recovery is not None:
-            found = self.recovery.combined(self.deduplicator.held(self.life.followed or 0))
+            found = self.recovery.combined(self.deduplicator.held(self.life.connections.followed or 0))
             gaps = self.life.gaps
             answered[gaps] = answered.get(gaps, 0) + sum(one.provenance == "rest" for one in found)
         real_feed(self, happened)

@@ -185,7 +185,7 @@ async def test_beats_that_wait_while_rest_hangs_are_beats() -> None:
             await status_is(reader, "RECOVERING")
             reconnects = reader.stream.health().reconnects
             async with asyncio.timeout(20):
-                while len(driver.deduplicator.held(driver.life.followed or 0)) < 16:  # noqa: ASYNC110
+                while len(driver.deduplicator.held(driver.life.connections.followed or 0)) < 16:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
             assert reader.stream.health().reconnects == reconnects
             assert reader.stream.health().status == "RECOVERING"

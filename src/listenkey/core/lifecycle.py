@@ -2,7 +2,7 @@
 One stream's life: its key, its sockets, its gaps. Pure: no clock, no random number, no await.
 
 The owner feeds facts (`handle`), starts what is asked for (`take_actions`), writes what is to be told (`take_items`)
-and comes back at `wake_at_s` with `TimerDue`. `heard` is called for every batch of bytes that came in.
+and comes back at `wake_at_s` with `TimerDue`. `connections.heard` is called for every batch of bytes that came in.
 
     NEW ──► KEYING ──► CONNECTING ──► PROVING ──► [RECOVERING] ──► LIVE ◄──► ROTATING
                ▲            ▲            │             │             │           │
@@ -25,16 +25,17 @@ from typing import Any, Final
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.backoff import Repeats, backoff_s
+from listenkey.core.backoff import backoff_s
+from listenkey.core.connections import Connections
 from listenkey.core.gaps import Gaps
 from listenkey.core.inputs import Input, Moment
 from listenkey.core.listen_key import StreamKey
 from listenkey.core.recovery_policy import RecoveryPolicy
 from listenkey.core.recovery_transitions import RecoveryTransitions
 from listenkey.core.retry_policy import Disposition, RetryDecision, says_no
-from listenkey.core.socket_view import SocketView
+from listenkey.core.rotation import Rotation
 from listenkey.core.states import State
-from listenkey.core.timing import Timing, rotate_after_s
+from listenkey.core.timing import Timing
 from listenkey.core.transitions import table
 from listenkey.credentials import Secret
 from listenkey.errors import Banned, ListenKeyError, Retired, UsageError
@@ -59,7 +60,7 @@ class Lifecycle(RecoveryTransitions):
         why: What it is waiting for or what happened last, in a few words, for people.
     """
 
-    __slots__ = ("_barrier_ping", "_failures", "_overlap_until_s", "_ping", "_pong_seen", "_socket_count", "_successor", "error", "rotations")  # fmt: skip
+    __slots__ = ("_failures", "connections", "error", "listen_key", "rotation")
 
     def __init__(self, timing: Timing | None = None, *, recovers: bool = False) -> None:
         self.timing = timing or Timing()
@@ -69,21 +70,11 @@ class Lifecycle(RecoveryTransitions):
         self.error: ListenKeyError | None = None
         self.why = "not started"
         self.listen_key = StreamKey(self.timing)
-        self.reconnects = 0
-        self.rotations = 0
-        self.gaps = Gaps()
-        self.sockets: dict[int, SocketView] = {}
-        self.followed: int | None = None  # the socket whose events are delivered
-        self._successor: int | None = None
-        self._pong_seen = False
-        self._overlap_until_s: float | None = None
-        self._ping = 0
-        self._barrier_ping = 0
-        self._socket_count = 0
-        self._failures = 0
-        self._open_at_s: float | None = None  # when to try a socket again
-        self._losses = Repeats(self.timing.quick_reconnects, self.timing.flap_window_s)
         self._actions: list[do.Action] = []
+        self.connections = Connections(self.timing, self._actions)
+        self.rotation = Rotation(self.timing)
+        self.gaps = Gaps()
+        self._failures = 0  # since it was last live, to get a key or a socket
 
     # --- the outside ---------------------------------------------------------------------------------------------
 
@@ -93,7 +84,8 @@ class Lifecycle(RecoveryTransitions):
 
     def take_actions(self) -> list[do.Action]:
         """Take the actions to start, in this order."""
-        taken, self._actions = self._actions, []
+        taken = self._actions.copy()
+        self._actions.clear()  # and not another list: the parts have this one
         return taken
 
     def take_items(self) -> list[Live | GapOpened | GapClosed]:
@@ -104,24 +96,15 @@ class Lifecycle(RecoveryTransitions):
         """Return the time at which `TimerDue` is due; None where it is not."""
         if self.state is State.ENDED:
             return None
-        times = [at_s for at_s in (self._open_at_s, self._overlap_until_s) if at_s is not None]
-        times.extend(self.listen_key.deadlines())
-        attached = [socket for socket in self.sockets.values() if socket.attached]
-        times.extend(min(socket.dead_at_s, socket.ping_at_s(self.timing)) for socket in attached)
+        times = self.listen_key.deadlines() + self.connections.deadlines() + self.rotation.deadlines()
         if self.state is State.LIVE:
-            times.append(self._rotate_at_s())
+            times.append(self.connections.the_followed().rotate_at_s)
         times.extend(self.recovery.deadlines(may_look=self._may_look, may_poll=self._may_poll))
         return min(times, default=None)
 
-    def heard(self, number: int, now_s: float) -> None:
-        """Bytes came in on a socket: it lives. Called for each batch of frames, so it does little."""
-        socket = self.sockets.get(number)
-        if socket is not None:
-            socket.hear(now_s, self.timing)
-
     def event_came(self) -> None:
         """An event of the account came: the key lived when it was sent, which is after the last ping was answered."""
-        followed = self.sockets.get(self.followed or 0)
+        followed = self.connections.sockets.get(self.connections.followed or 0)
         if followed is not None and followed.covered_s > self.listen_key.proof[1]:
             self.listen_key.lived(followed.covered_ms, followed.covered_s)
 
@@ -129,10 +112,9 @@ class Lifecycle(RecoveryTransitions):
         """Count the events of a socket; needed while two are open."""
         if self.state is not State.ROTATING:
             return
-        socket = self.sockets.get(number)
-        # Of the old one count those behind the pong: they were sent when the successor was attached, so it has them, too.
-        if socket is not None and socket.attached and (self._pong_seen or number == self._successor):
-            socket.brought += count
+        socket = self.connections.sockets.get(number)
+        if socket is not None:
+            self.rotation.brought(socket, count)
 
     @property
     def needs_proof(self) -> bool:
@@ -148,7 +130,7 @@ class Lifecycle(RecoveryTransitions):
 
     def _ask_for_key(self, now: Moment, stale: Secret | None, wait_s: float = 0.0) -> None:
         self.state = State.KEYING
-        self._open_at_s = None
+        self.connections.open_at_s = None
         self._create_key(self.listen_key.ask(now, stale, wait_s))
 
     def _create_key(self, action: do.CreateKey | None) -> None:
@@ -185,9 +167,9 @@ class Lifecycle(RecoveryTransitions):
         if self.listen_key.last_renewal_ok is False and self.state is State.LIVE:
             self.why = "live"  # and no longer that it could not be renewed
         self.listen_key.renewed(happened, now)
-        if self.state is not State.PROVING or self.followed is None:
+        if self.state is not State.PROVING or self.connections.followed is None:
             return
-        if happened.since_s >= self.sockets[self.followed].attached_s:
+        if happened.since_s >= self.connections.the_followed().attached_s:
             self._go_live(now)
         else:  # Asked before the key was on this socket, so it proves nothing for it.
             self._prove(now)
@@ -211,9 +193,10 @@ class Lifecycle(RecoveryTransitions):
         wait_s = self.listen_key.died(now)  # Rule 5: the more often, the longer.
         self._open_gap_since_proof(now, why)
         self.recovery.interrupted(now)
-        for number in [n for n, socket in self.sockets.items() if not socket.attached or n == self._successor]:
-            self._abort(number)
-        self._end_rotation()
+        for number, socket in list(self.connections.sockets.items()):
+            if not socket.attached or number == self.rotation.successor:
+                self.connections.abort(number)
+        self.rotation.end()
         self._ask_for_key(now, self.listen_key.key, wait_s)
         self.why = why
 
@@ -225,30 +208,20 @@ class Lifecycle(RecoveryTransitions):
         if self.state is not State.ROTATING:
             self.state = State.CONNECTING
             self.why = "opening a socket"
-            self._open_at_s = None
-        self._socket_count += 1
-        number = self._socket_count
-        self.sockets[number] = SocketView(number, key, opened_s=now.s)
-        self._actions.append(do.OpenSocket(number, key))
-        return number
-
-    def _abort(self, number: int) -> None:
-        self.sockets.pop(number, None)
-        self._actions.append(do.AbortSocket(number))
+            self.connections.open_at_s = None
+        return self.connections.open(key, now)
 
     def _attached(self, happened: on.SocketAttached, now: Moment) -> None:
-        socket = self.sockets.get(happened.socket)
+        socket = self.connections.sockets.get(happened.socket)
         if socket is None or socket.key != self.listen_key.key:
-            self._abort(happened.socket)
+            self.connections.abort(happened.socket)
             return
-        socket.attach(now.s, now.wall_ms, self.timing)
-        socket.rotate_at_s = socket.opened_s + rotate_after_s(self.timing, now.draw)
-        for number in [n for n in self.sockets if n != socket.number]:
-            del self.sockets[number]
-            self._actions.append(do.CloseSocket(number))
-        self.followed = socket.number
+        self.connections.attached(happened.socket, now)
+        for number in [n for n in self.connections.sockets if n != happened.socket]:
+            self.connections.close(number)
+        self.connections.followed = happened.socket
         if not self.must_recover:  # Else what it brings waits until what came before has been asked for.
-            self._actions.append(do.Follow(socket.number))
+            self.connections.deliver(happened.socket)
         self.state = State.PROVING
         self.why = "attached; proving that the key lives"
         self._prove(now)
@@ -259,12 +232,11 @@ class Lifecycle(RecoveryTransitions):
             self._actions.append(renewal)
 
     def _proved_by_event(self, happened: on.EventCame, now: Moment) -> None:
-        if happened.socket == self.followed:
+        if happened.socket == self.connections.followed:
             self._go_live(now)
 
     def _go_live(self, now: Moment) -> None:
-        assert self.followed is not None
-        socket = self.sockets[self.followed]
+        socket = self.connections.the_followed()
         self._failures = 0
         if self.must_recover:
             self._recover_and_hold(now)
@@ -275,7 +247,7 @@ class Lifecycle(RecoveryTransitions):
         self.recovery.went_live(now)
 
     def _not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
-        if self.sockets.pop(happened.socket, None) is None:
+        if self.connections.sockets.pop(happened.socket, None) is None:
             return
         self._try_again(now, happened.verdict)
 
@@ -298,44 +270,33 @@ class Lifecycle(RecoveryTransitions):
             self.why = why
         else:
             self.state = State.CONNECTING
-            self._open_at_s = now.s + wait_s
+            self.connections.open_at_s = now.s + wait_s
 
     def _lost(self, happened: on.SocketLost, now: Moment) -> None:
         """A socket that was live has ended. Rule 6: what happens until the next is attached is not seen."""
-        socket = self.sockets.pop(happened.socket, None)
-        if socket is None or happened.socket != self.followed:
+        socket = self.connections.lost(happened.socket)
+        if socket is None:
             return
-        self.followed = None
-        self._losses.happened(now.s)
-        self.reconnects += 1
+        self.connections.count_loss(now)
         self.gaps.open(socket.covered_ms, happened.reason, socket.covered_s)
         self.recovery.interrupted(now)
         self.state = State.CONNECTING
         self.why = happened.reason.text
         # Where dead keys close their sockets, somebody who closes our key again and again shows in nothing else.
-        extra = max(self._losses.extra_attempts(now.s), self.listen_key.extra_attempts(now.s))
-        self._open_at_s = now.s + backoff_s(extra, self.timing, now.draw)
+        extra = max(self.connections.extra_attempts(now.s), self.listen_key.extra_attempts(now.s))
+        self.connections.open_at_s = now.s + backoff_s(extra, self.timing, now.draw)
 
     def _lost_unproven(self, happened: on.SocketLost, now: Moment) -> None:
-        socket = self.sockets.pop(happened.socket, None)
-        if socket is None or happened.socket != self.followed:
-            return
-        self.followed = None
-        self.why = happened.reason.text
-        self._try_again(now, None)
+        if self.connections.lost(happened.socket) is not None:
+            self.why = happened.reason.text
+            self._try_again(now, None)
 
     def _forget_socket(self, happened: on.SocketLost, _: Moment) -> None:
-        self.sockets.pop(happened.socket, None)
-        if self.followed == happened.socket:
-            self.followed = None
+        self.connections.lost(happened.socket)
 
     def _abort_stray(self, happened: on.SocketAttached, _: Moment) -> None:
         """Abort a socket that was opened for a key that is no longer ours."""
-        self._abort(happened.socket)
-
-    def _rotate_at_s(self) -> float:
-        assert self.followed is not None, "a stream that is live follows a socket"
-        return self.sockets[self.followed].rotate_at_s
+        self.connections.abort(happened.socket)
 
     # --- rotation ------------------------------------------------------------------------------------------------
 
@@ -343,97 +304,74 @@ class Lifecycle(RecoveryTransitions):
         """Rule 2: open the successor first, compare, then let the old one go."""
         self.state = State.ROTATING
         self.why = "live; opening the next socket"
-        self._pong_seen = False
-        self._overlap_until_s = None
-        self._successor = self._open(now)
+        self.rotation.begin(self._open(now))
 
     def _venue_leaves(self, happened: on.VenueLeaving, now: Moment) -> None:
-        if happened.socket == self.followed:
+        if happened.socket == self.connections.followed:
             self._rotate(now)
 
     def _successor_attached(self, happened: on.SocketAttached, now: Moment) -> None:
-        assert self.followed is not None, "a rotation has an old socket"
-        if happened.socket != self._successor:
+        if happened.socket != self.rotation.successor:
             self._abort_stray(happened, now)
             return
-        socket = self.sockets[happened.socket]
-        socket.attach(now.s, now.wall_ms, self.timing)
-        socket.rotate_at_s = socket.opened_s + rotate_after_s(self.timing, now.draw)
-        self._overlap_until_s = now.s + self.timing.overlap_s
-        self.sockets[self.followed].brought = 0
-        # A pong that answers a ping sent now comes behind everything the old socket was sent before.
-        self._barrier_ping = self._send_ping(self.followed, now)
+        self.connections.attached(happened.socket, now)
+        old = self.connections.the_followed()
+        old.brought = 0
+        self.rotation.attached(self.connections.ping(old.number, now), now)
 
     def _pong(self, happened: on.PongCame, now: Moment) -> None:
-        socket = self.sockets.get(happened.socket)
-        if socket is not None:
-            socket.ponged(now.s, now.wall_ms, happened.round_trip_s)
+        self.connections.ponged(happened, now)
 
     def _pong_while_rotating(self, happened: on.PongCame, now: Moment) -> None:
         self._pong(happened, now)
-        if happened.socket == self.followed and happened.ping >= self._barrier_ping > 0:
-            self._pong_seen = True
+        if happened.socket == self.connections.followed and self.rotation.ponged(happened.ping):
             self._finish_rotation_if_due(now)
 
     def _finish_rotation_if_due(self, now: Moment) -> None:
-        due_s = self._overlap_until_s
-        if self._successor is None or due_s is None or now.s < due_s:
+        if not self.rotation.is_due(now):
             return
-        if not self._pong_seen:
-            # The old one is slow to answer; its own silence timer ends the wait at the latest.
-            self._overlap_until_s = now.s + self.timing.ping_after_s
-            return
-        old, new = self.followed, self._successor
-        assert old is not None
-        if self.sockets[old].brought > 0 and self.sockets[new].brought == 0:
+        assert self.rotation.successor is not None
+        old, new = self.connections.the_followed(), self.connections.sockets[self.rotation.successor]
+        if old.brought > 0 and new.brought == 0:
             # Rule 4 again, and here it shows: acknowledged, and nothing comes. The old one is known to deliver.
-            self._abort(new)
+            self.connections.abort(new.number)
             self._postpone_rotation(now)
             return
-        self._end_rotation()
-        self._follow(new)
-        del self.sockets[old]
-        self._actions.append(do.CloseSocket(old))
-        self.rotations += 1
+        self.rotation.end()
+        self._follow(new.number)
+        self.connections.close(old.number)
+        self.rotation.count += 1
 
     def _follow(self, number: int) -> None:
-        self.followed = number
-        self._actions.append(do.Follow(number))
+        self.connections.deliver(number)
         self.state = State.LIVE
         self.why = "live"
 
-    def _end_rotation(self) -> None:
-        self._successor = None
-        self._overlap_until_s = None
-        self._barrier_ping = 0
-        self._pong_seen = False
-
     def _lost_while_rotating(self, happened: on.SocketLost, now: Moment) -> None:
-        if happened.socket == self._successor:
-            self.sockets.pop(happened.socket, None)
+        if happened.socket == self.rotation.successor:
+            self.connections.lost(happened.socket)
             self._postpone_rotation(now)
-        elif happened.socket == self.followed:
+        elif happened.socket == self.connections.followed:
             self._lost_old(happened, now)
 
     def _lost_old(self, happened: on.SocketLost, now: Moment) -> None:
         """The old socket ended before its successor took over."""
-        old = self.sockets[happened.socket]
-        assert self._successor is not None
-        new = self.sockets[self._successor]
-        was_complete = self._pong_seen
+        assert self.rotation.successor is not None
+        new = self.connections.sockets[self.rotation.successor]
+        was_complete = self.rotation.pong_seen
+        self.rotation.end()
         if not new.attached:
             # The successor is on its way already: it becomes the reconnect.
-            self._end_rotation()
             self._lost(happened, now)
-            self._open_at_s = None
+            self.connections.open_at_s = None
             return
-        self._end_rotation()
-        del self.sockets[happened.socket]
-        self.rotations += 1
+        old = self.connections.lost(happened.socket)
+        assert old is not None
+        self.rotation.count += 1
         if was_complete:
             self._follow(new.number)
             return
-        self.followed = new.number
+        self.connections.followed = new.number
         self.gaps.open(old.covered_ms, happened.reason, old.covered_s)
         self.recovery.interrupted(now)
         if not self.must_recover:
@@ -441,18 +379,18 @@ class Lifecycle(RecoveryTransitions):
         self._go_live(now)
 
     def _successor_not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
-        if self.sockets.pop(happened.socket, None) is not None and happened.socket == self._successor:
+        if happened.socket == self.rotation.successor:
+            self.connections.lost(happened.socket)
             self._postpone_rotation(now)
 
     def _postpone_rotation(self, now: Moment) -> None:
         """The successor did not come up; the old socket is still good."""
-        assert self.followed is not None
-        self._end_rotation()
+        self.rotation.end()
         self._failures += 1
         self.state = State.LIVE
         self.why = "live; the next socket did not open or brought nothing, will try again"
         wait_s = self.timing.backoff_max_s + backoff_s(self._failures, self.timing, now.draw)
-        self.sockets[self.followed].rotate_at_s = now.s + wait_s
+        self.connections.the_followed().rotate_at_s = now.s + wait_s
 
     # --- time ----------------------------------------------------------------------------------------------------
 
@@ -460,14 +398,14 @@ class Lifecycle(RecoveryTransitions):
         late_s = now.s - (self.wake_at_s() or now.s)
         self._tend_sockets(now, stalled=late_s > self.timing.late_s)
         self._create_key(self.listen_key.ask_if_due(now))
-        if self._open_at_s is not None and now.s >= self._open_at_s:
+        if self.connections.open_at_s is not None and now.s >= self.connections.open_at_s:
             assert self.state is State.CONNECTING, "nobody else waits to try again"
             self._open(now)
         if self.listen_key.key is not None:
             self._tend_key(now)
         if self.state is State.ROTATING:
             self._finish_rotation_if_due(now)
-        elif self.state is State.LIVE and now.s >= self._rotate_at_s():
+        elif self.state is State.LIVE and now.s >= self.connections.the_followed().rotate_at_s:
             self._rotate(now)
         self._tend_recovery(now)
 
@@ -479,12 +417,12 @@ class Lifecycle(RecoveryTransitions):
 
     def _renewal_since_s(self, now: Moment) -> float:
         """Return the earliest time at which another stream's renewal of the key serves for this one, too."""
-        if self.state is State.PROVING and self.followed is not None:
-            return self.sockets[self.followed].attached_s  # an older one proves nothing, and asking goes on at once
+        if self.state is State.PROVING and self.connections.followed is not None:
+            return self.connections.the_followed().attached_s  # an older one proves nothing, and asking goes on at once
         return now.s - self.timing.renew_after_s / 3
 
     def _tend_sockets(self, now: Moment, *, stalled: bool) -> None:
-        for socket in list(self.sockets.values()):
+        for socket in list(self.connections.sockets.values()):
             if not socket.attached:
                 continue
             if stalled:
@@ -494,13 +432,7 @@ class Lifecycle(RecoveryTransitions):
                 reason = Reason(GapCause.SILENT, f"nothing came for {now.s - socket.heard_s:.1f} s")
                 self.handle(on.SocketLost(socket.number, reason), now)
             elif stalled or now.s >= socket.ping_at_s(self.timing):
-                self._send_ping(socket.number, now)
-
-    def _send_ping(self, number: int, now: Moment) -> int:
-        self._ping += 1
-        self.sockets[number].pinged_s = now.s
-        self._actions.append(do.SendPing(number, self._ping))
-        return self._ping
+                self.connections.ping(socket.number, now)
 
     # --- ends ----------------------------------------------------------------------------------------------------
 
@@ -517,9 +449,7 @@ class Lifecycle(RecoveryTransitions):
     def _end(self, why: str) -> None:
         self.state = State.ENDED
         self.why = why
-        self.followed = None
-        self._actions.extend(do.CloseSocket(number) for number in self.sockets)
-        self.sockets.clear()
+        self.connections.close_all()
 
     def _ignore(self, happened: Any, now: Moment) -> None:
         """Ignore an input that came too late to matter."""

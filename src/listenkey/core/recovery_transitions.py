@@ -10,12 +10,13 @@ from __future__ import annotations
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconciliation as reconcile
-from listenkey.core.backoff import Repeats, backoff_s
+from listenkey.core.backoff import backoff_s
+from listenkey.core.connections import Connections
 from listenkey.core.gaps import Gaps
 from listenkey.core.inputs import Moment
 from listenkey.core.listen_key import StreamKey
 from listenkey.core.recovery_policy import RecoveryPolicy
-from listenkey.core.socket_view import SocketView
+from listenkey.core.rotation import Rotation
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.errors import ListenKeyError
@@ -25,7 +26,7 @@ from listenkey.outcomes import GapCause, Loss, Lost, Reason
 class RecoveryTransitions:
     """The transitions of recovery. The attributes are `Lifecycle`'s own, named here for the methods that use them."""
 
-    __slots__ = ("_actions", "_losses", "_open_at_s", "followed", "gaps", "listen_key", "reconnects", "recovery", "sockets", "state", "timing", "why")  # fmt: skip
+    __slots__ = ("_actions", "gaps", "recovery", "state", "timing", "why")
 
     state: State
     error: ListenKeyError | None
@@ -33,12 +34,9 @@ class RecoveryTransitions:
     timing: Timing
     gaps: Gaps
     recovery: RecoveryPolicy
-    sockets: dict[int, SocketView]
-    followed: int | None
-    reconnects: int
+    connections: Connections
+    rotation: Rotation
     listen_key: StreamKey
-    _open_at_s: float | None
-    _losses: Repeats
     _actions: list[do.Action]
 
     @property
@@ -64,9 +62,6 @@ class RecoveryTransitions:
             return self.why
         return self.recovery.problem
 
-    def _end_rotation(self) -> None:
-        """The lifecycle's own; see there."""
-
     # --- a gap between two sockets ---------------------------------------------------------------------------------
 
     def _recover_and_hold(self, now: Moment) -> None:
@@ -76,9 +71,8 @@ class RecoveryTransitions:
         self._ask_rest()
 
     def _ask_rest(self) -> None:
-        assert self.followed is not None
         assert self.gaps.open_from_ms is not None
-        to_ms = self.sockets[self.followed].attached_ms
+        to_ms = self.connections.the_followed().attached_ms
         self.why = "asking REST for missed events"
         if self.recovery.orphaned:
             self.recovery.adopt()
@@ -86,10 +80,9 @@ class RecoveryTransitions:
         self._actions.append(self.recovery.begin(self.gaps.open_from_ms, to_ms, self.gaps.began_ms))
 
     def _stop_holding(self) -> None:
-        assert self.followed is not None
         assert self.state is State.RECOVERING, "only a recovery holds"
         self.recovery.hold_until_s = None
-        self._actions.append(do.Follow(self.followed))
+        self.connections.deliver(self.connections.the_followed().number)
         self.state = State.LIVE
 
     def _recovered(self, happened: on.Recovered, now: Moment) -> None:
@@ -123,10 +116,9 @@ class RecoveryTransitions:
         """Deliver the earliest of what was missed; the rest is being asked for."""
         if happened.attempt != self.recovery.attempt or not self.recovery.running:
             return
-        assert self.followed is not None
         self.recovery.found_to_ms = max(self.recovery.found_to_ms, happened.newest_ms)
         self._found(happened)
-        reaches = happened.newest_ms >= self.sockets[self.followed].attached_ms
+        reaches = happened.newest_ms >= self.connections.the_followed().attached_ms
         if self.state is State.RECOVERING and reaches and not self.recovery.adopted:
             self._stop_holding()  # It reaches into what the new socket has brought: both go together, in order.
         else:
@@ -140,12 +132,11 @@ class RecoveryTransitions:
                 self._actions.append(do.Report(tuple(items)))
 
     def _close_gap(self, now: Moment, lost: tuple[Lost, ...]) -> None:
-        assert self.followed is not None
         assert self.gaps.open_from_ms is not None
         from_ms = self.gaps.open_from_ms
         # A gap of single messages ends now; one between two sockets ended when the second had the key, unless that one
         # has lost messages as well since: it was seen to, or REST knew of something that it had not brought.
-        socket, lost_at = self.sockets[self.followed], self.recovery.more_lost_at
+        socket, lost_at = self.connections.the_followed(), self.recovery.more_lost_at
         to_ms, to_s = (socket.attached_ms, socket.attached_s) if self.recovery.blind else (now.wall_ms, now.s)
         if lost_at is not None and lost_at.s > to_s:
             to_ms, to_s = lost_at.wall_ms, lost_at.s
@@ -170,7 +161,7 @@ class RecoveryTransitions:
             self._stop_holding()
 
     def _held_too_much(self, happened: on.HeldTooMuch, _: Moment) -> None:
-        if happened.socket == self.followed:
+        if happened.socket == self.connections.followed:
             self._stop_holding()
 
     # --- a loss on a living socket ---------------------------------------------------------------------------------
@@ -207,7 +198,7 @@ class RecoveryTransitions:
 
         Now, while our pings are answered. After a stall of ours it may have come at any time since the last answer.
         """
-        socket = self.sockets.get(number)
+        socket = self.connections.sockets.get(number)
         if socket is None or not socket.attached:
             return now.wall_ms
         unproven_s = now.s - socket.covered_s
@@ -216,18 +207,14 @@ class RecoveryTransitions:
 
     def _silent(self, happened: on.StreamSilent, now: Moment) -> None:
         """Drop a socket that answers pings but brings nothing; all since its last event counts as missed."""
-        self._end_rotation()
-        for number in list(self.sockets):
-            self._actions.append(do.AbortSocket(number))
-        self.sockets.clear()
-        self.followed = None
-        self.reconnects += 1
-        self._losses.happened(now.s)
+        self.rotation.end()
+        self.connections.abort_all()
+        self.connections.count_loss(now)
         self.gaps.open(min(happened.from_ms, now.wall_ms), happened.reason)
         self.recovery.interrupted(now)
         self.state = State.CONNECTING
         self.why = happened.reason.text
-        self._open_at_s = now.s + backoff_s(self._losses.extra_attempts(now.s), self.timing, now.draw)
+        self.connections.open_at_s = now.s + backoff_s(self.connections.extra_attempts(now.s), self.timing, now.draw)
 
     # --- no socket to be had ---------------------------------------------------------------------------------------
 

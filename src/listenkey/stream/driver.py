@@ -277,7 +277,7 @@ class Driver:
             case do.Report(items):
                 self._tell(list(items))
             case do.DeliverFound():
-                self._release(self.life.followed or 0, [])
+                self._release(self.life.connections.followed or 0, [])
             case do.Recover() | do.RecoverOrders() | do.Poll():
                 if self._recovering is not None:
                     self._recovering.cancel()
@@ -379,13 +379,13 @@ class Driver:
                 self.log.warning("no socket: %s", error)
         else:
             self.feed(on.SocketAttached(action.socket))
-            if self.recovery is not None and self.life.must_recover and self.life.followed == action.socket:
+            if self.recovery is not None and self.life.must_recover and self.life.connections.followed == action.socket:
                 self.recovery.attached()
 
     async def _recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
         assert self.recovery is not None
         answer = await self.recovery.recover(
-            action, lambda: self.deduplicator.held(self.life.followed or 0), self._deliver_part
+            action, lambda: self.deduplicator.held(self.life.connections.followed or 0), self._deliver_part
         )
         if self._is_refused(answer):
             return
@@ -500,7 +500,9 @@ class Driver:
             return None
         wait_s = self.journal.turn_after_s()
         if wait_s is not None and not held_s:
-            self.life.heard(socket, self.clock.now_s())  # what was taken did come, though more may be left for later
+            self.life.connections.heard(
+                socket, self.clock.now_s()
+            )  # what was taken did come, though more may be left for later
         return wait_s
 
     def _keep_back(self, socket: int, events: Sequence[Event], *, proves: bool) -> None:
@@ -509,7 +511,7 @@ class Driver:
             self._drop_connection(socket, politely=False)
             full = "the buffer of held events is full, so the socket is replaced"
             self.feed(on.SocketLost(socket, Reason(GapCause.DISCONNECTED, full)))
-        elif self.life.must_recover and socket == self.life.followed:
+        elif self.life.must_recover and socket == self.life.connections.followed:
             if self.recovery is not None:
                 self.recovery.held_back(events)
             if proves:  # the key, all the same
@@ -549,13 +551,13 @@ class Driver:
     def heard(self, socket: int) -> None:
         """Any frame counts as life."""
         life, recovery, now_s = self.life, self.recovery, self.clock.now_s()
-        life.heard(socket, now_s)
+        life.connections.heard(socket, now_s)
         if self.beside is None:
             return  # there is no journal that another process could read it in
-        if socket != life.followed or not life.is_whole:
+        if socket != life.connections.followed or not life.is_whole:
             return
         # A frame that comes now was sent a while ago, and what was sent since is not covered: an answered ping tells.
-        covered = life.sockets[socket]
+        covered = life.connections.sockets[socket]
         if recovery is None:
             self._note_covered(*life.listen_key.proof)
         elif recovery.audits.is_audited(now_s):

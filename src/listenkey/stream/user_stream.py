@@ -250,7 +250,7 @@ class UserStream:
         """Return the stream's health now."""
         driver = self._driver
         life, journal, now_s = driver.life, driver.journal, driver.clock.now_s()
-        followed = life.sockets.get(life.followed or 0)
+        followed = life.connections.sockets.get(life.connections.followed or 0)
         driver.note_status()  # as it is now: a limit may just have ended
         status, why = driver.status()
         return Health(
@@ -265,7 +265,7 @@ class UserStream:
             key_left_s=life.listen_key.until_s - now_s if life.listen_key.key else None,
             renewals=life.listen_key.renewals,
             last_renewal_ok=life.listen_key.last_renewal_ok,
-            sockets=sum(socket.attached for socket in life.sockets.values()),
+            sockets=sum(socket.attached for socket in life.connections.sockets.values()),
             socket_age_s=now_s - followed.opened_s if followed else None,
             last_event_ms=driver.last_event_ms,
             last_heard_s=now_s - followed.heard_s if followed else None,
@@ -282,8 +282,8 @@ class UserStream:
             backlog=journal.backlog,
             journal_problem=journal.problem,
             account_doubt=driver.account_doubt() or None,
-            reconnects=life.reconnects,
-            rotations=life.rotations,
+            reconnects=life.connections.reconnects,
+            rotations=life.rotation.count,
             recovered=journal.recovered,
             used_weight=driver.keys.api.used_weight_1m if driver.keys else None,
         )

@@ -75,8 +75,8 @@ def test_seven_quiet_days_bring_rotations_and_renewals_and_nothing_else(seed: in
     world = live(seed)
     world.run(7 * DAY_S)
     life = world.life
-    assert life.reconnects == 0
-    assert life.rotations == 7  # 23 h ± 30 min: 7 in 168 h
+    assert life.connections.reconnects == 0
+    assert life.rotation.count == 7  # 23 h ± 30 min: 7 in 168 h
     assert kinds(world) == [Live]
     assert world.keys == 1, "the key never died"
     renewals = world.actions(do.RenewKey)
@@ -97,13 +97,13 @@ def test_a_dropped_socket_is_a_gap_and_is_replaced_within_half_a_second() -> Non
     for seed in range(20):
         world = live(seed)
         world.run(100)
-        covered_ms = world.life.sockets[1].covered_ms
+        covered_ms = world.life.connections.sockets[1].covered_ms
         world.drop(1, "reset by peer")
         took.append(world.run_until_live())
         assert kinds(world) == [Live, GapOpened, GapClosed, Live]
         opened, closed = world.items[1:3]
         assert opened.from_ms == closed.from_ms == covered_ms
-        assert closed.to_ms == world.life.sockets[2].attached_ms
+        assert closed.to_ms == world.life.connections.sockets[2].attached_ms
         assert closed.unrecoverable
     assert max(took) <= 0.5
 
@@ -130,7 +130,7 @@ def test_any_frame_counts_as_life_and_a_slow_peer_is_not_killed() -> None:
     world = live()
     world.latency_s = 3.0
     world.run(600)
-    assert world.life.reconnects == 0
+    assert world.life.connections.reconnects == 0
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -158,7 +158,7 @@ def test_a_key_that_had_died_before_the_socket_was_lost_makes_the_gap_longer(fin
     world.run(60.0)
     if finds_out == "POST":
         world.down.add("ws")
-    world.drop(world.life.followed or 0)
+    world.drop(world.life.connections.followed or 0)
     world.run(5.0)
     world.down.clear()
     world.run_until_live()
@@ -172,13 +172,13 @@ def test_a_key_that_had_died_before_the_socket_was_lost_makes_the_gap_longer(fin
 def test_a_renewal_that_fails_is_not_hurried_by_the_proof_of_another_socket() -> None:
     world = live()
     world.down.add("rest")
-    world.drop(world.life.followed or 0)
+    world.drop(world.life.connections.followed or 0)
     before = len(world.actions(do.RenewKey))
     world.run(60.0)
     asked = [action for _, action in world.log if isinstance(action, do.RenewKey)][before:]
     assert 5 <= len(asked) <= 12
     # None of them is content with what was proven before this socket was attached.
-    assert min(action.since_s for action in asked) >= world.life.sockets[world.life.followed or 0].attached_s
+    assert min(action.since_s for action in asked) >= world.life.connections.the_followed().attached_s
 
 
 def test_the_end_of_another_key_is_old_news() -> None:
@@ -203,7 +203,7 @@ def test_rotation_opens_the_second_socket_first_and_tells_no_gap() -> None:
     world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
     world.run(98)
     world.run(10)
-    assert world.life.rotations == 1
+    assert world.life.rotation.count == 1
     assert list(world.sockets) == [2]
     assert kinds(world) == [Live]
     order = [action for _, action in world.log if isinstance(action, do.OpenSocket | do.Follow | do.CloseSocket)]
@@ -220,7 +220,7 @@ def test_a_successor_that_does_not_open_leaves_the_old_socket_alone() -> None:
     assert list(world.sockets) == [1]
     world.down.clear()
     world.run(120)
-    assert world.life.rotations >= 1
+    assert world.life.rotation.count >= 1
     assert kinds(world) == [Live]
 
 
@@ -228,7 +228,7 @@ def test_the_old_socket_is_looked_after_while_its_successor_takes_long_to_open()
     world = live(rotate_after_s=100.0, rotate_jitter_s=0.0)
     world._open = lambda number, key: None  # type: ignore[method-assign]
     world.run(110)
-    assert set(world.life.sockets) == {1, 2}
+    assert set(world.life.connections.sockets) == {1, 2}
     assert [number for _, action in world.log[-3:] for number in [getattr(action, "socket", 0)]] == [1, 1, 1]
     assert all(isinstance(action, do.SendPing) for _, action in world.log[-3:])
 
@@ -247,7 +247,7 @@ def test_the_venue_that_says_it_will_leave_is_left_first() -> None:
     world = live()
     world.feed(on.VenueLeaving(1))
     world.run(10)
-    assert world.life.rotations == 1
+    assert world.life.rotation.count == 1
     assert kinds(world) == [Live]
 
 
@@ -279,8 +279,8 @@ def test_flapping_is_chased_more_and_more_slowly() -> None:
     world = live()
     for _ in range(300):
         world.run(2.0)
-        if world.life.followed is not None:
-            world.drop(world.life.followed)
+        if world.life.connections.followed is not None:
+            world.drop(world.life.connections.followed)
     opened = world.actions(do.OpenSocket)
     most = max(sum(1 for at_s in opened if start_s <= at_s < start_s + 300) for start_s in opened)
     assert most <= 100  # 300 attempts in 5 minutes are allowed, for all streams of an IP together
@@ -302,7 +302,7 @@ def test_a_key_fight_that_shows_only_in_lost_sockets_is_answered_more_slowly_too
         if world.life.state is State.LIVE:
             world.expire_key(told=False)
             world.down.add("ws")  # The venue turns the dead key away.
-            world.drop(world.life.followed or 0)
+            world.drop(world.life.connections.followed or 0)
         elif world.key is not None:
             world.down.clear()
         world.run(0.5)
@@ -366,9 +366,10 @@ def test_a_socket_lost_during_a_ban_brings_no_request_and_an_event_proves_the_ne
 
 def test_a_ban_that_a_new_socket_is_told_holds_for_every_request() -> None:
     world = World().start()
-    while not world.life.sockets:
+    while not world.life.connections.sockets:
         world.run(0.01)
-    world.feed(on.SocketNotOpened(next(iter(world.life.sockets)), classify(Banned(418, None, "", 600.0), 0)))
+    (number,) = world.life.connections.sockets
+    world.feed(on.SocketNotOpened(number, classify(Banned(418, None, "", 600.0), 0)))
     requests = len(world.actions(do.CreateKey))
     world.run(599)
     assert "another 1 s" in str(world.life.impaired(world.now_s))
@@ -416,7 +417,7 @@ def test_an_event_is_a_newer_proof_than_a_renewal_asked_for_before_it() -> None:
     world = live()
     world.run(60)
     world.event()
-    proof_ms = world.life.sockets[1].covered_ms
+    proof_ms = world.life.connections.sockets[1].covered_ms
     assert world.life.listen_key.key is not None
     world.feed(on.KeyRenewed(world.life.listen_key.key, world.now_s - 30))
     world.expire_key(told=True)
@@ -466,7 +467,7 @@ def test_a_stall_of_ours_does_not_kill_a_healthy_socket() -> None:
     world = live()
     world.now_s += 40  # nobody called us for 40 s; what came in waits in the system's buffer
     world.run(10)
-    assert world.life.reconnects == 0
+    assert world.life.connections.reconnects == 0
 
 
 @pytest.mark.parametrize("valid_for_s", [0.05, 1.0, -3600.0])
@@ -533,7 +534,7 @@ def test_a_key_s_end_read_after_a_stall_is_told_from_before_it() -> None:
 def test_after_a_long_sleep_a_dead_socket_is_replaced_and_the_key_renewed_at_once() -> None:
     world = live()
     world.run(10)
-    covered_ms = world.life.sockets[1].covered_ms
+    covered_ms = world.life.connections.sockets[1].covered_ms
     world.sockets.clear()  # the other side forgot us
     world.now_s += 3 * HOUR_S
     world.key = None

@@ -68,7 +68,7 @@ def test_a_part_of_what_was_missed_is_delivered_before_the_rest() -> None:
     world.drop(1)
     while state(world) is not State.RECOVERING:
         world.run(0.005)
-    life, attached_ms = world.life, world.life.sockets[2].attached_ms
+    life, attached_ms = world.life, world.life.connections.sockets[2].attached_ms
     attempt, from_ms = life.recovery.attempt, life.gaps.open_from_ms
     assert from_ms is not None
     world.log.clear()
@@ -93,13 +93,13 @@ def test_what_the_second_socket_did_not_bring_and_rest_did_lies_in_the_gap_as_we
     world.run(5)
     world.drop(1)
     world.run_until_live()
-    attached_ms = world.life.sockets[2].attached_ms
+    attached_ms = world.life.connections.sockets[2].attached_ms
     assert world.items[2].to_ms == attached_ms, "older than the socket"
     world.recoveries = [on.Recovered(0, (), newest_ms=10**15)]
     world.drop(2)
     world.run_until_live()
     closed, again = world.items[5:7]
-    assert world.life.sockets[3].attached_ms < closed.to_ms == again.since_ms <= world.moment().wall_ms
+    assert world.life.connections.sockets[3].attached_ms < closed.to_ms == again.since_ms <= world.moment().wall_ms
 
 
 def test_a_rest_that_is_down_is_asked_again_and_holding_has_an_end() -> None:
@@ -206,7 +206,7 @@ def test_a_doubt_is_a_gap_that_holds_nothing() -> None:
     world.run(1)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
     assert world.items[1].from_ms == 5
-    assert world.life.reconnects == 0
+    assert world.life.connections.reconnects == 0
 
 
 def test_a_doubt_while_rest_is_asked_makes_it_ask_again() -> None:
@@ -338,7 +338,7 @@ def test_any_order_of_losses_ends_live_once_all_is_well() -> None:
         world.run_until_live()
         for _ in range(20):
             what = world.random.randrange(6)
-            number = world.life.followed or 0
+            number = world.life.connections.followed or 0
             if what == 0:
                 world.drop(number)
             elif what == 1:
@@ -576,6 +576,6 @@ def test_a_socket_on_a_slow_line_is_covered_from_when_it_was_asked_for() -> None
     """The answer that attaches it was on its way for a second, and so is what came behind it."""
     world = World(Timing(), latency_s=1.5, recovers=True).start()
     world.run_until_live()
-    socket = world.life.sockets[1]
+    socket = world.life.connections.sockets[1]
     world.drop(1)
     assert world.items[1].from_ms <= socket.attached_ms - 1_500

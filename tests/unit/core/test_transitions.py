@@ -73,20 +73,20 @@ def test_what_belongs_to_a_socket_or_key_that_was_given_up_changes_nothing(where
     life = world.life
     before = (
         life.state,
-        life.followed,
-        dict(life.sockets),
+        life.connections.followed,
+        dict(life.connections.sockets),
         life.listen_key.key,
         life.wake_at_s(),
         life.why,
         len(world.log),
     )
-    life.heard(GONE, world.moment().s)
+    life.connections.heard(GONE, world.moment().s)
     life.brought(GONE)
     world.feed(STRANGE[what]())
     after = (
         life.state,
-        life.followed,
-        dict(life.sockets),
+        life.connections.followed,
+        dict(life.connections.sockets),
         life.listen_key.key,
         life.wake_at_s(),
         life.why,
@@ -99,32 +99,32 @@ def test_what_belongs_to_a_socket_or_key_that_was_given_up_changes_nothing(where
 def test_a_socket_that_comes_up_when_nobody_wants_it_any_more_is_aborted_and_nothing_else(where: State) -> None:
     world = in_state(where)
     life = world.life
-    before = (life.state, life.followed, dict(life.sockets), life.wake_at_s())
+    before = (life.state, life.connections.followed, dict(life.connections.sockets), life.wake_at_s())
     world.feed(on.SocketAttached(GONE))
     assert world.log[-1][1] == do.AbortSocket(GONE)
-    assert (life.state, life.followed, dict(life.sockets), life.wake_at_s()) == before
+    assert (life.state, life.connections.followed, dict(life.connections.sockets), life.wake_at_s()) == before
 
 
 def test_a_socket_opened_for_a_key_that_has_died_is_not_taken_for_the_new_keys_socket() -> None:
     world = in_state(State.CONNECTING)
     world.down.clear()
-    while not world.life.sockets:
+    while not world.life.connections.sockets:
         world.run(0.001)
-    (opening,) = world.life.sockets
+    (opening,) = world.life.connections.sockets
     world.expire_key(told=False)
     assert world.life.listen_key.key is not None
     world.feed(on.KeyEnded(world.life.listen_key.key))
-    assert opening not in world.life.sockets
+    assert opening not in world.life.connections.sockets
     world.run_until_live()
-    assert world.life.followed != opening
-    assert world.sockets == {world.life.followed: world.key}
+    assert world.life.connections.followed != opening
+    assert world.sockets == {world.life.connections.followed: world.key}
 
 
 def test_the_old_socket_may_end_while_a_new_key_is_asked_for() -> None:
     world = in_state(State.KEYING)
     (old,) = world.sockets
     world.drop(old)
-    assert (state(world), world.life.followed, world.life.sockets) == (State.KEYING, None, {})
+    assert (state(world), world.life.connections.followed, world.life.connections.sockets) == (State.KEYING, None, {})
     world.down.clear()
     world.run_until_live()
     assert len(world.sockets) == 1
@@ -152,8 +152,8 @@ def test_a_rotation_waits_for_the_old_sockets_pong() -> None:
     world.run(overlap_s - 0.1)
     world.deaf.clear()  # The next ping is answered, after the overlap: nothing of the old socket is given up before.
     world.run(overlap_s)
-    assert (world.life.rotations, kinds(world)) == (1, [Live])
-    assert world.actions(do.Follow)[-1] - world.life.sockets[2].attached_s > overlap_s
+    assert (world.life.rotation.count, kinds(world)) == (1, [Live])
+    assert world.actions(do.Follow)[-1] - world.life.connections.sockets[2].attached_s > overlap_s
 
 
 def test_a_successor_that_brings_nothing_of_what_the_old_socket_brings_is_not_followed() -> None:
@@ -161,36 +161,36 @@ def test_a_successor_that_brings_nothing_of_what_the_old_socket_brings_is_not_fo
     world.deaf.add(2)
     world.event()
     world.run(10)
-    assert (state(world), world.life.rotations, world.life.followed) == (State.LIVE, 0, 1)
+    assert (state(world), world.life.rotation.count, world.life.connections.followed) == (State.LIVE, 0, 1)
     assert (list(world.sockets), kinds(world)) == ([1], [Live])
     world.run(60)
-    assert (world.life.rotations, kinds(world)) == (1, [Live]), "the next one is tried"
+    assert (world.life.rotation.count, kinds(world)) == (1, [Live]), "the next one is tried"
 
 
 def test_a_successor_that_brings_the_same_is_followed() -> None:
     world = rotating(1.0)
     world.event()
     world.run(10)
-    assert (world.life.rotations, list(world.sockets), kinds(world)) == (1, [2], [Live])
+    assert (world.life.rotation.count, list(world.sockets), kinds(world)) == (1, [2], [Live])
 
 
 def test_a_successor_that_is_lost_leaves_the_old_socket_alone() -> None:
     world = rotating(1.0)
     world.drop(2)
-    assert (state(world), world.life.followed, kinds(world)) == (State.LIVE, 1, [Live])
+    assert (state(world), world.life.connections.followed, kinds(world)) == (State.LIVE, 1, [Live])
     world.run(100)
-    assert (world.life.rotations, kinds(world)) == (1, [Live])
+    assert (world.life.rotation.count, kinds(world)) == (1, [Live])
 
 
 def test_an_old_socket_that_ends_after_its_last_word_leaves_no_gap() -> None:
     world = rotating(1.0)  # its pong came: whatever it was sent before its successor was attached has been read
     world.drop(1)
-    assert (state(world), world.life.followed, kinds(world)) == (State.LIVE, 2, [Live])
+    assert (state(world), world.life.connections.followed, kinds(world)) == (State.LIVE, 2, [Live])
 
 
 def test_an_old_socket_that_ends_before_its_last_word_leaves_a_gap_that_its_successor_ends() -> None:
     world = rotating(0.0)
     world.drop(1)
-    assert (state(world), world.life.followed) == (State.LIVE, 2)
+    assert (state(world), world.life.connections.followed) == (State.LIVE, 2)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-    assert world.items[2].to_ms == world.life.sockets[2].attached_ms
+    assert world.items[2].to_ms == world.life.connections.sockets[2].attached_ms

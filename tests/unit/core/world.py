@@ -136,9 +136,9 @@ class World:
         """An event on every socket whose key is alive."""
         for number, key in list(self.sockets.items()):
             if key == self.key and number not in self.deaf:
-                self.life.heard(number, self.moment().s)
+                self.life.connections.heard(number, self.moment().s)
                 self.life.brought(number)
-                if number == self.life.followed:
+                if number == self.life.connections.followed:
                     self.life.event_came()
                     if self.life.needs_proof:
                         self.feed(on.EventCame(number))
@@ -212,7 +212,7 @@ class World:
 
     def _pong(self, number: int, ping: int) -> None:
         if number in self.sockets and number not in self.deaf:
-            self.life.heard(number, self.moment().s)
+            self.life.connections.heard(number, self.moment().s)
             self.feed(on.PongCame(number, ping))
         else:
             self.missed_pings += 1
