@@ -49,7 +49,7 @@ class Audits:
         known: What was delivered.
         clock: For all times.
         timing: `audit_every_s`, `lag_hold_s`, `lag_max_s`.
-        suspects: Symbols that the next recovery is to ask for are put there.
+        suspects: Symbols that the next recovery is to ask for are put there; it asks in their order.
 
     Attributes:
         audited_to_ms: Until when the bill was looked at, by the venue's clock.
@@ -66,7 +66,7 @@ class Audits:
         known: AccountState,
         clock: Clock,
         timing: Timing,
-        suspects: set[str],
+        suspects: dict[str, None],
     ) -> None:
         self.audited_to_ms: int | None = None
         self.audited_s: float | None = None
@@ -227,7 +227,7 @@ class Audits:
             return await self.orders.look() if looks else unlisted
         fills = sorted([*again, *found.fills], key=lambda row: row.fill.trade_time_ms)
         from_ms = min(fills[0].fill.trade_time_ms - 1, found.from_ms if found.fills else fills[0].fill.trade_time_ms)
-        self._suspects.update([row.fill.symbol for row in fills], found.unasked)
+        self._suspects.update(dict.fromkeys([*(row.fill.symbol for row in fills), *found.unasked]))
         text = f"REST history has {'at least ' * bool(found.unasked)}{len(fills)} fills that no socket brought"
         reason = Reason(GapCause.REST_SHOWS_MORE, text)
         if self._known.last_event_ms < fills[0].fill.trade_time_ms:
@@ -241,7 +241,7 @@ class Audits:
         if not any(news):
             return None
         times = [time_ms for which, _ in found.unlisted.values() for time_ms in which]
-        self._suspects.update(found.unlisted)
+        self._suspects.update(dict.fromkeys(found.unlisted))
         reason = Reason(GapCause.REST_SHOWS_MORE, f"REST history has {len(times)} fills that no socket brought")
         return on.Doubted(self._windows.to_wall(min(times) - 1), reason)
 

@@ -56,7 +56,7 @@ class OrderAudit:
         known: What was delivered.
         clock: For all times.
         timing: `audit_every_s`.
-        suspects: Symbols that the next recovery is to ask for are put there.
+        suspects: Symbols that the next recovery is to ask for are put there; it asks in their order.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class OrderAudit:
         known: AccountState,
         clock: Clock,
         timing: Timing,
-        suspects: set[str],
+        suspects: dict[str, None],
     ) -> None:
         self._backfill = backfill
         self._windows = windows
@@ -147,7 +147,7 @@ class OrderAudit:
         return ended
 
     def _told(self, lost: list[RecoveredOrder]) -> on.Doubted | on.StreamSilent:
-        self._suspects.update(order.symbol for order in lost)
+        self._suspects.update(dict.fromkeys(order.symbol for order in lost))
         first_ms = min(order.updated_ms for order in lost)
         words = ", ".join(f"{order_key_of(order)[1]} in {order.symbol} is {order.status}" for order in lost[:3])
         text = f"REST shows {len(lost)} steps of orders that no socket brought: {words}"

@@ -130,7 +130,7 @@ class Recovery:
         self._clock = clock
         self._timing = timing
         self._sooner = sooner
-        self._suspects: set[str] = set()
+        self._suspects: dict[str, None] = {}
         self._orders_due: OrdersDue | None = None
         self._unshown: NewestFill | None = None
         self._listing: Listing | None = None
@@ -159,7 +159,7 @@ class Recovery:
 
     def suspect(self, symbol: str) -> None:
         """Ask for this symbol in the next recovery, whatever else is known."""
-        self._suspects.add(symbol)
+        self._suspects[symbol] = None
 
     # --- watching ------------------------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ async def test_a_step_that_is_lost_is_told_from_when_it_happened_and_its_symbol_
         assert isinstance(told, on.Doubted)
         assert abs(told.from_ms - recovery.windows.to_wall(at_ms + 10_000)) <= 5
         assert f"7 in {OTHER} is NEW" in told.reason.text
-        assert recovery._suspects == {OTHER}
+        assert list(recovery._suspects) == [OTHER]
 
 
 async def test_where_nothing_came_since_the_socket_is_dead(
