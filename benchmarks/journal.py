@@ -23,9 +23,9 @@ from benchmarks import million
 from benchmarks.events import fill, wall_ms
 from benchmarks.million import BATCH
 from listenkey.items import Update
+from listenkey.journal.sqlite.group import Group
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.reader import JournalReader
-from listenkey.journal.sqlite.store import Group
 
 SECONDS = 10
 

@@ -17,7 +17,9 @@ from typing import Final
 
 from listenkey.core.gaps import Resumed
 from listenkey.journal.sqlite.database import as_ours
-from listenkey.journal.sqlite.store import Group, Store
+from listenkey.journal.sqlite.group import Group
+from listenkey.journal.sqlite.held_files import HeldFiles
+from listenkey.journal.sqlite.store import Store
 from sim.kernel.threads import Killed, Machine
 
 SECTOR: Final = 512
@@ -73,11 +75,19 @@ class Disk:
         return error
 
 
+class SimHeldFiles(HeldFiles):
+    """The files of a journal that are made anew from their bytes at each start, so that their inodes say nothing."""
+
+    def replaced(self) -> str:
+        return ""
+
+
 class SimStore(Store):
     """A journal's file on such a disk."""
 
     def __init__(self, path: Path, account: str, *, account_is_named: bool = True) -> None:
         super().__init__(path, account, account_is_named=account_is_named)
+        self.files = SimHeldFiles(path)
         self._unheard = False  # what is written now is not reported as written
         self._synchronises = True
         self._sure: Files | None = None  # what a power cut would leave, where that is less than what is in the files
@@ -95,7 +105,7 @@ class SimStore(Store):
 
     def _note_synchronous(self) -> None:
         """Look whether a commit waits for the disk, as whoever opened the connection has it."""
-        self._synchronises = self._opened.execute("PRAGMA synchronous").fetchone()[0] >= FULL_SYNC
+        self._synchronises = self.connection.execute("PRAGMA synchronous").fetchone()[0] >= FULL_SYNC
 
     def write(self, group: Group) -> None:
         disk = self._disk
@@ -154,17 +164,11 @@ class SimStore(Store):
 
     def drop(self) -> None:
         """Let go of the files, without a word into them that matters: another folder has what is left."""
-        self._close_guard()
+        self.files.unwatch()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-    def _replaced(self) -> str:
-        """Files are made anew from their bytes at each start, so their inodes say nothing."""
-        return ""
+        self.files.release()
 
 
 def _told(error: sqlite3.OperationalError, path: Path) -> Exception:

@@ -122,7 +122,7 @@ def _left(process: Process, run: ProcessRun, stream: UserStream) -> list[str]:
         thread = journal.writer._thread
         if getattr(thread, "due_us", None) is not None:
             found.append("the journal's thread")
-        if journal.store._lock is not None:
+        if journal.store.files.are_held:
             found.append("the journal's lock")
     is_alone = process.own_streams == 1 and not process.co_tenants
     if is_alone and any(not task.done() for task in asyncio.all_tasks(run.loop)):

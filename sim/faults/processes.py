@@ -54,7 +54,7 @@ def sigterm(_: Injector, __: Fault, process: Process) -> None:
 def second_instance(injector: Injector, _: Fault, process: Process) -> None:
     """Another process opens the journals, and has to be sent away."""
     for told, store in zip(process.current_run.told, process.current_run.stores(), strict=False):
-        if process.down or store._lock is None:
+        if process.down or not store.files.are_held:
             continue
         other = Store(store.path, store.account)
         try:

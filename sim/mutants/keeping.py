@@ -22,7 +22,7 @@ from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.recovery_transitions import RecoveryTransitions
 from listenkey.items import GapClosed
 from listenkey.journal import recovered
-from listenkey.journal.sqlite import database, lock, store, verify, writer
+from listenkey.journal.sqlite import database, group, journal_end, lock, store, verify, writer
 from listenkey.stream import audit, driver, recovery, windows
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
@@ -154,13 +154,12 @@ def budget_ignored(patches: Patches) -> None:
 
 def restart_without_a_gap(patches: Patches) -> None:
     """A process begins as if there had been none before it."""
-    real = store.Store._left
+    real = journal_end.JournalEnd.left
 
-    def left(self: store.Store, known: dict[str, object]) -> Resumed:
-        found = real(self, known)
-        return Resumed(fills=found.fills)
+    def left(self: journal_end.JournalEnd) -> Resumed:
+        return Resumed(fills=real(self).fills)
 
-    put(patches, store.Store, "_left", left)
+    put(patches, journal_end.JournalEnd, "left", left)
 
 
 def recovered_as_answered(patches: Patches) -> None:
@@ -226,7 +225,7 @@ def failed_write_forgotten(patches: Patches) -> None:
             return do()
         except sqlite3.Error:
             self._store.abandon()
-            return writer._Numbered(store.Group())
+            return writer._Numbered(group.Group())
 
     put(patches, writer.Writer, "_safely", safely)
 
@@ -244,14 +243,14 @@ def told_before_written(patches: Patches) -> None:
     """Items are shown when they are numbered, and written a moment later."""
     real = writer.Writer._write
 
-    def write(self: writer.Writer, entries: list[writer.Entry], group: store.Group) -> Any:
+    def write(self: writer.Writer, entries: list[writer.Entry], written: group.Group) -> Any:
         before = self._store.last_seq, self._store.chain
-        numbered = self._number(entries, store.Group(), set())
+        numbered = self._number(entries, group.Group(), set())
         if numbered.items:
             last = numbered.items[-1].seq
             self._report(writer.Committed(numbered.items, last, 0, 0, 0, None))
         self._store.last_seq, self._store.chain = before
-        return real(self, entries, group)
+        return real(self, entries, written)
 
     put(patches, writer.Writer, "_write", write)
 
@@ -263,7 +262,7 @@ def end_not_missed(patches: Patches) -> None:
 
 def seals_not_compared(patches: Patches) -> None:
     """Rows are what they say, whatever their checksums and the chain say."""
-    for place in (store, verify):
+    for place in (journal_end, verify):
         put(patches, place, "is_whole", lambda _: True)
         put(patches, place, "follows", lambda *_: True)
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from listenkey.core.gaps import closed_gap
 from listenkey.core.reconciliation import SNAPSHOTS_LOST
 from listenkey.items import GapOpened, Item, Live
+from listenkey.journal.sqlite.group import Group
 from listenkey.journal.sqlite.lock import lock_path
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.retention import Retention
-from listenkey.journal.sqlite.store import Group, Store
+from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.verify import verify
 from listenkey.journal.sqlite.writer import Arrived, Committed, Report, Told, Writer
 from listenkey.outcomes import GapCause

@@ -14,11 +14,12 @@ from listenkey.events import Event
 from listenkey.items import Item, Live, Update
 from listenkey.journal.sqlite import store as stores
 from listenkey.journal.sqlite.database import open_writer
+from listenkey.journal.sqlite.group import Group
 from listenkey.journal.sqlite.hash_chain import Row, seal
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.row_codec import told_values, update_values
-from listenkey.journal.sqlite.store import Group, Store
+from listenkey.journal.sqlite.store import Store
 from listenkey.wire.frames import Unreadable, read_payload
 
 ACCOUNT = "a3f1"

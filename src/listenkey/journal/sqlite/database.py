@@ -290,3 +290,15 @@ def told_as_ours(path: Path) -> Iterator[None]:
         yield
     except ERRORS as error:
         raise as_ours(error, path) from error
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit all of it, or nothing and raise; after an error of the disk the owner gives the connection up."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

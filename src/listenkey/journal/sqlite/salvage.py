@@ -21,12 +21,13 @@ from listenkey.journal.files import beside, check_files, is_there
 from listenkey.journal.sqlite import metadata as facts
 from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.database import ERRORS, open_reader
+from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, Group
 from listenkey.journal.sqlite.hash_chain import BEGINNING, SEALED, Row, follows, is_whole, seal
 from listenkey.journal.sqlite.lock import Lock
 from listenkey.journal.sqlite.pages import Cell, Pages
 from listenkey.journal.sqlite.row_codec import fill_of
 from listenkey.journal.sqlite.row_shape import is_well_formed
-from listenkey.journal.sqlite.store import GROUP_ROWS_MAX, Group, Store
+from listenkey.journal.sqlite.store import Store
 
 MISSING_TOLD: Final = 20
 """The stretches of missing numbers that are named; the rest are counted."""

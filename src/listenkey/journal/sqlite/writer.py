@@ -23,11 +23,12 @@ from listenkey.errors import Corrupt, JournalError
 from listenkey.events import Event, LegacyOrderTradeUpdate
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.sqlite.database import ERRORS, as_ours
+from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, FillKey, Group
 from listenkey.journal.sqlite.hash_chain import seal
 from listenkey.journal.sqlite.own_files import NotInPlace
 from listenkey.journal.sqlite.retention import Retention, believed_ms
 from listenkey.journal.sqlite.row_codec import fill_keys, fill_of, told_values, update_values
-from listenkey.journal.sqlite.store import GROUP_ROWS_MAX, FillKey, Group, Store
+from listenkey.journal.sqlite.store import Store
 
 log = logging.getLogger("listenkey")
 T = TypeVar("T")

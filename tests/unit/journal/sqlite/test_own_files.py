@@ -81,8 +81,8 @@ def test_a_folder_that_cant_be_looked_at_is_waited_for(
             store.write(group(*rows([fill(2)], store)))
         with pytest.raises(NotInPlace):
             store.reopen()
-        assert not store._files.log_is_ours()
-        assert not store._files.is_in_place()
+        assert not store.files.own.log_is_ours()
+        assert not store.files.own.is_in_place()
     store.write(group(*rows([fill(2)], store)))
     assert store.connection is connection
 

@@ -11,11 +11,12 @@ from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.items import Item, Update
 from listenkey.journal.files import beside
 from listenkey.journal.sqlite import salvage as module
+from listenkey.journal.sqlite.group import Group
 from listenkey.journal.sqlite.hash_chain import seal
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.row_codec import update_values
 from listenkey.journal.sqlite.salvage import MISSING_TOLD, Salvaged, salvage
-from listenkey.journal.sqlite.store import Group, Store
+from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.verify import damage_of, verify
 from tests.unit.journal.making import ACCOUNT, AT_MS, fill, greeks, group, raws_of, read, rows, written
 

@@ -10,10 +10,11 @@ import pytest
 from listenkey.core.gaps import NOT_RUNNING, Resumed, Watermark
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.items import GapClosed, GapOpened, Live
+from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, Group
 from listenkey.journal.sqlite.hash_chain import seal
 from listenkey.journal.sqlite.lock import lock_path, reached_line
 from listenkey.journal.sqlite.row_codec import told_values
-from listenkey.journal.sqlite.store import GROUP_ROWS_MAX, Group, Store
+from listenkey.journal.sqlite.store import Store
 from listenkey.outcomes import GapCause, Reason
 from tests.unit.journal.making import (
     ACCOUNT,

@@ -13,10 +13,11 @@ from listenkey.events import Event
 from listenkey.items import Live
 from listenkey.journal.sqlite import metadata as facts
 from listenkey.journal.sqlite import writer as module
+from listenkey.journal.sqlite.group import GROUP_ROWS_MAX
 from listenkey.journal.sqlite.lock import lock_path, read_reached
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.retention import Retention
-from listenkey.journal.sqlite.store import GROUP_ROWS_MAX, Store
+from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.verify import verify
 from listenkey.journal.sqlite.writer import (
     REACHED_EVERY_S,

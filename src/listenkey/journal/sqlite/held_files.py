@@ -1,0 +1,138 @@
+"""The files of a journal that is held for writing: locked, and watched so that nothing is written into another one."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from listenkey.errors import Fenced, JournalError
+from listenkey.journal.files import beside, size_of
+from listenkey.journal.sqlite import verify
+from listenkey.journal.sqlite.database import check_without_log, open_guard
+from listenkey.journal.sqlite.lock import NUMBER_MAX, Lock
+from listenkey.journal.sqlite.own_files import OwnFiles
+
+
+class HeldFiles:
+    """
+    Holds the lock, knows which files are ours, and keeps SQLite from moving the log behind our back.
+
+    Args:
+        path: The database.
+
+    Attributes:
+        own: The database and its log, as they were when they were opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.own = OwnFiles(path)
+        self._path = path
+        self._lock: Lock | None = None
+        self._guard: sqlite3.Connection | None = None
+
+    @property
+    def are_held(self) -> bool:
+        """True from `hold` to `release`."""
+        return self._lock is not None
+
+    def hold(self) -> None:
+        """Take the lock. Raises Fenced where another process has it, and JournalError where there can be none."""
+        self._lock = Lock(self._path)
+
+    def release(self) -> None:
+        """Let another process write."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def reached(self) -> tuple[int, int]:
+        """Return the last number that was committed and until when the stream was whole, as far as is known; else 0."""
+        lock = self._held
+        return lock.reached(), lock.covered_ms()
+
+    def note_reached(self, seq: int, covered_ms: int) -> None:
+        """Write the last number beside the journal; nobody waits for that to be on the disk."""
+        if self._lock is not None:
+            self._lock.note_reached(seq, covered_ms)
+
+    def check_lock(self) -> None:
+        """Raise Fenced where another file has the name of the lock, and somebody else may hold that."""
+        if self._held.is_replaced():
+            raise Fenced(f"another file stands where the lock of the journal {self._path} was")
+
+    def check(self, connection: sqlite3.Connection) -> None:
+        """
+        Check that the file the connection writes to has our name.
+
+        Raises:
+            NotInPlace: It has not.
+            Fenced: Another file has the name of the lock, and somebody else may hold that.
+            sqlite3.OperationalError: Its log was removed. What the log held is in the file now.
+        """
+        self.check_lock()
+        if not self.own.check():
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            error = sqlite3.OperationalError("its log was moved or removed")
+            error.sqlite_errorname = "SQLITE_CANTOPEN"
+            raise error
+
+    def check_log(self) -> None:
+        """
+        Check that a log that was left belongs to the file: SQLite would write any log into any file.
+
+        Raises:
+            UsageError: The file is no journal.
+            JournalError: Another file was put in the place of the one that the log was written for.
+        """
+        if not size_of(beside(self._path, "-wal")):
+            return
+        check_without_log(self._path)
+        problem = self.replaced()
+        if problem:
+            name = self._path.name
+            raise JournalError(
+                f"another file was put in the place of the journal {self._path}, and the log {name}-wal of the "
+                f"one before was left ({problem}); nothing was changed. Put the one before back, or take "
+                f"{name}-wal and {name}-shm away"
+            )
+
+    def replaced(self) -> str:
+        """Return what shows that the log was written for another file; empty where it was not."""
+        (table_before, log_before), (table, its_log) = self._held.inodes(), self.own.inodes
+        if table_before in (0, table & NUMBER_MAX):
+            return ""
+        if log_before == its_log & NUMBER_MAX:
+            return "the log is still the same file"
+        # Both are others, as in a folder that was restored: what they hold shows whether they belong together.
+        return next(iter(verify.problems_of(self._path)), "")
+
+    def watch(self) -> None:
+        """
+        Note which file it is, and see to it that closing it after an error moves nothing.
+
+        SQLite's last connection synchronises the log once more, moves it into the file, and removes what has the log's
+        name, whatever that is by then. While a second connection is open, none of that happens; one that only reads does
+        nothing of it itself.
+        """
+        self.own.check()
+        self.own.note()
+        self._guard = open_guard(self._path)
+        self._held.note_inodes(*self.own.inodes)
+
+    @property
+    def is_watched(self) -> bool:
+        """True where closing a connection moves nothing."""
+        return self._guard is not None
+
+    def unwatch(self) -> None:
+        """Let the last connection move the log again."""
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            with contextlib.suppress(sqlite3.Error):
+                guard.close()
+
+    @property
+    def _held(self) -> Lock:
+        assert self._lock is not None
+        return self._lock
