@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, Unpack
 
 from listenkey.core.states import State
 from listenkey.core.status import status_of
@@ -17,8 +17,10 @@ from listenkey.rest import rate_limiter as limiters
 from listenkey.rest.rate_limiter import RateLimiter
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.rest_api.api_keys import SandboxAccount
-from listenkey.stream.driver import Driver
+from listenkey.stream.delivery import StreamDelivery
+from listenkey.stream.options import StreamOptions
 from listenkey.stream.user_stream import UserStream
+from listenkey.transport.runtime import Runtime
 from listenkey.venue import Venue
 from sim import judge
 from sim.client.program import Consumer, Program
@@ -42,6 +44,14 @@ END_WITHIN_US: Final = 2 * SECOND_US
 """A program that is asked to end has ended by then."""
 
 Tamper: TypeAlias = Callable[[ApiRequest, ApiResponse], ApiResponse]
+
+
+class SimulatedStream(UserStream):
+    """A stream with another clock and other random numbers."""
+
+    def __init__(self, runtime: Runtime, **options: Unpack[StreamOptions]) -> None:
+        self._runtime = runtime
+        super().__init__(**options)
 
 
 class ProcessRun:
@@ -93,25 +103,25 @@ class ProcessRun:
         options = process.env.options
         path = self.path(number)
         identity = process.identity_of(number)
-        made = UserStream(
+        seed = f"{options.seed}:client:{process.number}:{number}:{self.number}"
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        made = SimulatedStream(
+            Runtime(process.clock, random.Random(seed)),
             api_key=identity.api_key,
             api_secret=process.secret_of(identity) if options.recovers else None,
             venue=process.venue,
+            journal=path,
+            consumer=None if path is None else CONSUMER,
             account=identity.name,
             timing=options.timing(),
         )
-        made._driver.clock = process.clock
-        made._driver.random = random.Random(f"{options.seed}:client:{process.number}:{number}:{self.number}")
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made._driver.journal = SqliteJournal(path, identity.name, process.clock.wall_ms, consumer=CONSUMER)
-            store = made._driver.journal.store
-            assert isinstance(store, SimStore)
-            store.attach(process.disk, self.machine, process.die)
-            made._driver.beside = path  # where it is written down what was spent, for the next process
-            self._shorten(made._driver.journal.writer)
-        else:
-            made._driver.journal._wall_ms = process.clock.wall_ms  # type: ignore[attr-defined]
+            journal = made._driver.journal
+            assert isinstance(journal, SqliteJournal)
+            assert isinstance(journal.store, SimStore)
+            journal.store.attach(process.disk, self.machine, process.die)
+            self._shorten(journal.writer)
         return made
 
     def _shorten(self, writer: Writer) -> None:
@@ -171,11 +181,11 @@ class ProcessRun:
         if cancel is not None:
             cancel()
 
-    def note_arrival(self, driver: Driver, frame: bytes) -> None:
+    def note_arrival(self, delivery: StreamDelivery, frame: bytes) -> None:
         """While nothing can be shown: which fills a socket of a stream has brought."""
         if b'"TRADE"' in frame or b'"fi"' in frame:
             fills = judge.fills_in({"kind": "update", "provenance": "ws", "raw": frame})
-            number = next(at for at, stream in enumerate(self.streams) if stream._driver is driver)
+            number = next(at for at, stream in enumerate(self.streams) if stream._driver.delivery is delivery)
             came = self.arrivals.setdefault(number, [])
             came += [(self.process.env.now_us, fill) for fill in fills]
 
@@ -314,9 +324,9 @@ class Process:
         """The event loop of the present life."""
         return self.current_run.loop
 
-    def note_arrival(self, driver: Driver, frame: bytes) -> None:
+    def note_arrival(self, delivery: StreamDelivery, frame: bytes) -> None:
         """While nothing can be shown: which fills a socket of a stream has brought."""
-        self.current_run.note_arrival(driver, frame)
+        self.current_run.note_arrival(delivery, frame)
 
     # --- Running -------------------------------------------------------------------------------------------------
 

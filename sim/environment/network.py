@@ -17,7 +17,7 @@ from listenkey.core.socket_view import SocketView
 from listenkey.errors import Disconnected, ListenKeyError, Unreachable
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.websocket import hub
-from listenkey.stream.driver import Driver
+from listenkey.stream.delivery import StreamDelivery
 from listenkey.transport.websocket import _handshake_error
 from sim.environment.activity import Client
 from sim.environment.environment import Environment
@@ -67,7 +67,7 @@ class Host(Protocol):
     def answered(self, request: ApiRequest) -> ApiResponse:
         """Return the venue's answer to a request of this process, as it arrives."""
 
-    def note_arrival(self, driver: Driver, frame: bytes) -> None:
+    def note_arrival(self, delivery: StreamDelivery, frame: bytes) -> None:
         """While nothing can be shown: which fills a socket of a stream has brought."""
 
 
@@ -77,7 +77,7 @@ class Shortcuts(Protocol):
     def ping_horizon_us(self, network: Network, connection: Connection | None) -> int:
         """Return for how long pings of this connection would surely be answered; 0 where that can't be known."""
 
-    def skip_audits(self, host: Host, driver: Driver, for_us: int) -> None:
+    def skip_audits(self, host: Host, delivery: StreamDelivery, for_us: int) -> None:
         """Skip the audits that would find nothing."""
 
 
@@ -383,7 +383,7 @@ class SimSocket:
 
     def ping(self, number: int) -> None:
         network = self._network
-        driver, view = self._owner()
+        delivery, view = self._owner()
         left_out_s = min(self._left_out_until_s, network.process.clock.now_s())
         if view is not None and left_out_s > view.covered_s:
             self._prove(view, left_out_s)
@@ -393,7 +393,7 @@ class SimSocket:
             # Nothing can happen to the pings of this time; they are taken as sent and answered.
             view.pinged_s = self._left_out_until_s = network.process.clock.now_s() + ahead_us / 1e6
             self._stay_alive()
-            shortcuts.skip_audits(network.process, driver, ahead_us)
+            shortcuts.skip_audits(network.process, delivery, ahead_us)
             return
         self._ping(number)
 
@@ -401,17 +401,17 @@ class SimSocket:
         payload = number.to_bytes(8, "big")
         self._send(lambda hub_, session, now_ms: hub_.receive_ping(session, payload, now_ms))
 
-    def _owner(self) -> tuple[Driver, SocketView | None]:
-        """Return the driver whose socket this is, and how the lifecycle sees it."""
+    def _owner(self) -> tuple[StreamDelivery, SocketView | None]:
+        """Return the delivery whose socket this is, and how the lifecycle sees it."""
         link: Any = getattr(self._on_heard, "__self__")  # noqa: B009 - a bound method, as far as types know a callable
         return link._owner, link._owner.life.connections.sockets.get(link.number)
 
     def _stay_alive(self) -> None:
         """While pings are left out, silence is no death, and what was sent until the last one has been read."""
-        driver, view = self._owner()
+        delivery, view = self._owner()
         if view is None:
             return
-        clock, timing = self._network.process.clock, driver.life.timing
+        clock, timing = self._network.process.clock, delivery.life.timing
         view.dead_at_s = max(view.dead_at_s, view.pinged_s + timing.dead_after_s)
         answered_s = clock.now_s() - timing.ping_after_s
         if self._left_out_until_s > clock.now_s() and answered_s > view.covered_s:

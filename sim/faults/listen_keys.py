@@ -57,15 +57,15 @@ def _ask(injector: Injector, process: Process, method: str) -> None:
     injector.env.exchange.handle(request, injector.env.now_ms)
 
 
-def _renew_now(stream: UserStream) -> None:
+def _renew_now(stream: UserStream, now_s: float) -> None:
     if stream._driver.life.listen_key.renew_at_s is not None:
-        stream._driver.life.listen_key.renew_at_s = stream._driver.clock.now_s()
-        stream._driver.set_timer()
+        stream._driver.life.listen_key.renew_at_s = now_s
+        stream._driver.timer.set()
 
 
 def renewals_fail(injector: Injector, fault: Fault, process: Process) -> None:
     injector.put("http_status", lasting(fault, process) | {"status": 503, "path": LISTEN_KEY_PATH, "method": "PUT"})
-    process.inside(_renew_now)
+    process.inside(lambda stream: _renew_now(stream, process.clock.now_s()))
 
 
 def key_storm(injector: Injector, fault: Fault, process: Process) -> None:

@@ -34,11 +34,11 @@ def _sessions(process: Process) -> list[int]:
     return [each.session for each in process.network.connections.values() if each.session is not None]
 
 
-def _rotate_now(stream: UserStream) -> None:
+def _rotate_now(stream: UserStream, now_s: float) -> None:
     for socket in stream._driver.life.connections.sockets.values():
         if socket.attached:
-            socket.rotate_at_s = stream._driver.clock.now_s()
-    stream._driver.set_timer()
+            socket.rotate_at_s = now_s
+    stream._driver.timer.set()
 
 
 def day_limit(injector: Injector, fault: Fault, process: Process) -> None:
@@ -52,9 +52,12 @@ def day_limit(injector: Injector, fault: Fault, process: Process) -> None:
         each for each in _sessions(process) if each in sessions and now_ms - sessions[each].opened_ms >= YOUNG_MS
     ]
     if not process.frozen_until_us:
-        process.inside(_rotate_now)
+        process.inside(lambda stream: _rotate_now(stream, process.clock.now_s()))
     else:  # Its timers find out when it runs again.
-        injector.env.at(process.frozen_until_us + 1, lambda: process.inside(_rotate_now))
+        injector.env.at(
+            process.frozen_until_us + 1,
+            lambda: process.inside(lambda stream: _rotate_now(stream, process.clock.now_s())),
+        )
 
 
 def end_day_limit(injector: Injector, fault: Fault, _: Process) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from listenkey.core import status
 from listenkey.journal.files import beside, identity_of
 from listenkey.journal.sqlite import durable_items, own_files, writer_link
-from listenkey.stream import driver
+from listenkey.stream import health_monitor, task_set
 from listenkey.stream import user_stream as stream
 from sim.client import process
 from sim.mutants.patching import Patches, put, rewritten
@@ -26,14 +26,14 @@ def ends_with_its_caller(patches: Patches) -> None:
         return work.done()
 
     put(patches, stream, "finish", finish)
-    for place in (stream, driver, durable_items, writer_link):
+    for place in (stream, task_set, durable_items, writer_link):
         put(patches, place, "outlast", outlast)
 
 
 def status_without_gaps(patches: Patches) -> None:
     """While REST is asked what was missed, the status is that of a stream that is whole."""
     rewritten(patches, status, "status_of", ("if life.gaps.open_from_ms is not None:", "if False:"))
-    for place in (driver, process):
+    for place in (health_monitor, process):
         put(patches, place, "status_of", status.status_of)
 
 

@@ -17,7 +17,7 @@ from listenkey.core.states import State
 from listenkey.events import Event
 from listenkey.journal.sqlite.row_codec import fill_keys
 from listenkey.rest import rate_limiter as limiter
-from listenkey.stream import driver
+from listenkey.stream import driver, key_client
 from listenkey.stream import listen_key_manager as opener
 from listenkey.stream import user_stream as stream
 from listenkey.transport import websocket
@@ -135,7 +135,7 @@ def bans_ignored(patches: Patches) -> None:
         known = verdict.classify(error, wall_ms)
         return verdict.RetryDecision(known.do, 0.0, known.error)
 
-    for module in (driver, opener, limiter):
+    for module in (driver, key_client, opener, limiter):
         put(patches, module, "classify", classify)
     put(patches, budget.Budget, "block", lambda *_: None)
 

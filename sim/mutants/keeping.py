@@ -168,8 +168,8 @@ def recovered_as_answered(patches: Patches) -> None:
     real_feed, real_live = driver.Driver.feed, gap.Gaps.live
 
     def feed(self: driver.Driver, happened: on.Input) -> None:
-        if isinstance(happened, on.Recovered) and self.recovery is not None:
-            found = self.recovery.combined(self.deduplicator.held(self.life.connections.followed or 0))
+        if isinstance(happened, on.Recovered) and self.delivery.recovery is not None:
+            found = self.delivery.recovery.combined(self.delivery.held())
             gaps = self.life.gaps
             answered[gaps] = answered.get(gaps, 0) + sum(one.provenance == "rest" for one in found)
         real_feed(self, happened)

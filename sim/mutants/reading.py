@@ -14,7 +14,7 @@ from listenkey.core.account_state import AccountState
 from listenkey.events import OrderTradeUpdate, RecoveredFill
 from listenkey.events import base as words
 from listenkey.events.current import Order
-from listenkey.stream import driver
+from listenkey.stream import delivery
 from listenkey.wire import message_builder as shapes
 from listenkey.wire import rows
 from sim.mutants.patching import Patches, put, rewritten
@@ -62,9 +62,11 @@ def late_by_trade_id(patches: Patches) -> None:
 
 def never_late_without_a_secret(patches: Patches) -> None:
     """A stream that can't ask REST does not say that a fill comes late."""
-    rewritten(patches, driver.Driver, "_deliver",
+    rewritten(patches, delivery.StreamDelivery, "_deliver",
               ("late = self.deduplicator", "late = self.recovery is not None and self.deduplicator"))  # fmt: skip
-    rewritten(patches, driver.Driver, "events_came", ("if not late:", "if not late or self.recovery is None:"))
+    rewritten(
+        patches, delivery.StreamDelivery, "events_came", ("if not late:", "if not late or self.recovery is None:")
+    )
 
 
 def limits_taken_as_they_are(patches: Patches) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from listenkey import venue
 from listenkey.sandbox.websocket.hub import Session
-from listenkey.stream.driver import Driver
+from listenkey.stream.delivery import StreamDelivery
 from sim.environment.environment import Environment
 from sim.environment.network import Connection, Host, Network
 from sim.faults.injector import Injector
@@ -53,14 +53,14 @@ class Shortcuts:
         horizon_us = min(self._injector.quiet_us(account) - MARGIN_US, key_ends_us - MARGIN_US, ELIDED_MOST_US)
         return horizon_us if horizon_us > 5_000_000 else 0
 
-    def skip_audits(self, host: Host, driver: Driver, for_us: int) -> None:
+    def skip_audits(self, host: Host, delivery: StreamDelivery, for_us: int) -> None:
         """Skip the audits that would find nothing: the last one has seen everything, and no fault is near."""
         for_us = min(for_us, self._injector.calm_us(self._env.options.accounts[host.number]) - MARGIN_US)
         if for_us >= venue.TRADES_KEPT_S * 1e6:
             return  # It has to look before REST forgets.
         until_s = host.clock.now_s() + for_us / 1e6
-        recovery, repair = driver.recovery, driver.life.recovery
-        trades = self._env.exchange.exchange.state.accounts[driver.account].trades
+        recovery, repair = delivery.recovery, delivery.life.recovery
+        trades = self._env.exchange.exchange.state.accounts[delivery.journal.account].trades
         newest_ms = trades[-1].time_ms if trades else 0
         if recovery is None or recovery.audits.audited_to_ms is None or recovery.audits.audited_to_ms <= newest_ms:
             return

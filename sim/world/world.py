@@ -40,7 +40,7 @@ from listenkey import venue
 from listenkey.journal.sqlite import journal as sqlite_module
 from listenkey.journal.sqlite import writer as writer_module
 from listenkey.rest import rate_limit_store as spending_module
-from listenkey.stream import driver as driver_module
+from listenkey.stream import sockets as sockets_module
 from sim.client.co_tenants import CoTenant
 from sim.client.connector import connector
 from sim.client.process import Process
@@ -153,7 +153,7 @@ class World:
         for place, name, _ in forgetful(0):
             patches.enter_context(patch.object(place, name, getattr(place, name)))  # another one makes REST forget
         for place, name, stand_in in (
-            (driver_module, "connect", connector(self.processes)),
+            (sockets_module, "connect", connector(self.processes)),
             (sqlite_module, "Store", SimStore),
             (writer_module, "threading", Threading(machine)),
             (spending_module, "threading", AtOnce),

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from listenkey import UserStream
 from listenkey.core import loss_detector as watching
+from listenkey.credentials import Credentials
 from listenkey.events import BalancePositionUpdate, Event, GreekUpdate, Position, RiskLevelChange
 from listenkey.items import Item
 from listenkey.stream.recovery import Recovery
+from listenkey.transport.runtime import Runtime
 from tests.unit.core.making import OTHER, SYMBOL, beat, order
 
 THIRD = "SOL-261225-200-C"
@@ -116,13 +118,14 @@ class Side:
     """A stream with a secret, without sockets and without REST."""
 
     def __init__(self, clock: Now) -> None:
-        self.stream = UserStream(api_key="key", api_secret="secret", account="a3f1")
-        driver = self.driver = self.stream._driver
-        driver.clock = clock
-        driver.deduplicator.follow(1)
-        credentials, life, merge = driver.credentials, driver.life, driver.deduplicator
-        self.recovery = Recovery(credentials, self.stream.venue, clock, life.timing, merge.fills, self.set_timer)
-        driver.recovery = self.recovery
+        with mock.patch.object(UserStream, "_runtime", Runtime(clock)):
+            self.stream = UserStream(api_key="key", api_secret="secret", account="a3f1")
+        delivery = self.delivery = self.stream._driver.delivery
+        delivery.deduplicator.follow(1)
+        credentials, fills = Credentials.of("key", "secret", None), delivery.deduplicator.fills
+        timing = delivery.life.timing
+        self.recovery = Recovery(credentials, self.stream.venue, clock, timing, fills, self.set_timer)
+        delivery.recovers_with(self.recovery)
         self.recovery.loss_detector.reconnected(clock.now_s())
         self.told: list[Any] = []
         self.timer_s = inf
@@ -178,8 +181,8 @@ def test_a_batch_is_the_same_as_its_events_one_by_one(
             for count, passed_s, mends in cuts:
                 part = slice(at, at + count)
                 for event, raw in zip(events[part], raws[part], strict=True):
-                    one_by_one.driver.event_came(1, event, raw)
-                together.driver.events_came(1, events[part], raws[part])
+                    one_by_one.delivery.event_came(1, event, raw)
+                together.delivery.events_came(1, events[part], raws[part])
                 assert one_by_one.items() == together.items()
                 assert one_by_one.state() == together.state()
                 assert together.wakes_in_time

@@ -102,7 +102,7 @@ async def test_the_end_of_an_order_from_before_the_stream_is_found_and_its_begin
     await asyncio.to_thread(place, sandbox, symbol_of(sandbox))
     await asyncio.sleep(0.3)  # The clocks of both sides are compared no better than that.
     async with reading(sandbox, QUICK, api_secret=sandbox.api_secret) as reader:
-        recovery = reader.stream._driver.recovery
+        recovery = reader.stream._driver.delivery.recovery
         assert recovery is not None
         await until(lambda: bool(recovery.account_state.orders))
         assert states(reader) == []

@@ -16,6 +16,7 @@ from listenkey.credentials import fingerprint
 from listenkey.errors import Refused, UsageError
 from listenkey.sandbox.server import SandboxAccount
 from listenkey.testing import LocalSandbox
+from listenkey.transport.clock import SystemClock
 from tests.promises.command import environment, lines, running
 from tests.promises.reader import Reader
 
@@ -152,7 +153,7 @@ async def test_fills_that_rest_may_not_list_yet_prove_nothing_until_a_renewal(
         await asyncio.to_thread(sandbox.advance, 120_000)
         driver = reader.stream._driver
         assert driver.life.listen_key.key is not None
-        await driver._renew_key(RenewKey(driver.life.listen_key.key, driver.clock.now_s()))
+        await driver._renew_key(RenewKey(driver.life.listen_key.key, SystemClock().now_s()))
         with pytest.raises(UsageError, match="another account's"):
             await reader.until_ended()
 

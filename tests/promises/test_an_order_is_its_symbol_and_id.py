@@ -51,8 +51,10 @@ async def test_orders_of_two_contracts_with_one_id_are_two_orders(
         told = await told_orders(stream, 3)
         assert told == [(SYMBOL, 1), (OTHER, 1), (SYMBOL, 1)]
         assert stream.health().duplicates_removed == 0
-        if stream._driver.recovery is not None:
-            assert (OTHER, 1) in stream._driver.recovery.account_state.orders, "only the other contract's has ended"
+        if stream._driver.delivery.recovery is not None:
+            assert (OTHER, 1) in stream._driver.delivery.recovery.account_state.orders, (
+                "only the other contract's has ended"
+            )
     with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT symbol, order_id, status FROM orders WHERE order_id = 1 ORDER BY symbol")
         assert rows.fetchall() == [(SYMBOL, 1, "CANCELED"), (OTHER, 1, "NEW")]

@@ -108,7 +108,7 @@ async def test_fills_are_held_against_history_that_lags_one_by_one(
     sandbox = binance_options_sandbox
     sandbox.set_switches(fill_events=("ORDER_TRADE_UPDATE",))
     async with recovering(sandbox) as reader:
-        recovery = reader.stream._driver.recovery
+        recovery = reader.stream._driver.delivery.recovery
         assert recovery is not None
         await burst(sandbox, 1)
         await reader.until(lambda: recovery.audits.shows_fills)
@@ -145,7 +145,7 @@ async def test_a_loss_is_found_though_rest_begins_to_lag_while_nothing_is_traded
 ) -> None:
     sandbox = binance_options_sandbox
     async with recovering(sandbox) as reader:
-        recovery = reader.stream._driver.recovery
+        recovery = reader.stream._driver.delivery.recovery
         assert recovery is not None
         await burst(sandbox, 1)
         await reader.until(lambda: recovery.audits.shows_fills)
@@ -175,9 +175,9 @@ async def test_beats_that_wait_while_rest_hangs_are_beats() -> None:
     """A position is open, and its beat comes on the new socket while `bill` does not answer for eight beats."""
     with LocalSandbox(time_scale=20) as sandbox:
         async with recovering(sandbox) as reader:
-            driver = reader.stream._driver
-            assert driver.recovery is not None
-            watch = driver.recovery.loss_detector
+            delivery = reader.stream._driver.delivery
+            assert delivery.recovery is not None
+            watch = delivery.recovery.loss_detector
             await burst(sandbox, 1)
             await reader.until(lambda: watch._beats >= 2 and watch._open > 0)
             hang = sandbox.fault("hang_http", path="/eapi/v1/bill")
@@ -185,7 +185,7 @@ async def test_beats_that_wait_while_rest_hangs_are_beats() -> None:
             await status_is(reader, "RECOVERING")
             reconnects = reader.stream.health().reconnects
             async with asyncio.timeout(20):
-                while len(driver.deduplicator.held(driver.life.connections.followed or 0)) < 16:  # noqa: ASYNC110
+                while len(delivery.held()) < 16:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
             assert reader.stream.health().reconnects == reconnects
             assert reader.stream.health().status == "RECOVERING"

@@ -32,6 +32,10 @@ class AccountLog(logging.LoggerAdapter[logging.Logger]):
         """The account's name."""
         return str((self.extra or {})["account"])
 
+    def rename(self, account: str) -> None:
+        """Name the account otherwise from now on: a journal knows it by another name."""
+        self.extra = {"account": account}
+
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Log as a logger does, with the account; of too many records of one kind only a few."""
         if not self.isEnabledFor(level):

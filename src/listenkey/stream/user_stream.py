@@ -23,8 +23,8 @@ from listenkey.journal.url import journal_path
 from listenkey.stream.driver import Driver
 from listenkey.stream.options import StreamOptions
 from listenkey.transport import address
-from listenkey.transport.clock import SystemClock
 from listenkey.transport.closing import finish, outlast
+from listenkey.transport.runtime import Runtime
 from listenkey.venue import Venue
 from listenkey.wire.signing import Signer
 
@@ -77,6 +77,8 @@ class UserStream:
         JournalError: On entering or while iterating, when the journal can't be used.
     """
 
+    _runtime = Runtime()  # The simulation's streams have another one.
+
     def __init__(
         self,
         *,
@@ -102,7 +104,6 @@ class UserStream:
             Signer.of(credentials)  # A private key that can't be read is told now, and not at the first gap.
         self.venue: Venue = address.venue_of(venue)
         name = account or credentials.api_key.fingerprint()
-        clock = SystemClock()
         self._driver = Driver(
             credentials,
             self.venue,
@@ -111,7 +112,7 @@ class UserStream:
             make_journal(
                 journal,
                 name,
-                clock,
+                self._runtime.clock,
                 consumer,
                 after,
                 keep_days,
@@ -120,6 +121,7 @@ class UserStream:
                 account_is_named=bool(account),
             ),
             None if journal is None else journal_path(journal),
+            self._runtime,
             closes_key=close_key_on_exit,
         )
         self._opening: asyncio.Task[None] | None = None
@@ -248,45 +250,7 @@ class UserStream:
 
     def health(self) -> Health:
         """Return the stream's health now."""
-        driver = self._driver
-        life, journal, now_s = driver.life, driver.journal, driver.clock.now_s()
-        followed = life.connections.sockets.get(life.connections.followed or 0)
-        driver.note_status()  # as it is now: a limit may just have ended
-        status, why = driver.status()
-        return Health(
-            status=status,
-            status_since_ms=driver.changes.since_ms(now_s, driver.clock.wall_ms()),
-            why=why,
-            live=life.is_whole and journal.losing is None,
-            open_gap_from_ms=driver.open_gap_from_ms(),
-            fills_complete=journal.losing is None and (status == "LIVE" or (status == "DEGRADED" and life.is_settled)),
-            key_fingerprint=life.listen_key.key.fingerprint() if life.listen_key.key else None,
-            key_age_s=now_s - life.listen_key.since_s if life.listen_key.key else None,
-            key_left_s=life.listen_key.until_s - now_s if life.listen_key.key else None,
-            renewals=life.listen_key.renewals,
-            last_renewal_ok=life.listen_key.last_renewal_ok,
-            sockets=sum(socket.attached for socket in life.connections.sockets.values()),
-            socket_age_s=now_s - followed.opened_s if followed else None,
-            last_event_ms=driver.last_event_ms,
-            last_heard_s=now_s - followed.heard_s if followed else None,
-            round_trip_s=driver.round_trip_s,
-            events=driver.events,
-            fills=driver.fills,
-            gaps=life.gaps.count,
-            gaps_incomplete=life.gaps.incomplete,
-            gap_s=life.gaps.seconds,
-            duplicates_removed=driver.deduplicator.duplicates + journal.duplicates,
-            unreadable=driver.unreadable,
-            unknown_events=driver.unknown_events,
-            dropped=journal.dropped,
-            backlog=journal.backlog,
-            journal_problem=journal.problem,
-            account_doubt=driver.account_doubt() or None,
-            reconnects=life.connections.reconnects,
-            rotations=life.rotation.count,
-            recovered=journal.recovered,
-            used_weight=driver.keys.api.used_weight_1m if driver.keys else None,
-        )
+        return self._driver.monitor.health()
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

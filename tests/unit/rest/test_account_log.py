@@ -46,3 +46,10 @@ def test_what_nobody_reads_costs_nothing(caplog: pytest.LogCaptureFixture) -> No
     caplog.set_level(logging.ERROR)
     AccountLog("a3f1", lambda: 0.0).warning("quiet")
     assert caplog.messages == []
+
+
+def test_an_account_may_get_another_name(caplog: pytest.LogCaptureFixture) -> None:
+    log = AccountLog("a3f1", lambda: 0.0)
+    log.rename("desk")
+    log.warning("lost")
+    assert (log.account, caplog.messages) == ("desk", ["stream desk: lost"])

@@ -60,7 +60,7 @@ async def test_a_second_reader_is_told_so_and_the_first_goes_on(binance_options_
 async def test_closing_that_is_cancelled_lets_go_of_the_account_s_keys(binance_options_sandbox: LocalSandbox) -> None:
     made = stream(binance_options_sandbox)
     await made.__aenter__()
-    keys = made._driver.keys
+    keys = made._driver.keys.shared
     assert keys is not None
     closing = asyncio.ensure_future(made.aclose())
     await asyncio.sleep(0)

@@ -1,0 +1,84 @@
+"""The open sockets of one stream, over sockets that only note what is asked of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from listenkey.core.actions import OpenSocket
+from listenkey.core.deduplicator import Deduplicator
+from listenkey.credentials import Secret
+from listenkey.errors import Disconnected, Unreachable
+from listenkey.stream import sockets as module
+from listenkey.stream.sockets import Sockets
+from listenkey.transport.clock import SystemClock
+from tests.unit.core.making import order
+from tests.unit.stream.test_connection import BY_URL, FakeSocket, Owner
+
+KEY = Secret("k" * 64)
+
+
+class World:
+    """Sockets, and the ends of those that are open."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.deduplicator = Deduplicator()
+        self.sockets = Sockets(self.deduplicator, SystemClock())
+        self.owner = Owner()
+        self.ends: list[FakeSocket] = []
+        monkeypatch.setattr(module, "connect", self.connect)
+
+    async def connect(self, *arguments: Any, **named: Any) -> FakeSocket:
+        end = FakeSocket()
+        self.ends.append(end)
+        return await end.connect(*arguments, **named)
+
+    async def open(self, number: int) -> FakeSocket:
+        await self.sockets.open(OpenSocket(number, KEY), BY_URL, 5.0, self.owner)
+        return self.ends[-1]
+
+
+async def test_each_socket_is_reached_by_its_number_until_it_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch)
+    first, second, third = [await world.open(number) for number in (1, 2, 3)]
+    world.sockets.ping(2, 77)
+    world.sockets.drop(1, politely=False)
+    world.sockets.drop(2, politely=True)
+    world.sockets.drop(2, politely=True)
+    world.sockets.ping(2, 78)
+    world.sockets.read_less(2)
+    world.sockets.abort()
+    assert (first.did, second.did, third.did) == (["abort"], [77, "close"], ["abort"])
+
+
+async def test_one_that_has_ended_is_not_reached_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch)
+    end = await world.open(1)
+    end.on_lost(Disconnected(1006, ""))
+    assert world.owner.names() == ["lost"]
+    world.sockets.lost(1)
+    world.sockets.abort()
+    assert end.did == []
+
+
+async def test_what_is_held_of_a_dropped_socket_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch)
+    await world.open(2)
+    world.deduplicator.follow(1)
+    assert not world.deduplicator.admit(2, order(1, "NEW", "0", 1), b"{}", 1)
+    assert world.deduplicator.held(2)
+    world.sockets.drop(2, politely=False)
+    assert not world.deduplicator.held(2)
+
+
+async def test_one_that_does_not_come_up_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch)
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise Unreachable("127.0.0.1", "refused")
+
+    monkeypatch.setattr(module, "connect", refuse)
+    with pytest.raises(Unreachable):
+        await world.open(1)
+    world.sockets.drop(1, politely=False)
