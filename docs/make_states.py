@@ -1,9 +1,11 @@
 """
 Draw the states of a stream from the transition table itself: `python docs/make_states.py`.
 
-The table names a handler for each pair of state and input; where a handler leads depends on what it finds. So every
-input that can occur is played to every situation that can be reached, and what happens is written down. The result
-stands in docs/explanation/lifecycle.md between two markers; a test compares.
+The table names for each pair of state and input a handler, and the states that may follow. The picture stands in
+docs/explanation/lifecycle.md between two markers; a test compares.
+
+Which state follows depends on what the handler finds. So `explore` plays every input that can occur to every situation
+that can be reached, and writes down what happens; a test compares that with the table.
 """
 
 # ruff: noqa: INP001 - a script beside pages, in no package
@@ -86,7 +88,8 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
             plain += [on.EventCame(number), on.VenueLeaving(number), on.PongCame(number, life.connections.pings)]
             if life.rotation.overlap_until_s is not None:
                 yield on.PongCame(number, life.connections.pings), life.rotation.overlap_until_s, True
-    plain += [on.SocketAttached(999), on.SocketNotOpened(999, later), on.PongCame(999, 0)]
+    plain += [on.SocketAttached(999), on.SocketNotOpened(999, later), on.SocketLost(999, LOST), on.PongCame(999, 0)]
+    plain += [on.EventCame(999), on.VenueLeaving(999), on.HeldTooMuch(999)]
     plain += mending(life, later)
     for happened in plain:
         yield happened, now_s + 0.01, False
@@ -113,7 +116,9 @@ def mending(life: Lifecycle, later: RetryDecision) -> list[on.Input]:
     told += [on.Recovered(attempt, (), complete=complete) for complete in (True, False)]
     told += [on.Recovered(attempt, (), orders_due=True), on.RecoveredPart(attempt, 0, 0)]
     told += [on.RecoveredPart(attempt, 2**60, 1)]
-    told += [on.NotRecovered(attempt, later), on.Audited(number), on.NotAudited(number, later)]
+    much_later = RetryDecision(Disposition.WAIT, 3600.0, Unreachable("venue", "down"))
+    told += [on.NotRecovered(attempt, later), on.NotRecovered(attempt, much_later)]
+    told += [on.Audited(number), on.NotAudited(number, later)]
     return told + [on.HeldTooMuch(followed) for followed in [life.connections.followed] if followed is not None]
 
 
@@ -183,7 +188,7 @@ def be_silent(life: Lifecycle, now_s: float, edges: Edges) -> float:
 
 def is_ignored(state: State, kind: type[on.Input]) -> bool:
     """Return True where the table says that nothing is done."""
-    return TRANSITIONS[state, kind] is Lifecycle._ignore  # noqa: SLF001
+    return TRANSITIONS[state, kind].handle is Lifecycle._ignore  # noqa: SLF001
 
 
 def diagram(edges: Edges) -> list[str]:
@@ -222,7 +227,7 @@ def cell(edges: Edges, state: State, kind: type[on.Input]) -> str:
 
 def render() -> str:
     """Return the text between the markers."""
-    edges = explore()
+    edges = {pair: set(transition.may_follow) for pair, transition in TRANSITIONS.items()}
     return "\n".join([BEGIN, *diagram(edges), "", *table(edges), END])
 
 

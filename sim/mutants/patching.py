@@ -25,7 +25,8 @@ def transition(patches: Patches, name: str, make: Callable[[Callable[..., None]]
     """A transition of the lifecycle does something else; `make` is given what it did."""
     real = getattr(Lifecycle, name)
     other = make(real)
-    table = {pair: other if known is real else known for pair, known in lifecycle.TRANSITIONS.items()}
+    known = lifecycle.TRANSITIONS.items()
+    table = {pair: cell._replace(handle=other) if cell.handle is real else cell for pair, cell in known}
     patches.enter_context(patch.dict(lifecycle.TRANSITIONS, table))
     put(patches, Lifecycle, name, other)
 

@@ -80,7 +80,10 @@ class Lifecycle(RecoveryTransitions):
 
     def handle(self, happened: Input, now: Moment) -> None:
         """Take in one fact. Afterwards take actions and items, and ask for the next deadline."""
-        TRANSITIONS[self.state, type(happened)](self, happened, now)
+        before = self.state
+        transition = TRANSITIONS[before, type(happened)]
+        transition.handle(self, happened, now)
+        assert self.state in transition.may_follow, f"{type(happened).__name__} led from {before} to {self.state}"
 
     def take_actions(self) -> list[do.Action]:
         """Take the actions to start, in this order."""

@@ -1,82 +1,156 @@
-"""The transition table: the method for each state and input. Code, tests and the docs' picture read this one table."""
+"""
+The transition table: for each state and input the method, and the states that may follow.
+
+Code, tests and the docs' picture read this one table.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from listenkey.core import inputs as on
 from listenkey.core.inputs import Moment
 from listenkey.core.states import State
 
+Handler: TypeAlias = Callable[[Any, Any, Moment], None]
 
-def table(life: Any) -> dict[tuple[State, type[Any]], Callable[[Any, Any, Moment], None]]:
+
+class StateTransition(NamedTuple):
     """
-    Return the method of a lifecycle for each state and input: every pair is here.
+    One cell of the table.
+
+    Attributes:
+        handle: The method of the lifecycle.
+        may_follow: The states in which it may leave the lifecycle. Which one, the method chooses by what it finds.
+    """
+
+    handle: Handler
+    may_follow: frozenset[State]
+
+
+class _Cell(NamedTuple):
+    """The same before the state is known that it belongs to."""
+
+    handle: Handler
+    leads_to: tuple[State, ...]
+    may_stay: bool
+
+
+_Row: TypeAlias = dict[type[Any], _Cell]
+
+
+def _stays(handle: Handler, *or_leads_to: State) -> _Cell:
+    return _Cell(handle, or_leads_to, may_stay=True)
+
+
+def _leaves(handle: Handler, *to: State) -> _Cell:
+    return _Cell(handle, to, may_stay=False)
+
+
+def table(life: Any) -> dict[tuple[State, type[Any]], StateTransition]:
+    """
+    Return the method of a lifecycle for each state and input, with the states that may follow: every pair is here.
 
     Args:
         life: The class whose methods these are. What a state does not name is ignored: it came too late to matter.
     """
-    polled: dict[type[Any], Callable[..., None]] = {on.Recovered: life._polled, on.NotRecovered: life._not_polled}
-    polled[on.RecoveredPart] = life._part_of_orphan
-    keying: dict[type[Any], Callable[..., None]] = {
-        on.KeyReady: life._key_ready,
-        on.KeyNotReady: life._key_not_ready,
-        on.SocketAttached: life._abort_stray,
-        on.SocketLost: life._forget_socket,
-    } | polled
-    connecting: dict[type[Any], Callable[..., None]] = {
-        on.KeyRenewed: life._key_renewed,
-        on.KeyNotRenewed: life._key_not_renewed,
-        on.KeyEnded: life._key_ended,
-        on.SocketAttached: life._attached,
-        on.SocketNotOpened: life._not_opened,
-        on.SocketLost: life._forget_socket,
-    } | polled
-    proving = connecting | {on.SocketLost: life._lost_unproven, on.EventCame: life._proved_by_event}
-    mending: dict[type[Any], Callable[..., None]] = {
-        on.Recovered: life._recovered,
-        on.RecoveredPart: life._recovered_part,
-        on.NotRecovered: life._not_recovered,
-        on.Doubted: life._doubted,
-        on.StreamSilent: life._silent,
-        on.Audited: life._audited,
-        on.NotAudited: life._not_audited,
+    rows = _rows(life)
+    ignored = _stays(life._ignore)
+    cells = {(state, kind): rows[state].get(kind, ignored) for state in State for kind in on.Input.__args__}
+    return {
+        (state, kind): StateTransition(cell.handle, frozenset(cell.leads_to) | ({state} if cell.may_stay else set()))
+        for (state, kind), cell in cells.items()
     }
-    live = (
-        connecting
-        | mending
-        | {
-            on.SocketAttached: life._abort_stray,
-            on.SocketNotOpened: life._ignore,
-            on.SocketLost: life._lost,
-            on.VenueLeaving: life._venue_leaves,
-            on.EventCame: life._ignore,
-        }
-    )
-    recovering = live | {on.HeldTooMuch: life._held_too_much, on.VenueLeaving: life._ignore}
-    rotating = live | {
-        on.SocketAttached: life._successor_attached,
-        on.SocketNotOpened: life._successor_not_opened,
-        on.SocketLost: life._lost_while_rotating,
-        on.PongCame: life._pong_while_rotating,
-        on.VenueLeaving: life._ignore,
+
+
+def _rows(life: Any) -> dict[State, _Row]:
+    everywhere: _Row = {
+        on.StopAsked: _leaves(life._stop, State.ENDED),
+        on.FrameUnreadable: _stays(life._unreadable),
+        on.CoverageEnded: _stays(life._coverage_ended),
+        on.PongCame: _stays(life._pong),
     }
-    everywhere: dict[type[Any], Callable[..., None]] = {
-        on.StopAsked: life._stop,
-        on.TimerDue: life._timer,
-        on.FrameUnreadable: life._unreadable,
-        on.CoverageEnded: life._coverage_ended,
-        on.PongCame: life._pong,
+    rows = _rows_on_the_way(life) | _rows_of_a_live_stream(life)
+    rows = {state: everywhere | row for state, row in rows.items()}
+    rows[State.NEW] = {on.Started: _leaves(life._start, State.KEYING), on.StopAsked: _leaves(life._stop, State.ENDED)}
+    rows[State.ENDED] = {on.SocketAttached: _stays(life._abort_stray)}
+    return rows
+
+
+def _row_of_a_key(life: Any) -> _Row:
+    return {
+        on.KeyRenewed: _stays(life._key_renewed),
+        on.KeyNotRenewed: _stays(life._key_not_renewed, State.KEYING),
+        on.KeyEnded: _stays(life._key_ended, State.KEYING),
     }
-    per_state: dict[State, dict[type[Any], Callable[..., None]]] = {
-        State.NEW: {on.Started: life._start, on.StopAsked: life._stop},
-        State.KEYING: everywhere | keying,
-        State.CONNECTING: everywhere | connecting,
-        State.PROVING: everywhere | proving,
-        State.RECOVERING: everywhere | recovering,
-        State.LIVE: everywhere | live,
-        State.ROTATING: everywhere | rotating,
-        State.ENDED: {on.SocketAttached: life._abort_stray},
+
+
+def _rows_on_the_way(life: Any) -> dict[State, _Row]:
+    polled: _Row = {
+        on.Recovered: _stays(life._polled),
+        on.RecoveredPart: _stays(life._part_of_orphan),
+        on.NotRecovered: _stays(life._not_polled),
     }
-    return {(state, kind): per_state[state].get(kind, life._ignore) for state in State for kind in on.Input.__args__}
+    keying: _Row = {
+        on.TimerDue: _stays(life._timer),
+        on.KeyReady: _leaves(life._key_ready, State.CONNECTING),
+        on.KeyNotReady: _stays(life._key_not_ready, State.ENDED),
+        on.SocketAttached: _stays(life._abort_stray),
+        on.SocketLost: _stays(life._forget_socket),
+    }
+    connecting: _Row = {
+        on.TimerDue: _stays(life._timer, State.KEYING),
+        on.SocketAttached: _stays(life._attached, State.PROVING),
+        on.SocketNotOpened: _stays(life._not_opened, State.KEYING, State.ENDED),
+        on.SocketLost: _stays(life._forget_socket),
+    }
+    proving: _Row = {
+        on.TimerDue: _stays(life._timer, State.KEYING, State.CONNECTING),
+        on.KeyRenewed: _stays(life._key_renewed, State.RECOVERING, State.LIVE),
+        on.EventCame: _stays(life._proved_by_event, State.RECOVERING, State.LIVE),
+        on.SocketAttached: _stays(life._attached),
+        on.SocketNotOpened: _stays(life._not_opened),
+        on.SocketLost: _stays(life._lost_unproven, State.KEYING, State.CONNECTING),
+    }
+    has_key = _row_of_a_key(life)
+    return {
+        State.KEYING: polled | keying,
+        State.CONNECTING: polled | has_key | connecting,
+        State.PROVING: polled | has_key | proving,
+    }
+
+
+def _rows_of_a_live_stream(life: Any) -> dict[State, _Row]:
+    live: _Row = {
+        on.TimerDue: _stays(life._timer, State.KEYING, State.CONNECTING, State.ROTATING),
+        on.SocketAttached: _stays(life._abort_stray),
+        on.SocketLost: _stays(life._lost, State.CONNECTING),
+        on.VenueLeaving: _stays(life._venue_leaves, State.ROTATING),
+        on.Recovered: _stays(life._recovered),
+        on.RecoveredPart: _stays(life._recovered_part),
+        on.NotRecovered: _stays(life._not_recovered),
+        on.Doubted: _stays(life._doubted),
+        on.StreamSilent: _leaves(life._silent, State.CONNECTING),
+        on.Audited: _stays(life._audited),
+        on.NotAudited: _stays(life._not_audited),
+    }
+    # What ends the holding of a recovery makes the stream live.
+    recovering: _Row = {
+        on.TimerDue: _stays(life._timer, State.KEYING, State.CONNECTING, State.LIVE),
+        on.VenueLeaving: _stays(life._ignore),
+        on.Recovered: _stays(life._recovered, State.LIVE),
+        on.RecoveredPart: _stays(life._recovered_part, State.LIVE),
+        on.NotRecovered: _stays(life._not_recovered, State.LIVE),
+        on.HeldTooMuch: _stays(life._held_too_much, State.LIVE),
+    }
+    rotating: _Row = {
+        on.TimerDue: _stays(life._timer, State.KEYING, State.CONNECTING, State.RECOVERING, State.LIVE),
+        on.SocketAttached: _stays(life._successor_attached),
+        on.SocketNotOpened: _stays(life._successor_not_opened, State.LIVE),
+        on.SocketLost: _stays(life._lost_while_rotating, State.CONNECTING, State.RECOVERING, State.LIVE),
+        on.PongCame: _stays(life._pong_while_rotating, State.LIVE),
+        on.VenueLeaving: _stays(life._ignore),
+    }
+    live = _row_of_a_key(life) | live
+    return {State.RECOVERING: live | recovering, State.LIVE: live, State.ROTATING: live | rotating}

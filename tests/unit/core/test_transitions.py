@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unittest.mock import patch
 
 import pytest
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
+from listenkey.core.lifecycle import TRANSITIONS
 from listenkey.core.retry_policy import Disposition, RetryDecision
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
@@ -103,6 +105,23 @@ def test_a_socket_that_comes_up_when_nobody_wants_it_any_more_is_aborted_and_not
     world.feed(on.SocketAttached(GONE))
     assert world.log[-1][1] == do.AbortSocket(GONE)
     assert (life.state, life.connections.followed, dict(life.connections.sockets), life.wake_at_s()) == before
+
+
+def test_a_state_that_the_table_does_not_name_is_a_mistake() -> None:
+    world = in_state(State.LIVE)
+    wrong = TRANSITIONS[State.LIVE, on.StopAsked]._replace(may_follow=frozenset({State.LIVE}))
+    with (
+        patch.dict(TRANSITIONS, {(State.LIVE, on.StopAsked): wrong}),
+        pytest.raises(AssertionError, match=r"StopAsked led from State.LIVE to State.ENDED"),
+    ):
+        world.feed(on.StopAsked())
+
+
+def test_every_state_can_be_stopped_and_no_other_input_ends_a_stream_that_has_a_socket() -> None:
+    running = set(State) - {State.ENDED}
+    ends = {(state, kind) for (state, kind), cell in TRANSITIONS.items() if State.ENDED in cell.may_follow}
+    failures = {(State.KEYING, on.KeyNotReady), (State.CONNECTING, on.SocketNotOpened)}
+    assert {pair for pair in ends if pair[0] in running} == {(state, on.StopAsked) for state in running} | failures
 
 
 def test_a_socket_opened_for_a_key_that_has_died_is_not_taken_for_the_new_keys_socket() -> None:
