@@ -23,7 +23,7 @@ from listenkey.core.recovery_transitions import RecoveryTransitions
 from listenkey.items import GapClosed
 from listenkey.journal import recovered
 from listenkey.journal.sqlite import database, group, journal_end, lock, store, verify, writer
-from listenkey.stream import audit, driver, recovery, windows
+from listenkey.stream import audit, driver, rest_lag, windows
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
 
@@ -52,8 +52,8 @@ def never_settles(patches: Patches) -> None:
         self._settle_at_s = []
 
     put(patches, repair.RecoveryPolicy, "closed", closed)
-    put(patches, recovery.Recovery, "_lag_s", _no_lag)
-    put(patches, recovery.Recovery, "_unshown_s", lambda *_: 0.0)
+    put(patches, rest_lag.RestLag, "of_trades", _no_lag)
+    put(patches, rest_lag.RestLag, "_unshown_s", lambda *_: 0.0)
 
 
 async def _no_lag(*_: Any) -> float:

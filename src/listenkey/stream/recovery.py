@@ -8,7 +8,6 @@ already shows whether REST is up to date.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
@@ -19,28 +18,27 @@ from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconciliation as reconcile
 from listenkey.core import records
-from listenkey.core import rest_history as history
 from listenkey.core.account_state import AccountState, FillIndex, OrderKey
 from listenkey.core.backlog import FillBacklog, OrderBacklog
 from listenkey.core.bill import Bill
 from listenkey.core.deduplicator import Held
 from listenkey.core.expiry import has_expired
 from listenkey.core.gaps import Resumed
-from listenkey.core.lateness import NewestFill
 from listenkey.core.loss_detector import LossDetector
 from listenkey.core.reconciliation import Delivery, Findings, Lists, OrdersDue
 from listenkey.core.records import Record
 from listenkey.core.retry_policy import classify
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
-from listenkey.errors import ListenKeyError, ProtocolError, VenueError
-from listenkey.events import Event, OrderTradeUpdate
+from listenkey.errors import ListenKeyError, VenueError
+from listenkey.events import Event
 from listenkey.outcomes import GapCause, Loss, Reason
 from listenkey.rest.account_log import AccountLog
 from listenkey.rest.bounded_gather import both
 from listenkey.rest.proof import SecretProof
-from listenkey.stream.audit import LAG_MAX_S, Audits
+from listenkey.stream.audit import Audits
 from listenkey.stream.backfill import Backfill
+from listenkey.stream.rest_lag import RestLag
 from listenkey.stream.windows import DAY_S, OVERLAP_S, Windows
 from listenkey.transport.clock import Clock
 from listenkey.venue import Venue
@@ -57,9 +55,6 @@ TRADED_MAX: Final = 65_536
 
 WITH_FILLS_MAX: Final = 200
 """Orders that are asked for together with the fills. More of them take their time, and fills do not wait for them."""
-
-LAG_POLL_S: Final = 0.4
-"""Between two looks at whether REST has caught up."""
 
 DeliverPart: TypeAlias = Callable[[on.RecoveredPart], Awaitable[None]]
 DeliverFindings: TypeAlias = Callable[[Findings], Awaitable[None]]
@@ -128,20 +123,18 @@ class Recovery:
         self.loss_detector = LossDetector(timing.doubt_after_s, place.time_scale)
         self.findings: Findings | None = None
         self._clock = clock
-        self._timing = timing
         self._sooner = sooner
         self._suspects: dict[str, None] = {}
         self._orders_due: OrdersDue | None = None
-        self._unshown: NewestFill | None = None
         self._listing: Listing | None = None
         self._listed = Listing(0)
         self._runs = 0
         self._traded: dict[OrderKey, None] = {}
-        self._seen_lag_ms = 0
         self.backfill = Backfill(credentials, place, clock, self.account_state, log or AccountLog("", clock.now_s))
         self.proof = SecretProof(self.backfill.rules)
         self.windows = Windows(clock, self.backfill.time, place.time_scale, self.account_state)
         self.audits = Audits(self.backfill, self.windows, self.account_state, clock, timing, self._suspects)
+        self._lag = RestLag(self.backfill, self.windows, self.audits, self.account_state, clock, timing)
 
     async def aclose(self) -> None:
         """Give back the resources shared with other streams."""
@@ -296,7 +289,7 @@ class Recovery:
         if closed:
             self._runs = 0
             self._traded.clear()
-            self._unshown, self._seen_lag_ms = None, 0
+            self._lag.forget()
             self._suspects.clear()
             self.windows.closed()
             self.loss_detector.mended()
@@ -320,7 +313,7 @@ class Recovery:
         """
         self._orders_due = self._listing = None
         await self.backfill.read_time()
-        lag_s = await self._lag_s(held, self.windows.of_wall(action.to_ms))
+        lag_s = await self._lag.of_trades(held, self.windows.of_wall(action.to_ms))
         since_ms = self.windows.asked_from(action.from_ms, action.not_before_ms)
         forgotten = self.windows.kept_ms() > self.windows.of_wall(action.from_ms)
         lists = Lists(since_ms, self.windows.until(action), [], forgotten, began_ms=self.windows.began_ms or 0)
@@ -336,9 +329,7 @@ class Recovery:
         fills = reconcile.missing(backlog.rows, self.account_state, lists.until_ms)
         note_orders(traded, fills)
         symbols = list(dict.fromkeys([*filter(None, symbols), *(symbol for symbol, _ in traded)]))
-        lag_s = max(lag_s, self._unlisted_s(bill, backlog, asked, lists), self._unshown_s(bill, lists, action))
-        if bill.is_full:
-            lag_s = max(lag_s, self._of_venue_s(self.windows.now_ms() - bill.newest_ms))
+        lag_s = max(lag_s, self._lag.of_lists(bill, backlog, asked, lists), self._lag.of_bill(bill, lists, action))
         found = Findings(fills=fills, over_rest=backlog.listed, positions=positions, lag_s=lag_s)
         covered_ms = self.windows.covered(action.from_ms)
         found.records = await self._records(
@@ -451,85 +442,6 @@ class Recovery:
             orders_forgotten=age_s > venue.ORDERS_KEPT_S,
             trades_forgotten=due.lists.forgotten,
         )
-
-    async def _lag_s(self, held: Callable[[], Sequence[Held]], gap_ended_ms: int) -> float:
-        """
-        Return by how much `userTrades` lags, at least; 0 where it shows what we know. Waits a little for it.
-
-        A fill it did not show is what it has to show next, however old that has become. Where it lagged, it must have
-        got beyond the end of the gap as well.
-        """
-        target = self._unshown or self._newest(held())
-        give_up_s = self._clock.now_s() + self._timing.lag_hold_s
-        while target is not None and not await self._shows(target):
-            age_ms = self.windows.now_ms() - target.time_ms
-            if self._unshown is not None or self._clock.now_s() >= give_up_s:
-                self._unshown, self._seen_lag_ms = target, max(self._seen_lag_ms, age_ms)
-                return self._of_venue_s(max(age_ms, 1))
-            await asyncio.sleep(LAG_POLL_S)
-        self._unshown = None
-        behind_ms = self.windows.now_ms() - gap_ended_ms
-        if target is None or target.time_ms >= gap_ended_ms or behind_ms >= self._seen_lag_ms:
-            return 0.0
-        return self._of_venue_s(self._seen_lag_ms)
-
-    async def _shows(self, fill: NewestFill) -> bool:
-        """Return True where `userTrades` shows this fill, or refuses to say."""
-        try:
-            page = await self.backfill.urgent.user_trades(fill.symbol, from_ms=fill.time_ms)
-        except ProtocolError as error:
-            if not error.is_of_row:
-                raise
-            return True  # Its list is asked for next, and that it can't be read is named.
-        except VenueError as error:
-            if type(error) is not VenueError:
-                raise
-            return True  # It shows nothing of this symbol; the bill says whether anything is missing.
-        key = (fill.symbol, fill.trade_id, fill.order_id)
-        # A later one will do: a fill that the socket alone knows under this id would else be waited for without end.
-        return any(reconcile.key_of(row) == key or row.fill.trade_time_ms > fill.time_ms for row in page)
-
-    def _unshown_s(self, bill: Bill, lists: Lists, action: do.Recover) -> float:
-        """Return by how many seconds the bill lags: it lacks a row for a delivered fill from before the gap's end."""
-        compared = self.audits.compare(bill, lists.since_ms, lists.until_ms)
-        if compared.unshown_ms is None or not self.audits.shows_fills:
-            return 0.0
-        age_ms = self.windows.now_ms() - compared.unshown_ms
-        is_over = compared.unshown_ms > self.windows.of_wall(action.to_ms) or self._of_venue_s(age_ms) > LAG_MAX_S
-        return 0.0 if is_over else self._of_venue_s(age_ms)
-
-    def _unlisted_s(self, bill: Bill, found: FillBacklog, asked: Iterable[str], lists: Lists) -> float:
-        """Return by how many seconds `userTrades` lags behind the bill; trades it does not list become outstanding."""
-        near_ms = history.NEAR_MAX_MS
-        fills = self.account_state.fills.times(lists.since_ms - near_ms, lists.until_ms + near_ms)
-        for row in reconcile.missing(found.rows, self.account_state, lists.until_ms + near_ms):
-            fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
-        compared = history.compare(bill, fills, lists.since_ms, lists.until_ms, near_ms)
-        left = reconcile.unlisted(compared.unexplained, found.newest.values(), lists.unread)
-        outstanding, oldest_ms = self.audits.outstanding, None
-        for symbol in asked:
-            since_ms = outstanding.since_ms(symbol)
-            if symbol not in left and since_ms is not None and since_ms >= lists.since_ms:
-                outstanding.settle(symbol)
-        for symbol, (times, why) in left.items():
-            outstanding.note(symbol, times, why)
-            if symbol not in lists.unread:
-                oldest_ms = min(times) if oldest_ms is None else min(oldest_ms, *times)
-        return 0.0 if oldest_ms is None else self._of_venue_s(self.windows.now_ms() - oldest_ms)
-
-    def _of_venue_s(self, venue_ms: int) -> float:
-        return venue_ms / self.windows.venue_ms(1.0)
-
-    def _newest(self, held: Iterable[Held]) -> NewestFill | None:
-        """The newest fill the stream brought, unless it is so old that REST must show it."""
-        newest = self.account_state.newest
-        for one in held:
-            event = one.event
-            if isinstance(event, OrderTradeUpdate) and event.is_fill:
-                fill = NewestFill(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
-                newest = fill if newest is None or fill.time_ms >= newest.time_ms else newest
-        oldest_ms = self.windows.now_ms() - self.windows.venue_ms(self._timing.lag_max_s)
-        return newest if newest is not None and newest.time_ms >= oldest_ms else None
 
     def _moved(
         self,

@@ -14,7 +14,6 @@ from listenkey.outcomes import have_all_fills
 from listenkey.stream import recovery as recovering
 from listenkey.testing import LocalSandbox
 from listenkey.transport.clock import SystemClock
-from tests.unit.core.making import fill
 from tests.unit.recovering import break_lists, no_part, recover, recovery_of
 
 DAY_MS = 24 * 3600 * 1000
@@ -92,19 +91,6 @@ async def test_the_list_of_one_symbol_that_breaks_down_keeps_no_other_fill_from_
             assert parts == []
         found = await recovery.run(recover(), list)
         assert {reconcile.key_of(row) for row in found.fills} == set(fills)
-
-
-async def test_rest_that_does_not_show_what_the_stream_brought_is_said_to_lag(
-    binance_options_sandbox: LocalSandbox,
-) -> None:
-    sandbox = binance_options_sandbox
-    async with recovery_of(sandbox, lag_hold_s=0.1) as recovery:
-        await asyncio.to_thread(sandbox.burst, 1)
-        symbol = sandbox.fills()[0][0]
-        unshown = fill(999, "1", at_ms=SystemClock().wall_ms(), symbol=symbol)
-        recovery.account_state.fills.lateness.note_event(unshown)
-        recovery.delivering(unshown)
-        assert (await recovery.run(recover(), list)).lag_s > 0
 
 
 async def test_when_the_newest_happened_is_told_by_our_clock(binance_options_sandbox: LocalSandbox) -> None:
