@@ -18,11 +18,12 @@ class Overflow:
     Once full, room is given again at half the limit: else a reader at its limit would get a gap for every other event.
 
     Args:
-        bytes_max: How much may wait.
+        bytes_max: Above this, events are dropped.
         reason: What the gap's beginning says.
         what: What its end says after "N events".
 
     Attributes:
+        bytes_max: How much may wait.
         dropped: Events that found no room.
         is_open: Whether a gap is open: events are being dropped.
         from_ms: Since when, wall clock, or None.
@@ -32,7 +33,7 @@ class Overflow:
     def __init__(self, bytes_max: int, reason: Reason, what: str) -> None:
         self.dropped = 0
         self.is_open = False
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
         self._reason = reason
         self._what = what
         self.on_change: Callable[[], None] | None = None
@@ -80,25 +81,25 @@ class Overflow:
 
     def has_room(self, bytes_after: int) -> bool:
         """Return True where that much may wait and nothing is being dropped: then `admit` need not be called."""
-        return self.from_ms is None and bytes_after <= self._bytes_max
+        return self.from_ms is None and bytes_after <= self.bytes_max
 
     def admit(self, waiting_bytes: int, now_ms: int) -> tuple[bool, list[Live | GapOpened | GapClosed]]:
         """Decide whether the next event may be kept; return that, and the items to report before it."""
         if self.from_ms is None:
-            if waiting_bytes <= self._bytes_max:
+            if waiting_bytes <= self.bytes_max:
                 return True, []
             self.from_ms, self.is_open = now_ms, True
             self.dropped += 1
             self._changed()
             return False, [GapOpened(0, "", now_ms, self._reason.text, self._reason.cause)]
-        if waiting_bytes > self._bytes_max // 2:
+        if waiting_bytes > self.bytes_max // 2:
             self.dropped += 1
             return False, []
         return True, self.settle(waiting_bytes, now_ms)
 
     def settle(self, waiting_bytes: int, now_ms: int) -> list[Live | GapOpened | GapClosed]:
         """The end of the gap, if there is room again. Asked when room is made, as the next event may be long in coming."""
-        if self.from_ms is None or waiting_bytes > self._bytes_max // 2:
+        if self.from_ms is None or waiting_bytes > self.bytes_max // 2:
             return []
         since_ms = max(self.from_ms, now_ms)
         lives, self._live_withheld = self._live_withheld, False

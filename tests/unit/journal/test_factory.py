@@ -9,7 +9,8 @@ from listenkey.errors import UsageError
 from listenkey.items import Update
 from listenkey.journal.base import Journal
 from listenkey.journal.factory import make_journal
-from listenkey.journal.memory import DECODED_MAX, MemoryJournal
+from listenkey.journal.item_buffer import DECODED_MAX
+from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.transport.clock import SystemClock
 from listenkey.wire.frames import Unreadable, read_payload

@@ -7,7 +7,8 @@ import pytest
 from listenkey.errors import Refused
 from listenkey.events import Event, GreekUpdate
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from listenkey.journal.memory import BEHIND_WAIT_S, DECODED_MAX, ITEM_OVERHEAD_BYTES, TOLD_MAX, MemoryJournal
+from listenkey.journal.item_buffer import DECODED_MAX, ITEM_OVERHEAD_BYTES, TOLD_MAX
+from listenkey.journal.memory import BEHIND_WAIT_S, MemoryJournal
 from tests.unit.core.making import trade_row
 
 
@@ -151,9 +152,9 @@ async def test_gaps_with_events_between_them_are_bounded_as_well() -> None:
         append(kept, number)
     assert kept.losing is not None
     assert kept.backlog < 6_000
-    assert kept._bytes < 1.1 * (1 << 20)
+    assert kept._buffer.bytes < 1.1 * (1 << 20)
     items = await drain(kept)
-    assert kept._bytes == kept._told == 0
+    assert kept._buffer.bytes == kept._buffer.told == 0
     spans = covered([item for item in items if "reader" not in str(item)])
     assert spans[-1][1] == 19_999
 
@@ -318,9 +319,9 @@ async def test_a_batch_is_kept_as_its_events_one_by_one(waiting: int) -> None:
     for number in range(100, 107):
         alone.append_event(read(raw(number)), raw(number), 5)
     together.append_events(*batch(range(100, 107)))
-    assert together._bytes == alone._bytes
+    assert together._buffer.bytes == alone._buffer.bytes
     assert await drain(together) == await drain(alone)
-    assert together._bytes == 0
+    assert together._buffer.bytes == 0
 
 
 async def test_a_batch_wakes_a_reader_that_waits() -> None:
@@ -351,7 +352,7 @@ async def test_a_function_gets_what_waits_and_then_what_comes_when_it_comes() ->
     append(kept, 4)
     kept.append_told([Live(0, "", 5)])
     assert got == [1, 2, 3, 4, 5], "nobody had to wake"
-    assert kept.backlog == kept._bytes == 0
+    assert kept.backlog == kept._buffer.bytes == 0
     kept.end(None)
     await delivering
 
@@ -370,7 +371,7 @@ async def test_what_the_function_raises_is_raised_to_who_waits_and_the_rest_stay
     with pytest.raises(ZeroDivisionError):
         await delivering
     assert [item.seq for item in await drain(kept)] == [3, 4, 5]
-    assert kept._bytes == 0
+    assert kept._buffer.bytes == 0
 
 
 async def test_an_interrupt_in_the_function_goes_where_python_sends_it() -> None:
@@ -431,7 +432,7 @@ async def test_who_is_far_behind_gets_time_before_more_is_read() -> None:
         append(kept, number)
         if kept.turn_after_s():
             break
-    assert 10_000 < kept._bytes < 12_000
+    assert 10_000 < kept._buffer.bytes < 12_000
     assert kept.turn_after_s() == BEHIND_WAIT_S
     await kept.next()
     await kept.next()
@@ -449,3 +450,14 @@ async def test_who_watches_is_told_when_a_slow_reader_begins_to_lose_and_ceases_
     await drain(made)
     assert seen == [number, None]
     assert made.account == "a3f1"
+
+
+async def test_an_event_that_finds_room_again_stands_behind_the_end_of_the_gap() -> None:
+    kept = journal(1_000)
+    number = 0
+    while not losing(kept):
+        append(kept, number := number + 1)
+    kept._overflow.bytes_max = 1 << 20
+    append(kept, number + 1)
+    assert not losing(kept)
+    assert [type(item) for item in await drain(kept)][-3:] == [GapOpened, GapClosed, Update]
