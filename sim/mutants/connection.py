@@ -8,7 +8,6 @@ from listenkey.core import budget, lifecycle, listen_key
 from listenkey.core import deduplicator as merge
 from listenkey.core import gaps as gap
 from listenkey.core import inputs as on
-from listenkey.core import recovery_transitions as mending
 from listenkey.core import retry_policy as verdict
 from listenkey.core import socket_view as sockets
 from listenkey.core.account_state import FillIndex
@@ -142,7 +141,7 @@ def bans_ignored(patches: Patches) -> None:
 
 def no_backoff(patches: Patches) -> None:
     """Every retry is at once."""
-    for module in (lifecycle, listen_key, mending):
+    for module in (lifecycle, listen_key):
         put(patches, module, "backoff_s", lambda *_: 0.01)
 
 

@@ -19,7 +19,6 @@ from listenkey.core import reconciliation as reconcile
 from listenkey.core import recovery_policy as repair
 from listenkey.core.gaps import Resumed
 from listenkey.core.lifecycle import Lifecycle
-from listenkey.core.recovery_transitions import RecoveryTransitions
 from listenkey.items import GapClosed
 from listenkey.journal import recovered
 from listenkey.journal.sqlite import database, group, journal_end, lock, store, verify, writer
@@ -74,7 +73,7 @@ def never_audits(patches: Patches) -> None:
 
 def never_polls(patches: Patches) -> None:
     """Bring nothing without a socket, though REST answers."""
-    put(patches, RecoveryTransitions, "_may_poll", False)
+    put(patches, Lifecycle, "_may_poll", False)
 
 
 def audits_begin_anew(patches: Patches) -> None:
@@ -107,8 +106,9 @@ def gap_closes_on_failure(patches: Patches) -> None:
             mine = happened.attempt == life.recovery.attempt and life.recovery.running
             real(life, happened, now)
             if mine and life.gaps.open_from_ms is not None and life.connections.followed is not None:
-                life._stop_holding()
-                life._close_gap(now, ())
+                life.gap_recovery.stop_holding()
+                life.gap_recovery.close_gap(now, ())
+                life._note_recovery()
                 life.recovery.retry_at_s = None
 
         return not_recovered

@@ -27,11 +27,10 @@ from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.backoff import backoff_s
 from listenkey.core.connections import Connections
+from listenkey.core.gap_recovery import GapRecovery
 from listenkey.core.gaps import Gaps
 from listenkey.core.inputs import Input, Moment
 from listenkey.core.listen_key import StreamKey
-from listenkey.core.recovery_policy import RecoveryPolicy
-from listenkey.core.recovery_transitions import RecoveryTransitions
 from listenkey.core.retry_policy import Disposition, RetryDecision, says_no
 from listenkey.core.rotation import Rotation
 from listenkey.core.states import State
@@ -46,7 +45,7 @@ FAILURES_UNTIL_NEW_POST: Final = 3
 """The failed sockets after which the key is asked for again: else a dead key could be used for ever."""
 
 
-class Lifecycle(RecoveryTransitions):
+class Lifecycle:
     """
     One stream's life.
 
@@ -60,12 +59,10 @@ class Lifecycle(RecoveryTransitions):
         why: What it is waiting for or what happened last, in a few words, for people.
     """
 
-    __slots__ = ("_failures", "connections", "error", "listen_key", "rotation")
+    __slots__ = ("_actions", "_failures", "connections", "error", "gap_recovery", "gaps", "listen_key", "recovery", "rotation", "state", "timing", "why")  # fmt: skip
 
     def __init__(self, timing: Timing | None = None, *, recovers: bool = False) -> None:
         self.timing = timing or Timing()
-        self.recovery = RecoveryPolicy(self.timing)
-        self.recovery.active = recovers
         self.state = State.NEW
         self.error: ListenKeyError | None = None
         self.why = "not started"
@@ -74,6 +71,9 @@ class Lifecycle(RecoveryTransitions):
         self.connections = Connections(self.timing, self._actions)
         self.rotation = Rotation(self.timing)
         self.gaps = Gaps()
+        self.gap_recovery = GapRecovery(self.timing, self.gaps, self.connections, self._actions)
+        self.recovery = self.gap_recovery.policy
+        self.recovery.active = recovers
         self._failures = 0  # since it was last live, to get a key or a socket
 
     # --- the outside ---------------------------------------------------------------------------------------------
@@ -118,6 +118,29 @@ class Lifecycle(RecoveryTransitions):
         socket = self.connections.sockets.get(number)
         if socket is not None:
             self.rotation.brought(socket, count)
+
+    @property
+    def must_recover(self) -> bool:
+        """True where REST must be asked before this gap can be closed."""
+        return self.recovery.active and self.gaps.open_from_ms is not None
+
+    @property
+    def is_whole(self) -> bool:
+        """True while every event is being delivered, and no gap is open."""
+        return (self.state is State.LIVE or self.state is State.ROTATING) and self.gaps.open_from_ms is None
+
+    @property
+    def is_settled(self) -> bool:
+        """True where no gap is open, and none is being looked at again."""
+        return self.is_whole and not self.recovery.settling and not self.recovery.outstanding
+
+    def impaired(self, now_s: float) -> str | None:
+        """Return why a live stream could not help itself now: the key can't be prolonged, or a loss not be noticed."""
+        if now_s < self.listen_key.quiet_until_s:
+            return f"rate limited or banned: no requests for another {self.listen_key.quiet_until_s - now_s:.0f} s"
+        if self.listen_key.last_renewal_ok is False:
+            return self.why
+        return self.recovery.problem
 
     @property
     def needs_proof(self) -> bool:
@@ -242,7 +265,9 @@ class Lifecycle(RecoveryTransitions):
         socket = self.connections.the_followed()
         self._failures = 0
         if self.must_recover:
-            self._recover_and_hold(now)
+            self.state = State.RECOVERING
+            self.gap_recovery.begin(now)
+            self._note_recovery()
             return
         self.state = State.LIVE
         self.why = "live"
@@ -395,6 +420,74 @@ class Lifecycle(RecoveryTransitions):
         wait_s = self.timing.backoff_max_s + backoff_s(self._failures, self.timing, now.draw)
         self.connections.the_followed().rotate_at_s = now.s + wait_s
 
+    # --- recovery ------------------------------------------------------------------------------------------------
+
+    def _note_recovery(self) -> None:
+        """Take over what the recovery has come to: a stream whose events are no longer held is live."""
+        self.why = self.gap_recovery.take_why() or self.why
+        if self.state is State.RECOVERING and not self.gap_recovery.holds:
+            self.state = State.LIVE
+
+    def _recovered(self, happened: on.Recovered, now: Moment) -> None:
+        self.gap_recovery.recovered(happened, now)
+        self._note_recovery()
+
+    def _recovered_part(self, happened: on.RecoveredPart, _: Moment) -> None:
+        self.gap_recovery.recovered_part(happened)
+        self._note_recovery()
+
+    def _not_recovered(self, happened: on.NotRecovered, now: Moment) -> None:
+        self.gap_recovery.not_recovered(happened, now)
+        self._note_recovery()
+
+    def _held_too_much(self, happened: on.HeldTooMuch, _: Moment) -> None:
+        if happened.socket == self.connections.followed:
+            self.gap_recovery.stop_holding()
+            self._note_recovery()
+
+    def _doubted(self, happened: on.Doubted, now: Moment) -> None:
+        self.gap_recovery.doubted(happened, now)
+        self._note_recovery()
+
+    def _coverage_ended(self, happened: on.CoverageEnded, now: Moment) -> None:
+        self.gaps.began_earlier(min(happened.from_ms, now.wall_ms))
+
+    def _silent(self, happened: on.StreamSilent, now: Moment) -> None:
+        """Drop a socket that answers pings but brings nothing; all since its last event counts as missed."""
+        self.rotation.end()
+        self.connections.abort_all()
+        self.connections.count_loss(now)
+        self.gaps.open(min(happened.from_ms, now.wall_ms), happened.reason)
+        self.recovery.interrupted(now)
+        self.state = State.CONNECTING
+        self.why = happened.reason.text
+        extra = self.connections.extra_attempts(now.s)
+        self.connections.open_at_s = now.s + backoff_s(extra, self.timing, now.draw)
+
+    @property
+    def _may_poll(self) -> bool:
+        return self.must_recover and self.state in (State.KEYING, State.CONNECTING) and not self.recovery.orphaned
+
+    @property
+    def _may_look(self) -> bool:
+        quiet = self.gaps.open_from_ms is None and self.recovery.active
+        return quiet and self.state in (State.LIVE, State.ROTATING)
+
+    def _polled(self, happened: on.Recovered, now: Moment) -> None:
+        self.gap_recovery.polled(happened, now, may_poll=self._may_poll)
+
+    def _part_of_orphan(self, happened: on.RecoveredPart, _: Moment) -> None:
+        self.gap_recovery.part_of_orphan(happened)
+
+    def _not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
+        self.gap_recovery.not_polled(happened, now)
+
+    def _audited(self, happened: on.Audited, now: Moment) -> None:
+        self.recovery.looked(happened, now)
+
+    def _not_audited(self, happened: on.NotAudited, now: Moment) -> None:
+        self.recovery.could_not_look(happened, now)
+
     # --- time ----------------------------------------------------------------------------------------------------
 
     def _timer(self, _: on.TimerDue, now: Moment) -> None:
@@ -410,7 +503,9 @@ class Lifecycle(RecoveryTransitions):
             self._finish_rotation_if_due(now)
         elif self.state is State.LIVE and now.s >= self.connections.the_followed().rotate_at_s:
             self._rotate(now)
-        self._tend_recovery(now)
+        has_socket = self.state in (State.RECOVERING, State.LIVE, State.ROTATING)
+        self.gap_recovery.tend(now, has_socket=has_socket, may_poll=self._may_poll, may_look=self._may_look)
+        self._note_recovery()
 
     def _tend_key(self, now: Moment) -> None:
         if now.s >= self.listen_key.until_s:
@@ -440,7 +535,9 @@ class Lifecycle(RecoveryTransitions):
     # --- ends ----------------------------------------------------------------------------------------------------
 
     def _unreadable(self, happened: on.FrameUnreadable, now: Moment) -> None:
-        self._lost_a_frame(happened.socket, f"a frame could not be read: {happened.reason}", now)
+        is_live = self.state in (State.RECOVERING, State.LIVE, State.ROTATING)
+        self.gap_recovery.lost_a_frame(happened, now, is_live=is_live)
+        self._note_recovery()
 
     def _fail(self, error: ListenKeyError) -> None:
         self.error = error

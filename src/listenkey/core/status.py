@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from listenkey.core.recovery_transitions import RecoveryTransitions
+from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
 from listenkey.health import Status
 
@@ -13,7 +13,7 @@ HTTP_BANNED: Final = 418
 LIVE_STATES: Final = frozenset({State.LIVE, State.ROTATING, State.RECOVERING})
 
 
-def status_of(life: RecoveryTransitions, now_s: float, journal_problem: str | None, losing: str | None) -> Status:
+def status_of(life: Lifecycle, now_s: float, journal_problem: str | None, losing: str | None) -> Status:
     """
     The status of a stream; what each word means is told at `Health`.
 
@@ -39,9 +39,7 @@ def status_of(life: RecoveryTransitions, now_s: float, journal_problem: str | No
     return "SETTLING" if life.recovery.settling else "LIVE"
 
 
-def why_of(
-    life: RecoveryTransitions, now_s: float, journal_problem: str | None, losing: str | None, silence: str | None
-) -> str:
+def why_of(life: Lifecycle, now_s: float, journal_problem: str | None, losing: str | None, silence: str | None) -> str:
     """
     The reason of the status, for people.
 

@@ -13,7 +13,7 @@ from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.errors import Unreachable
 from listenkey.items import GapClosed, GapOpened, Live
-from tests.unit.core.test_recovery_transitions import LATER, live, polls, state, without_sockets
+from tests.unit.core.test_gap_recovery import LATER, live, polls, state, without_sockets
 from tests.unit.core.world import World
 
 
