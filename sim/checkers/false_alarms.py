@@ -13,12 +13,10 @@ from sim.checkers.reading import (
     FORGETS,
     KEY_LIFE_US,
     MINUTE_US,
-    REFUSED,
-    Span,
     frozen_us,
     key_ends_us,
     latency_ms,
-    spans,
+    offsets_ms,
 )
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
@@ -50,6 +48,9 @@ OF_POSITIONS: Final = frozenset({GapCause.POSITION_DIFFERS, GapCause.EVENTS_STOP
 AGE: Final = frozenset({"day_limit"})
 ASLEEP: Final = frozenset({"suspend", "stall"})
 
+CLOCKS_US: Final = 1_000_000
+"""The error allowed in the client's estimate of the venue's clock."""
+
 AFTER_US: Final = int(1.5 * MINUTE_US)
 DEAF_S: Final = 120.0
 """A machine that slept no longer than this finds its connections alive."""
@@ -61,7 +62,7 @@ def false_alarms(evidence: Evidence) -> Iterator[Violation]:
         kinds = CAUSES | SEEN if evidence.options.recovers else CAUSES
         host = evidence.host_of(stream.process)
         causes = [fault for fault in evidence.of_client(stream.process, kinds) if _costs(fault, host)]
-        ends_us, gaps = key_ends_us(evidence, stream.account), spans(stream)
+        ends_us = key_ends_us(evidence, stream.account)
         for at_us, item in stream.told:
             if not isinstance(item, GapOpened):
                 continue
@@ -79,7 +80,7 @@ def false_alarms(evidence: Evidence) -> Iterator[Violation]:
                 explained = explained or any(0 <= at_us - fault.at_s * 1e6 <= KEY_LIFE_US for fault in unseen)
                 explained = explained or _is_of_before(evidence, stream, item)
             if item.cause is GapCause.BEGAN_EARLIER:
-                explained = explained or _was_refused(gaps, item.from_ms, at_us)
+                explained = explained or _was_lost_then(evidence, stream.process, causes, item, at_us)
             if item.cause is GapCause.AUDIT_TOO_LATE:
                 forgets = evidence.of_client(stream.process, FORGETS)
                 explained = explained or any(fault.at_s * 1e6 <= at_us for fault in forgets)
@@ -131,17 +132,19 @@ def _is_of_before(evidence: Evidence, stream: Stream, gap: GapOpened) -> bool:
     return 0 <= began_ms - gap.from_ms <= 2 * latency_ms(evidence, stream.process, 0)
 
 
-def _was_refused(gaps: list[Span], from_ms: int, at_us: int) -> bool:
+def _was_lost_then(evidence: Evidence, process: int, causes: list[Fault], gap: GapOpened, at_us: int) -> bool:
     """
-    Return True where a gap that was closed before held this moment, and said that REST refused lists of contracts.
+    Return True where a gap reaches back into a fault: what was lost then is missing, however late it is recovered.
 
-    Their fills and orders are recovered when REST lists them again, however late. They are reported in the gap that is
-    open then, which has to reach back to them.
+    REST refuses the lists of a contract, say, and the gap is closed and says so; when it lists them again, their fills
+    are older than the gap in which they are asked for. Or a low weight limit makes a recovery last for minutes.
     """
-    return any(
-        gap.closed_us < at_us and gap.from_ms <= from_ms <= gap.to_ms and not gap.lost.isdisjoint(REFUSED)
-        for gap in gaps
-    )
+    for offset_ms in offsets_ms(evidence, process, 0, at_us):
+        from_us = evidence.us_of(gap.from_ms - offset_ms)
+        early_us = latency_ms(evidence, process, from_us) * 1000 + CLOCKS_US
+        if any(fault.at_s * 1e6 - early_us <= from_us <= _over_us(evidence, fault) + CLOCKS_US for fault in causes):
+            return True
+    return False
 
 
 def _ran_out(evidence: Evidence, stream: Stream) -> Iterator[Violation]:

@@ -159,20 +159,14 @@ def test_an_order_of_before_a_stream_is_missed_unless_it_ended_unseen_before_the
     assert found(55, 200, mute) == ["steps"], "it was there when the order was placed"
 
 
-def test_a_gap_that_reaches_back_has_a_cause_where_rest_had_refused_lists_of_that_time() -> None:
-    def found(*lost: Loss, back_to_ms: int) -> list[str]:
-        refused = GapClosed(1, "a", 1000, 2000, 0, (), lost=frozenset(lost))
-        told = stream_of(
-            (2 * SECOND_US, opened(1000)),
-            (3 * SECOND_US, refused),
-            (9 * SECOND_US, opened(8000)),
-            (300 * SECOND_US, opened(back_to_ms, GapCause.BEGAN_EARLIER)),
-        )
+def test_a_gap_that_reaches_back_has_a_cause_where_something_was_lost_then() -> None:
+    def found(back_to_s: int, at_s: int = 500) -> list[str]:
+        back_to_ms = OPTIONS.start_ms + back_to_s * 1000
+        told = stream_of((at_s * SECOND_US, opened(back_to_ms, GapCause.BEGAN_EARLIER)))
         evidence = evidence_of(told)
-        evidence.faults.append(Fault("reset", 0, 2.0, 7.0))
+        evidence.faults.append(Fault("contract_refused", 0, 100.0, 70.0))
         return rules(false_alarms(evidence))
 
-    assert found(Loss.FILLS_REFUSED, back_to_ms=1500) == []
-    assert found(Loss.TOTALS, back_to_ms=1500) == ["sparing"], "nothing was said to be missing"
-    assert found(Loss.FILLS_REFUSED, back_to_ms=500) == ["sparing"], "that was not among what was refused"
-    assert found(Loss.FILLS_REFUSED, back_to_ms=5000) == ["sparing"]
+    assert found(120) == found(165) == [], "REST refused what was missed then, and lists it now"
+    assert found(80) == found(190) == ["sparing"], "nothing was wrong then"
+    assert found(190, at_s=200) == [], "it was found soon after"

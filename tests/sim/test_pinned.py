@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from listenkey.items import GapClosed
 from sim.environment.options import Options
 from sim.faults.model import Fault
 from sim.runner.options import draw_options
@@ -210,3 +211,19 @@ CASES = {
 def test_it_does_not_go_wrong_again(name: str) -> None:
     outcome = run_case(*CASES[name])
     assert outcome.code == FINE, [str(violation) for violation in outcome.violations] or outcome.crash
+
+
+def test_a_limit_that_was_lowered_is_broken_once_and_kept_from_then_on() -> None:
+    """A recovery asked for as much as before in each minute, was refused, and began anew: until the limit was raised."""
+    lowered, refused = Fault("limit_lowered", 2, 115.0, 900.0), (("answer", 400), ("gap", True), ("half", 0))
+    outcome = run_case(
+        draw_options(1384, "pair", 0.037), [Fault("contract_refused", 2, 120.0, 70.003, refused), lowered]
+    )
+    assert outcome.code == FINE, [str(violation) for violation in outcome.violations] or outcome.crash
+    assert outcome.evidence is not None
+    clients = outcome.evidence.clients
+    assert max(sum(asked.status == 429 for asked in client.asked) for client in clients) == 1
+    ended_us = [
+        told.at_us for stream in outcome.evidence.streams for told in stream.told if isinstance(told.item, GapClosed)
+    ]
+    assert 0 < max(ended_us) < lowered.until_s * 1e6, "no recovery waits until it is raised"

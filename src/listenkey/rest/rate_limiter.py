@@ -39,6 +39,12 @@ BLOCK_MARGIN_S: Final = 0.1
 LIMIT_FRESH_S: Final = 6 * 3600.0
 """The age at which the limit read from `exchangeInfo` is read again."""
 
+LIMIT_LOWERED_FRESH_S: Final = 600.0
+"""The same where it was higher before: it may be raised again."""
+
+LIMIT_LOWERED_WAITS_S: Final = 60.0
+"""The same while a recovery waits for room under it."""
+
 _RANKS: Final = {Priority.KEYS: 0, Priority.RECOVERY: 1, Priority.STEADY: 2, Priority.LISTS: 3}
 
 
@@ -64,6 +70,7 @@ class RateLimiter:
         store: The same in files, for the next process.
         time: The venue's clock.
         limit_at_s: When the weight limit was read, or None.
+        limit_is_doubted: A 429 came since then, although we kept the limit: it may be lower now.
     """
 
     def __init__(self, clock: Clock, place: Venue, http: Http | None = None) -> None:
@@ -82,6 +89,8 @@ class RateLimiter:
         self.store = RateLimitStore(place.rest_url, clock.wall_ms())
         self.time = ClockSync(place.time_scale)
         self.limit_at_s: float | None = None
+        self.limit_is_doubted = False
+        self._limit_most = 0
 
     def lane(self, share: Priority, risk: Callable[[], tuple[int, ...]] = tuple, account: str = "") -> Lane:
         """An `Http` whose requests are of this kind; `risk` is asked at each, the larger goes first."""
@@ -158,14 +167,27 @@ class RateLimiter:
     def note_limit(self, limit: int | None) -> None:
         """Take the limit that `exchangeInfo` stated, or None where it stated none."""
         self.limit_at_s = self._clock.now_s()
+        self.limit_is_doubted = False
         if limit is not None:
             self.budget.limit = limit
+            self._limit_most = max(self._limit_most, limit)
             self.store.now.limit, self.store.now.limit_at_ms = limit, self._now_ms()
             self._let_go()
 
     def limit_is_stale(self) -> bool:
         """True where the limit was never read, or too long ago."""
-        return self.limit_at_s is None or self._clock.now_s() - self.limit_at_s > LIMIT_FRESH_S
+        return self._is_older_than(LIMIT_LOWERED_FRESH_S if self._is_lowered else LIMIT_FRESH_S)
+
+    def limit_holds_up(self, weight: int, share: Priority) -> bool:
+        """Return True where this weight waits for room under a limit that may be higher by now."""
+        return self._is_lowered and self._is_older_than(LIMIT_LOWERED_WAITS_S) and not self.has_room(weight, share)
+
+    @property
+    def _is_lowered(self) -> bool:
+        return self.budget.limit < self._limit_most
+
+    def _is_older_than(self, fresh_s: float) -> bool:
+        return self.limit_at_s is None or self._clock.now_s() - self.limit_at_s > fresh_s
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -276,9 +298,16 @@ class RateLimiter:
                 self.budget.limit = max(self.budget.limit, venue.WEIGHT_PER_MINUTE_DOCUMENTED)
         if response.status not in (403, 418, 429):  # 403 is the firewall, which never says how long.
             return
+        if response.status == 429:
+            self._doubt_limit()
         error = responses.refusal(response)
         if isinstance(error, RateLimited):
             self._block(error, now_s)
+
+    def _doubt_limit(self) -> None:
+        """Have the limit read again: by what we know of it, this request was allowed. The next process knows none."""
+        self.limit_at_s, self.limit_is_doubted = None, True
+        self.store.now.limit, self.store.now.limit_at_ms = None, self._now_ms()
 
     def _block(self, error: RateLimited, now_s: float) -> None:
         venue_ms = self.time.now_ms(now_s, self._clock.wall_ms())

@@ -149,6 +149,8 @@ class Audits:
         compared = self.compare(bill, since_ms, until_ms)
         news = self.outstanding.news(compared.unexplained)
         suspects = self._suspects_in(news, since_ms, until_ms)
+        if suspects:
+            await self._backfill.find_room(suspects)
         lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
         found = Unbrought(until_ms, unshown_ms=compared.unshown_ms, newest_ms=bill.newest_ms)
         fills = FillBacklog(self._known, lists.began_ms)

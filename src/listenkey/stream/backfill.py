@@ -63,6 +63,7 @@ class Backfill:
         self.time = self.limiter.time
         self._clock = clock
         self._known = known
+        self._reads_limit = False
         self.urgent = self._snapshots(credentials, place, Priority.RECOVERY)
         self.steady = self._snapshots(credentials, place, Priority.STEADY)
         # What time it is and how much may be asked is asked first: all the rest may have to wait for the answers.
@@ -87,8 +88,10 @@ class Backfill:
 
     async def read_limit(self) -> None:
         """Read the weight limit, where that is due."""
-        if not self.limiter.limit_is_stale():
-            return
+        if self.limiter.limit_is_stale():
+            await self._read_limit()
+
+    async def _read_limit(self) -> None:
         try:
             self.limiter.note_limit(await self.rules.weight_limit())
         except ProtocolError as error:
@@ -96,13 +99,25 @@ class Backfill:
             self.log.info("the weight limit could not be read yet: %s", error)
 
     async def find_room(self, symbols: Sequence[str]) -> None:
-        """Read the weight limit before a recovery waits for room under a limit that is only assumed."""
+        """Read the weight limit before a recovery waits for room under one that is only assumed, or breaks an old one."""
         weight = len(symbols) * venue.WEIGHTS[venue.USER_TRADES_PATH] + self._orders_weight(symbols)
-        if self.limiter.limit_is_stale() and not self.limiter.has_room(weight, Priority.RECOVERY):
+        if self.limiter.limit_is_doubted or not self.limiter.has_room(weight, Priority.RECOVERY):
             try:
                 await self.read_limit()
             except ListenKeyError as error:
                 self.log.info("the weight limit could not be read yet: %s", error)
+
+    async def _look_for_more_room(self, weight: int) -> None:
+        """Read a lowered limit again where a request of a recovery waits for it: it may be higher by now."""
+        if self._reads_limit or not self.limiter.limit_holds_up(weight, Priority.RECOVERY):
+            return
+        self._reads_limit = True
+        try:
+            await self._read_limit()
+        except ListenKeyError as error:
+            self.log.info("the weight limit could not be read yet: %s", error)
+        finally:
+            self._reads_limit = False
 
     def has_room_for_orders(self, symbols: Iterable[str]) -> bool:
         """Return True where `orders` of these symbols can be asked for now."""
@@ -139,6 +154,7 @@ class Backfill:
             return
 
         async def ask(symbol: str) -> list[TradeRow]:
+            await self._look_for_more_room(venue.WEIGHTS[venue.USER_TRADES_PATH])
             try:
                 await snapshots.trades_since(symbol, from_ms, fills.add)
             except VenueError as error:
@@ -266,6 +282,7 @@ class Backfill:
         self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists
     ) -> list[R]:
         """Ask for a list of a symbol's orders, noting a refusal as `_fills_of` does."""
+        await self._look_for_more_room(venue.WEIGHTS[venue.HISTORY_ORDERS_PATH])
         try:
             return await ask(symbol)
         except VenueError as error:

@@ -149,6 +149,32 @@ async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it
         assert not found.orders_due
 
 
+async def test_a_limit_in_doubt_is_asked_for_although_there_seems_to_be_room(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 2)
+        limiter = recovery.backfill.limiter
+        limiter.note_limit(100_000)
+        limiter._doubt_limit()
+        await recovery.run(recover(), list)
+        assert (limiter.budget.limit, limiter.limit_is_doubted) == (2400, False)
+
+
+async def test_a_lowered_limit_is_read_again_while_a_recovery_waits_for_it(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    monkeypatch.setattr("listenkey.rest.rate_limiter.LIMIT_LOWERED_WAITS_S", -1.0)
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 30)
+        limiter = recovery.backfill.limiter
+        limiter.note_limit(100)
+        assert len((await asyncio.wait_for(recovery.run(recover(), list), 30)).fills) == 30
+        assert limiter.budget.limit == 2400
+
+
 async def never() -> None:
     raise AssertionError("it all fits into memory")
 
