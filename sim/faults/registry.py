@@ -16,8 +16,6 @@ from listenkey.venue import (
     TIME_PATH,
     USER_TRADES_PATH,
 )
-
-# moved
 from sim.faults import (
     api_keys,
     cancellation,

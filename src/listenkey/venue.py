@@ -76,6 +76,9 @@ CLOCK_AHEAD_MS: Final = 1_000
 
 # --- Limits ----------------------------------------------------------------------------------------------------------
 
+BAN_MAX_S: Final = 3 * 24 * 3600.0
+"""The longest ban documented: three days. [O general-info] An end beyond it is a mistake and counts for nothing."""
+
 WEIGHT_PER_MINUTE_ASSUMED: Final = 400
 """
 The limit assumed until `exchangeInfo` has been read. Recorded live in October 2026 (gocryptotrader, options_test.go

@@ -20,11 +20,11 @@ import pytest
 from listenkey.core import deduplicator as merging
 from listenkey.core import loss_detector as watching
 from listenkey.core.account_state import AccountState, FillIndex, OrderKey
-from listenkey.core.backlog import FillBacklog, OrderBacklog
 from listenkey.core.bill import Bill
 from listenkey.core.deduplicator import Deduplicator, Recent, Snapshots
 from listenkey.core.lateness import Lateness
 from listenkey.core.loss_detector import LossDetector, units
+from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
 from listenkey.events import base as wording
 from listenkey.journal.sqlite import schema
@@ -237,7 +237,7 @@ def wide_fills(start: int, count: int) -> list[TradeRow]:
 
 
 def flooded_found_fills() -> int:
-    backlog = FillBacklog(AccountState(FillIndex()), 0, 2**62)
+    backlog = UndeliveredFills(AccountState(FillIndex()), 0, 2**62)
     for start in range(0, 15_000, 1_000):
         backlog.add(wide_fills(start, 1_000))
     assert backlog.is_cut
@@ -245,7 +245,7 @@ def flooded_found_fills() -> int:
 
 
 def flooded_found_orders() -> int:
-    backlog = OrderBacklog(AccountState(FillIndex()), 0, 2**62)
+    backlog = UndeliveredOrders(AccountState(FillIndex()), 0, 2**62)
     number = 0
     while not backlog.is_full:
         number += 1
@@ -258,7 +258,7 @@ def flooded_found_orders() -> int:
 
 
 def flooded_listed() -> int:
-    backlog = FillBacklog(AccountState(FillIndex()), 0)
+    backlog = UndeliveredFills(AccountState(FillIndex()), 0)
     for start in range(0, 70_000, 1_000):
         backlog.add(wide_fills(start, 1_000))
     return size_of(backlog.listed)

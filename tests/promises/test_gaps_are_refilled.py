@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from listenkey import GapClosed, GapOpened, Live, UserStream
-from listenkey.core import backlog
+from listenkey.core import undelivered as backlog
 from listenkey.core.timing import Timing
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
 from listenkey.journal.sqlite import write_queue

@@ -8,7 +8,7 @@ and comes back at `wake_at_s` with `TimerDue`. `connections.heard` is called for
                ▲            ▲            │             │             │           │
                └────────────┴────────────┴─────────────┴─────────────┴───────────┘      every state ──► ENDED
 
-RECOVERING is passed only where there is a gap and something to sign with; see `mending`.
+RECOVERING is passed only where there is a gap and something to sign with; see `gap_recovery`.
 
 Rules of the venue that are obeyed here, cited by number below:
     1. A key dies 60 minutes after its last POST or PUT, whatever the socket does. [O user-data-streams]

@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from listenkey.core.retry_policy import BAN_MAX_S, RATE_LIMIT_MAX_S
+from listenkey.core.retry_policy import RATE_LIMIT_MAX_S
+from listenkey.venue import BAN_MAX_S
 
 HTTP_BANNED: Final = 418
 

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final
 
 from listenkey import errors
+from listenkey.venue import BAN_MAX_S
 
 RATE_LIMIT_WAIT_S: Final = 60.0
 """The wait after a 429 or a firewall's page that states none."""
@@ -16,9 +17,6 @@ RETIRED_WAIT_S: Final = 60.0
 
 BAN_WAIT_S: Final = 120.0
 """The shortest ban documented is two minutes. [O general-info]"""
-
-BAN_MAX_S: Final = 3 * 24 * 3600.0
-"""The longest ban documented is three days. [O general-info]"""
 
 RATE_LIMIT_MAX_S: Final = 3600.0
 """Sixty times the longest window of a limit that `exchangeInfo` names; no 429 can mean more."""

@@ -162,7 +162,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True)
     The base class of every message.
 
     Unknown keys are forbidden for the decoder alone, so that it reports them; messages that have some are read all the
-    same. See `wire.loose`.
+    same. See `wire.lenient_decoder`.
     """
 
     def to_dict(self) -> dict[str, Any]:

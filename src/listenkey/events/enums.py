@@ -95,7 +95,7 @@ class Liquidity(StrEnum):
 
 
 # What fields that hold one of these are, to the decoder: of a listed word it need not make a new text each time, and
-# any other is read by the copies of `wire.loose`. To everybody else they are `str`, for that is what may come.
+# any other is read by the copies of `wire.lenient_decoder`. To everybody else they are `str`, for that is what may come.
 if TYPE_CHECKING:
     SideText: TypeAlias = str
     OrderTypeText: TypeAlias = str

@@ -15,13 +15,13 @@ from listenkey.core import inputs as on
 from listenkey.core import reconciliation as reconcile
 from listenkey.core import rest_history as history
 from listenkey.core.account_state import AccountState
-from listenkey.core.backlog import FillBacklog
 from listenkey.core.bill import Bill
 from listenkey.core.gaps import Resumed
 from listenkey.core.reconciliation import Findings, Lists, Unbrought
 from listenkey.core.rest_history import Compared, Outstanding
 from listenkey.core.retry_policy import classify
 from listenkey.core.timing import Timing
+from listenkey.core.undelivered import UndeliveredFills
 from listenkey.errors import ListenKeyError
 from listenkey.outcomes import GapCause, Reason
 from listenkey.rest.account_client import AccountClient
@@ -32,7 +32,7 @@ from listenkey.stream.windows import AUDIT_IN_FLIGHT_S, Windows
 from listenkey.transport.clock import Clock
 from listenkey.wire.rows import TradeRow
 
-LAG_MAX_S: Final = 600.0
+NO_ROW_AFTER_S: Final = 600.0
 """A fill that REST history has not shown for so long is taken to have no row there."""
 
 AUDITS_MISSED: Final = 2
@@ -153,7 +153,7 @@ class Audits:
             await self._backfill.find_room(suspects)
         lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
         found = Unbrought(until_ms, unshown_ms=compared.unshown_ms, newest_ms=bill.newest_ms)
-        fills = FillBacklog(self._known, lists.began_ms)
+        fills = UndeliveredFills(self._known, lists.began_ms)
         while suspects and not found.fills:
             some = suspects[: AT_ONCE if until_sure else len(suspects)]
             try:
@@ -254,7 +254,7 @@ class Audits:
         for symbol in self.outstanding.next(AT_ONCE):
             since_ms = max(self.outstanding.since_ms(symbol) or 0, self._windows.floor(0)) - history.NEAR_MAX_MS
             lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
-            fills = FillBacklog(self._known, lists.began_ms)
+            fills = UndeliveredFills(self._known, lists.began_ms)
             await self._backfill.trades_of(snapshots, [symbol], lists, fills)
             missing = reconcile.missing(fills.rows, self._known, until_ms)
             if not missing and not lists.unread and not self.outstanding.is_ahead_of(symbol, fills.newest.values()):
@@ -269,12 +269,12 @@ class Audits:
         Not beyond its newest row, nor beyond a fill that it does not show yet: it may lag, and what lies behind may be
         shown later. Only a row proves that it does not, and where nothing is booked, none does.
         """
-        oldest_ms = found.until_ms - self._windows.venue_ms(LAG_MAX_S)
+        oldest_ms = found.until_ms - self._windows.venue_ms(NO_ROW_AFTER_S)
         if found.unshown_ms is None or not self.shows_fills:
             self._lag_s, self._looked_to_ms = 0.0, found.until_ms
         else:
             lag_s = (self._windows.now_ms() - found.unshown_ms) / self._windows.venue_ms(1.0)
-            self._lag_s = lag_s if self._timing.lag_max_s < lag_s < LAG_MAX_S else 0.0
+            self._lag_s = lag_s if self._timing.lag_max_s < lag_s < NO_ROW_AFTER_S else 0.0
             self._looked_to_ms = max(found.unshown_ms - 1, oldest_ms)
         shown_ms = max(found.newest_ms, self._audited_to())
         return max(min(self._looked_to_ms, shown_ms), oldest_ms)

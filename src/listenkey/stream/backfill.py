@@ -8,9 +8,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 from listenkey import venue
 from listenkey.core import reconciliation as reconcile
 from listenkey.core.account_state import AFTER_ALL, AccountState, OrderKey
-from listenkey.core.backlog import FillBacklog, OrderBacklog
 from listenkey.core.budget import Priority
 from listenkey.core.reconciliation import Lists
+from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, ProtocolError, TimedOut, VenueDown, VenueError
 from listenkey.outcomes import Loss
@@ -139,7 +139,7 @@ class Backfill:
         snapshots: AccountClient,
         symbols: Sequence[str],
         lists: Lists,
-        fills: FillBacklog,
+        fills: UndeliveredFills,
         since_ms: int | None = None,
     ) -> None:
         """
@@ -181,7 +181,7 @@ class Backfill:
             raise failed[0]
 
     async def _trades_of_all(
-        self, snapshots: AccountClient, symbols: Sequence[str], lists: Lists, fills: FillBacklog, from_ms: int
+        self, snapshots: AccountClient, symbols: Sequence[str], lists: Lists, fills: UndeliveredFills, from_ms: int
     ) -> None:
         """Read the trades of all symbols at once, as REST allowed before 2026, when the bill named no symbols."""
         try:
@@ -200,7 +200,12 @@ class Backfill:
         await self.trades_of(snapshots, named_only, lists, fills, from_ms)
 
     async def orders(
-        self, symbols: Iterable[str], traded: Iterable[OrderKey], lists: Lists, found: OrderBacklog, deliver: Deliver
+        self,
+        symbols: Iterable[str],
+        traded: Iterable[OrderKey],
+        lists: Lists,
+        found: UndeliveredOrders,
+        deliver: Deliver,
     ) -> None:
         """
         Collect the orders that are still open, and for each that is not, the row that says how it ended.

@@ -1,5 +1,5 @@
 """
-Asks REST for what one account's stream missed. The decisions are in `core.reconcile`; here they meet the answers.
+Asks REST for what one account's stream missed. The decisions are in `core.reconciliation`; here they meet the answers.
 
 Fill first: the bill says which symbols traded (one row a trade, weight 1 for the whole account), `userTrades` says
 what, symbol by symbol; orders come after. Every list is asked from a little before the gap, so that what was delivered
@@ -19,7 +19,6 @@ from listenkey.core import inputs as on
 from listenkey.core import reconciliation as reconcile
 from listenkey.core import records
 from listenkey.core.account_state import AccountState, FillIndex, OrderKey
-from listenkey.core.backlog import FillBacklog, OrderBacklog
 from listenkey.core.bill import Bill
 from listenkey.core.deduplicator import Held
 from listenkey.core.expiry import has_expired
@@ -29,6 +28,7 @@ from listenkey.core.reconciliation import Delivery, Findings, Lists, OrdersDue
 from listenkey.core.records import Record
 from listenkey.core.retry_policy import classify
 from listenkey.core.timing import Timing
+from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, VenueError
 from listenkey.events import Event
@@ -100,8 +100,8 @@ class Recovery:
         log: Where failures are told.
 
     Attributes:
-        known: What was delivered.
-        watch: What does not add up.
+        account_state: What was delivered.
+        loss_detector: What does not add up.
         findings: What a recovery has found and nobody delivered yet.
         backfill: What asks REST.
         windows: Spans of the venue's time.
@@ -354,14 +354,14 @@ class Recovery:
         lists: Lists,
         traded: dict[OrderKey, None],
         deliver: DeliverFindings,
-    ) -> FillBacklog:
+    ) -> UndeliveredFills:
         """
         List the fills of symbols. Those that are too many to be kept at once are delivered, the earliest first.
 
         So are those that were listed where the list of another symbol broke down: that may last.
         """
         noted_from_ms = self.windows.of_wall(action.to_ms) - self.windows.venue_ms(OVERLAP_S)
-        backlog = FillBacklog(self.account_state, lists.began_ms, noted_from_ms)
+        backlog = UndeliveredFills(self.account_state, lists.began_ms, noted_from_ms)
         left, since_ms = symbols, lists.since_ms
         while True:
             try:
@@ -425,7 +425,7 @@ class Recovery:
 
     async def _add_orders(self, found: Findings, due: OrdersDue, deliver: DeliverFindings) -> None:
         proving = {reconcile.order_key_of(row.fill) for row in found.fills}
-        backlog = OrderBacklog(self.account_state, due.lists.began_ms, due.lists.until_ms, proving)
+        backlog = UndeliveredOrders(self.account_state, due.lists.began_ms, due.lists.until_ms, proving)
 
         async def deliver_orders() -> None:
             part = Findings(found.fills, found.over_rest, backlog.take())

@@ -10,15 +10,15 @@ from listenkey.core import actions as do
 from listenkey.core import reconciliation as reconcile
 from listenkey.core import rest_history as history
 from listenkey.core.account_state import AccountState
-from listenkey.core.backlog import FillBacklog
 from listenkey.core.bill import Bill
 from listenkey.core.deduplicator import Held
 from listenkey.core.lateness import NewestFill
 from listenkey.core.reconciliation import Lists
 from listenkey.core.timing import Timing
+from listenkey.core.undelivered import UndeliveredFills
 from listenkey.errors import ProtocolError, VenueError
 from listenkey.events import OrderTradeUpdate
-from listenkey.stream.audit import LAG_MAX_S, Audits
+from listenkey.stream.audit import NO_ROW_AFTER_S, Audits
 from listenkey.stream.backfill import Backfill
 from listenkey.stream.windows import Windows
 from listenkey.transport.clock import Clock
@@ -85,7 +85,7 @@ class RestLag:
             return 0.0
         return self._of_venue_s(self._seen_lag_ms)
 
-    def of_lists(self, bill: Bill, found: FillBacklog, asked: Iterable[str], lists: Lists) -> float:
+    def of_lists(self, bill: Bill, found: UndeliveredFills, asked: Iterable[str], lists: Lists) -> float:
         """Return by how many seconds `userTrades` lags behind the bill; trades it does not list become outstanding."""
         near_ms = history.NEAR_MAX_MS
         fills = self._account_state.fills.times(lists.since_ms - near_ms, lists.until_ms + near_ms)
@@ -115,7 +115,7 @@ class RestLag:
         if compared.unshown_ms is None or not self._audits.shows_fills:
             return 0.0
         age_ms = self._windows.now_ms() - compared.unshown_ms
-        is_over = compared.unshown_ms > self._windows.of_wall(action.to_ms) or self._of_venue_s(age_ms) > LAG_MAX_S
+        is_over = compared.unshown_ms > self._windows.of_wall(action.to_ms) or self._of_venue_s(age_ms) > NO_ROW_AFTER_S
         return 0.0 if is_over else self._of_venue_s(age_ms)
 
     async def _shows(self, fill: NewestFill) -> bool:

@@ -6,7 +6,7 @@ takes an event without its envelope. Each answers one of three: `Received` (a ty
 (the answer to a request like SUBSCRIBE) or `Unreadable` (why, and the bytes with secrets masked).
 
 Two roads lead to an event. The fast one is one typed decode of the current shapes, strict about types. What it does not
-take goes the slow one: `wire.shapes`, exact and forgiving. Both refuse what is no JSON of a bounded depth and size.
+take goes the slow one: `wire.message_builder`, exact and forgiving. Both refuse what is no JSON of a bounded depth and size.
 
 Frames come raw or in an envelope, `{"stream": <listen key>, "data": <event>}`. [O websocket-market-streams]
 The listen key in it ends here: no raw JSON, body or reason that leaves this module holds one.
@@ -451,7 +451,7 @@ def _data_of(payload: bytes) -> bytes:
 
 
 def _parse(payload: bytes) -> Any:
-    """JSON to plain values, exactly. Raises InvalidMessage where it is too large or too deep, NotJson where it is none."""
+    """JSON to plain values, exactly. Raises InvalidMessage where it is too large or too deep, FrameNotJson where it is none."""
     if len(payload) > FRAME_BYTES_MAX:
         raise InvalidMessage(f"the frame is larger than {FRAME_BYTES_MAX} bytes")
     if not _is_utf8(payload):

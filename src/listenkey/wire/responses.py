@@ -32,8 +32,6 @@ NAME_SHOWN_MAX: Final = 64
 FIREWALL_WAIT_S: Final = 60.0
 """The wait after a 403 of the firewall, which never states one. One minute is the window of the weight limit."""
 
-RETRY_AFTER_MAX_S: Final = 3 * 24 * 3600.0
-"""The longest ban documented. [O general-info] What an answer says beyond it is a mistake and counts for nothing."""
 
 BANNED_UNTIL: Final = re.compile(r"until\s{1,8}([0-9]{10}|[0-9]{13}|[0-9]{16})\b", re.ASCII)
 """`IP banned until 1660090423228.`: epoch ms. Seen on spot; the options page prints a placeholder. [O error-code]"""
@@ -286,7 +284,7 @@ def _retry_after_s(response: Response) -> float | None:
 
 
 def _credible_s(wait_s: float) -> float | None:
-    return wait_s if wait_s <= RETRY_AFTER_MAX_S else None
+    return wait_s if wait_s <= venue.BAN_MAX_S else None
 
 
 def _banned_until_ms(response: Response, wait_s: float | None) -> int | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from listenkey.core.rate_limit_state import CREATES_MAX, RateLimitState, read, write
-from listenkey.core.retry_policy import BAN_MAX_S, RATE_LIMIT_MAX_S
+from listenkey.core.retry_policy import RATE_LIMIT_MAX_S
+from listenkey.venue import BAN_MAX_S
 
 VENUE = "https://eapi.binance.com"
 MINUTE_MS = 60_000

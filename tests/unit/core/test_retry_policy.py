@@ -4,7 +4,6 @@ import pytest
 
 from listenkey import errors
 from listenkey.core.retry_policy import (
-    BAN_MAX_S,
     BAN_WAIT_S,
     DOWN_MAX_S,
     RATE_LIMIT_MAX_S,
@@ -15,6 +14,7 @@ from listenkey.core.retry_policy import (
     classify,
     says_no,
 )
+from listenkey.venue import BAN_MAX_S
 
 NOW_MS = 1_795_000_000_000
 

@@ -9,8 +9,8 @@ import pytest
 
 from listenkey import venue
 from listenkey.core import reconciliation as reconcile
-from listenkey.core.backlog import OrderBacklog
 from listenkey.core.reconciliation import Lists
+from listenkey.core.undelivered import UndeliveredOrders
 from listenkey.errors import ProtocolError, VenueDown, VenueError
 from listenkey.outcomes import Loss, have_all_fills
 from listenkey.rest.account_client import AccountClient
@@ -197,7 +197,7 @@ async def test_orders_of_two_contracts_with_one_id_are_asked_for_and_found_each(
             recovery.account_state.note(order(1, "NEW", symbol=symbol))
         monkeypatch.setattr(AccountClient, "open_orders", open_orders)
         monkeypatch.setattr(AccountClient, "history_orders", history_orders)
-        found = OrderBacklog(recovery.account_state, 0, 1000, [(SYMBOL, 1)])
+        found = UndeliveredOrders(recovery.account_state, 0, 1000, [(SYMBOL, 1)])
         await recovery.backfill.orders([], [], Lists(0, 1000, []), found, never)
     assert {key: row.order.status for key, row in found.take().items()} == {(SYMBOL, 1): "NEW", (OTHER, 1): "CANCELED"}
     assert sorted(asked, key=str) == [("history", OTHER), ("open", SYMBOL), ("open", OTHER)]
@@ -211,7 +211,7 @@ async def test_an_order_that_rest_has_forgotten_is_a_loss_of_one_gap(
     async with recovery_of(binance_options_sandbox) as recovery:
         recovery.account_state.note(order(1, "NEW", at_ms=20, symbol=symbol))
         recovery.account_state.note(order(2, "NEW", at_ms=90, symbol=symbol))  # so young that REST may lag
-        found = OrderBacklog(recovery.account_state, 0, 100)
+        found = UndeliveredOrders(recovery.account_state, 0, 100)
         for _ in range(2):
             lists = Lists(10, 100, [])
             await recovery.backfill.orders([], [], lists, found, never)

@@ -33,7 +33,7 @@ def size_of(row: TradeRow | OrderRow) -> int:
     return 2 * len(row.raw) + (FILL_BYTES if isinstance(row, TradeRow) else ORDER_BYTES)
 
 
-class FillBacklog:
+class UndeliveredFills:
     """
     The earliest fills that nobody delivered.
 
@@ -111,7 +111,7 @@ class FillBacklog:
         return from_ms
 
 
-class OrderBacklog:
+class UndeliveredOrders:
     """
     Outcomes of orders, as far as they are news.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from listenkey.core import backlog as backlogs
+from listenkey.core import undelivered as backlogs
 from listenkey.core.account_state import AFTER_ALL, AccountState, FillIndex
-from listenkey.core.backlog import FillBacklog, OrderBacklog, size_of
+from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders, size_of
 from tests.unit.core.making import OTHER, SYMBOL, fill, order, order_row, trade_row
 
 
@@ -18,7 +18,7 @@ def known_of(*events: object) -> AccountState:
     return known
 
 
-def times(backlog: FillBacklog) -> list[int]:
+def times(backlog: UndeliveredFills) -> list[int]:
     return sorted(row.fill.trade_time_ms for row in backlog.rows)
 
 
@@ -27,7 +27,7 @@ def room_for(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
 
 
 def test_what_was_delivered_or_was_before_the_stream_is_not_kept() -> None:
-    backlog = FillBacklog(known_of(fill(2, "1", 200)), began_ms=100, noted_from_ms=200)
+    backlog = UndeliveredFills(known_of(fill(2, "1", 200)), began_ms=100, noted_from_ms=200)
     assert backlog.add([trade_row(1, 50), trade_row(2, 200), trade_row(3, 300), trade_row(3, 300)])
     assert (times(backlog), backlog.is_cut, backlog.cut_ms) == ([300], False, AFTER_ALL)
     assert backlog.listed == {(SYMBOL, 2, 1), (SYMBOL, 3, 1)}
@@ -39,7 +39,7 @@ def test_what_was_delivered_or_was_before_the_stream_is_not_kept() -> None:
 
 def test_the_later_ones_are_left_for_the_next_part(monkeypatch: pytest.MonkeyPatch) -> None:
     room_for(monkeypatch, 8)
-    backlog = FillBacklog(known_of(), 0)
+    backlog = UndeliveredFills(known_of(), 0)
     assert not backlog.add([trade_row(number, number * 10) for number in range(1, 13)])
     kept = times(backlog)
     assert kept == list(range(10, backlog.cut_ms + 1, 10))
@@ -53,20 +53,20 @@ def test_the_later_ones_are_left_for_the_next_part(monkeypatch: pytest.MonkeyPat
 
 def test_fills_of_one_moment_stay_together_however_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     room_for(monkeypatch, 4)
-    backlog = FillBacklog(known_of(), 0)
+    backlog = UndeliveredFills(known_of(), 0)
     assert backlog.add([trade_row(number, 10) for number in range(1, 20)])
     assert (len(backlog.rows), backlog.cut_ms) == (19, 10)
 
 
 def test_only_so_many_are_noted_as_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlogs, "LISTED_MAX", 2)
-    backlog = FillBacklog(known_of(), 0)
+    backlog = UndeliveredFills(known_of(), 0)
     backlog.add([trade_row(number, 10) for number in range(1, 20)])
     assert len(backlog.listed) == 2
 
 
 def test_orders_are_kept_where_they_are_news_or_prove_something() -> None:
-    backlog = OrderBacklog(known_of(order(1), order(2)), 500, 2000, [(SYMBOL, 2)])
+    backlog = UndeliveredOrders(known_of(order(1), order(2)), 500, 2000, [(SYMBOL, 2)])
     backlog.add([order_row(1, "NEW", "0")])
     assert (backlog.take(), backlog.was_news) == ({}, False)
     backlog.add([order_row(2, "NEW", "0")])
@@ -80,7 +80,7 @@ def test_orders_are_kept_where_they_are_news_or_prove_something() -> None:
 
 def test_orders_that_fill_the_room_are_to_be_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlogs, "BACKLOG_BYTES_MAX", 2 * size_of(order_row(1, "NEW", "0")))
-    backlog = OrderBacklog(known_of(), 0, 2000)
+    backlog = UndeliveredOrders(known_of(), 0, 2000)
     full = []
     for number in (1, 2, 3):
         backlog.add([order_row(number, "FILLED", "10")])
