@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import multiprocessing
 import os
@@ -26,9 +25,6 @@ CAMPAIGNS: Final[dict[str, tuple[int, str, float]]] = {
 """Name -> seeds, mode, days of each."""
 
 TOLD_EVERY: Final = 50
-
-COLLECTED: Final = (50_000, 20, 50)
-"""Python's thresholds of garbage: a world is short, and what it leaves is small."""
 
 
 @dataclass(slots=True)
@@ -102,8 +98,6 @@ class Summary:
 
 def one(seed: int, mode: str, days: float) -> Summary:
     """One seed."""
-    gc.set_threshold(*COLLECTED)
-    gc.collect()  # the world before
     outcome = run_seed(seed, mode, days)
     summary = Summary(seeds=1, stream_days=outcome.options.streams * days, played={seed})
     evidence = outcome.evidence

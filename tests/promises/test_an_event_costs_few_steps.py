@@ -40,7 +40,7 @@ from listenkey.transport.clock import SystemClock
 STEPS_MAX = {ONE_SYMBOL: 95, MANY_SYMBOLS: 95, IDS_IN_NO_ORDER: 95, WITH_ONESELF: 103, STEPS: 109}
 """Of the interpreter, an event of a busy stream, with CPython 3.11: a tenth above what was counted."""
 
-STEPS_WATCHED_MAX = {ONE_SYMBOL: 268, MANY_SYMBOLS: 219, IDS_IN_NO_ORDER: 263, WITH_ONESELF: 269, STEPS: 351}
+STEPS_WATCHED_MAX = {ONE_SYMBOL: 268, MANY_SYMBOLS: 230, IDS_IN_NO_ORDER: 263, WITH_ONESELF: 269, STEPS: 351}
 """The same of a stream that reckons with orders and positions, too; its table of amounts is empty at first."""
 
 STEPS_ALONE_MAX = 400

@@ -215,7 +215,7 @@ def flooded_unplaced() -> int:
     for number in range(8_000):
         event = order_of(number, symbol=wide(number, 64), trade_id=1, trade_time_ms=10**15 + number)
         for _ in range(64):
-            watch._remember(event.symbol, 10**15 + number)
+            watch._remember(event.symbol, 10**15 + number, 10**18 + number)
     return size_of(watch._unplaced)
 
 
@@ -309,7 +309,7 @@ FLOODS: dict[str, Callable[[], int]] = {
     "positions": flooded_positions,
     "orders watched": flooded_chains,
     "fills that wait for their position's message": flooded_waiting,
-    "times of fills of symbols without a position": flooded_unplaced,
+    "fills of symbols without a position": flooded_unplaced,
 }
 
 

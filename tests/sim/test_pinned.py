@@ -156,6 +156,16 @@ CASES = {
             Fault("bit_flipped", 0, 120.0, 21.082, (("verified", False), ("what", "flip"))),
         ],
     ),
+    # What it had closed was taken to be open, as its fill had come before the first message of the position.
+    "fills come before the first message of their position, and the message that closed it is lost": Case(
+        draw_options(3600, "pair", 0.037),
+        [
+            Fault("lag_and_drops", 0, 120.0, 53.56, (("busy", False), ("ms", 5891), ("path", "/eapi/"))),
+            Fault("lag_and_drops", 2, 120.0, 30.048, (("busy", False), ("ms", 36477), ("path", "/eapi/"))),
+            Fault("lag_and_drops", 3, 120.0, 30.562, (("busy", False), ("ms", 52500), ("path", "/eapi/"))),
+            Fault("no_positions", 3, 168.413, 35.392, (("drops", False), ("late_ms", None))),
+        ],
+    ),
     # The position was taken to be open for ever, and each time the account held nothing its beat was missed.
     "fills are known from REST before their messages come, and the last message is lost": Case(
         draw_options(840, "pair", 0.037),

@@ -209,7 +209,8 @@ class LossDetector:
         self._positions: dict[str, _Position] = {}
         self._open = 0  # positions that hold something
         self._first_ms = round(FIRST_WITHIN_S * 1000 * time_scale)
-        self._unplaced: OrderedDict[str, deque[int]] = OrderedDict()  # times of fills of symbols without a position
+        # Times and signed quantities of the last fills of symbols without a position.
+        self._unplaced: OrderedDict[str, deque[tuple[int, int]]] = OrderedDict()
         self._broken: dict[Key, Chain] = {}
         self._barren: dict[type[Chain], int] = {_Order: 0, _Position: 0, _First: 0}
         self._beats = 0
@@ -422,8 +423,9 @@ class LossDetector:
 
     def _fill(self, symbol: str, at_ms: int, side: str, quantity: int, now_s: float) -> bool:
         position = self._positions.get(symbol)
+        signed = quantity if side == "BUY" else -quantity
         if position is None:
-            self._remember(symbol, at_ms)
+            self._remember(symbol, at_ms, signed)
             return False
         if self._broken and isinstance(first := self._broken.get((_First, symbol)), _First):
             first.seen |= first.since_ms <= at_ms <= first.until_ms
@@ -433,8 +435,8 @@ class LossDetector:
         if len(position.later) >= FILLS_MAX:
             self._give_up(symbol, position, now_s)
         if position.given_up:
+            self._holds(position, 0, now_s)  # nobody knows, and no beat is expected for what may be closed
             return False
-        signed = quantity if side == "BUY" else -quantity
         if at_ms > position.at_ms:
             position.later.append((at_ms, signed))
             position.latest_ms = max(position.latest_ms, at_ms)
@@ -472,13 +474,13 @@ class LossDetector:
         self._open += bool(held) - bool(position.held)
         position.held = held
 
-    def _remember(self, symbol: str, at_ms: int) -> None:
-        times = self._unplaced.get(symbol)
-        if times is None:
-            times = self._unplaced[symbol] = deque(maxlen=FIRST_FILLS_MAX)
+    def _remember(self, symbol: str, at_ms: int, signed: int) -> None:
+        fills = self._unplaced.get(symbol)
+        if fills is None:
+            fills = self._unplaced[symbol] = deque(maxlen=FIRST_FILLS_MAX)
             if len(self._unplaced) > POSITIONS_MAX:
                 self._unplaced.popitem(last=False)
-        times.append(at_ms)
+        fills.append((at_ms, signed))
 
     def _positions_changed(self, event: BalancePositionUpdate, now_s: float) -> bool:
         near = False
@@ -517,12 +519,15 @@ class LossDetector:
             self._holds(self._positions.pop(oldest), 0, now_s)
             self._broken.pop((_Position, oldest), None)
             self._broken.pop((_First, oldest), None)
-        position = self._positions[symbol] = _Position(None, at_ms, now, at_ms, 0)
-        self._holds(position, now, now_s)
+        fills = self._unplaced.pop(symbol, ())
+        later = [fill for fill in fills if fill[0] > at_ms]  # of this position's next messages, which may be lost
+        newest_ms = max((one for one, _ in later), default=BEFORE_ALL)
+        position = self._positions[symbol] = _Position(None, at_ms, now, at_ms, 0, later=later, latest_ms=newest_ms)
+        self._holds(position, now + sum(signed for _, signed in later), now_s)
         if reason != "ORDER":
             return False
         first = _First(at_ms - self._first_ms, at_ms + self._first_ms)
-        first.seen = any(first.since_ms <= one <= first.until_ms for one in self._unplaced.pop(symbol, ()))
+        first.seen = any(first.since_ms <= one <= first.until_ms for one, _ in fills)
         return self._look((_First, symbol), first, now_s)
 
     # --- both ----------------------------------------------------------------------------------------------------

@@ -208,6 +208,16 @@ def test_a_position_in_a_contract_that_is_over_has_no_beat_to_miss() -> None:
     assert watch.settle(OVER_MS, 47.0) == []
 
 
+def test_fills_that_come_before_the_first_message_of_their_position_count_behind_it() -> None:
+    watch = told(fill(1, "1", at_ms=1000), fill(2, "1", at_ms=2000, side="SELL"))
+    watch.note(position("1", 1000), 10.0)
+    watch.note(beat(1000), 10.0)
+    watch.note(beat(1001), 20.0)
+    assert watch.silent_at_s() is None, "the message that closed it is late or lost, and nothing is held"
+    watch.note(position("0", 2000), 21.0)
+    assert watch.due_at_s() is None, "the sum is right"
+
+
 def test_what_rest_states_is_taken_over_where_nothing_was_heard_since() -> None:
     watch = told(held("1"), held("2", symbol=OVER))
     watch.note(beat(1000), 10.0)
@@ -221,7 +231,12 @@ def test_what_rest_states_is_taken_over_where_nothing_was_heard_since() -> None:
 
 def test_a_position_that_rest_states_otherwise_is_not_summed_up_before_its_next_message() -> None:
     watch = told(held("1"))
+    watch.note(beat(1000), 10.0)
+    watch.note(beat(1001), 20.0)
     assert watch.adopt({SYMBOL: Decimal(3)}, 9000, 21.0) == []
+    assert watch.silent_at_s() is not None
+    watch.note(fill(9, "3", at_ms=9000, side="SELL"), 21.5)
+    assert watch.silent_at_s() is None, "the fill may have closed it"
     watch.note(position("5", 9001), 22.0)
     assert watch.due_at_s() is None
     watch.note(position("9", 9002), 23.0)
