@@ -233,10 +233,19 @@ def check_without_log(path: Path) -> None:
     Raises:
         UsageError: It is no journal.
     """
-    address = _uri(path, "mode=ro&immutable=1")
-    with contextlib.suppress(*ERRORS), contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+    with contextlib.suppress(*ERRORS), contextlib.closing(open_without_log(path)) as connection:
         if not is_new(connection):
             check_kind(connection, path)
+
+
+def open_without_log(path: Path) -> sqlite3.Connection:
+    """
+    Open the file by itself, for reading, as if there were no log.
+
+    Raises:
+        sqlite3.Error: As SQLite says.
+    """
+    return sqlite3.connect(_uri(path, "mode=ro&immutable=1"), uri=True)
 
 
 def check_kind(connection: sqlite3.Connection, path: Path) -> None:

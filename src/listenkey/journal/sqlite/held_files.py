@@ -88,24 +88,14 @@ class HeldFiles:
         if not size_of(beside(self._path, "-wal")):
             return
         check_without_log(self._path)
-        problem = self.replaced()
-        if problem:
+        is_noted = self._held.inode() in (0, self.own.inode & NUMBER_MAX)
+        if problem := verify.misplaced_log(self._path, is_noted):
             name = self._path.name
             raise JournalError(
                 f"another file was put in the place of the journal {self._path}, and the log {name}-wal of the "
                 f"one before was left ({problem}); nothing was changed. Put the one before back, or take "
                 f"{name}-wal and {name}-shm away"
             )
-
-    def replaced(self) -> str:
-        """Return what shows that the log was written for another file; empty where it was not."""
-        (table_before, log_before), (table, its_log) = self._held.inodes(), self.own.inodes
-        if table_before in (0, table & NUMBER_MAX):
-            return ""
-        if log_before == its_log & NUMBER_MAX:
-            return "the log is still the same file"
-        # Both are others, as in a folder that was restored: what they hold shows whether they belong together.
-        return next(iter(verify.problems_of(self._path)), "")
 
     def watch(self) -> None:
         """
@@ -118,7 +108,7 @@ class HeldFiles:
         self.own.check()
         self.own.note()
         self._guard = open_guard(self._path)
-        self._held.note_inodes(*self.own.inodes)
+        self._held.note_inode(self.own.inode)
 
     @property
     def is_watched(self) -> bool:

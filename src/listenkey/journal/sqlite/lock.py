@@ -105,13 +105,13 @@ class Lock:
         """Remember that everything up to `seq` is committed, and that the stream was whole until then."""
         self._note(0, seq, covered_ms)
 
-    def inodes(self) -> tuple[int, int]:
-        """The inodes of the database that was written to and of its log, as far as they are known; 0 where not."""
-        return self._number(_INODE_LINE), self._number(_INODE_LINE + 1)
+    def inode(self) -> int:
+        """The inode of the database that was written to, as far as it is known; 0 where not."""
+        return self._number(_INODE_LINE)
 
-    def note_inodes(self, table: int, its_log: int) -> None:
-        """Remember which files are written to."""
-        self._note(_INODE_LINE, table & NUMBER_MAX, its_log & NUMBER_MAX)
+    def note_inode(self, table: int) -> None:
+        """Remember which file is written to."""
+        self._note(_INODE_LINE, table & NUMBER_MAX)
 
     def _number(self, line: int) -> int:
         return read_reached(os.pread(self._file, LINE_BYTES, line * LINE_BYTES))

@@ -44,9 +44,9 @@ class OwnFiles:
         self._table, self._log = self._named()
 
     @property
-    def inodes(self) -> tuple[int, int]:
-        """The inodes of the database and of its log; 0 where there is none."""
-        return self._table[1] if self._table else 0, self._log[1] if self._log else 0
+    def inode(self) -> int:
+        """The inode of the database; 0 where there is none."""
+        return self._table[1] if self._table else 0
 
     def check(self) -> bool:
         """

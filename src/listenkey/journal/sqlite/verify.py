@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any, Final
 from listenkey.errors import Corrupt, UsageError
 from listenkey.journal.sqlite import metadata as facts
 from listenkey.journal.sqlite import schema
-from listenkey.journal.sqlite.database import open_reader
+from listenkey.journal.sqlite.database import open_reader, open_without_log
 from listenkey.journal.sqlite.hash_chain import BEGINNING, CHAIN_BYTES, Row, follows, is_whole
 from listenkey.journal.sqlite.lock import lock_path, read_reached
 from listenkey.journal.sqlite.row_shape import is_well_formed
@@ -25,7 +26,8 @@ HEAD: Final = re.compile(rf"[0-9a-fA-F]{{{2 * CHAIN_BYTES}}}")
 """The chain of an item, as people keep it."""
 
 _SKIPPED: Final = schema.COLUMNS.index("skipped")
-_ALL: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items ORDER BY seq"  # noqa: S608 - our own names
+_ROWS: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items"  # noqa: S608 - our own names
+_LINK: Final = "SELECT seq, chain FROM items WHERE seq = ?"
 _DAMAGE: Final = (sqlite3.Error, Corrupt, TypeError, ValueError, OverflowError)
 """The errors that reading a damaged file may raise; a value of a wrong type is one way."""
 
@@ -119,15 +121,39 @@ def verify(path: Path, head: str | None = None) -> Verdict:
     return _look_at(path, head, _reached(path))  # asked first: the journal only grows, so it must have come as far
 
 
-def problems_of(path: Path) -> tuple[str, ...]:
+def misplaced_log(path: Path, is_noted: bool) -> str:
     """
-    Look at the file and its log alone; return the problems.
+    Return what shows that the log beside the file was written for another file; empty where the two make one journal.
+
+    Inodes alone can't tell. `cp` over a file keeps its inode, and a folder that was removed and restored may have the same
+    numbers in another order.
+
+    Args:
+        path: The journal.
+        is_noted: The file has the inode of the one that was written to last, so not every row needs a look.
 
     Raises:
         UsageError: There is no journal at the path.
         JournalError: The file can't be opened.
     """
-    return _look_at(path, None, 0).problems
+    if not is_noted and (problems := _look_at(path, None, 0).problems):
+        return problems[0]
+    with contextlib.suppress(*_DAMAGE), contextlib.closing(open_reader(path)) as connection:
+        known = facts.facts(connection)
+        anchor = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
+        first = _first_without_log(path, anchor[0])
+        if first and first != anchor and first not in connection.execute(_LINK, first[:1]):
+            return f"item {first[0]} of the file is not in the journal that the log was written for"
+    return ""
+
+
+def _first_without_log(path: Path, from_seq: int) -> tuple[int, bytes] | None:
+    """The number and the chain of the file's first item; None where it has none, or a power cut has torn it."""
+    with contextlib.suppress(*_DAMAGE), contextlib.closing(open_without_log(path)) as connection:
+        row = connection.execute(f"{_ROWS} WHERE seq >= ? ORDER BY seq LIMIT 1", (from_seq,)).fetchone()
+        if row and is_whole(row):
+            return row[0], row[-1]
+    return None
 
 
 def damage_of(path: Path) -> str | None:
@@ -195,7 +221,7 @@ def _rows(connection: sqlite3.Connection, look: _Look) -> None:
     except _DAMAGE as error:
         look.found(str(error))
     try:
-        for row in connection.execute(_ALL):
+        for row in connection.execute(f"{_ROWS} ORDER BY seq"):
             if problem := _wrong(row, look):
                 look.found(problem, look.last_seq + 1)
                 return

@@ -147,6 +147,13 @@ def other_database(path: Path, kind: str) -> dict[str, bytes]:
     return {"": other.read_bytes()}
 
 
+def opened_anew(path: Path) -> list[int]:
+    again = Store(path, ACCOUNT)
+    again.open()
+    again.close()
+    return seqs(path)
+
+
 KINDS = ["foreign", "another journal", "an older copy"]
 
 
@@ -173,16 +180,45 @@ def test_a_file_that_is_put_in_the_journals_place_is_left_as_it_is(
     assert bool(files(path).get("-wal")) is after_an_error
     if after_an_error:
         store.close()
+        if kind == "an older copy":
+            assert opened_anew(path) == [1], "the log lacks nothing in it"
+            return
         words = "not one of listenkey's" if kind == "foreign" else "another file was put in the place of the journal"
         with pytest.raises((JournalError, UsageError), match=words):
             Store(path, ACCOUNT).open()
         assert files(path)[""] == theirs[""]
         path.unlink()
         away.rename(path)
-        again = Store(path, ACCOUNT)
-        again.open()
-        again.close()
-        assert seqs(path) == [1]
+        assert opened_anew(path) == [1]
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_another_journal_that_was_copied_over_ours_is_not_written_into(pruned: bool, store: Store, path: Path) -> None:
+    """`cp` keeps the inode of what it writes over."""
+    store.write(group(*rows([fill(1), fill(2)], store)))
+    if pruned:
+        store.prune(1)
+    store.abandon()
+    store.files.release()
+    theirs = other_database(path, "another journal")[""]
+    path.write_bytes(theirs)
+    for _ in range(2):
+        with pytest.raises(JournalError, match=r"another file was put .*item 1 of the file is not in the journal"):
+            Store(path, ACCOUNT).open()
+        assert files(path)[""] == theirs
+
+
+def test_an_older_state_of_the_journal_that_was_copied_over_it_gets_its_log(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    store.close()
+    older = content(path)
+    store.open()
+    store.write(group(*rows([fill(2)], store)))
+    store.prune(1)
+    store.abandon()
+    store.files.release()
+    path.write_bytes(older)
+    assert opened_anew(path) == [2]
 
 
 def test_a_journal_with_a_log_of_its_own_in_our_place_keeps_both(store: Store, path: Path) -> None:
