@@ -111,7 +111,7 @@ def mending(life: Lifecycle, later: RetryDecision) -> list[on.Input]:
     """Return the inputs from REST and from the loss detector, where there is something to sign with."""
     if not life.recovery.active:
         return []
-    attempt, number = life.recovery.attempt, life.recovery._audit  # noqa: SLF001
+    attempt, number = life.recovery.attempt, life.recovery.audits.number
     told: list[on.Input] = [on.CoverageEnded(1), on.Doubted(1, LOST), on.StreamSilent(1, LOST)]
     told += [on.Recovered(attempt, (), complete=complete) for complete in (True, False)]
     told += [on.Recovered(attempt, (), orders_due=True), on.RecoveredPart(attempt, 0, 0)]
@@ -144,9 +144,11 @@ def situation(life: Lifecycle) -> object:
     )
     more = (life.rotation.pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
     repair = life.recovery
-    mends = (repair.active, repair.running, repair.again, repair.blind, repair._auditing, repair.settling)  # noqa: SLF001
+    audits = repair.audits
+    mends = (repair.active, repair.running, repair.again, repair.blind)
+    looks = (audits._is_under_way, audits.settling)  # noqa: SLF001
     held = (repair.hold_until_s is not None, repair.retry_at_s is not None)
-    return (life.state, *sockets, *(flag is not None for flag in flags), *more, *mends, *held)
+    return (life.state, *sockets, *(flag is not None for flag in flags), *more, *mends, *looks, *held)
 
 
 @functools.cache

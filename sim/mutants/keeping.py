@@ -11,12 +11,11 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from listenkey.core import actions as do
-from listenkey.core import budget
+from listenkey.core import audit_schedule, budget
 from listenkey.core import gaps as gap
 from listenkey.core import inputs as on
 from listenkey.core import loss_detector as watch
 from listenkey.core import reconciliation as reconcile
-from listenkey.core import recovery_policy as repair
 from listenkey.core.gaps import Resumed
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.items import GapClosed
@@ -44,13 +43,7 @@ def cursor_is_last_seen(patches: Patches) -> None:
 
 def never_settles(patches: Patches) -> None:
     """One answer of REST is believed, however far REST lags."""
-    real = repair.RecoveryPolicy.closed
-
-    def closed(self: repair.RecoveryPolicy, from_ms: int, now: on.Moment) -> None:
-        real(self, from_ms, now)
-        self._settle_at_s = []
-
-    put(patches, repair.RecoveryPolicy, "closed", closed)
+    put(patches, audit_schedule.AuditSchedule, "settle", lambda *_: None)
     put(patches, rest_lag.RestLag, "of_trades", _no_lag)
     put(patches, rest_lag.RestLag, "_unshown_s", lambda *_: 0.0)
 
@@ -61,13 +54,11 @@ async def _no_lag(*_: Any) -> float:
 
 def never_audits(patches: Patches) -> None:
     """Never ask REST for events that no socket brought and nothing else shows."""
-    real = repair.RecoveryPolicy.went_live
 
-    def went_live(self: repair.RecoveryPolicy, now: on.Moment) -> None:
-        real(self, now)
-        self._audit_at_s = NEVER_S
+    def plan(self: audit_schedule.AuditSchedule, _: on.Moment) -> None:
+        self.audit_at_s = NEVER_S
 
-    put(patches, repair.RecoveryPolicy, "went_live", went_live)
+    put(patches, audit_schedule.AuditSchedule, "plan", plan)
     put(patches, audit.Audits, "is_audited", lambda *_: True)
 
 

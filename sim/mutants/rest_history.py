@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from listenkey.core import audit_schedule
 from listenkey.core import loss_detector as watch
 from listenkey.core import recovery_policy as repair
 from listenkey.core import rest_history as history
@@ -26,7 +27,9 @@ def lag_forgiven(patches: Patches) -> None:
         ("if happened.complete or waited_s >= self._timing.lag_seen_max_s:", "if True:"),
         ("self.lag_s = max(self.lag_s, happened.lag_s)", "pass"),
     )  # fmt: skip
-    rewritten(patches, repair.RecoveryPolicy, "looked", ("if not self._settle_at_s and happened.lag_s:", "if False:"))
+    rewritten(
+        patches, audit_schedule.AuditSchedule, "looked", ("if not self._settle_at_s and happened.lag_s:", "if False:")
+    )
 
 
 def counts_compared(patches: Patches) -> None:

@@ -59,11 +59,11 @@ class Shortcuts:
         if for_us >= venue.TRADES_KEPT_S * 1e6:
             return  # It has to look before REST forgets.
         until_s = host.clock.now_s() + for_us / 1e6
-        recovery, repair = delivery.recovery, delivery.life.recovery
+        recovery, schedule = delivery.recovery, delivery.life.recovery.audits
         trades = self._env.exchange.exchange.state.accounts[delivery.journal.account].trades
         newest_ms = trades[-1].time_ms if trades else 0
         if recovery is None or recovery.audits.audited_to_ms is None or recovery.audits.audited_to_ms <= newest_ms:
             return
-        if repair._audit_at_s is not None and not repair.settling and not repair._auditing:
-            repair._audit_at_s = max(repair._audit_at_s, until_s)
+        if (due_s := schedule.deadline()) is not None and not schedule.settling:
+            schedule.audit_at_s = max(due_s, until_s)
             recovery.audits.audited_s = until_s

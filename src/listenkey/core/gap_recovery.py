@@ -13,7 +13,7 @@ from listenkey.core import reconciliation as reconcile
 from listenkey.core.connections import Connections
 from listenkey.core.gaps import Gaps
 from listenkey.core.inputs import Moment
-from listenkey.core.recovery_policy import RecoveryPolicy
+from listenkey.core.recovery_policy import Asking, RecoveryPolicy
 from listenkey.core.timing import Timing
 from listenkey.outcomes import GapCause, Loss, Lost, Reason
 
@@ -30,9 +30,10 @@ class GapRecovery:
 
     Attributes:
         policy: What is asked of REST, and when.
+        outstanding: What REST history shows, nobody delivered and REST does not list, in words; else the empty text.
     """
 
-    __slots__ = ("_actions", "_connections", "_gaps", "_timing", "_why", "policy")
+    __slots__ = ("_actions", "_connections", "_found_to_ms", "_gaps", "_lost_at", "_timing", "_why", "outstanding", "policy")  # fmt: skip
 
     def __init__(self, timing: Timing, gaps: Gaps, connections: Connections, actions: list[do.Action]) -> None:
         self.policy = RecoveryPolicy(timing)
@@ -41,6 +42,9 @@ class GapRecovery:
         self._connections = connections
         self._actions = actions
         self._why: str | None = None
+        self.outstanding = ""
+        self._found_to_ms = 0  # when the newest of what was brought back happened, wall clock
+        self._lost_at: Moment | None = None  # when more was last seen to be lost, whichever gap it was in
 
     @property
     def holds(self) -> bool:
@@ -62,7 +66,7 @@ class GapRecovery:
         if may_poll and policy.poll_at_s is not None and now.s >= policy.poll_at_s:
             assert self._gaps.open_from_ms is not None
             self._actions.append(policy.poll(self._gaps.open_from_ms, self._gaps.began_ms))
-        if may_look and (look := policy.look_if_due(now, self._gaps.began_ms)) is not None:
+        if may_look and (look := policy.audits.look_if_due(now, self._gaps.began_ms)) is not None:
             self._actions.append(look)
 
     # --- a gap between two sockets ---------------------------------------------------------------------------------
@@ -76,7 +80,7 @@ class GapRecovery:
         assert self._gaps.open_from_ms is not None
         to_ms = self._connections.the_followed().attached_ms
         self._why = "asking REST for missed events"
-        if self.policy.orphaned:
+        if self.policy.asking is Asking.ORPHAN:
             self.policy.adopt()
             return
         self._actions.append(self.policy.begin(self._gaps.open_from_ms, to_ms, self._gaps.began_ms))
@@ -91,7 +95,9 @@ class GapRecovery:
         """REST gave what was missed, or said how far it lags behind."""
         if happened.attempt != self.policy.attempt or not self.policy.running:
             return
-        again, adopted = self.policy.again, self.policy.adopted
+        again, adopted = self.policy.again, self.policy.asking is Asking.ADOPTED
+        self.outstanding = happened.outstanding
+        self._found_to_ms = max(self._found_to_ms, happened.newest_ms)
         enough = self.policy.answered(happened, now)
         if again and self.holds:
             if adopted:  # All of it is older than what this socket brings.
@@ -107,7 +113,7 @@ class GapRecovery:
         if again:
             self._ask_rest()
         elif enough and happened.orders_due:
-            self.policy.running = True
+            self.policy.asking = Asking.RECOVERY
             self._why = "live; asking REST for the outcome of orders"
             self._actions.append(do.RecoverOrders(happened.attempt))
         elif enough:
@@ -119,10 +125,10 @@ class GapRecovery:
         """Deliver the earliest of what was missed; the rest is being asked for."""
         if happened.attempt != self.policy.attempt or not self.policy.running:
             return
-        self.policy.found_to_ms = max(self.policy.found_to_ms, happened.newest_ms)
+        self._found_to_ms = max(self._found_to_ms, happened.newest_ms)
         self._found(happened)
         reaches = happened.newest_ms >= self._connections.the_followed().attached_ms
-        if self.holds and reaches and not self.policy.adopted:
+        if self.holds and reaches and self.policy.asking is not Asking.ADOPTED:
             self.stop_holding()  # It reaches into what the new socket has brought: both go together, in order.
         else:
             self._actions.append(do.DeliverFound())
@@ -140,17 +146,17 @@ class GapRecovery:
         from_ms = self._gaps.open_from_ms
         # A gap of single messages ends now; one between two sockets ended when the second had the key, unless that one
         # has lost messages as well since: it was seen to, or REST knew of something that it had not brought.
-        socket, lost_at = self._connections.the_followed(), self.policy.more_lost_at
+        socket, lost_at = self._connections.the_followed(), self._lost_at
         to_ms, to_s = (socket.attached_ms, socket.attached_s) if self.policy.blind else (now.wall_ms, now.s)
         if lost_at is not None and lost_at.s > to_s:
             to_ms, to_s = lost_at.wall_ms, lost_at.s
-        to_ms = max(to_ms, min(self.policy.found_to_ms, now.wall_ms))
+        to_ms = max(to_ms, min(self._found_to_ms, now.wall_ms))
         if self.policy.lag_s:
             lost = (*lost, reconcile.lagged(self.policy.lag_s))
-        if self.policy.outstanding:
-            lost = (*lost, Lost(Loss.FILLS_LATE, self.policy.outstanding))
+        if self.outstanding:
+            lost = (*lost, Lost(Loss.FILLS_LATE, self.outstanding))
+        self._found_to_ms = 0
         self.policy.closed(from_ms, now)
-        self.policy.went_live(now)
         self._gaps.live(to_ms, now.wall_ms, to_s, lost)
         self._why = "live"
 
@@ -164,6 +170,16 @@ class GapRecovery:
         # Nobody is served by holding events back for longer than the wait that is certain already.
         if retry_at_s is not None and hold_until_s is not None and retry_at_s >= hold_until_s:
             self.stop_holding()
+
+    def audited(self, happened: on.Audited, now: Moment) -> None:
+        """REST history was held against what was delivered."""
+        if self.policy.audits.looked(happened, now):
+            self.policy.problem, self.outstanding = None, happened.outstanding
+
+    def not_audited(self, happened: on.NotAudited, now: Moment) -> None:
+        """REST history could not be looked at."""
+        if self.policy.audits.could_not_look(happened, now):
+            self.policy.problem = str(happened.verdict.error)
 
     # --- a loss on a living socket ---------------------------------------------------------------------------------
 
@@ -179,7 +195,7 @@ class GapRecovery:
             self._ask_rest()
         else:
             self.policy.again = True
-            self.policy.more_lost_at = now
+            self._lost_at = now
 
     def lost_a_frame(self, happened: on.FrameUnreadable, now: Moment, *, is_live: bool) -> None:
         """Report a frame that is lost for good; REST may know its content."""
@@ -208,31 +224,24 @@ class GapRecovery:
 
     def polled(self, happened: on.Recovered, now: Moment, *, may_poll: bool) -> None:
         """Fills of the open gap came, long before it can be closed."""
-        if self.policy.orphaned and happened.attempt == self.policy.attempt:
-            self._deliver_orphans(happened)
-            self.policy.orphan_ended(now)
-            return
-        if happened.attempt != self.policy.attempt or self.policy.poll_at_s is not None:
+        was_orphan = self.policy.asking is Asking.ORPHAN
+        self.part_of_orphan(happened)
+        if happened.attempt != self.policy.attempt or self.policy.asking not in (Asking.ORPHAN, Asking.POLL):
             return
         self.policy.polled(now)
-        if not may_poll:
+        if was_orphan or not may_poll:
             return  # The new socket's recovery finds them again, and puts each in its place.
         self._found(happened)
         self._actions.append(do.DeliverFound())
 
-    def part_of_orphan(self, happened: on.RecoveredPart) -> None:
-        """A part came of what a lost socket's recovery asks for."""
-        if self.policy.orphaned and happened.attempt == self.policy.attempt:
-            self._deliver_orphans(happened)
-
-    def _deliver_orphans(self, happened: on.Recovered | on.RecoveredPart) -> None:
+    def part_of_orphan(self, happened: on.Recovered | on.RecoveredPart) -> None:
         """Deliver what a lost socket's recovery has found: it is older than all that the next one will bring."""
-        self.policy.found_to_ms = max(self.policy.found_to_ms, happened.newest_ms)
-        self._found(happened)
-        self._actions.append(do.DeliverFound())
+        if self.policy.asking is Asking.ORPHAN and happened.attempt == self.policy.attempt:
+            self._found_to_ms = max(self._found_to_ms, happened.newest_ms)
+            self._found(happened)
+            self._actions.append(do.DeliverFound())
 
     def not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
         """REST gave nothing while there is no socket."""
-        waited_for = self.policy.orphaned or self.policy.poll_at_s is None
-        if happened.attempt == self.policy.attempt and waited_for:
+        if happened.attempt == self.policy.attempt and self.policy.asking in (Asking.ORPHAN, Asking.POLL):
             self.policy.not_polled(happened, now)

@@ -31,6 +31,7 @@ from listenkey.core.gap_recovery import GapRecovery
 from listenkey.core.gaps import Gaps
 from listenkey.core.inputs import Input, Moment
 from listenkey.core.listen_key import StreamKey
+from listenkey.core.recovery_policy import Asking
 from listenkey.core.retry_policy import Disposition, RetryDecision, says_no
 from listenkey.core.rotation import Rotation
 from listenkey.core.states import State
@@ -132,7 +133,7 @@ class Lifecycle:
     @property
     def is_settled(self) -> bool:
         """True where no gap is open, and none is being looked at again."""
-        return self.is_whole and not self.recovery.settling and not self.recovery.outstanding
+        return self.is_whole and not self.recovery.audits.settling and not self.gap_recovery.outstanding
 
     def impaired(self, now_s: float) -> str | None:
         """Return why a live stream could not help itself now: the key can't be prolonged, or a loss not be noticed."""
@@ -466,7 +467,11 @@ class Lifecycle:
 
     @property
     def _may_poll(self) -> bool:
-        return self.must_recover and self.state in (State.KEYING, State.CONNECTING) and not self.recovery.orphaned
+        return (
+            self.must_recover
+            and self.state in (State.KEYING, State.CONNECTING)
+            and self.recovery.asking is not Asking.ORPHAN
+        )
 
     @property
     def _may_look(self) -> bool:
@@ -483,10 +488,10 @@ class Lifecycle:
         self.gap_recovery.not_polled(happened, now)
 
     def _audited(self, happened: on.Audited, now: Moment) -> None:
-        self.recovery.looked(happened, now)
+        self.gap_recovery.audited(happened, now)
 
     def _not_audited(self, happened: on.NotAudited, now: Moment) -> None:
-        self.recovery.could_not_look(happened, now)
+        self.gap_recovery.not_audited(happened, now)
 
     # --- time ----------------------------------------------------------------------------------------------------
 

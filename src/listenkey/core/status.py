@@ -32,11 +32,11 @@ def status_of(life: Lifecycle, now_s: float, journal_problem: str | None, losing
         return "DEGRADED" if journal_problem else "GAP"
     if life.gaps.open_from_ms is not None:
         return "RECOVERING" if life.recovery.blind else "SUSPECT"
-    if life.recovery.outstanding:
+    if life.gap_recovery.outstanding:
         return "SUSPECT"
     if life.impaired(now_s) is not None:
         return "DEGRADED"
-    return "SETTLING" if life.recovery.settling else "LIVE"
+    return "SETTLING" if life.recovery.audits.settling else "LIVE"
 
 
 def why_of(life: Lifecycle, now_s: float, journal_problem: str | None, losing: str | None, silence: str | None) -> str:
@@ -56,7 +56,7 @@ def why_of(life: Lifecycle, now_s: float, journal_problem: str | None, losing: s
         case "DEGRADED":
             why = life.impaired(now_s) or why
         case "SUSPECT" if life.gaps.open_from_ms is None:
-            why = life.recovery.outstanding
+            why = life.gap_recovery.outstanding
     return why if silence is None else f"{silence}; {why}"
 
 

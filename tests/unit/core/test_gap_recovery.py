@@ -38,7 +38,7 @@ def state(world: World) -> State:
 
 
 def settling(world: World) -> bool:
-    return world.life.recovery.settling
+    return world.life.recovery.audits.settling
 
 
 def since_drop(world: World) -> list[type]:

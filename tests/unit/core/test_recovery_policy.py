@@ -1,4 +1,4 @@
-"""Test the timers; the whole of it is shown in test_mending.py."""
+"""Test the timers; the whole of it is shown in test_gap_recovery.py."""
 
 from __future__ import annotations
 
@@ -6,47 +6,19 @@ import pytest
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core.inputs import Audited, Moment, NotAudited, NotRecovered, Recovered
-from listenkey.core.recovery_policy import RecoveryPolicy
+from listenkey.core.inputs import Moment, NotRecovered, Recovered
+from listenkey.core.recovery_policy import Asking, RecoveryPolicy
 from listenkey.core.retry_policy import Disposition, RetryDecision
 from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.errors import Unreachable
 from listenkey.items import GapClosed, GapOpened, Live
 from tests.unit.core.test_gap_recovery import LATER, live, polls, state, without_sockets
-from tests.unit.core.world import World
+from tests.unit.core.world import World, reason
 
 
 def at(s: float, draw: float = 0.5) -> Moment:
     return Moment(s, round(s * 1000), draw)
-
-
-def test_no_look_is_due_while_one_may_not_be_made() -> None:
-    repair = RecoveryPolicy(Timing())
-    repair.closed(5, at(0.0))
-    repair.went_live(at(0.0))
-    assert repair.deadlines(may_look=False, may_poll=False) == []
-    assert repair.deadlines(may_look=True, may_poll=False) == [2.0]
-
-
-def test_one_look_at_a_time_and_of_several_that_are_due_one_does() -> None:
-    repair = RecoveryPolicy(Timing())
-    repair.closed(5, at(0.0))
-    look = repair.look_if_due(at(6.0), 1)
-    assert look is not None
-    assert (look.number, look.from_ms, look.not_before_ms) == (1, 5, 1)
-    assert repair.look_if_due(at(6.0), 1) is None
-    repair.looked(Audited(1), at(6.0))
-    assert repair.deadlines(may_look=True, may_poll=False) == [15.0]
-
-
-def test_a_gap_within_one_that_settles_is_settled_from_the_earlier_one_on() -> None:
-    repair = RecoveryPolicy(Timing())
-    repair.closed(5, at(0.0))
-    repair.closed(900, at(1.0))
-    look = repair.look_if_due(at(3.0), 0)
-    assert look is not None
-    assert look.from_ms == 5
 
 
 def test_waits_grow_with_failures_and_end_with_an_answer() -> None:
@@ -64,19 +36,6 @@ def test_waits_grow_with_failures_and_end_with_an_answer() -> None:
     assert repair.retry_at_s == 0.5
 
 
-def test_a_look_that_failed_before_the_stream_was_live_plans_no_audit() -> None:
-    repair = RecoveryPolicy(Timing())
-    repair.closed(5, at(0.0))
-    look = repair.look_if_due(at(2.0), 0)
-    assert look is not None
-    repair.could_not_look(NotAudited(look.number, RetryDecision(Disposition.WAIT, 0.0, Unreachable("x", "y"))), at(2.0))
-    assert repair.deadlines(may_look=True, may_poll=False) == [4.5], "settling waits"
-    for at_s in (4.5, 5.0, 15.0, 35.0):
-        if (look := repair.look_if_due(at(at_s), 0)) is not None:
-            repair.looked(Audited(look.number), at(at_s))
-    assert not repair.settling
-
-
 def test_a_wait_that_the_venue_asks_for_is_never_shortened_and_hardly_prolonged() -> None:
     for draw in (0.0, 0.5, 1.0):
         repair = RecoveryPolicy(Timing())
@@ -88,17 +47,6 @@ def test_a_wait_that_the_venue_asks_for_is_never_shortened_and_hardly_prolonged(
         assert 610.0 <= repair.retry_at_s <= 612.0
         assert not repair.running
         assert "banned" in str(repair.problem)
-
-
-def test_while_history_lags_by_more_than_is_assumed_the_last_gap_is_not_settled() -> None:
-    repair = RecoveryPolicy(Timing(settle_after_s=(2.0,)))
-    repair.closed(5, at(0.0))
-    for at_s, lag_s in ((2.0, 40.0), (17.0, 55.0), (32.0, 0.0)):
-        assert repair.settling
-        look = repair.look_if_due(at(at_s), 0)
-        assert look is not None
-        repair.looked(Audited(look.number, lag_s), at(at_s))
-    assert not repair.settling
 
 
 def test_a_rest_that_lags_is_asked_less_and_less_often_and_believed_in_the_end() -> None:
@@ -115,15 +63,6 @@ def test_a_rest_that_lags_is_asked_less_and_less_often_and_believed_in_the_end()
     assert repair.lag_s == 0
 
 
-def test_a_look_that_is_refused_is_repeated_once_an_audit_is_due() -> None:
-    repair = RecoveryPolicy(Timing(refused_retry_s=300.0, audit_every_s=60.0))
-    repair.closed(5, at(0.0))
-    look = repair.look_if_due(at(2.0), 0)
-    assert look is not None
-    repair.could_not_look(NotAudited(look.number, RetryDecision(Disposition.STOP, 0.0, Unreachable("x", "y"))), at(2.0))
-    assert repair.deadlines(may_look=True, may_poll=False) == [62.5]
-
-
 def test_a_poll_that_a_recovery_ends_is_due_again_at_once() -> None:
     repair = RecoveryPolicy(Timing())
     repair.interrupted(at(0.0))
@@ -132,6 +71,11 @@ def test_a_poll_that_a_recovery_ends_is_due_again_at_once() -> None:
     assert repair.poll_at_s is None, "it runs"
     repair.begin(1, 2, 1)
     assert repair.poll_at_s == 0.0
+
+
+def asking(world: World) -> Asking:
+    """Read anew each time, so that a checker of types does not take it for unchanged."""
+    return world.life.recovery.asking
 
 
 def recovering(world: World) -> int:
@@ -172,9 +116,9 @@ def test_a_recovery_that_outlives_its_socket_is_not_begun_anew_by_the_next(answe
     world.latency_s = 0.0001  # of all but the answer that is under way
     world.drop(2)
     while state(world) is not State.RECOVERING:
-        assert world.life.recovery.orphaned, "the answer came sooner than the next socket"
+        assert world.life.recovery.asking is Asking.ORPHAN, "the answer came sooner than the next socket"
         world.run(0.0005)
-    assert world.life.recovery.adopted
+    assert asking(world) is Asking.ADOPTED
     assert len(world.actions(do.Recover)) == 1
     world.log.clear()
     if answered:
@@ -184,7 +128,7 @@ def test_a_recovery_that_outlives_its_socket_is_not_begun_anew_by_the_next(answe
         assert [type(action) for _, action in world.log] == [do.DeliverFound, do.DeliverFound, do.Recover]
     else:
         world.feed(on.NotRecovered(attempt, LATER))
-        assert not world.life.recovery.adopted
+        assert asking(world) is not Asking.ADOPTED
     world.run_until_live()
     world.run(2)
     assert isinstance(world.items[-2], GapClosed)
@@ -192,9 +136,9 @@ def test_a_recovery_that_outlives_its_socket_is_not_begun_anew_by_the_next(answe
 
 def test_a_lost_sockets_recovery_that_fails_is_followed_by_polls() -> None:
     world = without_sockets()
-    world.life.recovery.orphaned, world.life.recovery.attempt = True, 7
+    world.life.recovery.asking, world.life.recovery.attempt = Asking.ORPHAN, 7
     world.feed(on.NotRecovered(7, LATER))
-    assert not world.life.recovery.orphaned
+    assert asking(world) is Asking.NOTHING
     world.run(40)
     assert len(polls(world)) == 1
 
@@ -238,3 +182,18 @@ def test_short_sockets_do_not_put_the_next_poll_off() -> None:
             world.drop(number)
         world.run(0.3)
     assert world.now_s - began_s < 12
+
+
+def test_an_audit_that_ends_within_a_gap_leaves_it_one_of_single_messages() -> None:
+    """Else the gap would end when the socket was attached: before it began."""
+    world = live()
+    world.life.recovery.audits.audit_at_s = world.now_s
+    world.latency_s = 5.0
+    world.feed(on.TimerDue())
+    lost_ms = world.moment().wall_ms
+    world.feed(on.Doubted(lost_ms, reason("a total differs")))
+    world.feed(on.Audited(world.life.recovery.audits.number))
+    assert not world.life.recovery.blind
+    world.run(10)
+    closed = next(item for item in reversed(world.items) if isinstance(item, GapClosed))
+    assert closed.to_ms >= lost_ms + 5_000

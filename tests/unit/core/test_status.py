@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from listenkey.core import inputs as on
+from listenkey.core.inputs import Moment
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
 from listenkey.core.status import room_text, silence_text, status_of, why_of
@@ -64,7 +65,7 @@ def test_a_gap_on_a_socket_that_lives_is_a_doubt() -> None:
 
 def test_what_rest_shows_and_does_not_list_is_a_doubt_after_the_gap_as_well() -> None:
     life = life_in(State.LIVE)
-    life.recovery.outstanding = "REST refuses"
+    life.gap_recovery.outstanding = "REST refuses"
     assert status_of(life, NOW_S, None, None) == "SUSPECT"
     assert why_of(life, NOW_S, None, None, None) == "REST refuses"
     life.gaps.open_from_ms = 1
@@ -76,7 +77,7 @@ def test_live_and_unable_to_help_itself_or_not_yet_sure() -> None:
     life.listen_key.quiet_until_s = NOW_S + 1
     assert status_of(life, NOW_S, None, None) == "DEGRADED"
     assert status_of(life, NOW_S + 1, None, None) == "LIVE"
-    life.recovery._settle_at_s = [NOW_S + 5]
+    life.recovery.audits.settle(0, Moment(NOW_S, 0, 0.5))
     assert status_of(life, NOW_S + 1, None, None) == "SETTLING"
 
 
