@@ -199,7 +199,9 @@ class ProcessRun:
             if told.number in self.closed:
                 continue
             journal = stream._driver.journal
-            status = status_of(stream._driver.life, self.process.clock.now_s(), journal.problem, journal.losing)
+            status = status_of(
+                stream._driver.life, self.process.clock.now_s(), journal.problem, journal.overflow.losing
+            )
             if status != self.statuses[number]:
                 self.statuses[number] = status
                 told.statuses.append((self.process.env.now_us, status))

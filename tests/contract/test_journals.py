@@ -69,7 +69,7 @@ async def test_items_come_back_in_order_numbered_without_holes(journal: Journal)
         GapClosed(2002, ACCOUNT, 5, 6, 0, ("all",)),
         Live(2003, ACCOUNT, 7),
     ]
-    assert (journal.backlog, journal.dropped, journal.duplicates, journal.problem) == (0, 0, 0, None)
+    assert (journal.backlog, journal.overflow.dropped, journal.duplicates, journal.problem) == (0, 0, 0, None)
     assert journal.account_doubt == ""
 
 
@@ -160,7 +160,7 @@ async def test_what_finds_no_room_is_told_as_a_gap_in_its_place(kind: str, tmp_p
     count = 5000
     append(journal, *(fill(number) for number in range(1, count + 1)))
     # Nothing was read and the loop has not run, so no journal can have made room.
-    assert 0 < journal.dropped < count
+    assert 0 < journal.overflow.dropped < count
     journal.end(None)
     items = await take(journal, journal.backlog)
     with pytest.raises(StopAsyncIteration):
@@ -168,9 +168,9 @@ async def test_what_finds_no_room_is_told_as_a_gap_in_its_place(kind: str, tmp_p
     kept = [item.event.trade_id for item in items if isinstance(item, Update)]  # type: ignore[union-attr]
     (opened,) = [item for item in items if isinstance(item, GapOpened)]
     (closed,) = [item for item in items if isinstance(item, GapClosed)]
-    assert kept == list(range(1, count - journal.dropped + 1))
+    assert kept == list(range(1, count - journal.overflow.dropped + 1))
     assert opened.from_ms == AT_MS
-    assert closed.unrecoverable[0].startswith(f"{journal.dropped} events")
+    assert closed.unrecoverable[0].startswith(f"{journal.overflow.dropped} events")
     assert opened.cause in {GapCause.SLOW_READER, GapCause.JOURNAL_STUCK}
     assert closed.lost == {Loss.DROPPED}
     assert not closed.fills_complete
@@ -182,13 +182,13 @@ async def test_live_is_never_told_within_a_gap_of_what_found_no_room(kind: str, 
     journal = make(kind, tmp_path, 20 * (len(fill(1)) + ENTRY_OVERHEAD_BYTES))
     await journal.open()
     append(journal, *(fill(number) for number in range(1, 1001)))
-    losing = [journal.losing]
+    losing = [journal.overflow.losing]
     journal.append_told([GapOpened(0, "", 5, "lost"), GapClosed(0, "", 5, 6, 0, ("all",)), Live(0, "", 7)])
     items: list[Item] = []
     async with asyncio.timeout(20):
         while not items or not isinstance(items[-1], Live):
             items.append(await journal.next())
-    losing.append(journal.losing)
+    losing.append(journal.overflow.losing)
     assert [why is not None for why in losing] == [True, False]
     open_gaps = 0
     for item in items:

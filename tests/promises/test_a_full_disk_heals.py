@@ -44,7 +44,7 @@ async def test_it_waits_tells_and_goes_on(small_disk: Path) -> None:
             file.flush()
     number = 1
     async with asyncio.timeout(20):
-        while made.dropped < 100:
+        while made.overflow.dropped < 100:
             append(made, *(fill(number := number + 1) for _ in range(20)))
             await asyncio.sleep(0.001)
     assert "disk is full" in str(made.problem)
@@ -57,7 +57,7 @@ async def test_it_waits_tells_and_goes_on(small_disk: Path) -> None:
     append(made, fill(number + 1))
     items.append(await made.next())
     kept = [item.event.trade_id for item in items if isinstance(item, Update)]  # type: ignore[union-attr]
-    lost = made.dropped
+    lost = made.overflow.dropped
     assert kept == [*range(2, number - lost + 1), number + 1]
     assert sum(isinstance(item, GapOpened) for item in items) == 1
     assert [item.seq for item in items] == list(range(2, len(items) + 2))

@@ -8,6 +8,7 @@ from typing import Protocol
 from listenkey.core.gaps import Resumed, Watermark
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
+from listenkey.journal.overflow import Overflow
 
 
 class Journal(Protocol):
@@ -15,7 +16,14 @@ class Journal(Protocol):
     Append on one side, read on the other.
 
     `append_event` is on the way of every frame and never waits. Appending is no promise: what a reader is given is.
+
+    Attributes:
+        overflow: Decides which event finds room, and tells of those that were dropped.
+        duplicates: Events that were not kept, because an equal one had been.
     """
+
+    overflow: Overflow
+    duplicates: int
 
     async def open(self) -> Resumed:
         """Open the journal; return the state of an earlier process. Raises JournalError where it can't be written."""
@@ -24,7 +32,7 @@ class Journal(Protocol):
         """Write waiting items, and let go. Nothing is appended afterwards."""
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Call a function whenever `problem` or `losing` has changed."""
+        """Call a function whenever `problem` or `overflow.losing` has changed."""
 
     def abandon(self) -> None:
         """Let go without waiting, for an owner whose event loop is gone; from any thread."""
@@ -77,24 +85,8 @@ class Journal(Protocol):
         """Items appended and not read yet."""
 
     @property
-    def dropped(self) -> int:
-        """The events dropped for want of room; each lies in a gap that is reported."""
-
-    @property
-    def duplicates(self) -> int:
-        """Events that were not kept, because an equal one had been."""
-
-    @property
     def recovered(self) -> int:
         """Updates that REST alone brought and that were kept, since the journal was opened."""
-
-    @property
-    def losing(self) -> str | None:
-        """The reason why events are being dropped for want of room, for people; None while all are kept."""
-
-    @property
-    def losing_from_ms(self) -> int | None:
-        """The time since which events are dropped, wall clock, epoch ms; None while all are kept."""
 
     @property
     def problem(self) -> str | None:

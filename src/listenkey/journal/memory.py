@@ -38,6 +38,9 @@ class MemoryJournal:
         read_event: Raw JSON -> the event; for items that were kept as bytes.
         wall_ms: Epoch ms, for the end of a gap that a slow reader made.
         bytes_max: What the buffer may hold.
+
+    Attributes:
+        overflow: Decides which event finds room, and tells of those that don't.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class MemoryJournal:
         self.problem: str | None = None
         self._wall_ms = wall_ms
         self._wait_above_bytes = bytes_max // 4
-        self._overflow = Overflow(bytes_max, TOO_SLOW, "did not fit into the buffer of a slow reader")
+        self.overflow = Overflow(bytes_max, TOO_SLOW, "did not fit into the buffer of a slow reader")
         self._buffer = ItemBuffer(account, read_event)
         self._signal = ReaderSignal()
         self._on_item: Callable[[Item], None] | None = None
@@ -64,16 +67,6 @@ class MemoryJournal:
     def backlog(self) -> int:
         """Items appended and not read yet."""
         return len(self._buffer.items)
-
-    @property
-    def dropped(self) -> int:
-        """The events dropped for want of room; each lies in a gap that is reported."""
-        return self._overflow.dropped
-
-    @property
-    def losing(self) -> str | None:
-        """The reason why events are being dropped for want of room."""
-        return self._overflow.losing
 
     @property
     def recovered(self) -> int:
@@ -88,13 +81,8 @@ class MemoryJournal:
         """Close the journal; waiting items can still be read."""
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Call a function whenever `problem` or `losing` has changed."""
-        self._overflow.on_change = on_change
-
-    @property
-    def losing_from_ms(self) -> int | None:
-        """The time since which events are dropped, wall clock, epoch ms; None while all are kept."""
-        return self._overflow.from_ms
+        """Call a function whenever `overflow.losing` has changed."""
+        self.overflow.on_change = on_change
 
     def abandon(self) -> None:
         """Do nothing: no resource is held."""
@@ -110,7 +98,7 @@ class MemoryJournal:
                 buffer.note_recovered(event)
             self._hand_over(on_item, (Update(buffer.seq, self.account, event, received_ms, raw, provenance, late),))
             return
-        overflow = self._overflow
+        overflow = self.overflow
         if overflow.from_ms is not None or buffer.bytes > overflow.bytes_max:  # nearly never, so without a call
             admitted, told = overflow.admit(buffer.bytes, received_ms)
             if told:
@@ -128,7 +116,7 @@ class MemoryJournal:
             self._hand_over(self._on_item, buffer.all_numbered(events, raws, received_ms))
             return
         size = sum(map(len, raws)) + len(events) * ITEM_OVERHEAD_BYTES
-        if not self._overflow.has_room(buffer.bytes + size):
+        if not self.overflow.has_room(buffer.bytes + size):
             for event, raw in zip(events, raws, strict=True):
                 self.append_event(event, raw, received_ms)
             return
@@ -144,7 +132,7 @@ class MemoryJournal:
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Number the lifecycle's items, and keep them. They always find room; where they are many, gaps are joined."""
-        for item in self._overflow.passes(items):
+        for item in self.overflow.passes(items):
             self._buffer.report(item)
         self._signal.wake()
         if self._on_item is not None:
@@ -165,7 +153,7 @@ class MemoryJournal:
         """End the journal; the first error counts."""
         if self._signal.has_ended:
             return
-        self._tell_all(self._overflow.close(self._wall_ms()))
+        self._tell_all(self.overflow.close(self._wall_ms()))
         self._signal.end(error)
         self._signal.wake()
         self._wake_deliverer()
@@ -184,7 +172,7 @@ class MemoryJournal:
 
     def ready(self) -> Iterator[Item]:
         """The same, one by one."""
-        buffer, overflow = self._buffer, self._overflow
+        buffer, overflow = self._buffer, self.overflow
         items = buffer.items
         while items:
             item = items.popleft()
@@ -243,6 +231,6 @@ class MemoryJournal:
 
     def _taken(self, kept: Item | StoredUpdate) -> Item:
         item = self._buffer.taken(kept)
-        if self._overflow.is_open and (told := self._overflow.settle(self._buffer.bytes, self._wall_ms())):
+        if self.overflow.is_open and (told := self.overflow.settle(self._buffer.bytes, self._wall_ms())):
             self._tell_all(told)
         return item

@@ -80,9 +80,10 @@ class HealthMonitor:
             status=status,
             status_since_ms=self.changes.since_ms(now_s, self._clock.wall_ms()),
             why=why,
-            live=life.is_whole and journal.losing is None,
+            live=life.is_whole and journal.overflow.losing is None,
             open_gap_from_ms=self._open_gap_from_ms(),
-            fills_complete=journal.losing is None and (status == "LIVE" or (status == "DEGRADED" and life.is_settled)),
+            fills_complete=journal.overflow.losing is None
+            and (status == "LIVE" or (status == "DEGRADED" and life.is_settled)),
             key_fingerprint=life.listen_key.key.fingerprint() if life.listen_key.key else None,
             key_age_s=now_s - life.listen_key.since_s if life.listen_key.key else None,
             key_left_s=life.listen_key.until_s - now_s if life.listen_key.key else None,
@@ -101,7 +102,7 @@ class HealthMonitor:
             duplicates_removed=delivery.deduplicator.duplicates + journal.duplicates,
             unreadable=delivery.unreadable,
             unknown_events=delivery.unknown_events,
-            dropped=journal.dropped,
+            dropped=journal.overflow.dropped,
             backlog=journal.backlog,
             journal_problem=journal.problem,
             account_doubt=(journal.account_doubt if proof is None else proof.doubt) or None,
@@ -117,10 +118,12 @@ class HealthMonitor:
         silence = self._keys.silence()
         if silence is None and self.recoveries is not None:
             silence = self.recoveries.waits()
-        status = status_of(life, now_s, journal.problem, journal.losing)
-        return status, why_of(life, now_s, journal.problem, journal.losing, silence)
+        status = status_of(life, now_s, journal.problem, journal.overflow.losing)
+        return status, why_of(life, now_s, journal.problem, journal.overflow.losing, silence)
 
     def _open_gap_from_ms(self) -> int | None:
         """The start of the gap that is open now, before the socket, a slow reader or the disk; None without one."""
-        begins = [at_ms for at_ms in (self._life.gaps.open_from_ms, self._journal.losing_from_ms) if at_ms is not None]
+        begins = [
+            at_ms for at_ms in (self._life.gaps.open_from_ms, self._journal.overflow.from_ms) if at_ms is not None
+        ]
         return min(begins, default=None)

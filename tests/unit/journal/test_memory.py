@@ -34,7 +34,7 @@ def append(to: MemoryJournal, number: int) -> None:
 
 def losing(of: MemoryJournal) -> bool:
     """Asked anew each time, so that a checker of types does not take it for unchanged."""
-    return of.losing is not None
+    return of.overflow.losing is not None
 
 
 async def drain(of: MemoryJournal) -> list[Item]:
@@ -102,7 +102,7 @@ async def test_what_does_not_fit_is_told_as_a_gap_in_its_place_and_the_stream_go
     assert isinstance(closed, GapClosed)
     assert (opened.from_ms, closed.from_ms, closed.recovered) == (112, 112, 0)
     assert "89 events" in closed.unrecoverable[0]
-    assert kept.dropped == 89
+    assert kept.overflow.dropped == 89
     assert [item.seq for item in [*first, *rest]] == list(range(1, 15))
 
 
@@ -150,7 +150,7 @@ async def test_gaps_with_events_between_them_are_bounded_as_well() -> None:
     for number in range(20_000):
         unreadable(kept, number)
         append(kept, number)
-    assert kept.losing is not None
+    assert kept.overflow.losing is not None
     assert kept.backlog < 6_000
     assert kept._buffer.bytes < 1.1 * (1 << 20)
     items = await drain(kept)
@@ -337,7 +337,7 @@ async def test_a_batch_for_which_there_is_no_room_is_kept_as_far_as_there_is() -
     for number in range(100, 120):
         alone.append_event(read(raw(number)), raw(number), 5)
     together.append_events(*batch(range(100, 120)))
-    assert together.dropped == alone.dropped > 0
+    assert together.overflow.dropped == alone.overflow.dropped > 0
     assert await drain(together) == await drain(alone)
 
 
@@ -442,7 +442,7 @@ async def test_who_is_far_behind_gets_time_before_more_is_read() -> None:
 async def test_who_watches_is_told_when_a_slow_reader_begins_to_lose_and_ceases_to() -> None:
     made = journal(bytes_max=10_000)
     seen: list[int | None] = []
-    made.watch(lambda: seen.append(made.losing_from_ms))
+    made.watch(lambda: seen.append(made.overflow.from_ms))
     number = 0
     while not losing(made):
         number += 1
@@ -457,7 +457,7 @@ async def test_an_event_that_finds_room_again_stands_behind_the_end_of_the_gap()
     number = 0
     while not losing(kept):
         append(kept, number := number + 1)
-    kept._overflow.bytes_max = 1 << 20
+    kept.overflow.bytes_max = 1 << 20
     append(kept, number + 1)
     assert not losing(kept)
     assert [type(item) for item in await drain(kept)][-3:] == [GapOpened, GapClosed, Update]

@@ -68,12 +68,12 @@ async def test_a_full_buffer_changes_the_status_when_it_happens(
     async with stream(binance_options_sandbox) as made, asyncio.timeout(20):
         assert isinstance(await anext(made), Live)
         assert isinstance(made._driver.journal, MemoryJournal)
-        made._driver.journal._overflow.bytes_max = 10_000
+        made._driver.journal.overflow.bytes_max = 10_000
         await asyncio.to_thread(binance_options_sandbox.burst, 50)
-        while made._driver.journal.dropped == 0:  # noqa: ASYNC110 - sockets bring it about, and nobody tells
+        while made._driver.journal.overflow.dropped == 0:  # noqa: ASYNC110 - sockets bring it about, and nobody tells
             await asyncio.sleep(0.001)
         assert made._driver.monitor.changes.status == "GAP"
         assert made.health().open_gap_from_ms is not None
-        while made._driver.journal.losing:
+        while made._driver.journal.overflow.losing:
             await anext(made)
         assert str(made._driver.monitor.changes.status) == "LIVE"

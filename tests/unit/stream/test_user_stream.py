@@ -74,7 +74,7 @@ async def test_while_a_slow_reader_loses_events_the_stream_is_not_live(binance_o
     async with stream(binance_options_sandbox) as made, asyncio.timeout(20):
         assert isinstance(await anext(made), Live)
         assert isinstance(made._driver.journal, MemoryJournal)
-        made._driver.journal._overflow.bytes_max = 10_000
+        made._driver.journal.overflow.bytes_max = 10_000
         await asyncio.to_thread(binance_options_sandbox.burst, 50)
         while made.health().dropped == 0:  # noqa: ASYNC110 - sockets bring it about, and nobody tells
             await asyncio.sleep(0.001)

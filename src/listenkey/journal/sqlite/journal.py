@@ -54,6 +54,7 @@ class SqliteJournal:
         path: The file.
         store: It, held for writing.
         writer: The thread that writes it.
+        overflow: Decides which event finds room, and tells of those that don't.
         duplicates: Fills that were not kept, because the journal had them.
         recovered: Updates that REST alone brought and that were kept.
     """
@@ -83,6 +84,7 @@ class SqliteJournal:
             self.store, self._link.report, consumer, retention or Retention(), wall_ms, lambda: self._items.read_seq
         )
         self._queue = WriteQueue(self.writer, wall_ms, queue_bytes_max)
+        self.overflow = self._queue.overflow
         self._commits = ConsumerCommits(consumer, self.writer, auto_commit=auto_commit)
 
     # --- life ----------------------------------------------------------------------------------------------------
@@ -140,8 +142,8 @@ class SqliteJournal:
     # --- status --------------------------------------------------------------------------------------------------
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Call a function whenever `problem` or `losing` has changed."""
-        self._queue.overflow.on_change = on_change
+        """Call a function whenever `problem` or `overflow.losing` has changed."""
+        self.overflow.on_change = on_change
         self._link.on_change = on_change
 
     @property
@@ -163,21 +165,6 @@ class SqliteJournal:
     def backlog(self) -> int:
         """Items on their way and items not read yet."""
         return len(self._queue) + self._items.lag
-
-    @property
-    def dropped(self) -> int:
-        """The events dropped for want of room; each lies in a gap that is reported."""
-        return self._queue.overflow.dropped
-
-    @property
-    def losing(self) -> str | None:
-        """The reason why events are being dropped for want of room."""
-        return self._queue.overflow.losing
-
-    @property
-    def losing_from_ms(self) -> int | None:
-        """The time since which events are dropped, wall clock, epoch ms; None while all are kept."""
-        return self._queue.overflow.from_ms
 
     # --- appending -----------------------------------------------------------------------------------------------
 

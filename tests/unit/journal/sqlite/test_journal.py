@@ -218,7 +218,7 @@ async def test_a_disk_that_is_full_waits_tells_and_heals(path: Path, monkeypatch
     await until(lambda: made.problem is not None)
     assert "disk is full" in str(made.problem)
     assert made.take_ready(10) == []
-    assert made.dropped == 15
+    assert made.overflow.dropped == 15
     wall.ms = AT_MS + 500
     disk.dead = False
     items = await take(made, 7)
@@ -490,7 +490,7 @@ async def test_while_events_are_dropped_nothing_is_called_whole(path: Path, monk
     made.heard(AT_MS)
     append(made, fill(1))
     append(made, fill(2))
-    assert made.dropped == 1
+    assert made.overflow.dropped == 1
     made.heard(AT_MS + 99)
     assert made.writer._heard_ms == AT_MS
     gate.opened.set()
@@ -544,9 +544,9 @@ async def test_a_batch_is_kept_as_its_events_one_by_one_and_waits_where_the_queu
         raws = [greeks(number) for number in range(first, first + count)]
         made.append_events([read(raw) for raw in raws], raws, AT_MS)
         assert made.turn_after_s() == turn
-    assert made.dropped > 0
+    assert made.overflow.dropped > 0
     gate.opened.set()
-    kept = 11 - made.dropped
+    kept = 11 - made.overflow.dropped
     assert raws_of(await take(made, kept)) == [greeks(number) for number in range(101, 101 + kept)]
     made.end(None)
     await made.aclose()
@@ -579,7 +579,7 @@ async def test_who_watches_is_told_when_the_disk_is_full_and_when_it_is_not(
     seen: list[str | None] = []
     made.watch(lambda: seen.append(made.problem))
     await made.open()
-    assert (made.account, made.losing_from_ms) == (ACCOUNT, None)
+    assert (made.account, made.overflow.from_ms) == (ACCOUNT, None)
     disk.dead = True
     append(made, fill(1))
     await until(lambda: made.problem is not None)
