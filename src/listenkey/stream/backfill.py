@@ -88,7 +88,7 @@ class Backfill:
 
     async def read_limit(self) -> None:
         """Read the weight limit, where that is due."""
-        if self.limiter.limit_is_stale():
+        if self.limiter.limit.is_stale(self._clock.now_s()):
             await self._read_limit()
 
     async def _read_limit(self) -> None:
@@ -101,7 +101,7 @@ class Backfill:
     async def find_room(self, symbols: Sequence[str]) -> None:
         """Read the weight limit before a recovery waits for room under one that is only assumed, or breaks an old one."""
         weight = len(symbols) * venue.WEIGHTS[venue.USER_TRADES_PATH] + self._orders_weight(symbols)
-        if self.limiter.limit_is_doubted or not self.limiter.has_room(weight, Priority.RECOVERY):
+        if self.limiter.limit.is_doubted or not self.limiter.has_room(weight, Priority.RECOVERY):
             try:
                 await self.read_limit()
             except ListenKeyError as error:
@@ -109,7 +109,9 @@ class Backfill:
 
     async def _look_for_more_room(self, weight: int) -> None:
         """Read a lowered limit again where a request of a recovery waits for it: it may be higher by now."""
-        if self._reads_limit or not self.limiter.limit_holds_up(weight, Priority.RECOVERY):
+        limiter = self.limiter
+        holds_up = limiter.limit.may_be_raised(self._clock.now_s()) and not limiter.has_room(weight, Priority.RECOVERY)
+        if self._reads_limit or not holds_up:
             return
         self._reads_limit = True
         try:

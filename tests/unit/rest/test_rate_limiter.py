@@ -111,6 +111,10 @@ async def test_no_wait_is_longer_than_the_venue_can_mean(
     assert f"no requests for another {wait_s:.0f} s" in str(limiter.silence())
 
 
+def is_stale(limiter: RateLimiter) -> bool:
+    return limiter.limit.is_stale(SystemClock().now_s())
+
+
 async def test_a_recovery_that_waits_for_weight_says_for_how_long() -> None:
     limiter = RateLimiter(SystemClock(), PLACE, FakeHttp())
     limiter.note_limit(100)
@@ -233,7 +237,7 @@ async def test_the_next_process_goes_on_with_what_was_spent_and_what_the_limit_i
     await send(other, Priority.KEYS)
     now_s = SystemClock().now_s()
     assert other.budget.limit == 1000
-    assert not other.limit_is_stale()
+    assert not is_stale(other)
     assert other.budget.wait_s(500 - 121, Priority.STEADY, now_s) == 0
     assert 50 < other.budget.wait_s(500 - 120, Priority.STEADY, now_s) <= 60
 
@@ -243,9 +247,9 @@ async def test_a_429_puts_the_limit_in_doubt_until_it_is_read_again(status: int,
     limiter = RateLimiter(SystemClock(), PLACE, FakeHttp([Response(status, (), b"{}")]))
     limiter.note_limit(1000)
     await send(limiter, Priority.STEADY)
-    assert (limiter.limit_is_doubted, limiter.limit_is_stale()) == (is_doubted, is_doubted)
+    assert (limiter.limit.is_doubted, is_stale(limiter)) == (is_doubted, is_doubted)
     limiter.note_limit(60)
-    assert (limiter.limit_is_doubted, limiter.limit_is_stale(), limiter.budget.limit) == (False, False, 60)
+    assert (limiter.limit.is_doubted, is_stale(limiter), limiter.budget.limit) == (False, False, 60)
 
 
 async def test_the_next_process_does_not_believe_a_limit_that_was_in_doubt(tmp_path: Path) -> None:
@@ -257,33 +261,7 @@ async def test_the_next_process_does_not_believe_a_limit_that_was_in_doubt(tmp_p
     other = kept_in(tmp_path / "w", FakeHttp())
     with pytest.raises(RateLimited):
         await send(other, Priority.KEYS)
-    assert (other.limit_is_stale(), other.budget.limit) == (True, WEIGHT_PER_MINUTE_ASSUMED)
-
-
-def test_a_limit_that_was_lowered_is_read_again_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limiters, "LIMIT_LOWERED_FRESH_S", -1.0)
-    limiter = RateLimiter(SystemClock(), PLACE, FakeHttp())
-    stale = []
-    for limit in (1000, 60, 400, 1000):
-        limiter.note_limit(limit)
-        stale.append(limiter.limit_is_stale())
-    assert stale == [False, True, True, False]
-
-
-async def test_a_request_that_waits_under_a_lowered_limit_is_held_up_by_it_when_it_is_a_minute_old(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    limiter = RateLimiter(SystemClock(), PLACE, FakeHttp())
-    limiter.note_limit(60)
-    monkeypatch.setattr(limiters, "LIMIT_LOWERED_WAITS_S", -1.0)
-    limiter.budget.spend(45, SystemClock().now_s())
-    assert not limiter.limit_holds_up(5, Priority.RECOVERY), "it was never higher"
-    limiter.note_limit(1000)
-    limiter.note_limit(60)
-    assert limiter.limit_holds_up(5, Priority.RECOVERY)
-    assert not limiter.limit_holds_up(0, Priority.RECOVERY), "there is room"
-    monkeypatch.setattr(limiters, "LIMIT_LOWERED_WAITS_S", 60.0)
-    assert not limiter.limit_holds_up(5, Priority.RECOVERY), "it was read just now"
+    assert (is_stale(other), other.budget.limit) == (True, WEIGHT_PER_MINUTE_ASSUMED)
 
 
 async def test_a_request_for_a_key_leaves_when_it_is_written_down_and_any_other_at_once(
