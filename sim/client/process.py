@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias, Unpack
 
 from listenkey.core.states import State
-from listenkey.core.status import status_of
 from listenkey.errors import JournalError, ListenKeyError, Refused, Retired, UsageError
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.writer import NOTE_EVERY_S, Writer
@@ -18,6 +17,7 @@ from listenkey.rest.rate_limiter import RateLimiter
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.rest_api.api_keys import SandboxAccount
 from listenkey.stream.delivery import StreamDelivery
+from listenkey.stream.driver import Driver
 from listenkey.stream.options import StreamOptions
 from listenkey.stream.user_stream import UserStream
 from listenkey.transport.runtime import Runtime
@@ -32,6 +32,7 @@ from sim.environment.http import SimHttp
 from sim.environment.network import Network
 from sim.kernel.clocks import SimClock
 from sim.kernel.loop import VirtualLoop
+from sim.kernel.scheduler import NEVER_US
 from sim.kernel.threads import Machine
 
 SECOND_US: Final = 1_000_000
@@ -53,6 +54,11 @@ class SimulatedStream(UserStream):
         self._runtime = runtime
         super().__init__(**options)
 
+    @property
+    def driver(self) -> Driver:
+        """The parts that the stream is made of, to be looked at."""
+        return self._driver
+
 
 class ProcessRun:
     """One run of a process, from its start to its end."""
@@ -64,9 +70,10 @@ class ProcessRun:
         self.folder = process.folder / str(number)
         self.loop: VirtualLoop = VirtualLoop()  # type: ignore[abstract]  # asyncio asks for no more than it has
         self.machine = Machine(lambda: env.now_us)
-        self.streams: list[UserStream] = []
+        self.streams: list[SimulatedStream] = []
         self.told: list[Stream] = []
         self.statuses: list[str] = []
+        self._due_us = 0
         self.closed: set[int] = set()  # streams of co-tenants that have gone, or whose user was cancelled
         self.users: dict[int, asyncio.Task[None]] = {}  # who reads each stream
         self.in_commit: dict[int, Callable[[], None]] = {}  # what happens once when a stream is committed next
@@ -97,7 +104,7 @@ class ProcessRun:
         user = self.users[number] = self.loop.create_task(self.use(self.streams[number], self.told[number]))
         user.add_done_callback(self.program_ended)
 
-    def make_stream(self, number: int) -> UserStream:
+    def make_stream(self, number: int) -> SimulatedStream:
         """Make a stream as a program does, but for the clock, the disk and the random numbers."""
         process = self.process
         options = process.env.options
@@ -117,7 +124,7 @@ class ProcessRun:
             timing=options.timing(),
         )
         if path is not None:
-            journal = made._driver.journal
+            journal = made.driver.journal
             assert isinstance(journal, SqliteJournal)
             assert isinstance(journal.store, SimStore)
             journal.store.attach(process.disk, self.machine, process.die)
@@ -134,7 +141,7 @@ class ProcessRun:
             return thread.waits_for is writer._wake
 
         def idle() -> bool:
-            return rests() and writer._heard_ms == writer._covered_ms and writer._cursor <= writer._cursor_written
+            return thread.waits_for is writer._wake and writer.is_idle
 
         def shortcut() -> bool:
             if not rests() or not disk.is_calm or writer._stopping:
@@ -151,7 +158,7 @@ class ProcessRun:
 
     def stores(self) -> list[SimStore]:
         """The journals' files."""
-        journals = [stream._driver.journal for stream in self.streams]
+        journals = [stream.driver.journal for stream in self.streams]
         stores = [journal.store for journal in journals if isinstance(journal, SqliteJournal)]
         return [store for store in stores if isinstance(store, SimStore)]
 
@@ -177,15 +184,15 @@ class ProcessRun:
 
     def _committing(self, stream: UserStream) -> None:
         """Do what is to happen once when this stream is committed next."""
-        cancel = self.in_commit.pop(self.streams.index(stream), None) if self.in_commit else None
-        if cancel is not None:
-            cancel()
+        if self.in_commit:
+            number = next(number for number, each in enumerate(self.streams) if each is stream)
+            self.in_commit.pop(number, lambda: None)()
 
     def note_arrival(self, delivery: StreamDelivery, frame: bytes) -> None:
         """While nothing can be shown: which fills a socket of a stream has brought."""
         if b'"TRADE"' in frame or b'"fi"' in frame:
             fills = judge.fills_in({"kind": "update", "provenance": "ws", "raw": frame})
-            number = next(at for at, stream in enumerate(self.streams) if stream._driver.delivery is delivery)
+            number = next(at for at, stream in enumerate(self.streams) if stream.driver.delivery is delivery)
             came = self.arrivals.setdefault(number, [])
             came += [(self.process.env.now_us, fill) for fill in fills]
 
@@ -193,17 +200,19 @@ class ProcessRun:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.loop.failure = self.loop.failure or error
 
+    def due_us(self) -> int:
+        """Return when its loop or one of its threads has something to do; looked for anew where the loop has run."""
+        if self.loop.has_changed:
+            self._due_us = min(self.loop.due_us(), self.machine.due_us())
+        return self._due_us
+
     def note_statuses(self) -> None:
         """Note the present status of each stream."""
-        for number, (stream, told) in enumerate(zip(self.streams, self.told, strict=True)):
-            if told.number in self.closed:
-                continue
-            journal = stream._driver.journal
-            status = status_of(
-                stream._driver.life, self.process.clock.now_s(), journal.problem, journal.overflow.losing
-            )
-            if status != self.statuses[number]:
-                self.statuses[number] = status
+        statuses = self.statuses
+        for number, stream in enumerate(self.streams):
+            status = stream.driver.monitor.status
+            if status != statuses[number] and (told := self.told[number]).number not in self.closed:
+                statuses[number] = status
                 told.statuses.append((self.process.env.now_us, status))
 
     def bury(self) -> None:
@@ -338,28 +347,29 @@ class Process:
         self.current_run.start()
         self._after_running()
 
-    def due_us(self) -> int | None:
+    def due_us(self) -> int:
         """Return when it has something to do, and can."""
         if self.down:
-            return None
-        run = self.current_run
-        due_us, threads_us = run.loop.due_us(), run.machine.due_us()
-        if due_us is None or threads_us < due_us:
-            due_us = threads_us
+            return NEVER_US
+        due_us = self.current_run.due_us()
         return due_us if due_us > self.frozen_until_us else self.frozen_until_us  # noqa: FURB136 - asked all the time
 
-    def run(self, now_us: int) -> None:
+    def run(self) -> None:
         """Do what is due."""
+        now_us = self.env.now_us
         self.thaw_if_due(now_us)
-        self.env.machine = self.current_run.machine
-        self.loop.run(now_us)
+        run = self.current_run
+        self.env.machine = run.machine
+        run.loop.run(now_us)
         if not self.down:
-            self.current_run.machine.run()
+            run.machine.run()
         self._after_running()
+        handles = self.loop.handles
         if now_us - self._second >= SECOND_US:
-            self._second, self._handles_before = now_us, self.loop.handles
-        most = self.evidence.handles_in_a_second_most
-        self.evidence.handles_in_a_second_most = max(most, self.loop.handles - self._handles_before)
+            self._second, self._handles_before = now_us, handles
+        self.evidence.handles_in_a_second_most = max(
+            self.evidence.handles_in_a_second_most, handles - self._handles_before
+        )
 
     def _after_running(self) -> None:
         if not self.down:
@@ -394,7 +404,7 @@ class Process:
         # A stream that waits for REST needs every look at REST history: it is what brings the rest.
         if self.down or {"DEGRADED", "SUSPECT"} & set(self.current_run.statuses):
             return False
-        return all(each._driver.life.state is State.LIVE for each in self.current_run.streams)
+        return all(each.driver.life.state is State.LIVE for each in self.current_run.streams)
 
     @property
     def ends(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from email.utils import formatdate
+import time
 
 from listenkey.errors import ListenKeyError, TimedOut, Unreachable
 from listenkey.rest.rate_limiter import weight_of
@@ -35,14 +35,18 @@ class SimHttp:
         env.note(f"{self._process.number} {request.method} {request.path}")
         answered: asyncio.Future[Response] = self._loop.create_future()
         self._send(request, asked, answered)
+        end = self._loop.call_later(request.timeout_s, self._time_out, request, answered)
         try:
-            async with asyncio.timeout(request.timeout_s):
-                return await answered
-        except TimeoutError:
-            raise TimedOut(request.what, request.timeout_s) from None
+            return await answered
+        finally:
+            end.cancel()
 
     async def aclose(self) -> None:
         """Close nothing: nothing is open."""
+
+    def _time_out(self, request: Request, answered: asyncio.Future[Response]) -> None:
+        if not answered.done():
+            answered.set_exception(TimedOut(request.what, request.timeout_s))
 
     def _send(self, request: Request, asked: Asked, answered: asyncio.Future[Response]) -> None:
         network, env = self._network, self._network.env
@@ -74,7 +78,7 @@ class SimHttp:
         if answer.manner == "drip" and answer.fault is not None:
             delay_us += answer.fault.params.get("ms", 0) * 1000 * len(answer.body)
         # The sandbox's door adds it, as every server does.
-        date = formatdate(env.now_ms / 1000, usegmt=True)
+        date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(env.now_ms // 1000))
         headers = (*answer.headers.items(), ("Content-Type", answer.content_type), ("Date", date))
         response = Response(answer.status, headers, answer.body)
 

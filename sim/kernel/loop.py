@@ -14,7 +14,10 @@ import itertools
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
+
+from sim.kernel.scheduler import NEVER_US
 
 HANDLES_AT_ONCE_MAX: Final = 200_000
 """Callbacks in one instant. A burst of thousands of events stays far below; a timer that is due for ever does not."""
@@ -22,6 +25,32 @@ HANDLES_AT_ONCE_MAX: Final = 200_000
 
 class Spinning(Exception):
     """Callbacks that call each other without time passing."""
+
+
+class _Handle:
+    """The loop's `asyncio.Handle` and `asyncio.TimerHandle`, without the debugging that each of theirs asks for."""
+
+    __slots__ = ("args", "callback", "context", "is_cancelled")
+
+    def __init__(
+        self, callback: Callable[..., Any], args: tuple[Any, ...], context: contextvars.Context | None
+    ) -> None:
+        self.callback, self.args = callback, args
+        self.context = contextvars.copy_context() if context is None else context
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Pass it over when its time comes; let go of what it would have run."""
+        self.is_cancelled = True
+        self.callback, self.args = _nothing, ()
+
+    def cancelled(self) -> bool:
+        """Return True where it was cancelled."""
+        return self.is_cancelled
+
+
+def _nothing() -> None:
+    """Stands where a cancelled callback was."""
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):
@@ -34,6 +63,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         handles: Callbacks run so far.
         failure: What a callback or a task died of, if one did.
         dial: Makes connections, where they are simulated down to their bytes.
+        has_changed: Something was done since `due_us` was asked last, so that the answer may be another.
     """
 
     def __init__(self) -> None:
@@ -42,58 +72,52 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.handles = 0
         self.failure: BaseException | None = None
         self.dial: Callable[[Callable[[], Any]], tuple[asyncio.Transport, Any]] | None = None
-        self._ready: deque[asyncio.Handle] = deque()
-        self._timers: list[tuple[int, int, asyncio.TimerHandle]] = []
+        self.has_changed = True
+        self._ready: deque[_Handle] = deque()
+        self._timers: list[tuple[int, int, _Handle]] = []
         self._inbox: list[tuple[int, int, Callable[[], None]]] = []
         self._count = itertools.count()
-        self._due_us: int | None = None
-        self._due_known = False
 
     # --- For the simulation --------------------------------------------------------------------------------------
 
     def deliver(self, at_us: int, arrival: Callable[[], None]) -> None:
         """Schedule an arrival from outside; arrivals are read before timers."""
         heapq.heappush(self._inbox, (at_us, next(self._count), arrival))
-        self._due_known = False
+        self.has_changed = True
 
-    def due_us(self) -> int | None:
-        """Return when something is to be run next; None for never."""
-        if not self._due_known:
-            self._due_us = self._find_due_us()
-            self._due_known = True
-        return self._due_us
+    def due_us(self) -> int:
+        """Return when something is to be run next."""
+        self.has_changed = False
+        if self._ready:
+            return self.now_us
+        timers = self._timers
+        while timers and timers[0][2].is_cancelled:
+            heapq.heappop(timers)
+        due_us = timers[0][0] + self.slept_us if timers else NEVER_US
+        return self._inbox[0][0] if self._inbox and self._inbox[0][0] < due_us else due_us
 
     def sleep(self, for_us: int) -> None:
         """The machine goes to sleep for so long."""
         self.slept_us += for_us
-        self._due_known = False
-
-    def _find_due_us(self) -> int | None:
-        while self._timers and self._timers[0][2].cancelled():
-            heapq.heappop(self._timers)
-        inbox_us = self._inbox[0][0] if self._inbox else None
-        timer_us = self._timers[0][0] + self.slept_us if self._timers else None
-        if self._ready:
-            return self.now_us
-        if inbox_us is None or timer_us is None:
-            return timer_us if inbox_us is None else inbox_us
-        return min(inbox_us, timer_us)
+        self.has_changed = True
 
     def run(self, now_us: int) -> None:
         """Run all that is due."""
         self.now_us = now_us
-        before = self.handles
+        self.has_changed = True
+        before, inbox, timers = self.handles, self._inbox, self._timers
         events._set_running_loop(self)
         try:
-            while self._inbox and self._inbox[0][0] <= now_us:
-                heapq.heappop(self._inbox)[2]()
+            while inbox and inbox[0][0] <= now_us:
+                heapq.heappop(inbox)[2]()
+                if self._ready:
+                    self._run_ready(before)
+            while timers and timers[0][0] + self.slept_us <= now_us:
+                self._ready.append(heapq.heappop(timers)[2])
+            if self._ready:
                 self._run_ready(before)
-            while self._timers and self._timers[0][0] + self.slept_us <= now_us:
-                self._ready.append(heapq.heappop(self._timers)[2])
-            self._run_ready(before)
         finally:
             events._set_running_loop(None)
-            self._due_known = False
 
     def call(self, function: Callable[[], None]) -> None:
         """Run something inside, now, and what it brings about."""
@@ -104,11 +128,20 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         ready = self._ready
         while ready:
             handle = ready.popleft()
-            if not handle.cancelled():
-                self.handles += 1
-                handle._run()
+            if handle.is_cancelled:
+                continue
+            self.handles += 1
+            self._run_handle(handle)
             if self.handles - before > HANDLES_AT_ONCE_MAX:
                 raise Spinning(f"{HANDLES_AT_ONCE_MAX} callbacks in one instant")
+
+    def _run_handle(self, handle: _Handle) -> None:
+        try:
+            handle.context.run(handle.callback, *handle.args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the top of every callback; the world looks at it
+            self.failure = self.failure or error
 
     def bury(self) -> None:
         """End what never will: the process is dead, and what its tasks still do is seen by nobody."""
@@ -131,31 +164,31 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+    ) -> _Handle:
+        handle = _Handle(callback, args, context)
         self._ready.append(handle)
-        self._due_known = False
+        self.has_changed = True
         return handle
 
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> _Handle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+    ) -> _Handle:
+        handle = _Handle(callback, args, context)
         # A microsecond later than asked: rounded down, it would be due and not due for ever.
         heapq.heappush(self._timers, (int(when * 1e6) + 1, next(self._count), handle))
-        self._due_known = False
+        self.has_changed = True
         return handle
 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
-        self.deliver(self.now_us, handle._run)
+    ) -> _Handle:
+        handle = _Handle(callback, args, context)
+        self.deliver(self.now_us, partial(handle.context.run, callback, *args))
         return handle
 
     def run_in_executor(  # type: ignore[override]
@@ -195,9 +228,6 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def is_closed(self) -> bool:
         return False
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Left where it is; it is passed over when its time comes."""
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:

@@ -11,7 +11,6 @@ from listenkey.journal.files import beside, identity_of
 from listenkey.journal.sqlite import durable_items, own_files, writer_link
 from listenkey.stream import health_monitor, task_set
 from listenkey.stream import user_stream as stream
-from sim.client import process
 from sim.mutants.patching import Patches, put, rewritten
 
 
@@ -33,8 +32,7 @@ def ends_with_its_caller(patches: Patches) -> None:
 def status_without_gaps(patches: Patches) -> None:
     """While REST is asked what was missed, the status is that of a stream that is whole."""
     rewritten(patches, status, "status_of", ("if life.gaps.open_from_ms is not None:", "if False:"))
-    for place in (health_monitor, process):
-        put(patches, place, "status_of", status.status_of)
+    put(patches, health_monitor, "status_of", status.status_of)
 
 
 def looks_fail_aloud(patches: Patches) -> None:

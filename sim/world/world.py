@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final
 from unittest.mock import patch
@@ -179,20 +178,14 @@ class World:
 
     def _next(self) -> tuple[int, Callable[[], None]]:
         """Return who is first: the agenda, the exchange, or one of the processes. Always in this order when at once."""
-        env, scheduler = self.env, self.env.scheduler
-        at_us, what = scheduler.due_us(), scheduler.step
-        exchange_us = env.exchange_due_us()
-        if exchange_us < at_us:
+        env = self.env
+        at_us, what = env.scheduler.due_us(), env.scheduler.step
+        if (exchange_us := env.exchange_due_us()) < at_us:
             at_us, what = exchange_us, env.step_exchange
-        first: Process | None = None
         for process in self.processes:
-            process_us = process.due_us()
-            if process_us is not None and process_us < at_us:
-                at_us, first = process_us, process
-        return at_us, what if first is None else partial(self._step_process, first)
-
-    def _step_process(self, process: Process) -> None:
-        process.run(self.env.now_us)
+            if (process_us := process.due_us()) < at_us:
+                at_us, what = process_us, process.run
+        return at_us, what
 
     def _evidence(self) -> Evidence:
         return Evidence(

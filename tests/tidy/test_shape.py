@@ -27,6 +27,10 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "src/listenkey/journal/sqlite/writer.py",
         "_run",
     ): "the top of the thread; the reader must see it, and not a log alone",
+    (
+        "sim/kernel/loop.py",
+        "_run_handle",
+    ): "the top of every callback, as in asyncio's own loops; the world looks at it",
     ("sim/kernel/loop.py", "run_in_executor"): "what asyncio's own pool does: the error belongs to whoever waits",
     ("sim/runner/run.py", "_run_in"): "the top of a simulated run; whatever it dies of is its outcome, and is told",
     ("sim/kernel/threads.py", "_run"): "the top of a simulated thread; the simulation looks at it",

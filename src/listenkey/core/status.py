@@ -10,7 +10,7 @@ from listenkey.core.states import State
 from listenkey.health import Status
 
 HTTP_BANNED: Final = 418
-LIVE_STATES: Final = frozenset({State.LIVE, State.ROTATING, State.RECOVERING})
+LIVE_STATES: Final = (State.LIVE, State.ROTATING, State.RECOVERING)
 
 
 def status_of(life: Lifecycle, now_s: float, journal_problem: str | None, losing: str | None) -> Status:

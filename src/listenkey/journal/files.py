@@ -49,7 +49,7 @@ def irregular(mode: int) -> str | None:
     return None if stat.S_ISREG(mode) else next((words for is_kind, words in _KINDS if is_kind(mode)), "a special file")
 
 
-def open_regular(path: Path, flags: int, mode: int = OWNER_ONLY) -> int:
+def open_regular(path: str | Path, flags: int, mode: int = OWNER_ONLY) -> int:
     """
     Open a regular file, without waiting and without following a link; return its descriptor.
 
@@ -61,8 +61,9 @@ def open_regular(path: Path, flags: int, mode: int = OWNER_ONLY) -> int:
     Raises:
         OSError: The system refuses, or something other than a regular file has this name.
     """
-    with contextlib.suppress(FileNotFoundError):
-        _demand_regular(path, path.lstat().st_mode)
+    if flags & os.O_EXCL:  # It is made here, or not at all.
+        return os.open(path, flags | _WITHOUT_WAITING, mode)
+    demand_regular(path)
     descriptor = os.open(path, flags | _WITHOUT_WAITING, mode)
     try:
         _demand_regular(path, os.fstat(descriptor).st_mode)
@@ -72,7 +73,13 @@ def open_regular(path: Path, flags: int, mode: int = OWNER_ONLY) -> int:
     return descriptor
 
 
-def _demand_regular(path: Path, mode: int) -> None:
+def demand_regular(path: str | Path) -> None:
+    """Raise OSError where something other than a regular file has this name; nothing may have it."""
+    with contextlib.suppress(FileNotFoundError):
+        _demand_regular(path, os.lstat(path).st_mode)
+
+
+def _demand_regular(path: str | Path, mode: int) -> None:
     if words := irregular(mode):
         raise OSError(errno.EINVAL, f"it is {words}, and no regular file", os.fspath(path))
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from listenkey.core import rate_limit_state as carried
 from listenkey.core.rate_limit_state import RateLimitState
-from listenkey.journal.files import beside, irregular, open_regular
+from listenkey.journal.files import beside, demand_regular, open_regular
 from listenkey.transport.closing import outlast
 
 SAVE_WITHIN_S: Final = 0.25
@@ -159,13 +159,17 @@ def _texts(paths: Iterable[Path]) -> list[bytes]:
 
 def _replace(path: Path, text: bytes) -> None:
     """The whole file anew, or as it was. No room for a thousand bytes is no reason to lose the stream."""
-    fresh = path.with_name(path.name + "~")
+    name = os.fspath(path)
+    fresh = name + "~"
     with contextlib.suppress(OSError):
-        file = open_regular(fresh, os.O_WRONLY | os.O_CREAT)
         try:
+            file = open_regular(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        except FileExistsError:  # A process was killed between these lines.
+            file = open_regular(fresh, os.O_WRONLY)
             os.ftruncate(file, 0)
+        try:
             os.write(file, text)
         finally:
             os.close(file)
-        if not os.path.lexists(path) or irregular(path.lstat().st_mode) is None:
-            fresh.replace(path)
+        demand_regular(name)
+        os.replace(fresh, name)  # noqa: PTH105 - done for each request

@@ -276,7 +276,8 @@ class Lane:
 
 def weight_of(request: Request) -> int:
     """Return the weight that the venue will count for a request."""
-    return weight_at(request.path, of_symbol="symbol" in parse_qs(request.query))
+    of_symbol = request.path == venue.OPEN_ORDERS_PATH and "symbol" in parse_qs(request.query)
+    return weight_at(request.path, of_symbol=of_symbol)
 
 
 def weight_at(path: str, *, of_symbol: bool) -> int:

@@ -112,6 +112,12 @@ class HealthMonitor:
             used_weight=self._keys.used_weight,
         )
 
+    @property
+    def status(self) -> Status:
+        """The stream's status now."""
+        journal = self._journal
+        return status_of(self._life, self._clock.now_s(), journal.problem, journal.overflow.losing)
+
     def _status(self) -> tuple[Status, str]:
         """Return the stream's status now, and the reason for it."""
         life, journal, now_s = self._life, self._journal, self._clock.now_s()

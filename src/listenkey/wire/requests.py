@@ -7,6 +7,7 @@ place, cancel or withdraw anything, whatever permissions its API key has.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,6 +45,9 @@ ALLOWED: Final = frozenset(
 """Every method and path this library can send. Looked at when a Request is made, and again by what sends it."""
 
 
+_NOT_ENCODED: Final = re.compile(r"[^!-~]|#")
+
+
 def check_allowed(method: str, path: str) -> None:
     """Raise UsageError unless the pair stands in `ALLOWED`."""
     if (method, path) not in ALLOWED:
@@ -73,7 +77,7 @@ class Request:
         check_allowed(self.method, self.path)
         if self.query and self.method != "GET":
             raise UsageError(f"{self.what} takes no parameters")
-        if any(not "!" <= letter <= "~" or letter == "#" for letter in self.query):
+        if _NOT_ENCODED.search(self.query):
             raise UsageError(f"{self.what}: the query is not encoded")
         if not 0 < self.timeout_s < float("inf"):
             raise UsageError("timeout_s must be more than 0 and finite")

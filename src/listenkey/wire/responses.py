@@ -73,7 +73,10 @@ class Response:
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever the case of its name, or None."""
         wanted = name.lower()
-        return next((value for found, value in self.headers if found.lower() == wanted), None)
+        for found, value in self.headers:
+            if found.lower() == wanted:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -8,8 +8,8 @@ documented for USD-M [U general-info], Ed25519 for spot; for options both are wh
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 RSA_BITS_MIN: Final = 2048
 """Below this an RSA key can be broken; Binance asks for 2048 or 4096 as well."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]+")
+"""Most names and values: texts in which nothing is to be encoded."""
 
 Params: TypeAlias = Mapping[str, str | int | None]
 """Names and values of a query, in the order they are sent. None is left out."""
@@ -46,10 +49,14 @@ def encode(params: Params) -> str:
             raise UsageError(f"parameter {name}: give a str or an int, not {type(value).__name__}")
         text = str(value).lower() if isinstance(value, bool) else str(value)
         try:
-            parts.append(f"{quote(name, safe='')}={quote(text, safe='')}")
+            parts.append(f"{_encoded(name)}={_encoded(text)}")
         except UnicodeEncodeError:
             raise UsageError(f"parameter {name} holds half a surrogate pair") from None
     return "&".join(parts)
+
+
+def _encoded(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote(text, safe="")
 
 
 class Signer:
@@ -97,7 +104,7 @@ class Signer:
 
 def _hmac_signer(secret: Secret) -> Signer:
     def sign(text: bytes) -> str:
-        return hmac.new(secret.reveal().encode(), text, hashlib.sha256).hexdigest()
+        return hmac.digest(secret.reveal().encode(), text, "sha256").hex()
 
     return Signer("HMAC-SHA256", sign)
 

@@ -53,7 +53,8 @@ def parse(body: bytes, size_max: int, *, keep_odd_numbers: bool = False) -> Json
     """
     if len(body) > size_max:
         raise NotJson(f"{len(body)} bytes, more than {size_max}")
-    if sum(map(body.count, (b",", b"{", b"["))) > VALUES_MAX:
+    opened = body.count(b"{") + body.count(b"[")
+    if opened + body.count(b",") > VALUES_MAX:
         raise NotJson(f"more than {VALUES_MAX} values")
     try:
         value = (_KEEPING if keep_odd_numbers else _DECODER).decode(body.decode("utf-8"))
@@ -64,7 +65,7 @@ def parse(body: bytes, size_max: int, *, keep_odd_numbers: bool = False) -> Json
     except RecursionError:
         reason = "nested too deep"
     else:
-        if _deeper_than(value, DEPTH_MAX):
+        if opened > DEPTH_MAX and _deeper_than(value, DEPTH_MAX):
             raise NotJson("nested too deep")
         return value
     # Raised here and not above: the decoder's own errors hold the whole document, and a context would carry it on.

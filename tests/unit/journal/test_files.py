@@ -79,12 +79,21 @@ def test_a_file_that_is_swapped_while_it_is_opened_is_not_read(tmp_path: Path, m
     os.mkfifo(tmp_path / "x")
     looked_at = tmp_path.joinpath("regular")
     looked_at.touch()
-    monkeypatch.setattr(Path, "lstat", lambda _: os.lstat(looked_at))
+    regular = looked_at.lstat()
+    monkeypatch.setattr(os, "lstat", lambda _: regular)
     before = set(Path("/proc/self/fd").iterdir()) if sys.platform == "linux" else set()
     with pytest.raises(OSError, match="a FIFO"):
         open_regular(tmp_path / "x", os.O_RDONLY)
     if sys.platform == "linux":
         assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_a_file_that_is_to_be_made_is_no_one_that_is_there(tmp_path: Path) -> None:
+    made = tmp_path / "x"
+    os.close(open_regular(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    assert made.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        open_regular(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
 
 
 def test_every_kind_has_words() -> None:

@@ -122,6 +122,15 @@ async def test_what_cannot_be_written_or_read_is_no_reason_to_stop(tmp_path: Pat
     assert (tmp_path / "w").read_bytes() == write(RateLimitState(VENUE))
 
 
+async def test_what_a_killed_process_left_half_written_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "w~").write_bytes(b"x" * 10_000)
+    one = RateLimitStore(VENUE, 0)
+    one.keep_in(tmp_path / "w")
+    await one.saved()
+    assert (tmp_path / "w").read_bytes() == write(RateLimitState(VENUE))
+    assert not (tmp_path / "w~").exists()
+
+
 def test_a_loop_that_has_closed_is_told_nothing(tmp_path: Path) -> None:
     loop = asyncio.new_event_loop()
     loop.close()

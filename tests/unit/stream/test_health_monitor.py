@@ -20,7 +20,9 @@ def stream(sandbox: LocalSandbox, **arguments: object) -> UserStream:
 
 
 def test_a_stream_that_was_never_opened_has_a_health() -> None:
-    health = UserStream(api_key="key").health()
+    made = UserStream(api_key="key")
+    health = made.health()
+    assert health.status == made._driver.monitor.status
     assert (health.status, health.why, health.used_weight, health.account_doubt) == (
         "CONNECTING", "not started", None, None,
     )  # fmt: skip

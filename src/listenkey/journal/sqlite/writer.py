@@ -180,8 +180,10 @@ class Writer:
         self._heard = (wall_ms, mark)  # one value, since the thread may look at any time
 
     @property
-    def _heard_ms(self) -> int | None:
-        return None if self._heard is None else self._heard[0]
+    def is_idle(self) -> bool:
+        """True where both marks that are written now and then are written, so that waking without a reason does nothing."""
+        heard = self._heard
+        return (heard is None or heard[0] == self._covered_ms) and self._cursor <= self._cursor_written
 
     def done(self, seq: int, *, urgent: bool) -> None:
         """Note that the reader is done up to `seq`; `urgent` where a caller waits for it to be durable."""

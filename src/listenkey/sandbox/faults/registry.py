@@ -232,7 +232,7 @@ class Faults:
             facts: What is at hand: `event`, `execution_type`, `status`, `symbol`, `method`, `path`, `scope`,
                 `executed`. A fault that names one of them applies only to it; a path is a prefix.
         """
-        return self.strike_where(kind, now_ms, account, facts, lambda _: True)
+        return self.strike_where(kind, now_ms, account, facts, lambda _: True) if kind in self._by_kind else None
 
     def strike_where(
         self,

@@ -123,12 +123,10 @@ class RestApi:
         caller = self._api_keys.find(request.headers.get(API_KEY_HEADER.lower(), ""))
         endpoint = self._endpoint(request.method, path)
         self._note(f"{request.method} {path if endpoint else 'unknown path'}")
-        account = caller.name if caller else None
-        facts = {"method": request.method, "path": path, "symbol": self._symbol(request)}
-        response = self._fail_before(facts, account, now_ms)
-        if response is None:
+        if self._faults.are_in():
+            response = self._answer_or_fail(request, path, endpoint, caller, now_ms)
+        else:
             response = self._answer(request, path, endpoint, caller, now_ms)
-            response = self._fail_after(response, facts, account, now_ms)
         if response.content_type == "application/json":
             # On every answer, says [O general-info]; a gateway's page is not the API's.
             response.headers.setdefault(USED_WEIGHT_HEADER, str(self._limits.used(request.ip, now_ms)))
@@ -244,10 +242,20 @@ class RestApi:
 
     # --- Faults ---
 
+    def _answer_or_fail(
+        self, request: ApiRequest, path: str, endpoint: Endpoint | None, caller: SandboxAccount | None, now_ms: int
+    ) -> ApiResponse:
+        """Answer a request while faults are in that may ask for something else."""
+        account = caller.name if caller else None
+        facts = {"method": request.method, "path": path, "symbol": self._symbol(request)}
+        failed = self._fail_before(facts, account, now_ms)
+        if failed is not None:
+            return failed
+        response = self._answer(request, path, endpoint, caller, now_ms)
+        return self._fail_after(response, facts, account, now_ms)
+
     def _symbol(self, request: ApiRequest) -> str:
-        """The contract that a request names; read only where faults are that could ask for it."""
-        if not self._faults.are_in():
-            return ""
+        """The contract that a request names."""
         try:
             return parameters(request.query, request.body).get("symbol", "")
         except ValueError:

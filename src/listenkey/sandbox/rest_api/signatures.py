@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ class PublicKey:
 
 def verifies_hmac(secret: str, text: str, signature: str) -> bool:
     """HMAC-SHA256 in hexadecimal, in any case of letters. [O general-info]"""
-    expected = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    expected = hmac.digest(secret.encode(), text.encode(), "sha256").hex()
     return hmac.compare_digest(expected.encode(), signature.lower().encode())
 
 
@@ -88,11 +87,9 @@ def parameters(query: str, body: str) -> dict[str, str]:
     """Names and values of both; for a name sent twice the query wins. [O general-info]"""
     values: dict[str, str] = {}
     for text in (body, query):
-        # Of one name twice in one place the first counts; parse_qsl keeps the order, so later ones must not overwrite.
-        here: dict[str, str] = {}
-        for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=500):
-            here.setdefault(name, value)
-        values.update(here)
+        # Of one name twice in one place the first counts, and of a dict's pairs the last.
+        if text:
+            values.update(reversed(parse_qsl(text, keep_blank_values=True, max_num_fields=500)))
     return values
 
 

@@ -72,6 +72,20 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.store.close()
 
 
+def test_a_thread_is_idle_once_both_marks_are_written(bench: Bench) -> None:
+    writer, idle = bench.writer, list[bool]()
+    writer.heard(AT_MS)
+    idle.append(writer.is_idle)
+    bench.put(greeks(1))
+    bench.step(final=True)
+    idle.append(writer.is_idle)
+    writer.done(1, urgent=False)
+    idle.append(writer.is_idle)
+    bench.step(final=True)
+    idle.append(writer.is_idle)
+    assert idle == [False, True, False, True]
+
+
 def test_a_group_is_reported_when_it_is_on_the_disk(bench: Bench) -> None:
     bench.put(fill(1), fill(2))
     bench.writer.put(Told(Live(0, "", AT_MS), AT_MS))
