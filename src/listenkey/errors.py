@@ -180,7 +180,7 @@ class ProtocolError(ListenKeyError):
     Attributes:
         what: The error, in words.
         body: The bytes, with secrets taken out; kept for a report, not shown by `str`.
-        is_of_row: Whether the answer is a list that can be read but for one of its rows.
+        is_of_row: Whether the answer can be read, and a row of it lacks what says which thing it is.
     """
 
     def __init__(self, what: str, body: bytes = b"", *, is_of_row: bool = False) -> None:

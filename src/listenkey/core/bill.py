@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from listenkey.core.records import FEE, NEAR_MS
-from listenkey.wire.rows import CONTRACT, BillRow
+from listenkey.wire.rows import CONTRACT, BillRow, UnreadableRow
 
 OTHERS_BYTES_MAX: Final = 16 * 1024 * 1024
 """Of rows that are no trade's: transfers, exercises. Some seven thousand."""
@@ -20,6 +20,10 @@ ROW_BYTES: Final = 2048
 """The room of a row that is no trade's, beside its own JSON, at most."""
 
 
+UNREADABLE_MAX: Final = 16
+"""Rows that can't be read and are noted."""
+
+
 class Bill(Iterable[BillRow]):
     """
     The rows of some pages; those of trades come first and have no id. The fees of trades are left out.
@@ -29,10 +33,14 @@ class Bill(Iterable[BillRow]):
 
     Attributes:
         newest_ms: When the newest of them was booked; 0 where there is none.
+        is_cut: Whether more pages could not be asked for.
+        unreadable: Some of the rows that can't be read. Those that may be a trade's are among the trades as well.
     """
 
     def __init__(self, rows: Iterable[BillRow] = ()) -> None:
         self.newest_ms = 0
+        self.is_cut = False
+        self.unreadable: list[UnreadableRow] = []
         self._trades: dict[str, array[int]] = {}
         self._trades_count = 0
         self._others: list[BillRow] = []
@@ -48,7 +56,11 @@ class Bill(Iterable[BillRow]):
     @property
     def is_full(self) -> bool:
         """True where no more pages are to be asked for: what comes later is not known, and is for the next look."""
-        return self._others_bytes > OTHERS_BYTES_MAX or self._trades_count > TRADES_MAX
+        return self.is_cut or self._others_bytes > OTHERS_BYTES_MAX or self._trades_count > TRADES_MAX
+
+    def note_unreadable(self, rows: Iterable[UnreadableRow]) -> None:
+        """Note rows that can't be read, as far as there is room: some are enough to say so."""
+        self.unreadable = [*self.unreadable, *rows][:UNREADABLE_MAX]
 
     def add(self, rows: Iterable[BillRow], seen: Collection[int] = ()) -> None:
         """Collect a page. `seen`: the ids of the page before, as pages overlap."""

@@ -35,7 +35,7 @@ from listenkey.events import (
 )
 from listenkey.items import Provenance
 from listenkey.outcomes import GapCause, Loss, Lost, Reason
-from listenkey.wire.rows import CONTRACT, BillRow, OrderRow, PositionRow, TradeRow
+from listenkey.wire.rows import CONTRACT, BillRow, OrderRow, PositionRow, TradeRow, UnreadableRow
 
 OPEN_ORDERS_ONE_BY_ONE_MAX: Final = 40
 """`openOrders` costs 1 with a symbol and 40 without. [O trade/Query-Current-Open-Option-Orders]"""
@@ -74,6 +74,11 @@ def refuses(loss: Loss, what: str, symbol: str, code: int | None) -> Lost:
 def unreadable(loss: Loss, what: str, symbol: str, why: str) -> Lost:
     """Return the loss of a list that REST gave, and that has a row which can't be read."""
     return Lost(loss, f"{what} of {symbol or 'all symbols'}: the list has a row that can't be read: {why}")
+
+
+def unreadable_rows(loss: Loss, what: str, symbol: str, rows: Iterable[UnreadableRow]) -> list[Lost]:
+    """Return the losses of a list of which some rows can't be read, each kind once."""
+    return list(dict.fromkeys(unreadable(loss, what, row.symbol or symbol, row.why) for row in rows))
 
 
 def unknown(loss: Loss, what: str, symbol: str) -> Lost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from listenkey import venue
@@ -14,7 +14,7 @@ from listenkey.rest.rate_limiter import Lane, weight_at
 from listenkey.transport.base import Request, Response
 from listenkey.transport.clock import Clock
 from listenkey.wire import requests, responses, rows
-from listenkey.wire.rows import BillRow, ExerciseRow, OrderRow, PositionRow, TradeRow
+from listenkey.wire.rows import BillRow, ExerciseRow, OrderRow, PositionRow, RowPage, TradeRow
 from listenkey.wire.signing import Params, Signer
 
 R = TypeVar("R")
@@ -29,6 +29,10 @@ def _fills_of(page: list[TradeRow]) -> set[int]:
     return {hash((row.fill.symbol, row.fill.trade_id, row.fill.order_id)) for row in page}
 
 
+def _ids_of(page: Iterable[BillRow]) -> set[int]:
+    return {row.id for row in page if row.id}
+
+
 class AccountClient:
     """
     Reads what REST knows of one account.
@@ -40,7 +44,8 @@ class AccountClient:
         clock: For timestamps, where the venue's time is not known.
         time: The venue's clock; read when it is stale, and once more when a timestamp is refused (-1021).
 
-    Every call raises what `wire.responses.read` and the transport raise.
+    Every call raises what `wire.responses.read` and the transport raise. A list that has rows which can't be read is
+    answered without these: `RowPage.unreadable` has them.
     """
 
     __slots__ = ("_base_url", "_clock", "_credentials", "_lane", "_signer", "_time")
@@ -63,14 +68,15 @@ class AccountClient:
         asked: Params = {"currency": QUOTE_ASSET, "limit": 1}
         responses.read(await self._signed(venue.BILL_PATH, asked), (self._credentials.api_key,))
 
-    async def bill(self, from_ms: int | None = None, record_id: int | None = None) -> list[BillRow]:
+    async def bill(self, from_ms: int | None = None, record_id: int | None = None) -> RowPage[BillRow]:
         """A page of the account's bill: from a time on, or from a record on, that one included. Weight 1."""
         asked: Params = {"currency": QUOTE_ASSET, "recordId": record_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
-        return await self._list(venue.BILL_PATH, asked, rows.bill)
+        values, raws = await self._rows(venue.BILL_PATH, asked)
+        return rows.bill_page_of(values, raws, from_ms or 0)
 
     async def user_trades(
         self, symbol: str | None, from_ms: int | None = None, from_id: int | None = None
-    ) -> list[TradeRow]:
+    ) -> RowPage[TradeRow]:
         """
         A page of a symbol's fills: from a time on, or from an id on, that one included. Weight 5.
 
@@ -82,23 +88,34 @@ class AccountClient:
     async def bill_since(self, since_ms: int) -> Bill:
         """The account's bill from a time on, page by page."""
         page = await self.bill(from_ms=since_ms)
-        bill, seen = Bill(page), {row.id for row in page}
+        bill, seen = Bill(page), _ids_of(page)
+        bill.note_unreadable(page.unreadable)
         for _ in range(PAGES_MAX):
-            if len(page) < venue.ROWS_MAX or bill.is_full:
+            if page.size < venue.ROWS_MAX or bill.is_full:
                 break
-            page = await self.bill(record_id=page[-1].id)  # Inclusive: the pages overlap by one.
+            last_id = next((row.id for row in reversed(page) if row.id), 0)
+            if not last_id:
+                bill.is_cut = True  # No row says which it is, so there is nothing to go on from.
+                break
+            page = await self.bill(record_id=last_id)  # Inclusive: the pages overlap by one.
             if seen.issuperset(row.id for row in page):
                 break
             bill.add(page, seen)
-            seen = {row.id for row in page}
+            bill.note_unreadable(page.unreadable)
+            seen = _ids_of(page)
         return bill
 
     async def trades_since(self, symbol: str | None, since_ms: int, collect: Callable[[list[TradeRow]], bool]) -> None:
-        """A symbol's fills from a time on, page by page, for as long as `collect` wants another."""
+        """
+        Collect a symbol's fills from a time on, page by page, for as long as `collect` wants another.
+
+        Raises:
+            ProtocolError: A row can't be read (`is_of_row`); the others were collected.
+        """
         page = await self.user_trades(symbol, from_ms=since_ms)
-        seen = _fills_of(page)
+        seen, unreadable = _fills_of(page), page.unreadable
         for _ in range(PAGES_MAX):
-            if not collect(page) or len(page) < venue.ROWS_MAX:
+            if not collect(page) or page.size < venue.ROWS_MAX or not page:
                 break
             last = page[-1]
             if last.id:
@@ -106,30 +123,39 @@ class AccountClient:
             if not last.id or seen.issuperset(_fills_of(page)):
                 # Then `fromId` is not what we take it for, or rows have no id, and time has to do.
                 page = await self.user_trades(symbol, from_ms=last.fill.trade_time_ms)
+            unreadable = unreadable or page.unreadable
             if seen.issuperset(_fills_of(page)):
                 break
             seen |= _fills_of(page)
+        if unreadable:
+            raise ProtocolError(unreadable[0].why, is_of_row=True)
 
-    async def exercises_since(self, since_ms: int) -> list[ExerciseRow]:
+    async def exercises_since(self, since_ms: int) -> RowPage[ExerciseRow]:
         """Return the contracts that ended from a time on, the newest thousand. Weight 5."""
         asked: Params = {"startTime": since_ms, "limit": venue.ROWS_MAX}
         return await self._list(venue.EXERCISE_RECORD_PATH, asked, rows.exercise)
 
-    async def positions(self) -> list[PositionRow]:
+    async def positions(self) -> RowPage[PositionRow]:
         """Return all positions. Weight 5."""
         return await self._list(venue.POSITION_PATH, {}, lambda row, _: rows.position(row))
 
-    async def open_orders(self, symbol: str | None) -> list[OrderRow]:
+    async def open_orders(self, symbol: str | None) -> RowPage[OrderRow]:
         """Orders that live, of a symbol (weight 1) or all (weight 40)."""
         return await self._list(venue.OPEN_ORDERS_PATH, {"symbol": symbol}, rows.order)
 
-    async def history_orders(self, symbol: str) -> list[OrderRow]:
+    async def history_orders(self, symbol: str) -> RowPage[OrderRow]:
         """The newest of a symbol's orders that ended, of the last five days. Weight 3."""
         # Without startTime: no page says whether it means when an order was made or when it changed last.
         return await self._list(venue.HISTORY_ORDERS_PATH, {"symbol": symbol, "limit": venue.ROWS_MAX}, rows.order)
 
     async def order(self, symbol: str, order_id: int) -> OrderRow:
-        """One order. Weight 1. VenueError with -2013 where REST does not know it."""
+        """
+        One order. Weight 1.
+
+        Raises:
+            VenueError: With -2013 where REST does not know it.
+            ProtocolError: It can't be read (`is_of_row`).
+        """
         response = await self._signed(venue.ORDER_PATH, {"symbol": symbol, "orderId": order_id})
         answer = responses.read(response, (self._credentials.api_key,), keep_odd_numbers=True)
         return rows.order(answer, response.body)
@@ -155,13 +181,18 @@ class AccountClient:
         """The venue's time."""
         return self._time.now_ms(self._clock.now_s(), self._clock.wall_ms())
 
-    async def _list(self, path: str, asked: Params, read_row: Callable[[dict[str, Any], bytes], R]) -> list[R]:
+    async def _list(self, path: str, asked: Params, read_row: Callable[[Mapping[str, Any], bytes], R]) -> RowPage[R]:
+        values, raws = await self._rows(path, asked)
+        return rows.page_of(values, raws, read_row)
+
+    async def _rows(self, path: str, asked: Params) -> tuple[Sequence[Any], Sequence[bytes]]:
+        """The rows of a list, read, and each as its own JSON."""
         response = await self._signed(path, asked)
         values = responses.read(response, (self._credentials.api_key,), keep_odd_numbers=True)
         raws = rows.split(response.body)
-        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        if not isinstance(values, list):
             raise ProtocolError(f"the answer to GET {path} is no list of objects")
-        return [read_row(value, raw) for value, raw in zip(values, raws, strict=True)]
+        return values, raws
 
     async def _signed(self, path: str, asked: Params) -> Response:
         if self._time.stale(self._clock.now_s()):

@@ -149,6 +149,8 @@ class AccountProof:
             # By the order, as the socket and REST are only taken to mean the same by a trade id.
             if any(row.fill.order_id == fill.order_id for row in page):
                 return True
+            if page.unreadable:
+                continue  # Any of these may be it.
             if self._age_ms(fill) >= self._shown_after_ms:
                 is_of_account = False
         return is_of_account

@@ -143,6 +143,8 @@ class Audits:
         no more symbols are asked for: there may be so many that the weight limit makes it wait, and the loss untold.
         """
         bill = await snapshots.bill_since(since_ms)
+        if bill.unreadable:
+            self._backfill.log.warning("REST history has a row that can't be read: %s", bill.unreadable[0].why)
         until_ms = max(bill.newest_ms, self._windows.now_ms()) - self._windows.venue_ms(in_flight_s)
         if bill.is_full:
             until_ms = min(until_ms, bill.newest_ms - 1)
@@ -182,6 +184,8 @@ class Audits:
 
     def _learn(self, bill: Bill, since_ms: int, until_ms: int) -> None:
         """Learn how far apart a row and its trade may be, from unmatched rows where `userTrades` misses nothing."""
+        if bill.unreadable:
+            return  # Where a row has no time, that of the row before it stands in.
         near_ms = history.NEAR_MAX_MS
         fills = self._known.fills.times(since_ms - near_ms, until_ms + near_ms)
         compared = history.compare(bill, fills, since_ms, until_ms, near_ms)

@@ -20,7 +20,7 @@ from listenkey.rest.account_log import AccountLog
 from listenkey.rest.bounded_gather import together
 from listenkey.transport.clock import Clock
 from listenkey.venue import Venue
-from listenkey.wire.rows import OrderRow, TradeRow
+from listenkey.wire.rows import OrderRow, RowPage, TradeRow
 
 R = TypeVar("R")
 
@@ -164,7 +164,10 @@ class Backfill:
                     raise
                 lists.forgotten = True
                 lists.refused.append(reconcile.TRADES_TOO_OLD)  # It keeps less than it says, or our clock is wrong.
-                fills.add(await snapshots.user_trades(symbol))
+                page = await snapshots.user_trades(symbol)
+                fills.add(page)
+                if page.unreadable:
+                    raise ProtocolError(page.unreadable[0].why, is_of_row=True) from None
             return []
 
         failed: list[ListenKeyError] = []
@@ -188,6 +191,13 @@ class Backfill:
         """Read the trades of all symbols at once, as REST allowed before 2026, when the bill named no symbols."""
         try:
             await snapshots.trades_since(None, from_ms, fills.add)
+        except ProtocolError as error:
+            if not error.is_of_row:
+                raise
+            refused = reconcile.unreadable(Loss.FILLS_REFUSED, "fills", "", error.what)
+            lists.refused.append(refused)
+            lists.unread[""] = refused.text
+            return
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
@@ -221,7 +231,9 @@ class Backfill:
         """
         wanted = self._symbols_with_orders(symbols)
         if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
-            rows = await self.urgent.open_orders(None)
+            every = await self.urgent.open_orders(None)
+            lists.refused += reconcile.unreadable_rows(Loss.ORDERS, "orders", "", every.unreadable)
+            rows: list[OrderRow] = every
         else:
             pages = await together([self._orders_of(self.urgent.open_orders, symbol, lists) for symbol in wanted])
             rows = [row for page in pages for row in page]
@@ -249,15 +261,20 @@ class Backfill:
 
         It is a loss of this gap, and of no later one: an order so old that this can't be a lag is let go.
         """
+        what = f"order {order_id}"
         try:
             return await self.urgent.order(symbol, order_id)
+        except ProtocolError as error:
+            if not error.is_of_row:
+                raise
+            lists.refused.append(reconcile.unreadable(Loss.ORDERS, what, symbol, error.what))
+            return None
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
             is_unknown = error.code == venue.Code.NO_SUCH_ORDER
             if is_unknown:
                 self._known.let_go((symbol, order_id), lists.until_ms - round(venue.UNFILLED_ORDERS_KEPT_S * 1000))
-            what = f"order {order_id}"
             lists.refused.append(
                 reconcile.unknown(Loss.ORDERS, what, symbol)
                 if is_unknown
@@ -286,14 +303,16 @@ class Backfill:
         return []
 
     async def _orders_of(
-        self, ask: Callable[[str], Coroutine[Any, Any, list[R]]], symbol: str, lists: Lists
+        self, ask: Callable[[str], Coroutine[Any, Any, RowPage[R]]], symbol: str, lists: Lists
     ) -> list[R]:
-        """Ask for a list of a symbol's orders, noting a refusal as `_fills_of` does."""
+        """Ask for a list of a symbol's orders, noting a refusal and unreadable rows as `_fills_of` does."""
         await self._look_for_more_room(venue.WEIGHTS[venue.HISTORY_ORDERS_PATH])
         try:
-            return await ask(symbol)
+            page = await ask(symbol)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
             lists.refused.append(reconcile.refuses(Loss.ORDERS, "orders", symbol, error.code))
             return []
+        lists.refused += reconcile.unreadable_rows(Loss.ORDERS, "orders", symbol, page.unreadable)
+        return page

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, ParamSpec, TypeVar
 
 from listenkey import venue
@@ -19,14 +19,14 @@ from listenkey.core.budget import Priority
 from listenkey.core.open_orders import OpenOrderLists, compare, to_verify
 from listenkey.core.reconciliation import is_news, order_key_of
 from listenkey.core.timing import Timing
-from listenkey.errors import VenueError
+from listenkey.errors import ProtocolError, VenueError
 from listenkey.events import RecoveredOrder
 from listenkey.outcomes import GapCause, Reason
 from listenkey.rest.bounded_gather import together
 from listenkey.stream.backfill import Backfill
 from listenkey.stream.windows import AUDIT_IN_FLIGHT_S, Windows
 from listenkey.transport.clock import Clock
-from listenkey.wire.rows import OrderRow
+from listenkey.wire.rows import OrderRow, RowPage
 
 log = logging.getLogger("listenkey")
 
@@ -127,6 +127,7 @@ class OrderAudit:
             rows = await _unless_refused(self._backfill.steady.open_orders, None)
             if rows is not None:
                 self._lists.answered(now_s)
+                self._note_unreadable([rows])
                 return None, rows
             self._lists.refused(now_s)
         symbols = list(dict.fromkeys(symbol for symbol, _ in known.orders))
@@ -134,8 +135,16 @@ class OrderAudit:
         active = [*known.positions, *known.active(recent_ms)]
         asked = self._lists.choose(symbols, active, limit)
         pages = await together([_unless_refused(self._backfill.steady.open_orders, symbol) for symbol in asked])
+        self._note_unreadable(page for page in pages if page is not None)
         answered = [symbol for symbol, page in zip(asked, pages, strict=True) if page is not None]
         return answered, [row for page in pages for row in page or ()]
+
+    def _note_unreadable(self, pages: Iterable[RowPage[OrderRow]]) -> None:
+        """Log the first row that can't be read. An order that it may be is asked for by its id, where it is known."""
+        for row in (row for page in pages for row in page.unreadable[:1]):
+            self._backfill.log.warning(
+                "open orders of %s: a row can't be read: %s", row.symbol or "all symbols", row.why
+            )
 
     async def _verified(self, gone: list[OrderKey]) -> list[RecoveredOrder]:
         """Return those orders in no list of which REST says that they ended."""
@@ -168,8 +177,12 @@ async def _unless_refused(ask: Callable[P, Coroutine[Any, Any, R]], *args: P.arg
     """The answer, or None where the venue refuses this question: others are to be answered all the same."""
     try:
         return await ask(*args, **kwargs)
+    except ProtocolError as error:
+        if not error.is_of_row:
+            raise
+        log.warning("open orders: an order can't be read: %s", error)
     except VenueError as error:
         if type(error) is not VenueError:
             raise
         log.info("open orders: REST refuses: %s", error)
-        return None
+    return None

@@ -42,7 +42,7 @@ from listenkey.stream.rest_lag import RestLag
 from listenkey.stream.windows import DAY_S, OVERLAP_S, Windows
 from listenkey.transport.clock import Clock
 from listenkey.venue import Venue
-from listenkey.wire.rows import ExerciseRow, PositionRow, TradeRow
+from listenkey.wire.rows import ExerciseRow, PositionRow, RowPage, TradeRow
 
 COVERED_MARGIN_S: Final = 2.0
 """The last of it is asked for in any case: where a gap begins is known as well as clocks agree."""
@@ -318,6 +318,8 @@ class Recovery:
         forgotten = self.windows.kept_ms() > self.windows.of_wall(action.from_ms)
         lists = Lists(since_ms, self.windows.until(action), [], forgotten, began_ms=self.windows.began_ms or 0)
         bill, positions = await both(self.backfill.urgent.bill_since(since_ms), self.backfill.urgent.positions())
+        lists.refused += reconcile.unreadable_rows(Loss.UNREADABLE, "REST history", "", bill.unreadable)
+        lists.refused += reconcile.unreadable_rows(Loss.UNREADABLE, "positions", "", positions.unreadable)
         covered_ms = max(since_ms, self.windows.covered(action.from_ms), self._listed.to_ms)
         # Where sockets last no second, nothing but these listings says what is held and what was covered.
         owned = self._listed.positions if self._listed.to_ms > self.account_state.last_event_ms else None
@@ -344,7 +346,9 @@ class Recovery:
         else:  # Where the sockets of a gap last no second, fills come first.
             self._orders_due, found.orders_due = due, True
         if not lag_s:
-            self._listing = Listing(lists.until_ms, reconcile.quantities(positions))
+            # Of a list that lacks a position nobody can say what is held.
+            held_now = None if positions.unreadable else reconcile.quantities(positions)
+            self._listing = Listing(lists.until_ms, held_now)
         return found
 
     async def _fills(
@@ -385,14 +389,14 @@ class Recovery:
     async def _records(
         self,
         bill: Bill,
-        positions: list[PositionRow],
+        positions: RowPage[PositionRow],
         trades: list[TradeRow],
         from_ms: int,
         lists: Lists,
     ) -> list[Record]:
         """Exercises, fees and transfers of the gap; positions in contracts that are over are let go."""
-        now_ms, rows = self.windows.now_ms(), list[ExerciseRow]()
-        held = {row.symbol for row in positions}
+        now_ms, rows = self.windows.now_ms(), RowPage[ExerciseRow]()
+        held = {row.symbol for row in positions} | {row.symbol for row in positions.unreadable}
         over = [one for one in self.account_state.positions if one not in held and has_expired(one, now_ms)]
         if over or records.expiry_within(from_ms, now_ms) or records.tells_of_exercise(bill):
             try:
@@ -401,6 +405,7 @@ class Recovery:
                 if type(error) is not VenueError:
                     raise
                 lists.refused.append(reconcile.refuses(Loss.EXERCISES, "exercises", "", error.code))
+        lists.refused += reconcile.unreadable_rows(Loss.EXERCISES, "exercises", "", rows.unreadable)
         told = {row.record.symbol for row in rows}
         lists.refused.extend(
             reconcile.unknown(Loss.EXERCISES, "the position", symbol) for symbol in over if symbol not in told
@@ -446,7 +451,7 @@ class Recovery:
     def _moved(
         self,
         bill: Bill,
-        positions: Sequence[PositionRow],
+        positions: RowPage[PositionRow],
         since_ms: int,
         covered_ms: int,
         owned: Mapping[str, Decimal] | None,
@@ -459,8 +464,14 @@ class Recovery:
         before = self.audits.compare(bill, since_ms, covered_ms)
         ever_ms = self.windows.now_ms() + self.windows.venue_ms(DAY_S)
         near_ms = max(since_ms, covered_ms - self.windows.venue_ms(COVERED_MARGIN_S), self._listed.to_ms)
-        billed = [*self._suspects, *reconcile.contracts(bill, near_ms, ever_ms), *before.unexplained]
+        unread = [row.symbol for row in positions.unreadable]
+        billed = [
+            *self._suspects,
+            *reconcile.contracts(bill, near_ms, ever_ms),
+            *before.unexplained,
+            *filter(None, unread),
+        ]
         if "" in before.unexplained:
             billed += self.account_state.fills.times(since_ms, covered_ms)
-        trusted = before.explains_all or bool(self._suspects)
+        trusted = (before.explains_all or bool(self._suspects)) and all(unread)
         return reconcile.moved(self.account_state, billed, positions, trusted=trusted, recent_ms=since_ms, before=owned)

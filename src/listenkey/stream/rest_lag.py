@@ -16,7 +16,7 @@ from listenkey.core.lateness import NewestFill
 from listenkey.core.reconciliation import Lists
 from listenkey.core.timing import Timing
 from listenkey.core.undelivered import UndeliveredFills
-from listenkey.errors import ProtocolError, VenueError
+from listenkey.errors import VenueError
 from listenkey.events import OrderTradeUpdate
 from listenkey.stream.audit import NO_ROW_AFTER_S, Audits
 from listenkey.stream.backfill import Backfill
@@ -110,7 +110,13 @@ class RestLag:
         return max(lag_s, self._of_venue_s(self._windows.now_ms() - bill.newest_ms)) if bill.is_full else lag_s
 
     def _unshown_s(self, bill: Bill, lists: Lists, action: do.Recover) -> float:
-        """Return by how many seconds the bill lags: it lacks a row for a delivered fill from before the gap's end."""
+        """
+        Return by how many seconds the bill lags: it lacks a row for a delivered fill from before the gap's end.
+
+        Where some of its rows can't be read, one of these may be that row.
+        """
+        if bill.unreadable:
+            return 0.0
         compared = self._audits.compare(bill, lists.since_ms, lists.until_ms)
         if compared.unshown_ms is None or not self._audits.shows_fills:
             return 0.0
@@ -122,17 +128,16 @@ class RestLag:
         """Return True where `userTrades` shows this fill, or refuses to say."""
         try:
             page = await self._backfill.urgent.user_trades(fill.symbol, from_ms=fill.time_ms)
-        except ProtocolError as error:
-            if not error.is_of_row:
-                raise
-            return True  # Its list is asked for next, and that it can't be read is named.
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
             return True  # It shows nothing of this symbol; the bill says whether anything is missing.
         key = (fill.symbol, fill.trade_id, fill.order_id)
-        # A later one will do: a fill that the socket alone knows under this id would else be waited for without end.
-        return any(reconcile.key_of(row) == key or row.fill.trade_time_ms > fill.time_ms for row in page)
+        # A later one will do: a fill that the socket alone knows under this id would else be waited for without end. And
+        # one that can't be read may be it: the list is asked for next, and the row is named.
+        return bool(page.unreadable) or any(
+            reconcile.key_of(row) == key or row.fill.trade_time_ms > fill.time_ms for row in page
+        )
 
     def _newest(self, held: Iterable[Held]) -> NewestFill | None:
         """The newest fill the stream brought, unless it is so old that REST must show it."""

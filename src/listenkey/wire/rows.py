@@ -9,9 +9,9 @@ kept beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ CONTRACT: Final = "CONTRACT"
 
 _STATUS_NOW: Final = {"ACCEPTED": "NEW", "CANCELLED": "CANCELED"}
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+R = TypeVar("R")
 
 
 class TradeRow(NamedTuple):
@@ -77,6 +79,76 @@ class PositionRow(NamedTuple):
     quantity: str
 
 
+class UnreadableRow(NamedTuple):
+    """
+    A row that does not say which thing it tells of.
+
+    Attributes:
+        why: The field that is wrong, in words.
+        symbol: Its symbol, or empty where it has none that can be read.
+    """
+
+    why: str
+    symbol: str = ""
+
+
+class RowPage(list[R]):
+    """
+    The rows of one answer that can be read.
+
+    Attributes:
+        size: How many rows the answer has.
+        unreadable: The rows that can't be read.
+    """
+
+    __slots__ = ("size", "unreadable")
+
+    def __init__(self, rows: Iterable[R] = (), size: int = 0, unreadable: Iterable[UnreadableRow] = ()) -> None:
+        super().__init__(rows)
+        self.unreadable = list(unreadable)
+        self.size = size or len(self) + len(self.unreadable)
+
+
+def page_of(values: Iterable[Any], raws: Iterable[bytes], read: Callable[[Mapping[str, Any], bytes], R]) -> RowPage[R]:
+    """Read the rows of an answer, each by itself: one that can't be read keeps no other back."""
+    page = RowPage[R]()
+    for value, raw in zip(values, raws, strict=True):
+        page.size += 1
+        try:
+            page.append(read(_object(value), raw))
+        except ProtocolError as error:
+            page.unreadable.append(unreadable(value, error))
+    return page
+
+
+def bill_page_of(values: Iterable[Any], raws: Iterable[bytes], since_ms: int) -> RowPage[BillRow]:
+    """
+    Read the rows of a page of `bill`, as `page_of` does.
+
+    A row that can't be read and may be a trade's is kept as one, with what it says: a fill may be missing that only this
+    row tells of. Where it has no time, that of the row before it stands in; `since_ms` before the first.
+    """
+    page = RowPage[BillRow]()
+    for value, raw in zip(values, raws, strict=True):
+        page.size += 1
+        try:
+            page.append(bill(_object(value), raw))
+        except ProtocolError as error:
+            page.unreadable.append(unreadable(value, error))
+            row: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+            if _word(row, "type") in ("", CONTRACT):
+                time_ms = _int_or_none(row, "createDate")
+                before_ms = page[-1].time_ms if page else since_ms
+                symbol = _word(row, "symbol", SYMBOL_CHARS_MAX)
+                page.append(BillRow(0, CONTRACT, before_ms if time_ms is None else time_ms, symbol))
+    return page
+
+
+def unreadable(value: Any, error: ProtocolError) -> UnreadableRow:
+    """Return what can be said of a row that can't be read."""
+    return UnreadableRow(error.what, _word(value, "symbol", SYMBOL_CHARS_MAX) if isinstance(value, Mapping) else "")
+
+
 def split(body: bytes) -> list[bytes]:
     """
     The rows of a list, each as its own JSON, to the byte; half a surrogate pair becomes U+FFFD.
@@ -113,8 +185,7 @@ def trade(row: Mapping[str, Any], raw: bytes) -> TradeRow:
 
 def order(row: Any, raw: bytes) -> OrderRow:
     """A row of any of the three answers that hold orders; old words for a status are read as today's. [O trade]"""
-    if not isinstance(row, Mapping):
-        raise ProtocolError("an order is no object")
+    row = _object(row)
     status = _text(row, "status")
     created_ms, updated_ms = _int_or_none(row, "createTime"), _int_or_none(row, "updateTime")
     if created_ms is None:
@@ -214,6 +285,12 @@ def weight_limit(info: Any) -> int | None:
 
 def _unreadable(what: str) -> ProtocolError:
     return ProtocolError(what, is_of_row=True)
+
+
+def _object(row: Any) -> Mapping[str, Any]:
+    if not isinstance(row, Mapping):
+        raise _unreadable("a row is no object")
+    return row
 
 
 def _text(row: Mapping[str, Any], name: str, chars_max: int = TEXT_CHARS_MAX) -> str:

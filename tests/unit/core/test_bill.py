@@ -6,7 +6,7 @@ import pytest
 
 from listenkey.core import bill as bills
 from listenkey.core.bill import Bill
-from listenkey.wire.rows import BillRow
+from listenkey.wire.rows import BillRow, UnreadableRow
 from tests.unit.core.making import OTHER, SYMBOL, contract
 
 
@@ -43,3 +43,17 @@ def test_it_says_when_it_has_no_room_for_more(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(bills, "OTHERS_BYTES_MAX", bills.ROW_BYTES)
     assert not Bill([BillRow(3, "TRANSFER", 1, "")]).is_full
     assert Bill([BillRow(3, "TRANSFER", 1, "", raw=bytes(100))]).is_full
+
+
+def test_of_rows_that_cant_be_read_some_are_noted() -> None:
+    bill = Bill()
+    for number in range(2 * bills.UNREADABLE_MAX):
+        bill.note_unreadable([UnreadableRow(str(number))])
+    assert [row.why for row in bill.unreadable] == [str(number) for number in range(bills.UNREADABLE_MAX)]
+
+
+def test_one_that_ends_in_the_middle_wants_no_more() -> None:
+    bill = Bill()
+    assert not bill.is_full
+    bill.is_cut = True
+    assert bill.is_full

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from listenkey import venue
+from listenkey.core.bill import Bill
 from listenkey.core.budget import Priority
 from listenkey.core.clock_sync import ClockSync
 from listenkey.credentials import Credentials
@@ -17,6 +19,7 @@ from listenkey.rest.rate_limiter import RateLimiter
 from listenkey.testing import LocalSandbox
 from listenkey.transport.clock import SystemClock
 from listenkey.transport.http import AiohttpClient
+from listenkey.wire.rows import CONTRACT, TradeRow
 
 
 @asynccontextmanager
@@ -78,3 +81,40 @@ async def test_errors_are_those_of_the_tree(binance_options_sandbox: LocalSandbo
         sandbox.fault("http_status", status=200, body={"rows": []}, count=1, path="/eapi/v1/position")
         with pytest.raises(ProtocolError):
             await snapshots.positions()
+
+
+def trades_in(bill: Bill) -> set[tuple[str, int]]:
+    return {(row.symbol, row.time_ms) for row in bill if row.type == CONTRACT}
+
+
+async def test_pages_are_followed_over_rows_that_cant_be_read(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = binance_options_sandbox
+    await asyncio.to_thread(sandbox.burst, 12)
+    symbol = sandbox.fills()[0][0]
+    ours = [key for key in sandbox.fills() if key[0] == symbol]
+    monkeypatch.setattr(venue, "ROWS_MAX", 3)
+    async with snapshots_of(sandbox) as snapshots:
+        whole = await snapshots.bill_since(0)
+        for place in range(3):
+            fault = sandbox.fault("wrong_shape", path=venue.BILL_PATH, field=f"/{place}/id", value=[])
+            bill = await snapshots.bill_since(0)
+            assert trades_in(bill) == trades_in(whole)
+            assert bill.unreadable
+            assert not bill.is_cut
+            await asyncio.to_thread(sandbox.clear_faults, fault)
+        fault = sandbox.fault("wrong_shape", path=venue.BILL_PATH, field="/*/id", value=[])
+        assert (await snapshots.bill_since(0)).is_cut
+        await asyncio.to_thread(sandbox.clear_faults, fault)
+        found: list[TradeRow] = []
+        sandbox.fault("wrong_shape", path=venue.USER_TRADES_PATH, field="/1/tradeId", value=0)
+
+        def collect(page: list[TradeRow]) -> bool:
+            found.extend(page)
+            return True
+
+        with pytest.raises(ProtocolError) as caught:
+            await snapshots.trades_since(symbol, snapshots.now_ms() - 60_000, collect)
+        assert caught.value.is_of_row
+        assert {row.fill.trade_id for row in found} < {trade_id for _, trade_id, _ in ours} or len(ours) < 2

@@ -12,7 +12,7 @@ from listenkey.errors import ListenKeyError, Refused, UsageError, VenueDown, Ven
 from listenkey.rest.account_client import AccountClient
 from listenkey.rest.proof import FILLS_TESTED_MAX, AccountProof, DeliveredFill, SecretProof, prove
 from listenkey.testing import LocalSandbox
-from listenkey.wire.rows import TradeRow
+from listenkey.wire.rows import RowPage, TradeRow, UnreadableRow
 from tests.unit.core.making import OTHER, SYMBOL, trade_row
 
 
@@ -58,6 +58,7 @@ class Listed(AccountClient):
 
     def __init__(self, lists: dict[str, list[TradeRow] | BaseException]) -> None:
         self.lists = lists
+        self.unreadable: list[UnreadableRow] = []
         self.asked: list[str] = []
 
     def now_ms(self) -> int:
@@ -65,14 +66,14 @@ class Listed(AccountClient):
 
     async def user_trades(
         self, symbol: str | None, from_ms: int | None = None, from_id: int | None = None
-    ) -> list[TradeRow]:
+    ) -> RowPage[TradeRow]:
         assert from_ms is not None
         assert from_id is None
         self.asked.append(symbol or "")
         rows = self.lists.get(symbol or "", [])
         if isinstance(rows, BaseException):
             raise rows
-        return [row for row in rows if row.fill.trade_time_ms >= from_ms]
+        return RowPage([row for row in rows if row.fill.trade_time_ms >= from_ms], unreadable=self.unreadable)
 
 
 def account_proof(listed: Listed, *fills: DeliveredFill) -> AccountProof:
@@ -97,6 +98,14 @@ async def test_orders_that_rest_does_not_list_show_another_account() -> None:
         await proof.try_once()
     assert str(caught.value).startswith("the journal a.db was begun with another API key, and ")
     assert "account='desk-1'" in str(caught.value)
+    assert proof.doubt
+
+
+async def test_a_row_that_cant_be_read_may_be_the_one_that_is_looked_for() -> None:
+    listed = Listed({SYMBOL: [trade_row(5, OLD_MS, order_id=8)]})
+    listed.unreadable = [UnreadableRow("a row's orderId is not an integer", SYMBOL)]
+    proof = account_proof(listed, delivered(7))
+    await proof.try_once()
     assert proof.doubt
 
 

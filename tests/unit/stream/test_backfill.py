@@ -10,13 +10,13 @@ import pytest
 from listenkey import venue
 from listenkey.core import reconciliation as reconcile
 from listenkey.core.reconciliation import Lists
-from listenkey.core.undelivered import UndeliveredOrders
+from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.errors import ProtocolError, VenueDown, VenueError
 from listenkey.outcomes import Loss, have_all_fills
 from listenkey.rest.account_client import AccountClient
 from listenkey.testing import LocalSandbox
 from listenkey.transport.clock import SystemClock
-from listenkey.wire.rows import OrderRow, PositionRow, TradeRow
+from listenkey.wire.rows import OrderRow, PositionRow, RowPage, TradeRow, UnreadableRow
 from tests.unit.core.making import OTHER, SYMBOL, fill, order, order_row
 from tests.unit.recovering import recover, recovery_of
 
@@ -65,24 +65,28 @@ async def test_a_row_that_can_t_be_read_keeps_no_other_contract_from_its_fills(
         fills = sandbox.fills()
         broken = fills[0][0]
 
-        error = ProtocolError("a row's tradeId does not say which fill it is", is_of_row=True)
+        is_none = False
 
         async def one_unreadable(
             snapshots: AccountClient, symbol: str | None, *more: int, **which: int
-        ) -> list[TradeRow]:
-            if symbol == broken:
-                raise error
-            return await user_trades(snapshots, symbol, *more, **which)
+        ) -> RowPage[TradeRow]:
+            page = await user_trades(snapshots, symbol, *more, **which)
+            if symbol != broken:
+                return page
+            if is_none:
+                raise ProtocolError("the answer is not a list of rows")
+            return RowPage(page[1:], page.size, [UnreadableRow("a row's tradeId does not say which fill it is")])
 
         monkeypatch.setattr(AccountClient, "user_trades", one_unreadable)
         newest = fill(1, "1", at_ms=SystemClock().wall_ms(), symbol=broken)
         recovery.account_state.fills.lateness.note_event(newest)
         recovery.delivering(newest)
         found = await recovery.run(recover(), list)
-        assert {reconcile.key_of(row) for row in found.fills} == {key for key in fills if key[0] != broken}
+        missing = set(fills) - {reconcile.key_of(row) for row in found.fills}
+        assert [symbol for symbol, *_ in missing] == [broken], "what can be read is used"
         assert any(broken in text and "tradeId" in text and loss is Loss.FILLS_REFUSED for loss, text in found.lost)
         assert not found.lag_s, "a list that can't be read shows no lag"
-        error.is_of_row = False  # A page is no answer, and another may come when it is asked again.
+        is_none = True  # A page is no answer, and another may come when it is asked again.
         with pytest.raises(ProtocolError):
             await recovery.run(recover(), list)
 
@@ -112,8 +116,8 @@ async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(
             await recovery.run(recover(), list)
 
 
-async def no_positions(_: AccountClient) -> list[PositionRow]:
-    return []
+async def no_positions(_: AccountClient) -> RowPage[PositionRow]:
+    return RowPage()
 
 
 def refused(error: VenueError) -> Callable[..., Coroutine[None, None, list[TradeRow]]]:
@@ -185,13 +189,14 @@ async def test_orders_of_two_contracts_with_one_id_are_asked_for_and_found_each(
 ) -> None:
     asked: list[tuple[str, object]] = []
 
-    async def open_orders(_: AccountClient, symbol: str | None) -> list[OrderRow]:
+    async def open_orders(_: AccountClient, symbol: str | None) -> RowPage[OrderRow]:
         asked.append(("open", symbol))
-        return [order_row(1, "NEW", "0", 500)] if symbol == SYMBOL else []
+        return RowPage([order_row(1, "NEW", "0", 500)] if symbol == SYMBOL else [])
 
-    async def history_orders(_: AccountClient, symbol: str) -> list[OrderRow]:
+    async def history_orders(_: AccountClient, symbol: str) -> RowPage[OrderRow]:
         asked.append(("history", symbol))
-        return [order_row(1, "CANCELED", "0", 500, symbol=OTHER), order_row(1, "EXPIRED", "0", 5, symbol="a third")]
+        rows = [order_row(1, "CANCELED", "0", 500, symbol=OTHER), order_row(1, "EXPIRED", "0", 5, symbol="a third")]
+        return RowPage(rows)
 
     async with recovery_of(binance_options_sandbox) as recovery:
         for symbol in (SYMBOL, OTHER):
@@ -202,6 +207,58 @@ async def test_orders_of_two_contracts_with_one_id_are_asked_for_and_found_each(
         await recovery.backfill.orders([], [], Lists(0, 1000, []), found, never)
     assert {key: row.order.status for key, row in found.take().items()} == {(SYMBOL, 1): "NEW", (OTHER, 1): "CANCELED"}
     assert sorted(asked, key=str) == [("history", OTHER), ("open", SYMBOL), ("open", OTHER)]
+
+
+async def test_orders_that_cant_be_read_are_named_and_keep_no_other_back(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = UnreadableRow("a row's status is no text, or too long", OTHER)
+
+    async def open_orders(_: AccountClient, symbol: str | None) -> RowPage[OrderRow]:
+        return RowPage([order_row(1, "NEW", "0", 500)] if symbol in (SYMBOL, None) else [], 2, [row])
+
+    async def history_orders(_: AccountClient, __: str) -> RowPage[OrderRow]:
+        return RowPage()
+
+    async def one_order(_: AccountClient, __: str, ___: int) -> OrderRow:
+        raise error
+
+    async with recovery_of(binance_options_sandbox) as recovery:
+        for symbol in (SYMBOL, OTHER):
+            recovery.account_state.note(order(1, "NEW", symbol=symbol))
+        monkeypatch.setattr(AccountClient, "open_orders", open_orders)
+        monkeypatch.setattr(AccountClient, "history_orders", history_orders)
+        monkeypatch.setattr(AccountClient, "order", one_order)
+        for one_by_one in (40, 1):
+            monkeypatch.setattr(reconcile, "OPEN_ORDERS_ONE_BY_ONE_MAX", one_by_one)
+            lists, found = Lists(0, 1000, []), UndeliveredOrders(recovery.account_state, 0, 1000, [(SYMBOL, 1)])
+            error = ProtocolError("a row's status is no text, or too long", is_of_row=True)
+            await recovery.backfill.orders([], [], lists, found, never)
+            assert list(found.take()) == [(SYMBOL, 1)]
+            assert {loss for loss, _ in lists.refused} == {Loss.ORDERS}
+            assert all("status" in text and OTHER in text for _, text in lists.refused)
+            error = ProtocolError("the answer is no list")
+            with pytest.raises(ProtocolError):
+                await recovery.backfill.orders([], [], lists, found, never)
+
+
+async def test_trades_of_all_symbols_that_cant_be_read_are_named(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_of_row = True
+
+    async def trades_since(*_: object) -> None:
+        raise ProtocolError("a row's time is not an integer", is_of_row=is_of_row)
+
+    async with recovery_of(binance_options_sandbox) as recovery:
+        monkeypatch.setattr(AccountClient, "trades_since", trades_since)
+        lists, fills = Lists(0, 1000, []), UndeliveredFills(recovery.account_state, 0)
+        await recovery.backfill.trades_of(recovery.backfill.urgent, [""], lists, fills)
+        assert [loss for loss, _ in lists.refused] == [Loss.FILLS_REFUSED]
+        assert list(lists.unread) == [""]
+        is_of_row = False
+        with pytest.raises(ProtocolError):
+            await recovery.backfill.trades_of(recovery.backfill.urgent, [""], lists, fills)
 
 
 async def test_an_order_that_rest_has_forgotten_is_a_loss_of_one_gap(

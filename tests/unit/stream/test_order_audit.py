@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from listenkey.core import inputs as on
-from listenkey.errors import VenueDown, VenueError
+from listenkey.errors import ProtocolError, VenueDown, VenueError
 from listenkey.rest.account_client import AccountClient
 from listenkey.stream import order_audit as looking
 from listenkey.stream.order_audit import OrderAudit
 from listenkey.stream.recovery import Recovery
 from listenkey.testing import LocalSandbox
-from listenkey.wire.rows import OrderRow
+from listenkey.wire.rows import OrderRow, RowPage, UnreadableRow
 from tests.unit.core.making import OTHER, SYMBOL, beat, order, order_row
 from tests.unit.recovering import recovery_of
 
@@ -29,16 +29,21 @@ class Answers:
         self.asked: list[object] = []
         self.refused: set[str | None] = set()
         self.error: type[VenueError] = VenueError
+        self.unreadable: list[UnreadableRow] = []
+        self.is_of_row = True
         answers = self
 
-        async def open_orders(_: AccountClient, symbol: str | None) -> list[OrderRow]:
+        async def open_orders(_: AccountClient, symbol: str | None) -> RowPage[OrderRow]:
             answers.asked.append(symbol)
             if symbol in answers.refused:
                 raise answers.error(400, -1121)
-            return [row for row in answers.rows if symbol in (None, row.order.symbol)]
+            rows = [row for row in answers.rows if symbol in (None, row.order.symbol)]
+            return RowPage(rows, unreadable=answers.unreadable)
 
         async def one(_: AccountClient, symbol: str, order_id: int) -> OrderRow:
             answers.asked.append((symbol, order_id))
+            if answers.unreadable:
+                raise ProtocolError(answers.unreadable[0].why, is_of_row=answers.is_of_row)
             if (symbol, order_id) not in answers.orders:
                 raise VenueError(400, -2013)
             return answers.orders[symbol, order_id]
@@ -152,6 +157,25 @@ async def test_what_the_venue_refuses_keeps_nobody_from_the_rest_and_other_error
         assert answers.asked == [None, SYMBOL, OTHER, (OTHER, 1)], "of a list without an answer nothing is missing"
         answers.error = VenueDown
         with pytest.raises(VenueDown):
+            await audit.look()
+
+
+@pytest.mark.parametrize("asked", ["all", "symbols"])
+async def test_an_order_that_cant_be_read_is_logged_and_keeps_no_other_back(
+    binance_options_sandbox: LocalSandbox, answers: Answers, caplog: pytest.LogCaptureFixture, asked: str
+) -> None:
+    async with looks_of(binance_options_sandbox) as (recovery, audit, at_ms):
+        recovery.account_state.note(order(1, at_ms=at_ms))
+        recovery.account_state.note(order(2, at_ms=at_ms))
+        answers.refused = {None} if asked == "symbols" else set()
+        answers.unreadable = [UnreadableRow("a row's orderId is not an integer", SYMBOL)]
+        answers.rows = [order_row(1, "PARTIALLY_FILLED", "0.5", at_ms + 1)]
+        told = await audit.look()
+        assert told is not None
+        assert "1 steps" in told.reason.text
+        assert f"{SYMBOL}: a row can't be read: a row's orderId" in caplog.text
+        answers.is_of_row = False
+        with pytest.raises(ProtocolError):
             await audit.look()
 
 

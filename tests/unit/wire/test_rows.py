@@ -156,3 +156,36 @@ def test_an_exercise_says_what_it_paid() -> None:
     for wrong in wrongs:
         with pytest.raises(ProtocolError):
             rows.exercise(documented | {"id": wrong}, b"")
+
+
+def test_rows_that_cant_be_read_keep_no_other_back() -> None:
+    whole = fixture("open_orders")[0]
+    values: list[Any] = [whole, whole | {"orderId": []}, 5, whole | {"symbol": None}]
+    page = rows.page_of(values, [b"{}"] * 4, rows.order)
+    assert [row.order.order_id for row in page] == [whole["orderId"]]
+    assert page.size == 4
+    assert [row.symbol for row in page.unreadable] == [whole["symbol"], "", ""]
+    assert [row.why.partition(" is ")[0] for row in page.unreadable] == ["a row's orderId", "a row", "a row's symbol"]
+    assert rows.RowPage([1, 2], unreadable=page.unreadable).size == 5
+
+
+def test_a_row_of_the_bill_that_cant_be_read_may_be_a_trades() -> None:
+    trade = {"id": 7, "type": "CONTRACT", "createDate": 2000, "symbol": "s"}
+    values: list[Any] = [
+        trade | {"createDate": "x"},
+        trade,
+        trade | {"id": None, "createDate": 2500},
+        trade | {"createDate": None, "type": None},
+        trade | {"id": [], "type": "TRANSFER"},
+        None,
+    ]
+    page = rows.bill_page_of(values, [b"{}"] * 6, 1000)
+    assert page.size == 6
+    assert len(page.unreadable) == 5
+    assert [(row.id, row.type, row.time_ms, row.symbol) for row in page] == [
+        (0, "CONTRACT", 1000, "s"),
+        (7, "CONTRACT", 2000, "s"),
+        (0, "CONTRACT", 2500, "s"),
+        (0, "CONTRACT", 2500, "s"),
+        (0, "CONTRACT", 2500, ""),
+    ]
