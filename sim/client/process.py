@@ -11,7 +11,8 @@ from typing import Any, Final, Protocol, TypeAlias, Unpack
 from listenkey.core.states import State
 from listenkey.errors import JournalError, ListenKeyError, Refused, Retired, UsageError
 from listenkey.journal.sqlite.journal import SqliteJournal
-from listenkey.journal.sqlite.writer import NOTE_EVERY_S, Writer
+from listenkey.journal.sqlite.marks import NOTE_EVERY_S
+from listenkey.journal.sqlite.writer import Writer
 from listenkey.rest import rate_limiter as limiters
 from listenkey.rest.rate_limiter import RateLimiter
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
@@ -141,7 +142,7 @@ class ProcessRun:
             return thread.waits_for is writer._wake
 
         def idle() -> bool:
-            return thread.waits_for is writer._wake and writer.is_idle
+            return thread.waits_for is writer._wake and writer.marks.are_written
 
         def shortcut() -> bool:
             if not rests() or not disk.is_calm or writer._stopping:

@@ -20,7 +20,7 @@ from listenkey.core.gaps import Resumed
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.items import GapClosed
 from listenkey.journal import recovered
-from listenkey.journal.sqlite import database, group, journal_end, lock, store, verify, writer
+from listenkey.journal.sqlite import database, group, journal_end, lock, numbering, store, verify, writer
 from listenkey.stream import audit, driver, rest_lag, windows
 from listenkey.wire import rows
 from sim.mutants.patching import NEVER_S, Patches, put, transition
@@ -216,7 +216,7 @@ def failed_write_forgotten(patches: Patches) -> None:
             return do()
         except sqlite3.Error:
             self._store.abandon()
-            return writer._Numbered(group.Group())
+            return numbering.Numbered()
 
     put(patches, writer.Writer, "_safely", safely)
 
@@ -234,9 +234,9 @@ def told_before_written(patches: Patches) -> None:
     """Items are shown when they are numbered, and written a moment later."""
     real = writer.Writer._write
 
-    def write(self: writer.Writer, entries: list[writer.Entry], written: group.Group) -> Any:
+    def write(self: writer.Writer, entries: list[numbering.Entry], written: group.Group) -> Any:
         before = self._store.last_seq, self._store.chain
-        numbered = self._number(entries, group.Group(), set())
+        numbered = numbering.number_entries(entries, self._store, group.Group(), set())
         if numbered.items:
             last = numbered.items[-1].seq
             self._report(writer.Committed(numbered.items, last, 0, 0, 0, None))

@@ -17,11 +17,12 @@ from listenkey.core.reconciliation import SNAPSHOTS_LOST
 from listenkey.items import GapOpened, Item, Live
 from listenkey.journal.sqlite.group import Group
 from listenkey.journal.sqlite.lock import lock_path
+from listenkey.journal.sqlite.numbering import Arrived, Told
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.verify import verify
-from listenkey.journal.sqlite.writer import Arrived, Committed, Report, Told, Writer
+from listenkey.journal.sqlite.writer import Committed, Report, Writer
 from listenkey.outcomes import GapCause
 from tests.unit.journal.making import ACCOUNT, AT_MS, broken, fill, greeks, read
 
@@ -126,12 +127,12 @@ class Process:
                 ):
                     self.writer.put(Told(item, AT_MS))
             case Cover():
-                self.writer.heard(AT_MS + self.store.last_seq)
+                self.writer.marks.heard(AT_MS + self.store.last_seq)
             case Done():
                 self.writer.done(self.store.last_seq, urgent=True)
             case Prune():
                 self.read_seq = self.store.last_seq
-                self.writer._prune_at_s = 0.0
+                self.writer._pruner._at_s = 0.0
                 self.writer._prune()
             case Anew():
                 self.store.abandon()

@@ -10,7 +10,8 @@ from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Live, Provenance
 from listenkey.journal.gap_coalescer import HeldBack
 from listenkey.journal.overflow import Overflow
-from listenkey.journal.sqlite.writer import Arrived, Committed, Told, Writer
+from listenkey.journal.sqlite.numbering import Arrived, Told
+from listenkey.journal.sqlite.writer import Committed, Writer
 from listenkey.outcomes import GapCause, Reason
 
 QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -105,7 +106,7 @@ class WriteQueue:
     def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
         """The stream was whole at this moment, unless something of before is still held back or was dropped."""
         if not self.overflow.is_open and not self._held:
-            self._writer.heard(wall_ms, mark)
+            self._writer.marks.heard(wall_ms, mark)
 
     def turn_after_s(self) -> float | None:
         """Return a moment while the disk has plenty to do: data waiting in the system costs no room here."""

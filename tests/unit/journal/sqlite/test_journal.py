@@ -442,7 +442,7 @@ async def test_what_is_old_goes_when_it_was_read(path: Path) -> None:
     reader = JournalReader(path)
 
     def gone() -> bool:
-        made.writer._prune_at_s = 0.0  # it would look again in half a minute
+        made.writer._pruner._at_s = 0.0  # it would look again in half a minute
         made.writer._wake.set()
         return [item.seq for item in reader.read(0)] == [4, 5, 6]
 
@@ -492,7 +492,7 @@ async def test_while_events_are_dropped_nothing_is_called_whole(path: Path, monk
     append(made, fill(2))
     assert made.overflow.dropped == 1
     made.heard(AT_MS + 99)
-    assert made.writer._heard == (AT_MS, None)
+    assert made.writer.marks.heard_ms == AT_MS
     gate.opened.set()
     await made.aclose()
 
@@ -507,7 +507,7 @@ async def test_gaps_without_end_wait_as_one_for_a_disk_that_stalls(path: Path, m
         made.append_told([GapClosed(0, "", number, number + 1, 1, ("totals",)), Live(0, "", number + 1)])
     assert made.backlog <= write_queue.WAITING_MAX + 3
     made.heard(AT_MS + 99)
-    assert made.writer._heard == (AT_MS, None), "not before the gaps are written"
+    assert made.writer.marks.heard_ms == AT_MS, "not before the gaps are written"
     append(made, fill(1))
     made.append_told([GapOpened(0, "", 30_000, "dropped")])
     waiting = made.backlog

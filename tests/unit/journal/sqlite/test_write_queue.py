@@ -8,10 +8,11 @@ import pytest
 
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.sqlite import write_queue
+from listenkey.journal.sqlite.numbering import Entry, Told
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.write_queue import ENTRY_OVERHEAD_BYTES, QUEUE_BYTES_MAX, TURN_AFTER_S, WriteQueue
-from listenkey.journal.sqlite.writer import Committed, Entry, Told, Writer
+from listenkey.journal.sqlite.writer import Committed, Writer
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, greeks, read
 
 SIZE = len(fill(100)) + ENTRY_OVERHEAD_BYTES
@@ -52,7 +53,7 @@ def test_a_queue_that_is_full_drops_and_tells(writer: Writer) -> None:
     assert queue.overflow.dropped > 0
     assert queue.turn_after_s() == TURN_AFTER_S
     queue.heard(AT_MS)
-    assert writer._heard is None, "not while events are dropped"
+    assert writer.marks.heard_ms is None, "not while events are dropped"
     waiting(writer)
     queue.written(written(queue.entries, queue.bytes - queue.entries * ENTRY_OVERHEAD_BYTES))
     wall.ms += 9
@@ -62,7 +63,7 @@ def test_a_queue_that_is_full_drops_and_tells(writer: Writer) -> None:
     assert isinstance(told.item, GapClosed)
     assert told.item.to_ms == AT_MS + 9
     queue.heard(AT_MS + 9)
-    assert writer._heard == (AT_MS + 9, None)
+    assert writer.marks.heard_ms == AT_MS + 9
 
 
 def test_where_much_waits_gaps_are_joined(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +74,7 @@ def test_where_much_waits_gaps_are_joined(writer: Writer, monkeypatch: pytest.Mo
     assert queue.entries == 2
     assert len(queue) == 4
     queue.heard(AT_MS)
-    assert writer._heard is None, "not before the gaps are written"
+    assert writer.marks.heard_ms is None, "not before the gaps are written"
     queue.append_event(read(greeks(1)), greeks(1), AT_MS)
     assert queue.entries == 5
     queue.append_told([GapOpened(0, "", 20, "lost")])

@@ -15,17 +15,16 @@ from listenkey.journal.sqlite import metadata as facts
 from listenkey.journal.sqlite import writer as module
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX
 from listenkey.journal.sqlite.lock import lock_path, read_reached
+from listenkey.journal.sqlite.numbering import Arrived, Told
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.verify import verify
 from listenkey.journal.sqlite.writer import (
     REACHED_EVERY_S,
-    Arrived,
     Committed,
     Finished,
     Report,
-    Told,
     Troubled,
     Writer,
 )
@@ -74,15 +73,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 def test_a_thread_is_idle_once_both_marks_are_written(bench: Bench) -> None:
     writer, idle = bench.writer, list[bool]()
-    writer.heard(AT_MS)
-    idle.append(writer.is_idle)
+    writer.marks.heard(AT_MS)
+    idle.append(writer.marks.are_written)
     bench.put(greeks(1))
     bench.step(final=True)
-    idle.append(writer.is_idle)
+    idle.append(writer.marks.are_written)
     writer.done(1, urgent=False)
-    idle.append(writer.is_idle)
+    idle.append(writer.marks.are_written)
     bench.step(final=True)
-    idle.append(writer.is_idle)
+    idle.append(writer.marks.are_written)
     assert idle == [False, True, False, True]
 
 
@@ -167,19 +166,9 @@ def test_fills_that_were_taken_away_are_known_too(tmp_path: Path) -> None:
     bench.store.close()
 
 
-def test_pruning_rests_when_there_is_nothing_to_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(tmp_path / "a.db", retention=Retention(keep_bytes=1))
-    asked: list[int] = []
-    monkeypatch.setattr(Retention, "cut", lambda *_: asked.append(1))
-    bench.writer._prune()
-    bench.writer._prune()
-    assert len(asked) == 1
-    bench.store.close()
-
-
 def test_until_when_the_stream_was_whole_is_not_true_before_what_came_until_then_is_there(bench: Bench) -> None:
     bench.put(*(greeks(number) for number in range(GROUP_ROWS_MAX + 1)))
-    bench.writer.heard(AT_MS + 7)
+    bench.writer.marks.heard(AT_MS + 7)
     bench.step()
     assert bench.fact("covered_ms") is None
     bench.step()
@@ -191,7 +180,7 @@ def test_it_is_noted_once_a_second_and_at_the_end(bench: Bench, monkeypatch: pyt
     monkeypatch.setattr("listenkey.journal.sqlite.writer.time.monotonic", lambda: now_s[0])
     for heard_ms, at_s, noted_ms in ((1, 100.0, 1), (2, 100.9, 1), (3, 101.0, 3), (4, 101.5, 3)):
         now_s[0] = at_s
-        bench.writer.heard(heard_ms)
+        bench.writer.marks.heard(heard_ms)
         bench.step()
         assert bench.fact("covered_ms") == noted_ms
     assert bench.step(final=True)
@@ -205,7 +194,7 @@ def test_a_cursor_waits_for_the_next_second_unless_somebody_waits_for_it(
     now_s = [100.0]
     monkeypatch.setattr("listenkey.journal.sqlite.writer.time.monotonic", lambda: now_s[0])
     bench.put(fill(1))
-    bench.writer.heard(AT_MS)
+    bench.writer.marks.heard(AT_MS)
     bench.step()
     bench.writer.done(1, urgent=False)
     assert not bench.step()
@@ -235,7 +224,7 @@ def test_whatever_statement_fails_nothing_is_lost_doubled_or_told_too_early(
     watch(bench)
     for number in range(1, 6):
         bench.put(fill(number), fill(number), greeks(number))
-        bench.writer.heard(AT_MS + number)
+        bench.writer.marks.heard(AT_MS + number)
         bench.writer.done(bench.store.last_seq, urgent=True)
         while bench.step():
             pass

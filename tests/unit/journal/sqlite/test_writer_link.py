@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from listenkey.errors import Corrupt, Fenced
+from listenkey.journal.sqlite.numbering import Arrived
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.writer import Arrived, Committed, Finished, Troubled, Writer
+from listenkey.journal.sqlite.writer import Committed, Finished, Troubled, Writer
 from listenkey.journal.sqlite.writer_link import WriterLink
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, read
 

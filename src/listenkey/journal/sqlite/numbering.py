@@ -1,0 +1,97 @@
+"""Number what waits for the disk: each entry gets its number, its row and its item, and a fill that is known gets none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from listenkey.events import Event, LegacyOrderTradeUpdate
+from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.journal.sqlite.group import FillKey, Group
+from listenkey.journal.sqlite.hash_chain import seal
+from listenkey.journal.sqlite.row_codec import fill_of, told_values, update_values
+from listenkey.journal.sqlite.store import Store
+
+
+class Arrived(msgspec.Struct, frozen=True, gc=False):
+    """An event on its way into the journal."""
+
+    event: Event
+    raw: bytes
+    received_ms: int
+    provenance: Provenance = "ws"
+    late: bool = False
+
+
+class Told(NamedTuple):
+    """An item of the lifecycle on its way into the journal."""
+
+    item: Live | GapOpened | GapClosed
+    told_ms: int
+
+
+Entry: TypeAlias = Arrived | Told
+
+
+@dataclass(slots=True)
+class Numbered:
+    """The items of a group, and what was left out of it."""
+
+    items: list[Item] = field(default_factory=list)
+    duplicates: int = 0
+    recovered: int = 0
+
+
+def number_entries(entries: Iterable[Entry], store: Store, group: Group, known: set[FillKey]) -> Numbered:
+    """
+    Give each entry its number and its row; fills that are known, or double among them, get none.
+
+    Args:
+        entries: In order.
+        store: Where they go; its end is what is numbered on from.
+        group: Gets the rows.
+        known: Fills that are there; those that are numbered join them.
+    """
+    numbered = Numbered()
+    group.rows.clear()
+    group.fills.clear()
+    recovered = group.recovered = replace(store.recovered)
+    account, seq, chain, skipped = store.account, store.last_seq, store.chain, store.skip
+    item: Item
+    for entry in entries:
+        number = seq + 1 + skipped
+        if isinstance(entry, Arrived):
+            event, raw, received_ms, provenance, late = (
+                entry.event, entry.raw, entry.received_ms, entry.provenance, entry.late,
+            )  # fmt: skip
+            values = update_values(
+                number, account, event, raw, received_ms, provenance, late=late, skipped=skipped or None
+            )
+            key = fill_of(values)
+            if key is not None:
+                if key in known:
+                    numbered.duplicates += 1
+                    continue
+                known.add(key)
+            elif type(event) is LegacyOrderTradeUpdate and (keys := event.fill_keys()):
+                new = [key for key in keys if key not in known]
+                if not new:
+                    numbered.duplicates += 1
+                    continue
+                known.update(new)
+                group.fills.extend(new)
+            if provenance == "rest":
+                recovered.add(event)
+                numbered.recovered += 1
+            item = Update(number, account, event, received_ms, raw, provenance, late)
+        else:
+            item = recovered.noted(msgspec.structs.replace(entry.item, seq=number, account=account))
+            values = told_values(item, entry.told_ms, skipped or None)
+        row = seal(values, chain)
+        seq, chain, skipped = number, row[-1], 0
+        group.rows.append(row)
+        numbered.items.append(item)
+    return numbered
