@@ -1,6 +1,6 @@
 """
 A client that is not live does something about it: it is silent for no longer than the venue's own word, and its own
-longest pause.
+longest pause; and a row of REST that can't be read keeps no gap open.
 """
 
 from __future__ import annotations
@@ -9,14 +9,23 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
-from sim.checkers.reading import MINUTE_US
+from sim.checkers.reading import MINUTE_US, spans
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
+from sim.faults.model import Fault
+from sim.faults.registry import KINDS
 from sim.faults.traits import DISK_KINDS
 from sim.world.evidence import Evidence
 
 SILENT_MAX_US: Final = 6 * MINUTE_US
 """Five minutes between two tries where the API key itself was refused, and what a try takes."""
+
+SPOILING: Final = frozenset({"wrong_shape"})
+ALONE_S: Final = 300.0
+"""The time after another fault in which a gap of its own may still be open."""
+
+STALLED_US: Final = 2 * MINUTE_US
+"""The longest that a gap stays open whose rows can't all be read: all the requests of a recovery, and a minute's weight."""
 
 QUIET: Final = frozenset({"LIVE", "DOWN", "FAILED"})
 """The statuses in which a stream may send nothing but pings."""
@@ -28,6 +37,29 @@ def patience(evidence: Evidence) -> Iterator[Violation]:
     for stream in evidence.streams:
         if stream.process < seats:
             yield from _of_stream(evidence, stream)
+            yield from _spoilt(evidence, stream)
+
+
+def _spoilt(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
+    """Find a gap that stays open while nothing is wrong but that some rows of REST can't be read."""
+    if not evidence.options.recovers:
+        return
+    for fault in evidence.of_client(stream.process, SPOILING):
+        if not fault.param("rows") or not _is_alone(evidence, stream, fault):
+            continue
+        since_us, until_us = int(fault.at_s * 1e6), int(fault.until_s * 1e6)
+        for gap in spans(stream):
+            if gap.opened_us >= since_us and min(gap.closed_us, until_us) - gap.opened_us > STALLED_US:
+                what = "a gap stays open, and nothing is wrong but rows that can't be read"
+                yield Violation("patience.rows", f"stream {stream.number}", gap.opened_us / 1e6, what, stuck=True)
+                return
+
+
+def _is_alone(evidence: Evidence, stream: Stream, fault: Fault) -> bool:
+    """Return True where no other fault touches the process or its account meanwhile, or did in the minutes before."""
+    every = evidence.of_client(stream.process, frozenset(KINDS))
+    from_s = fault.at_s - ALONE_S
+    return not any(other != fault and other.until_s >= from_s and other.at_s <= fault.until_s for other in every)
 
 
 def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:

@@ -123,11 +123,17 @@ def _constant_or_growing(rng: random.Random) -> Params:
 
 
 def _shape(rng: random.Random) -> Params:
-    """Every answer, or one in three, has one field of a wrong shape; which one is drawn for each."""
+    """
+    Draw what has a wrong shape.
+
+    Every answer, or one in three, has one field that is, another one each time. Or the same rows of each list have lost
+    what says which they are, for as long as it lasts.
+    """
     return {
         "share": rng.choice((0.3, 1.0)),
         "restart": rng.random() < 0.5,
         "path": rng.choice(("/eapi/", "/eapi/", *SHAPED_PATHS)),
+        "rows": rng.random() < 0.4,
     }
 
 

@@ -14,6 +14,10 @@ from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.stream import windows
 from listenkey.venue import (
     BILL_PATH,
+    EXERCISE_RECORD_PATH,
+    HISTORY_ORDERS_PATH,
+    OPEN_ORDERS_PATH,
+    POSITION_PATH,
     USER_TRADES_PATH,
 )
 from sim.client.process import Process
@@ -37,6 +41,19 @@ SOON_US: Final = 1_000_000
 DEEPER: Final = 0.9
 RATE_LIMITS: Final = "rateLimits"
 """The one list of `exchangeInfo`, the largest answer, that the client reads."""
+
+SPOILT_FIELDS: Final = {
+    BILL_PATH: "id",
+    USER_TRADES_PATH: "tradeId",
+    POSITION_PATH: "quantity",
+    OPEN_ORDERS_PATH: "status",
+    HISTORY_ORDERS_PATH: "orderId",
+    EXERCISE_RECORD_PATH: "id",
+}
+"""The field without which nobody can say which thing a row of this list tells of."""
+
+SPOILT_SHARE: Final = 3
+"""One in so many rows of a list is spoilt, the same one each time."""
 
 OPTIONAL: Final = frozenset(
     {"fee", "realizedProfit", "quoteAsset", "liquidity", "clientOrderId", "avgPrice", "volatility"}
@@ -156,6 +173,9 @@ def contract_refused(injector: Injector, fault: Fault, process: Process) -> None
 
 def wrong_shape(injector: Injector, fault: Fault, process: Process) -> None:
     """A field of an answer is of a shape that no page knows; which field, and which shape, is drawn for each answer."""
+    if fault.param("rows"):
+        spoilt_rows(injector, fault, process)
+        return
     rng = random.Random(f"{injector.env.options.seed}:{fault.client}:{fault.at_s}:shape")
 
     def tamper(request: ApiRequest, answer: ApiResponse) -> ApiResponse:
@@ -172,6 +192,32 @@ def wrong_shape(injector: Injector, fault: Fault, process: Process) -> None:
         injector.again(fault, RESTART_EVERY_S, lambda: _restart(injector, process))
     else:
         injector.again(fault, RESTART_EVERY_S, process.network.reset_all)
+
+
+def spoilt_rows(injector: Injector, fault: Fault, process: Process) -> None:
+    """Some rows of the lists can't be read, the same ones each time; and a socket is lost, so that they are asked for."""
+
+    def tamper(request: ApiRequest, answer: ApiResponse) -> ApiResponse:
+        field = SPOILT_FIELDS.get(request.path)
+        if answer.status == 200 and field is not None and request.path.startswith(fault.param("path", "/eapi/")):
+            answer.body = _spoilt(answer.body, field)
+        return answer
+
+    put_tamper(injector, fault, process, tamper)
+    process.network.reset_all()
+    injector.env.exchange.burst(process.account, 8, injector.env.now_ms)
+
+
+def _spoilt(body: bytes, field: str) -> bytes:
+    try:
+        rows = json.loads(body)
+    except ValueError:  # another fault was first
+        return body
+    for row in rows if isinstance(rows, list) else ():
+        which = repr([row.get(name) for name in ("id", "orderId", "symbol")]).encode()
+        if zlib.crc32(which) % SPOILT_SHARE == 0:
+            row[field] = []
+    return json.dumps(rows).encode()
 
 
 def _restart(injector: Injector, process: Process) -> None:

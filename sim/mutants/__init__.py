@@ -110,6 +110,9 @@ AIMED: Final[dict[str, Aim]] = {
         Fault("no_positions", 0, 190.0, 640.0, (("drops", False), ("late_ms", None))),
         Fault("contract_refused", 0, 200.0, 600.0, (("answer", 400), ("gap", False), ("half", 0))),
     )),
+    "one_row_spoils_all": Aim((), faults=(
+        Fault("wrong_shape", 0, 400.0, 280.0, (("path", "/eapi/"), ("rows", True))),
+    )),
     "counts_compared": Aim(
         (),
         faults=(

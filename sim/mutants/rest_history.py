@@ -10,7 +10,9 @@ from listenkey.core import audit_schedule
 from listenkey.core import loss_detector as watch
 from listenkey.core import recovery_policy as repair
 from listenkey.core import rest_history as history
+from listenkey.errors import ProtocolError
 from listenkey.stream import order_audit, recovery
+from listenkey.wire import rows
 from listenkey.wire.rows import CONTRACT, BillRow
 from sim.mutants.patching import Patches, put, rewritten
 
@@ -68,6 +70,19 @@ def open_orders_not_looked_at(patches: Patches) -> None:
     put(patches, order_audit.OrderAudit, "look", look)
 
 
+def one_row_spoils_all(patches: Patches) -> None:
+    """A list with a row that can't be read is no answer."""
+    page_of = rows.page_of
+
+    def strict(values: Sequence[Any], raws: Sequence[bytes], read: Callable[[Any, bytes], Any]) -> Any:
+        page = page_of(values, raws, read)
+        if page.unreadable:
+            raise ProtocolError(page.unreadable[0].why)
+        return page
+
+    put(patches, rows, "page_of", strict)
+
+
 def held_beats_are_silence(patches: Patches) -> None:
     """Events that wait while REST is asked are no sign of life, and a new socket inherits the beats of the last one."""
     put(patches, watch.LossDetector, "beats", lambda *_: None)
@@ -76,5 +91,5 @@ def held_beats_are_silence(patches: Patches) -> None:
 
 REST_HISTORY: tuple[Callable[[Patches], None], ...] = (
     refusals_forgotten, lag_forgiven, counts_compared, only_trades_brought_back, open_orders_not_looked_at,
-    held_beats_are_silence,
+    one_row_spoils_all, held_beats_are_silence,
 )  # fmt: skip
