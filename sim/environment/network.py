@@ -381,6 +381,15 @@ class SimSocket:
     def send_text(self, text: bytes) -> None:
         self._send(lambda hub_, session, now_ms: hub_.receive_text(session, text.decode(), now_ms))
 
+    def pause(self) -> None:
+        """Bring messages all the same: this network has no buffer in which they could wait."""
+
+    def resume(self) -> None:
+        """Do nothing, as `pause` does."""
+
+    def read_less(self) -> None:
+        """Do nothing: a read is one message."""
+
     def ping(self, number: int) -> None:
         network = self._network
         delivery, view = self._owner()

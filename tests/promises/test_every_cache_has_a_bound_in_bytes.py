@@ -133,13 +133,13 @@ def flooded_held() -> int:
     raw = bytes(1024 * 1024 - 100)
     greeks = GreekUpdate(1, 1, ())
     count = 0
-    while not merge.overfull(2):
+    while merge.fullness(2) <= 1:
         merge.hold_all(2, [greeks], [raw], 0)
         count += 1
     assert count * len(raw) <= 97 * 1024 * 1024
-    assert merge.half_full(2)
+    assert merge.fullness(2) > 0.5
     merge.follow(2)
-    assert not merge.overfull(2)
+    assert merge.fullness(2) <= 1
     return 0
 
 

@@ -299,18 +299,11 @@ class Deduplicator:
         waiting[:] = held
         return held
 
-    def half_full(self, socket: int) -> bool:
-        """Return True where so much is held for this socket that it should be followed soon."""
-        return self._is_beyond(socket, 2)
-
-    def overfull(self, socket: int) -> bool:
-        """Return True where more is held for this socket than memory is allowed for."""
-        return self._is_beyond(socket, 1)
-
-    def _is_beyond(self, socket: int, part: int) -> bool:
+    def fullness(self, socket: int) -> float:
+        """Return how much is held for this socket: beyond 1 is more than memory is allowed for."""
         count = len(self._held.get(socket, ()))
         weight = self._held_bytes[socket] + count * HELD_OVERHEAD_BYTES
-        return count > HELD_MAX // part or weight > HELD_BYTES_MAX // part
+        return max(count / HELD_MAX, weight / HELD_BYTES_MAX)
 
     def _hold(self, socket: int, held: Iterable[Held | Unread], raws: list[bytes]) -> None:
         self._held.setdefault(socket, []).extend(held)

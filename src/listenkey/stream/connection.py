@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NamedTuple, Protocol
+from itertools import groupby
+from typing import Final, Protocol
 
 from listenkey.core.deduplicator import Unwrap
 from listenkey.credentials import Secret
-from listenkey.errors import Disconnected, ProtocolError, TimedOut
+from listenkey.errors import Disconnected, TimedOut
 from listenkey.events import Event
 from listenkey.stream.listen_key_manager import Attachment
-from listenkey.transport.base import Connect, Pausing, Socket
+from listenkey.stream.pings import Pings
+from listenkey.stream.subscription import Subscription
+from listenkey.transport.base import Connect, Socket
 from listenkey.transport.clock import Clock
 from listenkey.wire.frames import Control, Read, Received, Unreadable, Unwrapper
 
@@ -25,9 +28,6 @@ SLOW_BATCH_MAX: Final = 64
 
 TURN_MAX_S: Final = 0.05
 """The time frames are taken before everybody else has a turn: a read may hold 70,000 of the smallest."""
-
-PINGS_AWAITED_MAX: Final = 16
-"""Pings whose answers may be under way: on a slow line the next is sent before the last one's pong is back."""
 
 
 class ConnectionListener(Protocol):
@@ -58,11 +58,6 @@ class ConnectionListener(Protocol):
         """The socket has ended; once, and only after it had been attached."""
 
 
-class _SentPing(NamedTuple):
-    number: int
-    sent_s: float
-
-
 class Connection:
     """
     One socket with a listen key on it.
@@ -75,20 +70,17 @@ class Connection:
     """
 
     __slots__ = (
-        "_acknowledged",
         "_attached",
         "_batch_max",
         "_clock",
         "_ended",
         "_frames",
         "_held_since_s",
-        "_late_pongs",
         "_owner",
         "_paused",
-        "_pausing",
-        "_request_id",
-        "_sent_pings",
+        "_pings",
         "_socket",
+        "_subscription",
         "_turn",
         "_unwanted",
         "_unwrapper",
@@ -102,16 +94,13 @@ class Connection:
         self._unwrapper = Unwrapper(key)
         self._frames: list[bytes] = []  # what came and was not taken; the socket holds its `append`
         self._turn: asyncio.Handle | None = None  # when they are gone on with
-        self._pausing: Pausing | None = None
         self._paused = False
         self._held_since_s = 0.0
         self._batch_max = BATCH_MAX
-        self._late_pongs: list[int] = []  # that came behind frames which are not all taken yet
         self._socket: Socket | None = None
-        self._sent_pings: list[_SentPing] = []
+        self._pings = Pings()
         self._attached = False
-        self._request_id: int | None = None
-        self._acknowledged: asyncio.Future[None] | None = None
+        self._subscription: Subscription | None = None  # while its answer is waited for
         self._ended: Disconnected | None = None
         self._unwanted = False
 
@@ -125,7 +114,6 @@ class Connection:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                self._acknowledged = asyncio.get_running_loop().create_future()
                 self._socket = await connect(
                     attachment.url,
                     self._frames.append,  # no more for a frame: what is to be done is done once a read
@@ -134,14 +122,12 @@ class Connection:
                     self._on_lost,
                     timeout_s=timeout_s,
                 )
-                if isinstance(self._socket, Pausing):
-                    self._pausing = self._socket
                 if self._unwanted:
                     self._ended = Disconnected(None, "given up while it was opening")
                 if attachment.request is not None and self._ended is None:
-                    self._request_id = attachment.request_id
+                    self._subscription = Subscription(attachment.request_id)
                     self._socket.send_text(attachment.request)
-                    await self._acknowledged
+                    await self._subscription.acknowledged()
                 if self._ended is not None:
                     raise self._ended  # while we connected, or right behind the answer; nobody would say so again
                 self._attached = True
@@ -152,35 +138,35 @@ class Connection:
             self.abort()
             raise
         finally:
-            self._acknowledged = None
+            self._subscription = None
 
     def ping(self, number: int) -> None:
         """Send a ping; its number comes back with the pong."""
         if self._socket is not None:
-            self._sent_pings.append(_SentPing(number, self._clock.now_s()))
-            del self._sent_pings[:-PINGS_AWAITED_MAX]
+            self._pings.sent(number, self._clock.now_s())
             self._socket.ping(number)
 
     def read_less(self) -> None:
         """Bound the size of one read, from now on."""
-        if self._pausing is not None:
-            self._pausing.read_less()
+        if self._socket is not None:
+            self._socket.read_less()
 
     def abort(self) -> None:
         """Drop the socket at once."""
-        self._take_all()
-        self._attached = False  # what is heard of it from now on is no news
-        self._unwanted = True
+        self._give_up()
         if self._socket is not None:
             self._socket.abort()
 
     def close(self) -> None:
         """Say goodbye and hang up."""
-        self._take_all()
-        self._attached = False
-        self._unwanted = True
+        self._give_up()
         if self._socket is not None:
             self._socket.close()
+
+    def _give_up(self) -> None:
+        self._take_all()
+        self._attached = False  # what is heard of it from now on is no news
+        self._unwanted = True
 
     # --- what the socket calls -----------------------------------------------------------------------------------
 
@@ -191,8 +177,8 @@ class Connection:
         Between two batches whoever reads gets a turn if he needs one, and meanwhile nothing more is read: what waits in
         the system's buffer costs nothing, and what waits here leaves the cache before it is used.
         """
-        if len(self._frames) > CROWD and self._pausing is not None:
-            self._pausing.read_less()
+        if len(self._frames) > CROWD:
+            self.read_less()
         began_s = self._clock.now_s()
         while self._frames:
             self._take_batch(self._next_batch())
@@ -224,9 +210,9 @@ class Connection:
 
     def _hold(self, wait_s: float) -> None:
         """Read no more, and go on in a while."""
-        if self._pausing is not None and not self._paused:
+        if self._socket is not None and not self._paused:
             self._paused = True
-            self._pausing.pause()
+            self._socket.pause()
         loop = asyncio.get_running_loop()
         self._held_since_s = self._clock.now_s()
         self._turn = loop.call_later(wait_s, self._go_on) if wait_s else loop.call_soon(self._go_on)
@@ -242,9 +228,9 @@ class Connection:
         self._take_late_pongs()
 
     def _read_again(self) -> None:
-        if self._pausing is not None and self._paused:
+        if self._socket is not None and self._paused:
             self._paused = False
-            self._pausing.resume()
+            self._socket.resume()
 
     def _next_batch(self) -> list[bytes]:
         batch = self._frames[: self._batch_max]
@@ -261,45 +247,24 @@ class Connection:
             self._owner.events_came(self.number, *read)
             return
         self._batch_max = SLOW_BATCH_MAX
-        bad: list[Unreadable] = []
-        for frame in frames:
-            one = self._unwrapper.read(frame)
-            if isinstance(one, Unreadable):
-                self.read_less()
-                bad.append(one)
+        for kind, in_a_row in groupby(map(self._unwrapper.read, frames), type):
+            if kind is Unreadable:
+                first, *others = in_a_row
+                assert isinstance(first, Unreadable)
+                self._take(first.with_count(1 + len(others)))  # they are one loss, however many they are
                 continue
-            self._tell_unreadable(bad)
-            self._take(one)
-        self._tell_unreadable(bad)
-
-    def _tell_unreadable(self, in_a_row: list[Unreadable]) -> None:
-        """Tell of frames behind one another at once: they are one loss, however many they were."""
-        if in_a_row:
-            self._owner.unreadable_came(self.number, in_a_row[0].with_count(len(in_a_row)))
-            in_a_row.clear()
+            for one in in_a_row:
+                self._take(one)
 
     def _take(self, read: Read) -> None:
         if isinstance(read, Received):
             self._owner.event_came(self.number, read.event, read.raw)
             return
-        if isinstance(read, Control) and self._is_awaited(read):
-            self._on_control(read)
+        if isinstance(read, Control) and self._subscription is not None and self._subscription.takes(read):
             return
         self.read_less()  # Whoever sends what is no event may send much of it.
         if isinstance(read, Unreadable):
             self._owner.unreadable_came(self.number, read)
-
-    def _is_awaited(self, answer: Control) -> bool:
-        waiting = self._acknowledged
-        return waiting is not None and not waiting.done() and answer.id == self._request_id
-
-    def _on_control(self, answer: Control) -> None:
-        waiting = self._acknowledged
-        assert waiting is not None
-        if answer.error is None:
-            waiting.set_result(None)
-        else:
-            waiting.set_exception(ProtocolError(f"the subscription was refused: code {answer.error.code}"))
 
     def _on_heard(self) -> None:
         if self._turn is None and self._frames:
@@ -313,32 +278,28 @@ class Connection:
     def _on_pong(self, number: int) -> None:
         # A pong says that all before it was brought.
         if self._turn is None and len(self._frames) > BATCH_MAX:
-            self._late_pongs.append(number)
-            del self._late_pongs[:-PINGS_AWAITED_MAX]
+            self._pings.put_off(number)
             self._take_turn()
             return
         self._take_all()
         self._tell_pong(number)
 
     def _take_late_pongs(self) -> None:
-        numbers, self._late_pongs = self._late_pongs, []
-        for number in numbers:
+        for number in self._pings.take_late():
             self._tell_pong(number)
 
     def _tell_pong(self, number: int) -> None:
-        sent_s = next((sent.sent_s for sent in self._sent_pings if sent.number == number), None)
-        if not self._attached or sent_s is None:
+        if not self._attached:
             return
-        while self._sent_pings and self._sent_pings[0].number <= number:
-            del self._sent_pings[0]  # A peer may answer the newest of several pings only.
-        self._owner.pong_came(self.number, number, self._clock.now_s() - sent_s)
+        round_trip_s = self._pings.answered(number, self._clock.now_s())
+        if round_trip_s is not None:
+            self._owner.pong_came(self.number, number, round_trip_s)
 
     def _on_lost(self, reason: Disconnected) -> None:
         self._take_all()
         self._ended = reason
-        waiting = self._acknowledged
-        if waiting is not None and not waiting.done() and self._request_id is not None:
-            waiting.set_exception(reason)
-        elif self._attached:
+        if self._subscription is not None and self._subscription.lost(reason):
+            return
+        if self._attached:
             self._attached = False
             self._owner.lost(self.number, reason)

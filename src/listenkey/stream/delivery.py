@@ -34,6 +34,9 @@ from listenkey.wire.frames import Unreadable
 PROVE_NOTHING: Final = frozenset({ListenKeyExpired, UnknownEvent})
 """Events that prove nothing about the key: its end, a server's end, and types nobody knows."""
 
+LET_GO_AT: Final = 0.5
+"""The share of the room for held events at which a recovery lets go of them."""
+
 HAVE_FILLS: Final = (OrderTradeUpdate, RecoveredFill, RecoveredOrder)
 
 
@@ -159,7 +162,7 @@ class StreamDelivery:
 
     def frames_came(self, socket: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
         """Return the frames to decode: while two sockets bring the same, nearly none of the second socket's."""
-        if self.life.state is not State.ROTATING or self.deduplicator.overfull(socket):
+        if self.life.state is not State.ROTATING or self.deduplicator.fullness(socket) > 1:
             return frames
         left = self.deduplicator.sift(socket, frames, unwrap, self._runtime.clock.wall_ms())
         self.life.brought(socket, len(frames) - len(left))
@@ -205,7 +208,7 @@ class StreamDelivery:
 
     def _keep_back(self, socket: int, events: Sequence[Event], *, proves: bool) -> None:
         """Events came that are not delivered now: they are old, or another socket's, or wait for REST."""
-        if self.deduplicator.overfull(socket):
+        if self.deduplicator.fullness(socket) > 1:
             self._sockets.drop(socket, politely=False)
             full = "the buffer of held events is full, so the socket is replaced"
             self._feed(on.SocketLost(socket, Reason(GapCause.DISCONNECTED, full)))
@@ -216,7 +219,7 @@ class StreamDelivery:
                 if self.life.needs_proof:
                     self._feed(on.EventCame(socket))
                 self.life.event_came()
-            if self.deduplicator.half_full(socket):
+            if self.deduplicator.fullness(socket) > LET_GO_AT:
                 self._feed(on.HeldTooMuch(socket))
 
     def _deliver(self, socket: int, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws") -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from listenkey.errors import Disconnected
 from listenkey.wire.requests import Request
 from listenkey.wire.responses import Response
 
-__all__ = ["Connect", "Http", "Pausing", "Request", "Response", "Socket"]
+__all__ = ["Connect", "Http", "Request", "Response", "Socket"]
 
 
 class Http(Protocol):
@@ -48,13 +48,8 @@ class Socket(Protocol):
     def close(self) -> None:
         """Say goodbye and hang up."""
 
-
-@runtime_checkable
-class Pausing(Protocol):
-    """A connection that can stop reading for a while, so that data waits in the system. Not every one can."""
-
     def pause(self) -> None:
-        """Read no more until `resume`; messages that were read before may still come."""
+        """Read no more until `resume`, so that data waits in the system; what was read before may still come."""
 
     def resume(self) -> None:
         """Read again."""

@@ -130,8 +130,8 @@ def test_holding_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     merge.follow(1)
     for number in range(4):
         admit(merge, 2, number)
-    assert merge.overfull(2)
-    assert not merge.overfull(3)
+    assert merge.fullness(2) > 1
+    assert merge.fullness(3) <= 1
 
 
 def test_the_newest_half_is_always_remembered() -> None:
@@ -207,8 +207,8 @@ def test_a_socket_is_due_to_be_followed_when_half_of_the_room_is_taken(monkeypat
     merge.follow(1)
     for number, half in ((1, False), (2, False), (3, True)):
         admit(merge, 2, number)
-        assert merge.half_full(2) is half
-    assert not merge.half_full(3)
+        assert (merge.fullness(2) > 0.5) is half
+    assert merge.fullness(3) <= 0.5
 
 
 def test_of_snapshots_the_newest_half_is_taken_out_of_what_a_successor_brings() -> None:
@@ -464,15 +464,15 @@ def test_what_is_held_is_bounded_in_bytes_as_well(monkeypatch: pytest.MonkeyPatc
     event, _ = fill(1)
     for number in range(1, 10):
         merge.hold_all(2, [event], [b"x" * 1000], 0)
-        assert merge.half_full(2) is (number > 4)
-        assert merge.overfull(2) is (number > 8)
+        assert (merge.fullness(2) > 0.5) is (number > 4)
+        assert (merge.fullness(2) > 1) is (number > 8)
     merge.forget(2)
-    assert not merge.half_full(2)
+    assert merge.fullness(2) <= 0.5
     merge.hold_all(3, [event] * 9, [b"x" * 1000] * 9, 0)
     merge.follow(2)
-    assert merge.overfull(3), "of a later socket it still waits"
+    assert merge.fullness(3) > 1, "of a later socket it still waits"
     merge.follow(3)
-    assert not merge.half_full(3)
+    assert merge.fullness(3) <= 0.5
 
 
 def test_the_last_snapshots_are_bounded_by_their_types(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ class FakeSocket:
     def __init__(self, answer: bytes | None = b'{"result":null,"id":7}') -> None:
         self.answer = answer
         self.did: list[Any] = []
+        self.reads_less = False
         self.asked = asyncio.Event()
         self.on_message: Callable[[bytes], None]
         self.on_lost: Callable[[Disconnected], None]
@@ -60,6 +61,15 @@ class FakeSocket:
 
     def close(self) -> None:
         self.did.append("close")
+
+    def pause(self) -> None:
+        self.did.append("pause")
+
+    def resume(self) -> None:
+        self.did.append("resume")
+
+    def read_less(self) -> None:
+        self.reads_less = True
 
 
 class Owner:
@@ -244,30 +254,8 @@ def taken(owner: Owner) -> list[int]:
     return [event.event_ms for got in owner.got if got[0] == "events_came" for event in got[2]]
 
 
-class PausingSocket(FakeSocket):
-    """Can be asked to read no more."""
-
-    reads_less = False
-
-    def pause(self) -> None:
-        self.did.append("pause")
-
-    def resume(self) -> None:
-        self.did.append("resume")
-
-    def read_less(self) -> None:
-        self.reads_less = True
-
-
-async def pausing() -> tuple[Connection, Owner, PausingSocket]:
-    made, owner = connection()
-    socket = PausingSocket()
-    await made.open(socket.connect, BY_URL, 5.0)
-    return made, owner, socket
-
-
 async def test_what_comes_alone_takes_the_shortest_way_and_may_fill_the_journal_as_well() -> None:
-    _, owner, socket = await pausing()
+    _, owner, socket = await opened(BY_URL)
     owner.turns = [0.0, 0.001, None]
     socket.bring(*numbered(1))
     assert [got[0] for got in owner.got] == ["event_came", "heard"]
@@ -282,7 +270,7 @@ async def test_what_comes_alone_takes_the_shortest_way_and_may_fill_the_journal_
 
 
 async def test_who_gets_much_at_once_is_asked_to_read_less() -> None:
-    _, _, socket = await pausing()
+    _, _, socket = await opened(BY_URL)
     socket.bring(*numbered(CROWD))
     assert not socket.reads_less
     socket.bring(*numbered(CROWD + 1))
@@ -290,7 +278,7 @@ async def test_who_gets_much_at_once_is_asked_to_read_less() -> None:
 
 
 async def test_what_one_read_brings_is_taken_together() -> None:
-    _, owner, socket = await pausing()
+    _, owner, socket = await opened(BY_URL)
     socket.bring(*numbered(7))
     assert [got[0] for got in owner.got] == ["events_came", "heard"]
     assert taken(owner) == list(range(7))
@@ -298,7 +286,7 @@ async def test_what_one_read_brings_is_taken_together() -> None:
 
 
 async def test_what_its_owner_takes_out_of_a_read_is_not_read() -> None:
-    _, owner, socket = await pausing()
+    _, owner, socket = await opened(BY_URL)
     frames = numbered(7)
     owner.unwanted = frames[:3]
     socket.bring(*frames)
@@ -310,7 +298,7 @@ async def test_what_its_owner_takes_out_of_a_read_is_not_read() -> None:
 
 
 async def test_a_large_read_leaves_the_reader_his_turns_and_is_heard_of_when_all_was_taken() -> None:
-    _, owner, socket = await pausing()
+    _, owner, socket = await opened(BY_URL)
     owner.turns = [0.0, None, 0.0, None, None]
     frames = numbered(2 * BATCH_MAX + 5)
     socket.bring(*frames)
@@ -325,7 +313,7 @@ async def test_a_large_read_leaves_the_reader_his_turns_and_is_heard_of_when_all
 
 
 async def test_a_journal_that_fills_up_keeps_us_from_reading_for_a_while() -> None:
-    _, owner, socket = await pausing()
+    _, owner, socket = await opened(BY_URL)
     owner.turns = [0.001, 0.001, 0.001, None, None]
     socket.bring(*numbered(BATCH_MAX))
     assert socket.did == ["pause"]
@@ -339,7 +327,7 @@ async def test_a_journal_that_fills_up_keeps_us_from_reading_for_a_while() -> No
 
 @pytest.mark.parametrize("end", ["pong", "lost", "abort", "close"])
 async def test_what_was_held_back_comes_before_what_came_behind_it(end: str) -> None:
-    made, owner, socket = await pausing()
+    made, owner, socket = await opened(BY_URL)
     owner.turns = [0.0]
     made.ping(1)
     socket.bring(*numbered(BATCH_MAX + 3))
@@ -358,7 +346,7 @@ async def test_what_was_held_back_comes_before_what_came_behind_it(end: str) -> 
 
 
 async def test_bad_frames_in_a_row_are_told_of_at_once_and_counted() -> None:
-    made, owner, socket = await pausing()
+    made, owner, socket = await opened(BY_URL)
     good = numbered(2)
     socket.bring(b"{", b"{1", good[0], b"{2", b"{3", b"{4", good[1])
     told = [got for got in owner.got if got[0] in ("unreadable_came", "event_came")]
@@ -372,7 +360,7 @@ async def test_many_frames_are_taken_in_turns_and_a_pong_behind_them_comes_after
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "TURN_MAX_S", -1.0)
-    made, owner, socket = await pausing()
+    made, owner, socket = await opened(BY_URL)
     made.ping(1)
     for message in numbered(2 * BATCH_MAX + 3):
         socket.on_message(message)
@@ -388,7 +376,7 @@ async def test_many_frames_are_taken_in_turns_and_a_pong_behind_them_comes_after
 
 
 async def test_behind_frames_that_are_none_of_the_usual_smaller_batches_are_taken() -> None:
-    made, owner, socket = await pausing()
+    made, owner, socket = await opened(BY_URL)
     odd = [b'{"e":"NEW_TYPE","E":%d}' % number for number in range(BATCH_MAX)]
     socket.bring(*odd)
     owner.got.clear()
