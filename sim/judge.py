@@ -67,7 +67,8 @@ def wrongs(
             killed may miss some, but hold nothing false.
         steps: Whether orders have settled as well: the last that was told of each is the last that happened to it.
         spelt: Whether the venue spells amounts in another way than its ledger, with exponents, or without last zeros.
-        spoilt: Whether REST spoils words of a fill that do not say which one it is; then nothing is said of them.
+        spoilt: Whether the venue spoils or lacks words of a fill that do not say which one it is; then nothing is said of
+            them.
     """
     items, words = read(journal)
     found = [
@@ -83,48 +84,25 @@ def wrongs(
 
 
 def read(journal: Path) -> tuple[list[Row], dict[Fill, Row]]:
-    """Every row, and the views of fills."""
+    """Every row, and the view of fills."""
     with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         items = [dict(row) for row in connection.execute("SELECT * FROM items ORDER BY seq")]
         words = [dict(row) for row in connection.execute("SELECT * FROM fills")]
-        words += [_as_today(dict(row)) for row in connection.execute("SELECT * FROM legacy_fills")]
     return items, {(row["symbol"], row["trade_id"], row["order_id"]): row for row in words}
 
 
-def _as_today(row: Row) -> Row:
-    """Translate a row of the view of fills of before 2026: its quantity has its side's sign, and a fee was positive."""
-    fee = row["commission"]
-    return {
-        "symbol": row["symbol"],
-        "trade_id": row["trade_id"],
-        "order_id": row["order_id"],
-        "last_quantity": row["quantity"],
-        "last_price": row["price"],
-        "commission": fee if not fee.strip("0.") else f"-{fee}",
-        "maker": row["maker"],
-    }
-
-
 def fills_in(item: Row) -> list[Fill]:
-    """Return the fills of a row, by the venue's own JSON, of whichever generation that is."""
+    """Return the fills of a row, by the venue's own JSON."""
     if item["kind"] != "update":
         return []
     raw = _parsed(item["raw"])
     if item["provenance"] == "rest":
         return [(raw["symbol"], raw["tradeId"], raw["orderId"])] if "tradeId" in raw else []
     order = raw.get("data", raw).get("o")
-    if isinstance(order, list):  # before 2026
-        return [(each["s"], int(fill["t"]), int(each["oid"])) for each in order for fill in each.get("fi") or ()]
     if not isinstance(order, dict) or order["x"] != "TRADE":
         return []
-    return [(order["s"], order["t"], order["i"])]
-
-
-def _is_of_before(item: Row) -> bool:
-    """Return True where it is a message of before 2026, of which the columns say nothing."""
-    raw = _parsed(item["raw"]) if item["kind"] == "update" else {}
-    return isinstance(raw.get("data", raw).get("o"), list)
+    return [(order["s"], int(order["t"]), int(order["i"]))]  # texts in a message from before 2026
 
 
 def _truth(ledger: Mapping[str, Any]) -> dict[Fill, Row]:
@@ -142,7 +120,7 @@ def _fills_wrong(
     truth, kept, per_order = _truth(ledger), set[Fill](), dict[Order, Decimal]()
     for item in items:
         fills = fills_in(item)
-        if (bool(fills) and not _is_of_before(item)) != (item["trade_id"] is not None):
+        if bool(fills) != (item["trade_id"] is not None):
             yield f"item {item['seq']} is or is no fill, and its column says otherwise"
         for fill in fills:
             if fill not in words:
@@ -214,7 +192,7 @@ def _order_wrong(ledger: Mapping[str, Any], items: list[Row]) -> Iterator[str]:
 
 
 def states_in(item: Row) -> list[tuple[Order, State]]:
-    """Return a row's orders and how far each had come, by the venue's own JSON, of whichever generation that is."""
+    """Return a row's orders and how far each had come, by the venue's own JSON."""
     if item["kind"] != "update":
         return []
     raw = _parsed(item["raw"])
@@ -222,9 +200,7 @@ def states_in(item: Row) -> list[tuple[Order, State]]:
         there = (raw["symbol"], raw["orderId"]) if "executedQty" in raw else None
         return [(there, _state(raw["status"], raw["executedQty"]))] if there else []
     order = raw.get("data", raw).get("o")
-    if isinstance(order, list):  # before 2026
-        return [((each["s"], int(each["oid"])), _state(each["S"], each["e"])) for each in order]
-    return [((order["s"], order["i"]), _state(order["X"], order.get("z")))] if isinstance(order, dict) else []
+    return [((order["s"], int(order["i"])), _state(order["X"], order.get("z")))] if isinstance(order, dict) else []
 
 
 def _state(status: str, filled: str | None) -> State:

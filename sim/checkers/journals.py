@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from listenkey.items import Update
-from sim.checkers.reading import SPOILING
+from sim.checkers.reading import LACKING, SPOILING
 from sim.checkers.violation import Violation
 from sim.client.records import Stream
 from sim.judge import wrongs
@@ -42,7 +42,7 @@ def _of_stream(evidence: Evidence, stream: Stream) -> Iterator[Violation]:
         stream.journal,
         settled=False,
         spelt=evidence.options.spells_otherwise,
-        spoilt=SPOILING in evidence.counts,
+        spoilt=not {SPOILING, LACKING}.isdisjoint(evidence.counts),
     ):
         # A wall clock that is set makes times that can't be compared.
         if not (SHIFTED in wrong and stepped):

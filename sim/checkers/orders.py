@@ -29,11 +29,7 @@ def _of_stream(stream: Stream) -> Iterator[Violation]:
             continue
         if b'"ORDER_TRADE_UPDATE"' in item.raw:
             order = json.loads(item.raw)["o"]
-            if isinstance(order, list):  # of before 2026; the exchange puts one into each message
-                (order,) = order
-                number, now, status = (order["s"], int(order["oid"])), abs(Decimal(order["e"])), order["S"]
-            else:
-                number, now, status = (order["s"], order["i"]), Decimal(order["z"]), order["X"]
+            number, now, status = (order["s"], int(order["i"])), Decimal(order["z"]), order["X"]
         elif b'"executedQty"' in item.raw:
             row = json.loads(item.raw)
             number, now, status = (row["symbol"], row["orderId"]), abs(Decimal(row["executedQty"])), row["status"]

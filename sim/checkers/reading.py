@@ -22,6 +22,8 @@ AUDIT_US: Final = 80_000_000
 """The time until the bill is read again, on a connection that seems well: 66 s, and the request's time."""
 
 SPOILING: Final = "wrong_shape"
+LACKING: Final = "generation"
+"""A fault whose messages lack words of a fill: those of before 2026 have no asset of the fee and no realised profit."""
 """The fault that spoils words of REST."""
 
 REFUSED: Final = frozenset({Loss.ORDERS, Loss.FILLS_REFUSED})
@@ -118,7 +120,7 @@ def told_fills(stream: Stream) -> Iterator[ToldFill]:
 
 @lru_cache(maxsize=RAWS_REMEMBERED)
 def fills_of(raw: bytes) -> tuple[tuple[FillKey, dict[str, Any]], ...]:
-    """The fills in an item's JSON; the frame alone says of which generation it is."""
+    """The fills in an item's JSON."""
     return tuple(_fills_in(raw))
 
 
@@ -127,12 +129,8 @@ def _fills_in(raw: bytes) -> Iterator[tuple[FillKey, dict[str, Any]]]:
         order = json.loads(raw)["o"]
         if isinstance(order, dict) and order["x"] == "TRADE":
             words = {word: order.get(letter) for word, letter in STREAM_WORDS.items()}
-            yield (order["s"], order["t"], order["i"]), words
-    elif b'"ORDER_TRADE_UPDATE"' in raw:
-        orders = json.loads(raw)["o"]
-        for order in orders if isinstance(orders, list) else ():
-            for fill in order.get("fi") or ():
-                yield (order["s"], int(fill["t"]), int(order["oid"])), _legacy_words(order, fill)
+            # An id of a message from before 2026 is a text.
+            yield (order["s"], int(order["t"]), int(order["i"])), words | {"order_id": int(order["i"])}
     elif b'"tradeId"' in raw:
         row = json.loads(raw)
         words = {word: row.get(name) for word, name in REST_WORDS.items()} | {"maker": row["liquidity"] == "MAKER"}
@@ -149,24 +147,10 @@ def is_same_word(evidence: Evidence, told: Any, truth: Any) -> bool:
     if told == truth or (SPOILING in evidence.counts and not isinstance(told, type(truth))):
         return True
     if told is None or told == "":
-        return not isinstance(truth, str) or not truth.strip("-0.") or truth.isalpha()
+        return LACKING in evidence.counts or not isinstance(truth, str) or not truth.strip("-0.") or truth.isalpha()
     if not evidence.options.spells_otherwise or not isinstance(told, str) or not isinstance(truth, str):
         return False
     return not truth.isalpha() and Decimal(told) == Decimal(truth)
-
-
-def _legacy_words(order: dict[str, Any], fill: dict[str, Any]) -> dict[str, Any]:
-    """The quantity has its side's sign in the order alone, and a fee was positive where it was charged."""
-    fee = fill["f"]
-    return {
-        "order_id": int(order["oid"]),
-        "side": "SELL" if order["q"].startswith("-") else "BUY",
-        "quantity": fill["q"],
-        "price": fill["p"],
-        "commission": fee if not fee.strip("0.") else f"-{fee}",
-        "maker": fill["m"] == "MAKER",
-        "time_ms": fill["T"],
-    }
 
 
 def key_ends_us(evidence: Evidence, account: str) -> list[int]:

@@ -41,12 +41,8 @@ def states_of(item: Item) -> Iterator[tuple[OrderKey, State]]:
     if not isinstance(item, Update):
         return
     if b'"ORDER_TRADE_UPDATE"' in item.raw:
-        orders = json.loads(item.raw)["o"]
-        if isinstance(orders, list):  # of before 2026
-            for each in orders:
-                yield (each["s"], int(each["oid"])), _state(each["e"], each["S"])
-        else:
-            yield (orders["s"], orders["i"]), _state(orders.get("z"), orders["X"])
+        order = json.loads(item.raw)["o"]
+        yield (order["s"], int(order["i"])), _state(order.get("z"), order["X"])
     elif b'"executedQty"' in item.raw:
         row = json.loads(item.raw)
         yield (row["symbol"], row["orderId"]), _state(row["executedQty"], row["status"])

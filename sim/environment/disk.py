@@ -132,7 +132,6 @@ class SimStore(Store):
                 self._unheard = False
                 # Nobody told the store that it went well.
                 self.last_seq, self.chain, self.skip, self._may_hold_more = believed
-                self._uncertain.update(group.fills)
         raise error
 
     def note_reached(self) -> None:

@@ -36,7 +36,7 @@ class Update(Struct, frozen=True, gc=False):
         late: A fill delivered after a newer one of the account: by the time of the trade, and within one millisecond
             and symbol by trade id. An id of another range makes no other fill late.
         raw: The venue's own JSON of this event: a message without its envelope and with a listen key replaced, or one
-            row of a REST answer.
+            row of a REST answer. Of a message from before January 2026 the JSON that it would have today.
     """
 
     seq: int
@@ -49,7 +49,7 @@ class Update(Struct, frozen=True, gc=False):
 
     @property
     def fills(self) -> tuple[Fill, ...]:
-        """The fills that the event reports: one, none, or several of a message from before 2026."""
+        """The fill that the event reports, or none."""
         return fills_of(self.event)
 
     def __repr__(self) -> str:

@@ -13,11 +13,12 @@ from listenkey.events.base import Amount, Message
 from listenkey.items import Update
 from listenkey.journal.sqlite.hash_chain import BEGINNING, seal
 from listenkey.journal.sqlite.row_codec import item_of, update_values
+from listenkey.wire.frame_redaction import BODY_BYTES_MAX
 from listenkey.wire.frames import (
-    BODY_BYTES_MAX,
     Control,
     Read,
     Received,
+    Several,
     Unreadable,
     Unwrapper,
     read,
@@ -82,6 +83,11 @@ def check(frame: bytes) -> None:
 def _check_read(one: Read, frame: bytes) -> None:
     if isinstance(one, Received):
         _check_received(one)
+    elif isinstance(one, Several):
+        for part in one.parts:
+            if isinstance(part, Received):
+                _check_received(part)
+            assert KEY.encode() not in (part.raw if isinstance(part, Received) else part.body)
     elif isinstance(one, Unreadable):
         assert one.size == len(frame)
         assert len(one.body) <= BODY_BYTES_MAX

@@ -27,7 +27,7 @@ from listenkey.core.loss_detector import LossDetector
 from listenkey.core.reconciliation import Findings
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import ListenKeyError
-from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate, RecoveredFill
+from listenkey.events import Event, OrderTradeUpdate, RecoveredFill
 from listenkey.items import Item, Update
 from listenkey.journal.sqlite.hash_chain import BEGINNING, seal
 from listenkey.journal.sqlite.row_codec import item_of, update_values
@@ -36,7 +36,7 @@ from listenkey.rest.account_client import AccountClient
 from listenkey.transport.base import Request, Response
 from listenkey.transport.clock import SystemClock
 from listenkey.wire import responses
-from listenkey.wire.frames import Control, Received, Unreadable, Unwrapper, read
+from listenkey.wire.frames import Control, Received, Several, Unreadable, Unwrapper, read
 from listenkey.wire.json_lines import from_line, to_line
 from listenkey.wire.rows import BillRow, TradeRow
 from tests.fuzz import documents
@@ -78,12 +78,6 @@ def keys_of(event: Event) -> list[tuple[Any, ...]]:
             (event.symbol, event.trade_id, event.order_id, event.side, event.last_quantity, event.last_price,
              event.trade_time_ms)
         ]  # fmt: skip
-    if isinstance(event, LegacyOrderTradeUpdate):
-        return [
-            (order.symbol, fill.trade_id, order.order_id, order.side, fill.quantity, fill.price, fill.trade_time_ms)
-            for order in event.orders
-            for fill in order.fills
-        ]
     return []
 
 
@@ -97,27 +91,33 @@ class Through:
             self.database.execute(view)
         self.rows = 0
         self.fills = 0
-        self.old_fills = 0
 
-    def take(self, payload: bytes) -> Event | None:
-        """The event of a payload, which went through everything; None where it is unreadable or none."""
+    def take(self, payload: bytes) -> list[Event]:
+        """The events of a payload, which went through everything; none where it is unreadable or has none."""
         frame = enveloped(payload)
         one = UNWRAPPER.read(frame)
         together = UNWRAPPER.read_all([frame, frame])
         other = read(payload)
-        assert isinstance(other, Received | Control | Unreadable)
+        assert isinstance(other, Received | Several | Control | Unreadable)
         if not isinstance(one, Received):
             assert together is None
-            return None
+            return (
+                [self.took(part) for part in one.parts if isinstance(part, Received)]
+                if isinstance(one, Several)
+                else []
+            )
         assert together is None or together[0] == [one.event] * 2, "a batch is its frames"
-        event, raw = one.event, one.raw
         if isinstance(other, Received):
-            assert other.event == event, "raw or in an envelope"
-        self.know(event, raw)
-        self.keep(event, raw)
-        check_amounts(event)
-        rows_of(event)
-        return event
+            assert other.event == one.event, "raw or in an envelope"
+        return [self.took(one)]
+
+    def took(self, one: Received) -> Event:
+        """Let an event go through everything."""
+        self.know(one.event, one.raw)
+        self.keep(one.event, one.raw)
+        check_amounts(one.event)
+        rows_of(one.event)
+        return one.event
 
     def know(self, event: Event, raw: bytes) -> None:
         """The ways an event goes alone and in a batch: deduplication, the account, the loss detector."""
@@ -149,7 +149,6 @@ class Through:
         json.loads(line)
         assert from_line(line) == item, "and so does a line"
         self.fills += isinstance(event, OrderTradeUpdate) and event.is_fill
-        self.old_fills += sum(len(order.fills) for order in getattr(event, "orders", ()))
 
     def look(self) -> None:
         """Check the fills that SQL shows."""
@@ -159,7 +158,6 @@ class Through:
         for symbol, trade_id, quantity, price, commission in found:
             assert (symbol, trade_id) == (FILL["o"]["s"], FILL["o"]["t"]) or "" not in (symbol, quantity, price)
             assert commission is None or abs(float(commission)) < 1e24, commission
-        assert self.database.execute("SELECT count(*) FROM legacy_fills").fetchone() == (self.old_fills,)
         self.database.execute("SELECT * FROM orders").fetchall()
         self.database.close()
 
@@ -174,13 +172,12 @@ def is_identity(path: tuple[str | int, ...], identity: Iterable[tuple[str | int,
 def test_a_fill_survives_whatever_does_not_say_which_it_is(name: str, tried: Counter[str]) -> None:
     whole = FILLS[name]
     through = Through()
-    expected = keys_of(through.take(compact(whole.get("data", whole))) or pytest.fail("the document itself"))
+    expected = all_keys(through.take(compact(whole.get("data", whole))))
     assert len(expected) == 1
     lost = []
     for mutant in mutants(whole):
         tried["fills"] += 1
-        event = through.take(mutant.body) if "data" not in whole else taken(through, mutant)
-        found = [] if event is None else keys_of(event)
+        found = all_keys(through.take(mutant.body) if "data" not in whole else taken(through, mutant))
         if is_identity(mutant.path, OLD_IDENTITY if name == "legacy" else IDENTITY):
             continue
         if "data" in whole and mutant.path in (("data",), ("stream",)):
@@ -191,15 +188,14 @@ def test_a_fill_survives_whatever_does_not_say_which_it_is(name: str, tried: Cou
     through.look()
 
 
-def taken(through: Through, mutant: Mutant) -> Event | None:
+def all_keys(events: Iterable[Event]) -> list[tuple[Any, ...]]:
+    return [key for event in events for key in keys_of(event)]
+
+
+def taken(through: Through, mutant: Mutant) -> list[Event]:
     """A frame that has its own envelope."""
     one = read(mutant.body, (Secret(KEY),))
-    if not isinstance(one, Received):
-        return None
-    through.know(one.event, one.raw)
-    through.keep(one.event, one.raw)
-    check_amounts(one.event)
-    return one.event
+    return [through.took(one)] if isinstance(one, Received) else []
 
 
 @pytest.mark.parametrize("name", EVENTS)

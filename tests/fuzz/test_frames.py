@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listenkey.events import Event
-from listenkey.wire.frames import FRAME_BYTES_MAX, Control, Read, Received, Unreadable, read_payload
+from listenkey.wire.frames import FRAME_BYTES_MAX, Control, Read, Received, Several, Unreadable, read_payload
 from tests.fuzz import frames
 
 FRAMES = [*frames.seeds(), *frames.kept()]
@@ -16,7 +16,7 @@ FRAMES = [*frames.seeds(), *frames.kept()]
 def test_the_corpus_is_small_and_holds_frames_of_every_kind() -> None:
     assert sum(map(len, frames.kept())) < 256 * 1024
     kinds = {type(frames.UNWRAPPER.read(frame)) for frame in frames.kept()}
-    assert kinds == {Received, Control, Unreadable}
+    assert kinds == {Received, Several, Control, Unreadable}
 
 
 def test_every_frame_of_the_corpus_keeps_every_promise() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from listenkey.cli import redaction as net
 from listenkey.credentials import Secret
-from listenkey.wire import frames
+from listenkey.wire import frame_redaction as frames
+from listenkey.wire.frames import read
 from listenkey.wire.redaction import clean, mask, masked_body
 
 SLOW_S = 1.0
@@ -109,7 +110,7 @@ def test_a_text_of_a_mebibyte_is_masked_in_time(name: str) -> None:
     frames.redact(text.encode(), hide)
     clean(text, hide)
     masked_body(text.encode(), hide)
-    frames.read(text.encode(), hide)
-    frames.read(b'{"stream":"x","data":' + text.encode() + b"}", hide)
+    read(text.encode(), hide)
+    read(b'{"stream":"x","data":' + text.encode() + b"}", hide)
     net.printable(text)
     assert time.process_time() - began_s < SLOW_S

@@ -19,7 +19,7 @@ import pytest
 from listenkey.credentials import fingerprint
 from listenkey.events import ListenKeyExpired
 from listenkey.events.base import Message
-from listenkey.wire.frames import Control, Received, read, unknown_fields
+from listenkey.wire.frames import Control, Received, Several, read, unknown_fields
 from listenkey.wire.message_builder import fields
 from listenkey.wire.strict_json import parse
 
@@ -36,10 +36,13 @@ def test_there_are_108_and_each_is_held_against_one_of_the_promises_below() -> N
     assert len(INDEX) == 108 == sum(COUNTS.values())
     assert Counter(entry["kind"] for entry in INDEX) == COUNTS
     assert {entry["file"] for entry in INDEX} == {path.name for path in FIXTURES.glob("*.json")} - {"index.json"}
-    assert sum(map(len, (EVENTS, ANSWERS, DOCUMENTS))) == 108
+    assert sum(map(len, (EVENTS, TRANSLATED, ANSWERS, DOCUMENTS))) == 108
 
 
-EVENTS = of_kind("event")
+TRANSLATED = ["legacy_account_update.json", "legacy_order_trade_update.json"]
+"""Messages from before January 2026; `tests/unit/wire/test_legacy.py` holds each of their words."""
+
+EVENTS = [name for name in of_kind("event") if name not in TRANSLATED]
 ANSWERS = of_kind("ws_response")
 DOCUMENTS = of_kind("response", "error", "data", "ws_request")
 
@@ -76,6 +79,13 @@ def told(message: Message, path: str = "") -> Iterator[tuple[str, str]]:
 
 def with_fingerprint(tree: dict[str, Any]) -> dict[str, Any]:
     return {key: f"sha256:{fingerprint(value)}" if key == "listenKey" else value for key, value in tree.items()}
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_a_message_from_before_2026_is_events_of_today(name: str) -> None:
+    several = read((FIXTURES / name).read_bytes())
+    assert isinstance(several, Several)
+    assert all(isinstance(part, Received) for part in several.parts)
 
 
 @pytest.mark.parametrize("name", EVENTS)

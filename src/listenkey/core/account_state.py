@@ -16,8 +16,6 @@ from listenkey.core.lateness import Lateness, NewestFill
 from listenkey.events import (
     BalancePositionUpdate,
     Event,
-    LegacyOrder,
-    LegacyOrderTradeUpdate,
     Order,
     OrderTradeUpdate,
     RecoveredCash,
@@ -192,14 +190,8 @@ class AccountState:
         elif isinstance(event, RecoveredOrder):
             self.note_order(event, event.updated_ms)
             self.forget()
-        elif isinstance(event, LegacyOrderTradeUpdate):
-            for order in event.orders:
-                self.note_order(order, order.updated_ms)
-                for fill in order.fills:
-                    self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
-            self.forget()
 
-    def note_order(self, order: Order | LegacyOrder | RecoveredOrder, at_ms: int) -> None:
+    def note_order(self, order: Order | RecoveredOrder, at_ms: int) -> None:
         """Note an order's state, and how much of it was filled, at this time by the venue's clock."""
         key, status = (order.symbol, order.order_id), order.status
         if status == ACCEPTED:

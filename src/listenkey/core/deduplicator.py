@@ -16,9 +16,9 @@ from itertools import repeat
 from typing import Final, NamedTuple, TypeAlias
 
 from listenkey.core.account_state import FillIndex
-from listenkey.events import Event, LegacyOrderTradeUpdate, OrderTradeUpdate
+from listenkey.events import Event, OrderTradeUpdate
 from listenkey.events.enums import TRADE
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import Received, Unreadable, received_in
 
 REMEMBERED_MAX: Final = 65_536
 """Identities kept at most, in two halves. A duplicate was seen days late once, but never that many events late."""
@@ -161,7 +161,6 @@ class Deduplicator:
 
     A fill is known by symbol, trade id and order (an account may trade with itself), another change of an order by
     symbol, order id, status, filled quantity and time; the same one is never delivered twice. Anything else is a snapshot.
-    A message of before 2026 may have several of these, and is delivered while one of them is new.
 
     Attributes:
         duplicates: Events that were taken out because they had been delivered.
@@ -250,16 +249,7 @@ class Deduplicator:
         late: list[int] = []
         for place, event in enumerate(events):
             if type(event) is not OrderTradeUpdate:
-                if type(event) is not LegacyOrderTradeUpdate:
-                    is_new = self._snapshots.add(event.type, hash(raws[place]))
-                elif is_new := self._is_new_of_before(event):
-                    fills += len(event.fill_keys())
-                    lateness.reach(newest)
-                    if lateness.note_event(event):
-                        late.append(place)
-                    newer, older = known.newer, known.older
-                    newest, newest_ms = None, lateness.newest_ms
-                if not is_new:
+                if not self._snapshots.add(event.type, hash(raws[place])):
                     doubles.append(place)
                 continue
             order = event.order
@@ -294,8 +284,7 @@ class Deduplicator:
     def held(self, socket: int) -> list[Held]:
         """Return the events held until this socket is followed; to be looked at, not taken."""
         waiting = self._held.get(socket, [])
-        read = [one if isinstance(one, Held) else self._read(one) for one in waiting]
-        held = [one for one in read if one is not None]
+        held = [held for one in waiting for held in ([one] if isinstance(one, Held) else self._read(one))]
         waiting[:] = held
         return held
 
@@ -317,9 +306,8 @@ class Deduplicator:
         brought = self._brought_payloads() if waiting else set()
         new: list[Held] = []
         for one in waiting:
-            held = one if isinstance(one, Held) else self._unless_copy(one, brought)
-            if held is not None and self._is_new(held.event, held.raw):
-                new.append(held)
+            read = [one] if isinstance(one, Held) else self._unless_copy(one, brought)
+            new.extend(held for held in read if self._is_new(held.event, held.raw))
         self._brought = _NO_FRAMES
         self._held = {number: kept for number, kept in self._held.items() if number > socket}
         self._held_bytes = Counter({number: self._held_bytes[number] for number in self._held})
@@ -332,21 +320,19 @@ class Deduplicator:
             payloads.update(self._unwrap(frames[at : at + UNWRAPPED_AT_ONCE]) or ())
         return payloads
 
-    def _unless_copy(self, unread: Unread, brought: AbstractSet[bytes]) -> Held | None:
-        """Decode a held event; None where it is a copy, which shows without decoding it, or can't be decoded."""
+    def _unless_copy(self, unread: Unread, brought: AbstractSet[bytes]) -> list[Held]:
+        """Decode what was held; nothing where it is a copy, which shows without decoding it, or can't be decoded."""
         raw, _ = unread
         if raw in brought if raw.startswith(ORDER) else self._snapshots.is_copy(hash(raw)):
             self.duplicates += 1
-            return None
+            return []
         return self._read(unread)
 
-    def _read(self, unread: Unread) -> Held | None:
-        raw, received_ms = unread
-        event = read_payload(raw)
-        if isinstance(event, Unreadable):
-            self.unreadable.append(event)
-            return None
-        return Held(event, raw, received_ms)
+    def _read(self, unread: Unread) -> list[Held]:
+        payload, received_ms = unread
+        found = received_in(payload)
+        self.unreadable.extend(one for one in found if isinstance(one, Unreadable))
+        return [Held(one.event, one.raw, received_ms) for one in found if isinstance(one, Received)]
 
     def forget(self, socket: int) -> None:
         """Forget a closed socket and the events held for it, which were never vouched for."""
@@ -355,9 +341,7 @@ class Deduplicator:
         self._brought = _NO_FRAMES  # Nobody brings copies any more.
 
     def _is_new(self, event: Event, raw: bytes) -> bool:
-        if type(event) is LegacyOrderTradeUpdate:
-            is_new = self._is_new_of_before(event)
-        elif type(event) is not OrderTradeUpdate:
+        if type(event) is not OrderTradeUpdate:
             is_new = self._snapshots.add(event.type, hash(raw))
         elif (order := event.order).execution_type == TRADE or order.is_fill:
             is_new = self.fills.add(order.symbol, order.trade_id, order.order_id, order.trade_time_ms)
@@ -370,17 +354,6 @@ class Deduplicator:
         order = event.order
         status = (order.execution_type, order.status, order.filled_quantity_text)
         return self._recent.add(hash((order.symbol, order.order_id, *status, event.transaction_ms)))
-
-    def _is_new_of_before(self, event: LegacyOrderTradeUpdate) -> bool:
-        """A message of before 2026: new where any of its fills is, or any step of an order without one."""
-        is_new = False
-        for order in event.orders:
-            for fill in order.fills:
-                is_new |= self.fills.add(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
-            if not order.fills:
-                step = (order.symbol, order.order_id, order.status, order.filled_quantity_text, order.updated_ms)
-                is_new |= self._recent.add(hash(step))
-        return is_new
 
 
 def _plain(frames: list[bytes], unwrap: Unwrap) -> list[bytes] | None:

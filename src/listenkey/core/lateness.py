@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from listenkey.events import Event, LegacyOrderTradeUpdate, Order, OrderTradeUpdate, RecoveredFill
+from listenkey.events import Event, Order, OrderTradeUpdate, RecoveredFill
 
 SYMBOLS_MAX: Final = 4_096
 """Symbols whose last fill of one millisecond is kept; an account trades a few dozen."""
@@ -73,14 +73,7 @@ class Lateness:
             self.note(order.symbol, order.trade_id, order.order_id, order.trade_time_ms)
 
     def note_event(self, event: Event) -> bool:
-        """An event is being delivered; True where a fill in it is late."""
-        if isinstance(event, LegacyOrderTradeUpdate):
-            late = [
-                self.note(order.symbol, fill.trade_id, order.order_id, fill.trade_time_ms)
-                for order in event.orders
-                for fill in order.fills
-            ]
-            return any(late)
+        """An event is being delivered; True where it is a late fill."""
         if isinstance(event, OrderTradeUpdate | RecoveredFill) and event.is_fill:
             return self.note(event.symbol, event.trade_id, event.order_id, event.trade_time_ms)
         return False

@@ -27,9 +27,6 @@ from listenkey.events import (
     BalancePositionUpdate,
     Event,
     GreekUpdate,
-    LegacyAccountUpdate,
-    LegacyOrder,
-    LegacyOrderTradeUpdate,
     Order,
     OrderTradeUpdate,
     RecoveredExercise,
@@ -64,7 +61,7 @@ The false alarms in a row after which a rule is no longer checked: the venue the
 and asking for ever would cost weight and report gaps where there are none. The audit stays.
 """
 
-BEATING: Final = (AccountUpdate, GreekUpdate, LegacyAccountUpdate)
+BEATING: Final = (AccountUpdate, GreekUpdate)
 """The events that come every ten seconds while a position is open."""
 
 FIRST_WITHIN_S: Final = 1.0
@@ -280,18 +277,7 @@ class LossDetector:
             self._let_go([event.symbol], now_s)
         elif isinstance(event, RecoveredOrder):
             self._order(event, 0, event.event_ms, now_s)
-        elif isinstance(event, LegacyOrderTradeUpdate):
-            sooner = [self._of_before(order, now_s) for order in event.orders]
-            return any(sooner)
         return False
-
-    def _of_before(self, order: LegacyOrder, now_s: float) -> bool:
-        """Note an order as reported before 2026: with its fills, and without a message of the position."""
-        filled = [abs(units(fill.quantity_text)) for fill in order.fills]
-        near = self._order(order, sum(filled), order.updated_ms, now_s)
-        for fill, quantity in zip(order.fills, filled, strict=True):
-            near |= self._fill(order.symbol, fill.trade_time_ms, order.side, quantity, now_s)
-        return near
 
     def beats(self, events: Iterable[Event], now_s: float) -> None:
         """Note events that wait, only as signs that the beat goes on."""
@@ -391,7 +377,7 @@ class LossDetector:
 
     # --- orders --------------------------------------------------------------------------------------------------
 
-    def _order(self, order: Order | RecoveredOrder | LegacyOrder, filled: int, at_ms: int, now_s: float) -> bool:
+    def _order(self, order: Order | RecoveredOrder, filled: int, at_ms: int, now_s: float) -> bool:
         key, ended = (order.symbol, order.order_id), order.status in ENDED
         chain, reached = self._orders.get(key), abs(units(order.filled_quantity_text))
         if chain is None:

@@ -25,8 +25,6 @@ from listenkey.core.records import Record
 from listenkey.events import (
     BalancePositionUpdate,
     Event,
-    LegacyOrder,
-    LegacyOrderTradeUpdate,
     Order,
     OrderTradeUpdate,
     RecoveredCash,
@@ -388,15 +386,12 @@ def key_of(row: TradeRow) -> FillKey:
     return (row.fill.symbol, row.fill.trade_id, row.fill.order_id)
 
 
-def order_key_of(order: Order | LegacyOrder | RecoveredFill | RecoveredOrder) -> OrderKey:
+def order_key_of(order: Order | RecoveredFill | RecoveredOrder) -> OrderKey:
     """The order that this is, or belongs to."""
     return (order.symbol, order.order_id)
 
 
 def _fills_in(event: Event) -> list[FillKey]:
-    """Return the fills of a message of either generation."""
-    if isinstance(event, LegacyOrderTradeUpdate):
-        return event.fill_keys()
     if isinstance(event, OrderTradeUpdate) and event.is_fill:
         return [(event.symbol, event.trade_id, event.order_id)]
     return []
@@ -404,8 +399,6 @@ def _fills_in(event: Event) -> list[FillKey]:
 
 def _orders_in(event: Event) -> list[tuple[OrderKey, int]]:
     """Return the orders of an event, each with the time it was made."""
-    if isinstance(event, LegacyOrderTradeUpdate):
-        return [(order_key_of(order), event.event_ms) for order in event.orders]
     return [(order_key_of(event.order), event.event_ms)] if isinstance(event, OrderTradeUpdate) else []
 
 
@@ -423,11 +416,6 @@ def _interleaved(found: list[Delivery], held: Sequence[Held], over_rest: Collect
 
 def _comes_first(found: Event, held: Event) -> bool:
     at_ms = found.event_ms or 0
-    if isinstance(held, LegacyOrderTradeUpdate):
-        fills = [(order.symbol, (fill.trade_time_ms, fill.trade_id)) for order in held.orders for fill in order.fills]
-        if isinstance(found, RecoveredFill) and (its := [fill for symbol, fill in fills if symbol == found.symbol]):
-            return (found.trade_time_ms, found.trade_id) < min(its)
-        return at_ms <= min((time_ms for _, (time_ms, _) in fills), default=held.event_ms)
     if isinstance(held, OrderTradeUpdate):
         if isinstance(found, RecoveredFill) and held.is_fill and found.symbol == held.symbol:
             return (found.trade_time_ms, found.trade_id) < (held.trade_time_ms, held.trade_id)
@@ -474,10 +462,5 @@ def _reached(key: OrderKey, orders: Mapping[OrderKey, OrderRow], held: Sequence[
         if isinstance(event, OrderTradeUpdate) and order_key_of(event.order) == key:
             own = amount(event.order.last_quantity_text) if event.is_fill else ZERO
             return amount(event.order.filled_quantity_text) - own
-        if isinstance(event, LegacyOrderTradeUpdate):
-            for order in event.orders:
-                if order_key_of(order) == key:
-                    own = sum((abs(amount(fill.quantity_text)) for fill in order.fills), ZERO)
-                    return abs(amount(order.filled_quantity_text)) - own
     row = orders.get(key)
     return None if row is None else amount(row.order.filled_quantity_text)

@@ -15,17 +15,16 @@ Three habits hold for all of them:
 - Words of a closed list (side, status, reason ...) are plain `str`, so that a value nobody has documented yet passes
   through. The `StrEnum`s here compare equal to them: `order.side == Side.BUY`.
 
-`docs/reference/events.md` has a table of every letter. Two generations exist, told apart by their shape: the current one, since
-January 2026, and the legacy one before. Sources: [O Event-Account-data], [O Event-Balance-and-Position-Update],
-[O Event-Greek-Update], [O Event-Order-update], [O Event-Risk-level-change], [O Event-User-Data-Stream-Expired]; legacy:
-[L Event-Account-data], [L Event-Order-update]. Short names as in `venue.py`; [L] is the option documentation of 2025-10.
+`docs/reference/events.md` has a table of every letter. A message from before January 2026 is translated into these
+(`wire/legacy.py`). Sources: [O Event-Account-data], [O Event-Balance-and-Position-Update], [O Event-Greek-Update],
+[O Event-Order-update], [O Event-Risk-level-change], [O Event-User-Data-Stream-Expired]. Short names as in `venue.py`.
 """
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
-from listenkey.events.base import Amount, Generation
+from listenkey.events.base import Amount
 from listenkey.events.current import (
     AccountUpdate,
     Balance,
@@ -41,7 +40,6 @@ from listenkey.events.current import (
 from listenkey.events.enums import (
     BalanceReason,
     ExecutionType,
-    Liquidity,
     OrderStatus,
     OrderType,
     RiskLevel,
@@ -52,15 +50,6 @@ from listenkey.events.enums import (
 from listenkey.events.fill import (
     Fill,
     fills_of,
-)
-from listenkey.events.legacy import (
-    LegacyAccountUpdate,
-    LegacyBalance,
-    LegacyFill,
-    LegacyGreeks,
-    LegacyOrder,
-    LegacyOrderTradeUpdate,
-    LegacyPosition,
 )
 from listenkey.events.recovered import (
     RecoveredCash,
@@ -78,11 +67,8 @@ CurrentEvent: TypeAlias = (
 )
 """The events that the venue has sent since January 2026."""
 
-LegacyEvent: TypeAlias = LegacyAccountUpdate | LegacyOrderTradeUpdate
-"""The events that it sent before; `RISK_LEVEL_CHANGE` is the same in both."""
-
-Event: TypeAlias = CurrentEvent | LegacyEvent | RecoveredEvent | UnknownEvent
-"""Every event has `type`, `event_ms`, `generation` and `to_dict()`; match on its class for the rest."""
+Event: TypeAlias = CurrentEvent | RecoveredEvent | UnknownEvent
+"""Every event has `type`, `event_ms` and `to_dict()`; match on its class for the rest."""
 
 __all__ = [
     "AccountUpdate",
@@ -94,17 +80,7 @@ __all__ = [
     "Event",
     "ExecutionType",
     "Fill",
-    "Generation",
     "GreekUpdate",
-    "LegacyAccountUpdate",
-    "LegacyBalance",
-    "LegacyEvent",
-    "LegacyFill",
-    "LegacyGreeks",
-    "LegacyOrder",
-    "LegacyOrderTradeUpdate",
-    "LegacyPosition",
-    "Liquidity",
     "ListenKeyExpired",
     "Order",
     "OrderStatus",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from types import FunctionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeAlias, get_origin, overload
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeAlias, get_origin, overload
 
 import msgspec
 
@@ -16,7 +16,6 @@ from listenkey.errors import ProtocolError
 if TYPE_CHECKING:
     from listenkey.credentials import Secret
 
-Generation: TypeAlias = Literal["current", "legacy", "unknown"]
 Id: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Millis: TypeAlias = Id
 

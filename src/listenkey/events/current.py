@@ -1,4 +1,4 @@
-"""The messages since January 2026, and the ones that did not change then."""
+"""The messages of the stream, as they are since January 2026."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from listenkey.credentials import Secret
 from listenkey.events.base import (
     Amount,
     AmountText,
-    Generation,
     Id,
     Message,
     Millis,
@@ -82,7 +81,6 @@ class AccountUpdate(
     maintenance_margin_text: AmountText
 
     type: ClassVar[str] = venue.ACCOUNT_UPDATE
-    generation: ClassVar[Generation] = "current"
     equity: ClassVar[Amount] = Amount()
     adjusted_equity: ClassVar[Amount] = Amount()
     wallet_balance: ClassVar[Amount] = Amount()
@@ -164,7 +162,6 @@ class BalancePositionUpdate(
     positions: tuple[Position, ...] = ()
 
     type: ClassVar[str] = venue.BALANCE_POSITION_UPDATE
-    generation: ClassVar[Generation] = "current"
 
 
 class UnderlyingGreeks(
@@ -218,7 +215,6 @@ class GreekUpdate(
     greeks: tuple[UnderlyingGreeks, ...]
 
     type: ClassVar[str] = venue.GREEK_UPDATE
-    generation: ClassVar[Generation] = "current"
 
 
 class Order(
@@ -324,7 +320,6 @@ class OrderTradeUpdate(
     order: Order
 
     type: ClassVar[str] = venue.ORDER_TRADE_UPDATE
-    generation: ClassVar[Generation] = "current"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values; the order's stand beside the event's, not under `order`."""
@@ -493,7 +488,7 @@ class RiskLevelChange(
     },
 ):
     """
-    A change of what the account may do; VIP and market maker accounts only. The same in both generations.
+    A change of what the account may do; VIP and market maker accounts only.
 
     [O Event-Risk-level-change]
 
@@ -510,7 +505,6 @@ class RiskLevelChange(
     maintenance_margin_text: AmountText
 
     type: ClassVar[str] = venue.RISK_LEVEL_CHANGE
-    generation: ClassVar[Generation] = "current"
     margin_balance: ClassVar[Amount] = Amount()
     maintenance_margin: ClassVar[Amount] = Amount()
 
@@ -538,7 +532,6 @@ class ListenKeyExpired(
     listen_key: Secret
 
     type: ClassVar[str] = venue.LISTEN_KEY_EXPIRED
-    generation: ClassVar[Generation] = "current"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values; the key is its fingerprint."""

@@ -87,13 +87,6 @@ class RiskLevel(StrEnum):
     REDUCE_ONLY = "REDUCE_ONLY"
 
 
-class Liquidity(StrEnum):
-    """The account's side of a trade, in legacy fills."""
-
-    MAKER = "MAKER"
-    TAKER = "TAKER"
-
-
 # What fields that hold one of these are, to the decoder: of a listed word it need not make a new text each time, and
 # any other is read by the copies of `wire.lenient_decoder`. To everybody else they are `str`, for that is what may come.
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """
-One fill, whatever brought it: the socket, REST, or a message from before January 2026.
+One fill, whatever brought it: the socket or REST.
 
     async for item in stream:
         for fill in item.fills:
@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from listenkey.events.base import Amount, Id, Message, Millis, SureAmount, amount_of
+from listenkey.events.base import Amount, Id, Message, Millis, SureAmount
 from listenkey.events.current import Order, OrderTradeUpdate
-from listenkey.events.legacy import LegacyFill, LegacyOrder, LegacyOrderTradeUpdate
 from listenkey.events.recovered import RecoveredFill
 
 
@@ -66,8 +65,6 @@ def fills_of(event: Message) -> tuple[Fill, ...]:
             return (_from_socket(order),) if order.is_fill else ()
         case RecoveredFill():
             return (_from_rest(event),)
-        case LegacyOrderTradeUpdate(orders=orders):
-            return tuple(_from_legacy(order, fill) for order in orders for fill in order.fills)
         case _:
             return ()
 
@@ -106,31 +103,6 @@ def _from_rest(row: RecoveredFill) -> Fill:
     )
 
 
-def _from_legacy(order: LegacyOrder, fill: LegacyFill) -> Fill:
-    return Fill(
-        order.symbol,
-        fill.trade_id,
-        order.order_id,
-        order.side,
-        _unsigned(fill.quantity_text),
-        fill.price_text,
-        _opposite(fill.commission_text),
-        "",
-        "",
-        fill.maker,
-        fill.trade_time_ms,
-        order.client_order_id,
-    )
-
-
 def _unsigned(text: str) -> str:
     """Return a quantity without its sign: the side says which way it went, whatever the message does."""
     return text.removeprefix("-")
-
-
-def _opposite(text: str) -> str:
-    """Return the text of the amount with the other sign: a legacy commission is positive where it was charged."""
-    amount = amount_of(text)
-    if amount is None:
-        return text
-    return f"{amount.copy_negate():f}" if amount else text  # No context of the program rounds it.

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias
 
 from listenkey import venue
-from listenkey.events.base import Amount, Generation, Id, Message, Millis, SureAmount, amount_of
+from listenkey.events.base import Amount, Id, Message, Millis, SureAmount, amount_of
 from listenkey.events.enums import TRADE
 
 
@@ -67,7 +67,6 @@ class RecoveredFill(
     filled_quantity_text: str | None = None
 
     type: ClassVar[str] = venue.ORDER_TRADE_UPDATE
-    generation: ClassVar[Generation] = "current"
     execution_type: ClassVar[str] = TRADE
     is_fill: ClassVar[bool] = True
     last_quantity: ClassVar[SureAmount] = SureAmount()
@@ -157,7 +156,6 @@ class RecoveredOrder(
     self_trade_prevention: str | None = None
 
     type: ClassVar[str] = venue.ORDER_TRADE_UPDATE
-    generation: ClassVar[Generation] = "current"
     is_fill: ClassVar[bool] = False
     quantity: ClassVar[Amount] = Amount()
     price: ClassVar[Amount] = Amount()
@@ -218,7 +216,6 @@ class RecoveredExercise(
     exercised_ms: Millis
 
     type: ClassVar[str] = venue.EXERCISE_RECORD
-    generation: ClassVar[Generation] = "current"
     is_fill: ClassVar[bool] = False
     quantity: ClassVar[Amount] = Amount()
     exercise_price: ClassVar[Amount] = Amount()
@@ -276,7 +273,6 @@ class RecoveredCash(
     booked_ms: Millis
 
     type: ClassVar[str] = venue.BILL
-    generation: ClassVar[Generation] = "current"
     is_fill: ClassVar[bool] = False
     amount: ClassVar[Amount] = Amount()
 

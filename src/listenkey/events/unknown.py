@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
-from listenkey.events.base import Generation, Message
+from listenkey.events.base import Message
 
 # A number with a fraction stays its text, as amounts do everywhere here.
 _JSON = msgspec.json.Decoder(dict[str, Any], float_hook=str)
@@ -25,8 +25,6 @@ class UnknownEvent(Message, frozen=True, gc=False):
     type: str
     event_ms: int | None
     raw: bytes
-
-    generation: ClassVar[Generation] = "unknown"
 
     def to_dict(self) -> dict[str, Any]:
         """The venue's own letters, for there are no words; numbers with a fraction as text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Final, Protocol
 
@@ -15,7 +16,7 @@ from listenkey.stream.pings import Pings
 from listenkey.stream.subscription import Subscription
 from listenkey.transport.base import Connect, Socket
 from listenkey.transport.clock import Clock
-from listenkey.wire.frames import Control, Read, Received, Unreadable, Unwrapper
+from listenkey.wire.frames import Control, Read, Received, Several, Unreadable, Unwrapper
 
 BATCH_MAX: Final = 512
 """Frames taken together. One read may bring thousands, which all at once would not fit into the cache."""
@@ -247,7 +248,10 @@ class Connection:
             self._owner.events_came(self.number, *read)
             return
         self._batch_max = SLOW_BATCH_MAX
-        for kind, in_a_row in groupby(map(self._unwrapper.read, frames), type):
+        self._take_each(map(self._unwrapper.read, frames))
+
+    def _take_each(self, reads: Iterable[Read]) -> None:
+        for kind, in_a_row in groupby(reads, type):
             if kind is Unreadable:
                 first, *others = in_a_row
                 assert isinstance(first, Unreadable)
@@ -259,6 +263,9 @@ class Connection:
     def _take(self, read: Read) -> None:
         if isinstance(read, Received):
             self._owner.event_came(self.number, read.event, read.raw)
+            return
+        if isinstance(read, Several):
+            self._take_each(read.parts)
             return
         if isinstance(read, Control) and self._subscription is not None and self._subscription.takes(read):
             return

@@ -13,7 +13,6 @@ from listenkey.core.timing import PAUSE_SHARE
 from listenkey.errors import Disconnected
 from listenkey.events import (
     Event,
-    LegacyOrderTradeUpdate,
     ListenKeyExpired,
     OrderTradeUpdate,
     RecoveredFill,
@@ -232,8 +231,6 @@ class StreamDelivery:
         if isinstance(event, HAVE_FILLS):
             self.fills += event.is_fill
             self.fills_recovered += event.is_fill and provenance == "rest"
-        elif isinstance(event, LegacyOrderTradeUpdate):
-            self.fills += sum(len(order.fills) for order in event.orders)
         late = self.deduplicator.fills.lateness.note_event(event)
         if self.recovery is not None:
             self.recovery.delivering(event)

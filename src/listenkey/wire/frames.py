@@ -3,7 +3,8 @@ Frame -> event. Pure, and never raises for anything a socket may bring.
 
 `Unwrapper(listen_key).read(frame)` is the hot path of a stream; `read(frame)` takes a frame of any form; `read_payload`
 takes an event without its envelope. Each answers one of three: `Received` (a typed event and its raw JSON), `Control`
-(the answer to a request like SUBSCRIBE) or `Unreadable` (why, and the bytes with secrets masked).
+(the answer to a request like SUBSCRIBE) or `Unreadable` (why, and the bytes with secrets masked). A frame from before
+January 2026 may say what several of today's do, and is answered with `Several`.
 
 Two roads lead to an event. The fast one is one typed decode of the current shapes, strict about types. What it does not
 take goes the slow one: `wire.message_builder`, exact and forgiving. Both refuse what is no JSON of a bounded depth and size.
@@ -15,7 +16,7 @@ The listen key in it ends here: no raw JSON, body or reason that leaves this mod
 from __future__ import annotations
 
 import re
-from itertools import compress, repeat
+from itertools import compress, islice, repeat
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -33,17 +34,19 @@ from listenkey.events import (
     RiskLevelChange,
     UnknownEvent,
 )
-from listenkey.events.base import AMOUNTS, FINGERPRINT_PREFIX, PLAIN, amount_of
+from listenkey.events.base import AMOUNTS, PLAIN, amount_of
 from listenkey.events.enums import TRADE
+from listenkey.wire.frame_redaction import masked, redact
+from listenkey.wire.legacy import is_legacy, translated
 from listenkey.wire.lenient_decoder import loose_decoder
 from listenkey.wire.message_builder import (
+    CURRENT,
     HALF_PAIR,
     REPLACED,
     SIDES,
     InvalidMessage,
     Number,
     build,
-    event_class,
     exact_int,
     unknown,
 )
@@ -64,22 +67,15 @@ CONTAINERS_MAX: Final = 5_000
 COMMAS_MAX: Final = 65_536
 """A position has four fields. Together these two bound how long one message holds up the event loop."""
 
-BODY_BYTES_MAX: Final = 16 * 1024
-"""The bytes kept of an unreadable frame."""
+PARTS_MAX: Final = 1_000
+"""Events that one message from before January 2026 may be; one takes 60 µs."""
 
 TYPE_CHARS_MAX: Final = 64
 """The longest documented type has 23 characters."""
 
-KEY_LENGTH_MIN: Final = 8
-"""A shorter text is not looked for inside others: documented keys have 40 and 64 letters, and `"1"` is everywhere."""
-
 FOREIGN_CHARS_MIN: Final = 32
 """A name of a stream that is shorter, or has other signs in it, is no listen key."""
 
-MASK: Final = b"***"
-_RUN: Final = re.compile(rb"(?:[A-Za-z0-9]|\\u00[0-9A-Fa-f]{2}){32,}")
-_OF_KEYS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789\\"
-_NAMED: Final = re.compile(rb'("(?:listenKey|stream)"\s*:\s*")[^"]*', re.IGNORECASE)
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _BRACE_CLOSED: Final = ord("}")
 _CLOSED: Final = {_BRACE_CLOSED}
@@ -168,7 +164,13 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
         return self if count == self.count else Unreadable(self.reason, self.body, self.size, count)
 
 
-Read: TypeAlias = Received | Control | Unreadable
+class Several(msgspec.Struct, frozen=True):
+    """The events of a frame from before January 2026, as today's, each with the JSON that it would have."""
+
+    parts: tuple[Received | Unreadable, ...]
+
+
+Read: TypeAlias = Received | Several | Control | Unreadable
 FastEvent: TypeAlias = AccountUpdate | BalancePositionUpdate | GreekUpdate | OrderTradeUpdate | RiskLevelChange
 """`listenKeyExpired` is read on the slow road: its raw may not hold the key."""
 
@@ -265,14 +267,14 @@ class Unwrapper:
 
 def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) -> Read:
     """
-    Read a frame, raw or in an envelope, of either generation.
+    Read a frame, raw or in an envelope.
 
     Args:
         frame: The message of the socket, whole.
         secrets: Listen keys that must not show in what is kept, besides those that are found by their names.
 
     Returns:
-        Received, Control or Unreadable. Nothing is raised, whatever the frame.
+        Received, Several, Control or Unreadable. Nothing is raised, whatever the frame.
     """
     payload = bytes(frame)
     if len(payload) <= FRAME_BYTES_MAX:
@@ -307,6 +309,14 @@ def read_payload(payload: bytes) -> Event | Unreadable:
         return _event(_parse(payload), payload, ())[0]
     except InvalidMessage as misfit:
         return Unreadable(str(misfit), redact(payload), len(payload))
+
+
+def received_in(payload: bytes) -> Sequence[Received | Unreadable]:
+    """Read a payload that came as a frame's, as `read` does; one from before January 2026 may have several events in it."""
+    found = read(payload)
+    if isinstance(found, Several):
+        return found.parts
+    return () if isinstance(found, Control) else (found,)
 
 
 def read_payloads(payloads: Sequence[bytes]) -> list[Event] | None:
@@ -488,15 +498,33 @@ def _control(tree: Any, secrets: Sequence[Secret]) -> Control | None:
     return Control(request_id, tree["result"])
 
 
-def _received(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> Received:
+def _received(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> Received | Several:
     """The event of a frame, out of its envelope if it has one."""
     if isinstance(tree, dict) and "data" in tree and "e" not in tree:
         stream = tree.get("stream")
         if isinstance(stream, str) and stream:
             secrets = (*secrets, Secret(stream))
         tree, payload = tree["data"], _data_of(payload)
+    if isinstance(tree, dict) and is_legacy(tree):
+        return _several(masked(tree, secrets))
     event, raw = _event(tree, payload, secrets)
     return Received(event, OddRaw(raw))
+
+
+def _several(tree: dict[str, Any]) -> Several:
+    """The events of a message from before January 2026, its keys masked."""
+    parts = list(islice(translated(tree), PARTS_MAX + 1))
+    if not 0 < len(parts) <= PARTS_MAX:
+        raise InvalidMessage(f"the message from before 2026 has no step in it, or more than {PARTS_MAX}")
+    return Several(tuple(map(_part, parts)))
+
+
+def _part(tree: dict[str, Any]) -> Received | Unreadable:
+    raw = msgspec.json.encode(tree, enc_hook=_number)
+    try:
+        return Received(build(CURRENT[tree["e"]], tree, tree["e"]), OddRaw(raw))
+    except InvalidMessage as misfit:
+        return Unreadable(str(misfit), redact(raw), len(raw))
 
 
 def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event, bytes]:
@@ -508,11 +536,11 @@ def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event,
         raise InvalidMessage("the event has no type")
     if len(name) > TYPE_CHARS_MAX:
         raise InvalidMessage(f"the event's type is longer than {TYPE_CHARS_MAX} characters")
-    masked = _masked(tree, [secret for secret in secrets if len(secret.reveal()) >= KEY_LENGTH_MIN], under_key=False)
+    clean_tree = masked(tree, secrets)
     # Only where a key was found is the JSON written anew; elsewhere it stays as it came, to the byte.
-    raw = payload if masked == tree else msgspec.json.encode(masked, enc_hook=_number)
-    kind = event_class(name, tree)
-    event = _unknown_event(masked, raw) if kind is None else build(kind, tree, name)
+    raw = payload if clean_tree == tree else msgspec.json.encode(clean_tree, enc_hook=_number)
+    kind = CURRENT.get(name)
+    event = _unknown_event(clean_tree, raw) if kind is None else build(kind, tree, name)
     if raw is payload:
         return event, raw
     # A journal keeps the raw and reads it again, so it must say the same. It would not if a "key" was chosen to equal
@@ -531,45 +559,6 @@ def _unknown_event(tree: dict[str, Any], raw: bytes) -> UnknownEvent:
     return UnknownEvent(tree["e"], event_ms, raw)
 
 
-# --- Keys -------------------------------------------------------------------------------------------------------------
-
-
-def _masked(value: Any, secrets: Sequence[Secret], *, under_key: bool) -> Any:
-    """A copy in which texts under a name like `listenKey`, and known keys anywhere, are fingerprints."""
-    if isinstance(value, dict):
-        return {
-            _masked(name, secrets, under_key=False): _masked(
-                part, secrets, under_key=under_key or "listenkey" in name.lower()
-            )
-            for name, part in value.items()
-        }
-    if isinstance(value, list):
-        return [_masked(part, secrets, under_key=under_key) for part in value]
-    if not isinstance(value, str) or not value:
-        return value
-    if under_key and not value.startswith(FINGERPRINT_PREFIX):
-        return FINGERPRINT_PREFIX + Secret(value).fingerprint()
-    for secret in secrets:
-        value = value.replace(secret.reveal(), FINGERPRINT_PREFIX + secret.fingerprint())
-    return value
-
-
 def _number(value: Any) -> msgspec.Raw:
     assert isinstance(value, Number), type(value)
     return msgspec.Raw(value.text.encode())
-
-
-def redact(body: bytes, secrets: Sequence[Secret] = ()) -> bytes:
-    """
-    Return the beginning of an unreadable frame, fit to be kept: at most `BODY_BYTES_MAX`.
-
-    Masked are the keys given, what stands under `listenKey` or `stream`, and every run of 32 letters and digits or
-    more: documented keys have 40 and 64.
-    """
-    for secret in secrets:
-        if len(secret.reveal()) >= KEY_LENGTH_MIN:
-            body = body.replace(secret.reveal().encode("utf-8", "replace"), MASK)
-    if len(body) > 2 * BODY_BYTES_MAX:
-        # To look through a mebibyte takes half a second. What is cut off must not leave half a key behind.
-        body = body[: 2 * BODY_BYTES_MAX].rstrip(_OF_KEYS)
-    return _RUN.sub(MASK, _NAMED.sub(rb"\1" + MASK, body))[:BODY_BYTES_MAX]

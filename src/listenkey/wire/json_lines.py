@@ -18,8 +18,6 @@ from listenkey import venue
 from listenkey.errors import UsageError
 from listenkey.events import (
     Event,
-    LegacyAccountUpdate,
-    LegacyOrderTradeUpdate,
     RecoveredCash,
     RecoveredEvent,
     RecoveredExercise,
@@ -34,7 +32,7 @@ from listenkey.wire.frames import Unreadable, read_payload
 from listenkey.wire.message_builder import CURRENT, InvalidMessage, build
 
 if TYPE_CHECKING:
-    from listenkey.wire.message_builder import KnownEvent
+    from listenkey.events import CurrentEvent
 
 
 class _Line(msgspec.Struct, frozen=True, tag_field="kind"):
@@ -194,14 +192,10 @@ def event_of(type_: str, event_ms: int | None, words: dict[str, Any], raw: bytes
         return event
 
 
-def _kind(type_: str, words: dict[str, Any]) -> type[KnownEvent | RecoveredEvent] | None:
+def _kind(type_: str, words: dict[str, Any]) -> type[CurrentEvent | RecoveredEvent] | None:
     if type_ in _RECORDS:
         return _RECORDS[type_]
-    if type_ == venue.ORDER_TRADE_UPDATE and not {"transaction_ms", "orders"} & words.keys():
+    if type_ == venue.ORDER_TRADE_UPDATE and "transaction_ms" not in words:
         # What only REST told has REST's words, and is of a class of its own.
         return RecoveredFill if words.get("execution_type") == TRADE else RecoveredOrder
-    if type_ == venue.ORDER_TRADE_UPDATE and "orders" in words:
-        return LegacyOrderTradeUpdate
-    if type_ == venue.ACCOUNT_UPDATE and "user_id" in words:
-        return LegacyAccountUpdate
     return CURRENT.get(type_)

@@ -2,7 +2,7 @@
 A parsed JSON value -> an event, field by field: the way for whatever the fast decoder does not take.
 
 It accepts what the venue's pages disagree on: a number where a string is documented and the reverse (`E` of
-`listenKeyExpired` is both), unknown keys, both generations, events nobody has documented.
+`listenKeyExpired` is both), unknown keys.
 
 A message needs only what says which thing it tells of: a fill its symbol, order id, trade id, side, quantity, price and
 time, a step of an order its symbol and order id, a position its symbol and quantity (`NEEDED`). Any other field that is
@@ -27,13 +27,6 @@ from listenkey.events import (
     Balance,
     BalancePositionUpdate,
     GreekUpdate,
-    LegacyAccountUpdate,
-    LegacyBalance,
-    LegacyFill,
-    LegacyGreeks,
-    LegacyOrder,
-    LegacyOrderTradeUpdate,
-    LegacyPosition,
     ListenKeyExpired,
     Order,
     OrderTradeUpdate,
@@ -51,9 +44,7 @@ from listenkey.events.enums import TRADE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from listenkey.events import CurrentEvent, LegacyEvent
-
-    KnownEvent: TypeAlias = CurrentEvent | LegacyEvent
+    from listenkey.events import CurrentEvent
 
 Naming: TypeAlias = Literal["letter", "word"]
 Kind: TypeAlias = Literal["text", "amount", "int", "time", "bool", "secret", "one", "many"]
@@ -77,7 +68,7 @@ NO_TRADE: Final = frozenset({"NEW", "CANCELED", "EXPIRED"})
 
 _CHARS_MAX: Final = {"symbol": SYMBOL_CHARS_MAX, "underlying": SYMBOL_CHARS_MAX}
 
-CURRENT: Final[Mapping[str, type[KnownEvent]]] = {
+CURRENT: Final[Mapping[str, type[CurrentEvent]]] = {
     venue.ACCOUNT_UPDATE: AccountUpdate,
     venue.BALANCE_POSITION_UPDATE: BalancePositionUpdate,
     venue.GREEK_UPDATE: GreekUpdate,
@@ -95,12 +86,6 @@ NEEDED: Final[Mapping[type[Message], frozenset[str]]] = {
     GreekUpdate: frozenset({"greeks"}),
     RiskLevelChange: frozenset({"risk_level"}),
     ListenKeyExpired: frozenset({"listen_key"}),
-    LegacyOrderTradeUpdate: frozenset({"orders"}),
-    LegacyOrder: frozenset({"symbol", "order_id"}),
-    LegacyFill: frozenset({"trade_id", "price_text", "quantity_text", "trade_time_ms"}),
-    LegacyBalance: frozenset({"asset"}),
-    LegacyGreeks: frozenset({"underlying"}),
-    LegacyPosition: frozenset({"symbol", "quantity_text"}),
     RecoveredFill: frozenset(
         {"symbol", "trade_id", "order_id", "side", "last_quantity_text", "last_price_text", "trade_time_ms"}
     ),
@@ -175,20 +160,6 @@ def _types_in(hint: Any) -> Iterator[type]:
         yield hint
     for part in get_args(hint):
         yield from _types_in(part)
-
-
-def event_class(kind: str, tree: Mapping[str, Any]) -> type[KnownEvent] | None:
-    """
-    Return the class of a message, or None where nobody has documented it.
-
-    Two names have a legacy shape, told by the frame alone: `o` is an array of orders, or `ACCOUNT_UPDATE` has the
-    array `B` where the current one has `eq`.
-    """
-    if kind == venue.ORDER_TRADE_UPDATE and isinstance(tree.get("o"), list):
-        return LegacyOrderTradeUpdate
-    if kind == venue.ACCOUNT_UPDATE and "eq" not in tree and isinstance(tree.get("B"), list):
-        return LegacyAccountUpdate
-    return CURRENT.get(kind)
 
 
 def build(message: type[S], tree: Any, path: str, naming: Naming = "letter", at_ms: int | None = None) -> S:
@@ -267,12 +238,6 @@ def _settle(message: type[Message], values: dict[str, Any], unread: set[str], pa
     """Fill in fields that follow from others; InvalidMessage where the message lacks its identity."""
     if message is Order:
         _settle_order(values, unread, path)
-    elif message is LegacyFill and values["trade_id"] <= 0:
-        raise InvalidMessage(f"{path}.t does not say which fill it is")
-    elif message is LegacyOrder and values.get("fills") and not amount_of(values["quantity_text"]):
-        raise InvalidMessage(f"{path}.q is missing, and with it the side of a fill")
-    elif message is LegacyOrderTradeUpdate and not values["orders"]:
-        raise InvalidMessage(f"{path}.o is an empty array")
     elif message is AccountUpdate and not any(values[each.name] for each in fields(message) if each.kind == "amount"):
         raise InvalidMessage(f"{path} has no total that can be read")
     times = [field for field in fields(message) if field.kind == "time"]
@@ -290,10 +255,8 @@ def _times_in(values: Mapping[str, Any]) -> Iterator[int]:
     """The times of a message's parts that say when something happened."""
     for value in values.values():
         for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, Order | LegacyFill):
+            if isinstance(part, Order):
                 yield part.trade_time_ms
-            elif isinstance(part, LegacyOrder):
-                yield part.updated_ms
 
 
 def _settle_order(values: dict[str, Any], unread: set[str], path: str) -> None:
@@ -414,8 +377,7 @@ def unknown(message: type[Message], tree: Mapping[str, Any], prefix: str = "") -
     for key, found in tree.items():
         field = known.get(key)
         if field is None:
-            # The key `e` of an event is its type; an order of the legacy generation has a field of that letter.
-            if prefix or key != "e":
+            if prefix or key != "e":  # which is the event's type
                 yield prefix + key, found
         elif field.kind == "one" and field.part is not None and isinstance(found, dict):
             yield from unknown(field.part, found, f"{prefix}{key}.")

@@ -20,7 +20,6 @@ from listenkey.events import (
     OrderTradeUpdate,
     RecoveredFill,
 )
-from listenkey.events.legacy import LegacyOrderTradeUpdate
 from listenkey.health import Health
 from listenkey.items import Item, Live, Update
 from listenkey.wire.frames import read_payload
@@ -75,16 +74,6 @@ def position_event(symbol: str = "BTC-261225-90000-C", quantity: str = "-0.1") -
     payload = fixture("balance_position_update")
     payload["P"] = [{"s": symbol, "c": quantity, "p": "-120", "a": "1200.00"}]
     return msgspec.json.decode(json.dumps(payload), type=BalancePositionUpdate)
-
-
-def legacy_order(**letters: Any) -> LegacyOrderTradeUpdate:
-    """One legacy order with one fill. The wire's strings for ids are numbers here, as the reader makes them."""
-    order = fixture("legacy_order_trade_update")["o"][0]
-    order["oid"] = int(order["oid"])
-    order["fi"][0]["t"] = int(order["fi"][0]["t"])
-    order["stp"] = str(order["stp"])
-    payload = {"e": "ORDER_TRADE_UPDATE", "E": AT_MS, "o": [order | letters]}
-    return msgspec.json.decode(json.dumps(payload), type=LegacyOrderTradeUpdate)
 
 
 def update(event: Event, seq: int = 1, received_ms: int = AT_MS) -> Update:

@@ -8,9 +8,6 @@ from listenkey.core.deduplicator import Held
 from listenkey.events import (
     AccountUpdate,
     BalancePositionUpdate,
-    LegacyFill,
-    LegacyOrder,
-    LegacyOrderTradeUpdate,
     Order,
     OrderTradeUpdate,
     Position,
@@ -40,29 +37,6 @@ def order(
 
 def fill(trade_id: int, filled: str, at_ms: int = 1000, order_id: int = 1, **more: Any) -> OrderTradeUpdate:
     return order(order_id, "PARTIALLY_FILLED", filled, at_ms, trade_id=trade_id, **more)
-
-
-def before_2026(*orders: LegacyOrder, at_ms: int = 1000) -> LegacyOrderTradeUpdate:
-    return LegacyOrderTradeUpdate(at_ms, orders)
-
-
-def old_order(
-    order_id: int = 1,
-    status: str = "ACCEPTED",
-    filled: str = "0",
-    at_ms: int = 1000,
-    trades: tuple[int, ...] = (),
-    symbol: str = SYMBOL,
-) -> LegacyOrder:
-    """One of a message of before 2026, with a fill of 1 for each trade id."""
-    fills = tuple(LegacyFill(trade_id, "5", "1", at_ms, "MAKER", "0.1") for trade_id in trades)
-    return LegacyOrder(
-        1, at_ms, symbol, "", order_id, "5", "10", False, False, status, filled, "0", "0", "GTC", "LIMIT", fills
-    )
-
-
-def old_fill(trade_id: int, filled: str, at_ms: int = 1000, order_id: int = 1) -> LegacyOrderTradeUpdate:
-    return before_2026(old_order(order_id, "PARTIALLY_FILLED", filled, at_ms, (trade_id,)), at_ms=at_ms)
 
 
 def position(quantity: str, at_ms: int, symbol: str = SYMBOL, reason: str = "ORDER") -> BalancePositionUpdate:

@@ -11,15 +11,12 @@ from listenkey.core.account_state import AccountState, FillIndex, OrderFacts, am
 from listenkey.core.gaps import OrderLeft
 from listenkey.core.lateness import NewestFill
 from listenkey.credentials import Secret
-from listenkey.events import LegacyFill, LegacyOrder, LegacyOrderTradeUpdate, ListenKeyExpired, UnknownEvent
+from listenkey.events import ListenKeyExpired, UnknownEvent
 from tests.unit.core.making import (
     OTHER,
     SYMBOL,
     beat,
-    before_2026,
     fill,
-    old_fill,
-    old_order,
     order,
     order_row,
     position,
@@ -145,24 +142,10 @@ def test_what_is_no_amount_is_nothing() -> None:
     assert amount("1e5") == 100_000
 
 
-def legacy(*orders: LegacyOrder) -> LegacyOrderTradeUpdate:
-    return LegacyOrderTradeUpdate(3000, orders)
-
-
-def legacy_order(order_id: int, status: str, filled: str, *fills: LegacyFill) -> LegacyOrder:
-    return LegacyOrder(
-        1000, 3000, SYMBOL, "", order_id, "5", "10", False, False, status, filled, "0", "0", "GTC", "LIMIT", fills,
-    )  # fmt: skip
-
-
-def test_orders_and_fills_of_the_older_generation_are_known_as_well() -> None:
-    one = LegacyFill(7, "5", "1", 2500, "MAKER", "-0.1")
-    known = known_of(legacy(legacy_order(1, "PARTIALLY_FILLED", "-1", one), legacy_order(2, "CANCELLED", "0")))
-    assert known.orders[SYMBOL, 1].filled == 1, "sold, told as negative"
-    assert known.has_ended((SYMBOL, 2))
+def test_a_fill_that_rest_brought_is_known() -> None:
+    known = known_of(trade_row(7).fill)
     assert (SYMBOL, 7, 1) in known.fills
-    assert known.newest == NewestFill(SYMBOL, 7, 1, 2500)
-    assert known.last_event_ms == 3000
+    assert known.last_event_ms == 0, "only a socket's events say when the venue made one"
 
 
 def test_what_is_remembered_of_symbols_and_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,8 +160,8 @@ def test_what_is_remembered_of_symbols_and_orders_is_bounded(monkeypatch: pytest
     assert list(known.orders) == [("symbol 5", 15), ("busy", 15)]
 
 
-def test_the_older_generations_words_for_a_status_are_todays() -> None:
-    known = known_of(old_fill(5, "1", at_ms=2000), before_2026(old_order(2)))
+def test_the_older_words_for_a_status_are_todays() -> None:
+    known = known_of(order_row(2, "ACCEPTED", "0").order)
     assert known.orders[SYMBOL, 2].status == "NEW", "ACCEPTED, it said"
 
 
@@ -186,7 +169,7 @@ def test_one_order_id_in_two_symbols_is_two_orders() -> None:
     known = known_of(order(1, "NEW"), order(1, "NEW", symbol=OTHER), order(1, "CANCELED"))
     assert list(known.orders) == [(OTHER, 1)]
     assert (known.has_ended((SYMBOL, 1)), known.has_ended((OTHER, 1))) == (True, False)
-    known.note(before_2026(old_order(1, "CANCELLED", symbol=OTHER)))
+    known.note(order_row(1, "CANCELLED", "0", symbol=OTHER).order)
     assert known.orders == {}
     known.note(order_row(2, "NEW", "0").order)
     known.note(order_row(2, "NEW", "0", symbol=OTHER).order)

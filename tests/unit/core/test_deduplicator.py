@@ -14,7 +14,7 @@ from listenkey.core.lateness import NEAR, Lateness
 from listenkey.events import Event
 from listenkey.wire.frames import Unreadable, read_payload
 from tests.unit.core import making
-from tests.unit.core.making import OTHER, SYMBOL, before_2026, old_fill, old_order, order
+from tests.unit.core.making import OTHER, SYMBOL, order
 
 
 def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]:
@@ -404,50 +404,11 @@ def test_what_turns_out_to_be_unreadable_is_left_to_be_told() -> None:
     assert [one.size for one in merge.unreadable] == [28]
 
 
-def admit_old(merge: Deduplicator, *events: Event) -> list[bool]:
-    return [merge.admit(1, event, b"%d" % place, 7) for place, event in enumerate(events)]
-
-
-def test_fills_of_before_2026_are_delivered_once_whichever_generation_brings_them() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    assert admit_old(merge, old_fill(1, "1"), old_fill(2, "2"), old_fill(1, "1")) == [True, True, False]
-    merge.fills.add("BTC-261225-90000-C", 3, 1, 1000)  # REST brought it
-    both = before_2026(old_order(1, "FILLED", "4", trades=(3, 4)))
-    assert admit_old(merge, old_fill(3, "3"), both, both) == [False, True, False], "one of two is new"
-    assert merge.duplicates == 3
-
-
-def test_steps_of_orders_of_before_2026_are_told_apart_by_what_the_order_became() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    placed, cancelled = before_2026(old_order(1)), before_2026(old_order(1, "CANCELLED", at_ms=1001))
-    assert admit_old(merge, placed, cancelled, placed, cancelled) == [True, True, False, False]
-
-
-def test_a_batch_with_fills_of_both_generations_is_taken_as_one_by_one() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    (today, raw), *_ = [fill(number) for number in (1, 2)]
-    events: list[Event] = [
-        today,
-        old_fill(1, "1", order_id=7),
-        old_fill(2, "2", order_id=7),
-        fill(2)[0],
-        old_fill(3, "3"),
-    ]
-    raws = [raw] * len(events)
-    assert merge.admit_all(events, raws).fills == 3
-    assert [getattr(event, "trade_id", None) or event.fill_keys()[0][1] for event in events] == [1, 2, 3]  # type: ignore[union-attr]
-    assert (merge.duplicates, len(raws)) == (2, 3)
-
-
 @pytest.mark.parametrize("at_once", [True, False])
 def test_one_order_id_in_two_symbols_is_two_orders(at_once: bool) -> None:
     merge = Deduplicator()
     merge.follow(1)
-    steps: list[Event] = [order(7, "NEW"), order(7, "NEW", symbol=OTHER), before_2026(old_order(7)),
-                          before_2026(old_order(7, symbol=OTHER))]  # fmt: skip
+    steps: list[Event] = [order(7, "NEW"), order(7, "NEW", symbol=OTHER)]
     raws = [b"{}"] * len(steps)
     if at_once:
         merge.admit_all(kept := list(steps), raws)
@@ -483,13 +444,11 @@ def test_the_last_snapshots_are_bounded_by_their_types(monkeypatch: pytest.Monke
         assert len(kept._last) <= 2
 
 
-@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1000, 1004), st.sampled_from([SYMBOL, OTHER]), st.booleans())))
-def test_a_batch_finds_late_what_is_late_one_by_one(drawn: list[tuple[int, int, str, bool]]) -> None:
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1000, 1004), st.sampled_from([SYMBOL, OTHER]))))
+def test_a_batch_finds_late_what_is_late_one_by_one(drawn: list[tuple[int, int, str]]) -> None:
     events: list[Event] = [
-        making.fill(trade_id + 2**62 * (trade_id == 9), "1", at_ms, symbol=symbol) if is_today
-        else before_2026(old_order(1, "FILLED", "1", at_ms, (trade_id,), symbol), at_ms=at_ms)
-        for trade_id, at_ms, symbol, is_today in drawn
-    ]  # fmt: skip
+        making.fill(trade_id + 2**62 * (trade_id == 9), "1", at_ms, symbol=symbol) for trade_id, at_ms, symbol in drawn
+    ]
     alone, together = Deduplicator(), Deduplicator()
     alone.follow(1)
     together.follow(1)

@@ -7,7 +7,7 @@ import pytest
 from listenkey.core import lateness as being_late
 from listenkey.core.lateness import NEAR, Lateness, NewestFill
 from listenkey.events import Event
-from tests.unit.core.making import OTHER, SYMBOL, beat, before_2026, fill, old_fill, old_order, order, trade_row
+from tests.unit.core.making import OTHER, SYMBOL, beat, fill, order, trade_row
 
 
 def late_of(*events: Event) -> list[bool]:
@@ -39,13 +39,6 @@ def test_a_late_fill_moves_nothing_back() -> None:
         lateness.note_event(event)
     assert (lateness.newest, lateness.newest_ms) == (NewestFill(SYMBOL, 5, 1, 2000), 2000)
     assert not lateness.note_event(fill(6, "1", at_ms=2000))
-
-
-def test_a_fill_of_the_older_generation_may_be_late() -> None:
-    first = old_fill(5, "1", at_ms=2000)
-    assert late_of(first, old_fill(4, "1", at_ms=2000)) == [False, True]
-    assert late_of(first, old_fill(6, "1", at_ms=1999)) == [False, True]
-    assert late_of(first, old_fill(6, "2", at_ms=2000), before_2026(old_order(3))) == [False] * 3
 
 
 def test_what_an_earlier_process_delivered_is_noted_in_its_order() -> None:

@@ -11,7 +11,7 @@ from listenkey.core import account_state as knowing
 from listenkey.core import loss_detector as watching
 from listenkey.core.account_state import AccountState, FillIndex
 from listenkey.core.loss_detector import BARREN_MAX, LossDetector, units
-from listenkey.events import Event, LegacyAccountUpdate, UnknownEvent
+from listenkey.events import Event, UnknownEvent
 from listenkey.events.base import AMOUNTS_REMEMBERED
 from listenkey.outcomes import GapCause
 from tests.unit.core.making import (
@@ -19,7 +19,6 @@ from tests.unit.core.making import (
     SYMBOL,
     beat,
     fill,
-    old_fill,
     order,
     order_row,
     position,
@@ -508,21 +507,6 @@ def test_positions_are_bounded_and_one_that_holds_nothing_is_let_go_first(monkey
     watch.note(position("0", 3000, symbol="S3", reason="EXERCISE"), 0.0)
     watch.note(position("0", 3000, symbol="S4", reason="EXERCISE"), 0.0)
     assert watch.silent_at_s() is None, "what was let go is not counted as open"
-
-
-def test_chains_hold_where_the_generation_changes_in_the_middle_of_an_order() -> None:
-    watch = told(held("0"), order(1, "NEW", at_ms=1000), fill(1, "1", at_ms=1001), old_fill(2, "2", 1002),
-                 fill(3, "3", at_ms=1003), position("3", 1003))  # fmt: skip
-    assert watch.due_at_s() is None
-    watch.note(old_fill(5, "5", 1005), 5.0)
-    assert watch.due_at_s() == 6.0, "the fourth fill was lost"
-
-
-def test_the_beat_of_before_2026_is_one_as_well() -> None:
-    watch = told(held("1"))
-    for second in (10, 20, 30):
-        watch.note(LegacyAccountUpdate(second * 1000, (), 7), float(second))
-    assert watch.silent_at_s() == 30 + 25.0
 
 
 def test_one_order_id_in_two_symbols_is_two_chains() -> None:

@@ -16,12 +16,9 @@ from listenkey.wire.rows import PositionRow
 from tests.unit.core.making import (
     OTHER,
     SYMBOL,
-    before_2026,
     contract,
     fill,
     held,
-    old_fill,
-    old_order,
     order,
     order_row,
     position,
@@ -169,33 +166,6 @@ def test_orders_and_fills_that_were_found_are_told_by_time_and_of_one_moment_the
     ]
 
 
-def test_fills_and_orders_that_a_message_of_before_2026_brings_are_told_once_and_in_their_place() -> None:
-    rows = [trade_row(number, at_ms=1000 + number) for number in (1, 2, 3, 4)]
-    found = Findings(fills=rows, over_rest={(SYMBOL, number, 1) for number in (1, 2, 3, 4)},
-                     orders={(SYMBOL, 1): order_row(1, "PARTIALLY_FILLED", "4", 1004), (SYMBOL, 2): order_row(2, "NEW", "0", 1002)})  # fmt: skip
-    both = before_2026(old_order(1, "PARTIALLY_FILLED", "3", 1003, (2, 3)), old_order(2), at_ms=1003)
-    told = combined(found, held(both), known_of(), 7)
-    brought = [one.event.fill_keys()[0][1] if one.event is both else one.event.trade_id for one in told[:2]]  # type: ignore[union-attr]
-    assert brought == [1, 2]
-    assert [one.provenance for one in told] == ["rest", "ws+rest", "rest", "rest"]
-    assert isinstance(told[3].event, RecoveredOrder)
-    assert told[3].event.order_id == 1, "the other one was told of by the socket, and later"
-
-
-def test_what_a_message_of_before_2026_says_proves_how_far_an_order_had_come() -> None:
-    rows = [trade_row(number, at_ms=1000 + number) for number in (1, 2)]
-    last = old_fill(3, "3", 1003)
-    told = combined(Findings(fills=rows), held(before_2026(old_order(9)), last), known_of(order(1)), 7)
-    fills = [one.event for one in told if isinstance(one.event, RecoveredFill)]
-    assert [fill.filled_quantity_text for fill in fills] == ["1", "2"]
-
-
-def test_a_row_of_another_symbol_goes_before_a_message_of_before_2026_by_its_time() -> None:
-    rows = [trade_row(9, at_ms=999, symbol=OTHER), trade_row(9, at_ms=1001, symbol=OTHER, orderId=2)]
-    told = combined(Findings(fills=rows), held(before_2026(old_order(), at_ms=1000)), known_of(), 7)
-    assert [type(one.event).__name__ for one in told] == ["RecoveredFill", "LegacyOrderTradeUpdate", "RecoveredFill"]
-
-
 def test_what_can_not_come_back_is_said_once_each() -> None:
     told = reconcile.unrecoverable(
         [lost("refused"), lost("refused"), reconcile.TRADES_TOO_OLD],
@@ -225,7 +195,7 @@ def test_how_far_an_order_had_come_is_proven_by_its_own_events_alone() -> None:
     known = known_of(fill(1, "1.00", 1000), fill(1, "7.00", 1000, symbol=OTHER))
     rows = [trade_row(2, 2000), trade_row(2, 2000, symbol=OTHER, quantity="2")]
     after = held(fill(9, "9.50", 3000, symbol=OTHER, last_quantity_text="0.50"), fill(3, "3.00", 3000),
-                 before_2026(old_order(1, "PARTIALLY_FILLED", "99", 3000, symbol="another")))  # fmt: skip
+                 order(1, "PARTIALLY_FILLED", "99", 3000, symbol="another"))  # fmt: skip
     assert filled(combined(Findings(fills=rows), after, known, 7)) == ["2.00", "9.00"]
 
 
@@ -250,6 +220,3 @@ def test_ids_of_another_range_change_no_places() -> None:
         Findings(fills=[trade_row(65, 2000), trade_row(64, 3500), trade_row(far + 1, 5000)]), waiting, known_of(), 77
     )
     assert order_of(out) == [65, far, 64, 66, far + 1]
-    of_before = held(old_fill(far, "3", 3000))
-    out = combined(Findings(fills=[trade_row(65, 3500), trade_row(66, 2000)]), of_before, known_of(), 77)
-    assert [one.event.event_ms for one in out] == [2000, 3000, 3500]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from decimal import Context, Decimal, Inexact, localcontext
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,7 @@ from listenkey.errors import ProtocolError
 from listenkey.events import Event, UnknownEvent, fills_of
 from listenkey.wire.frames import Unreadable
 from listenkey.wire.frames import read_payload as read_message
-from tests.unit.core.making import SYMBOL, beat, fill, old_fill, old_order, order, order_row, position, trade_row
+from tests.unit.core.making import SYMBOL, beat, fill, order, order_row, position, trade_row
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -55,27 +55,6 @@ def test_two_sides_of_one_trade_have_two_keys() -> None:
     assert bought.key != sold.key
 
 
-def test_a_legacy_message_has_several_and_its_signs_are_turned() -> None:
-    event = read_payload((FIXTURES / "legacy_order_trade_update.json").read_bytes().replace(b'"q": "1"', b'"q": "-1"'))
-    [one] = fills_of(event)
-    assert one.key == ("BTC-220930-18000-C", 20, 4611869636869226548)
-    assert (one.side, one.quantity, one.price) == ("SELL", Decimal("0.1"), Decimal(1993))
-    assert (one.commission, one.commission_asset, one.realized_profit) == (Decimal("-0.0002"), "", None)
-    assert (one.maker, one.client_order_id) == (False, "")
-    several = msgspec.structs.replace(old_fill(1, "1"), orders=(old_order(1, trades=(1, 2)), old_order(2, trades=(2,))))
-    assert [found.key for found in fills_of(several)] == [(SYMBOL, 1, 1), (SYMBOL, 2, 1), (SYMBOL, 2, 2)]
-
-
-@pytest.mark.parametrize(("text", "commission"), [("", None), ("x", None), ("0", 0), ("-2E-8", "0.00000002")])
-def test_a_legacy_commission_that_is_missing_or_a_rebate(text: str, commission: str | None) -> None:
-    event = old_fill(1, "1")
-    [old] = event.orders
-    paid = msgspec.structs.replace(old.fills[0], commission_text=text, quantity_text="-1")
-    [one] = fills_of(msgspec.structs.replace(event, orders=(msgspec.structs.replace(old, fills=(paid,)),)))
-    assert one.commission == (None if commission is None else Decimal(commission))
-    assert one.quantity == 1
-
-
 def test_a_fill_under_another_word_is_one() -> None:
     [one] = fills_of(fill(5, "1", execution_type="CALCULATED"))
     assert one.trade_id == 5
@@ -112,12 +91,3 @@ def test_a_fill_without_an_amount_says_which() -> None:
 def test_a_quantity_is_positive_whatever_sign_the_message_gives_it() -> None:
     [one] = fills_of(fill(5, "1", side="SELL", last_quantity_text="-0.5"))
     assert (one.side, one.quantity) == ("SELL", Decimal("0.5"))
-
-
-def test_no_context_of_the_program_rounds_an_amount_or_raises() -> None:
-    event = old_fill(1, "1")
-    [old] = event.orders
-    paid = msgspec.structs.replace(old.fills[0], commission_text="0.00123456")
-    with localcontext(Context(prec=4, traps=[Inexact])):
-        [one] = fills_of(msgspec.structs.replace(event, orders=(msgspec.structs.replace(old, fills=(paid,)),)))
-        assert one.commission_text == "-0.00123456"

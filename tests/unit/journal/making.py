@@ -39,18 +39,6 @@ def fill(trade_id: int, at_ms: int = AT_MS) -> bytes:
     return _ORDER % (at_ms, at_ms, b"TRADE", b"FILLED", ORDER_ID + trade_id, at_ms, trade_id)
 
 
-def old_fill(*trade_ids: int, at_ms: int = AT_MS) -> bytes:
-    """The same fills, in a message of before 2026."""
-    fills = b",".join(
-        b'{"t":"%d","p":"3660.000","q":"0.1000","T":%d,"m":"MAKER","f":"0.07"}' % (trade_id, at_ms)
-        for trade_id in trade_ids
-    )
-    return (
-        b'{"e":"ORDER_TRADE_UPDATE","E":%d,"o":[{"T":1,"t":%d,"s":"%s","c":"","oid":"%d","p":"3660.000","q":"0.3000",'
-        b'"stp":0,"r":false,"po":false,"S":"FILLED","e":"0.3000","ec":"1","f":"0","tif":"GTC","oty":"LIMIT","fi":[%s]}]}'
-    ) % (at_ms, at_ms, SYMBOL.encode(), ORDER_ID + max(trade_ids, default=0), fills)
-
-
 def resting(order: int, at_ms: int = AT_MS) -> bytes:
     return _ORDER % (at_ms, at_ms, b"NEW", b"NEW", ORDER_ID + order, at_ms, 0)
 

@@ -87,18 +87,3 @@ async def test_a_server_that_says_it_leaves_proves_no_key(binance_options_sandbo
             elif isinstance(item, Update) and item.event.type == "serverShutdown":
                 break
         assert opened._driver.life.listen_key.proof[0] == proven_ms > 0
-
-
-async def test_the_legacy_generation_is_read_and_so_is_the_change_in_mid_life(
-    binance_options_sandbox: LocalSandbox,
-) -> None:
-    async with stream(binance_options_sandbox) as made:
-        await anext(made)
-        generations = set()
-        for generation in ("current", "legacy"):
-            binance_options_sandbox.set_switches(generation=generation)
-            await asyncio.to_thread(binance_options_sandbox.burst, 3)
-            while generation not in generations:
-                item = await anext(made)
-                generations.add(item.event.generation)  # type: ignore[union-attr]
-        assert made.health().gaps == 0

@@ -9,7 +9,7 @@ from listenkey.cli.display.annotation import Annotation
 from listenkey.cli.display.controls import Kinds
 from listenkey.cli.display.number_format import is_zero
 from listenkey.cli.display.order_rows import OrderTableRow, rows_of
-from listenkey.events import AccountUpdate, BalancePositionUpdate, GreekUpdate, LegacyAccountUpdate, RiskLevelChange
+from listenkey.events import AccountUpdate, BalancePositionUpdate, GreekUpdate, RiskLevelChange
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 
 Line: TypeAlias = OrderTableRow | Annotation | Live | GapOpened | GapClosed
@@ -68,7 +68,7 @@ class DashboardState:
         self.events += 1
         self.last_received_ms = item.received_ms
         match item.event:
-            case GreekUpdate() | BalancePositionUpdate() | AccountUpdate() | LegacyAccountUpdate():
+            case GreekUpdate() | BalancePositionUpdate() | AccountUpdate():
                 self._fold(item.event.to_dict())
             case RiskLevelChange():
                 self.risk_level = item.event.risk_level

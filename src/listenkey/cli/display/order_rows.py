@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from listenkey.cli.display.number_format import amount, fee, is_zero
 from listenkey.cli.redaction import printable
 from listenkey.events import (
     Event,
-    LegacyOrder,
-    LegacyOrderTradeUpdate,
     OrderTradeUpdate,
     RecoveredFill,
     RecoveredOrder,
@@ -41,21 +39,10 @@ class OrderTableRow:
     role: str
 
 
-def fills_of(event: Event) -> list[tuple[str, int, int]]:
-    """Symbol, trade id and order id of each fill in an event; most events have none, current ones at most one."""
-    if isinstance(event, OrderTradeUpdate | RecoveredFill):
-        return [(event.symbol, event.trade_id, event.order_id)] if event.is_fill else []
-    if isinstance(event, LegacyOrderTradeUpdate):
-        return event.fill_keys()
-    return []
-
-
 def rows_of(event: Event) -> list[OrderTableRow]:
-    """The rows of an order event, in the order things happened; none for other events."""
+    """The row of an order event; none for other events."""
     if isinstance(event, OrderTradeUpdate):
         return [current_row(event)]
-    if isinstance(event, LegacyOrderTradeUpdate):
-        return [row for order in event.orders for row in legacy_rows(order, event.event_ms)]
     if isinstance(event, RecoveredFill | RecoveredOrder):
         return [recovered_row(event)]
     return []
@@ -91,7 +78,7 @@ def recovered_row(event: RecoveredFill | RecoveredOrder) -> OrderTableRow:
 
 
 def current_row(event: OrderTradeUpdate) -> OrderTableRow:
-    """Make the row of an ORDER_TRADE_UPDATE since January 2026."""
+    """Make the row of an ORDER_TRADE_UPDATE."""
     order, is_fill = event.order, event.is_fill
     quantity, price = (
         (order.last_quantity_text, order.last_price_text) if is_fill else (order.quantity_text, order.price_text)
@@ -108,33 +95,6 @@ def current_row(event: OrderTradeUpdate) -> OrderTableRow:
         realized=amount(order.realized_profit_text, 4) if is_fill else "",
         role=role(order.maker) if is_fill else "",
     )
-
-
-def legacy_rows(order: LegacyOrder, at_ms: int | None) -> list[OrderTableRow]:
-    """Make the rows of one order before January 2026: one per fill, or one where nothing was traded."""
-    quantity = order.quantity_text.removeprefix("-")  # The sign is the side.
-    bare = OrderTableRow(
-        at_ms=at_ms,
-        symbol=printable(order.symbol, 32),
-        side=order.side,
-        status=short_status(order.status),
-        is_fill=False,
-        last=f"{amount(quantity)} @ {amount(order.price_text)}",
-        filled=f"{amount(order.filled_quantity_text.removeprefix('-'))}/{amount(quantity)}",
-        fee="",
-        realized="",
-        role="",
-    )
-    return [
-        replace(
-            bare,
-            is_fill=True,
-            last=f"{amount(fill.quantity_text.removeprefix('-'))} @ {amount(fill.price_text)}",
-            fee=fee(fill.commission_text),
-            role=role(fill.maker),
-        )
-        for fill in order.fills
-    ] or [bare]
 
 
 def short_status(status: object) -> str:

@@ -29,12 +29,10 @@ class Tally:
 
     def add(self, item: Item) -> None:
         """Count one item."""
-        from listenkey.cli.display.order_rows import fills_of
-
         match item:
             case Update():
                 self.events += 1
-                self.fills += len(fills_of(item.event))
+                self.fills += len(item.fills)
             case Live():
                 self.went_live.set()
             case GapOpened():

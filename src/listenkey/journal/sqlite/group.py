@@ -61,14 +61,12 @@ class Group:
 
     Attributes:
         recovered: What was recovered in the open gap, with the rows; None where that is not counted.
-        fills: Those among the rows that their columns do not name.
         covered_ms: Until when the stream is whole with them, wall clock.
         mark: The same by more clocks.
     """
 
     rows: list[Row] = field(default_factory=list)
     recovered: RecoveredCount | None = None
-    fills: list[FillKey] = field(default_factory=list)
     covered_ms: int | None = None
     mark: Watermark | None = None
     cursors: dict[str, int] = field(default_factory=dict)
@@ -76,7 +74,7 @@ class Group:
     @property
     def has_rows_alone(self) -> bool:
         """True where one statement writes all of it."""
-        return bool(self.rows) and not (self.fills or self.covered_ms is not None or self.cursors)
+        return bool(self.rows) and self.covered_ms is None and not self.cursors
 
     def insertion(self, account: str) -> tuple[str, list[object]]:
         """The statement that adds the rows, and its values; there is at least one row."""
@@ -89,8 +87,6 @@ class Group:
         """Write all of it, within the transaction that is open."""
         if self.rows:
             connection.execute(*self.insertion(account))
-        if self.fills:
-            connection.executemany("INSERT OR IGNORE INTO pruned_fills VALUES (?, ?, ?)", self.fills)
         if self.covered_ms is not None:
             facts.set_fact(connection, facts.COVERED_MS, self.covered_ms)
         if self.mark is not None:

@@ -56,9 +56,6 @@ _RECORDS: Final = (
 )
 """Records that REST would show the next process again, as no index knows them: so many items are looked at."""
 
-LEGACY_ITEMS_MAX: Final = 16_384
-"""The newest items that are searched for fills that no index knows."""
-
 
 def newest_rows(connection: sqlite3.Connection, path: Path) -> list[Row]:
     """
@@ -134,8 +131,6 @@ class JournalEnd:
             text = f"the journal had lost its last {self.skip} items, and {NOT_RUNNING.text}"
             reason = Reason(GapCause.JOURNAL_LOST, text)
         fills = connection.execute(_FILLS).fetchall()
-        if self.has_pruned:
-            fills += connection.execute(schema.LEGACY_FILLS, (self.last_seq - LEGACY_ITEMS_MAX,))
         (began_ms,) = connection.execute(_BEGAN).fetchone() if not self._known.get(facts.ANCHOR_SEQ) else (None,)
         (lead_ms,) = connection.execute(_LEAD).fetchone()
         records = connection.execute(_RECORDS, (self.last_seq - RECORD_ITEMS_MAX,)).fetchall()

@@ -29,8 +29,6 @@ def live_orders(connection: sqlite3.Connection, last_seq: int) -> tuple[OrderLef
     """
     Return the orders that live, the oldest first.
 
-    Orders of messages from before 2026 are not among them: their rows have no order id.
-
     Args:
         connection: Of the journal.
         last_seq: Its newest item.

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from listenkey.events import Event, LegacyOrderTradeUpdate
+from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.sqlite.group import FillKey, Group
 from listenkey.journal.sqlite.hash_chain import seal
@@ -57,7 +57,6 @@ def number_entries(entries: Iterable[Entry], store: Store, group: Group, known: 
     """
     numbered = Numbered()
     group.rows.clear()
-    group.fills.clear()
     recovered = group.recovered = replace(store.recovered)
     account, seq, chain, skipped = store.account, store.last_seq, store.chain, store.skip
     item: Item
@@ -76,13 +75,6 @@ def number_entries(entries: Iterable[Entry], store: Store, group: Group, known: 
                     numbered.duplicates += 1
                     continue
                 known.add(key)
-            elif type(event) is LegacyOrderTradeUpdate and (keys := event.fill_keys()):
-                new = [key for key in keys if key not in known]
-                if not new:
-                    numbered.duplicates += 1
-                    continue
-                known.update(new)
-                group.fills.extend(new)
             if provenance == "rest":
                 recovered.add(event)
                 numbered.recovered += 1

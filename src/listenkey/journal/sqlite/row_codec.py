@@ -14,7 +14,6 @@ from listenkey.events import (
     BalancePositionUpdate,
     Event,
     GreekUpdate,
-    LegacyOrderTradeUpdate,
     ListenKeyExpired,
     Order,
     OrderTradeUpdate,
@@ -95,8 +94,8 @@ def update_values(
     """
     The columns of an update, without the seal.
 
-    Our words are kept where `raw` alone does not say them: for a row of REST, a message of before 2026, and whatever
-    departs from the documented shape. Else the views read them out of `raw`, which halves a journal and its cost.
+    Our words are kept where `raw` alone does not say them: for a row of REST, and whatever departs
+    from the documented shape. Else the views read them out of `raw`, which halves a journal and its cost.
     """
     kind = type(event)
     symbol = order_id = trade_id = None
@@ -185,7 +184,7 @@ def fill_keys(event: Event) -> list[tuple[str, int, int]]:
         return [(event.order.symbol, event.order.trade_id, event.order.order_id)]
     if isinstance(event, RecoveredFill):
         return [(event.symbol, event.trade_id, event.order_id)]
-    return event.fill_keys() if isinstance(event, LegacyOrderTradeUpdate) else []
+    return []
 
 
 def fill_of(values: Row) -> tuple[str, int, int] | None:

@@ -51,8 +51,7 @@ TABLES: Final = {
     # a group of a hundred symbols writes a few pages of the index and not a hundred.
     "items_fill": "CREATE UNIQUE INDEX items_fill ON items(order_id, trade_id, symbol) WHERE trade_id IS NOT NULL",
     "items_told": "CREATE INDEX items_told ON items(kind, from_ms) WHERE kind <> 'update'",
-    # The fills that the index does not know, and that may come again: those that retention took away, and those in
-    # messages of before 2026, of which one may have several.
+    # The fills that the index does not know, and that may come again: those that retention took away.
     "pruned_fills": (
         "CREATE TABLE pruned_fills(symbol TEXT NOT NULL, trade_id INTEGER NOT NULL, order_id INTEGER NOT NULL, "
         "PRIMARY KEY(symbol, trade_id, order_id)) WITHOUT ROWID"
@@ -71,7 +70,6 @@ _ORDER_WORDS: Final = (
     "side", "status", "quantity", "filled_quantity", "price", "average_price", "order_type", "time_in_force",
     "reduce_only", "client_order_id", "transaction_ms",
 )  # fmt: skip
-_LEGACY: Final = "i.type = 'ORDER_TRADE_UPDATE' AND i.order_id IS NULL AND i.kind = 'update'"
 
 _LETTERS: Final = {
     "side": "o.S", "last_quantity": "o.l", "last_price": "o.L", "filled_quantity": "o.z", "quantity": "o.q",
@@ -116,13 +114,6 @@ FROM items AS o LEFT JOIN items AS c ON c.seq =
   coalesce((SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms = o.from_ms AND seq > o.seq),
            (SELECT min(seq) FROM items WHERE kind = 'gap_closed' AND from_ms < o.from_ms AND seq > o.seq))
 WHERE o.kind = 'gap_opened'""",  # noqa: S608 - our own names
-    "legacy_fills": f"""CREATE VIEW legacy_fills AS SELECT
-  i.seq, i.account, i.received_ms, i.event_ms, json_extract(o.value, '$.symbol') AS symbol,
-  json_extract(f.value, '$.trade_id') AS trade_id, json_extract(o.value, '$.order_id') AS order_id,
-  json_extract(f.value, '$.quantity') AS quantity, json_extract(f.value, '$.price') AS price,
-  json_extract(f.value, '$.commission') AS commission, json_extract(f.value, '$.liquidity') = 'MAKER' AS maker
-FROM items AS i, json_each(i.event, '$.orders') AS o, json_each(o.value, '$.fills') AS f
-WHERE {_LEGACY}""",  # noqa: S608
     # Positions come as they are after a change. What an exercise or an expiry ended is zero, also where only REST says so.
     "positions": """CREATE VIEW positions AS SELECT
   max(seq) AS seq, account, received_ms, event_ms, symbol, quantity, value, average_entry_price
@@ -145,12 +136,6 @@ FROM (
   json_extract(event, '$.exercised_ms') AS exercised_ms, json_extract(event, '$.record_id') AS record_id
 FROM items WHERE type = 'exerciseRecord' AND kind = 'update' AND event IS NOT NULL""",
 }
-
-LEGACY_FILLS: Final = f"""SELECT json_extract(o.value, '$.symbol'), json_extract(f.value, '$.trade_id'),
-  json_extract(o.value, '$.order_id'), json_extract(f.value, '$.trade_time_ms')
-FROM items AS i, json_each(i.event, '$.orders') AS o, json_each(o.value, '$.fills') AS f
-WHERE {_LEGACY} AND i.seq > ? ORDER BY i.seq DESC LIMIT 4096"""  # noqa: S608
-"""Fills in messages of before 2026 that came after an item: no index knows them, so only so many items are looked at."""
 
 
 def _packed(names: tuple[str, ...]) -> str:

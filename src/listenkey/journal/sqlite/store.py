@@ -49,8 +49,7 @@ class Store:
         recovered: What was recovered in the gap that is open there.
         skip: Items that were lost at the end before this process; the next row says so.
         files: The lock, and what is held by it.
-        has_pruned: Whether there are fills that the index on items doesn't know: retention took them away, or they came
-            in messages of before 2026.
+        has_pruned: Whether there are fills that the index on items doesn't know: retention took them away.
     """
 
     def __init__(self, path: Path, account: str, *, account_is_named: bool = True) -> None:
@@ -66,7 +65,6 @@ class Store:
         self.files = HeldFiles(path)
         self._connection: sqlite3.Connection | None = None
         self._may_hold_more = False
-        self._uncertain = set[FillKey]()  # of a commit that failed: whether they are known is not known
         self._covered_ms = 0
 
     def open(self) -> Resumed:
@@ -124,7 +122,7 @@ class Store:
 
         Rows that a failed commit may have left do not count: they are written anew.
         """
-        return known_fills(self.connection, keys, self.last_seq) - self._uncertain
+        return known_fills(self.connection, keys, self.last_seq)
 
     def write(self, group: Group) -> None:
         """
@@ -135,14 +133,11 @@ class Store:
             sqlite3.Error: It is not known what was written.
         """
         self.files.check(self.connection)
-        self._uncertain.update(group.fills)
         if group.has_rows_alone and not self._may_hold_more:
             self.connection.execute(*group.insertion(self.account))
         else:
             self._write_all(group)
         self._may_hold_more = False
-        self.has_pruned |= bool(group.fills)
-        self._uncertain.clear()
         if group.rows:
             self.last_seq, self.chain, self.skip = group.rows[-1][0], group.rows[-1][-1], 0
         if group.recovered is not None:

@@ -224,13 +224,12 @@ class Writer:
         """
         if not self._store.has_pruned:
             numbered = number_entries(entries, self._store, group, set())
-            if not group.fills:
-                try:
-                    self._store.write(group)
-                except sqlite3.IntegrityError:
-                    pass
-                else:
-                    return numbered
+            try:
+                self._store.write(group)
+            except sqlite3.IntegrityError:
+                pass
+            else:
+                return numbered
         asked = {key for entry in entries if isinstance(entry, Arrived) for key in fill_keys(entry.event)}
         numbered = number_entries(entries, self._store, group, self._store.known_fills(asked) if asked else set())
         self._store.write(group)

@@ -13,7 +13,7 @@ from listenkey.journal.sqlite.hash_chain import seal
 from listenkey.journal.sqlite.row_codec import update_values
 from listenkey.journal.sqlite.store import Store
 from tests.unit.core.making import SYMBOL, order_row, trade_row
-from tests.unit.journal.making import ACCOUNT, AT_MS, ORDER_ID, change, fill, greeks, group, old_fill, resting, rows
+from tests.unit.journal.making import ACCOUNT, AT_MS, ORDER_ID, change, fill, greeks, group, resting, rows
 
 NEW = ("NEW", "0.3000")
 """The status and the filled quantity of `resting`."""
@@ -49,7 +49,7 @@ def left(store: Store) -> list[tuple[int, str, str, int]]:
 
 
 def test_orders_that_live_are_left_to_the_next_process_with_what_is_known_of_them(store: Store, tmp_path: Path) -> None:
-    steps(store, resting(1), resting(2, AT_MS + 1), greeks(1), old_fill(9), fill(3))
+    steps(store, resting(1), resting(2, AT_MS + 1), greeks(1), fill(3))
     recovered(store, "PARTIALLY_FILLED", "1", 7, AT_MS + 2)
     recovered(store, "", "", 8, AT_MS + 3, trade_id=5)
     store.close()

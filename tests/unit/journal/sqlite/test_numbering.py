@@ -11,7 +11,7 @@ from listenkey.items import GapClosed, GapOpened
 from listenkey.journal.sqlite.group import Group
 from listenkey.journal.sqlite.numbering import Arrived, Entry, Told, number_entries
 from listenkey.journal.sqlite.store import Store
-from tests.unit.journal.making import ACCOUNT, AT_MS, fill, greeks, old_fill, read
+from tests.unit.journal.making import ACCOUNT, AT_MS, fill, greeks, read
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def arrived(raw: bytes, provenance: str = "ws") -> Arrived:
 def test_each_entry_gets_the_next_number_and_a_known_fill_none(store: Store) -> None:
     store.last_seq, store.skip = 6, 2
     group, known = Group(), {("x", 0, 0)}
-    raws = (fill(1), fill(1), greeks(1), old_fill(1, 2), old_fill(2), fill(2))
+    raws = (fill(1), fill(1), greeks(1), fill(2), fill(2))
     numbered = number_entries(map(arrived, raws), store, group, known)
     assert [item.seq for item in numbered.items] == [9, 10, 11]
-    assert (numbered.duplicates, len(group.rows), len(group.fills)) == (3, 3, 2)
+    assert (numbered.duplicates, len(group.rows)) == (2, 3)
 
 
 def test_a_gap_counts_what_rest_brought_within_it(store: Store) -> None:

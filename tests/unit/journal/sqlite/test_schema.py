@@ -18,19 +18,12 @@ from listenkey.wire.frames import OddRaw
 from tests.unit.core.making import order_row
 from tests.unit.journal.making import AT_MS, ORDER_ID, SYMBOL, append, fill, journal, read, resting, take, written
 
-LEGACY = (
-    b'{"e":"ORDER_TRADE_UPDATE","E":1657613775883,"o":[{"T":1657613342918,"t":1657613342918,"s":"BTC-220930-18000-C",'
-    b'"c":"","oid":"4611869636869226548","p":"1993","q":"1","stp":0,"r":false,"po":true,"S":"PARTIALLY_FILLED",'
-    b'"e":"0.1","ec":"199.3","f":"2","tif":"GTC","oty":"LIMIT","fi":[{"t":"20","p":"1993","q":"0.1",'
-    b'"T":1657613774336,"m":"TAKER","f":"0.0002"}]}]}'
-)
-
 
 @pytest.fixture
 async def connection(tmp_path: Path) -> sqlite3.Connection:
     made = journal(tmp_path / "a.db")
     await made.open()
-    append(made, resting(1), resting(2), fill(1), LEGACY)
+    append(made, resting(1), resting(2), fill(1), fill(4))
     made.append_told([GapOpened(0, "", AT_MS, "lost", GapCause.SILENT)])
     made.append_event(order_row(9, "CANCELED", "0").order, b"{}", AT_MS, "rest")
     made.append_told([GapClosed(0, "", AT_MS, AT_MS + 5, 0, ("all",), lost=frozenset({Loss.DROPPED}))])
@@ -43,19 +36,16 @@ async def connection(tmp_path: Path) -> sqlite3.Connection:
 async def test_the_views_show_what_happened(connection: sqlite3.Connection) -> None:
     fills = "SELECT seq, symbol, trade_id, order_id, side, last_quantity, last_price, commission, maker FROM fills"
     assert connection.execute(fills).fetchall() == [
-        (3, SYMBOL, 1, ORDER_ID + 1, "BUY", "0.1000", "3660.000", "-0.07320000", 1)
+        (3, SYMBOL, 1, ORDER_ID + 1, "BUY", "0.1000", "3660.000", "-0.07320000", 1),
+        (4, SYMBOL, 4, ORDER_ID + 4, "BUY", "0.1000", "3660.000", "-0.07320000", 1),
     ]
     orders = "SELECT seq, order_id, status FROM orders ORDER BY order_id"
-    expected = [(6, 9, "CANCELED"), (3, ORDER_ID + 1, "FILLED"), (2, ORDER_ID + 2, "NEW")]
+    expected = [(6, 9, "CANCELED"), (3, ORDER_ID + 1, "FILLED"), (2, ORDER_ID + 2, "NEW"), (4, ORDER_ID + 4, "FILLED")]
     assert connection.execute(orders).fetchall() == expected
     gaps = "SELECT opened_seq, closed_seq, from_ms, to_ms, why, unrecoverable, recovered, recovered_fills, recovered_orders, cause, lost FROM gaps"
     assert connection.execute(gaps).fetchall() == [
         (5, 7, AT_MS, AT_MS + 5, "lost", '["all"]', 1, 0, 1, "silent", '["dropped"]'),
         (9, None, AT_MS + 9, None, "again", None, None, None, None, "unknown", None),
-    ]
-    legacy = "SELECT seq, symbol, trade_id, order_id, quantity, price, maker FROM legacy_fills"
-    assert connection.execute(legacy).fetchall() == [
-        (4, "BTC-220930-18000-C", 20, 4611869636869226548, "0.1", "1993", 0)
     ]
     connection.close()
 
@@ -119,7 +109,6 @@ def test_the_table_has_the_columns_that_are_written() -> None:
     for statement in schema.SQL.values():
         made.execute(statement)
     assert tuple(column[1] for column in made.execute("PRAGMA table_info(items)")) == schema.COLUMNS
-    assert read(LEGACY).generation == "legacy"
     made.close()
 
 

@@ -125,13 +125,13 @@ def test_a_view_of_an_earlier_release_is_a_note_until_the_next_writer(
     name: str, former: str, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert former != schema.VIEWS[name]
-    monkeypatch.setitem(schema.FORMER_VIEWS, "legacy_fills", frozenset({None}))
-    change(path, f"DROP VIEW {name}", former, "DROP VIEW legacy_fills")
+    monkeypatch.setitem(schema.FORMER_VIEWS, "fills", frozenset({None}))
+    change(path, f"DROP VIEW {name}", former, "DROP VIEW fills")
     found = verify(path)
     assert found.whole
     assert found.notes == (
         f"the view {name} is an earlier release's; the next stream makes it anew",
-        "the view legacy_fills is an earlier release's; the next stream makes it anew",
+        "the view fills is an earlier release's; the next stream makes it anew",
     )
     store = Store(path, ACCOUNT)
     store.open()

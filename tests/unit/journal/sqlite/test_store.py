@@ -26,7 +26,6 @@ from tests.unit.journal.making import (
     greeks,
     group,
     live_row,
-    old_fill,
     rows,
     seqs,
 )
@@ -367,43 +366,3 @@ def test_a_journal_of_which_everything_was_pruned_goes_on(store: Store, path: Pa
     again.open()
     assert (again.last_seq, again.chain) == (2, chain)
     again.close()
-
-
-def old_group(store: Store, *numbers: int) -> Group:
-    made = group(*rows([old_fill(number) for number in numbers], store))
-    made.fills = [key(number) for number in numbers]
-    return made
-
-
-def test_fills_of_before_2026_are_known_to_the_next_process_as_well(store: Store, path: Path) -> None:
-    made = old_group(store, 1, 2)
-    made.covered_ms = AT_MS
-    store.write(made)
-    assert store.known_fills([key(1), key(2), key(3)]) == {key(1), key(2)}
-    store.close()
-    again = Store(path, ACCOUNT)
-    left = again.open()
-    assert again.has_pruned, "the index on items does not know them"
-    assert set(left.fills) == {(*key(1), AT_MS), (*key(2), AT_MS)}
-    again.close()
-
-
-def test_a_fill_of_before_2026_whose_commit_failed_is_not_taken_for_known(
-    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = old_group(store, 1)
-
-    def fails_after(_: Group) -> None:
-        Store._write_all(store, made)
-        raise sqlite3.OperationalError("disk I/O error")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(store, "_write_all", fails_after)
-        with pytest.raises(sqlite3.OperationalError):
-            store.write(made)
-    store.abandon()
-    store.reopen()
-    assert store.known_fills([key(1)]) == set(), "its row may be there, and is written anew"
-    store.write(made)
-    assert store.known_fills([key(1)]) == {key(1)}
-    assert seqs(path) == [1]

@@ -28,7 +28,7 @@ from listenkey.journal.sqlite.writer import (
     Troubled,
     Writer,
 )
-from tests.unit.journal.making import ACCOUNT, AT_MS, BadDisk, Wall, fill, greeks, old_fill, read
+from tests.unit.journal.making import ACCOUNT, AT_MS, BadDisk, Wall, fill, greeks, read
 
 
 class Bench:
@@ -134,22 +134,6 @@ def test_fills_that_are_there_get_no_number(bench: Bench) -> None:
     bench.step()
     assert [report.duplicates for report in bench.reports if isinstance(report, Committed)] == [1, 1]
     assert bench.committed() == bench.on_disk() == [1, 2, 3, 4, 5]
-
-
-def test_fills_of_before_2026_are_there_once_whichever_generation_brings_them_again(bench: Bench) -> None:
-    bench.put(old_fill(1), fill(1), old_fill(1), old_fill())
-    bench.step()
-    bench.put(fill(1), old_fill(1), fill(2), old_fill(2), greeks(1))
-    bench.step()
-    assert [report.duplicates for report in bench.reports if isinstance(report, Committed)] == [2, 3]
-    assert bench.on_disk() == [1, 2, 3, 4]
-
-
-def test_a_message_of_before_2026_is_written_while_one_of_its_fills_is_new(bench: Bench) -> None:
-    for raw in (old_fill(2), old_fill(1, 2), old_fill(1, 2)):
-        bench.put(raw)
-        bench.step()
-    assert bench.on_disk() == [1, 2]
 
 
 def test_fills_that_were_taken_away_are_known_too(tmp_path: Path) -> None:
