@@ -70,7 +70,7 @@ class ProcessRun:
         self.number = number
         self.folder = process.folder / str(number)
         self.loop: VirtualLoop = VirtualLoop()  # type: ignore[abstract]  # asyncio asks for no more than it has
-        self.machine = Machine(lambda: env.now_us)
+        self.machine = Machine(env.scheduler)
         self.streams: list[SimulatedStream] = []
         self.told: list[Stream] = []
         self.statuses: list[str] = []
@@ -148,7 +148,7 @@ class ProcessRun:
             if not rests() or not disk.is_calm or writer._stopping:
                 return False
             writer._turn()
-            thread.due_us = machine.now_us() + int(NOTE_EVERY_S * SECOND_US)
+            thread.due_us = machine.scheduler.now_us + int(NOTE_EVERY_S * SECOND_US)
             return True
 
         thread.idle, thread.shortcut = idle, shortcut

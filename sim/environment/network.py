@@ -417,13 +417,16 @@ class SimSocket:
 
     def _stay_alive(self) -> None:
         """While pings are left out, silence is no death, and what was sent until the last one has been read."""
+        clock = self._network.process.clock
+        if self._left_out_until_s <= clock.now_s():
+            return
         delivery, view = self._owner()
         if view is None:
             return
-        clock, timing = self._network.process.clock, delivery.life.timing
+        timing = delivery.life.timing
         view.dead_at_s = max(view.dead_at_s, view.pinged_s + timing.dead_after_s)
         answered_s = clock.now_s() - timing.ping_after_s
-        if self._left_out_until_s > clock.now_s() and answered_s > view.covered_s:
+        if answered_s > view.covered_s:
             self._prove(view, answered_s)
 
     def _prove(self, view: SocketView, until_s: float) -> None:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from sim.kernel.scheduler import NEVER_US
+from sim.kernel.scheduler import NEVER_US, Scheduler
 
 HUNG_S: Final = 60.0
 """Real seconds after which a turn that does not come back is a fault of the simulation itself."""
@@ -49,7 +49,7 @@ class SimThread:
 
     def start(self) -> None:
         """Start the thread, from the simulated process."""
-        self.due_us = self._machine.now_us()
+        self.due_us = self._machine.scheduler.now_us
         self._machine.threads.append(self)
         self._thread.start()
 
@@ -119,13 +119,13 @@ class SimEvent:
         self._flag = True
         for thread in self._machine.threads:
             if thread.waits_for is self and thread.due_us is not None:
-                thread.due_us = min(thread.due_us, self._machine.now_us())
+                thread.due_us = min(thread.due_us, self._machine.scheduler.now_us)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the flag as `threading.Event` does, in virtual time."""
         thread = self._machine.running
         if not self._flag and thread is not None and timeout != 0:
-            until_us = NEVER_US if timeout is None else self._machine.now_us() + int(timeout * 1e6) + 1
+            until_us = NEVER_US if timeout is None else self._machine.scheduler.now_us + int(timeout * 1e6) + 1
             thread.wait(until_us, self)
         return self._flag
 
@@ -135,11 +135,11 @@ class Machine:
     The threads of one life of one process.
 
     Args:
-        now_us: The simulation's time.
+        scheduler: Knows the simulation's time.
     """
 
-    def __init__(self, now_us: Callable[[], int]) -> None:
-        self.now_us = now_us
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
         self.threads: list[SimThread] = []
         self.running: SimThread | None = None
 
@@ -149,7 +149,7 @@ class Machine:
 
     def run(self) -> None:
         """Give every thread that is due its turn."""
-        now_us = self.now_us()
+        now_us = self.scheduler.now_us
         for thread in self.threads:
             if thread.wants_turn_us() <= now_us:
                 thread.run()
@@ -157,7 +157,7 @@ class Machine:
     def sleep(self, for_us: int) -> None:
         """The thread that runs waits for something slow; in the event loop nothing may, and this does nothing."""
         if self.running is not None and for_us > 0:
-            self.running.wait(self.now_us() + for_us)
+            self.running.wait(self.scheduler.now_us + for_us)
 
     def kill(self) -> None:
         """The process is no more."""
@@ -197,9 +197,9 @@ class AtOnce:
 class Time:
     """Stands in a module's name `time`."""
 
-    def __init__(self, now_us: Callable[[], int]) -> None:
-        self._now_us = now_us
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
 
     def monotonic(self) -> float:
         """Return virtual seconds, as `time.monotonic` does."""
-        return self._now_us() / 1e6
+        return self._scheduler.now_us / 1e6

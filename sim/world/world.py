@@ -156,7 +156,7 @@ class World:
             (sqlite_module, "Store", SimStore),
             (writer_module, "threading", Threading(machine)),
             (spending_module, "threading", AtOnce),
-            (writer_module, "time", Time(lambda: self.env.now_us)),
+            (writer_module, "time", Time(self.env.scheduler)),
         ):
             patches.enter_context(patch.object(place, name, stand_in))
 

@@ -96,6 +96,8 @@ def _first_after(shown_ms: int, times: Iterable[int], until_ms: int) -> int | No
 
 def _matched(rows: Sequence[int], fills: Sequence[int], near_ms: int, out: Compared) -> tuple[list[int], list[int]]:
     """Return the rows and the fills that have no match: equal times match first, then the nearest, in order."""
+    if not rows:
+        return [], sorted(fills)
     count_rows, count_fills = Counter(rows), Counter(fills)
     rows_left = sorted((count_rows - count_fills).elements())
     fills_left = sorted((count_fills - count_rows).elements())

@@ -146,7 +146,8 @@ class RateLimitStore:
 
 
 async def _within_a_moment(done: asyncio.Future[None]) -> None:
-    await asyncio.wait({done}, timeout=SAVE_WITHIN_S)
+    if not done.done():
+        await asyncio.wait({done}, timeout=SAVE_WITHIN_S)
 
 
 def _texts(paths: Iterable[Path]) -> list[bytes]:

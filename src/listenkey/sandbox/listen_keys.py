@@ -66,6 +66,7 @@ class ListenKeyRegistry:
         self._by_value: dict[str, ListenKey] = {}
         self._ended: list[EndedListenKey] = []
         self._ledger: dict[str, list[dict[str, Any]]] = {}
+        self._due_ms: int | None = None
 
     def start(self, account: str, now_ms: int) -> tuple[str, int]:
         """POST: the account's key, the same one while it is valid, and the end of its validity in epoch ms."""
@@ -78,7 +79,7 @@ class ListenKeyRegistry:
             self._write(account, value, "created", now_ms)
         else:
             self._write(account, key.value, "extended", now_ms)
-        key.valid_until_ms = now_ms + KEY_VALID_S * 1000
+        self._prolong(key, now_ms)
         return key.value, key.valid_until_ms
 
     def extend(self, account: str, now_ms: int) -> str | None:
@@ -87,7 +88,7 @@ class ListenKeyRegistry:
         key = self._by_account.get(account)
         if key is None:
             return None
-        key.valid_until_ms = now_ms + KEY_VALID_S * 1000
+        self._prolong(key, now_ms)
         self._write(account, key.value, "extended", now_ms)
         return key.value
 
@@ -103,6 +104,8 @@ class ListenKeyRegistry:
 
     def advance(self, now_ms: int) -> None:
         """Ends what has run out; each at its own time."""
+        if self._due_ms is None or now_ms < self._due_ms:
+            return
         over = [key for key in self._by_account.values() if key.valid_until_ms <= now_ms]
         for key in sorted(over, key=lambda key: key.valid_until_ms):
             self._end(key.account, key.valid_until_ms, "expired")
@@ -128,17 +131,25 @@ class ListenKeyRegistry:
 
     def due_ms(self) -> int | None:
         """Return when the next key runs out; None where there is none."""
-        return min((key.valid_until_ms for key in self._by_account.values()), default=None)
+        return self._due_ms
 
     def ledger(self, account: str) -> list[dict[str, Any]]:
         """Return the history of the account's keys, in order; a key is named by its fingerprint."""
         return list(self._ledger.get(account, ()))
+
+    def _prolong(self, key: ListenKey, now_ms: int) -> None:
+        key.valid_until_ms = now_ms + KEY_VALID_S * 1000
+        self._find_due()
+
+    def _find_due(self) -> None:
+        self._due_ms = min((key.valid_until_ms for key in self._by_account.values()), default=None)
 
     def _end(self, account: str, at_ms: int, why: End) -> bool:
         key = self._by_account.pop(account, None)
         if key is None:
             return False
         del self._by_value[key.value]
+        self._find_due()
         self._ended.append(EndedListenKey(account, key.value, at_ms, why))
         self._write(account, key.value, why, at_ms)
         return True

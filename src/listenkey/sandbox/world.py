@@ -272,7 +272,7 @@ class World:
         dues = [self._next_turn_ms(), self.exchange.due_ms(), self.hub.due_ms(), self.market_streams.due_ms()]
         if self.market is not None and self.market_running:
             dues.append(self.market.due_ms())
-        return min((due for due in dues if due is not None), default=None)
+        return min([due for due in dues if due is not None], default=None)
 
     def take_actions(self) -> list[tuple[int, Action]]:
         """Drains what the sockets are to be sent."""
@@ -283,7 +283,7 @@ class World:
     def _next_turn_ms(self) -> int | None:
         """Return when something is due that must not be lumped together in a jump: key ends, faults, held events."""
         dues = [self.keys.due_ms(), self.faults.due_ms(), self.delivery.due_ms()]
-        return min((due for due in dues if due is not None), default=None)
+        return min([due for due in dues if due is not None], default=None)
 
     def _turn(self, now_ms: int) -> None:
         self._last_ms = now_ms

@@ -63,9 +63,11 @@ class HealthMonitor:
 
     def note(self) -> None:
         """Note since when the status holds, and log a change."""
-        status, why = self._status()
+        status = self.status
+        if status == self.changes.status:
+            return
         now_s, wall_ms = self._clock.now_s(), self._clock.wall_ms()
-        change = self.changes.note(status, why, self._delivery.fills_recovered, now_s, wall_ms)
+        change = self.changes.note(status, self._why(), self._delivery.fills_recovered, now_s, wall_ms)
         if change is not None:
             self._log.log(logging.WARNING if change.is_warning else logging.INFO, change.form, change.text)
 
@@ -74,12 +76,12 @@ class HealthMonitor:
         life, journal, delivery, now_s = self._life, self._journal, self._delivery, self._clock.now_s()
         followed = life.connections.sockets.get(life.connections.followed or 0)
         self.note()  # as it is now: a limit may just have ended
-        status, why = self._status()
+        status = self.status
         proof = self._keys.account_proof
         return Health(
             status=status,
             status_since_ms=self.changes.since_ms(now_s, self._clock.wall_ms()),
-            why=why,
+            why=self._why(),
             live=life.is_whole and journal.overflow.losing is None,
             open_gap_from_ms=self._open_gap_from_ms(),
             fills_complete=journal.overflow.losing is None
@@ -118,14 +120,12 @@ class HealthMonitor:
         journal = self._journal
         return status_of(self._life, self._clock.now_s(), journal.problem, journal.overflow.losing)
 
-    def _status(self) -> tuple[Status, str]:
-        """Return the stream's status now, and the reason for it."""
-        life, journal, now_s = self._life, self._journal, self._clock.now_s()
-        silence = self._keys.silence()
+    def _why(self) -> str:
+        """Return the reason for the status, for people."""
+        journal, silence = self._journal, self._keys.silence()
         if silence is None and self.recoveries is not None:
             silence = self.recoveries.waits()
-        status = status_of(life, now_s, journal.problem, journal.overflow.losing)
-        return status, why_of(life, now_s, journal.problem, journal.overflow.losing, silence)
+        return why_of(self._life, self._clock.now_s(), journal.problem, journal.overflow.losing, silence)
 
     def _open_gap_from_ms(self) -> int | None:
         """The start of the gap that is open now, before the socket, a slow reader or the disk; None without one."""

@@ -88,9 +88,7 @@ class Group:
         if self.rows:
             connection.execute(*self.insertion(account))
         if self.covered_ms is not None:
-            facts.set_fact(connection, facts.COVERED_MS, self.covered_ms)
-        if self.mark is not None:
-            facts.set_watermark(connection, self.mark)
+            facts.set_coverage(connection, self.covered_ms, self.mark)
         for name, seq in self.cursors.items():
             facts.set_cursor(connection, name, seq)
 

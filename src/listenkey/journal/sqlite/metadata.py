@@ -42,9 +42,16 @@ def facts(connection: sqlite3.Connection) -> dict[str, Any]:
     return found
 
 
-def set_watermark(connection: sqlite3.Connection, mark: Watermark) -> None:
-    """Write by which clocks the stream is covered, within the transaction that is open."""
-    set_fact(connection, WATERMARK, _ENCODE(mark).decode())
+def set_coverage(connection: sqlite3.Connection, covered_ms: int, by: Watermark | None) -> None:
+    """Write until when the stream is covered, and the same by more clocks, within the transaction that is open."""
+    if by is None:
+        set_fact(connection, COVERED_MS, covered_ms)
+        return
+    text = _ENCODE(by).decode()
+    connection.execute(
+        "INSERT OR REPLACE INTO meta VALUES (?, ?, ?), (?, ?, ?)",
+        (COVERED_MS, covered_ms, mark(COVERED_MS, covered_ms), WATERMARK, text, mark(WATERMARK, text)),
+    )
 
 
 def watermark(known: dict[str, Any]) -> Watermark | None:

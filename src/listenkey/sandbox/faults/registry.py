@@ -284,6 +284,8 @@ class Faults:
 
     def due_ms(self) -> int | None:
         """Return when the next one starts or ends; None where none does."""
+        if not self._by_kind:
+            return None
         times: list[int] = []
         for faults in self._by_kind.values():
             for fault in faults:

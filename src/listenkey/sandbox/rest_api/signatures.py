@@ -22,6 +22,8 @@ from listenkey.venue import CLOCK_AHEAD_MS, RECV_WINDOW_BELOW_MS, RECV_WINDOW_MS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FIELDS_MAX: Final = 500
+
 _SIGNATURE: Final = re.compile(r"(?:^|&)signature=([^&]*)")
 RSA_BITS_MIN: Final = 2048
 
@@ -88,9 +90,18 @@ def parameters(query: str, body: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for text in (body, query):
         # Of one name twice in one place the first counts, and of a dict's pairs the last.
-        if text:
-            values.update(reversed(parse_qsl(text, keep_blank_values=True, max_num_fields=500)))
+        values.update(reversed(_pairs(text)))
     return values
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Names and values in order; ValueError where there are too many."""
+    if "%" in text or "+" in text:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    fields = text.split("&") if text else []
+    if len(fields) > FIELDS_MAX:
+        raise ValueError(f"more than {FIELDS_MAX} fields")
+    return [(name, value) for name, _, value in (field.partition("=") for field in fields if field)]
 
 
 def check_fresh(values: Mapping[str, str], now_ms: int, *, time_scale: float = 1.0, lenient: bool = False) -> None:

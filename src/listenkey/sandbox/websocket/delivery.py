@@ -57,7 +57,7 @@ class EventDelivery:
     def push(self, account: str, key: str, payload: dict[str, Any], now_ms: int) -> None:
         """One event of one account, for the listeners of this key."""
         name = payload["e"]
-        if not any(map(self._faults.any_of, KINDS)):
+        if not (self._faults.are_in() and any(map(self._faults.any_of, KINDS))):
             if self._windows:
                 self._release(account)
             self._hub.deliver(key, name, msgspec.json.encode(payload))
@@ -76,6 +76,8 @@ class EventDelivery:
 
     def due_ms(self) -> int | None:
         """Return when something held is to be sent; None where nothing is held."""
+        if not (self._windows or self._late):
+            return None
         times = [window.until_ms for window in self._windows.values()]
         if self._late:
             times.append(self._late[0][0])

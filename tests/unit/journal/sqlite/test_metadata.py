@@ -7,7 +7,16 @@ import pytest
 from listenkey.core.gaps import Watermark
 from listenkey.errors import Corrupt
 from listenkey.journal.sqlite import schema
-from listenkey.journal.sqlite.metadata import WATERMARK, cursors, facts, set_cursor, set_fact, set_watermark, watermark
+from listenkey.journal.sqlite.metadata import (
+    COVERED_MS,
+    WATERMARK,
+    cursors,
+    facts,
+    set_coverage,
+    set_cursor,
+    set_fact,
+    watermark,
+)
 
 
 @pytest.fixture
@@ -83,8 +92,11 @@ def test_a_cursor_that_no_consumer_reaches_is_damage(seq: int, connection: sqlit
 def test_a_watermark_comes_back_and_a_journal_of_an_older_release_has_none(connection: sqlite3.Connection) -> None:
     assert watermark(facts(connection)) is None
     mark = Watermark(5, "boot", 7, 4, 3, 2)
-    set_watermark(connection, mark)
+    set_coverage(connection, 4, None)
+    assert facts(connection) == {COVERED_MS: 4}
+    set_coverage(connection, 5, mark)
     assert watermark(facts(connection)) == mark
+    assert facts(connection)[COVERED_MS] == 5
     connection.close()
 
 
