@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from listenkey.core import audit_schedule
-from listenkey.core import loss_detector as watch
+from listenkey.core import audit_schedule, beat
 from listenkey.core import recovery_policy as repair
 from listenkey.core import rest_history as history
 from listenkey.errors import ProtocolError
-from listenkey.stream import order_audit, recovery
+from listenkey.stream import loss_watch, order_audit, recovery
 from listenkey.wire import rows
 from listenkey.wire.rows import CONTRACT, BillRow
 from sim.mutants.patching import Patches, put, rewritten
@@ -85,8 +84,8 @@ def one_row_spoils_all(patches: Patches) -> None:
 
 def held_beats_are_silence(patches: Patches) -> None:
     """Events that wait while REST is asked are no sign of life, and a new socket inherits the beats of the last one."""
-    put(patches, watch.LossDetector, "beats", lambda *_: None)
-    put(patches, recovery.Recovery, "attached", lambda _: None)
+    put(patches, beat.Beat, "waits", lambda *_: None)
+    put(patches, loss_watch.LossWatch, "attached", lambda _: None)
 
 
 REST_HISTORY: tuple[Callable[[Patches], None], ...] = (

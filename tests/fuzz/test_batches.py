@@ -126,28 +126,28 @@ class Side:
         timing = delivery.life.timing
         self.recovery = Recovery(credentials, self.stream.venue, clock, timing, fills, self.set_timer)
         delivery.recovers_with(self.recovery)
-        self.recovery.loss_detector.reconnected(clock.now_s())
+        self.recovery.losses.detector.beat.begin(clock.now_s())
         self.told: list[Any] = []
         self.timer_s = inf
 
     def set_timer(self) -> None:
-        self.timer_s = min(self.recovery.deadlines())
+        self.timer_s = self.recovery.losses.due_at_s()
 
     @property
     def wakes_in_time(self) -> bool:
-        due_s = self.recovery.loss_detector.due_at_s()
+        due_s = self.recovery.losses.detector.due_at_s()
         return due_s is None or self.timer_s <= due_s
 
     def items(self) -> list[Item]:
         return self.stream.take_ready(10_000)
 
     def look(self, *, mends: bool) -> None:
-        self.told += self.recovery.doubts()
+        self.told += self.recovery.losses.doubts()
         if mends:
-            self.recovery.loss_detector.mended()
+            self.recovery.losses.detector.mended()
 
     def state(self) -> dict[str, Any]:
-        known, watch, health = self.recovery.account_state, self.recovery.loss_detector, self.stream.health()
+        known, watch, health = self.recovery.account_state, self.recovery.losses.detector, self.stream.health()
         facts: dict[str, Any] = {f"known{name}": value for name, value in vars(known).items() if name != "fills"}
         facts["knownrecords"] = vars(known.records)
         facts |= {f"watch{name}": value for name, value in vars(watch).items()}
@@ -160,7 +160,7 @@ class Side:
             },
             "told": self.told,
         }
-        facts |= {"deadlines": self.recovery.deadlines(), "fills": known.fills.times(0, 10**9)}
+        facts |= {"deadlines": self.recovery.losses.due_at_s(), "fills": known.fills.times(0, 10**9)}
         return facts | {"health": (health.events, health.fills, health.duplicates_removed, health.last_event_ms)}
 
 

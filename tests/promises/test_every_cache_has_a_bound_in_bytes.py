@@ -215,7 +215,7 @@ def flooded_unplaced() -> int:
     for number in range(8_000):
         event = order_of(number, symbol=wide(number, 64), trade_id=1, trade_time_ms=10**15 + number)
         for _ in range(64):
-            watch._remember(event.symbol, 10**15 + number, 10**18 + number)
+            watch._fill(event.symbol, 10**15 + number, "BUY", 10**18 + number, 0.0)
     return size_of(watch._unplaced)
 
 

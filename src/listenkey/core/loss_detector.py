@@ -19,8 +19,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from listenkey import venue
 from listenkey.core.account_state import BEFORE_ALL, ENDED, POSITIONS_MAX, AccountState, OrderKey
+from listenkey.core.beat import BEATING, Beat
 from listenkey.core.expiry import has_expired
 from listenkey.events import (
     AccountUpdate,
@@ -61,17 +61,11 @@ The false alarms in a row after which a rule is no longer checked: the venue the
 and asking for ever would cost weight and report gaps where there are none. The audit stays.
 """
 
-BEATING: Final = (AccountUpdate, GreekUpdate)
-"""The events that come every ten seconds while a position is open."""
-
 FIRST_WITHIN_S: Final = 1.0
 """The most by which the times of a fill and of the position it made may differ."""
 
 FIRST_FILLS_MAX: Final = 64
 """Fills of one symbol remembered until its first position message comes."""
-
-BEATS_MISSED: Final = 2.5
-"""Ten-second beats that may be missing: 25 s, so that one late beat is no alarm."""
 
 
 def units(text: str) -> int:
@@ -197,21 +191,21 @@ class LossDetector:
     Args:
         grace_s: How long a chain may be broken before it is doubted.
         time_scale: Of the venue's clock, for the beat.
+
+    Attributes:
+        beat: The messages that come while a position is open.
     """
 
     def __init__(self, grace_s: float, time_scale: float = 1.0) -> None:
         self._grace_s = grace_s
-        self._silence_s = BEATS_MISSED * venue.POSITION_BEAT_S / time_scale
+        self.beat = Beat(time_scale)
         self._orders: OrderedDict[OrderKey, _Order] = OrderedDict()
         self._positions: dict[str, _Position] = {}
-        self._open = 0  # positions that hold something
         self._first_ms = round(FIRST_WITHIN_S * 1000 * time_scale)
         # Times and signed quantities of the last fills of symbols without a position.
         self._unplaced: OrderedDict[str, deque[tuple[int, int]]] = OrderedDict()
         self._broken: dict[Key, Chain] = {}
         self._barren: dict[type[Chain], int] = {_Order: 0, _Position: 0, _First: 0}
-        self._beats = 0
-        self._beat_s = 0.0
 
     # --- in ------------------------------------------------------------------------------------------------------
 
@@ -221,13 +215,13 @@ class LossDetector:
 
         The ordinary events of a busy account are told apart in one loop: a call for each would cost as much again.
         """
-        orders, live, ended, near = self._orders, known.orders, known.ended.append, False
+        orders, beat, live, ended, near = self._orders, self.beat, known.orders, known.ended.append, False
         last_ms, read = known.last_event_ms, UNITS.get
         for event in events:
             if type(event) is not OrderTradeUpdate:
                 if type(event) is AccountUpdate or type(event) is GreekUpdate:
                     last_ms = max(last_ms, event.event_ms)
-                    self._beats, self._beat_s = self._beats + 1, now_s
+                    beat.count, beat.last_s = beat.count + 1, now_s
                 else:
                     known.note(event)
                     near |= self.note(event, now_s)
@@ -261,8 +255,7 @@ class LossDetector:
                 near |= self._fill(order.symbol, order.trade_time_ms, order.side, filled, now_s)
             return near
         if isinstance(event, BEATING):
-            self._beats += 1
-            self._beat_s = now_s
+            self.beat.came(now_s)
         elif isinstance(event, RecoveredFill):
             filled = abs(units(event.last_quantity_text))
             key = (event.symbol, event.order_id)
@@ -278,17 +271,6 @@ class LossDetector:
         elif isinstance(event, RecoveredOrder):
             self._order(event, 0, event.event_ms, now_s)
         return False
-
-    def beats(self, events: Iterable[Event], now_s: float) -> None:
-        """Note events that wait, only as signs that the beat goes on."""
-        if any(isinstance(event, BEATING) for event in events):
-            self._beats += 1
-            self._beat_s = now_s
-
-    def reconnected(self, now_s: float) -> None:
-        """Another socket: whether the beat comes is to be seen anew."""
-        self._beats = 0
-        self._beat_s = now_s
 
     def settle(self, now_ms: int, now_s: float) -> list[str]:
         """Let go of positions in contracts that are over: the message that closed them was lost. Their symbols."""
@@ -370,11 +352,6 @@ class LossDetector:
             waiting -= len(position.later)
             self._give_up(symbol, position, now_s)
 
-    def silent_at_s(self) -> float | None:
-        """Return when the beat is overdue; None unless it came on this socket and a position is open."""
-        beating = self._beats >= 2 and self._open
-        return self._beat_s + self._silence_s if beating else None
-
     # --- orders --------------------------------------------------------------------------------------------------
 
     def _order(self, order: Order | RecoveredOrder, filled: int, at_ms: int, now_s: float) -> bool:
@@ -411,7 +388,12 @@ class LossDetector:
         position = self._positions.get(symbol)
         signed = quantity if side == "BUY" else -quantity
         if position is None:
-            self._remember(symbol, at_ms, signed)
+            fills = self._unplaced.get(symbol)
+            if fills is None:
+                fills = self._unplaced[symbol] = deque(maxlen=FIRST_FILLS_MAX)
+                if len(self._unplaced) > POSITIONS_MAX:
+                    self._unplaced.popitem(last=False)
+            fills.append((at_ms, signed))
             return False
         if self._broken and isinstance(first := self._broken.get((_First, symbol)), _First):
             first.seen |= first.since_ms <= at_ms <= first.until_ms
@@ -455,18 +437,11 @@ class LossDetector:
         self._broken.pop((_Position, symbol), None)
 
     def _holds(self, position: _Position, held: int, now_s: float) -> None:
-        if held and not self._open:
-            self._beat_s = now_s  # Nobody beats for an account that holds nothing, so the silence begins now.
-        self._open += bool(held) - bool(position.held)
+        if not position.held and held:
+            self.beat.opened(now_s)
+        elif position.held and not held:
+            self.beat.closed()
         position.held = held
-
-    def _remember(self, symbol: str, at_ms: int, signed: int) -> None:
-        fills = self._unplaced.get(symbol)
-        if fills is None:
-            fills = self._unplaced[symbol] = deque(maxlen=FIRST_FILLS_MAX)
-            if len(self._unplaced) > POSITIONS_MAX:
-                self._unplaced.popitem(last=False)
-        fills.append((at_ms, signed))
 
     def _positions_changed(self, event: BalancePositionUpdate, now_s: float) -> bool:
         near = False

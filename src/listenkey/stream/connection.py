@@ -133,10 +133,10 @@ class Connection:
                     raise self._ended  # while we connected, or right behind the answer; nobody would say so again
                 self._attached = True
         except TimeoutError:
-            self.abort()
+            self.drop(politely=False)
             raise TimedOut("attaching the listen key to a socket", timeout_s) from None
         except BaseException:
-            self.abort()
+            self.drop(politely=False)
             raise
         finally:
             self._subscription = None
@@ -152,22 +152,13 @@ class Connection:
         if self._socket is not None:
             self._socket.read_less()
 
-    def abort(self) -> None:
-        """Drop the socket at once."""
-        self._give_up()
-        if self._socket is not None:
-            self._socket.abort()
-
-    def close(self) -> None:
-        """Say goodbye and hang up."""
-        self._give_up()
-        if self._socket is not None:
-            self._socket.close()
-
-    def _give_up(self) -> None:
+    def drop(self, *, politely: bool) -> None:
+        """Take what came, and end the socket: with a goodbye, or at once."""
         self._take_all()
         self._attached = False  # what is heard of it from now on is no news
         self._unwanted = True
+        if self._socket is not None:
+            (self._socket.close if politely else self._socket.abort)()
 
     # --- what the socket calls -----------------------------------------------------------------------------------
 

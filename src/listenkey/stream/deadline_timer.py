@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle
-from listenkey.stream.recovery import Recovery
+from listenkey.stream.loss_watch import LossWatch
 from listenkey.transport.clock import Clock
 
 
@@ -22,15 +22,15 @@ class DeadlineTimer:
         note_status: Called where the status alone may have changed.
 
     Attributes:
-        recovery: Its suspicions have deadlines, too; None without a secret.
+        losses: Suspicions have deadlines, too; None without a secret.
     """
 
-    __slots__ = ("_clock", "_feed", "_life", "_note_status", "_timer", "recovery")
+    __slots__ = ("_clock", "_feed", "_life", "_note_status", "_timer", "losses")
 
     def __init__(
         self, life: Lifecycle, clock: Clock, feed: Callable[[on.Input], None], note_status: Callable[[], None]
     ) -> None:
-        self.recovery: Recovery | None = None
+        self.losses: LossWatch | None = None
         self._life = life
         self._clock = clock
         self._feed = feed
@@ -44,16 +44,16 @@ class DeadlineTimer:
             self._timer = None
         wake_at_s = self._life.wake_at_s()
         if wake_at_s is not None:
-            if self.recovery is not None:
-                wake_at_s = min(wake_at_s, *self.recovery.deadlines())
+            if self.losses is not None:
+                wake_at_s = min(wake_at_s, self.losses.due_at_s())
             if self._life.listen_key.quiet_until_s > self._clock.now_s():
                 wake_at_s = min(wake_at_s, self._life.listen_key.quiet_until_s)  # the status changes then
             delay_s = max(0.0, wake_at_s - self._clock.now_s())
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
 
     def _on_timer(self) -> None:
-        if self.recovery is not None:
-            for happened in self.recovery.doubts():
+        if self.losses is not None:
+            for happened in self.losses.doubts():
                 self._feed(happened)
         wake_at_s = self._life.wake_at_s()
         if wake_at_s is not None and wake_at_s <= self._clock.now_s():

@@ -112,7 +112,7 @@ class StreamDelivery:
     def attached(self, socket: int) -> None:
         """Note that a socket has the key; its events wait where REST is asked first."""
         if self.recovery is not None and self.life.must_recover and self.life.connections.followed == socket:
-            self.recovery.attached()
+            self.recovery.losses.attached()
 
     def follow(self, socket: int) -> None:
         """Deliver from now on what this socket brings, and what is held of it."""
@@ -187,7 +187,7 @@ class StreamDelivery:
             self.last_event_ms = received_ms
             life.event_came()
             if self.recovery is not None:
-                self.recovery.delivering_all(events)
+                self.recovery.losses.delivering_all(events)
             if not late:
                 self.journal.append_events(events, raws, received_ms)
             else:
@@ -213,7 +213,7 @@ class StreamDelivery:
             self._feed(on.SocketLost(socket, Reason(GapCause.DISCONNECTED, full)))
         elif self.life.must_recover and socket == self.life.connections.followed:
             if self.recovery is not None:
-                self.recovery.held_back(events)
+                self.recovery.losses.held_back(events)
             if proves:  # the key, all the same
                 if self.life.needs_proof:
                     self._feed(on.EventCame(socket))
@@ -233,7 +233,7 @@ class StreamDelivery:
             self.fills_recovered += event.is_fill and provenance == "rest"
         late = self.deduplicator.fills.lateness.note_event(event)
         if self.recovery is not None:
-            self.recovery.delivering(event)
+            self.recovery.losses.delivering(event)
         if provenance != "rest":
             self.last_event_ms = received_ms
         self.journal.append_event(event, raw, received_ms, provenance, late=late)

@@ -136,7 +136,7 @@ class Driver:
         self.recoveries = self.monitor.recoveries = RecoveryRunner(
             recovery, self.delivery, self.journal, self._tasks, self.feed, self._give_up
         )
-        self.timer.recovery = recovery
+        self.timer.losses = recovery.losses
         self.delivery.recovers_with(recovery)
         return recovery
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from math import inf
 from typing import Final, NamedTuple, TypeAlias
 
 from listenkey import venue
@@ -31,13 +30,13 @@ from listenkey.core.timing import Timing
 from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, VenueError
-from listenkey.events import Event
-from listenkey.outcomes import GapCause, Loss, Reason
+from listenkey.outcomes import Loss
 from listenkey.rest.account_log import AccountLog
 from listenkey.rest.bounded_gather import both
 from listenkey.rest.proof import SecretProof
 from listenkey.stream.audit import Audits
 from listenkey.stream.backfill import Backfill
+from listenkey.stream.loss_watch import LossWatch
 from listenkey.stream.rest_lag import RestLag
 from listenkey.stream.windows import DAY_S, OVERLAP_S, Windows
 from listenkey.transport.clock import Clock
@@ -58,8 +57,6 @@ WITH_FILLS_MAX: Final = 200
 
 DeliverPart: TypeAlias = Callable[[on.RecoveredPart], Awaitable[None]]
 DeliverFindings: TypeAlias = Callable[[Findings], Awaitable[None]]
-
-BEAT_STOPPED: Final = Reason(GapCause.EVENTS_STOPPED, "a position is open, but ACCOUNT_UPDATE has stopped coming")
 
 
 class Listing(NamedTuple):
@@ -96,12 +93,12 @@ class Recovery:
         clock: For all times.
         timing: `lag_hold_s`, `lag_max_s`, `doubt_after_s`.
         fills: The fills that were delivered; shared with what removes duplicates.
-        sooner: Called where one of `deadlines` has come nearer.
+        sooner: Called where a loss may be suspected sooner than before.
         log: Where failures are told.
 
     Attributes:
         account_state: What was delivered.
-        loss_detector: What does not add up.
+        losses: What looks for losses in that.
         findings: What a recovery has found and nobody delivered yet.
         backfill: What asks REST.
         windows: Spans of the venue's time.
@@ -120,10 +117,8 @@ class Recovery:
         log: AccountLog | None = None,
     ) -> None:
         self.account_state = AccountState(fills)
-        self.loss_detector = LossDetector(timing.doubt_after_s, place.time_scale)
         self.findings: Findings | None = None
         self._clock = clock
-        self._sooner = sooner
         self._suspects: dict[str, None] = {}
         self._orders_due: OrdersDue | None = None
         self._listing: Listing | None = None
@@ -133,6 +128,8 @@ class Recovery:
         self.backfill = Backfill(credentials, place, clock, self.account_state, log or AccountLog("", clock.now_s))
         self.proof = SecretProof(self.backfill.rules)
         self.windows = Windows(clock, self.backfill.time, place.time_scale, self.account_state)
+        detector = LossDetector(timing.doubt_after_s, place.time_scale)
+        self.losses = LossWatch(self.account_state, detector, self.windows, clock, self._suspects, sooner)
         self.audits = Audits(self.backfill, self.windows, self.account_state, clock, timing, self._suspects)
         self._lag = RestLag(self.backfill, self.windows, self.audits, self.account_state, clock, timing)
 
@@ -150,37 +147,11 @@ class Recovery:
             # It can wait: the clock is read again when it is needed, the limit by the next audit.
             self.backfill.log.info("the clock or the weight limit could not be read yet: %s", error)
 
-    def suspect(self, symbol: str) -> None:
-        """Ask for this symbol in the next recovery, whatever else is known."""
-        self._suspects[symbol] = None
-
-    # --- watching ------------------------------------------------------------------------------------------------
-
-    def delivering(self, event: Event) -> None:
-        """An event is on its way to the reader."""
-        self.account_state.note(event)
-        if self.loss_detector.note(event, self._clock.now_s()):
-            self._sooner()
-
-    def delivering_all(self, events: list[Event]) -> None:
-        """Note a batch of a socket's events that is being delivered."""
-        if self.loss_detector.note_all(events, self.account_state, self._clock.now_s()):
-            self._sooner()
-
-    def attached(self) -> None:
-        """Note that another socket has the key; its events wait, and its beats are counted anew."""
-        self.loss_detector.reconnected(self._clock.now_s())
-
-    def held_back(self, events: Iterable[Event]) -> None:
-        """Events came, and wait: they are signs of life, though nothing else is made of them yet."""
-        self.loss_detector.beats(events, self._clock.now_s())
-
     def follows(self, *, whole: bool) -> None:
         """Another socket is followed; `whole`: there is no gap before it."""
-        now_s = self._clock.now_s()
-        self.loss_detector.reconnected(now_s)
+        self.losses.attached()
         self.audits.follows()
-        if whole and not self.backfill.time.stale(now_s):
+        if whole and not self.backfill.time.stale(self._clock.now_s()):
             self.windows.begin_now()
 
     def resume(self, left: Resumed) -> None:
@@ -197,26 +168,6 @@ class Recovery:
             self.windows.floor(not_before_ms)  # which notes when it began, where that is not known yet
             return self.windows.at(at_s), self.windows.began_ms
         return None, self.windows.began_ms
-
-    def deadlines(self) -> list[float]:
-        """Return the moments at which `doubts` may have something to report; at least one, even if infinitely far."""
-        return [
-            at_s for at_s in (self.loss_detector.due_at_s(), self.loss_detector.silent_at_s()) if at_s is not None
-        ] or [inf]
-
-    def doubts(self) -> list[on.Doubted | on.StreamSilent]:
-        """Return the losses suspected by now, as inputs for the lifecycle; their symbols become suspects."""
-        now_s = self._clock.now_s()
-        told: list[on.Doubted | on.StreamSilent] = []
-        for doubt in self.loss_detector.take_doubts(now_s):
-            self.suspect(doubt.symbol)
-            told.append(on.Doubted(self.windows.to_wall(doubt.from_ms), doubt.reason))
-        if now_s >= (self.loss_detector.silent_at_s() or inf):
-            self.account_state.settle(self.loss_detector.settle(self.windows.now_ms(), now_s))
-            if self.loss_detector.silent_at_s() is not None:
-                told.append(on.StreamSilent(self.windows.to_wall(self.account_state.last_event_ms), BEAT_STOPPED))
-            self.loss_detector.reconnected(now_s)
-        return told
 
     # --- recovering ----------------------------------------------------------------------------------------------
 
@@ -238,10 +189,17 @@ class Recovery:
             await deliver_part(on.RecoveredPart(action.attempt, newest_ms, oldest_ms))
 
         try:
-            findings = self.findings = await self._asked(action, held, deliver)
+            match action:
+                case do.Recover():
+                    findings = await self.run(action, held, deliver)
+                case do.RecoverOrders():
+                    findings = await self.run_orders(deliver)
+                case do.Poll():
+                    findings = await self.audits.poll(action)
         except ListenKeyError as error:
             self.backfill.log.warning("missed events could not be recovered over REST: %s", error)
             return on.NotRecovered(action.attempt, classify(error, self._clock.wall_ms()))
+        self.findings = findings
         newest_ms, oldest_ms = self._summary(held())
         return on.Recovered(
             action.attempt,
@@ -261,20 +219,6 @@ class Recovery:
             return 0, 0
         return self.windows.to_wall(max(happened_ms)), self.windows.to_wall(min(happened_ms))
 
-    async def _asked(
-        self,
-        action: do.Recover | do.RecoverOrders | do.Poll,
-        held: Callable[[], Sequence[Held]],
-        deliver: DeliverFindings,
-    ) -> Findings:
-        match action:
-            case do.Recover():
-                return await self.run(action, held, deliver)
-            case do.RecoverOrders():
-                return await self.run_orders(deliver)
-            case do.Poll():
-                return await self.audits.poll(action)
-
     def combined(self, held: Sequence[Held]) -> list[Delivery]:
         """Return the recovered and the held events in one order."""
         return reconcile.combined(self.findings or Findings(), held, self.account_state, self._clock.wall_ms())
@@ -292,9 +236,10 @@ class Recovery:
             self._lag.forget()
             self._suspects.clear()
             self.windows.closed()
-            self.loss_detector.mended()
+            detector = self.losses.detector
+            detector.mended()
             if self._listed.positions is not None:
-                flat = self.loss_detector.adopt(self._listed.positions, self._listed.to_ms, self._clock.now_s())
+                flat = detector.adopt(self._listed.positions, self._listed.to_ms, self._clock.now_s())
                 self.account_state.settle(flat)
 
     async def run(

@@ -57,7 +57,7 @@ class Sockets:
         self._deduplicator.forget(number)
         connection = self._connections.pop(number, None)
         if connection is not None:
-            (connection.close if politely else connection.abort)()
+            connection.drop(politely=politely)
 
     def lost(self, number: int) -> None:
         """Let go of a connection that has ended by itself."""
@@ -66,5 +66,5 @@ class Sockets:
     def abort(self) -> None:
         """Drop all connections at once."""
         for connection in self._connections.values():
-            connection.abort()
+            connection.drop(politely=False)
         self._connections.clear()

@@ -183,16 +183,16 @@ def test_a_row_of_an_order_that_says_more_than_its_fills_is_a_doubt() -> None:
 
 def test_the_beat_is_missed_only_where_it_came_and_a_position_is_open() -> None:
     watch = told(held("1"))
-    assert watch.silent_at_s() is None
+    assert watch.beat.silent_at_s() is None
     watch.note(beat(1000), 10.0)
     watch.note(beat(1001), 20.0)
-    assert watch.silent_at_s() == 45.0
-    watch.reconnected(30.0)
-    assert watch.silent_at_s() is None
+    assert watch.beat.silent_at_s() == 45.0
+    watch.beat.begin(30.0)
+    assert watch.beat.silent_at_s() is None
     watch.note(beat(1000), 31.0)
     watch.note(beat(1001), 41.0)
     watch.note(position("0", 9000, reason="EXERCISE"), 42.0)
-    assert watch.silent_at_s() is None
+    assert watch.beat.silent_at_s() is None
 
 
 def test_a_position_in_a_contract_that_is_over_has_no_beat_to_miss() -> None:
@@ -201,9 +201,9 @@ def test_a_position_in_a_contract_that_is_over_has_no_beat_to_miss() -> None:
     watch.note(beat(1001), 20.0)
     assert watch.settle(OVER_MS - 1, 46.0) == []
     assert watch.settle(OVER_MS, 46.0) == [OVER]
-    assert watch.silent_at_s() == 45.0, "the other one is held"
+    assert watch.beat.silent_at_s() == 45.0, "the other one is held"
     watch.note(position("0", 9000, reason="EXERCISE"), 42.0)
-    assert watch.silent_at_s() is None
+    assert watch.beat.silent_at_s() is None
     assert watch.settle(OVER_MS, 47.0) == []
 
 
@@ -212,7 +212,7 @@ def test_fills_that_come_before_the_first_message_of_their_position_count_behind
     watch.note(position("1", 1000), 10.0)
     watch.note(beat(1000), 10.0)
     watch.note(beat(1001), 20.0)
-    assert watch.silent_at_s() is None, "the message that closed it is late or lost, and nothing is held"
+    assert watch.beat.silent_at_s() is None, "the message that closed it is late or lost, and nothing is held"
     watch.note(position("0", 2000), 21.0)
     assert watch.due_at_s() is None, "the sum is right"
 
@@ -223,9 +223,9 @@ def test_what_rest_states_is_taken_over_where_nothing_was_heard_since() -> None:
     watch.note(beat(1001), 20.0)
     assert watch.adopt({SYMBOL: Decimal(1)}, 1, 21.0) == [], "both were heard of since"
     assert watch.adopt({SYMBOL: Decimal("1.0")}, 9000, 21.0) == [OVER]
-    assert watch.silent_at_s() == 45.0, "the other one is held"
+    assert watch.beat.silent_at_s() == 45.0, "the other one is held"
     assert watch.adopt({}, 9000, 22.0) == [SYMBOL]
-    assert watch.silent_at_s() is None
+    assert watch.beat.silent_at_s() is None
 
 
 def test_a_position_that_rest_states_otherwise_is_not_summed_up_before_its_next_message() -> None:
@@ -233,9 +233,9 @@ def test_a_position_that_rest_states_otherwise_is_not_summed_up_before_its_next_
     watch.note(beat(1000), 10.0)
     watch.note(beat(1001), 20.0)
     assert watch.adopt({SYMBOL: Decimal(3)}, 9000, 21.0) == []
-    assert watch.silent_at_s() is not None
+    assert watch.beat.silent_at_s() is not None
     watch.note(fill(9, "3", at_ms=9000, side="SELL"), 21.5)
-    assert watch.silent_at_s() is None, "the fill may have closed it"
+    assert watch.beat.silent_at_s() is None, "the fill may have closed it"
     watch.note(position("5", 9001), 22.0)
     assert watch.due_at_s() is None
     watch.note(position("9", 9002), 23.0)
@@ -247,7 +247,7 @@ def test_a_position_that_only_rest_saw_closed_has_no_beat_to_miss() -> None:
     watch.note(trade_row(2, at_ms=2000, side="SELL").fill, 5.0)
     watch.note(beat(3000), 10.0)
     watch.note(beat(3001), 20.0)
-    assert watch.silent_at_s() is None
+    assert watch.beat.silent_at_s() is None
 
 
 def beaten(watch: LossDetector) -> LossDetector:
@@ -263,7 +263,7 @@ def test_a_fill_of_the_moment_of_the_last_message_that_only_rest_brings_may_have
     )
     watch.note(trade_row(3, at_ms=3000, side="SELL", quantity="3").fill, 5.0)
     assert watch.due_at_s() is None, "its own message was lost as well"
-    assert beaten(watch).silent_at_s() is None, "and perhaps nothing is held any more"
+    assert beaten(watch).beat.silent_at_s() is None, "and perhaps nothing is held any more"
     watch.note(fill(4, "1", at_ms=5000, order_id=2), 30.0)
     watch.note(position("1", 5000), 30.0)
     assert watch.due_at_s() is None
@@ -276,7 +276,7 @@ def test_a_position_that_lost_the_fills_that_opened_and_closed_it_is_closed() ->
     watch = told(held("1"), fill(1, "1", at_ms=1500), position("2", 1500), position("0", 2000), position("2", 3000))
     for number, at_ms, side in ((2, 2000, "SELL"), (3, 3000, "BUY")):
         watch.note(trade_row(number, at_ms=at_ms, side=side, quantity="2").fill, 60.0)
-    assert beaten(watch).silent_at_s() is None
+    assert beaten(watch).beat.silent_at_s() is None
     watch.note(position("2", 6000), 61.0)
     assert watch.due_at_s() is None
 
@@ -296,10 +296,10 @@ def test_fills_of_the_moment_of_a_first_message_leave_open_what_is_held(quantity
     watch = told(fill(1, "1", at_ms=2000), position("1", 2000))
     for number in (2, 3):
         watch.note(trade_row(number, at_ms=2000, side="SELL").fill, 5.0)
-    assert beaten(watch).silent_at_s() is None, "perhaps it was closed"
+    assert beaten(watch).beat.silent_at_s() is None, "perhaps it was closed"
     watch.note(position(quantity, 4000), 30.0)
     assert watch.due_at_s() is None
-    assert (watch.silent_at_s() is None) == (quantity == "0")
+    assert (watch.beat.silent_at_s() is None) == (quantity == "0")
     watch.note(position("7", 5000), 31.0)
     assert watch.due_at_s() == 31.0 + GRACE_S, "from here on it counts"
 
@@ -318,7 +318,7 @@ def test_a_first_message_without_its_fill_has_the_one_of_its_moment_that_rest_br
     watch = told(position("1", 2000))
     assert watch.take_doubts(GRACE_S)
     watch.note(trade_row(1, at_ms=2000).fill, 2.0)
-    assert beaten(watch).silent_at_s() == 45.0
+    assert beaten(watch).beat.silent_at_s() == 45.0
     assert watch.due_at_s() is None
 
 
@@ -356,7 +356,7 @@ def test_fills_of_a_position_of_which_no_word_comes_are_bounded(monkeypatch: pyt
 def test_an_event_that_says_nothing_of_orders_or_positions_is_no_news() -> None:
     watch = told(held("1"))
     assert not watch.note(UnknownEvent("NEWS", 5, b"{}"), 7.0)
-    assert (watch.due_at_s(), watch.silent_at_s()) == (None, None)
+    assert (watch.due_at_s(), watch.beat.silent_at_s()) == (None, None)
 
 
 def test_a_fill_that_rest_brings_of_an_order_nobody_heard_of_counts_for_its_position() -> None:
@@ -417,10 +417,10 @@ def test_the_beat_of_a_position_that_was_just_opened_is_not_missed_since_the_las
     watch.note(beat(2001), 20.0)
     watch.note(fill(1, "1", at_ms=3000, side="SELL"), 21.0)
     watch.note(position("0", 3000), 21.0)
-    assert watch.silent_at_s() is None
+    assert watch.beat.silent_at_s() is None
     watch.note(fill(2, "2", at_ms=90_000), 100.0)
     watch.note(position("1", 90_000), 100.0)
-    assert watch.silent_at_s() == 125.0
+    assert watch.beat.silent_at_s() == 125.0
 
 
 BATCHES: dict[str, list[Event]] = {
@@ -506,7 +506,7 @@ def test_positions_are_bounded_and_one_that_holds_nothing_is_let_go_first(monkey
     assert not watch._broken, "and nobody waits for what would mend them"
     watch.note(position("0", 3000, symbol="S3", reason="EXERCISE"), 0.0)
     watch.note(position("0", 3000, symbol="S4", reason="EXERCISE"), 0.0)
-    assert watch.silent_at_s() is None, "what was let go is not counted as open"
+    assert watch.beat.silent_at_s() is None, "what was let go is not counted as open"
 
 
 def test_one_order_id_in_two_symbols_is_two_chains() -> None:
@@ -520,10 +520,10 @@ def test_one_order_id_in_two_symbols_is_two_chains() -> None:
 
 def test_a_beat_that_waits_for_its_turn_is_a_beat() -> None:
     watch = told(held("1"))
-    watch.beats([beat(1000), fill(1, "1")], 10.0)
-    watch.beats([fill(2, "2")], 15.0)
-    watch.beats([beat(2000)], 20.0)
-    assert watch.silent_at_s() == 45.0
+    watch.beat.waits([beat(1000), fill(1, "1")], 10.0)
+    watch.beat.waits([fill(2, "2")], 15.0)
+    watch.beat.waits([beat(2000)], 20.0)
+    assert watch.beat.silent_at_s() == 45.0
 
 
 def test_fills_of_many_symbols_that_wait_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,12 +88,12 @@ def test_a_position_that_was_exercised_is_zero() -> None:
     for held in (position("1", 1000, reason="TRANSFER"), beat(2000), beat(3000)):
         known.note(held)
         watch.note(held, 5.0)
-    assert watch.silent_at_s() is not None
+    assert watch.beat.silent_at_s() is not None
     ended = exercise(1, 4000).record
     for event in (ended, exercise(2, 4000, "OTHER-261122-1-C").record):
         known.note(event)
         watch.note(event, 6.0)
-    assert (known.positions, watch.silent_at_s()) == ({}, None)
+    assert (known.positions, watch.beat.silent_at_s()) == ({}, None)
     assert key_of(ended) in known.records
 
 

@@ -54,7 +54,7 @@ async def test_an_audit_tells_one_loss_from_a_dead_socket(binance_options_sandbo
         dead = await recovery.audits.audit(do.Audit(3, None, 0))
         assert isinstance(dead, on.StreamSilent)
         assert "5 fills" in dead.reason.text
-        recovery.delivering(beat(SystemClock().wall_ms() + 1000))
+        recovery.losses.delivering(beat(SystemClock().wall_ms() + 1000))
         recovery.audits.audited_to_ms = None
         assert isinstance(await recovery.audits.audit(do.Audit(4, None, 0)), on.Doubted)
 
@@ -167,7 +167,7 @@ async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_e
         assert (answer.attempt, answer.lost, answer.orders_due) == (1, (), False)
         assert len(recovery.combined([])) == 5
         for one in recovery.combined([]):
-            recovery.delivering(one.event)
+            recovery.losses.delivering(one.event)
         recovery.delivered(closed=False)
         assert (await recovery.audits.poll(poll)).fills == []
         assert asked_from[:2] == [began_ms, began_ms]
@@ -195,7 +195,7 @@ async def test_the_list_of_one_symbol_that_breaks_down_hides_no_other_loss(
             polled = await recovery.audits.poll(poll)
             assert {reconcile.key_of(row) for row in polled.fills} == {key for key in fills if key[0] != fills[0][0]}
             for one in reconcile.combined(polled, [], recovery.account_state, 0):
-                recovery.delivering(one.event)
+                recovery.losses.delivering(one.event)
             with pytest.raises(VenueDown):
                 await recovery.audits.poll(poll)
         polled = await recovery.audits.poll(poll)

@@ -80,7 +80,7 @@ async def test_a_row_that_can_t_be_read_keeps_no_other_contract_from_its_fills(
         monkeypatch.setattr(AccountClient, "user_trades", one_unreadable)
         newest = fill(1, "1", at_ms=SystemClock().wall_ms(), symbol=broken)
         recovery.account_state.fills.lateness.note_event(newest)
-        recovery.delivering(newest)
+        recovery.losses.delivering(newest)
         found = await recovery.run(recover(), list)
         missing = set(fills) - {reconcile.key_of(row) for row in found.fills}
         assert [symbol for symbol, *_ in missing] == [broken], "what can be read is used"

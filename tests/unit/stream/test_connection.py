@@ -201,13 +201,13 @@ async def test_a_pong_that_comes_after_the_next_ping_counts() -> None:
 
 
 async def test_the_end_is_told_once_and_not_when_it_was_ours() -> None:
-    made, owner, socket = await opened()
+    _, owner, socket = await opened()
     socket.on_lost(Disconnected(None, "reset"))
     socket.on_lost(Disconnected(None, "reset"))
     assert owner.names() == ["lost"]
-    for end in (made.abort, made.close):
+    for politely in (False, True):
         other, owner, socket = await opened()
-        getattr(other, end.__name__)()
+        other.drop(politely=politely)
         socket.on_lost(Disconnected(None, "reset"))
         socket.on_heard()
         assert owner.names() == []
@@ -235,7 +235,7 @@ async def test_a_socket_that_is_given_up_while_it_opens_is_not_left_behind() -> 
 
     opening = asyncio.ensure_future(made.open(connect, BY_REQUEST, 5.0))
     await asyncio.sleep(0)
-    made.abort()
+    made.drop(politely=False)
     may_connect.set()
     with pytest.raises(Disconnected):
         await opening
@@ -335,8 +335,8 @@ async def test_what_was_held_back_comes_before_what_came_behind_it(end: str) -> 
     {
         "pong": lambda: socket.on_pong(1),
         "lost": lambda: socket.on_lost(Disconnected(None, "reset")),
-        "abort": made.abort,
-        "close": made.close,
+        "abort": lambda: made.drop(politely=False),
+        "close": lambda: made.drop(politely=True),
     }[end]()
     assert taken(owner) == list(range(BATCH_MAX + 3))
     before = list(owner.got)
@@ -353,7 +353,7 @@ async def test_bad_frames_in_a_row_are_told_of_at_once_and_counted() -> None:
     assert [got[0] for got in told] == ["unreadable_came", "event_came", "unreadable_came", "event_came"]
     assert [got[2].count for got in told if got[0] == "unreadable_came"] == [2, 3]
     assert socket.reads_less
-    made.abort()
+    made.drop(politely=False)
 
 
 async def test_many_frames_are_taken_in_turns_and_a_pong_behind_them_comes_after_all(
@@ -372,7 +372,7 @@ async def test_many_frames_are_taken_in_turns_and_a_pong_behind_them_comes_after
     assert len(taken(owner)) == 2 * BATCH_MAX + 3
     assert owner.names()[-1] == "pong_came"
     assert owner.names().count("pong_came") == 1
-    made.abort()
+    made.drop(politely=False)
 
 
 async def test_behind_frames_that_are_none_of_the_usual_smaller_batches_are_taken() -> None:
@@ -383,4 +383,4 @@ async def test_behind_frames_that_are_none_of_the_usual_smaller_batches_are_take
     owner.turns = [0.0, 0.0]
     socket.bring(*numbered(BATCH_MAX))
     assert len(taken(owner)) == connections.SLOW_BATCH_MAX
-    made.abort()
+    made.drop(politely=False)

@@ -24,14 +24,14 @@ class Life:
 
 
 class Suspicions:
-    """A recovery that suspects a loss."""
+    """A watch that suspects a loss."""
 
     def __init__(self, at_s: float) -> None:
         self.at_s = at_s
         self.told = on.Doubted(1, Reason(GapCause.ORDER_DIFFERS, "an order"))
 
-    def deadlines(self) -> list[float]:
-        return [self.at_s]
+    def due_at_s(self) -> float:
+        return self.at_s
 
     def doubts(self) -> list[Any]:
         self.at_s = NEVER_S
@@ -89,10 +89,10 @@ async def test_a_deadline_that_has_moved_is_waited_for_anew() -> None:
 async def test_a_suspected_loss_is_told_at_its_own_deadline() -> None:
     side = Side()
     side.life.at_s = side.clock.now_s() + NEVER_S
-    recovery = side.timer.recovery = cast("Any", Suspicions(side.clock.now_s() + 0.01))
+    losses = side.timer.losses = cast("Any", Suspicions(side.clock.now_s() + 0.01))
     side.timer.set()
     await side.wait()
-    assert side.fed == [recovery.told]
+    assert side.fed == [losses.told]
 
 
 async def test_an_ended_stream_has_no_timer() -> None:

@@ -49,7 +49,7 @@ async def test_another_recovery_of_a_gap_asks_only_for_what_came_since_and_for_o
         assert isinstance(first, on.Recovered)
         assert (first.orders_due, first.complete) == (False, True)
         for one in recovery.combined([]):
-            recovery.delivering(one.event)
+            recovery.losses.delivering(one.event)
         recovery.delivered(closed=False)
         monkeypatch.setattr(recovering, "COVERED_MARGIN_S", 0.0)
         before = listed()

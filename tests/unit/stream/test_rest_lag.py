@@ -32,7 +32,7 @@ async def test_rest_that_does_not_show_what_the_stream_brought_is_said_to_lag(
         symbol = sandbox.fills()[0][0]
         unshown = fill(999, "1", at_ms=SystemClock().wall_ms(), symbol=symbol)
         recovery.account_state.fills.lateness.note_event(unshown)
-        recovery.delivering(unshown)
+        recovery.losses.delivering(unshown)
         assert (await recovery.run(recover(), list)).lag_s > 0
 
 
