@@ -231,7 +231,9 @@ class LossDetector:
                 last_ms = event_ms
             key, text = (order.symbol, order.order_id), order.last_quantity_text
             is_fill = order.execution_type == TRADE or (order.trade_id > 0 and order.is_fill)
-            filled = abs(read(text) or units(text)) if is_fill else 0
+            filled = (read(text) or units(text)) if is_fill else 0
+            if filled < 0:
+                filled = -filled
             if order.status not in ENDED or key in orders or key in live:
                 known.note_order(order, event_ms)
                 near |= self._order(order, filled, event_ms, now_s)
@@ -355,8 +357,8 @@ class LossDetector:
     # --- orders --------------------------------------------------------------------------------------------------
 
     def _order(self, order: Order | RecoveredOrder, filled: int, at_ms: int, now_s: float) -> bool:
-        key, ended = (order.symbol, order.order_id), order.status in ENDED
-        chain, reached = self._orders.get(key), abs(units(order.filled_quantity_text))
+        key, ended, text = (order.symbol, order.order_id), order.status in ENDED, order.filled_quantity_text
+        chain, reached = self._orders.get(key), abs(UNITS.get(text) or units(text))
         if chain is None:
             # The first we hear of it: what it has filled by now is where we begin.
             if not ended:
@@ -407,8 +409,13 @@ class LossDetector:
             return False
         if at_ms > position.at_ms:
             position.later.append((at_ms, signed))
-            position.latest_ms = max(position.latest_ms, at_ms)
-            self._holds(position, position.held + signed, now_s)
+            if at_ms > position.latest_ms:  # noqa: PLR1730 - a call takes ten times as long
+                position.latest_ms = at_ms
+            held = position.held + signed
+            if held and position.held:  # It stays open, as nearly always.
+                position.held = held
+            else:
+                self._holds(position, held, now_s)
             return False  # Its own message is still to come.
         position.added += signed
         return self._look((_Position, symbol), position, now_s)
