@@ -74,7 +74,7 @@ class ProcessRun:
         self.streams: list[SimulatedStream] = []
         self.told: list[Stream] = []
         self.statuses: list[str] = []
-        self._due_us = 0
+        self.due_us = 0
         self.closed: set[int] = set()  # streams of co-tenants that have gone, or whose user was cancelled
         self.users: dict[int, asyncio.Task[None]] = {}  # who reads each stream
         self.in_commit: dict[int, Callable[[], None]] = {}  # what happens once when a stream is committed next
@@ -201,11 +201,9 @@ class ProcessRun:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.loop.failure = self.loop.failure or error
 
-    def due_us(self) -> int:
-        """Return when its loop or one of its threads has something to do; looked for anew where the loop has run."""
-        if self.loop.has_changed:
-            self._due_us = min(self.loop.due_us(), self.machine.due_us())
-        return self._due_us
+    def find_due(self) -> None:
+        """Find out anew when its loop or one of its threads has something to do; needed where the loop has run."""
+        self.due_us = min(self.loop.due_us(), self.machine.due_us())
 
     def note_statuses(self) -> None:
         """Note the present status of each stream."""
@@ -352,7 +350,10 @@ class Process:
         """Return when it has something to do, and can."""
         if self.down:
             return NEVER_US
-        due_us = self.current_run.due_us()
+        run = self.current_run
+        if run.loop.has_changed:
+            run.find_due()
+        due_us = run.due_us
         return due_us if due_us > self.frozen_until_us else self.frozen_until_us  # noqa: FURB136 - asked all the time
 
     def run(self) -> None:

@@ -145,13 +145,13 @@ class Machine:
 
     def due_us(self) -> int:
         """Return when a thread wants its turn."""
-        return min((thread.wants_turn_us() for thread in self.threads), default=NEVER_US)
+        return min([thread.wants_turn_us() for thread in self.threads], default=NEVER_US)
 
     def run(self) -> None:
         """Give every thread that is due its turn."""
         now_us = self.scheduler.now_us
         for thread in self.threads:
-            if thread.wants_turn_us() <= now_us:
+            if thread.due_us is not None and thread.due_us <= now_us and thread.wants_turn_us() <= now_us:
                 thread.run()
 
     def sleep(self, for_us: int) -> None:

@@ -68,7 +68,7 @@ class PublicKey:
 
 def verifies_hmac(secret: str, text: str, signature: str) -> bool:
     """HMAC-SHA256 in hexadecimal, in any case of letters. [O general-info]"""
-    expected = hmac.digest(secret.encode(), text.encode(), "sha256").hex()
+    expected = hmac.new(secret.encode(), text.encode(), "sha256").hexdigest()
     return hmac.compare_digest(expected.encode(), signature.lower().encode())
 
 
