@@ -47,11 +47,9 @@ class Connections:
 
     def deadlines(self) -> list[float]:
         """Return the times at which `TimerDue` is wanted."""
-        times = [] if self.open_at_s is None else [self.open_at_s]
-        for socket in self.sockets.values():
-            if socket.attached:
-                times += (socket.dead_at_s, socket.ping_at_s(self._timing))
-        return times
+        attached = [socket for socket in self.sockets.values() if socket.attached]
+        times = [min(socket.dead_at_s, socket.ping_at_s(self._timing)) for socket in attached]
+        return times if self.open_at_s is None else [*times, self.open_at_s]
 
     # --- opening and following -----------------------------------------------------------------------------------
 
