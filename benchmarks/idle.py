@@ -174,8 +174,8 @@ def show(results: dict[str, Any]) -> None:
     print(f"\n{results['streams']:,} idle streams, each")
     for kind, found in results["kinds"].items():
         print(f"{TITLES[kind]:<34}{found['kib']:>8.1f} KiB{found['cpu_s_an_hour']:>8.2f} s of CPU an hour")
-    for verdict in verdicts(results):
-        print(f"{verdict.what}: {verdict.figure} (bar {verdict.bar}) {'ok' if verdict.held else 'MISSED'}")
+    for result in verdicts(results):
+        print(f"{result.what}: {result.figure} (bar {result.bar}) {'ok' if result.held else 'MISSED'}")
 
 
 def main() -> None:

@@ -46,10 +46,10 @@ def on_this_machine(addresses: Any, here: Place) -> Any:
     return here.ws_url if str(addresses).startswith("ws") else here.rest_url
 
 
-async def read(watch: Callable[[], Awaitable[list[Any]]], tell: Callable[[Any], None]) -> None:
+async def read(detector: Callable[[], Awaitable[list[Any]]], tell: Callable[[Any], None]) -> None:
     while True:
         try:
-            for one in await watch():
+            for one in await detector():
                 tell(one)
         except ccxt.NetworkError as error:
             say(error=type(error).__name__)  # The connection is gone; the next call opens another one.

@@ -151,8 +151,8 @@ def show(results: dict[str, Any]) -> None:
         unit = "us" if name.startswith("post") else "ms"
         print(f"{COSTS[name]:<46}{cost(results, name):>10.0f} {unit} of CPU")
     print()
-    for verdict in verdicts(results):
-        print(f"{verdict.what}: {verdict.figure} (bar {verdict.bar}) {'ok' if verdict.held else 'MISSED'}")
+    for result in verdicts(results):
+        print(f"{result.what}: {result.figure} (bar {result.bar}) {'ok' if result.held else 'MISSED'}")
     if results["idle"] is not None:
         idle.show(results["idle"])
 

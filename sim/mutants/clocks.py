@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from listenkey.core import gaps as gap
-from listenkey.core import rate_limit_state as carried
+from listenkey.core import rate_limit_state as limit_state
 from listenkey.core import socket_view as sockets
 from listenkey.core.gaps import Resumed
 from listenkey.stream import driver, windows
@@ -32,8 +32,8 @@ def written_clock_believed(patches: Patches) -> None:
 
 def written_ban_believed(patches: Patches) -> None:
     """The end of a ban is believed as the process before wrote it down."""
-    put(patches, carried.RateLimitState, "on_this_clock", lambda self, *_: self)
-    put(patches, carried.RateLimitState, "left_ms", lambda self, now_ms: max(0, self.blocked_until_ms - now_ms))
+    put(patches, limit_state.RateLimitState, "on_this_clock", lambda self, *_: self)
+    put(patches, limit_state.RateLimitState, "left_ms", lambda self, now_ms: max(0, self.blocked_until_ms - now_ms))
 
 
 def read_is_covered(patches: Patches) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from listenkey.core import budget, lifecycle, listen_key
-from listenkey.core import deduplicator as merge
+from listenkey.core import budget, deduplicator, lifecycle, listen_key, retry_policy
 from listenkey.core import gaps as gap
 from listenkey.core import inputs as on
-from listenkey.core import retry_policy as verdict
 from listenkey.core import socket_view as sockets
 from listenkey.core.account_state import FillIndex
 from listenkey.core.lifecycle import Lifecycle
@@ -26,25 +24,25 @@ from sim.mutants.patching import NEVER_S, Patches, put, transition
 
 def no_dedupe(patches: Patches) -> None:
     """Deliver twice what two sockets bring."""
-    put(patches, merge.Recent, "add", lambda *_: True)
+    put(patches, deduplicator.Recent, "add", lambda *_: True)
     put(patches, FillIndex, "add", lambda *_: True)
 
-    def admit_all(self: merge.Deduplicator, events: list[Event], _: list[bytes]) -> merge.Admitted:
+    def admit_all(self: deduplicator.Deduplicator, events: list[Event], _: list[bytes]) -> deduplicator.Admitted:
         late = [place for place, event in enumerate(events) if self.fills.lateness.note_event(event)]
-        return merge.Admitted(sum(len(fill_keys(event)) for event in events), late)
+        return deduplicator.Admitted(sum(len(fill_keys(event)) for event in events), late)
 
-    put(patches, merge.Deduplicator, "admit_all", admit_all)
+    put(patches, deduplicator.Deduplicator, "admit_all", admit_all)
 
 
 def held_dropped(patches: Patches) -> None:
     """Throw away what the successor brought before it was followed."""
-    real = merge.Deduplicator.follow
+    real = deduplicator.Deduplicator.follow
 
-    def follow(self: merge.Deduplicator, socket: int) -> list[merge.Held]:
+    def follow(self: deduplicator.Deduplicator, socket: int) -> list[deduplicator.Held]:
         real(self, socket)
         return []
 
-    put(patches, merge.Deduplicator, "follow", follow)
+    put(patches, deduplicator.Deduplicator, "follow", follow)
 
 
 def no_ping_timeout(patches: Patches) -> None:
@@ -84,7 +82,7 @@ def gives_up(patches: Patches) -> None:
     """A socket that does not open is tried once more, and that is that."""
     real = Lifecycle._try_again
 
-    def try_again(life: Lifecycle, now: on.Moment, why: verdict.RetryDecision | None) -> None:
+    def try_again(life: Lifecycle, now: on.Moment, why: retry_policy.RetryDecision | None) -> None:
         real(life, now, why)
         if life._failures > 1:
             life.connections.open_at_s = None
@@ -130,9 +128,9 @@ def waits_for_goodbye(patches: Patches) -> None:
 def bans_ignored(patches: Patches) -> None:
     """Try again soon, whatever the venue says."""
 
-    def classify(error: Any, wall_ms: int) -> verdict.RetryDecision:
-        known = verdict.classify(error, wall_ms)
-        return verdict.RetryDecision(known.do, 0.0, known.error)
+    def classify(error: Any, wall_ms: int) -> retry_policy.RetryDecision:
+        known = retry_policy.classify(error, wall_ms)
+        return retry_policy.RetryDecision(known.do, 0.0, known.error)
 
     for module in (driver, key_client, opener, limiter):
         put(patches, module, "classify", classify)

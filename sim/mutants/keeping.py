@@ -11,10 +11,9 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from listenkey.core import actions as do
-from listenkey.core import audit_schedule, budget
+from listenkey.core import audit_schedule, budget, loss_detector
 from listenkey.core import gaps as gap
 from listenkey.core import inputs as on
-from listenkey.core import loss_detector as watch
 from listenkey.core import reconciliation as reconcile
 from listenkey.core.gaps import Resumed
 from listenkey.core.lifecycle import Lifecycle
@@ -75,10 +74,10 @@ def audits_begin_anew(patches: Patches) -> None:
 
 def closed_positions_beat(patches: Patches) -> None:
     """A position that only REST saw closed is waited for as if it were open."""
-    real = watch.LossDetector._holds
+    real = loss_detector.LossDetector._holds
     put(
         patches,
-        watch.LossDetector,
+        loss_detector.LossDetector,
         "_holds",
         lambda self, position, _, now_s: real(self, position, position.now, now_s),
     )

@@ -6,9 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from listenkey.core import deduplicator as merge
-from listenkey.core import lateness
-from listenkey.core import loss_detector as watch
+from listenkey.core import deduplicator, lateness, loss_detector
 from listenkey.core import reconciliation as reconcile
 from listenkey.core.account_state import AccountState
 from listenkey.events import OrderTradeUpdate, RecoveredFill
@@ -31,7 +29,7 @@ def commission_needed(patches: Patches) -> None:
 def orders_by_id_alone(patches: Patches) -> None:
     """An order is its id, in whichever contract."""
     rewritten(patches, AccountState, "note_order", ("(order.symbol, order.order_id)", '("", order.order_id)'))
-    rewritten(patches, watch.LossDetector, "note_all", ("(order.symbol, order.order_id), order.last_quantity_text",
+    rewritten(patches, loss_detector.LossDetector, "note_all", ("(order.symbol, order.order_id), order.last_quantity_text",
                                                 '("", order.order_id), order.last_quantity_text'))  # fmt: skip
     put(patches, reconcile, "order_key_of", lambda order: ("", order.order_id))
 
@@ -57,7 +55,7 @@ def only_trade_is_a_fill(patches: Patches) -> None:
 def late_by_trade_id(patches: Patches) -> None:
     """A fill is late where its trade id is below the highest of its contract."""
     rewritten(patches, lateness.Lateness, "note", ("self._ids = time_ms, {}", "_ = time_ms, {}"), ("<= NEAR", ""))
-    rewritten(patches, merge.Deduplicator, "admit_all", ("if at_ms > newest_ms:", "if fills < 0:"))
+    rewritten(patches, deduplicator.Deduplicator, "admit_all", ("if at_ms > newest_ms:", "if fills < 0:"))
 
 
 def never_late_without_a_secret(patches: Patches) -> None:

@@ -141,14 +141,14 @@ def test_d6_one_bit_anywhere_in_a_thousand_records(tmp_path: Path, flips: int) -
         at, bit = draw.randrange(len(right)), 1 << draw.randrange(8)
         path.write_bytes(right[:at] + bytes([right[at] ^ bit]) + right[at + 1 :])
         try:
-            verdict = verify(path)
+            result = verify(path)
         except ListenKeyError:  # It is no journal any more, and says so.
             found += 1
             continue
-        found += not verdict.whole
-        assert not verdict.whole or read_all(path) == before, f"byte {at} bit {bit}"
-        if f"item {verdict.first_bad_seq}" in " ".join(verdict.problems):
-            assert 1 <= (verdict.first_bad_seq or 0) <= 1000
+        found += not result.whole
+        assert not result.whole or read_all(path) == before, f"byte {at} bit {bit}"
+        if f"item {result.first_bad_seq}" in " ".join(result.problems):
+            assert 1 <= (result.first_bad_seq or 0) <= 1000
     assert found > flips / 2, "most of the file holds something"
 
 

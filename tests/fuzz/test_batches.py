@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listenkey import UserStream
-from listenkey.core import loss_detector as watching
+from listenkey.core import loss_detector as detection
 from listenkey.credentials import Credentials
 from listenkey.events import BalancePositionUpdate, Event, GreekUpdate, Position, RiskLevelChange
 from listenkey.items import Item
@@ -147,10 +147,10 @@ class Side:
             self.recovery.losses.detector.mended()
 
     def state(self) -> dict[str, Any]:
-        known, watch, health = self.recovery.account_state, self.recovery.losses.detector, self.stream.health()
+        known, detector, health = self.recovery.account_state, self.recovery.losses.detector, self.stream.health()
         facts: dict[str, Any] = {f"known{name}": value for name, value in vars(known).items() if name != "fills"}
         facts["knownrecords"] = vars(known.records)
-        facts |= {f"watch{name}": value for name, value in vars(watch).items()}
+        facts |= {f"watch{name}": value for name, value in vars(detector).items()}
         facts |= {
             "ended": {
                 (symbol, number)
@@ -194,5 +194,5 @@ def test_a_batch_is_the_same_as_its_events_one_by_one(
         for side in (one_by_one, together):
             await side.recovery.aclose()
 
-    with mock.patch.multiple(watching, FILLS_MAX=fills_max, POSITIONS_MAX=symbols_max):
+    with mock.patch.multiple(detection, FILLS_MAX=fills_max, POSITIONS_MAX=symbols_max):
         asyncio.run(play())

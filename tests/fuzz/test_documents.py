@@ -129,13 +129,13 @@ class Through:
         fills, late = batched.admit_all(events, raws)
         assert len(events) == 1, "the second is a duplicate"
         assert fills == len(keys_of(event))
-        known, watch = AccountState(alone.fills), LossDetector(1.0)
+        known, detector = AccountState(alone.fills), LossDetector(1.0)
         known.note(event)
-        watch.note(event, 0.0)
-        watch.note_all(events, AccountState(batched.fills), 0.0)
+        detector.note(event, 0.0)
+        detector.note_all(events, AccountState(batched.fills), 0.0)
         assert alone.fills.lateness.note_event(event) is False
         assert late == []
-        watch.take_doubts(100.0)
+        detector.take_doubts(100.0)
 
     def keep(self, event: Event, raw: bytes) -> None:
         """The ways an event is kept: a journal's row, a line of JSON."""

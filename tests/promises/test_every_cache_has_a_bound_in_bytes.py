@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from listenkey.core import deduplicator as merging
-from listenkey.core import loss_detector as watching
+from listenkey.core import deduplicator as deduplication
+from listenkey.core import loss_detector as detection
 from listenkey.core.account_state import AccountState, FillIndex, OrderKey
 from listenkey.core.bill import Bill
 from listenkey.core.deduplicator import Deduplicator, Recent, Snapshots
@@ -98,17 +98,17 @@ def flooded_units() -> int:
     for number in range(10_000):
         units(f"{number:024}.{'1' * 39}")
         units("no amount" + WIDE * 1000 + str(number))
-    return size_of(watching.UNITS)
+    return size_of(detection.UNITS)
 
 
 def flooded_steps() -> int:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     for number in range(100_000):
         event = order_of(number, execution_type="NEW", trade_id=0, last_quantity_text="0", status=f"S{number}")
-        assert merge.admit(1, event, b"", 0)
-    assert isinstance(merge._recent, Recent)
-    return size_of(merge._recent)
+        assert deduplicator.admit(1, event, b"", 0)
+    assert isinstance(deduplicator._recent, Recent)
+    return size_of(deduplicator._recent)
 
 
 def flooded_snapshots() -> int:
@@ -128,29 +128,29 @@ def flooded_kinds() -> int:
 
 
 def flooded_held() -> int:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     raw = bytes(1024 * 1024 - 100)
     greeks = GreekUpdate(1, 1, ())
     count = 0
-    while merge.fullness(2) <= 1:
-        merge.hold_all(2, [greeks], [raw], 0)
+    while deduplicator.fullness(2) <= 1:
+        deduplicator.hold_all(2, [greeks], [raw], 0)
         count += 1
     assert count * len(raw) <= 97 * 1024 * 1024
-    assert merge.fullness(2) > 0.5
-    merge.follow(2)
-    assert merge.fullness(2) <= 1
+    assert deduplicator.fullness(2) > 0.5
+    deduplicator.follow(2)
+    assert deduplicator.fullness(2) <= 1
     return 0
 
 
 def flooded_fills() -> int:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     for start in range(0, 130_500, 500):
         numbers = range(start, start + 500)
         events: list[Any] = [order_of(2**62 + n, symbol=wide(n, 64), trade_id=2**62 + n) for n in numbers]
-        assert merge.admit_all(events, [b""] * 500).fills == 500
-    return size_of(merge.fills)
+        assert deduplicator.admit_all(events, [b""] * 500).fills == 500
+    return size_of(deduplicator.fills)
 
 
 def known_with(*, status: str) -> AccountState:
@@ -191,32 +191,32 @@ def flooded_positions() -> int:
 
 
 def flooded_chains() -> int:
-    watch = LossDetector(1.0)
+    detector = LossDetector(1.0)
     for number in range(40_000):
-        watch.note(order_of(number, symbol=wide(number, 64), status="NEW", execution_type="NEW", trade_id=0), 0.0)
-    return size_of(watch._orders, watch._broken)
+        detector.note(order_of(number, symbol=wide(number, 64), status="NEW", execution_type="NEW", trade_id=0), 0.0)
+    return size_of(detector._orders, detector._broken)
 
 
 def flooded_waiting() -> int:
-    watch = LossDetector(1.0)
+    detector = LossDetector(1.0)
     symbols = [f"S{number}" for number in range(64)]
     for symbol in symbols:
-        watch.note(BalancePositionUpdate(1, 1, "TRANSFER", (), (Position(symbol, "1", "1", "1"),)), 0.0)
+        detector.note(BalancePositionUpdate(1, 1, "TRANSFER", (), (Position(symbol, "1", "1", "1"),)), 0.0)
     for number in range(3_000):
         for place, symbol in enumerate(symbols):
             event = order_of(place, symbol=symbol, trade_id=number + 1, trade_time_ms=10**15 + number)
-            watch.note(event, 0.0)
-    watch.take_doubts(0.0)
-    return size_of(watch._positions)
+            detector.note(event, 0.0)
+    detector.take_doubts(0.0)
+    return size_of(detector._positions)
 
 
 def flooded_unplaced() -> int:
-    watch = LossDetector(1.0)
+    detector = LossDetector(1.0)
     for number in range(8_000):
         event = order_of(number, symbol=wide(number, 64), trade_id=1, trade_time_ms=10**15 + number)
         for _ in range(64):
-            watch._fill(event.symbol, 10**15 + number, "BUY", 10**18 + number, 0.0)
-    return size_of(watch._unplaced)
+            detector._fill(event.symbol, 10**15 + number, "BUY", 10**18 + number, 0.0)
+    return size_of(detector._unplaced)
 
 
 def wide_fills(start: int, count: int) -> list[TradeRow]:
@@ -332,7 +332,7 @@ def test_the_page_tells_the_bounds_there_are(what: str) -> None:
 def test_the_page_lists_all_of_them() -> None:
     assert len(ROWS) == 32
     assert FLOODS.keys() <= ROWS.keys()
-    assert ROWS["events held for a socket, or during a recovery"][2] == merging.HELD_BYTES_MAX
+    assert ROWS["events held for a socket, or during a recovery"][2] == deduplication.HELD_BYTES_MAX
 
 
 def test_nothing_longer_than_its_bound_gets_past_the_decoder() -> None:

@@ -177,9 +177,9 @@ async def test_beats_that_wait_while_rest_hangs_are_beats() -> None:
         async with recovering(sandbox) as reader:
             delivery = reader.stream._driver.delivery
             assert delivery.recovery is not None
-            watch = delivery.recovery.losses.detector
+            detector = delivery.recovery.losses.detector
             await burst(sandbox, 1)
-            await reader.until(lambda: watch.beat.count >= 2 and watch.beat.open_positions > 0)
+            await reader.until(lambda: detector.beat.count >= 2 and detector.beat.open_positions > 0)
             hang = sandbox.fault("hang_http", path="/eapi/v1/bill")
             sandbox.fault("drop_sockets")
             await status_is(reader, "RECOVERING")

@@ -95,8 +95,8 @@ class AuditSchedule:
         """Put all looks off: settling waits, for it proves nothing until it has looked. Returns as `looked` does."""
         if not self._ends(happened):
             return False
-        wait_s = max(self._timing.settle_after_s[0], happened.verdict.wait_s)
-        if happened.verdict.do is Disposition.STOP:
+        wait_s = max(self._timing.settle_after_s[0], happened.decision.wait_s)
+        if happened.decision.do is Disposition.STOP:
             # Asking again changes nothing, until somebody mends the key or its secret.
             wait_s = min(self._timing.refused_retry_s, self._timing.audit_every_s)
         later_s = now.s + wait_s + now.draw

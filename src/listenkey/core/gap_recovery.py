@@ -165,7 +165,7 @@ class GapRecovery:
         if happened.attempt != self.policy.attempt or not self.policy.running:
             return
         self.policy.failed(happened, now)
-        self._why = f"missed events could not be recovered over REST: {happened.verdict.error}"
+        self._why = f"missed events could not be recovered over REST: {happened.decision.error}"
         retry_at_s, hold_until_s = self.policy.retry_at_s, self.policy.hold_until_s
         # Nobody is served by holding events back for longer than the wait that is certain already.
         if retry_at_s is not None and hold_until_s is not None and retry_at_s >= hold_until_s:
@@ -179,7 +179,7 @@ class GapRecovery:
     def not_audited(self, happened: on.NotAudited, now: Moment) -> None:
         """REST history could not be looked at."""
         if self.policy.audits.could_not_look(happened, now):
-            self.policy.problem = str(happened.verdict.error)
+            self.policy.problem = str(happened.decision.error)
 
     # --- a loss on a living socket ---------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class KeyReady:
 class KeyNotReady:
     """POST failed."""
 
-    verdict: RetryDecision
+    decision: RetryDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class KeyNotRenewed:
     """PUT failed."""
 
     key: Secret
-    verdict: RetryDecision
+    decision: RetryDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class SocketNotOpened:
     """A socket could not be opened."""
 
     socket: int
-    verdict: RetryDecision
+    decision: RetryDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class NotRecovered:
     """REST did not answer, or refused."""
 
     attempt: int
-    verdict: RetryDecision
+    decision: RetryDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ class NotAudited:
     """An audit failed."""
 
     number: int
-    verdict: RetryDecision
+    decision: RetryDecision
 
 
 Input: TypeAlias = (

@@ -180,13 +180,13 @@ class Lifecycle:
         self.gaps.open(from_ms, Reason(GapCause.KEY_ENDED, why), from_s)
 
     def _key_not_ready(self, happened: on.KeyNotReady, now: Moment) -> None:
-        verdict = happened.verdict
-        if verdict.do is Disposition.STOP or (isinstance(verdict.error, Retired) and not self.gaps.ever_live):
-            self._fail(verdict.error)
+        decision = happened.decision
+        if decision.do is Disposition.STOP or (isinstance(decision.error, Retired) and not self.gaps.ever_live):
+            self._fail(decision.error)
             return
         self._failures += 1
-        self.why = f"no listen key yet: {verdict.error}"
-        self.listen_key.not_ready(verdict, backoff_s(self._failures, self.timing, now.draw), now)
+        self.why = f"no listen key yet: {decision.error}"
+        self.listen_key.not_ready(decision, backoff_s(self._failures, self.timing, now.draw), now)
 
     def _key_renewed(self, happened: on.KeyRenewed, now: Moment) -> None:
         if happened.key != self.listen_key.key:
@@ -204,11 +204,11 @@ class Lifecycle:
     def _key_not_renewed(self, happened: on.KeyNotRenewed, now: Moment) -> None:
         if happened.key != self.listen_key.key:
             return
-        self.listen_key.not_renewed(happened.verdict, now)
-        if happened.verdict.do is Disposition.NEW_KEY:
+        self.listen_key.not_renewed(happened.decision, now)
+        if happened.decision.do is Disposition.NEW_KEY:
             self._key_died(now, "the listen key had ended, and the venue had not reported it")
         else:
-            self.why = f"renewing the key failed: {happened.verdict.error}"
+            self.why = f"renewing the key failed: {happened.decision.error}"
 
     def _key_ended(self, happened: on.KeyEnded, now: Moment) -> None:
         if happened.key == self.listen_key.key:  # Rule 3: any other key's end is old news.
@@ -278,22 +278,22 @@ class Lifecycle:
     def _not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
         if self.connections.sockets.pop(happened.socket, None) is None:
             return
-        self._try_again(now, happened.verdict)
+        self._try_again(now, happened.decision)
 
-    def _try_again(self, now: Moment, verdict: RetryDecision | None) -> None:
+    def _try_again(self, now: Moment, decision: RetryDecision | None) -> None:
         """The socket of the present key did not come up, or went down before it was proven."""
         self._failures += 1
         wait_s = backoff_s(self._failures, self.timing, now.draw)
-        if verdict is not None:
-            if isinstance(verdict.error, UsageError | Retired) and not self.gaps.ever_live:
-                self._fail(verdict.error)
+        if decision is not None:
+            if isinstance(decision.error, UsageError | Retired) and not self.gaps.ever_live:
+                self._fail(decision.error)
                 return
-            if isinstance(verdict.error, Banned):
-                self.listen_key.keep_quiet(verdict, now)
-            wait_s = max(wait_s, verdict.wait_s)
-            self.why = f"no socket yet: {verdict.error}"
+            if isinstance(decision.error, Banned):
+                self.listen_key.keep_quiet(decision, now)
+            wait_s = max(wait_s, decision.wait_s)
+            self.why = f"no socket yet: {decision.error}"
         # A venue that says no to the socket, or says nothing again and again, may mean that the key is dead.
-        if (verdict is not None and says_no(verdict.error)) or self._failures % FAILURES_UNTIL_NEW_POST == 0:
+        if (decision is not None and says_no(decision.error)) or self._failures % FAILURES_UNTIL_NEW_POST == 0:
             why = self.why
             self._ask_for_key(now, None, max(wait_s, 0.001))
             self.why = why

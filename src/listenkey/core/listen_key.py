@@ -59,10 +59,10 @@ class StreamKey:
         times = [at_s for at_s in (self.ask_at_s, self.renew_at_s) if at_s is not None]
         return times if self.key is None else [*times, self.until_s]
 
-    def keep_quiet(self, verdict: RetryDecision, now: Moment) -> None:
+    def keep_quiet(self, decision: RetryDecision, now: Moment) -> None:
         """A limit or a ban holds for every request, also for those that a lost socket would bring about."""
-        if isinstance(verdict.error, RateLimited):
-            self.quiet_until_s = max(self.quiet_until_s, now.s + verdict.wait_s)
+        if isinstance(decision.error, RateLimited):
+            self.quiet_until_s = max(self.quiet_until_s, now.s + decision.wait_s)
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
@@ -102,10 +102,10 @@ class StreamKey:
             self.until_s = now.s + valid_s
             self.renew_at_s = now.s + min(renew_after_s(timing, now.draw), valid_s / 3)
 
-    def not_ready(self, verdict: RetryDecision, wait_s: float, now: Moment) -> None:
+    def not_ready(self, decision: RetryDecision, wait_s: float, now: Moment) -> None:
         """POST failed: ask again after the wait, or the venue's own where that is longer."""
-        self.keep_quiet(verdict, now)
-        self.ask_at_s = now.s + max(verdict.wait_s, wait_s)
+        self.keep_quiet(decision, now)
+        self.ask_at_s = now.s + max(decision.wait_s, wait_s)
 
     # --- keeping alive -----------------------------------------------------------------------------------------------
 
@@ -133,18 +133,18 @@ class StreamKey:
         self.renewals += 1
         self.last_renewal_ok = True
 
-    def not_renewed(self, verdict: RetryDecision, now: Moment) -> None:
+    def not_renewed(self, decision: RetryDecision, now: Moment) -> None:
         """PUT failed. Where the key may live all the same, it is tried again."""
         self.last_renewal_ok = False
-        if verdict.do is Disposition.NEW_KEY:
+        if decision.do is Disposition.NEW_KEY:
             return
         self._failed_renewals += 1
-        self.keep_quiet(verdict, now)
+        self.keep_quiet(decision, now)
         wait_s = self._timing.refused_retry_s
-        if verdict.do is Disposition.WAIT:
+        if decision.do is Disposition.WAIT:
             # Quick tries first, for a hiccup; then one in `renew_retry_s`, for an outage.
             wait_s = min(backoff_s(self._failed_renewals, self._timing, 1.0), self._timing.renew_retry_s)
-        self.renew_at_s = max(now.s + max(wait_s, verdict.wait_s), self.quiet_until_s)
+        self.renew_at_s = max(now.s + max(wait_s, decision.wait_s), self.quiet_until_s)
 
     def _proven(self, at_s: float, now: Moment) -> None:
         """POST or PUT, asked at `at_s`, showed that the key lives: it is good for another hour from then."""

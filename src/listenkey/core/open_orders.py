@@ -14,7 +14,7 @@ from math import inf
 from typing import Final
 
 from listenkey import venue
-from listenkey.core import account_state as knowing
+from listenkey.core import account_state
 from listenkey.core.account_state import AccountState, OrderKey
 from listenkey.core.reconciliation import is_news, order_key_of
 from listenkey.wire.rows import OrderRow
@@ -113,7 +113,8 @@ def compare(
         until_ms: What is younger may be on its way over the socket, by the venue's clock.
     """
     compared, listed = OrderDifferences(), set[OrderKey]()
-    forgets = len(known.orders) >= knowing.ORDERS_MAX  # Then an order that nobody knows may be one that was let go.
+    # Where there are so many, an order that nobody knows may be one that was let go.
+    forgets = len(known.orders) >= account_state.ORDERS_MAX
     for row in rows:
         order, key = row.order, order_key_of(row.order)
         listed.add(key)

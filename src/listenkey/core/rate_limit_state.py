@@ -152,17 +152,17 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(RateLimitState).decode
 
 
-def write(carried: RateLimitState) -> bytes:
+def write(limit_state: RateLimitState) -> bytes:
     """Encode it as the bytes of a file."""
-    return _encode(carried) + b"\n"
+    return _encode(limit_state) + b"\n"
 
 
 def read(texts: Iterator[bytes], venue: str) -> Iterator[RateLimitState]:
     """Decode those of this venue that can be read; one that can't is skipped."""
     for text in texts:
         try:
-            carried = _decode(text)
+            limit_state = _decode(text)
         except msgspec.DecodeError:
             continue
-        if carried.venue == venue:
-            yield carried
+        if limit_state.venue == venue:
+            yield limit_state

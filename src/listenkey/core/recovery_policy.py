@@ -121,13 +121,13 @@ class RecoveryPolicy:
         """Schedule the next attempt: after a ban or the venue's wait, with jitter, so that not all come at once."""
         self.asking = Asking.NOTHING
         self._failures += 1
-        self.problem = str(happened.verdict.error)
+        self.problem = str(happened.decision.error)
         # At least half of the first wait: a refusal that comes at once must not be answered at once.
         wait_s = max(self._timing.backoff_first_s / 2, backoff_s(self._failures, self._timing, now.draw))
-        if happened.verdict.do is Disposition.STOP:
+        if happened.decision.do is Disposition.STOP:
             wait_s = self._timing.refused_retry_s
-        elif happened.verdict.wait_s > 0:
-            wait_s = happened.verdict.wait_s + now.draw * min(2.0, wait_s)
+        elif happened.decision.wait_s > 0:
+            wait_s = happened.decision.wait_s + now.draw * min(2.0, wait_s)
         self.retry_at_s = now.s + wait_s
 
     def closed(self, from_ms: int, now: Moment) -> None:
@@ -176,6 +176,6 @@ class RecoveryPolicy:
     def not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
         """Schedule the next poll after REST failed: an outage is not asked more often."""
         self.asking = Asking.NOTHING
-        self.problem = str(happened.verdict.error)
-        wait_s = self._timing.refused_retry_s if happened.verdict.do is Disposition.STOP else self._timing.poll_retry_s
-        self.poll_at_s = now.s + max(wait_s, happened.verdict.wait_s) + now.draw
+        self.problem = str(happened.decision.error)
+        wait_s = self._timing.refused_retry_s if happened.decision.do is Disposition.STOP else self._timing.poll_retry_s
+        self.poll_at_s = now.s + max(wait_s, happened.decision.wait_s) + now.draw

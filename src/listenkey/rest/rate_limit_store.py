@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from listenkey.core import rate_limit_state as carried
+from listenkey.core import rate_limit_state as limit_state
 from listenkey.core.rate_limit_state import RateLimitState
 from listenkey.journal.files import beside, demand_regular, open_regular
 from listenkey.transport.closing import outlast
@@ -95,7 +95,7 @@ class RateLimitStore:
             while self._unread:
                 texts = await asyncio.get_running_loop().run_in_executor(None, _texts, list(self._unread))
                 self._unread.clear()
-                for found in carried.read(iter(texts), self.now.venue):
+                for found in limit_state.read(iter(texts), self.now.venue):
                     news |= self.now.join(found.on_this_clock(boot, up_ms, now_ms), now_ms)
         return news
 
@@ -120,7 +120,7 @@ class RateLimitStore:
     def _write(self) -> None:
         self._is_writing = True
         batch, self._waiting = self._waiting, []
-        work = (asyncio.get_running_loop(), list(self._paths), carried.write(self.now), batch)
+        work = (asyncio.get_running_loop(), list(self._paths), limit_state.write(self.now), batch)
         # A daemon: Python would wait for ever for one that is inside a write that never returns.
         threading.Thread(target=self._in_thread, args=work, name="listenkey weight", daemon=True).start()
 

@@ -219,7 +219,7 @@ class Driver:
             self.log.warning("%s; until then gaps may not be refilled", answer.untried)
         self.feed(answer)
         if isinstance(answer, on.KeyNotReady) and self.life.state is not State.ENDED:
-            self.log.warning("no listen key: %s", answer.verdict.error)  # once ended, the reader gets the error itself
+            self.log.warning("no listen key: %s", answer.decision.error)  # once ended, the reader gets the error itself
 
     async def _renew_key(self, action: do.RenewKey) -> None:
         try:
@@ -228,7 +228,7 @@ class Driver:
             self._give_up(error)  # What came would go into another account's journal.
             return
         if isinstance(answer, on.KeyNotRenewed):
-            self.log.warning("the listen key was not renewed: %s", answer.verdict.error)
+            self.log.warning("the listen key was not renewed: %s", answer.decision.error)
         self.feed(answer)
 
     async def _open_socket(self, action: do.OpenSocket) -> None:

@@ -102,7 +102,7 @@ class RecoveryRunner:
         if isinstance(answer, on.Recovered | on.Audited):
             proof.is_proven = True
         elif isinstance(answer, on.NotRecovered | on.NotAudited) and not proof.is_proven:
-            error = answer.verdict.error
+            error = answer.decision.error
             if isinstance(error, Refused):
                 self._give_up(error)
                 return True

@@ -289,15 +289,15 @@ def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) 
         tree = _parse(payload)
         control = _control(tree, secrets)
         return control if control is not None else _received(tree, payload, secrets)
-    except FrameNotJson as misfit:
+    except FrameNotJson as invalid:
         whole = HALF_PAIR.sub(REPLACED, payload)
         return (
             read(whole, secrets)
             if whole != payload
-            else Unreadable(str(misfit), redact(payload, secrets), len(payload))
+            else Unreadable(str(invalid), redact(payload, secrets), len(payload))
         )
-    except InvalidMessage as misfit:
-        return Unreadable(str(misfit), redact(payload, secrets), len(payload))
+    except InvalidMessage as invalid:
+        return Unreadable(str(invalid), redact(payload, secrets), len(payload))
 
 
 def read_payload(payload: bytes) -> Event | Unreadable:
@@ -307,8 +307,8 @@ def read_payload(payload: bytes) -> Event | Unreadable:
         return event
     try:
         return _event(_parse(payload), payload, ())[0]
-    except InvalidMessage as misfit:
-        return Unreadable(str(misfit), redact(payload), len(payload))
+    except InvalidMessage as invalid:
+        return Unreadable(str(invalid), redact(payload), len(payload))
 
 
 def received_in(payload: bytes) -> Sequence[Received | Unreadable]:
@@ -523,8 +523,8 @@ def _part(tree: dict[str, Any]) -> Received | Unreadable:
     raw = msgspec.json.encode(tree, enc_hook=_number)
     try:
         return Received(build(CURRENT[tree["e"]], tree, tree["e"]), OddRaw(raw))
-    except InvalidMessage as misfit:
-        return Unreadable(str(misfit), redact(raw), len(raw))
+    except InvalidMessage as invalid:
+        return Unreadable(str(invalid), redact(raw), len(raw))
 
 
 def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event, bytes]:

@@ -346,8 +346,8 @@ def _unsigned(row: Mapping[str, Any], name: str) -> str:
 def _int(row: Mapping[str, Any], name: str) -> int:
     try:
         return exact_int(row.get(name), name)
-    except InvalidMessage as misfit:
-        raise _unreadable(f"a row's {misfit}") from None
+    except InvalidMessage as invalid:
+        raise _unreadable(f"a row's {invalid}") from None
 
 
 def _trade_id(row: Mapping[str, Any]) -> int:

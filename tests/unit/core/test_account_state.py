@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from listenkey.core import account_state as knowing
+from listenkey.core import account_state as account_states
 from listenkey.core.account_state import AccountState, FillIndex, OrderFacts, amount
 from listenkey.core.gaps import OrderLeft
 from listenkey.core.lateness import NewestFill
@@ -149,8 +149,8 @@ def test_a_fill_that_rest_brought_is_known() -> None:
 
 
 def test_what_is_remembered_of_symbols_and_orders_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knowing, "ENDED_MAX", 4)
-    monkeypatch.setattr(knowing, "ORDERS_MAX", 2)
+    monkeypatch.setattr(account_states, "ENDED_MAX", 4)
+    monkeypatch.setattr(account_states, "ORDERS_MAX", 2)
     known = known_of()
     for number in range(6):
         known.note(fill(number, "1", 1000 + number, 10 + number, symbol=f"symbol {number}"))
@@ -177,7 +177,7 @@ def test_one_order_id_in_two_symbols_is_two_orders() -> None:
 
 
 def test_positions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knowing, "POSITIONS_MAX", 2)
+    monkeypatch.setattr(account_states, "POSITIONS_MAX", 2)
     known = known_of(*(position("1", 1000, symbol=f"S{number}") for number in range(3)))
     assert list(known.positions) == ["S1", "S2"]
 

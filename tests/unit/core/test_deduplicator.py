@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.core import deduplicator as merging
+from listenkey.core import deduplicator as deduplication
 from listenkey.core.deduplicator import Deduplicator, Recent
 from listenkey.core.lateness import NEAR, Lateness
 from listenkey.events import Event
@@ -28,15 +28,15 @@ def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]
     return event, raw
 
 
-def admit(merge: Deduplicator, socket: int, number: int) -> bool:
-    return merge.admit(socket, *fill(number), received_ms=number)
+def admit(deduplicator: Deduplicator, socket: int, number: int) -> bool:
+    return deduplicator.admit(socket, *fill(number), received_ms=number)
 
 
 def test_the_followed_socket_delivers_and_the_same_fill_twice_does_not() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    assert [admit(merge, 1, number) for number in (1, 2, 2, 1, 3)] == [True, True, False, False, True]
-    assert merge.duplicates == 2
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
+    assert [admit(deduplicator, 1, number) for number in (1, 2, 2, 1, 3)] == [True, True, False, False, True]
+    assert deduplicator.duplicates == 2
 
 
 def snapshot(number: int, total: str) -> tuple[Event, bytes]:
@@ -47,75 +47,75 @@ def snapshot(number: int, total: str) -> tuple[Event, bytes]:
 
 
 def test_totals_that_come_back_within_a_millisecond_are_news() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     there_and_back = [snapshot(7, "A"), snapshot(7, "B"), snapshot(7, "A")]
-    assert all(merge.admit(1, *one, received_ms=7) for one in there_and_back)
-    assert not merge.admit(1, *snapshot(7, "A"), received_ms=7), "twice in a row is not"
+    assert all(deduplicator.admit(1, *one, received_ms=7) for one in there_and_back)
+    assert not deduplicator.admit(1, *snapshot(7, "A"), received_ms=7), "twice in a row is not"
 
 
 def test_a_successors_copies_of_snapshots_are_taken_out_also_when_they_come_late() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     there_and_back = [snapshot(7, "A"), snapshot(7, "B"), snapshot(7, "A")]
     for one in there_and_back:
-        merge.admit(1, *one, received_ms=7)
-    merge.admit(2, *there_and_back[0], received_ms=7)
-    assert merge.follow(2) == []
-    assert not any(merge.admit(2, *one, received_ms=8) for one in there_and_back[1:])
-    assert merge.admit(2, *snapshot(8, "A"), received_ms=8)
+        deduplicator.admit(1, *one, received_ms=7)
+    deduplicator.admit(2, *there_and_back[0], received_ms=7)
+    assert deduplicator.follow(2) == []
+    assert not any(deduplicator.admit(2, *one, received_ms=8) for one in there_and_back[1:])
+    assert deduplicator.admit(2, *snapshot(8, "A"), received_ms=8)
 
 
 def test_an_account_that_trades_with_itself_gets_both_fills() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     buy, raw = fill(5)
     sell_raw = raw.replace(b'"S":"BUY"', b'"S":"SELL"').replace(b'"i":7', b'"i":8')
     sell = read_payload(sell_raw)
     assert not isinstance(sell, Unreadable)
-    assert merge.admit(1, buy, raw, received_ms=0)
-    assert merge.admit(1, sell, sell_raw, received_ms=0)
+    assert deduplicator.admit(1, buy, raw, received_ms=0)
+    assert deduplicator.admit(1, sell, sell_raw, received_ms=0)
 
 
 def test_one_trade_id_in_two_symbols_is_two_fills() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    assert merge.admit(1, *fill(5, "A-261225-1-C"), received_ms=0)
-    assert merge.admit(1, *fill(5, "B-261225-1-C"), received_ms=0)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
+    assert deduplicator.admit(1, *fill(5, "A-261225-1-C"), received_ms=0)
+    assert deduplicator.admit(1, *fill(5, "B-261225-1-C"), received_ms=0)
 
 
 def test_a_socket_that_is_not_followed_yet_is_held() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    assert not admit(merge, 2, 1)
-    assert admit(merge, 1, 1)
-    assert not admit(merge, 2, 2)
-    assert [held.received_ms for held in merge.follow(2)] == [2]
-    assert merge.duplicates == 1
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
+    assert not admit(deduplicator, 2, 1)
+    assert admit(deduplicator, 1, 1)
+    assert not admit(deduplicator, 2, 2)
+    assert [held.received_ms for held in deduplicator.follow(2)] == [2]
+    assert deduplicator.duplicates == 1
 
 
 def test_what_an_abandoned_socket_still_brings_is_left_to_its_successor() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    merge.follow(2)
-    assert not admit(merge, 1, 9)
-    assert admit(merge, 2, 9)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
+    deduplicator.follow(2)
+    assert not admit(deduplicator, 1, 9)
+    assert admit(deduplicator, 2, 9)
 
 
 def test_what_was_held_for_a_socket_that_died_is_gone() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    admit(merge, 2, 1)
-    merge.forget(2)
-    assert merge.follow(2) == []
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
+    admit(deduplicator, 2, 1)
+    deduplicator.forget(2)
+    assert deduplicator.follow(2) == []
 
 
 def test_a_batch_is_held_as_its_events_one_by_one() -> None:
     alone, together = Deduplicator(), Deduplicator()
     came = [snapshot(number, "A") for number in range(3)]
     events, raws = [event for event, _ in came], [raw for _, raw in came]
-    for merge in (alone, together):
-        merge.follow(2)
+    for deduplicator in (alone, together):
+        deduplicator.follow(2)
     for event, raw in came:
         assert not alone.admit(3, event, raw, 5)
     together.hold_all(3, events, raws, 5)
@@ -125,13 +125,13 @@ def test_a_batch_is_held_as_its_events_one_by_one() -> None:
 
 
 def test_holding_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "HELD_MAX", 3)
-    merge = Deduplicator()
-    merge.follow(1)
+    monkeypatch.setattr(deduplication, "HELD_MAX", 3)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     for number in range(4):
-        admit(merge, 2, number)
-    assert merge.fullness(2) > 1
-    assert merge.fullness(3) <= 1
+        admit(deduplicator, 2, number)
+    assert deduplicator.fullness(2) > 1
+    assert deduplicator.fullness(3) <= 1
 
 
 def test_the_newest_half_is_always_remembered() -> None:
@@ -160,26 +160,26 @@ def test_a_rotation_delivers_every_fill_once_and_in_order(
     first_of_2 = max(0, cut - behind)
     one = list(range(last_of_1 + 1))
     two = list(range(first_of_2, last_of_1 + 10))
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     got: list[int] = []
     early = data.draw(st.integers(0, len(two)))
     waiting_two = two[:early]
     while one or waiting_two:
         if one and (not waiting_two or data.draw(st.booleans())):
             number = one.pop(0)
-            if admit(merge, 1, number):
+            if admit(deduplicator, 1, number):
                 got.append(number)
         else:
-            assert not admit(merge, 2, waiting_two.pop(0))
-    got.extend(held.received_ms for held in merge.follow(2))
-    got.extend(number for number in two[early:] if admit(merge, 2, number))
+            assert not admit(deduplicator, 2, waiting_two.pop(0))
+    got.extend(held.received_ms for held in deduplicator.follow(2))
+    got.extend(number for number in two[early:] if admit(deduplicator, 2, number))
     assert got == list(range(last_of_1 + 10))
 
 
 def test_an_orders_step_is_itself_by_status_filled_quantity_and_time() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     steps = [
         order(1, "NEW"),
         order(1, "CANCELED", at_ms=2000),
@@ -187,32 +187,32 @@ def test_an_orders_step_is_itself_by_status_filled_quantity_and_time() -> None:
         order(1, "NEW", at_ms=1001),
         order(1, "NEW", filled="1"),
     ]
-    assert all(merge.admit(1, step, b"{}", received_ms=0) for step in steps)
-    assert not any(merge.admit(1, step, b"{}", received_ms=0) for step in steps)
-    assert merge.duplicates == len(steps)
+    assert all(deduplicator.admit(1, step, b"{}", received_ms=0) for step in steps)
+    assert not any(deduplicator.admit(1, step, b"{}", received_ms=0) for step in steps)
+    assert deduplicator.duplicates == len(steps)
 
 
 def test_what_is_held_may_be_looked_at_without_taking_it() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    admit(merge, 2, 7)
-    assert [one.received_ms for one in merge.held(2)] == [7]
-    assert merge.held(3) == []
-    assert [one.received_ms for one in merge.follow(2)] == [7]
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
+    admit(deduplicator, 2, 7)
+    assert [one.received_ms for one in deduplicator.held(2)] == [7]
+    assert deduplicator.held(3) == []
+    assert [one.received_ms for one in deduplicator.follow(2)] == [7]
 
 
 def test_a_socket_is_due_to_be_followed_when_half_of_the_room_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "HELD_MAX", 4)
-    merge = Deduplicator()
-    merge.follow(1)
+    monkeypatch.setattr(deduplication, "HELD_MAX", 4)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     for number, half in ((1, False), (2, False), (3, True)):
-        admit(merge, 2, number)
-        assert (merge.fullness(2) > 0.5) is half
-    assert merge.fullness(3) <= 0.5
+        admit(deduplicator, 2, number)
+        assert (deduplicator.fullness(2) > 0.5) is half
+    assert deduplicator.fullness(3) <= 0.5
 
 
 def test_of_snapshots_the_newest_half_is_taken_out_of_what_a_successor_brings() -> None:
-    kept = merging.Snapshots(size_max=10)
+    kept = deduplication.Snapshots(size_max=10)
     for number in range(100):
         assert kept.add("GREEK_UPDATE", number)
     kept.hand_over()
@@ -230,9 +230,9 @@ def test_a_batch_is_admitted_as_its_events_one_by_one(drawn: list[tuple[str, int
     got_together: list[bytes] = []
     fills = 0
     for socket, part in ((1, came[:change]), (2, came[change:])):
-        for merge in (alone, together):
-            merge.follow(socket)
-            assert merge.follows(socket)
+        for deduplicator in (alone, together):
+            deduplicator.follow(socket)
+            assert deduplicator.follows(socket)
         got_alone += [raw for event, raw in part if alone.admit(socket, event, raw, received_ms=0)]
         left = part
         while left:
@@ -259,14 +259,14 @@ def test_a_batch_has_the_late_fills_that_its_events_have_one_by_one(
         order(place, trade_id=trade_id, at_ms=at_ms, symbol=which)
         for place, (which, trade_id, at_ms) in enumerate(drawn)
     ]
-    alone, merge = Lateness(), Deduplicator()
+    alone, deduplicator = Lateness(), Deduplicator()
     late: list[int] = []
     for start in range(0, len(came), size):
         batch = came[start : start + size]
-        admitted = merge.admit_all(batch, [b""] * len(batch))
+        admitted = deduplicator.admit_all(batch, [b""] * len(batch))
         late += [start + place for place in admitted.late]
     assert late == [place for place, event in enumerate(came) if alone.note_event(event)]
-    assert merge.fills.lateness.newest == alone.newest
+    assert deduplicator.fills.lateness.newest == alone.newest
 
 
 def made(kind: str, number: int, which: str) -> tuple[Event, bytes]:
@@ -290,15 +290,15 @@ def unwrap(frames: list[bytes]) -> list[bytes] | None:
     return [one[1:-1] for one in frames] if all(one.startswith(b"<") for one in frames) else None
 
 
-def bring(merge: Deduplicator, socket: int, raws: list[bytes], *, by_bytes: bool) -> list[bytes]:
+def bring(deduplicator: Deduplicator, socket: int, raws: list[bytes], *, by_bytes: bool) -> list[bytes]:
     """Bring one read while two sockets are open, as a link and a stream do; return what is delivered of it."""
     frames = [b"<" + raw + b">" for raw in raws]
-    left = merge.sift(socket, frames, unwrap, 7) if by_bytes else frames
+    left = deduplicator.sift(socket, frames, unwrap, 7) if by_bytes else frames
     delivered = []
     for frame in left:
         event = read_payload(frame[1:-1])
         assert not isinstance(event, Unreadable)
-        if merge.admit(socket, event, frame[1:-1], 7):
+        if deduplicator.admit(socket, event, frame[1:-1], 7):
             delivered.append(frame[1:-1])
     return delivered
 
@@ -325,20 +325,20 @@ def test_what_waits_unread_is_delivered_as_what_was_read(
     counted: list[int] = []
     looks = data.draw(st.booleans())
     for by_bytes in (False, True):
-        merge = Deduplicator()
-        merge.follow(1)
+        deduplicator = Deduplicator()
+        deduplicator.follow(1)
         at = {1: 0, 2: min(first_of_second, len(sent))}
         delivered: list[bytes] = []
         for socket, count in reads:
             piece, at[socket] = sent[at[socket] : at[socket] + count], at[socket] + count
-            delivered += bring(merge, socket, piece, by_bytes=by_bytes)
+            delivered += bring(deduplicator, socket, piece, by_bytes=by_bytes)
         if looks:
-            assert len(merge.held(2)) <= len(sent)
-        delivered += [held.raw for held in merge.follow(2)]
-        delivered += bring(merge, 2, sent[at[2] :], by_bytes=by_bytes)
-        assert not merge.unreadable
+            assert len(deduplicator.held(2)) <= len(sent)
+        delivered += [held.raw for held in deduplicator.follow(2)]
+        delivered += bring(deduplicator, 2, sent[at[2] :], by_bytes=by_bytes)
+        assert not deduplicator.unreadable
         told.append(delivered)
-        counted.append(merge.duplicates)
+        counted.append(deduplicator.duplicates)
     assert told[0] == told[1]
     assert counted[0] == counted[1]
 
@@ -348,97 +348,99 @@ def enveloped(*events: tuple[Event, bytes]) -> list[bytes]:
 
 
 def test_a_successors_copy_of_an_order_is_known_by_its_bytes_and_never_read() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     frames = enveloped(fill(1), fill(2), snapshot(7, "A"))
-    assert merge.sift(1, frames, unwrap, 7) == frames, "all of the followed one is read"
-    assert merge.sift(2, frames, unwrap, 7) == []
-    assert merge.duplicates == 2, "of a snapshot the first may have brought fewer"
-    assert [held.raw for held in merge.held(2)] == [snapshot(7, "A")[1]]
+    assert deduplicator.sift(1, frames, unwrap, 7) == frames, "all of the followed one is read"
+    assert deduplicator.sift(2, frames, unwrap, 7) == []
+    assert deduplicator.duplicates == 2, "of a snapshot the first may have brought fewer"
+    assert [held.raw for held in deduplicator.held(2)] == [snapshot(7, "A")[1]]
 
 
 def test_what_came_on_the_successor_first_is_taken_out_when_it_is_followed() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     frames = enveloped(fill(1), fill(2))
-    assert merge.sift(2, [*frames, *enveloped(fill(3))], unwrap, 7) == []
-    merge.sift(1, frames, unwrap, 8)
-    assert [held.raw for held in merge.follow(2)] == [fill(3)[1]]
-    assert merge.duplicates == 2
+    assert deduplicator.sift(2, [*frames, *enveloped(fill(3))], unwrap, 7) == []
+    deduplicator.sift(1, frames, unwrap, 8)
+    assert [held.raw for held in deduplicator.follow(2)] == [fill(3)[1]]
+    assert deduplicator.duplicates == 2
 
 
 def test_what_can_not_wait_is_read_at_once_with_all_that_came_with_it() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    merge.sift(1, [*enveloped(fill(1)), b"no envelope"], unwrap, 7)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
+    deduplicator.sift(1, [*enveloped(fill(1)), b"no envelope"], unwrap, 7)
     for odd in (b"no envelope", b'<{"e":"listenKeyExpired"}>'):
         frames = [*enveloped(fill(2)), odd]
-        assert merge.sift(2, frames, unwrap, 7) == frames
-    assert merge.held(2) == []
-    assert merge.sift(2, enveloped(fill(3)), unwrap, 7) == []
-    assert [held.raw for held in merge.follow(2)] == [fill(3)[1]]
-    assert merge.sift(1, enveloped(fill(4)), unwrap, 7) == enveloped(fill(4)), "an older socket is its owner's business"
+        assert deduplicator.sift(2, frames, unwrap, 7) == frames
+    assert deduplicator.held(2) == []
+    assert deduplicator.sift(2, enveloped(fill(3)), unwrap, 7) == []
+    assert [held.raw for held in deduplicator.follow(2)] == [fill(3)[1]]
+    assert deduplicator.sift(1, enveloped(fill(4)), unwrap, 7) == enveloped(fill(4)), (
+        "an older socket is its owner's business"
+    )
 
 
 def test_bytes_are_remembered_for_as_long_as_two_are_open_and_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "HELD_MAX", 2)
-    merge = Deduplicator()
-    merge.follow(1)
+    monkeypatch.setattr(deduplication, "HELD_MAX", 2)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     for number in range(4):
-        merge.sift(1, enveloped(fill(number)), unwrap, 7)
-    assert merge.sift(2, enveloped(*(fill(number) for number in range(4))), unwrap, 7) == []
-    assert (merge.duplicates, len(merge.held(2))) == (2, 2)
-    merge.forget(2)
-    merge.sift(1, enveloped(fill(9)), unwrap, 7)
-    merge.forget(3)
-    merge.sift(4, enveloped(fill(9)), unwrap, 7)
-    assert merge.duplicates == 2
-    assert len(merge.held(4)) == 1
+        deduplicator.sift(1, enveloped(fill(number)), unwrap, 7)
+    assert deduplicator.sift(2, enveloped(*(fill(number) for number in range(4))), unwrap, 7) == []
+    assert (deduplicator.duplicates, len(deduplicator.held(2))) == (2, 2)
+    deduplicator.forget(2)
+    deduplicator.sift(1, enveloped(fill(9)), unwrap, 7)
+    deduplicator.forget(3)
+    deduplicator.sift(4, enveloped(fill(9)), unwrap, 7)
+    assert deduplicator.duplicates == 2
+    assert len(deduplicator.held(4)) == 1
 
 
 def test_what_turns_out_to_be_unreadable_is_left_to_be_told() -> None:
-    merge = Deduplicator()
-    merge.follow(1)
-    assert merge.sift(2, [b'<{"e":"GREEK_UPDATE","E":"x"}>', *enveloped(fill(1))], unwrap, 7) == []
-    assert [held.raw for held in merge.follow(2)] == [fill(1)[1]]
-    assert [one.size for one in merge.unreadable] == [28]
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
+    assert deduplicator.sift(2, [b'<{"e":"GREEK_UPDATE","E":"x"}>', *enveloped(fill(1))], unwrap, 7) == []
+    assert [held.raw for held in deduplicator.follow(2)] == [fill(1)[1]]
+    assert [one.size for one in deduplicator.unreadable] == [28]
 
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_one_order_id_in_two_symbols_is_two_orders(at_once: bool) -> None:
-    merge = Deduplicator()
-    merge.follow(1)
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     steps: list[Event] = [order(7, "NEW"), order(7, "NEW", symbol=OTHER)]
     raws = [b"{}"] * len(steps)
     if at_once:
-        merge.admit_all(kept := list(steps), raws)
+        deduplicator.admit_all(kept := list(steps), raws)
     else:
-        kept = [event for event in steps if merge.admit(1, event, b"{}", 7)]
-    assert (kept, merge.duplicates) == (steps, 0)
-    assert [merge.admit(1, event, b"{}", 7) for event in steps] == [False] * len(steps)
+        kept = [event for event in steps if deduplicator.admit(1, event, b"{}", 7)]
+    assert (kept, deduplicator.duplicates) == (steps, 0)
+    assert [deduplicator.admit(1, event, b"{}", 7) for event in steps] == [False] * len(steps)
 
 
 def test_what_is_held_is_bounded_in_bytes_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "HELD_BYTES_MAX", 8 * (1000 + merging.HELD_OVERHEAD_BYTES))
-    merge = Deduplicator()
-    merge.follow(1)
+    monkeypatch.setattr(deduplication, "HELD_BYTES_MAX", 8 * (1000 + deduplication.HELD_OVERHEAD_BYTES))
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
     event, _ = fill(1)
     for number in range(1, 10):
-        merge.hold_all(2, [event], [b"x" * 1000], 0)
-        assert (merge.fullness(2) > 0.5) is (number > 4)
-        assert (merge.fullness(2) > 1) is (number > 8)
-    merge.forget(2)
-    assert merge.fullness(2) <= 0.5
-    merge.hold_all(3, [event] * 9, [b"x" * 1000] * 9, 0)
-    merge.follow(2)
-    assert merge.fullness(3) > 1, "of a later socket it still waits"
-    merge.follow(3)
-    assert merge.fullness(3) <= 0.5
+        deduplicator.hold_all(2, [event], [b"x" * 1000], 0)
+        assert (deduplicator.fullness(2) > 0.5) is (number > 4)
+        assert (deduplicator.fullness(2) > 1) is (number > 8)
+    deduplicator.forget(2)
+    assert deduplicator.fullness(2) <= 0.5
+    deduplicator.hold_all(3, [event] * 9, [b"x" * 1000] * 9, 0)
+    deduplicator.follow(2)
+    assert deduplicator.fullness(3) > 1, "of a later socket it still waits"
+    deduplicator.follow(3)
+    assert deduplicator.fullness(3) <= 0.5
 
 
 def test_the_last_snapshots_are_bounded_by_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "KINDS_MAX", 2)
-    kept = merging.Snapshots()
+    monkeypatch.setattr(deduplication, "KINDS_MAX", 2)
+    kept = deduplication.Snapshots()
     for number in range(10):
         assert kept.add(f"kind {number}", number)
         assert len(kept._last) <= 2

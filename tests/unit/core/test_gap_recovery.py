@@ -497,12 +497,12 @@ def test_a_rest_that_does_not_answer_is_polled_seldom_and_one_that_asks_for_sile
     assert 30 <= third - second <= 31.1
     assert round(fourth - third) == 10
     assert round(first - dropped_s) == 10
-    for verdict, wait_s in (
+    for result, wait_s in (
         (classify(Banned(418, -1003, retry_after_s=600), 0), 600),
         (classify(Refused(401, -2015), 0), 300),
     ):
         world = without_sockets()
-        world.recoveries = [verdict]
+        world.recoveries = [result]
         world.run(400)
         at_s = world.actions(do.Poll)
         assert len(at_s) < 2 if wait_s == 600 else at_s[1] - at_s[0] >= wait_s

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from listenkey import venue
-from listenkey.core import account_state as knowing
+from listenkey.core import account_state as account_states
 from listenkey.core.account_state import AccountState, FillIndex
 from listenkey.core.open_orders import REFUSED_S, SHARE, OpenOrderLists, compare, to_verify
 from listenkey.core.timing import Timing
@@ -111,7 +111,7 @@ def test_an_order_from_before_the_stream_is_no_loss() -> None:
 
 
 def test_where_orders_were_let_go_one_that_nobody_knows_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knowing, "ORDERS_MAX", 2)
+    monkeypatch.setattr(account_states, "ORDERS_MAX", 2)
     rows = [order_row(number, "NEW", "0", 2000) for number in (1, 2, 3)]
     found = compare(rows, None, known_of(order(1), order(2), order(3)), 1000, 5000)
     assert (found.news, found.earlier) == ([], [rows[0]])

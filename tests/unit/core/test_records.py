@@ -84,16 +84,16 @@ def test_a_transfer_that_a_socket_told_of_is_not_reported_again() -> None:
 
 
 def test_a_position_that_was_exercised_is_zero() -> None:
-    known, watch = AccountState(FillIndex()), LossDetector(1.0)
+    known, detector = AccountState(FillIndex()), LossDetector(1.0)
     for held in (position("1", 1000, reason="TRANSFER"), beat(2000), beat(3000)):
         known.note(held)
-        watch.note(held, 5.0)
-    assert watch.beat.silent_at_s() is not None
+        detector.note(held, 5.0)
+    assert detector.beat.silent_at_s() is not None
     ended = exercise(1, 4000).record
     for event in (ended, exercise(2, 4000, "OTHER-261122-1-C").record):
         known.note(event)
-        watch.note(event, 6.0)
-    assert (known.positions, watch.beat.silent_at_s()) == ({}, None)
+        detector.note(event, 6.0)
+    assert (known.positions, detector.beat.silent_at_s()) == ({}, None)
     assert key_of(ended) in known.records
 
 

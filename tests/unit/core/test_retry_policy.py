@@ -56,8 +56,8 @@ NOW_MS = 1_795_000_000_000
     ],
 )
 def test_each_error_asks_for_one_thing(error: errors.ListenKeyError, do: Disposition, wait_s: float) -> None:
-    verdict = classify(error, NOW_MS)
-    assert (verdict.do, verdict.wait_s, verdict.error) == (do, wait_s, error)
+    result = classify(error, NOW_MS)
+    assert (result.do, result.wait_s, result.error) == (do, wait_s, error)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ async def test_an_error_of_the_venue_is_an_answer(binance_options_sandbox: Local
     assert isinstance(refused, on.KeyNotReady)
     not_renewed = await side.keys.renew(do.RenewKey(key, CLOCK.now_s()))
     assert isinstance(not_renewed, on.KeyNotRenewed)
-    assert {refused.verdict.do, not_renewed.verdict.do} == {Disposition.WAIT}
+    assert {refused.decision.do, not_renewed.decision.do} == {Disposition.WAIT}
     await side.keys.release()
 
 
@@ -81,7 +81,7 @@ async def test_a_key_that_another_stream_finds_replaced_is_told(binance_options_
     assert isinstance(await other.keys.create(key), on.KeyReady)
     (told,) = side.fed
     assert isinstance(told, on.KeyNotRenewed)
-    assert (told.key, told.verdict.do) == (key, Disposition.NEW_KEY)
+    assert (told.key, told.decision.do) == (key, Disposition.NEW_KEY)
     for one in (side, other):
         await one.keys.release()
 
@@ -97,7 +97,7 @@ async def test_a_wrong_secret_is_refused_with_the_key_and_an_untried_one_is_said
     side.keys.secret_proof = cast("SecretProof", Proof(Refused(401, -2015, "no")))
     refused = await side.keys.create(ready.key)
     assert isinstance(refused, on.KeyNotReady)
-    assert refused.verdict.do is Disposition.STOP
+    assert refused.decision.do is Disposition.STOP
     await side.keys.release()
 
 
@@ -110,7 +110,7 @@ async def test_the_key_of_another_account_ends_a_renewal_and_is_refused_at_the_s
     side.keys.account_proof = cast("AccountProof", Proof(UsageError("another account's")))
     refused = await side.keys.create(key)
     assert isinstance(refused, on.KeyNotReady)
-    assert refused.verdict.do is Disposition.STOP
+    assert refused.decision.do is Disposition.STOP
     with pytest.raises(UsageError):
         await side.keys.renew(do.RenewKey(key, CLOCK.now_s()))
     await side.keys.release()

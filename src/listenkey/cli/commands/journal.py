@@ -20,7 +20,7 @@ from listenkey.errors import UsageError
 if TYPE_CHECKING:
     from listenkey.journal.sqlite.info import Info
     from listenkey.journal.sqlite.salvage import Salvaged
-    from listenkey.journal.sqlite.verify import Verdict
+    from listenkey.journal.sqlite.verify import VerifyResult
 
 TABLES: Final = ("items", "fills", "orders", "positions", "exercises", "gaps")
 """The tables that `export` exports."""
@@ -232,7 +232,7 @@ def backup(journal: str, out: Path) -> int:
 
     path, progress = journal_path(journal), Progress("copied")
 
-    def copy() -> Verdict:
+    def copy() -> VerifyResult:
         with output_file(out, path, replaces=False) as fresh:
             copy_into(path, fresh, progress)
             return verdict_on(fresh)

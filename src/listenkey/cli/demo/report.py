@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from listenkey.cli.demo.comparison import Comparison
     from listenkey.cli.demo.faults import FaultOutcome
     from listenkey.health import Health
-    from listenkey.journal.sqlite.verify import Verdict
+    from listenkey.journal.sqlite.verify import VerifyResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class DemoResult:
 
     stream: Comparison
     journal: Comparison
-    verification: Verdict
+    verification: VerifyResult
     outcomes: Sequence[FaultOutcome]
     kept_in: str | None = None
 
@@ -116,8 +116,8 @@ def comparison_text(comparison: Comparison) -> str:
     return f"no ({'; '.join(wrong)})"
 
 
-def verification_text(verdict: Verdict) -> str:
+def verification_text(result: VerifyResult) -> str:
     """Put into words the result of `listenkey journal verify`."""
-    if verdict.whole:
-        return f"verified, {verdict.items:,} items"
-    return f"NOT whole: {'; '.join(verdict.problems[:3])}"
+    if result.whole:
+        return f"verified, {result.items:,} items"
+    return f"NOT whole: {'; '.join(result.problems[:3])}"

@@ -33,7 +33,7 @@ _DAMAGE: Final = (sqlite3.Error, Corrupt, TypeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerifyResult:
     """
     The result of verifying a whole journal.
 
@@ -94,15 +94,15 @@ class _Look:
         )
         self.notes += found.foreign
 
-    def verdict(self) -> Verdict:
+    def result(self) -> VerifyResult:
         head = self.chain.hex() if self.items else ""
-        return Verdict(
+        return VerifyResult(
             self.items, self.first_seq, self.last_seq, head, self.first_bad_seq,
             tuple(dict.fromkeys(self.problems)), tuple(self.notes[:PROBLEMS_MAX]),
         )  # fmt: skip
 
 
-def verify(path: Path, head: str | None = None) -> Verdict:
+def verify(path: Path, head: str | None = None) -> VerifyResult:
     """
     Look at everything. May be asked while somebody writes; what is added meanwhile is not looked at.
 
@@ -177,13 +177,13 @@ def damage_of(path: Path) -> str | None:
     return next(iter(look.problems), None)
 
 
-def _look_at(path: Path, head: str | None, reached: int) -> Verdict:
+def _look_at(path: Path, head: str | None, reached: int) -> VerifyResult:
     look = _Look(head)
     try:
         connection = open_reader(path)
     except Corrupt as error:
         look.found(str(error))
-        return look.verdict()
+        return look.result()
     try:
         connection.execute("BEGIN")
         _rows(connection, look)
@@ -196,7 +196,7 @@ def _look_at(path: Path, head: str | None, reached: int) -> Verdict:
                 look.found(problem)
     finally:
         connection.close()
-    return look.verdict()
+    return look.result()
 
 
 def _asked(question: Any, connection: sqlite3.Connection) -> Iterator[str]:

@@ -35,8 +35,8 @@ def test_equal_is_each_once_in_order_to_the_digit() -> None:
     assert compare([A], got(A, A)).surplus == (A,)
     assert not compare([A, B], got(B, A)).equal
     changed = A._replace(price="5.0")
-    verdict = compare([A], got(changed))
-    assert (verdict.missing, verdict.surplus) == ((A,), (changed,))
+    result = compare([A], got(changed))
+    assert (result.missing, result.surplus) == ((A,), (changed,))
 
 
 def test_a_trade_of_the_account_with_itself_is_two_fills() -> None:
@@ -54,11 +54,11 @@ def test_order_is_by_time_and_within_a_symbol_by_id() -> None:
 
 
 def test_late_ones_may_come_late() -> None:
-    verdict = compare([A, B], [*got(B), ReceivedFill(A, late=True)])
-    assert (verdict.equal, verdict.late) == (True, 1)
+    result = compare([A, B], [*got(B), ReceivedFill(A, late=True)])
+    assert (result.equal, result.late) == (True, 1)
 
 
 def test_an_open_gap_accounts_for_what_is_in_it() -> None:
-    verdict = compare([A, B, C], got(A), open_from_ms=3)
-    assert (verdict.equal, verdict.missing, verdict.awaited) == (False, (B,), (C,))
+    result = compare([A, B, C], got(A), open_from_ms=3)
+    assert (result.equal, result.missing, result.awaited) == (False, (B,), (C,))
     assert compare([A, B, C], got(A, B), open_from_ms=3).equal

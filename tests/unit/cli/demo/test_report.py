@@ -9,7 +9,7 @@ from listenkey.cli.demo.comparison import ComparedFill, ReceivedFill, compare
 from listenkey.cli.demo.faults import FaultOutcome
 from listenkey.cli.demo.report import DemoResult, comparison_text, demo_line, demo_sentence, outcome_text
 from listenkey.cli.display.summary import Tally
-from listenkey.journal.sqlite.verify import Verdict
+from listenkey.journal.sqlite.verify import VerifyResult
 from tests.unit.cli.samples import healthy
 
 A, B = (ComparedFill(number, "S", number, 7, "0.1", "5") for number in (1, 2))
@@ -17,7 +17,9 @@ GOT_A, GOT_B = (ReceivedFill(fill, late=False) for fill in (A, B))
 PLUG = FaultOutcome("plug", 3.0, 0.0, 0.5, 0.75, 4)
 MESSAGE = FaultOutcome("message", 0.0, 1.02, 0.0, 1.12, 1)
 SAME = compare([A, B], [GOT_A, GOT_B])
-GOOD = DemoResult(stream=SAME, journal=SAME, verification=Verdict(9, 1, 9, "ab", None, ()), outcomes=[PLUG, MESSAGE])
+GOOD = DemoResult(
+    stream=SAME, journal=SAME, verification=VerifyResult(9, 1, 9, "ab", None, ()), outcomes=[PLUG, MESSAGE]
+)
 
 
 def test_all_agree() -> None:
@@ -36,7 +38,7 @@ def test_all_agree() -> None:
 
 def test_any_of_the_three_makes_the_answer_no() -> None:
     other = compare([A, B], [GOT_A])
-    damaged = Verdict(3, 1, 3, "ab", 4, ("item 4 was changed",))
+    damaged = VerifyResult(3, 1, 3, "ab", 4, ("item 4 was changed",))
     for bad in (replace(GOOD, stream=other), replace(GOOD, journal=other), replace(GOOD, verification=damaged)):
         assert not bad.equal
         told = json.loads(demo_line(Tally(), healthy(), bad))

@@ -206,7 +206,7 @@ def test_so_many_problems_are_told_and_no_more() -> None:
     look = _Look(None)
     for number in range(PROBLEMS_MAX + 5):
         look.found(f"problem {number}")
-    assert len(look.verdict().problems) == PROBLEMS_MAX
+    assert len(look.result().problems) == PROBLEMS_MAX
 
 
 def test_a_file_that_is_wrong_all_over_is_told_of_with_a_bounded_number_of_problems(path: Path) -> None:
