@@ -8,8 +8,11 @@ from typing import NamedTuple
 import pytest
 
 from listenkey.items import GapClosed
+from listenkey.journal.overflow import Overflow
+from listenkey.outcomes import Loss, Reason
 from sim.environment.options import Options
 from sim.faults.model import Fault
+from sim.faults.schedule import faults_of
 from sim.runner.options import draw_options
 from sim.runner.run import FINE, run_case
 
@@ -237,3 +240,22 @@ def test_a_limit_that_was_lowered_is_broken_once_and_kept_from_then_on() -> None
         told.at_us for stream in outcome.evidence.streams for told in stream.told if isinstance(told.item, GapClosed)
     ]
     assert 0 < max(ended_us) < lowered.until_s * 1e6, "no recovery waits until it is raised"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 38])
+def test_at_most_one_gap_is_open_where_events_find_no_room(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The count of what was recovered in the outer gap began anew at the end of the inner one."""
+    real = Overflow.__init__
+
+    def small(self: Overflow, bytes_max: int, reason: Reason, what: str) -> None:
+        real(self, min(bytes_max, 30_000), reason, what)
+
+    monkeypatch.setattr(Overflow, "__init__", small)
+    kinds = ("disk_full", "reset", "burst", "slow_reader", "disk_slow", "crash", "nat_loss")
+    options = replace(draw_options(seed, "safety", 0.04), only=kinds, level=40.0, recovers=True, journal=seed != 2)
+    outcome = run_case(options, faults_of(options))
+    assert outcome.evidence is not None
+    assert any(Loss.DROPPED in item.lost for stream in outcome.evidence.streams for _, item in stream.told
+               if isinstance(item, GapClosed))  # fmt: skip
+    # What found no room is lost for good, and other rules complain of it; not these.
+    assert not [each for each in outcome.violations if each.rule.startswith(("grammar", "mended"))]

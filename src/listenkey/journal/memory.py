@@ -140,7 +140,7 @@ class MemoryJournal:
 
     def _tell_all(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         for item in items:
-            self._buffer.tell(item)
+            self._buffer.report(item)
         self._signal.wake()
 
     def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:

@@ -15,6 +15,9 @@ class Overflow:
     """
     Decides which event finds room, and tells of those that don't.
 
+    At most one gap is open at a time. Events that are dropped within another gap are told by the end of that one; the
+    next one that is dropped behind it begins a gap of ours. A gap of ours ends where another one begins.
+
     Once full, room is given again at half the limit: else a reader at its limit would get a gap for every other event.
 
     Args:
@@ -38,15 +41,20 @@ class Overflow:
         self._what = what
         self.on_change: Callable[[], None] | None = None
         self.from_ms: int | None = None
-        self._dropped_before = 0
+        self._is_told = False
+        self._other_is_open = False
         self._live_withheld = False
-        self._gap_is_open = False
-        self._dropped_at_gap = 0  # Where an earlier process left a gap open, all that was dropped may be of it.
+        self._dropped_told = 0
+        self._dropped_to_ms = 0
 
     @property
     def losing(self) -> str | None:
         """The reason why events are being dropped, or None while none are."""
         return self._reason.text if self.is_open else None
+
+    def resume(self, *, gap_is_open: bool) -> None:
+        """Go on from an earlier process, which may have left a gap open."""
+        self._other_is_open = gap_is_open
 
     def passes(self, items: Iterable[Live | GapOpened | GapClosed]) -> Iterator[Live | GapOpened | GapClosed]:
         """
@@ -58,26 +66,43 @@ class Overflow:
             if self.is_open and isinstance(item, Live):
                 self._live_withheld = True
                 continue
-            if isinstance(item, GapOpened):
-                self._live_withheld = False
-                if item.cause is not self._reason.cause and not self._gap_is_open:
-                    self._gap_is_open, self._dropped_at_gap = True, self.dropped
-            yield self._with_dropped(item) if isinstance(item, GapClosed) else item
+            if isinstance(item, GapOpened) and item.cause is not self._reason.cause:
+                yield from self._give_way(item)
+            if isinstance(item, GapClosed) and Loss.DROPPED not in item.lost:  # Else it is the end of a gap of ours.
+                yield self._with_dropped(item)
+            else:
+                yield item
+
+    def _give_way(self, other: GapOpened) -> Iterator[GapClosed]:
+        """Yield the end of our own gap, if one is open, as another one begins."""
+        self._live_withheld = False
+        self._other_is_open = True
+        if self._is_told:
+            assert self.from_ms is not None, "events are being dropped"
+            yield self._ended(self.from_ms, max(self.from_ms, other.from_ms))
 
     def _with_dropped(self, closed: GapClosed) -> GapClosed:
-        if Loss.DROPPED in closed.lost:
-            return closed  # It is the end of a gap of ours.
-        count = self.dropped - self._dropped_at_gap
-        self._gap_is_open, self._dropped_at_gap = False, self.dropped
+        """Return the end of another gap with what was dropped within it; it lasts until the last of that."""
+        self._other_is_open = False
+        count = self._take_count()
         if not count:
             return closed
-        text = f"{count} events {self._what}"
         return msgspec.structs.replace(
             closed,
-            unrecoverable=(*closed.unrecoverable, text),
+            to_ms=max(closed.to_ms, self._dropped_to_ms),
+            unrecoverable=(*closed.unrecoverable, f"{count} events {self._what}"),
             fills_complete=False,
             lost=closed.lost | {Loss.DROPPED},
         )
+
+    def _ended(self, from_ms: int, to_ms: int) -> GapClosed:
+        self._is_told = False
+        return closed_gap(from_ms, to_ms, Lost(Loss.DROPPED, f"{self._take_count()} events {self._what}"))
+
+    def _take_count(self) -> int:
+        """Return how many events were dropped that no end of a gap has told of yet."""
+        count, self._dropped_told = self.dropped - self._dropped_told, self.dropped
+        return count
 
     def has_room(self, bytes_after: int) -> bool:
         """Return True where that much may wait and nothing is being dropped: then `admit` need not be called."""
@@ -89,12 +114,10 @@ class Overflow:
             if waiting_bytes <= self.bytes_max:
                 return True, []
             self.from_ms, self.is_open = now_ms, True
-            self.dropped += 1
             self._changed()
-            return False, [GapOpened(0, "", now_ms, self._reason.text, self._reason.cause)]
+            return False, self._drop(now_ms)
         if waiting_bytes > self.bytes_max // 2:
-            self.dropped += 1
-            return False, []
+            return False, self._drop(now_ms)
         return True, self.settle(waiting_bytes, now_ms)
 
     def settle(self, waiting_bytes: int, now_ms: int) -> list[Live | GapOpened | GapClosed]:
@@ -106,13 +129,21 @@ class Overflow:
         return [*self.close(now_ms), *([Live(0, "", since_ms)] if lives else [])]
 
     def close(self, now_ms: int) -> list[Live | GapOpened | GapClosed]:
-        """The end of the gap, if one is open: room is made, or the stream ends."""
+        """The end of our gap, if one is open: room is made, or the stream ends."""
         if self.from_ms is None:
             return []
         from_ms, self.from_ms, self.is_open = self.from_ms, None, False
-        count, self._dropped_before = self.dropped - self._dropped_before, self.dropped
         self._changed()
-        return [closed_gap(from_ms, max(from_ms, now_ms), Lost(Loss.DROPPED, f"{count} events {self._what}"))]
+        return [self._ended(from_ms, max(from_ms, now_ms))] if self._is_told else []
+
+    def _drop(self, now_ms: int) -> list[Live | GapOpened | GapClosed]:
+        """Count an event that is dropped; return the beginning of our gap where no gap is open that will tell of it."""
+        self.dropped += 1
+        self._dropped_to_ms = max(self._dropped_to_ms, now_ms)
+        if self._is_told or self._other_is_open:
+            return []
+        self.from_ms, self._is_told = now_ms, True
+        return [GapOpened(0, "", now_ms, self._reason.text, self._reason.cause)]
 
     def _changed(self) -> None:
         if self.on_change is not None:

@@ -106,6 +106,7 @@ class SqliteJournal:
             self.store.close()
             raise
         self._items.begin(read_seq, self.store.last_seq)
+        self.overflow.resume(gap_is_open=left.open_from_ms is not None)
         self._link.start(self.writer)
         return left
 
