@@ -9,6 +9,7 @@ import pytest
 from listenkey.sandbox.exchange import market_views
 from listenkey.sandbox.exchange.black_scholes import implied_volatility, value
 from listenkey.sandbox.exchange.exchange import Rejected
+from listenkey.sandbox.exchange.queries import Window
 from listenkey.sandbox.exchange.tape import MINUTE_MS
 from tests.sandbox.exchange.exchange_kit import NOW_MS, Pit
 
@@ -139,19 +140,19 @@ def test_how_contracts_ended_is_kept_for_everybody() -> None:
     first = pit.exchange.symbols()[0]
     contract = pit.exchange.state.contract(first)
     pit.exchange.advance(contract.expiry_ms)
-    asked = {"start_ms": None, "end_ms": None, "limit": 100}
-    rows = {row["symbol"]: row for row in pit.exchange.exercise_history(None, **asked)}  # type: ignore[arg-type]
+    asked: Window = {"limit": 100}
+    rows = {row["symbol"]: row for row in pit.exchange.exercise_history(None, **asked)}
     assert len(rows) == 20
     row = rows[first]
     worth = contract.payoff(Decimal(row["realStrikePrice"]))
     assert row["strikeResult"] == ("REALISTIC_VALUE_STRICKEN" if worth else "EXTRINSIC_VALUE_EXPIRED")
     assert {each["strikeResult"] for each in rows.values()} == {"REALISTIC_VALUE_STRICKEN", "EXTRINSIC_VALUE_EXPIRED"}
     assert row["expiryDate"] == contract.expiry_ms
-    bitcoin = pit.exchange.exercise_history("BTCUSDT", **asked)  # type: ignore[arg-type]
+    bitcoin = pit.exchange.exercise_history("BTCUSDT", **asked)
     assert {each["symbol"][:3] for each in bitcoin} == {"BTC"}
-    assert pit.exchange.exercise_history("BTCUSDT", **asked | {"end_ms": contract.expiry_ms - 1}) == []  # type: ignore[arg-type]
+    assert pit.exchange.exercise_history("BTCUSDT", end_ms=contract.expiry_ms - 1) == []
     with pytest.raises(Rejected):
-        pit.exchange.exercise_history("DOGEUSDT", **asked)  # type: ignore[arg-type]
+        pit.exchange.exercise_history("DOGEUSDT", **asked)
     with pytest.raises(Rejected):
         pit.exchange.public_trades(first, 5)
 

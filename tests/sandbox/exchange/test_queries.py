@@ -84,7 +84,7 @@ def test_bills_are_paged_by_their_ids() -> None:
     ids = [each["id"] for each in every]
     assert ids == sorted(set(ids))
     assert len(every) == 7
-    assert pit.exchange.bill("alice", now_ms=pit.now_ms, record_id=ids[2], limit=3) == every[2:5]
+    assert pit.exchange.bill("alice", now_ms=pit.now_ms, from_id=ids[2], limit=3) == every[2:5]
     balance = sum(Decimal(each["amount"]) for each in every)
     assert balance == pit.exchange.state.accounts["alice"].balance
 
@@ -106,7 +106,7 @@ def test_finished_orders_are_kept_five_days_and_unfilled_cancels_are_found_for_t
     assert (len(both), resting in both) == (2, False)
     assert history(5 * DAY_MS) == [cancelled]
     assert history(5 * DAY_MS + 1) == []
-    assert history(0, order_id=cancelled) == [cancelled]
+    assert history(0, from_id=cancelled) == [cancelled]
     assert history(0, limit=1) == [cancelled]
     assert history(0, start_ms=0, limit=1) == both[:1]
 
@@ -129,7 +129,7 @@ def test_open_orders_by_symbol_and_from_an_id_on() -> None:
     exchange = pit.exchange
     assert [each["orderId"] for each in exchange.open_orders("alice")] == ids
     assert [each["orderId"] for each in exchange.open_orders("alice", symbol=pit.symbol)] == [ids[0], ids[2]]
-    assert [each["orderId"] for each in exchange.open_orders("alice", order_id=ids[1])] == ids[1:]
+    assert [each["orderId"] for each in exchange.open_orders("alice", from_id=ids[1])] == ids[1:]
     assert exchange.open_orders("alice", end_ms=pit.now_ms - 2)[-1]["orderId"] == ids[0]
 
 

@@ -10,7 +10,7 @@ is in `state.py`; what happens in it is in `matching.py`, `settlement.py` and `t
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from listenkey.sandbox.exchange import (
     account_views,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from listenkey.sandbox.exchange.book import Book
     from listenkey.sandbox.exchange.orders import ExchangeOrder
+    from listenkey.sandbox.exchange.queries import Window
 
 __all__ = ["Emission", "Exchange", "OrderRequest", "Rejected"]
 
@@ -241,53 +242,15 @@ class Exchange:
                     account.keep_past(self.state.now_ms)
         self.state.keep_history = keep
 
-    def open_orders(
-        self,
-        account: str,
-        *,
-        symbol: str | None = None,
-        order_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int | None = None,
-        as_of_ms: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """`GET /eapi/v1/openOrders`. `order_id` is inclusive; no `limit` is all."""
-        return queries.open_orders(
-            self.state,
-            self.state.account(account),
-            symbol=symbol,
-            order_id=order_id,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            limit=limit,
-            as_of_ms=as_of_ms,
-        )
+    def open_orders(self, account: str, symbol: str | None = None, **window: Unpack[Window]) -> list[dict[str, Any]]:
+        """`GET /eapi/v1/openOrders`."""
+        return queries.open_orders(self.state, self.state.account(account), symbol, window)
 
     def history_orders(
-        self,
-        account: str,
-        symbol: str,
-        *,
-        now_ms: int,
-        order_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 100,
-        as_of_ms: int | None = None,
+        self, account: str, symbol: str, *, now_ms: int, **window: Unpack[Window]
     ) -> list[dict[str, Any]]:
         """`GET /eapi/v1/historyOrders`."""
-        return queries.history_orders(
-            self.state,
-            self.state.account(account),
-            symbol,
-            order_id=order_id,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            limit=limit,
-            now_ms=now_ms,
-            as_of_ms=as_of_ms,
-        )
+        return queries.history_orders(self.state, self.state.account(account), symbol, now_ms, window)
 
     def order(
         self,
@@ -311,75 +274,22 @@ class Exchange:
         )
 
     def user_trades(
-        self,
-        account: str,
-        symbol: str | None = None,
-        *,
-        now_ms: int,
-        from_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 100,
-        as_of_ms: int | None = None,
+        self, account: str, symbol: str | None = None, *, now_ms: int, **window: Unpack[Window]
     ) -> list[dict[str, Any]]:
-        """`GET /eapi/v1/userTrades`. `from_id` is in the space of `id` and inclusive."""
-        return queries.user_trades(
-            self.state,
-            self.state.account(account),
-            symbol,
-            from_id=from_id,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            limit=limit,
-            now_ms=now_ms,
-            as_of_ms=as_of_ms,
-        )
+        """`GET /eapi/v1/userTrades`. `from_id` is in the space of `id`."""
+        return queries.user_trades(self.state, self.state.account(account), symbol, now_ms, window)
 
     def bill(
-        self,
-        account: str,
-        currency: str = "USDT",
-        *,
-        now_ms: int,
-        record_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 100,
-        as_of_ms: int | None = None,
+        self, account: str, currency: str = "USDT", *, now_ms: int, **window: Unpack[Window]
     ) -> list[dict[str, Any]]:
-        """`GET /eapi/v1/bill`. `record_id` is inclusive."""
-        return queries.bill(
-            self.state,
-            self.state.account(account),
-            currency,
-            record_id=record_id,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            limit=limit,
-            now_ms=now_ms,
-            as_of_ms=as_of_ms,
-        )
+        """`GET /eapi/v1/bill`."""
+        return queries.bill(self.state, self.state.account(account), currency, now_ms, window)
 
     def exercise_record(
-        self,
-        account: str,
-        *,
-        symbol: str | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 1000,
-        as_of_ms: int | None = None,
+        self, account: str, symbol: str | None = None, **window: Unpack[Window]
     ) -> list[dict[str, Any]]:
         """`GET /eapi/v1/exerciseRecord`."""
-        return queries.exercise_record(
-            self.state,
-            self.state.account(account),
-            symbol=symbol,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            limit=limit,
-            as_of_ms=as_of_ms,
-        )
+        return queries.exercise_record(self.state, self.state.account(account), symbol, window)
 
     def margin_account(self, account: str, now_ms: int, as_of_ms: int | None = None) -> dict[str, Any]:
         """`GET /eapi/v1/marginAccount`."""
@@ -463,13 +373,11 @@ class Exchange:
         found = market_views.open_interest(self.state, base, expiration)
         return market_views.open_interest_rows(found, now_ms)
 
-    def exercise_history(
-        self, underlying: str | None, *, start_ms: int | None, end_ms: int | None, limit: int
-    ) -> list[dict[str, Any]]:
+    def exercise_history(self, underlying: str | None, **window: Unpack[Window]) -> list[dict[str, Any]]:
         """`GET /eapi/v1/exerciseHistory`. Raises Rejected."""
         if underlying is not None:
             self._known(underlying)
-        return queries.settlements(self.state, underlying, start_ms=start_ms, end_ms=end_ms, limit=limit)
+        return queries.settlements(self.state, underlying, window)
 
     def index_price(self, underlying: str) -> Decimal:
         """Return the index price of an underlying, USDT. Raises Rejected for an unknown one."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 
 from listenkey.sandbox.exchange import market_views, rejections, views
 from listenkey.sandbox.exchange.contracts import SETTLEMENT_ASSET
@@ -35,9 +35,25 @@ UNFILLED_CANCELS_MS: Final = 3 * DAY_MS
 """The time `order` finds one that was cancelled without a fill. [O trade/Query-Single-Order]"""
 TRADES_MS: Final = 90 * DAY_MS
 """The age of the oldest rows of `userTrades` and `bill`: three months. [SDK]"""
+LIMIT_DEFAULT: Final = 100
+EXERCISES_DEFAULT: Final = 1_000
 LIMIT_MAX: Final = 1_000
 
 Row = TypeVar("Row")
+
+
+class Window(TypedDict, total=False):
+    """The part of a list that is asked for; what is left out or None bounds nothing."""
+
+    from_id: int | None
+    """The first row's id; it is inclusive."""
+    start_ms: int | None
+    end_ms: int | None
+    limit: int | None
+    as_of_ms: int | None
+    """Answer as the world was then; None is now."""
+
+
 _id = attrgetter("id")
 _time = attrgetter("time_ms")
 
@@ -45,19 +61,10 @@ _time = attrgetter("time_ms")
 # --- Orders ----------------------------------------------------------------------------------------------------------
 
 
-def open_orders(
-    state: ExchangeState,
-    account: Account,
-    *,
-    symbol: str | None,
-    order_id: int | None,
-    start_ms: int | None,
-    end_ms: int | None,
-    limit: int | None,
-    as_of_ms: int | None,
-) -> list[dict[str, Any]]:
-    """`GET /eapi/v1/openOrders`. Without a start, a `limit` leaves the newest."""
-    _check_window(state, start_ms, end_ms)
+def open_orders(state: ExchangeState, account: Account, symbol: str | None, window: Window) -> list[dict[str, Any]]:
+    """`GET /eapi/v1/openOrders`. Without a start, a `limit` leaves the newest; without one, it is all."""
+    _check_window(state, window)
+    as_of_ms = window.get("as_of_ms")
     if symbol is not None:
         state.readable(symbol)
     found = []
@@ -67,41 +74,29 @@ def open_orders(
         if symbol is not None and order.contract.symbol != symbol:
             continue
         then = order.state(as_of_ms)
-        if then is not None and then.is_open and _fits(order, then, order_id, start_ms, end_ms):
+        if then is not None and then.is_open and _fits(order, then, window):
             found.append(views.order_view(order, then, "open", state.switches.generation))
-    if limit is None:
-        return found
-    return _limited(found, limit, forward=order_id is not None or start_ms is not None)
+    return found if window.get("limit") is None else _limited(found, window)
 
 
 def history_orders(
-    state: ExchangeState,
-    account: Account,
-    symbol: str,
-    *,
-    order_id: int | None,
-    start_ms: int | None,
-    end_ms: int | None,
-    limit: int,
-    now_ms: int,
-    as_of_ms: int | None,
+    state: ExchangeState, account: Account, symbol: str, now_ms: int, window: Window
 ) -> list[dict[str, Any]]:
     """`GET /eapi/v1/historyOrders`: finished orders of the last five days."""
-    _check_window(state, start_ms, end_ms)
+    _check_window(state, window)
     state.readable(symbol)
     oldest_ms = now_ms - FINISHED_ORDERS_MS
     found: list[tuple[ExchangeOrder, OrderState]] = []
     for order in account.orders_of.get(symbol, ()):
-        then = order.state(as_of_ms)
+        then = order.state(window.get("as_of_ms"))
         if then is None or then.is_open or then.updated_ms < oldest_ms:
             continue
-        if _fits(order, then, order_id, start_ms, end_ms):
+        if _fits(order, then, window):
             found.append((order, then))
-    forward = order_id is not None or start_ms is not None
     switches = state.switches
     return [
         views.order_view(order, then, "history", switches.generation, signed=switches.sell_quantity_negative_in_history)
-        for order, then in _limited(found, limit, forward=forward)
+        for order, then in _limited(found, window)
     ]
 
 
@@ -127,11 +122,10 @@ def one_order(
     return views.order_view(order, then, "order", state.switches.generation)
 
 
-def _fits(
-    order: ExchangeOrder, then: OrderState, order_id: int | None, start_ms: int | None, end_ms: int | None
-) -> bool:
+def _fits(order: ExchangeOrder, then: OrderState, window: Window) -> bool:
+    from_id, start_ms, end_ms = window.get("from_id"), window.get("start_ms"), window.get("end_ms")
     return (
-        (order_id is None or order.id >= order_id)
+        (from_id is None or order.id >= from_id)
         and (start_ms is None or then.updated_ms >= start_ms)
         and (end_ms is None or then.updated_ms <= end_ms)
     )
@@ -141,114 +135,81 @@ def _fits(
 
 
 def user_trades(
-    state: ExchangeState,
-    account: Account,
-    symbol: str | None,
-    *,
-    from_id: int | None,
-    start_ms: int | None,
-    end_ms: int | None,
-    limit: int,
-    now_ms: int,
-    as_of_ms: int | None,
+    state: ExchangeState, account: Account, symbol: str | None, now_ms: int, window: Window
 ) -> list[dict[str, Any]]:
     """`GET /eapi/v1/userTrades`. A window that reaches back more than three months is refused with -6073. [SDK]"""
-    _check_window(state, start_ms, end_ms)
+    _check_window(state, window)
     oldest_ms = now_ms - TRADES_MS
-    if any(ms is not None and ms < oldest_ms for ms in (start_ms, end_ms)):
+    if any(ms is not None and ms < oldest_ms for ms in (window.get("start_ms"), window.get("end_ms"))):
         raise rejected(rejections.SEARCH_WINDOW)
     if symbol is not None:
         state.readable(symbol)
     rows = account.trades if symbol is None else account.trades_of.get(symbol, [])
-    found = _window(rows, from_id, start_ms, end_ms, limit, oldest_ms, as_of_ms)
+    found = _inside(rows, window, oldest_ms)
     generation = state.switches.generation
     return [views.trade_view(row, row.order.contract.underlying.volatility, generation) for row in found]
 
 
-def bill(
-    state: ExchangeState,
-    account: Account,
-    currency: str,
-    *,
-    record_id: int | None,
-    start_ms: int | None,
-    end_ms: int | None,
-    limit: int,
-    now_ms: int,
-    as_of_ms: int | None,
-) -> list[dict[str, Any]]:
+def bill(state: ExchangeState, account: Account, currency: str, now_ms: int, window: Window) -> list[dict[str, Any]]:
     """`GET /eapi/v1/bill`."""
-    _check_window(state, start_ms, end_ms)
+    _check_window(state, window)
     if currency != SETTLEMENT_ASSET:
         raise rejected(rejections.BAD_CURRENCY)
-    found = _window(account.bills, record_id, start_ms, end_ms, limit, now_ms - TRADES_MS, as_of_ms)
+    found = _inside(account.bills, window, now_ms - TRADES_MS)
     return [views.bill_view(row, state.switches.generation) for row in found]
 
 
-def exercise_record(
-    state: ExchangeState,
-    account: Account,
-    *,
-    symbol: str | None,
-    start_ms: int | None,
-    end_ms: int | None,
-    limit: int,
-    as_of_ms: int | None,
-) -> list[dict[str, Any]]:
+def exercise_record(state: ExchangeState, account: Account, symbol: str | None, window: Window) -> list[dict[str, Any]]:
     """`GET /eapi/v1/exerciseRecord`."""
-    _check_window(state, start_ms, end_ms)
+    _check_window(state, window)
     if symbol is not None:
         state.contract(symbol)
     rows = [row for row in account.exercises if symbol is None or row.contract.symbol == symbol]
-    found = _window(rows, None, start_ms, end_ms, limit, 0, as_of_ms)
+    found = _inside(rows, window, 0, EXERCISES_DEFAULT)
     return [views.exercise_view(row, state.switches.generation) for row in found]
 
 
-def settlements(
-    state: ExchangeState, underlying: str | None, *, start_ms: int | None, end_ms: int | None, limit: int
-) -> list[dict[str, Any]]:
+def settlements(state: ExchangeState, underlying: str | None, window: Window) -> list[dict[str, Any]]:
     """`GET /eapi/v1/exerciseHistory`: contracts that are over, of everybody."""
-    _check_window(state, start_ms, end_ms)
+    _check_window(state, window)
     rows = [row for row in state.settlements if underlying in (None, row.contract.underlying.name)]
-    return [market_views.settlement(row) for row in _window(rows, None, start_ms, end_ms, limit, 0, None)]
+    return [market_views.settlement(row) for row in _inside(rows, window, 0)]
 
 
-def _window(
-    rows: Sequence[Row],
-    from_id: int | None,
-    start_ms: int | None,
-    end_ms: int | None,
-    limit: int,
-    oldest_ms: int,
-    as_of_ms: int | None,
-) -> Sequence[Row]:
+def _inside(rows: Sequence[Row], window: Window, oldest_ms: int, default: int = LIMIT_DEFAULT) -> Sequence[Row]:
     """The rows that fit. Both ids and times of `rows` ascend, so that a long list costs no more than a short one."""
+    from_id, start_ms = window.get("from_id"), window.get("start_ms")
     first = bisect_left(rows, max(oldest_ms, start_ms or 0), key=_time)
     if from_id is not None:
         first = max(first, bisect_left(rows, from_id, key=_id))
     last = len(rows)
-    for bound_ms in (end_ms, as_of_ms):
+    for bound_ms in (window.get("end_ms"), window.get("as_of_ms")):
         if bound_ms is not None:
             last = min(last, bisect_right(rows, bound_ms, key=_time))
     if first >= last:
         return []
-    most = _checked_limit(limit)
+    most = _checked_limit(window, default)
     forward = from_id is not None or start_ms is not None
     return rows[first : min(last, first + most)] if forward else rows[max(first, last - most) : last]
 
 
-def _limited(rows: list[Row], limit: int, *, forward: bool) -> list[Row]:
-    most = _checked_limit(limit)
+def _limited(rows: list[Row], window: Window) -> list[Row]:
+    most = _checked_limit(window, LIMIT_DEFAULT)
+    forward = window.get("from_id") is not None or window.get("start_ms") is not None
     return rows[:most] if forward else rows[-most:]
 
 
-def _checked_limit(limit: int) -> int:
+def _checked_limit(window: Window, default: int) -> int:
+    limit = window.get("limit")
+    if limit is None:
+        return default
     if limit < 1:
         raise rejected(rejections.INVALID_LIMIT)
     return min(limit, LIMIT_MAX)
 
 
-def _check_window(state: ExchangeState, start_ms: int | None, end_ms: int | None) -> None:
+def _check_window(state: ExchangeState, window: Window) -> None:
+    start_ms, end_ms = window.get("start_ms"), window.get("end_ms")
     if start_ms is None or end_ms is None:
         return
     if start_ms > end_ms:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from listenkey.sandbox.exchange.exchange import Exchange
+    from listenkey.sandbox.exchange.queries import Window
     from listenkey.sandbox.listen_keys import ListenKeyRegistry
     from listenkey.sandbox.switches import Switches
 
@@ -136,32 +137,29 @@ def position(call: Call) -> Any:
     return exchange.position(call.account, symbol=symbol, now_ms=call.now_ms, as_of_ms=call.snapshot_as_of_ms)
 
 
+def _window(call: Call, first_id: str = "", default: int | None = 100) -> Window:
+    """Return the part of a list that is asked for; `default` rows where no limit is named, all without one."""
+    asked = call.parameters
+    return {
+        "from_id": asked.integer(first_id) if first_id else None,
+        "start_ms": asked.integer("startTime"),
+        "end_ms": asked.integer("endTime"),
+        "limit": None if default is None else asked.limit(default, 1000),
+        "as_of_ms": call.as_of_ms,
+    }
+
+
 def open_orders(call: Call) -> Any:
     """Return all orders that fit; before January 2026 at most `limit`. [L Query-Current-Open-Option-Orders]"""
-    asked = call.parameters
-    return call.context.exchange.open_orders(
-        call.account,
-        symbol=asked.text("symbol"),
-        order_id=asked.integer("orderId"),
-        start_ms=asked.integer("startTime"),
-        end_ms=asked.integer("endTime"),
-        limit=asked.limit(100, 1000) if call.context.switches.generation == "legacy" else None,
-        as_of_ms=call.snapshot_as_of_ms,
-    )
+    symbol = call.parameters.text("symbol")
+    window = _window(call, "orderId", 100 if call.context.switches.generation == "legacy" else None)
+    window["as_of_ms"] = call.snapshot_as_of_ms
+    return call.context.exchange.open_orders(call.account, symbol, **window)
 
 
 def history_orders(call: Call) -> Any:
-    asked = call.parameters
-    return call.context.exchange.history_orders(
-        call.account,
-        asked.needed("symbol"),
-        order_id=asked.integer("orderId"),
-        start_ms=asked.integer("startTime"),
-        end_ms=asked.integer("endTime"),
-        limit=asked.limit(100, 1000),
-        now_ms=call.now_ms,
-        as_of_ms=call.as_of_ms,
-    )
+    symbol, exchange = call.parameters.needed("symbol"), call.context.exchange
+    return exchange.history_orders(call.account, symbol, now_ms=call.now_ms, **_window(call, "orderId"))
 
 
 def order(call: Call) -> Any:
@@ -177,46 +175,21 @@ def order(call: Call) -> Any:
 
 
 def user_trades(call: Call) -> Any:
-    asked = call.parameters
-    symbol = asked.text("symbol")
+    symbol = call.parameters.text("symbol")
     if symbol is None and call.context.switches.generation == "current":
         raise missing("symbol")
-    return call.context.exchange.user_trades(
-        call.account,
-        symbol,
-        from_id=asked.integer("fromId"),
-        start_ms=asked.integer("startTime"),
-        end_ms=asked.integer("endTime"),
-        limit=asked.limit(100, 1000),
-        now_ms=call.now_ms,
-        as_of_ms=call.as_of_ms,
-    )
+    exchange = call.context.exchange
+    return exchange.user_trades(call.account, symbol, now_ms=call.now_ms, **_window(call, "fromId"))
 
 
 def bill(call: Call) -> Any:
-    asked = call.parameters
-    return call.context.exchange.bill(
-        call.account,
-        asked.needed("currency"),
-        record_id=asked.integer("recordId"),
-        start_ms=asked.integer("startTime"),
-        end_ms=asked.integer("endTime"),
-        limit=asked.limit(100, 1000),
-        now_ms=call.now_ms,
-        as_of_ms=call.as_of_ms,
-    )
+    currency, exchange = call.parameters.needed("currency"), call.context.exchange
+    return exchange.bill(call.account, currency, now_ms=call.now_ms, **_window(call, "recordId"))
 
 
 def exercise_record(call: Call) -> Any:
-    asked = call.parameters
-    return call.context.exchange.exercise_record(
-        call.account,
-        symbol=asked.text("symbol"),
-        start_ms=asked.integer("startTime"),
-        end_ms=asked.integer("endTime"),
-        limit=asked.limit(1000, 1000),
-        as_of_ms=call.as_of_ms,
-    )
+    symbol = call.parameters.text("symbol")
+    return call.context.exchange.exercise_record(call.account, symbol, **_window(call, default=1000))
 
 
 def commission(call: Call) -> Any:
