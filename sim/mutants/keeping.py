@@ -11,10 +11,11 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from listenkey.core import actions as do
-from listenkey.core import audit_schedule, budget, loss_detector
+from listenkey.core import audit_schedule, budget, loss_detector, transitions
 from listenkey.core import gaps as gap
 from listenkey.core import inputs as on
 from listenkey.core import reconciliation as reconcile
+from listenkey.core.gap_recovery import GapRecovery
 from listenkey.core.gaps import Resumed
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.items import GapClosed
@@ -22,7 +23,7 @@ from listenkey.journal import recovered
 from listenkey.journal.sqlite import database, group, journal_end, lock, numbering, store, verify, writer
 from listenkey.stream import audit, driver, rest_lag, windows
 from listenkey.wire import rows
-from sim.mutants.patching import NEVER_S, Patches, put, transition
+from sim.mutants.patching import NEVER_S, Patches, put, replace_transition
 
 
 def cursor_is_last_seen(patches: Patches) -> None:
@@ -90,20 +91,18 @@ def stale_snapshot_wins(patches: Patches) -> None:
 
 def gap_closes_on_failure(patches: Patches) -> None:
     """REST did not answer, and the gap is closed all the same."""
+    real = transitions.by_recovery(GapRecovery.not_recovered)
 
-    def make(real: Callable[..., None]) -> Callable[..., None]:
-        def not_recovered(life: Lifecycle, happened: on.NotRecovered, now: on.Moment) -> None:
-            mine = happened.attempt == life.recovery.attempt and life.recovery.running
-            real(life, happened, now)
-            if mine and life.gaps.open_from_ms is not None and life.connections.followed is not None:
-                life.gap_recovery.stop_holding()
-                life.gap_recovery.close_gap(now, ())
-                life._note_recovery()
-                life.recovery.retry_at_s = None
+    def not_recovered(life: Lifecycle, happened: on.NotRecovered, now: on.Moment) -> None:
+        mine = happened.attempt == life.recovery.attempt and life.recovery.running
+        real(life, happened, now)
+        if mine and life.gaps.open_from_ms is not None and life.connections.followed is not None:
+            life.gap_recovery.stop_holding()
+            life.gap_recovery.close_gap(now, ())
+            life.note_recovery()
+            life.recovery.retry_at_s = None
 
-        return not_recovered
-
-    transition(patches, "_not_recovered", make)
+    replace_transition(patches, real, not_recovered)
 
 
 def known_fills_forgotten(patches: Patches) -> None:

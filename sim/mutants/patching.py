@@ -25,10 +25,15 @@ def transition(patches: Patches, name: str, make: Callable[[Callable[..., None]]
     """A transition of the lifecycle does something else; `make` is given what it did."""
     real = getattr(Lifecycle, name)
     other = make(real)
+    replace_transition(patches, real, other)
+    put(patches, Lifecycle, name, other)
+
+
+def replace_transition(patches: Patches, real: Callable[..., None], other: Callable[..., None]) -> None:
+    """Another function stands in the table, wherever this one did."""
     known = lifecycle.TRANSITIONS.items()
     table = {pair: cell._replace(handle=other) if cell.handle is real else cell for pair, cell in known}
     patches.enter_context(patch.dict(lifecycle.TRANSITIONS, table))
-    put(patches, Lifecycle, name, other)
 
 
 def rewritten(patches: Patches, place: Any, name: str, *changes: tuple[str, str]) -> None:

@@ -91,6 +91,11 @@ class GapRecovery:
         self.policy.hold_until_s = None
         self._connections.deliver(self._connections.the_followed().number)
 
+    def held_too_much(self, happened: on.HeldTooMuch, _: Moment) -> None:
+        """Let go of what is held: more of it would not find room."""
+        if happened.socket == self._connections.followed:
+            self.stop_holding()
+
     def recovered(self, happened: on.Recovered, now: Moment) -> None:
         """REST gave what was missed, or said how far it lags behind."""
         if happened.attempt != self.policy.attempt or not self.policy.running:
@@ -121,7 +126,7 @@ class GapRecovery:
         else:
             self._why = f"live; REST lags behind by at least {happened.lag_s:.0f} s, and will be asked again"
 
-    def recovered_part(self, happened: on.RecoveredPart) -> None:
+    def recovered_part(self, happened: on.RecoveredPart, _: Moment) -> None:
         """Deliver the earliest of what was missed; the rest is being asked for."""
         if happened.attempt != self.policy.attempt or not self.policy.running:
             return
@@ -225,7 +230,7 @@ class GapRecovery:
     def polled(self, happened: on.Recovered, now: Moment, *, may_poll: bool) -> None:
         """Fills of the open gap came, long before it can be closed."""
         was_orphan = self.policy.asking is Asking.ORPHAN
-        self.part_of_orphan(happened)
+        self.part_of_orphan(happened, now)
         if happened.attempt != self.policy.attempt or self.policy.asking not in (Asking.ORPHAN, Asking.POLL):
             return
         self.policy.polled(now)
@@ -234,7 +239,7 @@ class GapRecovery:
         self._found(happened)
         self._actions.append(do.DeliverFound())
 
-    def part_of_orphan(self, happened: on.Recovered | on.RecoveredPart) -> None:
+    def part_of_orphan(self, happened: on.Recovered | on.RecoveredPart, _: Moment) -> None:
         """Deliver what a lost socket's recovery has found: it is older than all that the next one will bring."""
         if self.policy.asking is Asking.ORPHAN and happened.attempt == self.policy.attempt:
             self._found_to_ms = max(self._found_to_ms, happened.newest_ms)

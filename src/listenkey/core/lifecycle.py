@@ -268,7 +268,7 @@ class Lifecycle:
         if self.must_recover:
             self.state = State.RECOVERING
             self.gap_recovery.begin(now)
-            self._note_recovery()
+            self.note_recovery()
             return
         self.state = State.LIVE
         self.why = "live"
@@ -423,32 +423,11 @@ class Lifecycle:
 
     # --- recovery ------------------------------------------------------------------------------------------------
 
-    def _note_recovery(self) -> None:
+    def note_recovery(self) -> None:
         """Take over what the recovery has come to: a stream whose events are no longer held is live."""
         self.why = self.gap_recovery.take_why() or self.why
         if self.state is State.RECOVERING and not self.gap_recovery.holds:
             self.state = State.LIVE
-
-    def _recovered(self, happened: on.Recovered, now: Moment) -> None:
-        self.gap_recovery.recovered(happened, now)
-        self._note_recovery()
-
-    def _recovered_part(self, happened: on.RecoveredPart, _: Moment) -> None:
-        self.gap_recovery.recovered_part(happened)
-        self._note_recovery()
-
-    def _not_recovered(self, happened: on.NotRecovered, now: Moment) -> None:
-        self.gap_recovery.not_recovered(happened, now)
-        self._note_recovery()
-
-    def _held_too_much(self, happened: on.HeldTooMuch, _: Moment) -> None:
-        if happened.socket == self.connections.followed:
-            self.gap_recovery.stop_holding()
-            self._note_recovery()
-
-    def _doubted(self, happened: on.Doubted, now: Moment) -> None:
-        self.gap_recovery.doubted(happened, now)
-        self._note_recovery()
 
     def _coverage_ended(self, happened: on.CoverageEnded, now: Moment) -> None:
         self.gaps.began_earlier(min(happened.from_ms, now.wall_ms))
@@ -481,18 +460,6 @@ class Lifecycle:
     def _polled(self, happened: on.Recovered, now: Moment) -> None:
         self.gap_recovery.polled(happened, now, may_poll=self._may_poll)
 
-    def _part_of_orphan(self, happened: on.RecoveredPart, _: Moment) -> None:
-        self.gap_recovery.part_of_orphan(happened)
-
-    def _not_polled(self, happened: on.NotRecovered, now: Moment) -> None:
-        self.gap_recovery.not_polled(happened, now)
-
-    def _audited(self, happened: on.Audited, now: Moment) -> None:
-        self.gap_recovery.audited(happened, now)
-
-    def _not_audited(self, happened: on.NotAudited, now: Moment) -> None:
-        self.gap_recovery.not_audited(happened, now)
-
     # --- time ----------------------------------------------------------------------------------------------------
 
     def _timer(self, _: on.TimerDue, now: Moment) -> None:
@@ -510,7 +477,7 @@ class Lifecycle:
             self._rotate(now)
         has_socket = self.state in (State.RECOVERING, State.LIVE, State.ROTATING)
         self.gap_recovery.tend(now, has_socket=has_socket, may_poll=self._may_poll, may_look=self._may_look)
-        self._note_recovery()
+        self.note_recovery()
 
     def _tend_key(self, now: Moment) -> None:
         if now.s >= self.listen_key.until_s:
@@ -542,7 +509,7 @@ class Lifecycle:
     def _unreadable(self, happened: on.FrameUnreadable, now: Moment) -> None:
         is_live = self.state in (State.RECOVERING, State.LIVE, State.ROTATING)
         self.gap_recovery.lost_a_frame(happened, now, is_live=is_live)
-        self._note_recovery()
+        self.note_recovery()
 
     def _fail(self, error: ListenKeyError) -> None:
         self.error = error

@@ -7,9 +7,11 @@ Code, tests and the docs' picture read this one table.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 from listenkey.core import inputs as on
+from listenkey.core.gap_recovery import GapRecovery
 from listenkey.core.inputs import Moment
 from listenkey.core.states import State
 
@@ -46,6 +48,17 @@ def _stays(handle: Handler, *or_leads_to: State) -> _Cell:
 
 def _leaves(handle: Handler, *to: State) -> _Cell:
     return _Cell(handle, to, may_stay=False)
+
+
+@cache
+def by_recovery(answer: Handler) -> Handler:
+    """Have the recovery of gaps answer an input, by this method of it; then the lifecycle takes over what came of it."""
+
+    def handle(life: Any, happened: Any, now: Moment) -> None:
+        answer(life.gap_recovery, happened, now)
+        life.note_recovery()
+
+    return handle
 
 
 def table(life: Any) -> dict[tuple[State, type[Any]], StateTransition]:
@@ -89,8 +102,8 @@ def _row_of_a_key(life: Any) -> _Row:
 def _rows_on_the_way(life: Any) -> dict[State, _Row]:
     polled: _Row = {
         on.Recovered: _stays(life._polled),
-        on.RecoveredPart: _stays(life._part_of_orphan),
-        on.NotRecovered: _stays(life._not_polled),
+        on.RecoveredPart: _stays(by_recovery(GapRecovery.part_of_orphan)),
+        on.NotRecovered: _stays(by_recovery(GapRecovery.not_polled)),
     }
     keying: _Row = {
         on.TimerDue: _stays(life._timer),
@@ -127,22 +140,22 @@ def _rows_of_a_live_stream(life: Any) -> dict[State, _Row]:
         on.SocketAttached: _stays(life._abort_stray),
         on.SocketLost: _stays(life._lost, State.CONNECTING),
         on.VenueLeaving: _stays(life._venue_leaves, State.ROTATING),
-        on.Recovered: _stays(life._recovered),
-        on.RecoveredPart: _stays(life._recovered_part),
-        on.NotRecovered: _stays(life._not_recovered),
-        on.Doubted: _stays(life._doubted),
+        on.Recovered: _stays(by_recovery(GapRecovery.recovered)),
+        on.RecoveredPart: _stays(by_recovery(GapRecovery.recovered_part)),
+        on.NotRecovered: _stays(by_recovery(GapRecovery.not_recovered)),
+        on.Doubted: _stays(by_recovery(GapRecovery.doubted)),
         on.StreamSilent: _leaves(life._silent, State.CONNECTING),
-        on.Audited: _stays(life._audited),
-        on.NotAudited: _stays(life._not_audited),
+        on.Audited: _stays(by_recovery(GapRecovery.audited)),
+        on.NotAudited: _stays(by_recovery(GapRecovery.not_audited)),
     }
     # What ends the holding of a recovery makes the stream live.
     recovering: _Row = {
         on.TimerDue: _stays(life._timer, State.KEYING, State.CONNECTING, State.LIVE),
         on.VenueLeaving: _stays(life._ignore),
-        on.Recovered: _stays(life._recovered, State.LIVE),
-        on.RecoveredPart: _stays(life._recovered_part, State.LIVE),
-        on.NotRecovered: _stays(life._not_recovered, State.LIVE),
-        on.HeldTooMuch: _stays(life._held_too_much, State.LIVE),
+        on.Recovered: _stays(by_recovery(GapRecovery.recovered), State.LIVE),
+        on.RecoveredPart: _stays(by_recovery(GapRecovery.recovered_part), State.LIVE),
+        on.NotRecovered: _stays(by_recovery(GapRecovery.not_recovered), State.LIVE),
+        on.HeldTooMuch: _stays(by_recovery(GapRecovery.held_too_much), State.LIVE),
     }
     rotating: _Row = {
         on.TimerDue: _stays(life._timer, State.KEYING, State.CONNECTING, State.RECOVERING, State.LIVE),
