@@ -453,7 +453,7 @@ class Process:
         self.loop.call(lambda: closing.extend(self.loop.create_task(each.aclose()) for each in streams))
         return closing
 
-    def inside(self, do: Callable[[UserStream], None]) -> None:
+    def inside(self, do: Callable[[SimulatedStream], None]) -> None:
         """Do something to each of its streams, from within, if it runs."""
         if self.down or self.ends or self.frozen_until_us:
             return

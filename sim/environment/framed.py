@@ -427,13 +427,13 @@ class FramedSocket(SimSocket):
     def heard(self) -> None:
         """A read has brought a frame."""
         with _Noticed(self._loop):
-            self._on_heard()
-        self._stay_alive()
+            self.on_heard()
+        self.stay_alive()
 
     def pong_came(self, number: int) -> None:
         """A ping was answered."""
         with _Noticed(self._loop):
-            self._on_pong(number)
+            self.on_pong(number)
 
     def ended(self, reason: Disconnected) -> None:
         """The connection has ended."""

@@ -18,7 +18,7 @@ from listenkey.errors import Disconnected, ListenKeyError, Unreachable
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.websocket import hub
 from listenkey.stream.delivery import StreamDelivery
-from listenkey.transport.websocket import _handshake_error
+from listenkey.transport.websocket import handshake_error
 from sim.environment.activity import Client
 from sim.environment.environment import Environment
 from sim.kernel.clocks import SimClock
@@ -370,8 +370,8 @@ class SimSocket:
     ) -> None:
         self._network = network
         self._on_message = on_message
-        self._on_heard = on_heard
-        self._on_pong = on_pong
+        self.on_heard = on_heard
+        self.on_pong = on_pong
         self.on_lost = on_lost
         self.connection: Connection | None = None
         self._left_out_until_s = 0.0  # the pings before are taken as sent and answered
@@ -401,7 +401,7 @@ class SimSocket:
         if view is not None and shortcuts is not None and ahead_us:
             # Nothing can happen to the pings of this time; they are taken as sent and answered.
             view.pinged_s = self._left_out_until_s = network.process.clock.now_s() + ahead_us / 1e6
-            self._stay_alive()
+            self.stay_alive()
             shortcuts.skip_audits(network.process, delivery, ahead_us)
             return
         self._ping(number)
@@ -412,10 +412,12 @@ class SimSocket:
 
     def _owner(self) -> tuple[StreamDelivery, SocketView | None]:
         """Return the delivery whose socket this is, and how the lifecycle sees it."""
-        link: Any = getattr(self._on_heard, "__self__")  # noqa: B009 - a bound method, as far as types know a callable
-        return link._owner, link._owner.life.connections.sockets.get(link.number)
+        link: Any = getattr(self.on_heard, "__self__")  # noqa: B009 - a bound method, as far as types know a callable
+        # A private name: no part of the client says whose a socket is, and none needs to know.
+        delivery: StreamDelivery = link._owner
+        return delivery, delivery.life.connections.sockets.get(link.number)
 
-    def _stay_alive(self) -> None:
+    def stay_alive(self) -> None:
         """While pings are left out, silence is no death, and what was sent until the last one has been read."""
         clock = self._network.process.clock
         if self._left_out_until_s <= clock.now_s():
@@ -467,20 +469,20 @@ class SimSocket:
         if process.unprinted:
             process.note_arrival(self._owner()[0], frame)
         self._on_message(frame)
-        self._on_heard()
-        self._stay_alive()
+        self.on_heard()
+        self.stay_alive()
 
     def pinged(self, payload: bytes) -> None:
         if not self._network.dropping_pongs:
             self._send(lambda hub_, session, now_ms: hub_.receive_pong(session, now_ms))
         del payload
-        self._on_heard()
-        self._stay_alive()
+        self.on_heard()
+        self.stay_alive()
 
     def ponged(self, payload: bytes) -> None:
-        self._on_pong(int.from_bytes(payload, "big"))
-        self._on_heard()
-        self._stay_alive()  # The pong may be of a ping before those that are left out.
+        self.on_pong(int.from_bytes(payload, "big"))
+        self.on_heard()
+        self.stay_alive()  # The pong may be of a ping before those that are left out.
 
 
 class _Refused(Exception):
@@ -495,4 +497,4 @@ def refusal(answer: ApiResponse) -> ListenKeyError:
     """Return the client's error for a handshake that gets this answer."""
     if answer.manner == "abort":
         return Unreachable(HOST, "the connection was closed")
-    return _handshake_error(_Refused(answer), HOST)  # type: ignore[arg-type]
+    return handshake_error(_Refused(answer), HOST)  # type: ignore[arg-type]

@@ -125,7 +125,7 @@ class Traffic:
         self._drain()
 
     def _drain(self) -> None:
-        self._env.exchange._drain(self._env.now_ms)
+        self._env.exchange.drain(self._env.now_ms)
         self._env.flush()
 
 
@@ -139,5 +139,5 @@ def trade(env: Environment, account: str, fills: int, orders: int = RESTING) -> 
             exchange.place_order(account, request, env.now_ms)
         except Rejected:
             continue
-    env.exchange._drain(env.now_ms)
+    env.exchange.drain(env.now_ms)
     env.flush()

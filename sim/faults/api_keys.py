@@ -37,7 +37,7 @@ def key_rotated(injector: Injector, _: Fault, process: Process) -> None:
     process.die("kill")
     exchange, old = injector.env.exchange, process.api_key
     process.take_identity(exchange.add_account(process.account, injector.env.now_ms))
-    exchange.api_keys._by_api_key.pop(old)
+    exchange.api_keys.revoke(old)
 
 
 def right_lost(injector: Injector, fault: Fault, process: Process) -> None:

@@ -11,8 +11,7 @@ import asyncio
 from typing import Final
 
 from listenkey.journal.sqlite.journal import SqliteJournal
-from listenkey.stream.user_stream import UserStream
-from sim.client.process import Process, ProcessRun
+from sim.client.process import Process, ProcessRun, SimulatedStream
 from sim.client.records import Stream
 from sim.faults.injector import Effect, Injector
 from sim.faults.model import Fault
@@ -114,10 +113,10 @@ class _Cancelling:
             self._inside(lambda: self._cancel(self._steps))
 
 
-def _left(process: Process, run: ProcessRun, stream: UserStream) -> list[str]:
+def _left(process: Process, run: ProcessRun, stream: SimulatedStream) -> list[str]:
     """Return what is left of a stream: the journal's thread and lock, a task, a connection."""
     found = []
-    journal = stream._driver.journal
+    journal = stream.driver.journal
     if isinstance(journal, SqliteJournal):
         thread = journal.writer._thread
         if getattr(thread, "due_us", None) is not None:

@@ -94,7 +94,7 @@ def _fill_one(env: Environment, account: str, rng: random.Random) -> None:
         except Rejected:
             exchange.cancel_symbol(HOUSE, symbol, now_ms)
             break
-    env.exchange._drain(now_ms)
+    env.exchange.drain(now_ms)
     env.flush()
 
 

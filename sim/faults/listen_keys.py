@@ -9,13 +9,12 @@ from typing import Final
 import msgspec
 
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
-from listenkey.stream.user_stream import UserStream
 from listenkey.venue import (
     API_KEY_HEADER,
     LISTEN_KEY_EXPIRED,
     LISTEN_KEY_PATH,
 )
-from sim.client.process import Process
+from sim.client.process import Process, SimulatedStream
 from sim.faults.effects import end_tamper, lasting, put_tamper
 from sim.faults.injector import Effect, Injector
 from sim.faults.model import Fault
@@ -57,10 +56,10 @@ def _ask(injector: Injector, process: Process, method: str) -> None:
     injector.env.exchange.handle(request, injector.env.now_ms)
 
 
-def _renew_now(stream: UserStream, now_s: float) -> None:
-    if stream._driver.life.listen_key.renew_at_s is not None:
-        stream._driver.life.listen_key.renew_at_s = now_s
-        stream._driver.timer.set()
+def _renew_now(stream: SimulatedStream, now_s: float) -> None:
+    if stream.driver.life.listen_key.renew_at_s is not None:
+        stream.driver.life.listen_key.renew_at_s = now_s
+        stream.driver.timer.set()
 
 
 def renewals_fail(injector: Injector, fault: Fault, process: Process) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from listenkey.sandbox.websocket.hub import Abort, Close
-from listenkey.stream.user_stream import UserStream
 from listenkey.venue import (
     LISTEN_KEY_PATH,
 )
-from sim.client.process import Process
+from sim.client.process import Process, SimulatedStream
 from sim.faults.effects import lasting
 from sim.faults.injector import Effect, Injector
 from sim.faults.model import Fault
@@ -34,11 +33,11 @@ def _sessions(process: Process) -> list[int]:
     return [each.session for each in process.network.connections.values() if each.session is not None]
 
 
-def _rotate_now(stream: UserStream, now_s: float) -> None:
-    for socket in stream._driver.life.connections.sockets.values():
+def _rotate_now(stream: SimulatedStream, now_s: float) -> None:
+    for socket in stream.driver.life.connections.sockets.values():
         if socket.attached:
             socket.rotate_at_s = now_s
-    stream._driver.timer.set()
+    stream.driver.timer.set()
 
 
 def day_limit(injector: Injector, fault: Fault, process: Process) -> None:
@@ -47,10 +46,9 @@ def day_limit(injector: Injector, fault: Fault, process: Process) -> None:
 
     Not those that have just replaced others which were of age: nobody would think of replacing them at once.
     """
-    sessions, now_ms = injector.env.exchange.hub._sessions, injector.env.now_ms
-    injector.scratch[fault] = [
-        each for each in _sessions(process) if each in sessions and now_ms - sessions[each].opened_ms >= YOUNG_MS
-    ]
+    old_ms = injector.env.now_ms - YOUNG_MS
+    sessions = map(injector.env.exchange.hub.session, _sessions(process))
+    injector.scratch[fault] = [each.id for each in sessions if each is not None and each.opened_ms <= old_ms]
     if not process.frozen_until_us:
         process.inside(lambda stream: _rotate_now(stream, process.clock.now_s()))
     else:  # Its timers find out when it runs again.
@@ -76,11 +74,8 @@ def end_pongs_lost(injector: Injector, fault: Fault, process: Process) -> None:
 
 
 def _cut(injector: Injector, fault: Fault, how: Close | Abort) -> None:
-    hub = injector.env.exchange.hub
     for number in injector.scratch.pop(fault):
-        session = hub._sessions.get(number)
-        if session is not None and not session.closing and not session.frozen:
-            hub._close(session, how)
+        injector.env.exchange.hub.cut(number, how)
 
 
 def maintenance(injector: Injector, fault: Fault, process: Process) -> None:

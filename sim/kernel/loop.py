@@ -106,7 +106,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.now_us = now_us
         self.has_changed = True
         before, inbox, timers = self.handles, self._inbox, self._timers
-        events._set_running_loop(self)
+        events._set_running_loop(self)  # asyncio's word for whoever writes a loop
         try:
             while inbox and inbox[0][0] <= now_us:
                 heapq.heappop(inbox)[2]()

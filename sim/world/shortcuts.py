@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from listenkey import venue
-from listenkey.sandbox.websocket.hub import Session
 from listenkey.stream.delivery import StreamDelivery
 from sim.environment.environment import Environment
 from sim.environment.network import Connection, Host, Network
@@ -36,7 +35,7 @@ class Shortcuts:
             return 0
         if connection.lost_in or connection.lost_out or not network.untroubled():
             return 0
-        session: Session | None = exchange.hub._sessions.get(connection.session)
+        session = exchange.hub.session(connection.session)
         if (
             session is None
             or session.frozen

@@ -126,7 +126,7 @@ class World:
                 trade_group_id=opening.trade_group_id,
                 market_maker=opening.market_maker,
             )
-        self._drain(now_ms)
+        self.drain(now_ms)
         return issued
 
     def has_account(self, name: str) -> bool:
@@ -150,7 +150,7 @@ class World:
         """One REST request. Its events are among the actions at once."""
         now_ms = self.advance(now_ms)
         response = self.api.handle(request, now_ms)
-        self._drain(now_ms)
+        self.drain(now_ms)
         return response
 
     def admit(self, path: str, query: str, ip: str, now_ms: int) -> ApiResponse | addresses.Address:
@@ -208,21 +208,21 @@ class World:
         """Make real fills, at once; return how many were made."""
         now_ms = self.advance(now_ms)
         made = burst(self.exchange, account, fills, now_ms)
-        self._drain(now_ms)
+        self.drain(now_ms)
         return made
 
     def transfer(self, account: str, amount: Decimal, now_ms: int) -> None:
         """A deposit, or with a negative amount a withdrawal. Raises Rejected."""
         now_ms = self.advance(now_ms)
         self.exchange.transfer(account, amount, now_ms)
-        self._drain(now_ms)
+        self.drain(now_ms)
 
     def set_index(self, underlying: str, price: float, now_ms: int) -> None:
         """Puts the price of an underlying somewhere; it walks on from there. Raises Rejected for an unknown one."""
         now_ms = self.advance(now_ms)
         self.exchange.index_price(underlying)
         self.exchange.state.prices.set_index(underlying, price)
-        self._drain(now_ms)
+        self.drain(now_ms)
 
     def jump(self, now_ms: int, by_ms: int) -> None:
         """The clock was moved by hand: all that lies between happens, and no pong is late for it."""
@@ -305,7 +305,8 @@ class World:
             market.step(now_ms)
             self._push_events()
 
-    def _drain(self, now_ms: int) -> None:
+    def drain(self, now_ms: int) -> None:
+        """Send what the exchange has brought about; to be called after whatever was done to it directly."""
         self._push_events()
         self._tell_key_ends()
         self.delivery.advance(now_ms)

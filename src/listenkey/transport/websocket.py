@@ -371,7 +371,7 @@ async def _shake_hands(socket: PicowsSocket, url: str, host: str, timeout_s: flo
         socket.give_up()
         return TimedOut(f"opening a WebSocket to {host}", timeout_s)
     except WSError as error:
-        return _handshake_error(error, host)
+        return handshake_error(error, host)
     except ssl.SSLError as error:
         return Unreachable(host, f"TLS: {error.reason or type(error).__name__}")
     except OSError as error:
@@ -385,7 +385,7 @@ async def _shake_hands(socket: PicowsSocket, url: str, host: str, timeout_s: flo
     return None
 
 
-def _handshake_error(error: WSError, host: str) -> VenueError | Unreachable | ProtocolError:
+def handshake_error(error: WSError, host: str) -> VenueError | Unreachable | ProtocolError:
     response = getattr(error, "response", None)
     if response is None:
         return Unreachable(host, "the WebSocket handshake was not answered properly")

@@ -44,7 +44,7 @@ class Floor:
 
         request = OrderRequest(symbol=self.symbol, side=side, quantity=Decimal(quantity), price=Decimal(price), **more)
         placed = self.world.exchange.place_order(account, request, self.now_ms)
-        self.world._drain(self.now_ms)
+        self.world.drain(self.now_ms)
         return int(placed["orderId"])
 
     def trade(self, quantity: str = "1", price: str = "100") -> None:

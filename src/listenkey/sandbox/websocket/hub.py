@@ -137,6 +137,16 @@ class Hub:
             return True
         return all(self._keys.account_of(attachment.stream) for attachment in address.attachments)
 
+    def session(self, session_id: int) -> Session | None:
+        """Return a socket; None where it is gone."""
+        return self._sessions.get(session_id)
+
+    def cut(self, session_id: int, how: Close | Abort) -> None:
+        """End a socket from the venue's side, unless it is frozen or ending already."""
+        session = self._sessions.get(session_id)
+        if session is not None and not session.closing and not session.frozen:
+            self._close(session, how)
+
     def closed(self, session_id: int) -> None:
         """The socket is gone."""
         session = self._sessions.pop(session_id, None)
