@@ -59,7 +59,6 @@ class CoTenant:
         run.closed.add(told.number)
         told.statuses.append((now_us, "DOWN"))
         process.env.note(f"{process.number} closes the stream {told.number}")
-        process.env.machine = run.machine
 
         def close() -> None:
             self._closing = run.loop.create_task(stream.aclose())
@@ -85,7 +84,6 @@ class CoTenant:
             told.died_us = self.away_us
             told = run.told[self.number] = self._new_stream()
         self.is_back()
-        process.env.machine = run.machine
         run.loop.call(lambda: run.loop.create_task(self._open(run, told)).add_done_callback(run.program_ended))
 
     def is_back(self) -> None:

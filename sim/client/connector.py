@@ -1,20 +1,20 @@
-"""Open WebSockets for the streams of simulated processes, each on the network of its own process."""
+"""Open WebSockets for the streams of a simulated process, on its network."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from listenkey.errors import Disconnected, ListenKeyError, TimedOut, UsageError
 from listenkey.sandbox.rest_api.api import ApiResponse
-from listenkey.transport.base import Socket
-from sim.client.process import FIRST_PORT, Process
+from listenkey.transport.base import Connect, Socket
 from sim.environment import framed
-from sim.environment.network import SimSocket, refusal
+from sim.environment.network import Network, SimSocket, refusal
 
 
-def connector(processes: Sequence[Process]) -> Callable[..., object]:
-    """Make the stand-in of `transport.websocket.connect` for the streams of these processes."""
+def connector(network: Network) -> Connect:
+    """Return what opens WebSockets on this network."""
+    process = network.process
 
     async def connect(
         url: str,
@@ -25,16 +25,12 @@ def connector(processes: Sequence[Process]) -> Callable[..., object]:
         *,
         timeout_s: float,
     ) -> Socket:
-        base, _, rest = url.removeprefix("ws://").partition("/")
-        path, _, query = rest.partition("?")
-        process = processes[int(base.rpartition(":")[2]) - FIRST_PORT]
+        path, _, query = url.removeprefix("ws://").partition("/")[2].partition("?")
         if asyncio.get_running_loop() is not process.loop:
             raise UsageError("a process opened a connection of another one")
-        if process.env.options.framed:
-            return await framed.connect(
-                process.network, url, on_message, on_heard, on_pong, on_lost, timeout_s=timeout_s
-            )
-        socket = SimSocket(process.network, on_message, on_heard, on_pong, on_lost)
+        if network.env.options.framed:
+            return await framed.connect(network, url, on_message, on_heard, on_pong, on_lost, timeout_s=timeout_s)
+        socket = SimSocket(network, on_message, on_heard, on_pong, on_lost)
         answered: asyncio.Future[None] = process.loop.create_future()
 
         def answer(refused: ListenKeyError | ApiResponse | None) -> None:
@@ -45,15 +41,15 @@ def connector(processes: Sequence[Process]) -> Callable[..., object]:
             else:
                 answered.set_exception(refusal(refused) if isinstance(refused, ApiResponse) else refused)
 
-        socket.connection = process.network.connect(f"/{path}", query, socket, answer)
+        socket.connection = network.connect(f"/{path}", query, socket, answer)
         try:
             async with asyncio.timeout(timeout_s):
                 await answered
         except TimeoutError:
-            process.network.hang_up(socket.connection)
+            network.hang_up(socket.connection)
             raise TimedOut("opening a WebSocket to venue", timeout_s) from None
         except BaseException:
-            process.network.hang_up(socket.connection)
+            network.hang_up(socket.connection)
             raise
         return socket
 

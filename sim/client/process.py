@@ -6,14 +6,14 @@ import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias, Unpack
+from typing import Final, Protocol, TypeAlias, Unpack
 
 from listenkey.core.states import State
 from listenkey.errors import JournalError, ListenKeyError, Refused, Retired, UsageError
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.marks import NOTE_EVERY_S
 from listenkey.journal.sqlite.writer import Writer
-from listenkey.rest import rate_limiter as limiters
+from listenkey.rest import rate_limiter
 from listenkey.rest.rate_limiter import RateLimiter
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.rest_api.api_keys import SandboxAccount
@@ -21,9 +21,12 @@ from listenkey.stream.delivery import StreamDelivery
 from listenkey.stream.driver import Driver
 from listenkey.stream.options import StreamOptions
 from listenkey.stream.user_stream import UserStream
+from listenkey.transport.base import Connect
 from listenkey.transport.runtime import Runtime
+from listenkey.transport.threads import Threads
 from listenkey.venue import Venue
 from sim import judge
+from sim.client.connector import connector
 from sim.client.program import Consumer, Program
 from sim.client.records import Stream
 from sim.environment.activity import Client
@@ -34,7 +37,7 @@ from sim.environment.network import Network
 from sim.kernel.clocks import SimClock
 from sim.kernel.loop import VirtualLoop
 from sim.kernel.scheduler import NEVER_US
-from sim.kernel.threads import Machine
+from sim.kernel.threads import AtOnce, Machine, SimThread, SimThreads
 
 SECOND_US: Final = 1_000_000
 FIRST_PORT: Final = 10_001
@@ -57,7 +60,7 @@ class SimulatedStream(UserStream):
 
     @property
     def driver(self) -> Driver:
-        """The parts that the stream is made of, to be looked at."""
+        """The parts that the stream is made of. Private to users, who need none of them; faults and statuses do."""
         return self._driver
 
 
@@ -82,9 +85,8 @@ class ProcessRun:
         every = env.options.commit_every if env.options.journal else 0
         self._program = Program(env, process.number, process.consumer, every, self._committing)
         rest_url = process.venue.rest_url
-        limiter = RateLimiter(process.clock, process.venue, SimHttp(process.network, self.loop, rest_url))
-        limiter.users = 1  # ours, so that it is never closed
-        limiters._shared.setdefault(self.loop, {})[rest_url] = limiter
+        http = SimHttp(process.network, self.loop, rest_url)
+        rate_limiter.lend(RateLimiter(process.clock, process.venue, http, Threads(AtOnce)), self.loop)
 
     def start(self) -> None:
         """Run the program: open each stream, read it, commit now and then."""
@@ -114,8 +116,9 @@ class ProcessRun:
         seed = f"{options.seed}:client:{process.number}:{number}:{self.number}"
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+        threads = SimThreads(self.machine)
         made = SimulatedStream(
-            Runtime(process.clock, random.Random(seed)),
+            Runtime(process.clock, random.Random(seed), process.connect, threads.as_given(), self._make_store),
             api_key=identity.api_key,
             api_secret=process.secret_of(identity) if options.recovers else None,
             venue=process.venue,
@@ -127,27 +130,30 @@ class ProcessRun:
         if path is not None:
             journal = made.driver.journal
             assert isinstance(journal, SqliteJournal)
-            assert isinstance(journal.store, SimStore)
-            journal.store.attach(process.disk, self.machine, process.die)
-            self._shorten(journal.writer)
+            self._shorten(journal.writer, threads.made)
         return made
 
-    def _shorten(self, writer: Writer) -> None:
+    def _make_store(self, path: Path, account: str, account_is_named: bool) -> SimStore:
+        process = self.process
+        store = SimStore(path, account, account_is_named=account_is_named)
+        store.attach(process.disk, self.machine, process.die)
+        return store
+
+    def _shorten(self, writer: Writer, thread: SimThread) -> None:
         """Let the journal's thread have its turn without a change of threads, where nothing can hold it up."""
-        thread: Any = writer._thread
         disk, machine = self.process.disk, self.machine
 
         def rests() -> bool:
             # Not where it waits before it tries again: what it could not write has left the queue, and is its own.
-            return thread.waits_for is writer._wake
+            return thread.waits_for is writer.wake
 
         def idle() -> bool:
-            return thread.waits_for is writer._wake and writer.marks.are_written
+            return thread.waits_for is writer.wake and writer.marks.are_written
 
         def shortcut() -> bool:
-            if not rests() or not disk.is_calm or writer._stopping:
+            if not rests() or not disk.is_calm or writer.is_stopping:
                 return False
-            writer._turn()
+            writer.turn()
             thread.due_us = machine.scheduler.now_us + int(NOTE_EVERY_S * SECOND_US)
             return True
 
@@ -272,6 +278,7 @@ class Process:
         self.clock = SimClock(env.scheduler, env.options.start_ms)
         options = env.options
         self.network: Network = Network(env, self, random.Random(f"{options.seed}:network:{number}"))
+        self.connect: Connect = connector(self.network)
         self.disk = Disk(random.Random(f"{options.seed}:disk:{number}"))
         self.consumer: Consumer = Consumer()
         self.frozen_until_us = 0
@@ -342,7 +349,6 @@ class Process:
 
     def start(self) -> None:
         """Start the program."""
-        self.env.machine = self.current_run.machine
         self.current_run.start()
         self._after_running()
 
@@ -361,7 +367,6 @@ class Process:
         now_us = self.env.now_us
         self.thaw_if_due(now_us)
         run = self.current_run
-        self.env.machine = run.machine
         run.loop.run(now_us)
         if not self.down:
             run.machine.run()
@@ -448,7 +453,6 @@ class Process:
 
     def _close_streams(self) -> list[asyncio.Task[None]]:
         closing: list[asyncio.Task[None]] = []
-        self.env.machine = self.current_run.machine
         streams = self.current_run.streams
         self.loop.call(lambda: closing.extend(self.loop.create_task(each.aclose()) for each in streams))
         return closing
@@ -457,7 +461,6 @@ class Process:
         """Do something to each of its streams, from within, if it runs."""
         if self.down or self.ends or self.frozen_until_us:
             return
-        self.env.machine = self.current_run.machine
         for stream in self.current_run.streams:
             self.loop.call(lambda stream=stream: do(stream))  # type: ignore[misc]
 

@@ -14,7 +14,6 @@ from listenkey.sandbox import world as sandbox
 from listenkey.sandbox.websocket import hub
 from sim.environment.options import Options
 from sim.kernel.scheduler import NEVER_US, Scheduler
-from sim.kernel.threads import Machine
 
 
 class Environment:
@@ -25,7 +24,6 @@ class Environment:
         scheduler: The run's time and its trace.
         exchange: The sandbox's world, without its doors.
         sockets: The exchange's sockets, and what each does with the exchange's actions.
-        machine: The threads of the process that runs.
         folder: Where the processes' files lie.
     """
 
@@ -37,7 +35,6 @@ class Environment:
             options.start_ms, seed=options.seed, switches=options.venue_switches(), market=False
         )
         self.sockets: dict[int, Callable[[hub.Action], None]] = {}
-        self.machine: Machine | None = None
         self.at, self.note = self.scheduler.at, self.scheduler.note
         self._streams = itertools.count()
         self._exchange_due_us: int | None = None

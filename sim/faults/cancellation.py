@@ -55,7 +55,6 @@ class _Cancelling:
             self._inside(lambda: self._cancel(self._steps))
 
     def _inside(self, do: object) -> None:
-        self._process.env.machine = self._run.machine
         self._run.loop.call(do)  # type: ignore[arg-type]
 
     def _cancel(self, steps: int) -> None:
@@ -104,7 +103,6 @@ class _Cancelling:
             told = run.told[self._number] = Stream(env.next_stream(), told.process, told.account)
             process.told.append(told)
         run.closed.discard(told.number)
-        env.machine = run.machine  # whose thread its journal gets
         self._stream = run.streams[self._number] = run.make_stream(self._number)
         run.statuses[self._number] = ""
         self._inside(lambda: run.begin(self._number))
@@ -118,8 +116,7 @@ def _left(process: Process, run: ProcessRun, stream: SimulatedStream) -> list[st
     found = []
     journal = stream.driver.journal
     if isinstance(journal, SqliteJournal):
-        thread = journal.writer._thread
-        if getattr(thread, "due_us", None) is not None:
+        if journal.writer.is_alive:
             found.append("the journal's thread")
         if journal.store.files.are_held:
             found.append("the journal's lock")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from listenkey.transport.threads import Threads
 from sim.kernel.scheduler import NEVER_US, Scheduler
 
 HUNG_S: Final = 60.0
@@ -46,12 +47,18 @@ class SimThread:
         self.waits_for: SimEvent | None = None
         self.failure: BaseException | None = None
         self.killed = False
+        self._has_started = False
 
     def start(self) -> None:
         """Start the thread, from the simulated process."""
+        self._has_started = True
         self.due_us = self._machine.scheduler.now_us
         self._machine.threads.append(self)
         self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Return True while it runs, as `threading.Thread` does."""
+        return self._has_started and self.due_us is not None
 
     def wants_turn_us(self) -> int:
         """Return when it is to run; never, where it would only look and find nothing."""
@@ -165,41 +172,43 @@ class Machine:
             thread.kill()
 
 
-class Threading:
-    """Stands in a module's name `threading`."""
+class SimThreads:
+    """
+    The threads and events of one journal.
 
-    def __init__(self, machine: Callable[[], Machine]) -> None:
+    Attributes:
+        made: Its thread.
+    """
+
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self.made: SimThread
 
-    def Event(self) -> SimEvent:  # noqa: N802 - as the module has it
-        """Make a simulated event, as `threading.Event` does."""
-        return SimEvent(self._machine())
+    def as_given(self) -> Threads:
+        """Return them as the client is given its threads."""
+        return Threads(self._thread, self._event, self._now_s)
 
-    def Thread(self, *, target: Callable[[], None], **_: Any) -> SimThread:  # noqa: N802 - as the module has it
-        """Make a simulated thread, as `threading.Thread` does."""
-        return SimThread(self._machine(), target)
+    def _thread(self, *, target: Callable[[], None], **_: Any) -> SimThread:
+        self.made = SimThread(self._machine, target)
+        return self.made
+
+    def _event(self) -> SimEvent:
+        return SimEvent(self._machine)
+
+    def _now_s(self) -> float:
+        return self._machine.scheduler.now_us / 1e6
 
 
 class AtOnce:
-    """Stands in a module's name `threading`, where what its threads do is short and nobody waits for it for long."""
+    """A thread that has ended when `start` returns: what it does is short, and nobody waits for it for long."""
 
-    class Thread:
-        """A thread that has ended when `start` returns."""
+    def __init__(self, *, target: Callable[..., None], args: tuple[Any, ...], **_: Any) -> None:
+        self._target, self._args = target, args
 
-        def __init__(self, *, target: Callable[..., None], args: tuple[Any, ...], **_: Any) -> None:
-            self._target, self._args = target, args
+    def start(self) -> None:
+        """Run the thread's function."""
+        self._target(*self._args)
 
-        def start(self) -> None:
-            """Run the thread's function."""
-            self._target(*self._args)
-
-
-class Time:
-    """Stands in a module's name `time`."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-
-    def monotonic(self) -> float:
-        """Return virtual seconds, as `time.monotonic` does."""
-        return self._scheduler.now_us / 1e6
+    def is_alive(self) -> bool:
+        """Return False, as it has ended or not begun."""
+        return False

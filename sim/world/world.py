@@ -36,14 +36,8 @@ from typing import Final
 from unittest.mock import patch
 
 from listenkey import venue
-from listenkey.journal.sqlite import journal as sqlite_module
-from listenkey.journal.sqlite import writer as writer_module
-from listenkey.rest import rate_limit_store as spending_module
-from listenkey.stream import sockets as sockets_module
 from sim.client.co_tenants import CoTenant
-from sim.client.connector import connector
 from sim.client.process import Process
-from sim.environment.disk import SimStore
 from sim.environment.environment import Environment
 from sim.environment.options import Options
 from sim.environment.traffic import Traffic, trade
@@ -52,7 +46,6 @@ from sim.faults.model import Fault
 from sim.faults.registry import BEGIN, END
 from sim.faults.rest import forgetful
 from sim.kernel.loop import Spinning
-from sim.kernel.threads import AtOnce, Machine, Threading, Time
 from sim.world.evidence import Evidence
 from sim.world.shortcuts import Shortcuts
 
@@ -101,7 +94,7 @@ class World:
         """Run from the beginning to the end."""
         options = self.options
         with contextlib.ExitStack() as patches:
-            self._stand_in(patches)
+            self._keep_constants(patches)
             patches.callback(self._bury)
             for account in self.accounts:
                 Traffic(self.env, account).start()
@@ -141,24 +134,11 @@ class World:
                 with contextlib.suppress(Spinning):
                     run.bury()
 
-    def _stand_in(self, patches: contextlib.ExitStack) -> None:
-        """Put what is simulated where the client looks for the real thing."""
-
-        def machine() -> Machine:
-            assert self.env.machine is not None
-            return self.env.machine
-
+    def _keep_constants(self, patches: contextlib.ExitStack) -> None:
+        """Put back at the end what faults make of the venue's constants, which both sides know."""
         patches.enter_context(patch.object(venue, "ROWS_MAX", venue.ROWS_MAX))  # a fault makes pages shorter
         for place, name, _ in forgetful(0):
             patches.enter_context(patch.object(place, name, getattr(place, name)))  # another one makes REST forget
-        for place, name, stand_in in (
-            (sockets_module, "connect", connector(self.processes)),
-            (sqlite_module, "Store", SimStore),
-            (writer_module, "threading", Threading(machine)),
-            (spending_module, "threading", AtOnce),
-            (writer_module, "time", Time(self.env.scheduler)),
-        ):
-            patches.enter_context(patch.object(place, name, stand_in))
 
     def _run_until(self, end_us: int) -> None:
         scheduler, second_us, steps = self.env.scheduler, 0, 0

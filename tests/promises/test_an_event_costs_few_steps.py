@@ -36,6 +36,7 @@ from listenkey.journal.factory import make_journal
 from listenkey.stream.connection import BATCH_MAX, Connection
 from listenkey.stream.listen_key_manager import Attachment
 from listenkey.transport.clock import SystemClock
+from listenkey.transport.runtime import Runtime
 
 STEPS_MAX = {ONE_SYMBOL: 95, MANY_SYMBOLS: 95, IDS_IN_NO_ORDER: 95, WITH_ONESELF: 103, STEPS: 109}
 """Of the interpreter, an event of a busy stream, with CPython 3.11: a tenth above what was counted."""
@@ -53,7 +54,7 @@ class Owner:
     def __init__(self, *, watches: bool) -> None:
         self.deduplicator = Deduplicator()
         self.deduplicator.follow(1)
-        self.journal = make_journal(None, "a3f1", SystemClock(), None, None, None, None, auto_commit=False)
+        self.journal = make_journal(None, "a3f1", Runtime(), None, None, None, None, auto_commit=False)
         self.account_state = AccountState(self.deduplicator.fills) if watches else None
         self.loss_detector = LossDetector(1.0)
         self.seen = 0

@@ -9,14 +9,14 @@ from listenkey.events import Event
 from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.url import journal_path
-from listenkey.transport.clock import Clock
+from listenkey.transport.runtime import Runtime
 from listenkey.wire.frames import Unreadable, read_payload
 
 
 def make_journal(
     journal: str | os.PathLike[str] | None,
     account: str,
-    clock: Clock,
+    runtime: Runtime,
     consumer: str | None,
     after: int | None,
     keep_days: float | None,
@@ -34,15 +34,18 @@ def make_journal(
     if journal is None:
         if auto_commit or any(option is not None for option in (consumer, after, keep_days, keep_bytes)):
             raise UsageError("consumer, after, auto_commit, keep_days and keep_bytes need a journal in a file")
-        return MemoryJournal(account, _stored_event, clock.wall_ms)
+        return MemoryJournal(account, _stored_event, runtime.clock.wall_ms)
     from listenkey.journal.sqlite.journal import SqliteJournal  # noqa: PLC0415
     from listenkey.journal.sqlite.retention import Retention  # noqa: PLC0415 - who keeps nothing needs no SQLite
 
+    path = journal_path(journal)
     return SqliteJournal(
-        journal_path(journal),
+        path,
         account,
-        clock.wall_ms,
+        runtime.clock.wall_ms,
         account_is_named=account_is_named,
+        store=None if runtime.store is None else runtime.store(path, account, account_is_named),
+        threads=runtime.threads,
         consumer=consumer,
         after=after,
         auto_commit=auto_commit,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from listenkey.core import rate_limit_state as limit_state
 from listenkey.core.rate_limit_state import RateLimitState
 from listenkey.journal.files import beside, demand_regular, open_regular
 from listenkey.transport.closing import outlast
+from listenkey.transport.threads import SYSTEM, Threads
 
 SAVE_WITHIN_S: Final = 0.25
 """A request leaves after this, though its weight may not have been written down yet."""
@@ -41,15 +41,17 @@ class RateLimitStore:
     Args:
         venue: Its REST address.
         now_ms: Epoch ms.
+        threads: Where the thread that writes is from.
 
     Attributes:
         now: What was spent, earlier processes included.
         began_ms: What was written down before is an earlier process's.
     """
 
-    def __init__(self, venue: str, now_ms: int) -> None:
+    def __init__(self, venue: str, now_ms: int, threads: Threads = SYSTEM) -> None:
         self.now = RateLimitState(venue)
         self.began_ms = now_ms
+        self._threads = threads
         self._paths: list[Path] = []
         self._unread: list[Path] = []
         self._reading = asyncio.Lock()
@@ -122,7 +124,7 @@ class RateLimitStore:
         batch, self._waiting = self._waiting, []
         work = (asyncio.get_running_loop(), list(self._paths), limit_state.write(self.now), batch)
         # A daemon: Python would wait for ever for one that is inside a write that never returns.
-        threading.Thread(target=self._in_thread, args=work, name="listenkey weight", daemon=True).start()
+        self._threads.thread(target=self._in_thread, args=work, name="listenkey weight", daemon=True).start()
 
     def _in_thread(
         self,

@@ -28,6 +28,7 @@ from listenkey.rest.request_queue import RequestQueue
 from listenkey.transport.base import Http, Request, Response
 from listenkey.transport.clock import Clock
 from listenkey.transport.http import AiohttpClient
+from listenkey.transport.threads import SYSTEM, Threads
 from listenkey.venue import Venue
 from listenkey.wire import responses
 
@@ -45,6 +46,7 @@ class RateLimiter:
         clock: For the windows of the limit.
         place: Which venue.
         http: What sends; made here where none is given, and closed with the last `release`.
+        threads: Where the thread that writes down what was spent is from.
 
     Attributes:
         budget: What was spent.
@@ -53,7 +55,7 @@ class RateLimiter:
         limit: The weight limit's age.
     """
 
-    def __init__(self, clock: Clock, place: Venue, http: Http | None = None) -> None:
+    def __init__(self, clock: Clock, place: Venue, http: Http | None = None, threads: Threads = SYSTEM) -> None:
         self._clock = clock
         self._scale = place.time_scale
         self._window_s = WINDOW_S / place.time_scale
@@ -65,7 +67,7 @@ class RateLimiter:
         self.limit = WeightLimit(self.budget)
         self._queue = RequestQueue(self.budget, clock)
         self._wall_ahead_ms: float | None = None  # the wall clock less the one that is never set, when first asked
-        self.store = RateLimitStore(place.rest_url, clock.wall_ms())
+        self.store = RateLimitStore(place.rest_url, clock.wall_ms(), threads)
         self.time = ClockSync(place.time_scale)
 
     def lane(self, share: Priority, risk: Callable[[], tuple[int, ...]] = tuple, account: str = "") -> Lane:
@@ -298,6 +300,12 @@ def share(place: Venue, clock: Clock) -> RateLimiter:
         limiter = here[place.rest_url] = RateLimiter(clock, place)
     limiter.users += 1
     return limiter
+
+
+def lend(limiter: RateLimiter, loop: asyncio.AbstractEventLoop) -> None:
+    """Let all streams of a loop share this limiter. Whoever made it is one of its users: give it back with `release`."""
+    _shared.setdefault(loop, {})[limiter.store.now.venue] = limiter
+    limiter.users += 1
 
 
 async def release(limiter: RateLimiter) -> None:

@@ -78,7 +78,7 @@ class Driver:
         self.life = life = Lifecycle(timing, recovers=credentials.can_sign)
         self.log = log = AccountLog(account, clock.now_s)
         self.keys = KeyClient(credentials.api_key, venue, beside, clock, self.feed, closes=closes_key)
-        self.sockets = Sockets(deduplicator, clock)
+        self.sockets = Sockets(deduplicator, clock, runtime.connect)
         watermark = None if beside is None else WatermarkWriter(life, journal, clock)
         self.delivery = StreamDelivery(life, deduplicator, journal, self.sockets, runtime, watermark, log, self.feed)
         self.monitor = HealthMonitor(life, journal, self.delivery, self.sockets, self.keys, clock, log)

@@ -6,8 +6,8 @@ from listenkey.core import actions as do
 from listenkey.core.deduplicator import Deduplicator
 from listenkey.stream.connection import Connection, ConnectionListener
 from listenkey.stream.listen_key_manager import Attachment
+from listenkey.transport.base import Connect
 from listenkey.transport.clock import Clock
-from listenkey.transport.websocket import connect
 
 
 class Sockets:
@@ -17,16 +17,18 @@ class Sockets:
     Args:
         deduplicator: Holds events of sockets; those of a dropped one are forgotten.
         clock: For round trips.
+        connect: Opens WebSockets.
 
     Attributes:
         round_trip_s: Of the last ping that was answered; None before.
     """
 
-    __slots__ = ("_clock", "_connections", "_deduplicator", "round_trip_s")
+    __slots__ = ("_clock", "_connect", "_connections", "_deduplicator", "round_trip_s")
 
-    def __init__(self, deduplicator: Deduplicator, clock: Clock) -> None:
+    def __init__(self, deduplicator: Deduplicator, clock: Clock, connect: Connect) -> None:
         self.round_trip_s: float | None = None
         self._clock = clock
+        self._connect = connect
         self._deduplicator = deduplicator
         self._connections: dict[int, Connection] = {}
 
@@ -40,7 +42,7 @@ class Sockets:
             ListenKeyError: It did not come up. The caller drops it.
         """
         connection = self._connections[action.socket] = Connection(action.socket, action.key, listener, self._clock)
-        await connection.open(connect, attachment, timeout_s)
+        await connection.open(self._connect, attachment, timeout_s)
 
     def ping(self, number: int, ping: int) -> None:
         """Send a ping, where the socket is still there."""

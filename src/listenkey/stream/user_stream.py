@@ -112,7 +112,7 @@ class UserStream:
             make_journal(
                 journal,
                 name,
-                self._runtime.clock,
+                self._runtime,
                 consumer,
                 after,
                 keep_days,

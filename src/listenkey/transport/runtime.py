@@ -1,13 +1,21 @@
-"""The clock and the random numbers of one stream. The simulation passes its own."""
+"""The sources of time, chance, threads and connections of one stream. The simulation passes its own."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from listenkey.core.inputs import Moment
+from listenkey.transport.base import Connect
 from listenkey.transport.clock import Clock, SystemClock
+from listenkey.transport.threads import SYSTEM, Threads
+from listenkey.transport.websocket import connect
+
+if TYPE_CHECKING:
+    from listenkey.journal.sqlite.store import Store
 
 _RANDOM: Final = random.Random()
 """One for all streams: each of its own would weigh a tenth of an idle stream."""
@@ -21,10 +29,16 @@ class Runtime:
     Attributes:
         clock: For all times.
         random: For jitter.
+        connect: Opens WebSockets.
+        threads: For the journal.
+        store: Makes a journal's file; None for the one that ships.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     random: random.Random = _RANDOM
+    connect: Connect = connect
+    threads: Threads = SYSTEM
+    store: Callable[[Path, str, bool], Store] | None = None
 
     def moment(self) -> Moment:
         """Return the present moment as an input has it: both clocks, and a number drawn for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.row_codec import told_values, update_values
 from listenkey.journal.sqlite.store import Store
+from listenkey.journal.sqlite.writer import Writer
 from listenkey.wire.frames import Unreadable, read_payload
 
 ACCOUNT = "a3f1"
@@ -193,3 +195,11 @@ class _BadConnection:
 
     def close(self) -> None:
         self._real.close()
+
+
+def join(writer: Writer) -> None:
+    """Wait for the end of a writer's thread, which is a real one."""
+    thread = writer._thread
+    assert isinstance(thread, threading.Thread)
+    thread.join(5)
+    assert not writer.is_alive

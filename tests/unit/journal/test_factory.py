@@ -12,13 +12,13 @@ from listenkey.journal.factory import make_journal
 from listenkey.journal.item_buffer import DECODED_MAX
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.sqlite.journal import SqliteJournal
-from listenkey.transport.clock import SystemClock
+from listenkey.transport.runtime import Runtime
 from listenkey.wire.frames import Unreadable, read_payload
 
 
 def made(journal: str | Path | None, *options: Any, auto_commit: bool = False) -> Journal:
     consumer, after, days, size = (*options, None, None, None, None)[:4]
-    return make_journal(journal, "a3f1", SystemClock(), consumer, after, days, size, auto_commit=auto_commit)
+    return make_journal(journal, "a3f1", Runtime(), consumer, after, days, size, auto_commit=auto_commit)
 
 
 def test_without_a_place_items_are_kept_in_memory(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ async def test_items_carry_the_name_of_the_account_that_the_journal_has(tmp_path
     await first.open()
     await first.aclose()
     other = make_journal(
-        tmp_path / "a.db", "0123abcd", SystemClock(), None, None, None, None, auto_commit=False, account_is_named=False
+        tmp_path / "a.db", "0123abcd", Runtime(), None, None, None, None, auto_commit=False, account_is_named=False
     )
     assert other.account == "0123abcd"
     await other.open()

@@ -10,8 +10,8 @@ from listenkey.core.actions import OpenSocket
 from listenkey.core.deduplicator import Deduplicator
 from listenkey.credentials import Secret
 from listenkey.errors import Disconnected, Unreachable
-from listenkey.stream import sockets as module
 from listenkey.stream.sockets import Sockets
+from listenkey.transport.base import Connect
 from listenkey.transport.clock import SystemClock
 from tests.unit.core.making import order
 from tests.unit.stream.test_connection import BY_URL, FakeSocket, Owner
@@ -22,12 +22,11 @@ KEY = Secret("k" * 64)
 class World:
     """Sockets, and the ends of those that are open."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, connect: Connect | None = None) -> None:
         self.deduplicator = Deduplicator()
-        self.sockets = Sockets(self.deduplicator, SystemClock())
+        self.sockets = Sockets(self.deduplicator, SystemClock(), connect or self.connect)
         self.owner = Owner()
         self.ends: list[FakeSocket] = []
-        monkeypatch.setattr(module, "connect", self.connect)
 
     async def connect(self, *arguments: Any, **named: Any) -> FakeSocket:
         end = FakeSocket()
@@ -39,8 +38,8 @@ class World:
         return self.ends[-1]
 
 
-async def test_each_socket_is_reached_by_its_number_until_it_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch)
+async def test_each_socket_is_reached_by_its_number_until_it_is_dropped() -> None:
+    world = World()
     first, second, third = [await world.open(number) for number in (1, 2, 3)]
     world.sockets.ping(2, 77)
     world.sockets.drop(1, politely=False)
@@ -52,8 +51,8 @@ async def test_each_socket_is_reached_by_its_number_until_it_is_dropped(monkeypa
     assert (first.did, second.did, third.did) == (["abort"], [77, "close"], ["abort"])
 
 
-async def test_one_that_has_ended_is_not_reached_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch)
+async def test_one_that_has_ended_is_not_reached_any_more() -> None:
+    world = World()
     end = await world.open(1)
     end.on_lost(Disconnected(1006, ""))
     assert world.owner.names() == ["lost"]
@@ -62,8 +61,8 @@ async def test_one_that_has_ended_is_not_reached_any_more(monkeypatch: pytest.Mo
     assert end.did == []
 
 
-async def test_what_is_held_of_a_dropped_socket_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch)
+async def test_what_is_held_of_a_dropped_socket_is_forgotten() -> None:
+    world = World()
     await world.open(2)
     world.deduplicator.follow(1)
     assert not world.deduplicator.admit(2, order(1, "NEW", "0", 1), b"{}", 1)
@@ -72,13 +71,11 @@ async def test_what_is_held_of_a_dropped_socket_is_forgotten(monkeypatch: pytest
     assert not world.deduplicator.held(2)
 
 
-async def test_one_that_does_not_come_up_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch)
-
-    async def refuse(*_: Any, **__: Any) -> None:
+async def test_one_that_does_not_come_up_says_why() -> None:
+    async def refuse(*_: Any, **__: Any) -> FakeSocket:
         raise Unreachable("127.0.0.1", "refused")
 
-    monkeypatch.setattr(module, "connect", refuse)
+    world = World(refuse)
     with pytest.raises(Unreachable):
         await world.open(1)
     world.sockets.drop(1, politely=False)

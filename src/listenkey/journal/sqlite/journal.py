@@ -26,6 +26,7 @@ from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.write_queue import QUEUE_BYTES_MAX, WriteQueue
 from listenkey.journal.sqlite.writer import Committed, Writer
 from listenkey.journal.sqlite.writer_link import GIVE_UP_WITHIN_S, WriterLink
+from listenkey.transport.threads import SYSTEM, Threads
 
 log = logging.getLogger("listenkey")
 
@@ -49,6 +50,8 @@ class SqliteJournal:
         auto_commit: Take an item as done when the next one is asked for.
         retention: What may be taken away at the beginning.
         queue_bytes_max: What may wait for the disk.
+        store: The file, held for writing; the simulation has another one.
+        threads: Where the writer's thread is from.
 
     Attributes:
         path: The file.
@@ -71,17 +74,25 @@ class SqliteJournal:
         auto_commit: bool = False,
         retention: Retention | None = None,
         queue_bytes_max: int = QUEUE_BYTES_MAX,
+        store: Store | None = None,
+        threads: Threads = SYSTEM,
     ) -> None:
         self.path = path
         self.duplicates = 0
         self.recovered = 0
-        self.store = Store(path, account, account_is_named=account_is_named)
+        self.store = store or Store(path, account, account_is_named=account_is_named)
         self._after = after
         self._items = DurableItems(path)
         self._signal = ReaderSignal()
         self._link = WriterLink(self.store, self._on_committed, self._on_finished)
         self.writer = Writer(
-            self.store, self._link.report, consumer, retention or Retention(), wall_ms, lambda: self._items.read_seq
+            self.store,
+            self._link.report,
+            consumer,
+            retention or Retention(),
+            wall_ms,
+            lambda: self._items.read_seq,
+            threads,
         )
         self._queue = WriteQueue(self.writer, wall_ms, queue_bytes_max)
         self.overflow = self._queue.overflow

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from listenkey.journal.sqlite.pruner import Pruner
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.row_codec import fill_keys
 from listenkey.journal.sqlite.store import Store
+from listenkey.transport.threads import SYSTEM, Threads
 
 log = logging.getLogger("listenkey")
 T = TypeVar("T")
@@ -90,9 +89,12 @@ class Writer:
         retention: What may go.
         wall_ms: Epoch ms.
         read_seq: Says how far the reader of this process has come; what it has not had is not taken away.
+        threads: Where the thread, its events and its time are from.
 
     Attributes:
         marks: What is noted beside the items.
+        wake: Set where there is something to do.
+        is_stopping: Whether it ends once all that waits is written.
     """
 
     def __init__(
@@ -103,19 +105,21 @@ class Writer:
         retention: Retention,
         wall_ms: Callable[[], int],
         read_seq: Callable[[], int],
+        threads: Threads = SYSTEM,
     ) -> None:
         self._store = store
         self._report = report
+        self._now_s = threads.now_s
         self.marks = Marks(consumer)
         self._pruner = Pruner(store, retention, wall_ms, read_seq)
         self._entries: deque[Entry] = deque()
-        self._wake = threading.Event()
-        self._give_up = threading.Event()
-        self._stopping = False
+        self.wake = threads.event()
+        self._give_up = threads.event()
+        self.is_stopping = False
         self._reached_at_s = 0.0
         self._problem: str | None = None
         # A daemon: Python would wait for ever for one that is inside an fsync that never returns.
-        self._thread = threading.Thread(target=self._run, name="listenkey journal", daemon=True)
+        self._thread = threads.thread(target=self._run, name="listenkey journal", daemon=True)
 
     # --- called in the event loop ---------------------------------------------------------------------------------
 
@@ -123,28 +127,33 @@ class Writer:
         """Begin."""
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """True while its thread runs."""
+        return self._thread.is_alive()
+
     def put(self, entry: Entry) -> None:
         """Add to the queue. Never waits."""
         self._entries.append(entry)
-        if not self._wake.is_set():
-            self._wake.set()
+        if not self.wake.is_set():
+            self.wake.set()
 
     def put_all(self, entries: Iterable[Entry]) -> None:
         """Add several to the queue. Never waits."""
         self._entries.extend(entries)
-        if not self._wake.is_set():
-            self._wake.set()
+        if not self.wake.is_set():
+            self.wake.set()
 
     def done(self, seq: int, *, urgent: bool) -> None:
         """Note that the reader is done up to `seq`; `urgent` where a caller waits for it to be durable."""
         self.marks.done(seq, urgent=urgent)
         if urgent:
-            self._wake.set()
+            self.wake.set()
 
     def stop(self) -> None:
         """Write waiting entries, and end."""
-        self._stopping = True
-        self._wake.set()
+        self.is_stopping = True
+        self.wake.set()
 
     def give_up(self) -> None:
         """End also where something can't be written."""
@@ -164,14 +173,14 @@ class Writer:
 
     def _work(self) -> None:
         while True:
-            self._wake.wait(NOTE_EVERY_S)
-            if not self._turn():
+            self.wake.wait(NOTE_EVERY_S)
+            if not self.turn():
                 return
 
-    def _turn(self) -> bool:
+    def turn(self) -> bool:
         """Commit all that waits; whether there will be more."""
-        self._wake.clear()
-        stopping = self._stopping  # asked before looking, so that nothing put before `stop` is left behind
+        self.wake.clear()
+        stopping = self.is_stopping  # asked before looking, so that nothing put before `stop` is left behind
         while self._commit_some(final=stopping):
             pass
         if not stopping:
@@ -180,7 +189,7 @@ class Writer:
 
     def _commit_some(self, *, final: bool) -> bool:
         """Commit waiting entries, at most one group; return True where there was anything."""
-        group = self.marks.due(time.monotonic(), final=final)
+        group = self.marks.due(self._now_s(), final=final)
         entries = self._take()
         if self._entries:
             # Only when all that came before that moment is in this group or an earlier one, is it true on the disk.
@@ -188,7 +197,7 @@ class Writer:
         if not entries and group.covered_ms is None and not group.cursors:
             return False
         numbered = self._safely(lambda: self._write(entries, group))
-        self.marks.written(group, time.monotonic())
+        self.marks.written(group, self._now_s())
         self._report(
             Committed(
                 numbered.items,
@@ -205,7 +214,7 @@ class Writer:
 
     def _note_reached(self) -> None:
         """Write down the last number, after its item is shown; rarely in a burst, as it lets go of Python's lock."""
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if not self._entries or now_s >= self._reached_at_s:
             self._store.note_reached()
             self._reached_at_s = now_s + REACHED_EVERY_S
@@ -273,6 +282,6 @@ class Writer:
 
     def _prune(self) -> None:
         """Take away a portion of the items that may go; the next one when new items have had their turn."""
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if self._pruner.is_due(now_s) and self._safely(lambda: self._pruner.take_some(now_s)):
-            self._wake.set()
+            self.wake.set()

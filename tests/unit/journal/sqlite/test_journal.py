@@ -29,6 +29,7 @@ from tests.unit.journal.making import (
     append,
     fill,
     greeks,
+    join,
     journal,
     raws_of,
     read,
@@ -87,7 +88,7 @@ async def test_a_disk_that_does_not_answer_holds_nobody_up(path: Path, monkeypat
     with pytest.raises(StopAsyncIteration):
         await made.next()
     gate.opened.set()
-    await asyncio.to_thread(made.writer._thread.join, 5)
+    await asyncio.to_thread(join, made.writer)
 
 
 async def test_a_reader_that_is_far_behind_costs_no_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,7 +444,7 @@ async def test_what_is_old_goes_when_it_was_read(path: Path) -> None:
 
     def gone() -> bool:
         made.writer._pruner._at_s = 0.0  # it would look again in half a minute
-        made.writer._wake.set()
+        made.writer.wake.set()
         return [item.seq for item in reader.read(0)] == [4, 5, 6]
 
     await until(gone)
@@ -461,8 +462,7 @@ def test_a_loop_that_is_gone_is_nobody_to_tell(path: Path) -> None:
 
     asyncio.run(start())
     made[0].abandon()
-    made[0].writer._thread.join(5)
-    assert not made[0].writer._thread.is_alive()
+    join(made[0].writer)
 
 
 async def test_commits_behind_one_that_is_on_its_way_wait_for_their_own(

@@ -28,6 +28,7 @@ from listenkey.journal.sqlite.writer import (
     Troubled,
     Writer,
 )
+from listenkey.transport.threads import Threads
 from tests.unit.journal.making import ACCOUNT, AT_MS, BadDisk, Wall, fill, greeks, read
 
 
@@ -97,11 +98,9 @@ def test_a_group_is_reported_when_it_is_on_the_disk(bench: Bench) -> None:
     assert not bench.step()
 
 
-def test_what_is_shown_is_noted_beside_the_journal_when_nothing_waits(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_shown_is_noted_beside_the_journal_when_nothing_waits(tmp_path: Path) -> None:
     clock = [100.0]
-    monkeypatch.setattr("listenkey.journal.sqlite.writer.time.monotonic", lambda: clock[0])
+    bench = Bench(tmp_path / "b.db", threads=Threads(now_s=lambda: clock[0]))
 
     def reached() -> int:
         return read_reached(lock_path(bench.path).read_bytes())
@@ -159,9 +158,9 @@ def test_until_when_the_stream_was_whole_is_not_true_before_what_came_until_then
     assert bench.fact("covered_ms") == AT_MS + 7
 
 
-def test_it_is_noted_once_a_second_and_at_the_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_noted_once_a_second_and_at_the_end(tmp_path: Path) -> None:
     now_s = [100.0]
-    monkeypatch.setattr("listenkey.journal.sqlite.writer.time.monotonic", lambda: now_s[0])
+    bench = Bench(tmp_path / "b.db", threads=Threads(now_s=lambda: now_s[0]))
     for heard_ms, at_s, noted_ms in ((1, 100.0, 1), (2, 100.9, 1), (3, 101.0, 3), (4, 101.5, 3)):
         now_s[0] = at_s
         bench.writer.marks.heard(heard_ms)
@@ -172,11 +171,9 @@ def test_it_is_noted_once_a_second_and_at_the_end(bench: Bench, monkeypatch: pyt
     assert not bench.step(final=True)
 
 
-def test_a_cursor_waits_for_the_next_second_unless_somebody_waits_for_it(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cursor_waits_for_the_next_second_unless_somebody_waits_for_it(tmp_path: Path) -> None:
     now_s = [100.0]
-    monkeypatch.setattr("listenkey.journal.sqlite.writer.time.monotonic", lambda: now_s[0])
+    bench = Bench(tmp_path / "b.db", threads=Threads(now_s=lambda: now_s[0]))
     bench.put(fill(1))
     bench.writer.marks.heard(AT_MS)
     bench.step()

@@ -13,7 +13,7 @@ from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.writer import Committed, Finished, Troubled, Writer
 from listenkey.journal.sqlite.writer_link import WriterLink
-from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, read
+from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, join, read
 
 
 class Owner:
@@ -56,7 +56,7 @@ async def test_trouble_is_told_and_an_error_is_trouble(tmp_path: Path) -> None:
     assert seen == ["full", None, "damaged"]
     assert [str(error) for error in owner.ends] == ["damaged"]
     owner.writer.give_up()
-    await asyncio.to_thread(owner.writer._thread.join, 5)
+    await asyncio.to_thread(join, owner.writer)
 
 
 async def test_what_can_not_be_opened_is_raised(tmp_path: Path) -> None:
