@@ -111,7 +111,7 @@ async def test_fills_are_held_against_history_that_lags_one_by_one(
         recovery = reader.stream._driver.delivery.recovery
         assert recovery is not None
         await burst(sandbox, 1)
-        await reader.until(lambda: recovery.audits.shows_fills)
+        await reader.until(lambda: recovery.audits.matching.shows_fills)
         sandbox.fault("rest_lag", ms=lag_ms)
         trading = asyncio.create_task(burst(sandbox, 160, per_second=20.0))
         for _ in range(4):
@@ -148,7 +148,7 @@ async def test_a_loss_is_found_though_rest_begins_to_lag_while_nothing_is_traded
         recovery = reader.stream._driver.delivery.recovery
         assert recovery is not None
         await burst(sandbox, 1)
-        await reader.until(lambda: recovery.audits.shows_fills)
+        await reader.until(lambda: recovery.audits.matching.shows_fills)
         sandbox.fault("rest_lag", ms=9_000)
         await lose_a_fill(sandbox)
         await reader.until_fills(2)

@@ -205,25 +205,13 @@ class GapRecovery:
     def lost_a_frame(self, happened: on.FrameUnreadable, now: Moment, *, is_live: bool) -> None:
         """Report a frame that is lost for good; REST may know its content."""
         text = f"a frame could not be read: {happened.reason}"
-        from_ms, reason = self._unread_since_ms(happened.socket, now), Reason(GapCause.UNREADABLE, text)
+        socket, reason = self._connections.sockets.get(happened.socket), Reason(GapCause.UNREADABLE, text)
+        from_ms = now.wall_ms if socket is None else socket.unread_since_ms(now.s, now.wall_ms, self._timing)
         if self.policy.active and is_live:
             self.doubted(on.Doubted(from_ms, reason), now)
             self._gaps.note(Lost(Loss.UNREADABLE, text))
         else:
             self._gaps.moment(from_ms, reason, now.wall_ms)
-
-    def _unread_since_ms(self, number: int, now: Moment) -> int:
-        """
-        Return the time since which a frame that is read now may have waited.
-
-        Now, while our pings are answered. After a stall of ours it may have come at any time since the last answer.
-        """
-        socket = self._connections.sockets.get(number)
-        if socket is None or not socket.attached:
-            return now.wall_ms
-        unproven_s = now.s - socket.covered_s
-        is_late = unproven_s > self._timing.ping_after_s + self._timing.late_s
-        return now.wall_ms - round(unproven_s * 1000) if is_late else now.wall_ms
 
     # --- no socket to be had ---------------------------------------------------------------------------------------
 

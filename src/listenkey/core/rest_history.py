@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from listenkey.core.account_state import FillIndex
 from listenkey.wire.rows import CONTRACT, BillRow, TradeRow
 
 NEAR_MAX_MS: Final = 1_000
@@ -92,6 +93,40 @@ def compare(
 def _first_after(shown_ms: int, times: Iterable[int], until_ms: int) -> int | None:
     """The first fill behind the newest row of its symbol: older ones have no row of their own, and never will."""
     return min((time_ms for time_ms in times if shown_ms < time_ms <= until_ms), default=None)
+
+
+class FillMatching:
+    """
+    Matches REST history with the fills of an account, and learns how far apart a row and its trade may be.
+
+    Args:
+        fills: The fills that were delivered.
+
+    Attributes:
+        shows_fills: Whether REST history was seen to have a row for a fill: else it can't be seen to lag.
+    """
+
+    __slots__ = ("_fills", "_near_ms", "shows_fills")
+
+    def __init__(self, fills: FillIndex) -> None:
+        self.shows_fills = False
+        self._fills = fills
+        self._near_ms = 0
+
+    def compare(self, rows: Iterable[BillRow], since_ms: int, until_ms: int) -> Compared:
+        """Hold a part of REST history against the fills that were delivered."""
+        compared = self._compared(rows, since_ms, until_ms, self._near_ms)
+        self.shows_fills |= compared.matched
+        return compared
+
+    def learn(self, rows: Iterable[BillRow], since_ms: int, until_ms: int) -> None:
+        """Learn from unmatched rows where `userTrades` misses nothing."""
+        compared = self._compared(rows, since_ms, until_ms, NEAR_MAX_MS)
+        if not compared.unexplained:
+            self._near_ms = max(self._near_ms, compared.apart_ms)
+
+    def _compared(self, rows: Iterable[BillRow], since_ms: int, until_ms: int, near_ms: int) -> Compared:
+        return compare(rows, self._fills.times(since_ms - near_ms, until_ms + near_ms), since_ms, until_ms, near_ms)
 
 
 def _matched(rows: Sequence[int], fills: Sequence[int], near_ms: int, out: Compared) -> tuple[list[int], list[int]]:

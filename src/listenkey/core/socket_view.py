@@ -69,6 +69,16 @@ class SocketView:
         """Return when to ping. Also while frames come in: only a pong proves until when nothing is lost."""
         return self.pinged_s + timing.ping_after_s
 
+    def unread_since_ms(self, now_s: float, wall_ms: int, timing: Timing) -> int:
+        """
+        Return the time since which a frame that is read now may have waited, wall clock.
+
+        Now, while our pings are answered. After a stall of ours it may have come at any time since the last answer.
+        """
+        unproven_s = now_s - self.covered_s
+        is_late = self.attached and unproven_s > timing.ping_after_s + timing.late_s
+        return wall_ms - round(unproven_s * 1000) if is_late else wall_ms
+
     def give_grace(self, now_s: float, timing: Timing) -> None:
         """
         We were asleep or stalled, so the silence may be our own.

@@ -15,10 +15,9 @@ from listenkey.core import inputs as on
 from listenkey.core import reconciliation as reconcile
 from listenkey.core import rest_history as history
 from listenkey.core.account_state import AccountState
-from listenkey.core.bill import Bill
 from listenkey.core.gaps import Resumed
 from listenkey.core.reconciliation import Findings, Lists, Unbrought
-from listenkey.core.rest_history import Compared, Outstanding
+from listenkey.core.rest_history import FillMatching, Outstanding
 from listenkey.core.retry_policy import classify
 from listenkey.core.timing import Timing
 from listenkey.core.undelivered import UndeliveredFills
@@ -55,7 +54,7 @@ class Audits:
         audited_to_ms: Until when the bill was looked at, by the venue's clock.
         audited_s: When it was.
         outstanding: Trades that REST history shows, that nobody delivered, and that REST does not list.
-        shows_fills: Whether REST history was seen to have a row for a fill: else it can't be seen to lag.
+        matching: Of REST history with the fills that were delivered.
         orders: The looks at the lists of open orders, which go with those at the bill.
     """
 
@@ -71,7 +70,7 @@ class Audits:
         self.audited_to_ms: int | None = None
         self.audited_s: float | None = None
         self.outstanding = Outstanding()
-        self.shows_fills = False
+        self.matching = FillMatching(known.fills)
         self.orders = OrderAudit(backfill, windows, known, clock, timing, suspects)
         self._backfill = backfill
         self._windows = windows
@@ -81,7 +80,6 @@ class Audits:
         self._suspects = suspects
         self._polled_to_ms: int | None = None
         self._resumed_ms: int | None = None
-        self._near_ms = 0
         self._looked_to_ms = 0
         self._lag_s = 0.0
 
@@ -148,7 +146,7 @@ class Audits:
         until_ms = max(bill.newest_ms, self._windows.now_ms()) - self._windows.venue_ms(in_flight_s)
         if bill.is_full:
             until_ms = min(until_ms, bill.newest_ms - 1)
-        compared = self.compare(bill, since_ms, until_ms)
+        compared = self.matching.compare(bill, since_ms, until_ms)
         news = self.outstanding.news(compared.unexplained)
         suspects = self._suspects_in(news, since_ms, until_ms)
         if suspects:
@@ -172,25 +170,8 @@ class Audits:
         asked = {symbol: times for symbol, times in news.items() if symbol not in suspects}
         found.unlisted = reconcile.unlisted(asked, fills.newest.values(), lists.unread)
         if not found.fills and not found.unlisted:
-            self._learn(bill, since_ms, until_ms)
+            self.matching.learn(bill, since_ms, until_ms)
         return found
-
-    def compare(self, bill: Bill, since_ms: int, until_ms: int) -> Compared:
-        """Hold a part of the bill against the fills that were delivered."""
-        fills = self._known.fills.times(since_ms - self._near_ms, until_ms + self._near_ms)
-        compared = history.compare(bill, fills, since_ms, until_ms, self._near_ms)
-        self.shows_fills |= compared.matched
-        return compared
-
-    def _learn(self, bill: Bill, since_ms: int, until_ms: int) -> None:
-        """Learn how far apart a row and its trade may be, from unmatched rows where `userTrades` misses nothing."""
-        if bill.unreadable:
-            return  # Where a row has no time, that of the row before it stands in.
-        near_ms = history.NEAR_MAX_MS
-        fills = self._known.fills.times(since_ms - near_ms, until_ms + near_ms)
-        compared = history.compare(bill, fills, since_ms, until_ms, near_ms)
-        if not compared.unexplained:
-            self._near_ms = max(self._near_ms, compared.apart_ms)
 
     def _suspects_in(self, unexplained: Mapping[str, Sequence[int]], since_ms: int, until_ms: int) -> list[str]:
         """The symbols to be asked for; rows without a symbol may be anybody's."""
@@ -274,7 +255,7 @@ class Audits:
         shown later. Only a row proves that it does not, and where nothing is booked, none does.
         """
         oldest_ms = found.until_ms - self._windows.venue_ms(NO_ROW_AFTER_S)
-        if found.unshown_ms is None or not self.shows_fills:
+        if found.unshown_ms is None or not self.matching.shows_fills:
             self._lag_s, self._looked_to_ms = 0.0, found.until_ms
         else:
             lag_s = (self._windows.now_ms() - found.unshown_ms) / self._windows.venue_ms(1.0)

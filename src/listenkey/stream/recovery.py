@@ -406,7 +406,7 @@ class Recovery:
 
         That the overlap is explained row by row is also what shows that the bill can be relied on.
         """
-        before = self.audits.compare(bill, since_ms, covered_ms)
+        before = self.audits.matching.compare(bill, since_ms, covered_ms)
         ever_ms = self.windows.now_ms() + self.windows.venue_ms(DAY_S)
         near_ms = max(since_ms, covered_ms - self.windows.venue_ms(COVERED_MARGIN_S), self._listed.to_ms)
         unread = [row.symbol for row in positions.unreadable]

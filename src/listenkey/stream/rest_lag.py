@@ -117,8 +117,8 @@ class RestLag:
         """
         if bill.unreadable:
             return 0.0
-        compared = self._audits.compare(bill, lists.since_ms, lists.until_ms)
-        if compared.unshown_ms is None or not self._audits.shows_fills:
+        compared = self._audits.matching.compare(bill, lists.since_ms, lists.until_ms)
+        if compared.unshown_ms is None or not self._audits.matching.shows_fills:
             return 0.0
         age_ms = self._windows.now_ms() - compared.unshown_ms
         is_over = compared.unshown_ms > self._windows.of_wall(action.to_ms) or self._of_venue_s(age_ms) > NO_ROW_AFTER_S

@@ -6,7 +6,8 @@ import pytest
 
 from listenkey.core import reconciliation as reconcile
 from listenkey.core import rest_history as history
-from listenkey.core.rest_history import Compared, Outstanding, compare
+from listenkey.core.account_state import FillIndex
+from listenkey.core.rest_history import Compared, FillMatching, Outstanding, compare
 from listenkey.wire import rows
 from listenkey.wire.rows import CONTRACT, BillRow, TradeRow
 
@@ -120,3 +121,17 @@ def test_what_is_outstanding_is_bounded() -> None:
     for at in range(history.OUTSTANDING_MAX + 5):
         left.note(str(at), [at], "no")
     assert len(left.next(10**6)) == history.OUTSTANDING_MAX
+
+
+def test_how_far_apart_a_row_and_its_fill_are_is_learned_where_nothing_is_missing() -> None:
+    fills = FillIndex()
+    fills.add("a", 1, 1, 100)
+    matching = FillMatching(fills)
+    rows_ = bill("a", 130)
+    assert matching.compare(rows_, 0, 400).unexplained == {"a": [130]}
+    assert not matching.shows_fills
+    matching.learn(bill("a", 130, 130), 0, 400)
+    assert matching.compare(rows_, 0, 400).unexplained == {"a": [130]}, "one of the two is missing"
+    matching.learn(rows_, 0, 400)
+    assert matching.compare(rows_, 0, 400).unexplained == {}
+    assert matching.shows_fills

@@ -38,3 +38,11 @@ def test_grace_gives_time_and_takes_none() -> None:
     assert socket.dead_at_s == 16.0
     socket.give_grace(100.0, TIMING)
     assert socket.dead_at_s == 102.0
+
+
+def test_a_frame_may_have_waited_since_the_last_answer_where_that_is_overdue() -> None:
+    timing, late = Timing(ping_after_s=2.0, late_s=1.0), SocketView(1, Secret("key"), opened_s=9.0)
+    assert late.unread_since_ms(99.0, 99_000, timing) == 99_000, "nothing is on it yet"
+    socket = attached()
+    assert socket.unread_since_ms(12.0, 12_000, timing) == 12_000
+    assert socket.unread_since_ms(13.0, 13_000, timing) == 9_000

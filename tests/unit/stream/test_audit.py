@@ -96,7 +96,7 @@ async def test_only_a_row_of_rest_history_shows_up_to_when_it_was_looked_at(
         assert audits._shown_to(Unbrought(now_ms + 600_000)) == now_ms, "no longer than ten minutes"
         behind = Unbrought(now_ms, unshown_ms=now_ms - 40_000, newest_ms=now_ms - 5_000)
         assert audits._shown_to(behind) == now_ms - 5_000, "it never showed a row for a fill"
-        audits.shows_fills = True
+        audits.matching.shows_fills = True
         assert audits._shown_to(behind) == now_ms - 40_001
 
 
