@@ -307,7 +307,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
-    except sqlite3.IntegrityError:
+    except (sqlite3.IntegrityError, Fenced):
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")

@@ -71,11 +71,6 @@ class Group:
     mark: Watermark | None = None
     cursors: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def has_rows_alone(self) -> bool:
-        """True where one statement writes all of it."""
-        return bool(self.rows) and self.covered_ms is None and not self.cursors
-
     def insertion(self, account: str) -> tuple[str, list[object]]:
         """The statement that adds the rows, and its values; there is at least one row."""
         size = SIZES[(len(self.rows) - 1).bit_length()]

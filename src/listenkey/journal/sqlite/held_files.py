@@ -61,6 +61,26 @@ class HeldFiles:
         if self._held.is_replaced():
             raise Fenced(f"another file stands where the lock of the journal {self._path} was")
 
+    def check_lock_in(self, connection: sqlite3.Connection, last_seq: int | None) -> None:
+        """
+        Check, while the database is locked for writing, that nobody else is its writer; make the lock again if it is gone.
+
+        Who takes the lock writes to the database once before it looks at its end. So a writer who finds his lock in place
+        here is before him, and one who comes later finds that it is not.
+
+        Args:
+            connection: In a transaction that writes.
+            last_seq: The last number that was committed; None where more may have been.
+
+        Raises:
+            Fenced: Another process holds a lock of that name, or has written meanwhile.
+        """
+        if self._held.is_gone() and self._held.make_anew() and last_seq is not None:
+            (newest_seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM items").fetchone()
+            if newest_seq > last_seq:
+                raise Fenced(f"another process has written to the journal {self._path}, whose lock was removed")
+        self.check_lock()
+
     def check(self, connection: sqlite3.Connection) -> None:
         """
         Check that the file the connection writes to has our name.

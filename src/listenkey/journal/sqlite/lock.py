@@ -31,6 +31,8 @@ NUMBER_MAX: Final = 2**63 - 1
 
 _PROCESS_LINE: Final = 2
 _INODE_LINE: Final = 3
+LINES: Final = 4
+"""The numbers in the file."""
 
 
 def lock_path(journal: Path) -> Path:
@@ -90,6 +92,34 @@ class Lock:
         except OSError:
             return False
         return named not in (None, (held.st_dev, held.st_ino))
+
+    def is_gone(self) -> bool:
+        """True where no file has the name of the locked one: another process could make one, and lock that."""
+        try:
+            return identity_of(self.path) is None
+        except OSError:
+            return False
+
+    def make_anew(self) -> bool:
+        """
+        Make the file that is gone again, with all that it held, and lock it.
+
+        Returns:
+            Whether that was done. Not where another process was faster, or the system refuses.
+        """
+        try:
+            made = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(made, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.pwrite(made, os.pread(self._file, LINES * LINE_BYTES, 0), 0)
+        except OSError:
+            os.close(made)
+            return False
+        os.close(self._file)
+        self._file = made
+        return True
 
     def reached(self) -> int:
         """The last number that was committed, as far as is known; 0 where nothing is."""

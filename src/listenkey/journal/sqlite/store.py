@@ -90,6 +90,8 @@ class Store:
                 make_tables(connection, self.account)
                 make_views(connection, self.path)
                 self.files.watch()
+                with transaction(connection):  # Waits for a writer whose lock was removed; see `check_lock_in`.
+                    self.files.check_lock()
                 return self._go_on_from(JournalEnd(connection, self.path, *self.files.reached()))
         except OSError as error:
             self.close()
@@ -133,10 +135,7 @@ class Store:
             sqlite3.Error: It is not known what was written.
         """
         self.files.check(self.connection)
-        if group.has_rows_alone and not self._may_hold_more:
-            self.connection.execute(*group.insertion(self.account))
-        else:
-            self._write_all(group)
+        self._write_all(group)
         self._may_hold_more = False
         if group.rows:
             self.last_seq, self.chain, self.skip = group.rows[-1][0], group.rows[-1][-1], 0
@@ -149,6 +148,7 @@ class Store:
     def _write_all(self, group: Group) -> None:
         connection = self.connection
         with transaction(connection):
+            self.files.check_lock_in(connection, None if self._may_hold_more else self.last_seq)
             if self._may_hold_more:
                 # The commit that failed may have reached the file all the same; nobody was told of it.
                 connection.execute("DELETE FROM items WHERE seq > ?", (self.last_seq,))
@@ -185,6 +185,7 @@ class Store:
         """Take away everything up to a number. The chain stays checkable from there on, and fills stay known."""
         connection = self.connection
         with transaction(connection):
+            self.files.check_lock()
             newest = "SELECT seq, chain FROM items WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
             row = connection.execute(newest, (through_seq,)).fetchone()
             if row is None:  # A try that failed had reached the file all the same.

@@ -30,7 +30,6 @@ def seqs(store: Store) -> list[int]:
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_rows_alone_are_one_statement(store: Store, count: int) -> None:
     made = group(*rows([fill(number + 1) for number in range(count)], store))
-    assert made.has_rows_alone
     store.connection.execute(*made.insertion(ACCOUNT))
     assert seqs(store) == list(range(1, count + 1))
 
@@ -44,7 +43,6 @@ def test_rows_that_differ_are_one_statement_too(store: Store) -> None:
 
 def test_all_of_it_is_written_within_a_transaction(store: Store) -> None:
     made = Group(rows([fill(1)], store), None, AT_MS, Watermark(AT_MS, "boot", 1), {"book": 1})
-    assert not made.has_rows_alone
     with transaction(store.connection):
         made.write(store.connection, ACCOUNT)
     known = facts.facts(store.connection)
@@ -59,6 +57,5 @@ def test_all_of_it_is_written_within_a_transaction(store: Store) -> None:
 
 
 def test_an_empty_group_writes_nothing(store: Store) -> None:
-    assert not Group().has_rows_alone
     Group().write(store.connection, ACCOUNT)
     assert seqs(store) == []

@@ -61,6 +61,37 @@ def test_a_lock_whose_file_was_replaced_is_known(tmp_path: Path) -> None:
     held.release()
 
 
+def test_a_lock_that_is_gone_is_made_again_with_what_it_held(tmp_path: Path) -> None:
+    held = Lock(tmp_path / "a.db")
+    held.note_reached(41, 7)
+    held.note_inode(5)
+    assert not held.is_gone()
+    assert not held.make_anew(), "it is there"
+    held.path.unlink()
+    assert held.is_gone()
+    assert held.make_anew()
+    assert not held.is_replaced()
+    assert (held.reached(), held.covered_ms(), held.inode()) == (41, 7, 5)
+    with pytest.raises(Fenced, match=rf"process {os.getpid()}"):
+        Lock(tmp_path / "a.db")
+    held.release()
+
+
+def test_a_lock_that_another_process_takes_first_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Lock(tmp_path / "a.db")
+    held.path.unlink()
+
+    def fails(*_: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("fcntl.flock", fails)
+    assert not held.make_anew()
+    assert held.is_replaced()
+    held.release()
+
+
 def test_a_lock_that_cant_be_looked_at_was_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held = Lock(tmp_path / "a.db")
 
@@ -69,6 +100,7 @@ def test_a_lock_that_cant_be_looked_at_was_not_replaced(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(lock, "identity_of", fails)
     assert not held.is_replaced()
+    assert not held.is_gone()
     held.release()
 
 

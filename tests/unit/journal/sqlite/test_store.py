@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,12 +149,71 @@ def test_a_second_writer_is_refused(store: Store, path: Path) -> None:
 def test_whoever_lost_its_lock_writes_no_more(store: Store, path: Path) -> None:
     store.write(group(*rows([fill(1)], store)))
     lock_path(path).unlink()
-    store.write(group(*rows([fill(2)], store)))  # nobody else has it
     other = Store(path, ACCOUNT)
     other.open()
     with pytest.raises(Fenced, match="lock"):
         store.write(group(*rows([fill(3)], store)))
     other.write(group(*rows([fill(4)], other)))
+    other.close()
+    assert seqs(path) == [1, 2]
+
+
+def test_a_lock_that_was_removed_is_made_again_by_the_next_write(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    store.note_reached()
+    lock_path(path).unlink()
+    store.write(group(*rows([fill(2)], store)))  # nobody else has it
+    with pytest.raises(Fenced):
+        Store(path, ACCOUNT).open()
+    assert store.files.reached() == (1, 0)
+    store.write(group(*rows([fill(3)], store)))
+
+
+@pytest.mark.parametrize("has_written", [True, False])
+def test_of_two_writers_whose_lock_is_removed_again_one_writes_on(store: Store, path: Path, has_written: bool) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    lock_path(path).unlink()
+    other = Store(path, ACCOUNT)
+    other.open()
+    if has_written:
+        other.write(group(*rows([fill(2)], other)))
+        lock_path(path).unlink()
+        with pytest.raises(Fenced, match="another process has written"):
+            store.write(group(*rows([fill(3)], store)))
+    else:
+        lock_path(path).unlink()
+        store.write(group(*rows([fill(3)], store)))
+    with pytest.raises(Fenced):
+        other.write(group(*rows([fill(4)], other)))
+    other.close()
+    assert seqs(path) == [1, 2]
+
+
+def test_who_takes_a_removed_lock_waits_for_what_is_being_written(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It found its lock in place, and commits what it has begun: the other one goes on behind that."""
+    other, write = Store(path, ACCOUNT), Group.write
+    thread = threading.Thread(target=other.open)
+
+    def write_late(self: Group, connection: sqlite3.Connection, account: str) -> None:
+        lock_path(path).unlink()
+        thread.start()
+        deadline_s = time.monotonic() + 5
+        while not lock_path(path).exists() and time.monotonic() < deadline_s:
+            pass
+        write(self, connection, account)
+
+    monkeypatch.setattr(Group, "write", write_late)
+    store.write(group(*rows([fill(1)], store)))
+    thread.join(10)
+    monkeypatch.undo()
+    assert other.last_seq == 1
+    with pytest.raises(Fenced):
+        store.write(group(*rows([fill(2)], store)))
+    with pytest.raises(Fenced):
+        store.prune(1)
+    other.write(group(*rows([fill(2)], other)))
     other.close()
 
 
