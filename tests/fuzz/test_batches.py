@@ -181,8 +181,9 @@ def test_a_batch_is_the_same_as_its_events_one_by_one(
             for count, passed_s, mends in cuts:
                 part = slice(at, at + count)
                 for event, raw in zip(events[part], raws[part], strict=True):
-                    one_by_one.delivery.event_came(1, event, raw)
-                together.delivery.events_came(1, events[part], raws[part])
+                    one_by_one.delivery.events_came(1, [event], [raw])
+                if at < len(events):
+                    together.delivery.events_came(1, events[part], raws[part])
                 assert one_by_one.items() == together.items()
                 assert one_by_one.state() == together.state()
                 assert together.wakes_in_time

@@ -42,6 +42,7 @@ from listenkey.wire.rows import BillRow, TradeRow
 from tests.fuzz import documents
 from tests.fuzz.documents import INDEX, Mutant, compact, mutants
 from tests.fuzz.frames import KEY, check_amounts, enveloped
+from tests.unit.core.making import admit
 
 UNWRAPPER: Final = Unwrapper(Secret(KEY))
 EVENTS: Final = [entry["file"] for entry in INDEX if entry["kind"] in ("event", "ws_response")]
@@ -124,7 +125,7 @@ class Through:
         alone, batched = Deduplicator(), Deduplicator()
         alone.follow(1)
         batched.follow(1)
-        assert alone.admit(1, event, raw, 5)
+        assert admit(alone, 1, event, raw, 5)
         events, raws = [event, event], [raw, raw]
         fills, late = batched.admit_all(events, raws)
         assert len(events) == 1, "the second is a duplicate"

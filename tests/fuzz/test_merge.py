@@ -12,7 +12,7 @@ from listenkey.core.account_state import AccountState, FillKey
 from listenkey.core.deduplicator import Deduplicator, Held
 from listenkey.core.reconciliation import Findings
 from listenkey.events import Event, OrderTradeUpdate, RecoveredFill
-from tests.unit.core.making import OTHER, SYMBOL, fill, trade_row
+from tests.unit.core.making import OTHER, SYMBOL, admit, fill, trade_row
 
 NEVER_MS = 10**9
 
@@ -112,7 +112,7 @@ class Client:
             case Brought(socket, number):
                 one = LEDGER[number]
                 event = fill(one.trade_id, "0", one.at_ms, one.order_id, symbol=one.symbol, last_price_text=one.price)
-                if self.deduplicator.admit(socket, event, b"{}", 0):
+                if admit(self.deduplicator, socket, event, b"{}", 0):
                     self.deliver(event)
             case Asked(numbers):
                 rows = [

@@ -33,6 +33,7 @@ from listenkey.stream import recovery as recovering
 from listenkey.wire.frames import Received, Unreadable, read
 from listenkey.wire.rows import BillRow, TradeRow, trade
 from listenkey.wire.rows import order as order_row
+from tests.unit.core.making import admit
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/limits.md").read_text("utf-8")
 ROW = re.compile(r"^\| ([^|]+) \| `([\w.]+)` \| ([^|]+) \| ([\d,]+) (KiB|MiB)( each)? \|$", re.MULTILINE)
@@ -106,7 +107,7 @@ def flooded_steps() -> int:
     deduplicator.follow(1)
     for number in range(100_000):
         event = order_of(number, execution_type="NEW", trade_id=0, last_quantity_text="0", status=f"S{number}")
-        assert deduplicator.admit(1, event, b"", 0)
+        assert admit(deduplicator, 1, event, b"", 0)
     assert isinstance(deduplicator._recent, Recent)
     return size_of(deduplicator._recent)
 

@@ -180,17 +180,8 @@ class Deduplicator:
         self._recent = Recent()
         self._snapshots = Snapshots()
 
-    def admit(self, socket: int, event: Event, raw: bytes, received_ms: int) -> bool:
-        """Return True where this event is to be delivered now. What is held is given back by `follow`."""
-        if socket == self._followed:
-            return self._is_new(event, raw)
-        if socket > self._followed:
-            self._hold(socket, [Held(event, raw, received_ms)], [raw])
-        # Else it is an older socket that is being closed: its successor brings the same events.
-        return False
-
     def hold_all(self, socket: int, events: list[Event], raws: list[bytes], received_ms: int) -> None:
-        """Hold a batch of a socket that is not followed."""
+        """Hold events of a socket that is not followed, until `follow`; an older one's successor brings the same."""
         if socket > self._followed:
             self._hold(socket, map(Held, events, raws, repeat(received_ms)), raws)
 
@@ -237,7 +228,7 @@ class Deduplicator:
 
     def admit_all(self, events: list[Event], raws: list[bytes]) -> Admitted:
         """
-        Take a batch of the followed socket: remove duplicates, and note the others' order. Decides as `admit` does.
+        Take events of the followed socket: remove duplicates, and note the others' order. Decides as `follow` does.
 
         The same decisions in one loop, because calling a function for each fill would double its price.
         """

@@ -34,11 +34,8 @@ TURN_MAX_S: Final = 0.05
 class ConnectionListener(Protocol):
     """Receives what a connection brings. All of it is called from the event loop, in the order of the wire."""
 
-    def event_came(self, connection: int, event: Event, raw: bytes) -> None:
-        """One event, with its JSON free of listen keys."""
-
     def events_came(self, connection: int, events: list[Event], raws: list[bytes]) -> None:
-        """Several events that one read brought, each with its JSON; the same as `event_came` for each."""
+        """Events of one read, each with its JSON free of listen keys. One that proves nothing of the key comes alone."""
 
     def frames_came(self, connection: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
         """Several frames that one read brought: those that are to be read now. The others wait, or came already."""
@@ -253,7 +250,7 @@ class Connection:
 
     def _take(self, read: Read) -> None:
         if isinstance(read, Received):
-            self._owner.event_came(self.number, read.event, read.raw)
+            self._owner.events_came(self.number, [read.event], [read.raw])
             return
         if isinstance(read, Several):
             self._take_each(read.parts)

@@ -141,24 +141,6 @@ class StreamDelivery:
 
     # --- for connections -----------------------------------------------------------------------------------------
 
-    def event_came(self, socket: int, event: Event, raw: bytes) -> None:
-        """One event from a socket: deliver it, unless another socket brought it or it must wait its turn."""
-        received_ms = self._runtime.clock.wall_ms()
-        self.life.brought(socket)
-        if self.deduplicator.admit(socket, event, raw, received_ms):
-            self._deliver(socket, event, raw, received_ms)
-        else:
-            self._keep_back(socket, (event,), proves=type(event) not in PROVE_NOTHING)
-        if type(event) not in PROVE_NOTHING:
-            return
-        if isinstance(event, ListenKeyExpired):
-            self._feed(on.KeyEnded(event.listen_key))
-        elif isinstance(event, UnknownEvent):
-            self.unknown_events += 1
-            self._sockets.read_less(socket)  # nobody has said how large it may be
-            if event.type in LEAVING_EVENTS:
-                self._feed(on.VenueLeaving(socket))
-
     def frames_came(self, socket: int, frames: list[bytes], unwrap: Unwrap) -> list[bytes]:
         """Return the frames to decode: while two sockets bring the same, nearly none of the second socket's."""
         if self.life.state is not State.ROTATING or self.deduplicator.fullness(socket) > 1:
@@ -168,32 +150,50 @@ class StreamDelivery:
         return left
 
     def events_came(self, socket: int, events: list[Event], raws: list[bytes]) -> None:
-        """A batch from a socket: delivered in one go, unless something looks at each of its events."""
-        life = self.life
-        if life.needs_proof:
-            for event, raw in zip(events, raws, strict=True):
-                self.event_came(socket, event, raw)
-            return
-        life.brought(socket, len(events))
-        received_ms = self._runtime.clock.wall_ms()
-        if not self.deduplicator.follows(socket):
+        """Events from a socket: deliver them, unless another one brought them or they must wait their turn."""
+        received_ms, first = self._runtime.clock.wall_ms(), events[0]
+        proves = type(first) not in PROVE_NOTHING  # what proves nothing comes alone
+        self.life.brought(socket, len(events))
+        if self.deduplicator.follows(socket):
+            self._deliver_all(socket, events, raws, received_ms, proves=proves)
+        else:
             self.deduplicator.hold_all(socket, events, raws, received_ms)
-            self._keep_back(socket, events, proves=True)
-            return
+            self._keep_back(socket, events, proves=proves)
+        if isinstance(first, ListenKeyExpired):
+            self._feed(on.KeyEnded(first.listen_key))
+        elif isinstance(first, UnknownEvent):
+            self.unknown_events += 1
+            self._sockets.read_less(socket)  # nobody has said how large it may be
+            if first.type in LEAVING_EVENTS:
+                self._feed(on.VenueLeaving(socket))
+
+    def _deliver_all(
+        self, socket: int, events: list[Event], raws: list[bytes], received_ms: int, *, proves: bool
+    ) -> None:
+        """Deliver what is new of events that the followed socket has brought."""
         fills, late = self.deduplicator.admit_all(events, raws)
+        if not events:
+            return
+        if proves:
+            self._prove(socket)
+            self.life.event_came()
         self.fills += fills
-        if events:
-            self.events += len(events)
-            self.last_event_ms = received_ms
-            life.event_came()
-            if self.recovery is not None:
-                self.recovery.losses.delivering_all(events)
-            if not late:
-                self.journal.append_events(events, raws, received_ms)
-            else:
-                places = frozenset(late)
-                for place, (event, raw) in enumerate(zip(events, raws, strict=True)):
-                    self.journal.append_event(event, raw, received_ms, late=place in places)
+        self.events += len(events)
+        self.last_event_ms = received_ms
+        if self.recovery is not None:
+            self.recovery.losses.delivering_all(events)
+        if not late:
+            self.journal.append_events(events, raws, received_ms)
+        else:
+            places = frozenset(late)
+            for place, (event, raw) in enumerate(zip(events, raws, strict=True)):
+                self.journal.append_event(event, raw, received_ms, late=place in places)
+
+    def _prove(self, socket: int) -> None:
+        """Note that an event proves the key; "live since" is told before it."""
+        if self.life.needs_proof:
+            self.life.handle(on.EventCame(socket), self._runtime.moment())
+            self.journal.append_told(self.life.take_items())
 
     def turn_after_s(self, socket: int, held_s: float) -> float | None:
         """Return how long to pause reading so that consumer and disk catch up; None where silence would time out."""
@@ -223,10 +223,8 @@ class StreamDelivery:
 
     def _deliver(self, socket: int, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws") -> None:
         proves = provenance != "rest" and type(event) not in PROVE_NOTHING
-        if proves and self.life.needs_proof:
-            # The event proves the key, so "live since" is told before it.
-            self.life.handle(on.EventCame(socket), self._runtime.moment())
-            self.journal.append_told(self.life.take_items())
+        if proves:
+            self._prove(socket)
         self.events += 1
         if isinstance(event, HAVE_FILLS):
             self.fills += event.is_fill

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from listenkey.core.deduplicator import Held
+from listenkey.core.deduplicator import Deduplicator, Held
 from listenkey.events import (
     AccountUpdate,
     BalancePositionUpdate,
+    Event,
     Order,
     OrderTradeUpdate,
     Position,
@@ -45,6 +46,16 @@ def position(quantity: str, at_ms: int, symbol: str = SYMBOL, reason: str = "ORD
 
 def beat(at_ms: int) -> AccountUpdate:
     return AccountUpdate(at_ms, at_ms, *["0"] * 7)
+
+
+def admit(deduplicator: Deduplicator, socket: int, event: Event, raw: bytes, received_ms: int = 0) -> bool:
+    """Give it one event; True where that is to be delivered now."""
+    events, raws = [event], [raw]
+    if deduplicator.follows(socket):
+        deduplicator.admit_all(events, raws)
+        return bool(events)
+    deduplicator.hold_all(socket, events, raws, received_ms)
+    return False
 
 
 def held(*events: Any) -> list[Held]:

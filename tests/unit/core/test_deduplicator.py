@@ -14,7 +14,7 @@ from listenkey.core.lateness import NEAR, Lateness
 from listenkey.events import Event
 from listenkey.wire.frames import Unreadable, read_payload
 from tests.unit.core import making
-from tests.unit.core.making import OTHER, SYMBOL, order
+from tests.unit.core.making import OTHER, SYMBOL, admit, order
 
 
 def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]:
@@ -28,14 +28,14 @@ def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]
     return event, raw
 
 
-def admit(deduplicator: Deduplicator, socket: int, number: int) -> bool:
-    return deduplicator.admit(socket, *fill(number), received_ms=number)
+def admit_fill(deduplicator: Deduplicator, socket: int, number: int) -> bool:
+    return admit(deduplicator, socket, *fill(number), received_ms=number)
 
 
 def test_the_followed_socket_delivers_and_the_same_fill_twice_does_not() -> None:
     deduplicator = Deduplicator()
     deduplicator.follow(1)
-    assert [admit(deduplicator, 1, number) for number in (1, 2, 2, 1, 3)] == [True, True, False, False, True]
+    assert [admit_fill(deduplicator, 1, number) for number in (1, 2, 2, 1, 3)] == [True, True, False, False, True]
     assert deduplicator.duplicates == 2
 
 
@@ -50,8 +50,8 @@ def test_totals_that_come_back_within_a_millisecond_are_news() -> None:
     deduplicator = Deduplicator()
     deduplicator.follow(1)
     there_and_back = [snapshot(7, "A"), snapshot(7, "B"), snapshot(7, "A")]
-    assert all(deduplicator.admit(1, *one, received_ms=7) for one in there_and_back)
-    assert not deduplicator.admit(1, *snapshot(7, "A"), received_ms=7), "twice in a row is not"
+    assert all(admit(deduplicator, 1, *one, received_ms=7) for one in there_and_back)
+    assert not admit(deduplicator, 1, *snapshot(7, "A"), received_ms=7), "twice in a row is not"
 
 
 def test_a_successors_copies_of_snapshots_are_taken_out_also_when_they_come_late() -> None:
@@ -59,11 +59,11 @@ def test_a_successors_copies_of_snapshots_are_taken_out_also_when_they_come_late
     deduplicator.follow(1)
     there_and_back = [snapshot(7, "A"), snapshot(7, "B"), snapshot(7, "A")]
     for one in there_and_back:
-        deduplicator.admit(1, *one, received_ms=7)
-    deduplicator.admit(2, *there_and_back[0], received_ms=7)
+        admit(deduplicator, 1, *one, received_ms=7)
+    admit(deduplicator, 2, *there_and_back[0], received_ms=7)
     assert deduplicator.follow(2) == []
-    assert not any(deduplicator.admit(2, *one, received_ms=8) for one in there_and_back[1:])
-    assert deduplicator.admit(2, *snapshot(8, "A"), received_ms=8)
+    assert not any(admit(deduplicator, 2, *one, received_ms=8) for one in there_and_back[1:])
+    assert admit(deduplicator, 2, *snapshot(8, "A"), received_ms=8)
 
 
 def test_an_account_that_trades_with_itself_gets_both_fills() -> None:
@@ -73,23 +73,23 @@ def test_an_account_that_trades_with_itself_gets_both_fills() -> None:
     sell_raw = raw.replace(b'"S":"BUY"', b'"S":"SELL"').replace(b'"i":7', b'"i":8')
     sell = read_payload(sell_raw)
     assert not isinstance(sell, Unreadable)
-    assert deduplicator.admit(1, buy, raw, received_ms=0)
-    assert deduplicator.admit(1, sell, sell_raw, received_ms=0)
+    assert admit(deduplicator, 1, buy, raw, received_ms=0)
+    assert admit(deduplicator, 1, sell, sell_raw, received_ms=0)
 
 
 def test_one_trade_id_in_two_symbols_is_two_fills() -> None:
     deduplicator = Deduplicator()
     deduplicator.follow(1)
-    assert deduplicator.admit(1, *fill(5, "A-261225-1-C"), received_ms=0)
-    assert deduplicator.admit(1, *fill(5, "B-261225-1-C"), received_ms=0)
+    assert admit(deduplicator, 1, *fill(5, "A-261225-1-C"), received_ms=0)
+    assert admit(deduplicator, 1, *fill(5, "B-261225-1-C"), received_ms=0)
 
 
 def test_a_socket_that_is_not_followed_yet_is_held() -> None:
     deduplicator = Deduplicator()
     deduplicator.follow(1)
-    assert not admit(deduplicator, 2, 1)
-    assert admit(deduplicator, 1, 1)
-    assert not admit(deduplicator, 2, 2)
+    assert not admit_fill(deduplicator, 2, 1)
+    assert admit_fill(deduplicator, 1, 1)
+    assert not admit_fill(deduplicator, 2, 2)
     assert [held.received_ms for held in deduplicator.follow(2)] == [2]
     assert deduplicator.duplicates == 1
 
@@ -98,14 +98,14 @@ def test_what_an_abandoned_socket_still_brings_is_left_to_its_successor() -> Non
     deduplicator = Deduplicator()
     deduplicator.follow(1)
     deduplicator.follow(2)
-    assert not admit(deduplicator, 1, 9)
-    assert admit(deduplicator, 2, 9)
+    assert not admit_fill(deduplicator, 1, 9)
+    assert admit_fill(deduplicator, 2, 9)
 
 
 def test_what_was_held_for_a_socket_that_died_is_gone() -> None:
     deduplicator = Deduplicator()
     deduplicator.follow(1)
-    admit(deduplicator, 2, 1)
+    admit_fill(deduplicator, 2, 1)
     deduplicator.forget(2)
     assert deduplicator.follow(2) == []
 
@@ -117,7 +117,7 @@ def test_a_batch_is_held_as_its_events_one_by_one() -> None:
     for deduplicator in (alone, together):
         deduplicator.follow(2)
     for event, raw in came:
-        assert not alone.admit(3, event, raw, 5)
+        assert not admit(alone, 3, event, raw, 5)
     together.hold_all(3, events, raws, 5)
     together.hold_all(1, events, raws, 5)
     assert together.held(3) == alone.held(3)
@@ -129,7 +129,7 @@ def test_holding_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     deduplicator = Deduplicator()
     deduplicator.follow(1)
     for number in range(4):
-        admit(deduplicator, 2, number)
+        admit_fill(deduplicator, 2, number)
     assert deduplicator.fullness(2) > 1
     assert deduplicator.fullness(3) <= 1
 
@@ -168,12 +168,12 @@ def test_a_rotation_delivers_every_fill_once_and_in_order(
     while one or waiting_two:
         if one and (not waiting_two or data.draw(st.booleans())):
             number = one.pop(0)
-            if admit(deduplicator, 1, number):
+            if admit_fill(deduplicator, 1, number):
                 got.append(number)
         else:
-            assert not admit(deduplicator, 2, waiting_two.pop(0))
+            assert not admit_fill(deduplicator, 2, waiting_two.pop(0))
     got.extend(held.received_ms for held in deduplicator.follow(2))
-    got.extend(number for number in two[early:] if admit(deduplicator, 2, number))
+    got.extend(number for number in two[early:] if admit_fill(deduplicator, 2, number))
     assert got == list(range(last_of_1 + 10))
 
 
@@ -187,15 +187,15 @@ def test_an_orders_step_is_itself_by_status_filled_quantity_and_time() -> None:
         order(1, "NEW", at_ms=1001),
         order(1, "NEW", filled="1"),
     ]
-    assert all(deduplicator.admit(1, step, b"{}", received_ms=0) for step in steps)
-    assert not any(deduplicator.admit(1, step, b"{}", received_ms=0) for step in steps)
+    assert all(admit(deduplicator, 1, step, b"{}", received_ms=0) for step in steps)
+    assert not any(admit(deduplicator, 1, step, b"{}", received_ms=0) for step in steps)
     assert deduplicator.duplicates == len(steps)
 
 
 def test_what_is_held_may_be_looked_at_without_taking_it() -> None:
     deduplicator = Deduplicator()
     deduplicator.follow(1)
-    admit(deduplicator, 2, 7)
+    admit_fill(deduplicator, 2, 7)
     assert [one.received_ms for one in deduplicator.held(2)] == [7]
     assert deduplicator.held(3) == []
     assert [one.received_ms for one in deduplicator.follow(2)] == [7]
@@ -206,7 +206,7 @@ def test_a_socket_is_due_to_be_followed_when_half_of_the_room_is_taken(monkeypat
     deduplicator = Deduplicator()
     deduplicator.follow(1)
     for number, half in ((1, False), (2, False), (3, True)):
-        admit(deduplicator, 2, number)
+        admit_fill(deduplicator, 2, number)
         assert (deduplicator.fullness(2) > 0.5) is half
     assert deduplicator.fullness(3) <= 0.5
 
@@ -233,7 +233,7 @@ def test_a_batch_is_admitted_as_its_events_one_by_one(drawn: list[tuple[str, int
         for deduplicator in (alone, together):
             deduplicator.follow(socket)
             assert deduplicator.follows(socket)
-        got_alone += [raw for event, raw in part if alone.admit(socket, event, raw, received_ms=0)]
+        got_alone += [raw for event, raw in part if admit(alone, socket, event, raw, received_ms=0)]
         left = part
         while left:
             size = data.draw(st.integers(1, len(left)))
@@ -298,7 +298,7 @@ def bring(deduplicator: Deduplicator, socket: int, raws: list[bytes], *, by_byte
     for frame in left:
         event = read_payload(frame[1:-1])
         assert not isinstance(event, Unreadable)
-        if deduplicator.admit(socket, event, frame[1:-1], 7):
+        if admit(deduplicator, socket, event, frame[1:-1], 7):
             delivered.append(frame[1:-1])
     return delivered
 
@@ -415,9 +415,9 @@ def test_one_order_id_in_two_symbols_is_two_orders(at_once: bool) -> None:
     if at_once:
         deduplicator.admit_all(kept := list(steps), raws)
     else:
-        kept = [event for event in steps if deduplicator.admit(1, event, b"{}", 7)]
+        kept = [event for event in steps if admit(deduplicator, 1, event, b"{}", 7)]
     assert (kept, deduplicator.duplicates) == (steps, 0)
-    assert [deduplicator.admit(1, event, b"{}", 7) for event in steps] == [False] * len(steps)
+    assert [admit(deduplicator, 1, event, b"{}", 7) for event in steps] == [False] * len(steps)
 
 
 def test_what_is_held_is_bounded_in_bytes_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,8 +454,12 @@ def test_a_batch_finds_late_what_is_late_one_by_one(drawn: list[tuple[int, int, 
     alone, together = Deduplicator(), Deduplicator()
     alone.follow(1)
     together.follow(1)
-    kept = [event for event in events if alone.admit(1, event, b"{}", 7)]
-    late = [place for place, event in enumerate(kept) if alone.fills.lateness.note_event(event)]
+    kept: list[Event] = []
+    late: list[int] = []
+    for event in events:
+        found = alone.admit_all(own := [event], [b"{}"])
+        late += [len(kept) + place for place in found.late]
+        kept += own
     assert together.admit_all(events, [b"{}"] * len(events)).late == late
     assert events == kept
     assert together.fills.lateness.newest == alone.fills.lateness.newest

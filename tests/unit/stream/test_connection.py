@@ -175,8 +175,8 @@ async def test_frames_become_events_without_the_key() -> None:
     _, owner, socket = await opened()
     payload = b'{"e":"GREEK_UPDATE","E":1,"T":1,"G":[]}'
     socket.bring(b'{"stream":"' + b"k" * 64 + b'","data":' + payload + b"}", b"not json", b'{"result":null,"id":99}')
-    assert owner.names() == ["event_came", "unreadable_came"]
-    _, number, event, raw = owner.got[0]
+    assert owner.names() == ["events_came", "unreadable_came"]
+    _, number, [event], [raw] = owner.got[0]
     assert (number, event.event_ms, raw) == (3, 1, payload)
     assert b"k" * 64 not in repr(owner.got).encode()
 
@@ -258,10 +258,10 @@ async def test_what_comes_alone_takes_the_shortest_way_and_may_fill_the_journal_
     _, owner, socket = await opened(BY_URL)
     owner.turns = [0.0, 0.001, None]
     socket.bring(*numbered(1))
-    assert [got[0] for got in owner.got] == ["event_came", "heard"]
+    assert [got[0] for got in owner.got] == ["events_came", "heard"]
     assert socket.did == [], "the reader has his turn anyway"
     socket.bring(*numbered(1))
-    assert [got[0] for got in owner.got] == ["event_came", "heard", "event_came"]
+    assert [got[0] for got in owner.got] == ["events_came", "heard", "events_came"]
     assert socket.did == ["pause"]
     while socket.did == ["pause"]:  # noqa: ASYNC110 - a timer of the loop ends it
         await asyncio.sleep(0)
@@ -349,8 +349,8 @@ async def test_bad_frames_in_a_row_are_told_of_at_once_and_counted() -> None:
     made, owner, socket = await opened(BY_URL)
     good = numbered(2)
     socket.bring(b"{", b"{1", good[0], b"{2", b"{3", b"{4", good[1])
-    told = [got for got in owner.got if got[0] in ("unreadable_came", "event_came")]
-    assert [got[0] for got in told] == ["unreadable_came", "event_came", "unreadable_came", "event_came"]
+    told = [got for got in owner.got if got[0] in ("unreadable_came", "events_came")]
+    assert [got[0] for got in told] == ["unreadable_came", "events_came", "unreadable_came", "events_came"]
     assert [got[2].count for got in told if got[0] == "unreadable_came"] == [2, 3]
     assert socket.reads_less
     made.drop(politely=False)

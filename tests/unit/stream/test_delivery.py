@@ -32,9 +32,9 @@ def test_what_two_sockets_bring_comes_once_and_in_the_order_of_the_followed_one(
     made = quiet_stream()
     delivery = made._driver.delivery
     first, second, third = order(1), fill(7, "1"), order(2)
-    delivery.event_came(1, first, b"{}")
+    delivery.events_came(1, [first], [b"{}"])
     delivery.events_came(2, [first, second, third], [b"{}"] * 3)
-    delivery.event_came(1, second, b"{}")
+    delivery.events_came(1, [second], [b"{}"])
     assert events_of(made) == [first, second]
     assert [held.event for held in delivery.deduplicator.held(2)]
     delivery.follow(2)
@@ -52,7 +52,7 @@ def test_a_fill_that_comes_after_a_newer_one_is_late_alone_and_in_a_batch() -> N
             delivery.events_came(1, events, [b"{}"] * 2)
         else:
             for event in events:
-                delivery.event_came(1, event, b"{}")
+                delivery.events_came(1, [event], [b"{}"])
         assert [item.late for item in made.take_ready() if isinstance(item, Update)] == [False, True]
 
 

@@ -13,7 +13,7 @@ from listenkey.errors import Disconnected, Unreachable
 from listenkey.stream.sockets import Sockets
 from listenkey.transport.base import Connect
 from listenkey.transport.clock import SystemClock
-from tests.unit.core.making import order
+from tests.unit.core.making import admit, order
 from tests.unit.stream.test_connection import BY_URL, FakeSocket, Owner
 
 KEY = Secret("k" * 64)
@@ -65,7 +65,7 @@ async def test_what_is_held_of_a_dropped_socket_is_forgotten() -> None:
     world = World()
     await world.open(2)
     world.deduplicator.follow(1)
-    assert not world.deduplicator.admit(2, order(1, "NEW", "0", 1), b"{}", 1)
+    assert not admit(world.deduplicator, 2, order(1, "NEW", "0", 1), b"{}", 1)
     assert world.deduplicator.held(2)
     world.sockets.drop(2, politely=False)
     assert not world.deduplicator.held(2)
