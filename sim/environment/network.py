@@ -392,7 +392,7 @@ class SimSocket:
 
     def ping(self, number: int) -> None:
         network = self._network
-        delivery, view = self._owner()
+        delivery, view = self._delivery_and_view()
         left_out_s = min(self._left_out_until_s, network.process.clock.now_s())
         if view is not None and left_out_s > view.covered_s:
             self._prove(view, left_out_s)
@@ -410,7 +410,7 @@ class SimSocket:
         payload = number.to_bytes(8, "big")
         self._send(lambda hub_, session, now_ms: hub_.receive_ping(session, payload, now_ms))
 
-    def _owner(self) -> tuple[StreamDelivery, SocketView | None]:
+    def _delivery_and_view(self) -> tuple[StreamDelivery, SocketView | None]:
         """Return the delivery whose socket this is, and how the lifecycle sees it."""
         link: Any = getattr(self.on_heard, "__self__")  # noqa: B009 - a bound method, as far as types know a callable
         # A private name: no part of the client says whose a socket is, and none needs to know.
@@ -422,7 +422,7 @@ class SimSocket:
         clock = self._network.process.clock
         if self._left_out_until_s <= clock.now_s():
             return
-        delivery, view = self._owner()
+        delivery, view = self._delivery_and_view()
         if view is None:
             return
         timing = delivery.life.timing
@@ -467,7 +467,7 @@ class SimSocket:
     def arrived(self, frame: bytes) -> None:
         process = self._network.process
         if process.unprinted:
-            process.note_arrival(self._owner()[0], frame)
+            process.note_arrival(self._delivery_and_view()[0], frame)
         self._on_message(frame)
         self.on_heard()
         self.stay_alive()
