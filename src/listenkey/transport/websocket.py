@@ -28,15 +28,9 @@ from listenkey.errors import Disconnected, ListenKeyError, ProtocolError, TimedO
 from listenkey.transport import address, tls
 from listenkey.transport.apart import apart
 from listenkey.transport.base import Socket
+from listenkey.transport.message_parts import MESSAGE_BYTES_MAX, MessageParts
 from listenkey.wire.redaction import MaskedText, clean
 from listenkey.wire.responses import Response, refusal
-
-MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
-"""
-The size beyond which a message closes the socket (1009). The reader refuses far smaller ones: those between are read
-and thrown away, so that one absurd message does not cost the connection. Others: picows 10 MiB, websockets 1 MiB,
-aiohttp 4 MiB.
-"""
 
 READ_BUFFER_BYTES: Final = 4 * 1024
 """The read buffer's first size; picows doubles it under load and keeps it. Its default, 16 KiB, wastes 12 when idle."""
@@ -49,12 +43,6 @@ WRITE_BYTES_MAX: Final = 64 * 1024
 The bytes that may wait to be sent: a subscription has 200, a pong at most 131. Without a limit, a peer that pings and
 does not read our answers would make them grow without end.
 """
-
-MESSAGE_WITHIN_S: Final = 10.0
-"""The time for all frames of one message. A fragment a second is no life: no event can come behind it."""
-
-MESSAGE_PARTS_MAX: Final = 4_096
-"""Frames of one message: empty ones have no size that could be bounded."""
 
 PING_BYTES: Final = 8
 CONTROL_BYTES_MAX: Final = 125
@@ -100,8 +88,6 @@ class PicowsSocket(WSListener):
         "_on_message",
         "_on_pong",
         "_parts",
-        "_parts_bytes",
-        "_parts_timer",
         "_pong_held",
         "_transport",
         "on_ws_frame",
@@ -119,9 +105,7 @@ class PicowsSocket(WSListener):
         self._on_pong = on_pong
         self._on_lost = on_lost
         self._transport: WSTransport | None = None
-        self._parts: list[bytes] = []
-        self._parts_bytes = 0
-        self._parts_timer: asyncio.TimerHandle | None = None
+        self._parts = MessageParts(self._refuse)
         self._pong_held: int | None = None  # it came inside a message that is not whole yet
         self._closed_by: Disconnected | None = None
         self._given_up = False
@@ -137,7 +121,7 @@ class PicowsSocket(WSListener):
 
     def _taker(self) -> Callable[[WSTransport, WSFrame], None]:
         """Build the function that takes each frame, without a look at `self`: this is where a burst spends its time."""
-        on_message, on_heard, take_other, parts = self._on_message, self._on_heard, self._take_other, self._parts
+        on_message, on_heard, take_other, parts = self._on_message, self._on_heard, self._take_other, self._parts.parts
 
         def on_ws_frame(transport: WSTransport, frame: WSFrame) -> None:
             # What is longer than a control frame may be, and whole, is a message: to ask for a frame's type takes as
@@ -156,7 +140,7 @@ class PicowsSocket(WSListener):
         return on_ws_frame
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self._stop_timer()
+        self._parts.stop()
         self._ending = asyncio.get_running_loop().create_task(self._tell_end(transport))
 
     async def _tell_end(self, transport: WSTransport) -> None:
@@ -233,7 +217,7 @@ class PicowsSocket(WSListener):
     def _end_with(self, reason: Disconnected) -> None:
         """Ignore everything behind this: a pong would prove that all was read, and that is no longer so."""
         self._closed_by = reason
-        self._parts.append(b"")  # A message that never ends sends all that follows to `_take_other`.
+        self._parts.parts.append(b"")  # A message that never ends sends all that follows to `_take_other`.
 
     def _has_room(self) -> bool:
         """Return True where more may be sent; a connection whose other side does not read is ended."""
@@ -250,10 +234,15 @@ class PicowsSocket(WSListener):
             return
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._refuse(WSCloseCode.PROTOCOL_ERROR, "a frame with reserved bits, which nobody has agreed on")
-        elif kind is WSMsgType.TEXT and frame.fin and not self._parts:
+        elif kind is WSMsgType.TEXT and frame.fin and not self._parts.parts:
             self._on_message(frame.get_payload_as_bytes())
         elif kind in _MESSAGE_TYPES:
-            self._take_part(frame)
+            message = self._parts.take(frame)
+            if message is not None:
+                self._on_message(message)
+                if self._pong_held is not None:
+                    number, self._pong_held = self._pong_held, None
+                    self._on_pong(number)
         elif kind is WSMsgType.PING:
             # picows would answer by itself, and hide the frame: a message before it, in the same read, stayed unheard.
             if self._has_room():
@@ -271,46 +260,10 @@ class PicowsSocket(WSListener):
         A pong proves that all was read which the other side had begun to send before it got the ping. Inside a message
         it comes too early for that.
         """
-        if self._parts:
+        if self._parts.parts:
             self._pong_held = number
         else:
             self._on_pong(number)
-
-    def _take_part(self, frame: WSFrame) -> None:
-        """A message in several frames, or a binary one: both are legal, and no document says that they come."""
-        if (frame.msg_type is WSMsgType.CONTINUATION) is not bool(self._parts):
-            # Of one that never ends, or has no beginning, nobody would ever learn that it was lost.
-            self._refuse(WSCloseCode.PROTOCOL_ERROR, "a message began before the last one had ended, or never did")
-            return
-        self._parts_bytes += frame.payload_size
-        if self._parts_bytes > MESSAGE_BYTES_MAX or len(self._parts) >= MESSAGE_PARTS_MAX:
-            self._refuse(WSCloseCode.MESSAGE_TOO_BIG, "a message was too big")
-            return
-        self._parts.append(frame.get_payload_as_bytes())
-        if not frame.fin:
-            if self._parts_timer is None:
-                self._parts_timer = asyncio.get_running_loop().call_later(MESSAGE_WITHIN_S, self._on_endless)
-            return
-        message = b"".join(self._parts)
-        self._message_ended()
-        self._on_message(message)
-        if self._pong_held is not None:
-            number, self._pong_held = self._pong_held, None
-            self._on_pong(number)
-
-    def _message_ended(self) -> None:
-        self._parts.clear()
-        self._parts_bytes = 0
-        self._stop_timer()
-
-    def _stop_timer(self) -> None:
-        if self._parts_timer is not None:
-            self._parts_timer.cancel()
-            self._parts_timer = None
-
-    def _on_endless(self) -> None:
-        self._parts_timer = None
-        self._refuse(WSCloseCode.PROTOCOL_ERROR, f"a message had no end within {MESSAGE_WITHIN_S:.0f} s")
 
 
 async def connect(

@@ -33,7 +33,8 @@ from listenkey.stream.listen_key_manager import Attachment
 from listenkey.transport import websocket as websockets
 from listenkey.transport.base import Socket
 from listenkey.transport.clock import SystemClock
-from listenkey.transport.websocket import MESSAGE_BYTES_MAX, READ_BYTES_MAX, PicowsSocket, connect
+from listenkey.transport.message_parts import MESSAGE_BYTES_MAX, MESSAGE_PARTS_MAX
+from listenkey.transport.websocket import READ_BYTES_MAX, PicowsSocket, connect
 from tests.unit.transport.certificates import self_signed
 
 Handler = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
@@ -477,7 +478,7 @@ async def test_pings_without_end_from_a_peer_that_does_not_read_end_the_socket(m
 
 
 async def test_a_message_that_never_ends_is_no_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websockets, "MESSAGE_WITHIN_S", 0.05)
+    monkeypatch.setattr("listenkey.transport.message_parts.MESSAGE_WITHIN_S", 0.05)
 
     async def begins(socket: web.WebSocketResponse, request: web.Request) -> None:
         transport_of(request).write(b"\x01\x01{" + b"\x00\x00" * 3)
@@ -493,7 +494,7 @@ async def test_a_message_that_never_ends_is_no_life(monkeypatch: pytest.MonkeyPa
 
 async def test_fragments_are_counted_even_where_they_hold_nothing() -> None:
     async def empty(socket: web.WebSocketResponse, request: web.Request) -> None:
-        transport_of(request).write(b"\x01\x01{" + b"\x00\x00" * websockets.MESSAGE_PARTS_MAX)
+        transport_of(request).write(b"\x01\x01{" + b"\x00\x00" * MESSAGE_PARTS_MAX)
         await until_closed(socket, request)
 
     async with served(empty) as url:
@@ -504,7 +505,7 @@ async def test_fragments_are_counted_even_where_they_hold_nothing() -> None:
 
 
 async def test_a_message_that_ended_in_time_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websockets, "MESSAGE_WITHIN_S", 0.05)
+    monkeypatch.setattr("listenkey.transport.message_parts.MESSAGE_WITHIN_S", 0.05)
     go_on = asyncio.Event()
 
     async def two(socket: web.WebSocketResponse, request: web.Request) -> None:
@@ -518,7 +519,7 @@ async def test_a_message_that_ended_in_time_leaves_no_timer(monkeypatch: pytest.
         socket = await opened(url, heard)
         await heard.until(lambda: len(heard.messages) == 1)
         assert isinstance(socket, PicowsSocket)
-        assert socket._parts_timer is None
+        assert socket._parts._timer is None
         go_on.set()
         await heard.until(lambda: len(heard.messages) == 2)
         assert heard.messages == [b"ab", b"cd"]
