@@ -63,7 +63,7 @@ def never_late_without_a_secret(patches: Patches) -> None:
     rewritten(patches, delivery.StreamDelivery, "_deliver",
               ("late = self.deduplicator", "late = self.recovery is not None and self.deduplicator"))  # fmt: skip
     rewritten(
-        patches, delivery.StreamDelivery, "events_came", ("if not late:", "if not late or self.recovery is None:")
+        patches, delivery.StreamDelivery, "_deliver_all", ("if not late:", "if not late or self.recovery is None:")
     )
 
 
