@@ -12,6 +12,7 @@ import pytest
 
 from listenkey import Live, UserStream, open_journal
 from listenkey.core.actions import RenewKey
+from listenkey.core.timing import Timing
 from listenkey.credentials import fingerprint
 from listenkey.errors import Refused, UsageError
 from listenkey.sandbox.server import SandboxAccount
@@ -75,11 +76,17 @@ async def status_is(reader: Reader, wanted: str) -> None:
 
 @asynccontextmanager
 async def opened(
-    sandbox: LocalSandbox, path: Path, keys: SandboxAccount, *, signs: bool = True, account: str | None = None
+    sandbox: LocalSandbox,
+    path: Path,
+    keys: SandboxAccount,
+    *,
+    signs: bool = True,
+    account: str | None = None,
+    timing: Timing | None = None,
 ) -> AsyncIterator[Ending]:
     secret = keys.api_secret if signs else None
     async with UserStream(
-        api_key=keys.api_key, api_secret=secret, venue=sandbox.venue, journal=path, account=account
+        api_key=keys.api_key, api_secret=secret, venue=sandbox.venue, journal=path, account=account, timing=timing
     ) as stream:
         reader = Ending(stream)
         reader.reading = asyncio.create_task(reader.run())
@@ -139,6 +146,20 @@ async def test_a_new_key_of_the_account_is_proven_by_its_trades(
     async with opened(sandbox, path, new, signs=False, account=reader.stream.account) as reader:
         await reader.until_live()
         assert reader.stream.health().account_doubt is None
+
+
+async def test_fills_that_rest_may_not_list_yet_prove_something_at_the_next_audit(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    sandbox, path = binance_options_sandbox, tmp_path / "fills.db"
+    bob = sandbox.add_account("bob")
+    await fill_journal(sandbox, path, sandbox.accounts[0])
+    async with opened(sandbox, path, bob, timing=Timing(settle_after_s=(0.3,), audit_every_s=0.5)) as reader:
+        await status_is(reader, "RECOVERING")
+        assert reader.stream.health().account_doubt is not None
+        await asyncio.to_thread(sandbox.advance, 120_000)
+        with pytest.raises(UsageError, match="another account's"):
+            await reader.until_ended()
 
 
 async def test_fills_that_rest_may_not_list_yet_prove_nothing_until_a_renewal(

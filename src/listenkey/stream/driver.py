@@ -134,7 +134,7 @@ class Driver:
                 recovery.windows.venue_ms(SHOWN_AFTER_S),
             )
         self.recoveries = self.monitor.recoveries = RecoveryRunner(
-            recovery, self.delivery, self.journal, self._tasks, self.feed, self._give_up
+            recovery, self.delivery, self.journal, self._tasks, self.feed, self._give_up, self.keys.prove_account
         )
         self.timer.losses = recovery.losses
         self.delivery.recovers_with(recovery)

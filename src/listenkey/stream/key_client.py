@@ -86,7 +86,7 @@ class KeyClient:
         assert self.shared is not None
         try:
             since_s = await self.shared.renew(action.key, action.since_s)
-            await self._prove_account()  # until it is proven: a fill of a minute ago is listed by now
+            await self.prove_account()  # until it is proven: a fill of a minute ago is listed by now
         except UsageError:
             raise
         except ListenKeyError as error:
@@ -123,10 +123,10 @@ class KeyClient:
         if self.secret_proof is None:
             return await self.shared.create(stale), ""
         granted = await both(self.shared.create(stale), self.secret_proof.try_once())
-        await self._prove_account()
+        await self.prove_account()
         return granted
 
-    async def _prove_account(self) -> None:
+    async def prove_account(self) -> None:
         """Raise UsageError where the journal turns out to be another account's than the API key."""
         if self.account_proof is not None:
             await self.account_proof.try_once()

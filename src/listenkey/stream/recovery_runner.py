@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.budget import Priority
-from listenkey.errors import ListenKeyError, Refused
+from listenkey.errors import ListenKeyError, Refused, UsageError
 from listenkey.journal.base import Journal
 from listenkey.stream.delivery import StreamDelivery
 from listenkey.stream.recovery import Recovery
@@ -31,9 +31,11 @@ class RecoveryRunner:
         tasks: The stream's.
         feed: Takes the answers.
         give_up: Called with an error that ends the stream.
+        prove_account: Tests whether the API key is the journal's account's, where that is in doubt; raises UsageError where
+            it is not.
     """
 
-    __slots__ = ("_delivery", "_feed", "_give_up", "_journal", "_recovery", "_running", "_tasks")
+    __slots__ = ("_delivery", "_feed", "_give_up", "_journal", "_prove_account", "_recovery", "_running", "_tasks")
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class RecoveryRunner:
         tasks: TaskSet,
         feed: Callable[[on.Input], None],
         give_up: Callable[[ListenKeyError], None],
+        prove_account: Callable[[], Awaitable[None]],
     ) -> None:
         self._recovery = recovery
         self._delivery = delivery
@@ -50,6 +53,7 @@ class RecoveryRunner:
         self._tasks = tasks
         self._feed = feed
         self._give_up = give_up
+        self._prove_account = prove_account
         self._running: asyncio.Task[None] | None = None
 
     def recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
@@ -76,12 +80,23 @@ class RecoveryRunner:
             self._feed(on.CoverageEnded(from_ms))
         self._feed(answer)
         self._recovery.delivered(closed=self._delivery.life.gaps.open_from_ms is None)
+        await self._look_whose_key_it_is()
 
     async def _audit(self, action: do.Audit) -> None:
         for happened in await self._recovery.audits.look(action):
             if self._is_refused(happened):
                 return
             self._feed(happened)
+        await self._look_whose_key_it_is()
+
+    async def _look_whose_key_it_is(self) -> None:
+        """End the stream where the API key is another account's; a fill that proves it may be listed only by now."""
+        try:
+            await self._prove_account()
+        except UsageError as error:
+            self._give_up(error)
+        except ListenKeyError as error:
+            self._recovery.backfill.log.info("the API key could not be tried on the journal's account: %s", error)
 
     async def _deliver_part(self, happened: on.RecoveredPart) -> None:
         """Deliver what a recovery has found so far, and wait for the reader or the disk to have taken most of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.budget import Priority
 from listenkey.core.retry_policy import classify
-from listenkey.errors import ListenKeyError, Refused, VenueDown
+from listenkey.errors import ListenKeyError, Refused, UsageError, VenueDown
 from listenkey.stream.recovery_runner import RecoveryRunner
 from listenkey.stream.task_set import TaskSet
 
@@ -32,7 +33,10 @@ class Recovery:
         self.proof = SimpleNamespace(is_proven=False)
         self.windows = SimpleNamespace(resumed_wall_ms=lambda: None)
         self.audits = self
-        self.backfill = SimpleNamespace(limiter=SimpleNamespace(waiting=lambda priority: f"waits: {priority.name}"))
+        self.backfill = SimpleNamespace(
+            limiter=SimpleNamespace(waiting=lambda priority: f"waits: {priority.name}"),
+            log=logging.getLogger("listenkey"),
+        )
         self.answer: on.Input = COMPLETE
         self.parts: list[on.RecoveredPart] = []
         self.may_answer = asyncio.Event()
@@ -60,6 +64,8 @@ class Side:
         self.errors: list[ListenKeyError] = []
         self.bugs: list[BaseException] = []
         self.waits_s: list[float | None] = []
+        self.proofs = 0
+        self.doubt: ListenKeyError | None = None
         self.tasks = TaskSet(self.bugs.append)
         self.runner = RecoveryRunner(
             cast("Any", self.recovery),
@@ -68,7 +74,13 @@ class Side:
             self.tasks,
             self.fed.append,
             self.errors.append,
+            self.prove_account,
         )
+
+    async def prove_account(self) -> None:
+        self.proofs += 1
+        if self.doubt is not None:
+            raise self.doubt
 
     async def end(self) -> None:
         for _ in range(3):
@@ -130,6 +142,20 @@ async def test_a_refused_signature_ends_the_stream_unless_one_was_taken_before(p
             side.runner.audit(do.Audit(1, None, 0))
         await side.end()
         assert (side.errors, side.fed) == (([NO_SIGNATURE], []) if ends else ([], [side.recovery.answer]))
+
+
+@pytest.mark.parametrize(("error", "ends"), [(UsageError("another account's"), True), (NO_SIGNATURE, False)])
+async def test_each_answer_of_rest_is_followed_by_a_test_whose_key_it_is(error: ListenKeyError, ends: bool) -> None:
+    for begins in ("recovery", "audit"):
+        side = Side()
+        side.doubt = error
+        side.recovery.may_answer.set()
+        if begins == "recovery":
+            side.runner.recover(ACTION)
+        else:
+            side.runner.audit(do.Audit(1, None, 0))
+        await side.end()
+        assert (side.fed, side.proofs, side.errors) == ([COMPLETE], 1, [error] if ends else [])
 
 
 async def test_a_venue_that_is_down_ends_nothing() -> None:
