@@ -61,7 +61,7 @@ def _one(seed: int, mode: str, days: float, trace: Path | None, *, shorten: bool
     _tell(outcome, time.monotonic() - began_s)
     if outcome.code != FINE and shorten:
         fewer = shrink(outcome, lambda text: print(text, file=sys.stderr, flush=True))
-        print(f"\nof {len(faults)} faults it takes {len(fewer)}:\n{as_test(options, fewer, outcome.rule)}")
+        print(f"\nof {len(faults)} faults it takes {len(fewer)}:\n{as_test(outcome.options, fewer, outcome.rule)}")
     return outcome.code
 
 

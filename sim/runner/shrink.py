@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Final
 
 from sim.environment.options import Options
 from sim.faults.model import Fault
+from sim.runner.options import draw_options
 from sim.runner.run import Outcome, run_case
 
 RUNS_MAX: Final = 80
@@ -40,12 +42,17 @@ def shrink(outcome: Outcome, tell: Callable[[str], None] = lambda _: None, runs_
 
 
 def as_test(options: Options, faults: list[Fault], rule: str) -> str:
-    """A case for `tests/sim/test_pinned.py`."""
-    lines = [
-        f"    # {rule}",
-        "    Case(",
-        f"        draw_options({options.seed}, {options.mode!r}, {options.days}),",
-        "        [",
-    ]
+    """
+    Return a case for `tests/sim/test_pinned.py`.
+
+    It names each circumstance in which the run differed from the one that its seed draws: somebody may have chosen it, and
+    faults that were left out since may have brought it about.
+    """
+    drawn = draw_options(options.seed, options.mode, options.days)
+    world = f"draw_options({options.seed}, {options.mode!r}, {options.days})"
+    names = (field.name for field in fields(options))
+    if changed := [name for name in names if getattr(options, name) != getattr(drawn, name)]:
+        world = f"replace({world}, {', '.join(f'{name}={getattr(options, name)!r}' for name in changed)})"
+    lines = [f"    # {rule}", "    Case(", f"        {world},", "        ["]
     lines += [f"            {fault!r}," for fault in faults]
     return "\n".join([*lines, "        ],", "    ),"])

@@ -15,6 +15,7 @@ from sim.faults.model import Fault
 from sim.faults.schedule import faults_of
 from sim.runner.options import draw_options
 from sim.runner.run import FINE, run_case
+from sim.runner.shrink import as_test
 
 
 class Case(NamedTuple):
@@ -259,3 +260,19 @@ def test_at_most_one_gap_is_open_where_events_find_no_room(seed: int, monkeypatc
                if isinstance(item, GapClosed))  # fmt: skip
     # What found no room is lost for good, and other rules complain of it; not these.
     assert not [each for each in outcome.violations if each.rule.startswith(("grammar", "mended"))]
+
+
+def test_a_case_that_is_printed_plays_the_same_world() -> None:
+    """Its circumstances were left out: the bytes of its connections, its traffic, and who else was there."""
+    faults = [Fault("pieces", 0, 100.0, 20.0), Fault("reset", 0, 130.0, 0.0)]
+    options = replace(draw_options(7, "safety", 0.02), quotes=True, recovers=False, start_ms=1_795_400_000_000)
+    played = run_case(options, faults)
+    assert played.options.framed
+    text = as_test(played.options, faults[1:], "a rule")
+    case = eval(
+        f"({text.rstrip(',')})", {"Case": Case, "draw_options": draw_options, "replace": replace, "Fault": Fault}
+    )
+    assert case == Case(played.options, faults[1:])
+    plain = as_test(draw_options(7, "safety", 0.02), faults, "a rule")
+    assert "draw_options(7, 'safety', 0.02),\n" in plain
+    assert "replace" not in plain
