@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from tests.tidy.source import Module, none_of, python_modules
 
-FUNCTION_LINES_MAX: Final = 70
+FUNCTION_LINES_MAX: Final = 50
 FILE_LINES_MAX: Final = 600
 NESTING_MAX: Final = 4
 
@@ -43,6 +43,24 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
 """(path, function) -> why its task may catch whatever comes. Beyond these, the count is 0."""
 
 BROAD: Final = {"Exception", "BaseException"}
+METHODS_MAX: Final = 20
+ATTRIBUTES_MAX: Final = 15
+
+MAY_BE_WIDE: Final[dict[tuple[str, str], str]] = {
+    ("src/listenkey/core/lifecycle.py", "Lifecycle"): "a method for each input of the table that no part answers alone",
+    ("src/listenkey/events/current.py", "OrderTradeUpdate"): "a property for each field of the order, for its readers",
+    (
+        "src/listenkey/journal/memory.py",
+        "MemoryJournal",
+    ): "the twenty methods of a journal, and what a full buffer needs",
+    (
+        "src/listenkey/journal/sqlite/journal.py",
+        "SqliteJournal",
+    ): "the twenty methods of a journal; five parts do the work",
+    ("src/listenkey/testing.py", "LocalSandbox"): "what a test may do with the sandbox, from any thread",
+}
+"""(path, class) -> why it has more methods or attributes than others. The sandbox is not counted."""
+
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 DEEPER: Final = (
     ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match,
@@ -81,6 +99,19 @@ def shapeless(module: Module) -> Iterator[str]:
             yield f"{where} has {length} lines, more than {FUNCTION_LINES_MAX}"
         if (deep := depth(function)) > NESTING_MAX:
             yield f"{where} is nested {deep} deep, more than {NESTING_MAX}"
+
+
+def wide(module: Module) -> Iterator[tuple[str, int, int]]:
+    """(name, methods, attributes) of classes with too many; a record, whose fields are declared, may have any number."""
+    for node in (node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)):
+        methods = [method for method in node.body if isinstance(method, Function)]
+        stores = (inner for method in methods for inner in ast.walk(method) if isinstance(inner, ast.Attribute))
+        attributes = {
+            inner.attr for inner in stores if isinstance(inner.ctx, ast.Store) and ast.unparse(inner.value) == "self"
+        }
+        names = {method.name for method in methods}  # a property and its setter are one
+        if len(names) > METHODS_MAX or len(attributes) > ATTRIBUTES_MAX:
+            yield node.name, len(names), len(attributes)
 
 
 def is_broad(kind: ast.expr | None) -> bool:
@@ -126,6 +157,19 @@ def test_functions_fit_on_a_screen() -> None:
     none_of(problem for module in python_modules() for problem in shapeless(module))
 
 
+def test_a_class_has_one_job_or_a_reason() -> None:
+    counted = [one for one in python_modules() if one.path.startswith("src/") and "/sandbox/" not in one.path]
+    found = {(one.path, name) for one in counted for name, _, _ in wide(one)}
+    assert found == set(MAY_BE_WIDE)
+
+
+def test_methods_and_attributes_are_counted() -> None:
+    many = "class C:\n" + "".join(f"    def m{number}(self): self.x{number % 3} = 1\n" for number in range(21))
+    fields = "class D:\n    def __init__(self):\n" + "".join(f"        self.a{number} = 1\n" for number in range(16))
+    fits = "class E:\n" + "".join(f"    a{number}: int = 0\n" for number in range(30))
+    assert list(wide(Module("m", many + fields + fits))) == [("C", 21, 3), ("D", 1, 16)]
+
+
 def test_nothing_swallows_what_it_does_not_know() -> None:
     none_of(problem for module in python_modules() for problem in swallowed(module, MAY_CATCH_ALL))
 
@@ -136,10 +180,10 @@ def test_every_exception_to_the_rule_is_still_one() -> None:
 
 
 def test_a_long_function_and_file_are_found() -> None:
-    fits = "def f():\n" + "    x = 1\n" * 69
-    long = "def g():\n" + "    x = 1\n" * 70
+    fits = "def f():\n" + "    x = 1\n" * 49
+    long = "def g():\n" + "    x = 1\n" * 50
     assert list(shapeless(Module("m", fits))) == []
-    assert list(shapeless(Module("m", long))) == ["<planted>:1: g has 71 lines, more than 70"]
+    assert list(shapeless(Module("m", long))) == ["<planted>:1: g has 51 lines, more than 50"]
     assert list(shapeless(Module("m", "x = 1\n" * 601))) == ["<planted>: 601 lines, more than 600"]
 
 

@@ -285,16 +285,20 @@ class Recovery:
         if len(traded) >= TRADED_MAX:
             lists.refused.append(reconcile.TOO_MANY_ORDERS)
         due = OrdersDue(action, symbols, found, lists, traded, had_fills or bool(fills))
-        self._runs += 1
-        if self._runs == 1 and len(traded) <= WITH_FILLS_MAX and self.backfill.has_room_for_orders(symbols):
-            await self._add_orders(found, due, deliver)
-        else:  # Where the sockets of a gap last no second, fills come first.
-            self._orders_due, found.orders_due = due, True
+        await self._orders_now_or_later(due, deliver)
         if not lag_s:
             # Of a list that lacks a position nobody can say what is held.
             held_now = None if positions.unreadable else reconcile.quantities(positions)
             self._listing = Listing(lists.until_ms, held_now)
         return found
+
+    async def _orders_now_or_later(self, due: OrdersDue, deliver: DeliverFindings) -> None:
+        """Ask for orders with the fills, where there is room; where the sockets of a gap last no second, fills first."""
+        self._runs += 1
+        if self._runs == 1 and len(due.traded) <= WITH_FILLS_MAX and self.backfill.has_room_for_orders(due.symbols):
+            await self._add_orders(due.found, due, deliver)
+        else:
+            self._orders_due, due.found.orders_due = due, True
 
     async def _fills(
         self,

@@ -277,10 +277,8 @@ def _fill(
     order.fee += fee
     order.updated_ms = now_ms
     position.release(order, quantity)
-    if order.remaining:
-        order.status = "PARTIALLY_FILLED"
-    else:
-        order.status = "FILLED"
+    order.status = "PARTIALLY_FILLED" if order.remaining else "FILLED"
+    if not order.remaining:
         account.close(order, position)
 
     change, cash = (quantity, -premium) if order.is_buy else (-quantity, premium)

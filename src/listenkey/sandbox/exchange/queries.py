@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from listenkey.sandbox.exchange.accounts import Account
     from listenkey.sandbox.exchange.orders import ExchangeOrder, OrderState
+    from listenkey.sandbox.exchange.records import Trade, Transition
     from listenkey.sandbox.exchange.state import ExchangeState
 
 HOUR_MS: Final = 3600 * 1000
@@ -260,43 +261,8 @@ def _open_quantities(account: Account, symbol: str, as_of_ms: int | None) -> tup
 def ledger(account: Account) -> dict[str, Any]:
     """Return the account's whole history, in order, even where the venue's endpoints no longer show it."""
     return {
-        "fills": [
-            {
-                "symbol": trade.order.contract.symbol,
-                "trade_id": trade.trade_id,
-                "id": trade.id,
-                "id_text": str(trade.id),
-                "order_id": trade.order.id,
-                "order_id_text": str(trade.order.id),
-                "side": trade.order.side,
-                "quantity": trade.quantity,
-                "price": trade.price,
-                "commission": trade.fee,
-                "commission_asset": SETTLEMENT_ASSET,
-                "realized_profit": trade.realized_profit,
-                "maker": trade.maker,
-                "time_ms": trade.time_ms,
-                "filled_quantity": trade.filled_quantity,
-            }
-            for trade in account.trades
-        ],
-        "orders": [
-            {
-                "order_id": each.order.id,
-                "order_id_text": str(each.order.id),
-                "client_order_id": each.order.client_id,
-                "symbol": each.order.contract.symbol,
-                "side": each.order.side,
-                "status": each.status,
-                "execution_type": each.execution_type,
-                "quantity": each.order.quantity_text,
-                "price": each.order.price_text,
-                "filled_quantity": each.filled_quantity,
-                "trade_id": each.trade_id,
-                "time_ms": each.time_ms,
-            }
-            for each in account.transitions
-        ],
+        "fills": [_fill_of(trade) for trade in account.trades],
+        "orders": [_step_of(each) for each in account.transitions],
         "transfers": [
             {"amount": money(each.amount), "balance": money(each.balance), "time_ms": each.time_ms}
             for each in account.transfers
@@ -313,4 +279,43 @@ def ledger(account: Account) -> dict[str, Any]:
             }
             for each in account.exercises
         ],
+    }
+
+
+def _fill_of(trade: Trade) -> dict[str, Any]:
+    """One fill, as the ledger has it."""
+    return {
+        "symbol": trade.order.contract.symbol,
+        "trade_id": trade.trade_id,
+        "id": trade.id,
+        "id_text": str(trade.id),
+        "order_id": trade.order.id,
+        "order_id_text": str(trade.order.id),
+        "side": trade.order.side,
+        "quantity": trade.quantity,
+        "price": trade.price,
+        "commission": trade.fee,
+        "commission_asset": SETTLEMENT_ASSET,
+        "realized_profit": trade.realized_profit,
+        "maker": trade.maker,
+        "time_ms": trade.time_ms,
+        "filled_quantity": trade.filled_quantity,
+    }
+
+
+def _step_of(each: Transition) -> dict[str, Any]:
+    """One change of an order, as the ledger has it."""
+    return {
+        "order_id": each.order.id,
+        "order_id_text": str(each.order.id),
+        "client_order_id": each.order.client_id,
+        "symbol": each.order.contract.symbol,
+        "side": each.order.side,
+        "status": each.status,
+        "execution_type": each.execution_type,
+        "quantity": each.order.quantity_text,
+        "price": each.order.price_text,
+        "filled_quantity": each.filled_quantity,
+        "trade_id": each.trade_id,
+        "time_ms": each.time_ms,
     }
