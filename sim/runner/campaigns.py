@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import multiprocessing
 import os
@@ -26,8 +25,6 @@ CAMPAIGNS: Final[dict[str, tuple[int, str, float]]] = {
 """Name -> seeds, mode, days of each."""
 
 TOLD_EVERY: Final = 50
-COLLECTED_AFTER: Final = 20_000
-"""The new objects after which the collector looks; a world holds some hundred thousand."""
 
 
 @dataclass(slots=True)
@@ -116,13 +113,6 @@ def one(seed: int, mode: str, days: float) -> Summary:
     return summary
 
 
-def settle() -> None:
-    """Keep the collector from looking at what modules hold again and again: a world makes little that it must find."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECTED_AFTER, 50, 50)
-
-
 def _digests(seed: int) -> tuple[str, str]:
     _, mode, days = CAMPAIGNS["commit"]
     evidence = run_seed(seed, mode, days).evidence
@@ -133,7 +123,7 @@ def twice(first: int, seeds: int) -> int:
     """Each seed in two processes: the SHA-256 of the trace and of everything told, journals included, must agree."""
     numbers = range(first, first + seeds)
     # With a limit of tasks a process, CPython 3.11 was seen to wait for ever at the end of the first fifty.
-    with ProcessPoolExecutor(os.cpu_count() or 1, multiprocessing.get_context("spawn"), settle) as pool:
+    with ProcessPoolExecutor(os.cpu_count() or 1, multiprocessing.get_context("spawn")) as pool:
         once = list(pool.map(_digests, numbers, chunksize=4))
         again = list(pool.map(_digests, numbers, chunksize=4))
     differ = [seed for seed, one, other in zip(numbers, once, again, strict=True) if one != other or not one[0]]
@@ -172,12 +162,11 @@ def run_many(
             fresh.replace(tally)
 
     if processes == 1:
-        settle()
         for done, seed in enumerate(numbers, 1):
             take(one(seed, mode, days), done)
     else:
         # Whoever calls may have threads, and a process that has some is not to be forked.
-        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), settle) as pool:
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
             summaries = pool.map(one, numbers, [mode] * len(numbers), [days] * len(numbers), chunksize=4)
             for done, summary in enumerate(summaries, 1):
                 take(summary, done)

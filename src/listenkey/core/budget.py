@@ -101,7 +101,11 @@ class Budget:
         """
         self._forget(now_s)
         began_s = now_s - (self._window_s - minute_left_s)
-        own = sum(weight for sent_s, weight in self._spent if sent_s >= began_s)
+        own = 0
+        for sent_s, weight in reversed(self._spent):
+            if sent_s < began_s:
+                break
+            own += weight
         self._others = max(0, used - own)
         self._others_until_s = now_s + minute_left_s
 

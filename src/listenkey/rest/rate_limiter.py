@@ -13,7 +13,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import parse_qs
 from weakref import WeakKeyDictionary
 
 from listenkey import venue
@@ -278,7 +277,7 @@ class Lane:
 
 def weight_of(request: Request) -> int:
     """Return the weight that the venue will count for a request."""
-    of_symbol = request.path == venue.OPEN_ORDERS_PATH and "symbol" in parse_qs(request.query)
+    of_symbol = "&symbol=" in f"&{request.query}"
     return weight_at(request.path, of_symbol=of_symbol)
 
 

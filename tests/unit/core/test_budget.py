@@ -93,6 +93,15 @@ def test_what_we_used_ourselves_is_not_counted_twice() -> None:
     assert budget.wait_s(50, Priority.STEADY, 11.0) == 0
 
 
+def test_what_we_used_in_the_minute_before_is_not_among_what_it_counts() -> None:
+    budget = Budget(400)
+    budget.spend(100, 10.0)
+    budget.spend(20, 45.0)
+    budget.note_used(270, 50.0, minute_left_s=50.0)  # its minute began at 40.0, and 250 of these are somebody else's
+    assert budget.wait_s(30, Priority.KEYS, 50.0) == 0
+    assert budget.wait_s(31, Priority.KEYS, 50.0) > 0
+
+
 def test_what_an_earlier_process_sent_counts_until_its_minute_is_over() -> None:
     budget = Budget(400)
     budget.spend(100, 10.0)
