@@ -12,7 +12,7 @@ from listenkey.core.account_state import AccountState, FillIndex
 from listenkey.core.reconciliation import Delivery, Findings, combined
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
 from listenkey.outcomes import Loss, Lost
-from listenkey.wire.rows import PositionRow
+from listenkey.wire.rows import PositionRow, UnreadableRow
 from tests.unit.core.making import (
     OTHER,
     SYMBOL,
@@ -220,3 +220,12 @@ def test_ids_of_another_range_change_no_places() -> None:
         Findings(fills=[trade_row(65, 2000), trade_row(64, 3500), trade_row(far + 1, 5000)]), waiting, known_of(), 77
     )
     assert order_of(out) == [65, far, 64, 66, far + 1]
+
+
+def test_rows_that_cant_be_read_are_named_once_each_with_their_contract_where_they_have_one() -> None:
+    bare, named = UnreadableRow("a row's id is none"), UnreadableRow("a row's id is none", OTHER)
+    assert reconcile.unreadable_rows(Loss.ORDERS, "orders", SYMBOL, [bare, bare, named]) == [
+        Lost(Loss.ORDERS, f"orders of {SYMBOL}: the list has a row that can't be read: a row's id is none"),
+        Lost(Loss.ORDERS, f"orders of {OTHER}: the list has a row that can't be read: a row's id is none"),
+    ]
+    assert reconcile.unreadable_rows(Loss.ORDERS, "orders", "", []) == []
