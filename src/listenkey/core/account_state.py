@@ -41,10 +41,6 @@ POSITIONS_MAX: Final = 4_096
 ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "CANCELLED"})
 """Statuses that nothing follows; the last one is the word from before 2026."""
 
-ACCEPTED: Final = "ACCEPTED"
-NEW: Final = "NEW"
-"""The same, before 2026 and now."""
-
 ZERO: Final = Decimal(0)
 NOT_DATED: Final = (RecoveredFill, RecoveredOrder, RecoveredExercise, RecoveredCash, UnknownEvent)
 """Events whose time proves nothing: no socket brought the first four, and the last one's type is unknown."""
@@ -194,8 +190,6 @@ class AccountState:
     def note_order(self, order: Order | RecoveredOrder, at_ms: int) -> None:
         """Note an order's state, and how much of it was filled, at this time by the venue's clock."""
         key, status = (order.symbol, order.order_id), order.status
-        if status == ACCEPTED:
-            status = NEW
         if status in ENDED:
             self.orders.pop(key, None)
             self.ended.append(key)

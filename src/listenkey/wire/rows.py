@@ -18,13 +18,13 @@ import msgspec
 from listenkey.errors import ProtocolError
 from listenkey.events.base import SYMBOL_CHARS_MAX, TEXT_CHARS_MAX, amount_of
 from listenkey.events.recovered import RecoveredCash, RecoveredExercise, RecoveredFill, RecoveredOrder
+from listenkey.wire.legacy import STATUSES
 from listenkey.wire.message_builder import HALF_PAIR, REPLACED, SIDES, InvalidMessage, exact_int
 
 RECORD_ID_CHARS_MAX: Final = 64
 CONTRACT: Final = "CONTRACT"
 """The `type` of a bill row that a trade made."""
 
-_STATUS_NOW: Final = {"ACCEPTED": "NEW", "CANCELLED": "CANCELED"}
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 R = TypeVar("R")
@@ -205,7 +205,7 @@ def order(row: Any, raw: bytes) -> OrderRow:
         quantity_text=_amount_or_none(row, "quantity").removeprefix("-"),
         price_text=_amount_or_none(row, "price"),
         average_price_text=_amount_or_none(row, "avgPrice"),
-        status=_STATUS_NOW.get(status, status),
+        status=STATUSES.get(status, status),
         filled_quantity_text=_unsigned(row, "executedQty"),
         reduce_only=reduce_only if isinstance(reduce_only, bool) else None,
         created_ms=created_ms,

@@ -464,3 +464,13 @@ def test_a_batch_finds_late_what_is_late_one_by_one(drawn: list[tuple[int, int, 
     assert events == kept
     assert together.fills.lateness.newest == alone.fills.lateness.newest
     assert together.fills.lateness.newest_ms == alone.fills.lateness.newest_ms
+
+
+def test_a_held_step_of_an_order_is_delivered_where_its_predecessor_did_not_bring_it() -> None:
+    deduplicator = Deduplicator()
+    deduplicator.follow(1)
+    admit(deduplicator, 1, order(7, "NEW"), b"{}", 7)
+    for step in (order(7, "NEW"), order(7, "CANCELED")):
+        admit(deduplicator, 2, step, b"{}", 7)
+    assert [held.event for held in deduplicator.follow(2)] == [order(7, "CANCELED")]
+    assert deduplicator.duplicates == 1

@@ -540,3 +540,9 @@ def test_fills_of_many_symbols_that_wait_are_bounded_together(monkeypatch: pytes
     waiting = [len(detector._positions[symbol].later) for symbol in symbols]
     assert waiting == [1, 2, 0, 0], "those with most begin anew, until half is free"
     assert detector._positions["S3"].given_up
+
+
+def test_a_quantity_with_a_sign_counts_without_it() -> None:
+    watch = told(order(1, "NEW"))
+    watch.note_all([fill(1, "1", last_quantity_text="-1")], AccountState(FillIndex()), 0.0)
+    assert watch.due_at_s() is None
