@@ -53,7 +53,6 @@ class Stream:
     """The time when its process ended without a word, and nothing of it went on."""
     exits: list[tuple[int, str]] = field(default_factory=list)
     """The times when the program ended with an error, to be started again."""
-    told_again: int = 0
     contradictions: list[tuple[int, str]] = field(default_factory=list)
     """Items that were told again by a later process, and were others then."""
     unkept: list[tuple[int, str]] = field(default_factory=list)
@@ -92,9 +91,7 @@ class Stream:
         if before is None:
             self._by_seq[item.seq] = item
             self.told.append(Told(at_us, item))
-        elif same(before, item):
-            self.told_again += 1
-        else:
+        elif not same(before, item):
             self.contradictions.append((at_us, f"item {item.seq} was {line(before)} and is {line(item)}"))
 
 

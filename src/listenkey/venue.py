@@ -13,7 +13,7 @@ Sources, short names (all read between 2025-11 and 2026-11):
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 from urllib.parse import urlsplit
@@ -232,12 +232,6 @@ class Venue:
             object.__setattr__(self, field, value.rstrip("/").removesuffix("/private"))
         if not self.time_scale > 0:
             raise ValueError("time_scale must be more than 0")
-
-    def with_urls(self, rest_url: str | None, ws_url: str | None) -> Venue:
-        """Return the same venue at other addresses; None leaves an address as it is."""
-        if rest_url is None and ws_url is None:
-            return self
-        return replace(self, rest_url=rest_url or self.rest_url, ws_url=ws_url or self.ws_url, name="custom")
 
 
 PRODUCTION: Final = Venue("https://eapi.binance.com", "wss://fstream.binance.com", "production")

@@ -37,9 +37,3 @@ def test_an_address_that_cant_be_one_is_refused(rest_url: str, ws_url: str) -> N
 def test_a_time_scale_is_positive() -> None:
     with pytest.raises(ValueError, match="time_scale"):
         Venue("http://h", "ws://h", time_scale=0)
-
-
-def test_the_same_place_at_other_addresses() -> None:
-    assert venue.PRODUCTION.with_urls(None, None) is venue.PRODUCTION
-    moved = venue.PRODUCTION.with_urls("http://127.0.0.1:1", None)
-    assert (moved.rest_url, moved.ws_url) == ("http://127.0.0.1:1", venue.PRODUCTION.ws_url)

@@ -1,8 +1,7 @@
 """
-Open the right to a stream: today, with listen keys.
+Create, keep alive and share the listen keys of an account.
 
-Everything a lifecycle needs of it is `Opener`. Listen keys were retired on sibling products in 2026, and options may
-follow: then another `Opener` is written, and nothing else changes.
+Listen keys were retired on sibling products in 2026, and options may follow: then what opens a stream stands here.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -63,22 +62,6 @@ class Attachment(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Attachment(request_id={self.request_id})"  # a traceback with locals shows this, and no key
-
-
-class Opener(Protocol):
-    """Creates, prolongs and closes the right to a stream."""
-
-    async def create(self, stale: Secret | None) -> Grant:
-        """A grant; not `stale`, where the venue has another."""
-
-    async def renew(self, key: Secret, since_s: float) -> float:
-        """Prolong it, and so show that it lived at `since_s` or later; returns when that was asked."""
-
-    async def close(self, key: Secret) -> None:
-        """End it, for everybody."""
-
-    def attachment(self, key: Secret, request_id: int, venue: Venue) -> Attachment:
-        """Return how to attach a socket of this venue to the key: streams that share a key may attach in two ways."""
 
 
 class ListenKeys:

@@ -49,7 +49,6 @@ class Salvaged:
         first_seq, last_seq: The first and the last of them; 0 where there is none.
         missing: Stretches of numbers that are missing, each from and to; the first of them.
         missing_items: How many numbers are missing in all.
-        missing_at_end: How many of them lie behind the last one, by what the lock file knows.
         notes: What of the rest could not be read.
     """
 
@@ -59,7 +58,6 @@ class Salvaged:
     last_seq: int = 0
     missing: list[tuple[int, int]] = field(default_factory=list)
     missing_items: int = 0
-    missing_at_end: int = 0
     notes: list[str] = field(default_factory=list)
 
     def lacks(self, first: int, last: int) -> None:
@@ -195,7 +193,6 @@ def _write(journal: Path, into: Path, staging: sqlite3.Connection, reached: int)
                 rows = []
         if rows:
             store.write(Group(rows))
-        found.missing_at_end = max(0, reached - found.last_seq)
         found.lacks(found.last_seq + 1, reached)
     except ERRORS as error:
         raise JournalError(f"{into} can't be written: {error}") from error
