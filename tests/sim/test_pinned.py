@@ -218,6 +218,17 @@ CASES = {
             Fault("contract_refused", 2, 120.0, 70.003, (("answer", 400), ("gap", True), ("half", 0))),
         ],
     ),
+    # The next process asked from where coverage was noted, though the gap that was left open had begun five minutes earlier.
+    "the end of a journal is lost twice, once behind a gap that begins long before": Case(
+        draw_options(109, "safety", 0.04),
+        [
+            Fault("disk_full", 0, 289.424, 195.562),
+            Fault("mute", 0, 318.024, 253.379),
+            Fault("reset", 0, 376.138, 0.0),
+            Fault("bit_flipped", 0, 707.222, 21.464, (("verified", False), ("what", "flip"))),
+            Fault("bit_flipped", 0, 736.45, 33.773, (("verified", False), ("what", "flip"))),
+        ],
+    ),
 }
 
 

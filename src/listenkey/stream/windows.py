@@ -52,9 +52,20 @@ class Windows:
         self._known = known
 
     def resume(self, left: Resumed) -> None:
-        """An earlier process has covered the stream until then. Its wall clock is not asked where others are known."""
+        """
+        Note until when an earlier process has covered the stream. Its wall clock is not asked where others are known.
+
+        A gap that it left open may have begun long before, with a loss that REST showed late: then coverage ends there.
+        """
         self.began_ms = left.began_venue_ms
         self._resumed_ms, self._resumed_s = left.covered_venue_ms, left.covered_until_s
+        if left.open_since_ms is None or left.covered_until_ms is None:
+            return
+        open_before_ms = max(0, left.covered_until_ms - left.open_since_ms)
+        if self._resumed_ms is not None:
+            self._resumed_ms -= open_before_ms
+        if self._resumed_s is not None:
+            self._resumed_s -= open_before_ms / 1000
 
     def closed(self) -> None:
         """The gap since the earlier process is closed."""

@@ -64,3 +64,18 @@ async def test_what_an_earlier_process_covered_is_told_by_the_venues_clock(
         assert windows.resumed_ms() == now_ms - 5_000
         windows.closed()
         assert windows.resumed_ms() is None
+
+
+async def test_a_gap_that_was_left_open_with_an_older_loss_is_asked_for_from_its_beginning(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    """REST shows a loss minutes late; the process ends when the gap is opened, and coverage was noted long after it."""
+    async with recovery_of(binance_options_sandbox) as recovery:
+        windows, now_s, now_ms = recovery.windows, SystemClock().now_s(), SystemClock().wall_ms()
+        long_ago_ms = now_ms - 70_000
+        windows.resume(Resumed(now_ms - 10_000, covered_venue_ms=now_ms - 9_000, open_since_ms=long_ago_ms))
+        assert windows.covered(now_ms) == now_ms - 69_000, "a minute before the coverage"
+        windows.resume(Resumed(now_ms - 10_000, covered_until_s=now_s - 10.0, open_since_ms=long_ago_ms))
+        assert abs(windows.covered(now_ms) - now_ms + 70_000) < 100
+        windows.resume(Resumed(now_ms - 10_000, covered_venue_ms=now_ms - 9_000, open_since_ms=now_ms))
+        assert windows.covered(now_ms) == now_ms - 9_000, "a later one begins where coverage ended"
