@@ -22,9 +22,10 @@ AUDIT_US: Final = 80_000_000
 """The time until the bill is read again, on a connection that seems well: 66 s, and the request's time."""
 
 SPOILING: Final = "wrong_shape"
+"""The fault that spoils words of REST."""
+
 LACKING: Final = "generation"
 """A fault whose messages lack words of a fill: those of before 2026 have no asset of the fee and no realised profit."""
-"""The fault that spoils words of REST."""
 
 REFUSED: Final = frozenset({Loss.ORDERS, Loss.FILLS_REFUSED})
 """The losses of a gap for which REST refused a contract's lists: its orders, or its fills, which are steps as well."""

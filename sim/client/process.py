@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -108,7 +109,7 @@ class ProcessRun:
         user.add_done_callback(self.program_ended)
 
     def make_stream(self, number: int) -> SimulatedStream:
-        """Make a stream as a program does, but for the clock, the disk and the random numbers."""
+        """Make a stream as a program does, but for what `Runtime` has."""
         process = self.process
         options = process.env.options
         path = self.path(number)
@@ -198,7 +199,14 @@ class ProcessRun:
     def note_arrival(self, delivery: StreamDelivery, frame: bytes) -> None:
         """While nothing can be shown: which fills a socket of a stream has brought."""
         if b'"TRADE"' in frame or b'"fi"' in frame:
-            fills = judge.fills_in({"kind": "update", "provenance": "ws", "raw": frame})
+            tree = json.loads(frame)
+            order = tree.get("data", tree).get("o")
+            if isinstance(order, list):  # before 2026, as it comes on the wire
+                fills = [
+                    (each["s"], int(fill["t"]), int(each["oid"])) for each in order for fill in each.get("fi") or ()
+                ]
+            else:
+                fills = judge.fills_in({"kind": "update", "provenance": "ws", "raw": frame})
             number = next(at for at, stream in enumerate(self.streams) if stream.driver.delivery is delivery)
             came = self.arrivals.setdefault(number, [])
             came += [(self.process.env.now_us, fill) for fill in fills]

@@ -455,15 +455,15 @@ class FramedSocket(SimSocket):
         self._real.close()
 
     def pause(self) -> None:
-        """Stop reading; see `transport.base.Pausing`."""
+        """Stop reading; see `transport.base.Socket`."""
         self._real.pause()
 
     def resume(self) -> None:
-        """Read again; see `transport.base.Pausing`."""
+        """Read again; see `transport.base.Socket`."""
         self._real.resume()
 
     def read_less(self) -> None:
-        """Bound one read; see `transport.base.Pausing`."""
+        """Bound one read; see `transport.base.Socket`."""
         self._real.read_less()
 
     @property

@@ -17,7 +17,7 @@ from listenkey.core.reconciliation import SNAPSHOTS_LOST
 from listenkey.items import GapOpened, Item, Live
 from listenkey.journal.sqlite.group import Group
 from listenkey.journal.sqlite.lock import lock_path
-from listenkey.journal.sqlite.numbering import Arrived, Told
+from listenkey.journal.sqlite.numbering import EventEntry, NoticeEntry
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
@@ -118,14 +118,14 @@ class Process:
             case Put(numbers):
                 for number in numbers:
                     raw = fill(number) if number % 3 else greeks(number)
-                    self.writer.put(Arrived(read(raw), raw, AT_MS, "ws", False))
+                    self.writer.put(EventEntry(read(raw), raw, AT_MS, "ws", False))
             case Tell():
                 for item in (
                     GapOpened(0, "", 5, "lost", GapCause.SILENT),
                     closed_gap(5, 6, *SNAPSHOTS_LOST),
                     Live(0, "", 6),
                 ):
-                    self.writer.put(Told(item, AT_MS))
+                    self.writer.put(NoticeEntry(item, AT_MS))
             case Cover():
                 self.writer.marks.heard(AT_MS + self.store.last_seq)
             case Done():

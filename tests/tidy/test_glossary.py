@@ -140,6 +140,18 @@ def test_the_glossary_is_true_and_in_order() -> None:
         assert names == sorted(names), section.splitlines()[0]
 
 
+def test_the_table_of_decisions_is_true() -> None:
+    """The table of CONTRIBUTING names files and names as the glossary does."""
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## The code that decides")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([A-Z].+\?) \| (.+) \|$", table, re.MULTILINE)
+    assert len(rows) > 10
+    modules = house().modules.values()
+    sources = {module.path.removeprefix("src/listenkey/"): module.text for module in modules}
+    none_of(
+        astray("\n".join(f"| {question} | | {where} |" for question, where in rows).replace("| |", "| - |"), sources)
+    )
+
+
 def test_a_shared_and_a_retired_name_are_found() -> None:
     planted = House.planted(
         {

@@ -1,5 +1,5 @@
 """
-The transition table: for each state and input the method, and the states that may follow.
+The transition table: for each state and input the function that handles it, and the states that may follow.
 
 Code, tests and the docs' picture read this one table.
 """
@@ -23,8 +23,8 @@ class StateTransition(NamedTuple):
     One cell of the table.
 
     Attributes:
-        handle: The method of the lifecycle.
-        may_follow: The states in which it may leave the lifecycle. Which one, the method chooses by what it finds.
+        handle: The function that handles the input; it gets the lifecycle.
+        may_follow: The states in which it may leave the lifecycle. It chooses one by what it finds.
     """
 
     handle: Handler

@@ -28,8 +28,8 @@ class Overflow:
     Attributes:
         bytes_max: How much may wait.
         dropped: Events that found no room.
-        is_open: Whether a gap is open: events are being dropped.
-        from_ms: Since when, wall clock, or None.
+        is_open: True while events are being dropped, in a gap of its own or within another one.
+        from_ms: Since when, wall clock, or None. Moves on where a gap of its own begins behind another one.
         on_change: Called when that has changed.
     """
 

@@ -191,7 +191,7 @@ class AccountClient:
         values = responses.read(response, (self._credentials.api_key,), keep_odd_numbers=True)
         raws = rows.split(response.body)
         if not isinstance(values, list):
-            raise ProtocolError(f"the answer to GET {path} is no list of objects")
+            raise ProtocolError(f"the answer to GET {path} is no list")
         return values, raws
 
     async def _signed(self, path: str, asked: Params) -> Response:

@@ -152,7 +152,8 @@ class StreamDelivery:
     def events_came(self, socket: int, events: list[Event], raws: list[bytes]) -> None:
         """Events from a socket: deliver them, unless another one brought them or they must wait their turn."""
         received_ms, first = self._runtime.clock.wall_ms(), events[0]
-        proves = type(first) not in PROVE_NOTHING  # what proves nothing comes alone
+        proves = type(first) not in PROVE_NOTHING
+        assert proves or len(events) == 1, "what proves nothing comes alone"
         self.life.brought(socket, len(events))
         if self.deduplicator.follows(socket):
             self._deliver_all(socket, events, raws, received_ms, proves=proves)

@@ -80,16 +80,16 @@ class RecoveryRunner:
             self._feed(on.CoverageEnded(from_ms))
         self._feed(answer)
         self._recovery.delivered(closed=self._delivery.life.gaps.open_from_ms is None)
-        await self._look_whose_key_it_is()
+        await self._prove_account_again()
 
     async def _audit(self, action: do.Audit) -> None:
         for happened in await self._recovery.audits.look(action):
             if self._is_refused(happened):
                 return
             self._feed(happened)
-        await self._look_whose_key_it_is()
+        await self._prove_account_again()
 
-    async def _look_whose_key_it_is(self) -> None:
+    async def _prove_account_again(self) -> None:
         """End the stream where the API key is another account's; a fill that proves it may be listed only by now."""
         try:
             await self._prove_account()

@@ -1,4 +1,8 @@
-"""The sources of time, chance, threads and connections of one stream. The simulation passes its own."""
+"""
+The outside of a stream: time, chance, sockets, threads and files. The simulation passes its own.
+
+HTTP has a door of its own, because all streams of a process share it: `rest.rate_limiter.lend`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ _RANDOM: Final = random.Random()
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """
-    The sources of time and chance: given the same, and the same from outside, a stream does the same again.
+    All that a stream takes from outside but HTTP: given the same, it does the same again.
 
     Attributes:
         clock: For all times.

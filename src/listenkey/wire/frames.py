@@ -2,9 +2,9 @@
 Frame -> event. Pure, and never raises for anything a socket may bring.
 
 `Unwrapper(listen_key).read(frame)` is the hot path of a stream; `read(frame)` takes a frame of any form; `read_payload`
-takes an event without its envelope. Each answers one of three: `Received` (a typed event and its raw JSON), `Control`
-(the answer to a request like SUBSCRIBE) or `Unreadable` (why, and the bytes with secrets masked). A frame from before
-January 2026 may say what several of today's do, and is answered with `Several`.
+takes an event without its envelope. Each answers one of four: `Received` (a typed event and its raw JSON), `Several` of
+them (from a frame from before January 2026), `Control` (the answer to a request like SUBSCRIBE) or `Unreadable` (why, and
+the bytes with secrets masked).
 
 Two roads lead to an event. The fast one is one typed decode of the current shapes, strict about types. What it does not
 take goes the slow one: `wire.message_builder`, exact and forgiving. Both refuse what is no JSON of a bounded depth and size.

@@ -28,7 +28,7 @@ from listenkey.events import (
 from listenkey.events.enums import TRADE
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.outcomes import GapCause, Loss
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import Received, Unreadable, read_payload, received_in
 from listenkey.wire.message_builder import CURRENT, InvalidMessage, build
 
 if TYPE_CHECKING:
@@ -184,12 +184,12 @@ def event_of(type_: str, event_ms: int | None, words: dict[str, Any], raw: bytes
     try:
         return build(kind, words, type_, "word")
     except InvalidMessage:
-        if kind in RECOVERED:
-            raise UsageError(f"this {type_} lacks what makes one") from None
         event = read_payload(raw)
-        if isinstance(event, Unreadable):
-            raise UsageError(f"this {type_} lacks what makes one") from None
-        return event
+        if kind not in RECOVERED and not isinstance(event, Unreadable):
+            return event
+        if any(isinstance(one, Received) for one in received_in(raw)):
+            return UnknownEvent(type_, event_ms, raw)  # of a build that kept messages from before 2026 as they were
+        raise UsageError(f"this {type_} lacks what makes one") from None
 
 
 def _kind(type_: str, words: dict[str, Any]) -> type[CurrentEvent | RecoveredEvent] | None:

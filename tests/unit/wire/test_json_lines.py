@@ -15,7 +15,7 @@ from listenkey.events import UnknownEvent
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.outcomes import GapCause, Loss
 from listenkey.wire.frames import Received, read
-from listenkey.wire.json_lines import from_line, to_line
+from listenkey.wire.json_lines import event_of, from_line, to_line
 from tests.unit.wire.test_frames import mutants
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -249,3 +249,9 @@ def test_an_event_of_a_later_release_is_unknown_here() -> None:
     item = Update(1, "a", UnknownEvent("LATER", None, b'{"e":"LATER"}'), 5, b'{"e":"LATER"}')
     assert from_line(to_line(item)) == item
     assert read(b'{"e":"LATER"}', [Secret("k" * 40)]) == Received(item.event, item.raw)
+
+
+def test_a_message_from_before_2026_that_an_earlier_build_kept_is_an_unknown_event() -> None:
+    raw = (FIXTURES / "legacy_order_trade_update.json").read_bytes()
+    event = event_of("ORDER_TRADE_UPDATE", 5, {"event_ms": 5, "orders": []}, raw)
+    assert event == UnknownEvent("ORDER_TRADE_UPDATE", 5, raw)

@@ -126,11 +126,11 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
       listenkey journal verify fills.db
       listenkey journal verify fills.db --head 3f0c...
     """
-    from listenkey.journal.sqlite.verify import verify as verdict_on
+    from listenkey.journal.sqlite.verify import verify as verify_journal
     from listenkey.journal.url import journal_path
 
     path = journal_path(journal)
-    found = interruptible(lambda: verdict_on(path, head))
+    found = interruptible(lambda: verify_journal(path, head))
     if as_json:
         import msgspec
 
@@ -227,7 +227,7 @@ def backup(journal: str, out: Path) -> int:
     """
     from listenkey.cli.output_file import output_file
     from listenkey.journal.sqlite.backup import backup as copy_into
-    from listenkey.journal.sqlite.verify import verify as verdict_on
+    from listenkey.journal.sqlite.verify import verify as verify_journal
     from listenkey.journal.url import journal_path
 
     path, progress = journal_path(journal), Progress("copied")
@@ -235,7 +235,7 @@ def backup(journal: str, out: Path) -> int:
     def copy() -> VerifyResult:
         with output_file(out, path, replaces=False) as fresh:
             copy_into(path, fresh, progress)
-            return verdict_on(fresh)
+            return verify_journal(fresh)
 
     found = interruptible(copy)
     progress.end()

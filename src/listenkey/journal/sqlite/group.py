@@ -21,8 +21,8 @@ GROUP_ROWS_MAX: Final = 512
 SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 """Rows that a statement is prepared for; a group takes the next larger one and leaves places empty.
 
-One statement a group, because Python gives its lock away at each statement and may wait 5 ms to get it back while the
-event loop is busy. And a statement without BEGIN and COMMIT is a transaction of its own.
+One statement for all rows of a group, because Python gives its lock away at each statement and may wait 5 ms to get it back
+while the event loop is busy.
 """
 
 _PLACES: Final = "(" + ",".join("?" * len(schema.COLUMNS)) + ")"

@@ -16,7 +16,7 @@ from listenkey.journal.sqlite.row_codec import fill_of, told_values, update_valu
 from listenkey.journal.sqlite.store import Store
 
 
-class Arrived(msgspec.Struct, frozen=True, gc=False):
+class EventEntry(msgspec.Struct, frozen=True, gc=False):
     """An event on its way into the journal."""
 
     event: Event
@@ -26,14 +26,14 @@ class Arrived(msgspec.Struct, frozen=True, gc=False):
     late: bool = False
 
 
-class Told(NamedTuple):
+class NoticeEntry(NamedTuple):
     """An item of the lifecycle on its way into the journal."""
 
     item: Live | GapOpened | GapClosed
     told_ms: int
 
 
-Entry: TypeAlias = Arrived | Told
+Entry: TypeAlias = EventEntry | NoticeEntry
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ def number_entries(entries: Iterable[Entry], store: Store, group: Group, known: 
     item: Item
     for entry in entries:
         number = seq + 1 + skipped
-        if isinstance(entry, Arrived):
+        if isinstance(entry, EventEntry):
             event, raw, received_ms, provenance, late = (
                 entry.event, entry.raw, entry.received_ms, entry.provenance, entry.late,
             )  # fmt: skip

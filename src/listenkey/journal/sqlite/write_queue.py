@@ -10,7 +10,7 @@ from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Live, Provenance
 from listenkey.journal.gap_coalescer import HeldBack
 from listenkey.journal.overflow import Overflow
-from listenkey.journal.sqlite.numbering import Arrived, Told
+from listenkey.journal.sqlite.numbering import EventEntry, NoticeEntry
 from listenkey.journal.sqlite.writer import Committed, Writer
 from listenkey.outcomes import GapCause, Reason
 
@@ -73,7 +73,7 @@ class WriteQueue:
             self.release()
         self.entries += 1
         self.bytes += len(raw) + ENTRY_OVERHEAD_BYTES
-        self._writer.put(Arrived(event, raw, received_ms, provenance, late))
+        self._writer.put(EventEntry(event, raw, received_ms, provenance, late))
 
     def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
         """The same for a batch; where there may be no room for all of it, one by one."""
@@ -87,7 +87,7 @@ class WriteQueue:
             self.release()
         self.entries += count
         self.bytes += size
-        self._writer.put_all([Arrived(event, raw, received_ms) for event, raw in zip(events, raws, strict=True)])
+        self._writer.put_all([EventEntry(event, raw, received_ms) for event, raw in zip(events, raws, strict=True)])
 
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Queue the lifecycle's items. They always find room; where much waits, gaps are joined."""
@@ -101,7 +101,7 @@ class WriteQueue:
         for item in self._held.release() if self._held else ():
             self.entries += 1
             self.bytes += ENTRY_OVERHEAD_BYTES
-            self._writer.put(Told(item, self._wall_ms()))
+            self._writer.put(NoticeEntry(item, self._wall_ms()))
 
     def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
         """The stream was whole at this moment, unless something of before is still held back or was dropped."""

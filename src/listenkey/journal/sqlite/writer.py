@@ -19,7 +19,7 @@ from listenkey.items import Item
 from listenkey.journal.sqlite.database import ERRORS, as_ours
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, Group
 from listenkey.journal.sqlite.marks import NOTE_EVERY_S, Marks
-from listenkey.journal.sqlite.numbering import Arrived, Entry, Numbered, number_entries
+from listenkey.journal.sqlite.numbering import Entry, EventEntry, Numbered, number_entries
 from listenkey.journal.sqlite.own_files import NotInPlace
 from listenkey.journal.sqlite.pruner import Pruner
 from listenkey.journal.sqlite.retention import Retention
@@ -62,7 +62,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class Troubled:
+class WriteFailed:
     """A report that nothing can be written, and why; or None, that it can again."""
 
     problem: str | None
@@ -75,7 +75,7 @@ class Finished:
     error: BaseException | None
 
 
-Report: TypeAlias = Committed | Troubled | Finished
+Report: TypeAlias = Committed | WriteFailed | Finished
 
 
 class Writer:
@@ -203,7 +203,7 @@ class Writer:
                 numbered.items,
                 self._store.last_seq,
                 len(entries),
-                sum(len(entry.raw) for entry in entries if isinstance(entry, Arrived)),
+                sum(len(entry.raw) for entry in entries if isinstance(entry, EventEntry)),
                 numbered.duplicates,
                 next(iter(group.cursors.values()), None),
                 numbered.recovered,
@@ -239,7 +239,7 @@ class Writer:
                 pass
             else:
                 return numbered
-        asked = {key for entry in entries if isinstance(entry, Arrived) for key in fill_keys(entry.event)}
+        asked = {key for entry in entries if isinstance(entry, EventEntry) for key in fill_keys(entry.event)}
         numbered = number_entries(entries, self._store, group, self._store.known_fills(asked) if asked else set())
         self._store.write(group)
         return numbered
@@ -278,7 +278,7 @@ class Writer:
             return
         self._problem = text
         log.warning("%s", text or f"the journal {self._store.path} can be written again")
-        self._report(Troubled(text))
+        self._report(WriteFailed(text))
 
     def _prune(self) -> None:
         """Take away a portion of the items that may go; the next one when new items have had their turn."""

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 from listenkey.core.gaps import Resumed
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.writer import Committed, Finished, Report, Troubled, Writer
+from listenkey.journal.sqlite.writer import Committed, Finished, Report, WriteFailed, Writer
 from listenkey.transport.closing import outlast
 
 log = logging.getLogger("listenkey")
@@ -112,7 +112,7 @@ class WriterLink:
         match report:
             case Committed():
                 self._on_committed(report)
-            case Troubled(problem):
+            case WriteFailed(problem):
                 self._trouble(problem)
             case Finished(error):
                 if error is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from listenkey.items import GapClosed, GapOpened
 from listenkey.journal.sqlite.group import Group
-from listenkey.journal.sqlite.numbering import Arrived, Entry, Told, number_entries
+from listenkey.journal.sqlite.numbering import Entry, EventEntry, NoticeEntry, number_entries
 from listenkey.journal.sqlite.store import Store
 from tests.unit.journal.making import ACCOUNT, AT_MS, fill, greeks, read
 
@@ -22,8 +22,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def arrived(raw: bytes, provenance: str = "ws") -> Arrived:
-    return Arrived(read(raw), raw, AT_MS, provenance)  # type: ignore[arg-type]
+def arrived(raw: bytes, provenance: str = "ws") -> EventEntry:
+    return EventEntry(read(raw), raw, AT_MS, provenance)  # type: ignore[arg-type]
 
 
 def test_each_entry_gets_the_next_number_and_a_known_fill_none(store: Store) -> None:
@@ -37,7 +37,12 @@ def test_each_entry_gets_the_next_number_and_a_known_fill_none(store: Store) -> 
 
 def test_a_gap_counts_what_rest_brought_within_it(store: Store) -> None:
     opened, closed = GapOpened(0, "", AT_MS, "lost"), GapClosed(0, "", AT_MS, AT_MS, 0, ())
-    entries: list[Entry] = [Told(opened, AT_MS), arrived(fill(1), "rest"), arrived(fill(2)), Told(closed, AT_MS)]
+    entries: list[Entry] = [
+        NoticeEntry(opened, AT_MS),
+        arrived(fill(1), "rest"),
+        arrived(fill(2)),
+        NoticeEntry(closed, AT_MS),
+    ]
     numbered = number_entries(entries, store, Group(), set())
     end = numbered.items[-1]
     assert isinstance(end, GapClosed)

@@ -8,7 +8,7 @@ import pytest
 
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.sqlite import write_queue
-from listenkey.journal.sqlite.numbering import Entry, Told
+from listenkey.journal.sqlite.numbering import Entry, NoticeEntry
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.write_queue import ENTRY_OVERHEAD_BYTES, QUEUE_BYTES_MAX, TURN_AFTER_S, WriteQueue
@@ -59,7 +59,7 @@ def test_a_queue_that_is_full_drops_and_tells(writer: Writer) -> None:
     wall.ms += 9
     queue.settle()
     (told,) = waiting(writer)
-    assert isinstance(told, Told)
+    assert isinstance(told, NoticeEntry)
     assert isinstance(told.item, GapClosed)
     assert told.item.to_ms == AT_MS + 9
     queue.heard(AT_MS + 9)
@@ -92,5 +92,5 @@ def test_the_end_closes_the_gap_and_holds_nothing_back(writer: Writer, monkeypat
     queue.append_event(read(fill(2)), fill(2), AT_MS)
     assert queue.overflow.is_open
     queue.close()
-    assert [type(entry.item) for entry in waiting(writer) if isinstance(entry, Told)] == [GapOpened, GapClosed]
+    assert [type(entry.item) for entry in waiting(writer) if isinstance(entry, NoticeEntry)] == [GapOpened, GapClosed]
     assert len(queue) == queue.entries == 3

@@ -15,7 +15,7 @@ from listenkey.journal.sqlite import metadata as facts
 from listenkey.journal.sqlite import writer as module
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX
 from listenkey.journal.sqlite.lock import lock_path, read_reached
-from listenkey.journal.sqlite.numbering import Arrived, Told
+from listenkey.journal.sqlite.numbering import EventEntry, NoticeEntry
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
@@ -25,7 +25,7 @@ from listenkey.journal.sqlite.writer import (
     Committed,
     Finished,
     Report,
-    Troubled,
+    WriteFailed,
     Writer,
 )
 from listenkey.transport.threads import Threads
@@ -46,7 +46,7 @@ class Bench:
 
     def put(self, *raws: bytes) -> None:
         for raw in raws:
-            self.writer.put(Arrived(read(raw), raw, AT_MS, "ws", late=False))
+            self.writer.put(EventEntry(read(raw), raw, AT_MS, "ws", late=False))
 
     def step(self, *, final: bool = False) -> bool:
         return self.writer._commit_some(final=final)
@@ -88,7 +88,7 @@ def test_a_thread_is_idle_once_both_marks_are_written(bench: Bench) -> None:
 
 def test_a_group_is_reported_when_it_is_on_the_disk(bench: Bench) -> None:
     bench.put(fill(1), fill(2))
-    bench.writer.put(Told(Live(0, "", AT_MS), AT_MS))
+    bench.writer.put(NoticeEntry(Live(0, "", AT_MS), AT_MS))
     assert bench.step()
     (report,) = bench.reports
     assert isinstance(report, Committed)
@@ -212,7 +212,7 @@ def test_whatever_statement_fails_nothing_is_lost_doubled_or_told_too_early(
     assert disk.count >= statement
     assert bench.committed() == bench.on_disk() == list(range(1, 11))
     assert disk.used_after_failing == 0
-    troubles = [report.problem for report in bench.reports if isinstance(report, Troubled)]
+    troubles = [report.problem for report in bench.reports if isinstance(report, WriteFailed)]
     assert troubles[-1:] in ([None], [])
     bench.store.close()
     assert verify(bench.path).whole
@@ -261,7 +261,7 @@ def test_giving_up_ends_the_thread_with_what_was_wrong(tmp_path: Path, monkeypat
     bench.writer.give_up()
     bench.writer._run()
     trouble, finished = bench.reports
-    assert isinstance(trouble, Troubled)
+    assert isinstance(trouble, WriteFailed)
     assert "disk is full" in str(trouble.problem)
     assert isinstance(finished, Finished)
     assert isinstance(finished.error, JournalError)
@@ -274,7 +274,7 @@ def test_a_bug_reaches_the_reader(bench: Bench) -> None:
             raise ZeroDivisionError
 
     event: Event = Poison()  # type: ignore[assignment]
-    bench.writer.put(Arrived(event, b"", AT_MS, "ws", late=False))
+    bench.writer.put(EventEntry(event, b"", AT_MS, "ws", late=False))
     bench.writer._run()
     (report,) = bench.reports
     assert isinstance(report, Finished)

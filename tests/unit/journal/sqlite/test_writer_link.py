@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from listenkey.errors import Corrupt, Fenced
-from listenkey.journal.sqlite.numbering import Arrived
+from listenkey.journal.sqlite.numbering import EventEntry
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.writer import Committed, Finished, Troubled, Writer
+from listenkey.journal.sqlite.writer import Committed, Finished, WriteFailed, Writer
 from listenkey.journal.sqlite.writer_link import WriterLink
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, join, read
 
@@ -37,7 +37,7 @@ async def test_reports_come_within_the_loop_until_the_end(tmp_path: Path) -> Non
     await owner.start()
     seen.append((owner.link.has_started, owner.link.is_over))
     assert seen == [(False, True), (True, False)]
-    owner.writer.put(Arrived(read(fill(1)), fill(1), AT_MS))
+    owner.writer.put(EventEntry(read(fill(1)), fill(1), AT_MS))
     owner.writer.stop()
     assert await owner.link.join()
     assert [report.last_seq for report in owner.committed] == [1]
@@ -50,7 +50,7 @@ async def test_trouble_is_told_and_an_error_is_trouble(tmp_path: Path) -> None:
     await owner.start()
     seen: list[str | None] = []
     owner.link.on_change = lambda: seen.append(owner.link.problem)
-    for report in (Troubled("full"), Troubled(None), Finished(Corrupt("damaged"))):
+    for report in (WriteFailed("full"), WriteFailed(None), Finished(Corrupt("damaged"))):
         owner.link.report(report)
     await asyncio.sleep(0)
     assert seen == ["full", None, "damaged"]
