@@ -20,7 +20,9 @@ from listenkey.cli.groups import Command
 from listenkey.cli.running import Stop, cancel_and_wait, run
 
 if TYPE_CHECKING:
+    from listenkey.cli.display.summary import Tally
     from listenkey.health import Health
+    from listenkey.stream.user_stream import UserStream
 
 
 @click.command(cls=Command)
@@ -45,7 +47,8 @@ def tail(
     Follow an account: every order, fill and balance as it happens, until Ctrl-C.
 
     A full-screen dashboard in a terminal; one JSON object a line with --json or in a pipe. A lost connection is shown as a
-    gap and is repaired by itself. Ends with 0 when stopped, and with a summary on stderr.
+    gap and is repaired by itself. Ends with 0 when stopped, with 5 where the journal could not be written, and with a
+    summary on stderr.
 
     \b
     Examples:
@@ -97,7 +100,7 @@ async def follow_account(stop: Stop, chosen: Settings, kept: JournalChoice, *, s
     from listenkey.cli.config.stream import open_stream
     from listenkey.cli.display.follow import follow
     from listenkey.cli.display.renderers import JsonRenderer, Renderer, TextRenderer
-    from listenkey.cli.display.summary import Tally, sentence
+    from listenkey.cli.display.summary import Tally
 
     tally, failures = Tally(), StdoutFailures()
     journal, account, keep_days = kept
@@ -122,15 +125,55 @@ async def follow_account(stop: Stop, chosen: Settings, kept: JournalChoice, *, s
             await cancel_and_wait(waiting)
         # Said before connections are closed: closing may take longer than Ctrl-C waits.
         health = stream.health()
-        if stop.why == "closed":
-            return exit_codes.DONE
-        exit_codes.print_error(f"listenkey: {sentence(tally, health)}")
-        if health.status in UNFINISHED:
-            exit_codes.print_error(f"  it ended while {health.status}: {UNFINISHED[health.status]}")
-        if stop.why == "time" and not tally.went_live.is_set():
-            exit_codes.print_error(f"  it was never live: {exit_codes.safe(health.why)}")
-            return exit_codes.NOT_REACHABLE
+        if stop.why != "closed":
+            tell_summary(tally, health)
+        if journal is not None and health.journal_problem:
+            stop.exit_code = exit_codes.JOURNAL
+            stop.last_words.append(lambda: tell_unwritten(health))
+    if journal is not None and (left := left_unwritten(stream)) is not None:
+        tell_unwritten(left)
+        return exit_codes.JOURNAL
+    if stop.why == "closed":
+        return exit_codes.DONE
+    if stop.why == "time" and not tally.went_live.is_set():
+        exit_codes.print_error(f"  it was never live: {exit_codes.safe(health.why)}")
+        return exit_codes.NOT_REACHABLE
     return exit_codes.FAILED if failures.any else exit_codes.DONE
+
+
+def tell_summary(tally: Tally, health: Health) -> None:
+    """Say on stderr what came, and what an end at this moment leaves to do."""
+    from listenkey.cli.display.summary import sentence
+
+    exit_codes.print_error(f"listenkey: {sentence(tally, health)}")
+    if health.status in UNFINISHED:
+        exit_codes.print_error(f"  it ended while {health.status}: {UNFINISHED[health.status]}")
+
+
+def left_unwritten(stream: UserStream) -> Health | None:
+    """
+    Return the health of a closed stream whose journal lacks something; None where all is on the disk.
+
+    Closing tries once more to write what waits. Then only that is left in the backlog which reached neither.
+    """
+    while stream.take_ready():  # On the disk, and not shown any more.
+        pass
+    health = stream.health()
+    return health if health.journal_problem or health.backlog else None
+
+
+def tell_unwritten(health: Health) -> None:
+    """Say on stderr that the journal lacks items, why, and what to do."""
+    from listenkey.cli.display.summary import count
+
+    problem = health.journal_problem or "the disk did not answer"
+    lacks = f"{count(health.backlog, 'event')} {'is' if health.backlog == 1 else 'are'} not in it"
+    what_to_do = "make room" if "disk is full" in problem else "put that right"
+    exit_codes.print_error(
+        f"  {exit_codes.safe(problem)}\n"
+        f"  it ended while the journal could not be written: {lacks if health.backlog else 'no event waited'}; "
+        f"{what_to_do}, then start again: with the secret, REST is asked for their fills"
+    )
 
 
 async def tell_of_waiting(health: Callable[[], Health], went_live: asyncio.Event, shown: OutputForm) -> None:

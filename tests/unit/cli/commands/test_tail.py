@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ import pytest
 from listenkey.cli.commands.tail import form_of_items, tell_of_waiting
 from listenkey.cli.main import run
 from listenkey.errors import Fenced, Refused
+from listenkey.health import Health
 from listenkey.journal.sqlite.lock import Lock
 from listenkey.testing import LocalSandbox
 from tests.unit.cli.samples import FakeStream, healthy, live, order_event, update
+from tests.unit.journal.making import BadDisk
 
 
 def given(monkeypatch: pytest.MonkeyPatch, stream: FakeStream) -> FakeStream:
@@ -130,3 +134,98 @@ def test_account_and_keep_days_reach_the_stream(monkeypatch: pytest.MonkeyPatch,
     path = str(tmp_path / "a.db")
     assert run(["tail", "--json", "--seconds", "0.05", "--journal", path, "--account", "desk", "--keep-days", "7"]) == 0
     assert asked == {"journal": path, "account": "desk", "keep_days": 7.0}
+
+
+FULL = "the journal a.db can't grow: the disk is full"
+
+
+@pytest.mark.parametrize(
+    ("problem", "backlog", "told"),
+    [
+        (
+            FULL,
+            155,
+            f"  {FULL}\n  it ended while the journal could not be written: 155 events are not in it; make room, ",
+        ),
+        (FULL, 1, f"  {FULL}\n  it ended while the journal could not be written: 1 event is not in it; make room, "),
+        (
+            "it was moved",
+            0,
+            "  it was moved\n  it ended while the journal could not be written: no event waited; put that",
+        ),
+        (
+            None,
+            2,
+            "  the disk did not answer\n  it ended while the journal could not be written: 2 events are not in it; ",
+        ),
+    ],
+)
+def test_an_end_while_the_journal_cant_be_written_is_told_and_has_its_code(
+    problem: str | None,
+    backlog: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    left = healthy(status="DEGRADED", why="x", journal_problem=problem, backlog=backlog)
+    given(monkeypatch, FakeStream([live()], health=left))
+    assert run(["tail", "--json", "--seconds", "0.05", "--journal", str(tmp_path / "a.db")]) == 5
+    err = capfd.readouterr().err
+    assert told in err
+    assert err.endswith(", then start again: with the secret, REST is asked for their fills\n")
+
+
+def test_a_journal_that_was_written_at_the_close_is_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Healing(FakeStream):
+        def health(self) -> Health:
+            return healthy() if self.exited else healthy(status="DEGRADED", journal_problem=FULL, backlog=3)
+
+    given(monkeypatch, Healing([live()]))
+    assert run(["tail", "--json", "--seconds", "0.05", "--journal", str(tmp_path / "a.db")]) == 0
+    assert "could not be written" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["SQLITE_FULL", "SQLITE_IOERR_WRITE"])
+def test_a_disk_that_failed_to_the_end_is_told_with_what_the_journal_lacks(
+    name: str,
+    exchange: LocalSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    path, disk = tmp_path / "fills.db", BadDisk(monkeypatch, name)
+
+    def fail() -> None:
+        exchange.wait_for_listeners(1)
+        exchange.wait_for(lambda: path.exists() and disk.count > 0)
+        disk.dead = True
+        exchange.burst(5)
+
+    failing = threading.Thread(target=fail)
+    failing.start()
+    assert run(["tail", "--json", "--seconds", "3", "--journal", str(path)]) == 5
+    failing.join()
+    told = re.search(r"could not be written: (\d+) events are not in it", capfd.readouterr().err)
+    assert told is not None
+    assert int(told[1]) >= 5
+
+
+def test_a_folder_that_was_moved_away_to_the_end_is_told(
+    exchange: LocalSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+
+    def move() -> None:
+        exchange.wait_for_listeners(1)
+        folder.rename(tmp_path / "there")
+        exchange.burst(5)
+
+    moving = threading.Thread(target=move)
+    moving.start()
+    assert run(["tail", "--json", "--seconds", "3", "--journal", str(folder / "fills.db")]) == 5
+    moving.join()
+    assert re.search(r"could not be written: \d+ events are not in it; put that right", capfd.readouterr().err)
