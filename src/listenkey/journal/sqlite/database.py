@@ -52,6 +52,12 @@ STEPS_BETWEEN_LOOKS: Final = 1_000_000
 PROBLEMS_TOLD: Final = 3
 _ENDING: Final = threading.Event()
 
+HEADER: Final = b"SQLite format 3\0"
+"""The beginning of every database."""
+
+HEADER_BYTES: Final = 100
+"""The least that a database with anything in it holds."""
+
 DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"})
 
 
@@ -228,14 +234,55 @@ def check_without_log(path: Path) -> None:
     """
     Check that the file is a journal, or empty, by itself: a log beside it would make any file look like one.
 
-    A file that can't be read by itself may be one that a power cut met while its log was being moved into it.
+    A file that can't be read by itself may be one that a power cut met while its log was being moved into it. Then it
+    still begins as every database does, or holds nothing but zeros there.
+
+    Raises:
+        UsageError: It is no journal.
+        Corrupt: Its tables are not the ones that we made.
+    """
+    is_read = size_of(path) >= HEADER_BYTES  # SQLite takes anything shorter for an empty database.
+    try:
+        with contextlib.closing(open_without_log(path)) as connection:
+            if not is_new(connection):
+                check_kind(connection, path)
+    except ERRORS as error:
+        is_read = getattr(error, "sqlite_errorname", None) != "SQLITE_NOTADB"
+    # Only what SQLite has no use for is opened here: closing it would give back the locks that SQLite holds on it.
+    if not is_read and not _begins_as_database(path):
+        raise UsageError(
+            f"{path} is no journal (no SQLite file); give another path. If it was a journal, its beginning was "
+            f"overwritten: `listenkey journal salvage {path}` saves what is whole"
+        )
+
+
+def check_before_lock(path: Path) -> None:
+    """
+    Check that a file which is there is no other program's, before anything is changed in it or made beside it.
+
+    Another process may write to it at this moment, so nothing else is concluded from it: who holds the lock looks again.
 
     Raises:
         UsageError: It is no journal.
     """
-    with contextlib.suppress(*ERRORS), contextlib.closing(open_without_log(path)) as connection:
-        if not is_new(connection):
-            check_kind(connection, path)
+    if size_of(path):
+        with contextlib.suppress(Corrupt):
+            check_without_log(path)
+
+
+def _begins_as_database(path: Path) -> bool:
+    """Return True where a file that SQLite can't read begins as a database, or with zeros, or can't be looked at."""
+    try:
+        file = open_regular(path, os.O_RDONLY)
+    except OSError:
+        return True
+    try:
+        found = os.pread(file, len(HEADER), 0)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return found == HEADER[: len(found)] or not any(found)
 
 
 def open_without_log(path: Path) -> sqlite3.Connection:

@@ -22,6 +22,7 @@ from listenkey.journal.files import check_files, make_private
 from listenkey.journal.recovered import RecoveredCount
 from listenkey.journal.sqlite import metadata as facts
 from listenkey.journal.sqlite.database import (
+    check_before_lock,
     close_without_moving,
     create,
     open_reader,
@@ -78,6 +79,7 @@ class Store:
             Full, JournalError: It can't be made or read.
         """
         check_files(self.path)
+        check_before_lock(self.path)
         self.files.hold()
         try:
             with told_as_ours(self.path):

@@ -255,6 +255,24 @@ def test_a_guard_needs_a_database_and_a_look_without_the_log_leaves_damage_to_ot
     (tmp_path / "text").write_text("no database, and longer than a header would be " * 10)
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
         open_guard(tmp_path / "text")
-    check_without_log(tmp_path / "text")
+    (tmp_path / "torn").write_bytes(database.HEADER + b"\xff" * 4080)
+    check_without_log(tmp_path / "torn")
+    (tmp_path / "zeros").write_bytes(bytes(4096))
+    check_without_log(tmp_path / "zeros")
     (tmp_path / "empty").touch()
     check_without_log(tmp_path / "empty")
+
+
+def test_a_file_that_cant_be_looked_at_is_left_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text").write_text("no database, and longer than a header would be " * 10)
+
+    def refused(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("listenkey.journal.sqlite.database.os.pread", refused)
+    check_without_log(tmp_path / "text")
+    monkeypatch.setattr(database, "open_regular", refused)
+    check_without_log(tmp_path / "text")
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match=r"no journal \(no SQLite file\)"):
+        check_without_log(tmp_path / "text")

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -426,4 +426,73 @@ def test_a_journal_of_which_everything_was_pruned_goes_on(store: Store, path: Pa
     again = Store(path, ACCOUNT)
     again.open()
     assert (again.last_seq, again.chain) == (2, chain)
+    again.close()
+
+
+def a_text(path: Path) -> None:
+    path.write_text("import asyncio\n" * 50)
+
+
+def a_short_text(path: Path) -> None:
+    path.write_text("x")
+
+
+def another_programs_database(path: Path) -> None:
+    theirs = sqlite3.connect(path)
+    theirs.execute("CREATE TABLE trades(id)")
+    theirs.close()
+
+
+def another_programs_database_in_wal_mode(path: Path) -> None:
+    theirs = sqlite3.connect(path)
+    theirs.execute("PRAGMA journal_mode=WAL")
+    theirs.execute("CREATE TABLE trades(id)")
+    theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (a_text, r"is no journal \(no SQLite file\)"),
+        (a_short_text, r"is no journal \(no SQLite file\)"),
+        (another_programs_database, "not one of listenkey's journals"),
+        (another_programs_database_in_wal_mode, "not one of listenkey's journals"),
+    ],
+)
+def test_what_is_no_journal_is_refused_before_anything_is_changed_or_made(
+    make: Callable[[Path], None], told: str, path: Path
+) -> None:
+    make(path)
+    path.chmod(0o644)
+    before = path.read_bytes(), path.stat()
+    with pytest.raises(UsageError, match=told):
+        Store(path, ACCOUNT).open()
+    assert (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns) == (
+        before[0],
+        before[1].st_mode,
+        before[1].st_mtime_ns,
+    )
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_a_journal_that_another_stream_holds_is_fenced_also_where_it_was_changed(store: Store, path: Path) -> None:
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE more(x)")
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other.close()
+    with pytest.raises(Fenced):
+        Store(path, ACCOUNT).open()
+
+
+@pytest.mark.parametrize("part", [bytes(4096), b"SQLite format 3\0" + b"\xff" * 84], ids=["zeros", "torn"])
+def test_a_journal_whose_first_page_was_torn_while_its_log_was_moved_opens(
+    part: bytes, store: Store, path: Path, tmp_path: Path
+) -> None:
+    store.write(group(*rows([fill(number) for number in range(1, 41)], store)))  # So that the log has the first page.
+    cut = tmp_path / "cut.db"
+    (tmp_path / "cut.db-wal").write_bytes((tmp_path / "a.db-wal").read_bytes())
+    cut.write_bytes(part + path.read_bytes()[len(part) :])
+    again = Store(cut, ACCOUNT)
+    again.open()
+    assert again.last_seq == 40
     again.close()
