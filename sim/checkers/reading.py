@@ -104,6 +104,7 @@ STREAM_WORDS: Final = {
     "order_id": "i", "side": "S", "quantity": "l", "price": "L", "commission": "n", "commission_asset": "N",
     "realized_profit": "rp", "maker": "m", "time_ms": "T", "filled_quantity": "z",
 }  # fmt: skip
+ROLES: Final = {"MAKER": True, "TAKER": False}
 REST_WORDS: Final = {
     "order_id": "orderId", "side": "side", "quantity": "quantity", "price": "price", "commission": "fee",
     "realized_profit": "realizedProfit", "time_ms": "time",
@@ -134,7 +135,9 @@ def _fills_in(raw: bytes) -> Iterator[tuple[FillKey, dict[str, Any]]]:
             yield (order["s"], int(order["t"]), int(order["i"])), words | {"order_id": int(order["i"])}
     elif b'"tradeId"' in raw:
         row = json.loads(raw)
-        words = {word: row.get(name) for word, name in REST_WORDS.items()} | {"maker": row["liquidity"] == "MAKER"}
+        words = {word: row.get(name) for word, name in REST_WORDS.items()} | {
+            "maker": ROLES.get(str(row.get("liquidity")))
+        }
         yield (row["symbol"], row["tradeId"], row["orderId"]), words
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Final, Protocol
 
@@ -236,7 +236,7 @@ class Connection:
             self._owner.events_came(self.number, *read)
             return
         self._batch_max = SLOW_BATCH_MAX
-        self._take_each(map(self._unwrapper.read, frames))
+        self._take_each(_read_in_time(frames, self._unwrapper.read, self._clock.now_s, self._frames))
 
     def _take_each(self, reads: Iterable[Read]) -> None:
         for kind, in_a_row in groupby(reads, type):
@@ -298,3 +298,15 @@ class Connection:
         if self._attached:
             self._attached = False
             self._owner.lost(self.number, reason)
+
+
+def _read_in_time(
+    frames: list[bytes], read: Callable[[bytes], Read], now_s: Callable[[], float], waiting: list[bytes]
+) -> Iterator[Read]:
+    """Read frames one by one; those that the time of a turn is not enough for go back to those that wait."""
+    began_s = now_s()
+    for place, frame in enumerate(frames, 1):
+        yield read(frame)
+        if now_s() - began_s > TURN_MAX_S:
+            waiting[:0] = frames[place:]
+            return

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from listenkey import venue
-from listenkey.events.base import amount_of
+from listenkey.events.base import TEXT_CHARS_MAX, amount_of
 from listenkey.events.enums import TRADE
 from listenkey.wire.message_builder import Number
 
@@ -85,12 +85,15 @@ def _account(tree: Mapping[str, Any]) -> Iterator[Tree]:
 def _steps(order: Mapping[str, Any], event_ms: Any) -> Iterator[Tree]:
     """One message for each fill of an order; and one of its own for a step in which nothing was traded."""
     signed, status = _text(order.get("q")), order.get("S")
-    status = STATUSES.get(status, status) if isinstance(status, str) else None
+    status = STATUSES.get(status, status) if isinstance(status, str) and _is_small(status) else None
     plain = _picked(order, _ORDER) | {"X": status, "q": signed.lstrip("-+"), "z": _text(order.get("e")).lstrip("-+")}
     if amount_of(signed):
         plain["S"] = "SELL" if signed.startswith("-") else "BUY"
-    updated_ms = order.get("t")
-    head = {"e": venue.ORDER_TRADE_UPDATE, "E": event_ms, "T": event_ms if updated_ms is None else updated_ms}
+    times = _picked({"E": event_ms, "t": order.get("t")}, {"E": "E", "T": "t"})
+    updated_ms = times.get("T")
+    head = {"e": venue.ORDER_TRADE_UPDATE, "E": times.get("E")} | {
+        "T": times.get("E") if updated_ms is None else updated_ms
+    }
     fills, is_step = _objects(order.get("fi")), status in STEPS
     reached = _reached(plain["z"], [_text(fill.get("q")) for fill in fills])
     for left, (fill, filled) in enumerate(zip(fills, reached, strict=True), 1 - len(fills)):
@@ -105,11 +108,9 @@ def _traded(fill: Mapping[str, Any]) -> Tree:
     return {
         "x": TRADE,
         "l": _text(fill.get("q")).lstrip("-+"),
-        "L": fill.get("p"),
         "n": _opposite(_text(fill.get("f"))),
-        "T": fill.get("T"),
-        "t": fill.get("t"),
-        "m": ROLES.get(str(fill.get("m"))),
+        "m": ROLES.get(_text(fill.get("m"))),
+        **_picked(fill, {"L": "p", "T": "T", "t": "t"}),
     }
 
 
@@ -131,8 +132,18 @@ def _opposite(text: str) -> str:
 
 
 def _picked(tree: Mapping[str, Any], letters: Mapping[str, str]) -> Tree:
-    """The values under today's letters; a name that is absent stays so."""
-    return {today: tree[before] for today, before in letters.items() if before in tree}
+    """
+    The values under today's letters; a name that is absent stays so.
+
+    What no message of today can hold is left out: it would be copied for each fill of an order.
+    """
+    picked = {today: tree[before] for today, before in letters.items() if before in tree}
+    return {today: value for today, value in picked.items() if _is_small(value)}
+
+
+def _is_small(value: Any) -> bool:
+    text = value.text if isinstance(value, Number) else value
+    return not isinstance(text, dict | list) and not (isinstance(text, str) and len(text) > TEXT_CHARS_MAX)
 
 
 def _objects(found: Any) -> list[Tree]:
@@ -143,7 +154,9 @@ def _objects(found: Any) -> list[Tree]:
 
 
 def _text(found: Any) -> str:
-    """A JSON value as text, exactly; empty for what is neither text nor number."""
+    """A JSON value as text, exactly; empty for what is neither text nor number, or too long for either."""
+    if not _is_small(found) or isinstance(found, bool):
+        return ""
     if isinstance(found, Number):
         return found.text
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return str(found) if isinstance(found, str | int) else ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -343,6 +345,20 @@ async def test_what_was_held_back_comes_before_what_came_behind_it(end: str) -> 
     assert before[-1][0] == {"pong": "pong_came", "lost": "lost"}.get(end, "events_came")
     await asyncio.sleep(0)
     assert owner.got == before, "and once"
+
+
+async def test_frames_that_take_their_time_wait_for_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message from before 2026 may be a thousand events, and a read may bring hundreds of them."""
+    made, owner, socket = await opened(BY_URL)
+    times = itertools.count(0.0, 0.03)
+    monkeypatch.setattr(made, "_clock", SimpleNamespace(now_s=lambda: next(times)))
+    frames = [frame.replace(b'"G":[]', b'"G":[],"x":1') for frame in numbered(9)]
+    socket.bring(*frames)
+    assert 0 < len(taken(owner)) < 9, "the loop has its turn between"
+    while len(taken(owner)) < 9:  # noqa: ASYNC110 - a call of the loop's goes on with them
+        await asyncio.sleep(0)
+    assert taken(owner) == list(range(9))
+    made.drop(politely=False)
 
 
 async def test_bad_frames_in_a_row_are_told_of_at_once_and_counted() -> None:

@@ -175,3 +175,11 @@ def test_the_json_of_each_gives_its_event_again_and_holds_no_key(name: str) -> N
 def test_a_message_without_a_step_or_with_absurdly_many_is_unreadable(count: int) -> None:
     found = read(json.dumps(order() | {"o": [{}] * count}).encode())
     assert isinstance(found, Unreadable)
+
+
+@pytest.mark.parametrize("name", ["c", "S", "tif", "oty", "p"])
+@pytest.mark.parametrize("huge", ["x" * 100_000, ["x" * 100_000], {"x": "x" * 100_000}], ids=["text", "list", "object"])
+def test_what_is_too_long_for_a_message_is_not_copied_for_each_of_its_fills(name: str, huge: Any) -> None:
+    found = parts(order(**{name: huge}, fi=[fill(number) for number in range(1, 51)]))
+    assert sum(len(one.raw) for one in found if isinstance(one, Received)) < 50 * 1024
+    assert [one.event.order.trade_id for one in found if isinstance(one, Received)] == list(range(1, 51))  # type: ignore[union-attr]

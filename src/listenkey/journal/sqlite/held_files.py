@@ -61,7 +61,7 @@ class HeldFiles:
         if self._held.is_replaced():
             raise Fenced(f"another file stands where the lock of the journal {self._path} was")
 
-    def check_lock_in(self, connection: sqlite3.Connection, last_seq: int | None) -> None:
+    def check_lock_in(self, connection: sqlite3.Connection, last_seq: int) -> None:
         """
         Check, while the database is locked for writing, that nobody else is its writer; make the lock again if it is gone.
 
@@ -70,15 +70,17 @@ class HeldFiles:
 
         Args:
             connection: In a transaction that writes.
-            last_seq: The last number that was committed; None where more may have been.
+            last_seq: The last number that was committed. Where a commit failed there may be more that is ours; with the lock
+                gone nobody can tell that from what another process has written.
 
         Raises:
             Fenced: Another process holds a lock of that name, or has written meanwhile.
         """
-        if self._held.is_gone() and self._held.make_anew() and last_seq is not None:
+        if self._held.is_gone():
             (newest_seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM items").fetchone()
-            if newest_seq > last_seq:
+            if newest_seq > last_seq:  # Before a lock is made, which would fence the other one.
                 raise Fenced(f"another process has written to the journal {self._path}, whose lock was removed")
+            self._held.make_anew()
         self.check_lock()
 
     def check(self, connection: sqlite3.Connection) -> None:
@@ -108,8 +110,8 @@ class HeldFiles:
         if not size_of(beside(self._path, "-wal")):
             return
         check_without_log(self._path)
-        is_noted = self._held.inode() in (0, self.own.inode & NUMBER_MAX)
-        if problem := verify.misplaced_log(self._path, is_noted):
+        is_noted = self._held.inode() == self.own.inode & NUMBER_MAX
+        if problem := verify.misplaced_log(self._path, self._held.reached() if is_noted else None):
             name = self._path.name
             raise JournalError(
                 f"another file was put in the place of the journal {self._path}, and the log {name}-wal of the "

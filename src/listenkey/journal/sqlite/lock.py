@@ -100,26 +100,25 @@ class Lock:
         except OSError:
             return False
 
-    def make_anew(self) -> bool:
+    def make_anew(self) -> None:
         """
         Make the file that is gone again, with all that it held, and lock it.
 
-        Returns:
-            Whether that was done. Not where another process was faster, or the system refuses.
+        Nothing is done where another process was faster, or the system refuses. No room for what it held is no reason.
         """
         try:
             made = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         except OSError:
-            return False
+            return
         try:
             fcntl.flock(made, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.pwrite(made, os.pread(self._file, LINES * LINE_BYTES, 0), 0)
         except OSError:
             os.close(made)
-            return False
-        os.close(self._file)
-        self._file = made
-        return True
+            return
+        held, self._file = self._file, made
+        with contextlib.suppress(OSError):
+            os.pwrite(made, os.pread(held, LINES * LINE_BYTES, 0), 0)
+        os.close(held)
 
     def reached(self) -> int:
         """The last number that was committed, as far as is known; 0 where nothing is."""

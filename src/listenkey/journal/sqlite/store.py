@@ -150,7 +150,7 @@ class Store:
     def _write_all(self, group: Group) -> None:
         connection = self.connection
         with transaction(connection):
-            self.files.check_lock_in(connection, None if self._may_hold_more else self.last_seq)
+            self.files.check_lock_in(connection, self.last_seq)
             if self._may_hold_more:
                 # The commit that failed may have reached the file all the same; nobody was told of it.
                 connection.execute("DELETE FROM items WHERE seq > ?", (self.last_seq,))

@@ -121,7 +121,7 @@ def verify(path: Path, head: str | None = None) -> VerifyResult:
     return _look_at(path, head, _reached(path))  # asked first: the journal only grows, so it must have come as far
 
 
-def misplaced_log(path: Path, is_noted: bool) -> str:
+def misplaced_log(path: Path, reached: int | None) -> str:
     """
     Return what shows that the log beside the file was written for another file; empty where the two make one journal.
 
@@ -130,14 +130,16 @@ def misplaced_log(path: Path, is_noted: bool) -> str:
 
     Args:
         path: The journal.
-        is_noted: The file has the inode of the one that was written to last, so not every row needs a look.
+        reached: The last number that was committed, as far as is known; None where it is not known that this file has the
+            inode of the one that was written to last. Where the two do not come as far, or nothing is known, every row is
+            looked at: an older copy of a journal does not fit to a log that was written since.
 
     Raises:
         UsageError: There is no journal at the path.
         JournalError: The file can't be opened.
     """
-    if not is_noted and (problems := _look_at(path, None, 0).problems):
-        return problems[0]
+    if (reached is None or _last_seq(path) < reached) and (problems := _look_at(path, None, 0).problems):
+        return problems[0].partition("\n")[0]
     with contextlib.suppress(*_DAMAGE), contextlib.closing(open_reader(path)) as connection:
         known = facts.facts(connection)
         anchor = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
@@ -145,6 +147,15 @@ def misplaced_log(path: Path, is_noted: bool) -> str:
         if first and first != anchor and first not in connection.execute(_LINK, first[:1]):
             return f"item {first[0]} of the file is not in the journal that the log was written for"
     return ""
+
+
+def _last_seq(path: Path) -> int:
+    """The number of the last item of the file with its log; 0 where that can't be read."""
+    with contextlib.suppress(*_DAMAGE), contextlib.closing(open_reader(path)) as connection:
+        anchor = facts.facts(connection).get(facts.ANCHOR_SEQ, 0)
+        (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM items").fetchone()
+        return max(int(anchor), int(last))
+    return 0
 
 
 def _first_without_log(path: Path, from_seq: int) -> tuple[int, bytes] | None:

@@ -66,13 +66,35 @@ def test_a_lock_that_is_gone_is_made_again_with_what_it_held(tmp_path: Path) -> 
     held.note_reached(41, 7)
     held.note_inode(5)
     assert not held.is_gone()
-    assert not held.make_anew(), "it is there"
+    held.make_anew()
+    assert not held.is_replaced(), "it was there"
     held.path.unlink()
     assert held.is_gone()
-    assert held.make_anew()
+    held.make_anew()
+    assert not held.is_gone()
     assert not held.is_replaced()
     assert (held.reached(), held.covered_ms(), held.inode()) == (41, 7, 5)
     with pytest.raises(Fenced, match=rf"process {os.getpid()}"):
+        Lock(tmp_path / "a.db")
+    held.release()
+
+
+def test_a_lock_is_made_again_although_there_is_no_room_for_what_it_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Lock(tmp_path / "a.db")
+    held.note_reached(41, 7)
+    held.path.unlink()
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.pwrite", fails)
+        held.make_anew()
+    assert not held.is_replaced(), "it is ours, and nobody else's"
+    assert held.reached() == 0, "too low is allowed"
+    with pytest.raises(Fenced):
         Lock(tmp_path / "a.db")
     held.release()
 
@@ -87,7 +109,7 @@ def test_a_lock_that_another_process_takes_first_is_not_made_again(
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr("fcntl.flock", fails)
-    assert not held.make_anew()
+    held.make_anew()
     assert held.is_replaced()
     held.release()
 

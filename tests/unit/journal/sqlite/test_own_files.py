@@ -18,6 +18,7 @@ from listenkey.journal.sqlite import durable_items
 from listenkey.journal.sqlite import journal as module
 from listenkey.journal.sqlite import store as stores
 from listenkey.journal.sqlite.database import open_writer
+from listenkey.journal.sqlite.lock import lock_path
 from listenkey.journal.sqlite.own_files import NotInPlace
 from listenkey.journal.sqlite.store import Store
 from tests.unit.journal.making import ACCOUNT, append, fill, group, journal, rows, seqs, take, until
@@ -206,6 +207,29 @@ def test_another_journal_that_was_copied_over_ours_is_not_written_into(pruned: b
         with pytest.raises(JournalError, match=r"another file was put .*item 1 of the file is not in the journal"):
             Store(path, ACCOUNT).open()
         assert files(path)[""] == theirs
+
+
+@pytest.mark.parametrize("keeps_lock", [True, False])
+def test_an_older_state_that_the_log_does_not_fit_to_is_refused_and_left_as_it_is(
+    keeps_lock: bool, store: Store, path: Path
+) -> None:
+    """Neither has what was moved from the log into the file since."""
+    store.write(group(*rows([fill(number) for number in range(1, 401)], store)))
+    store.close()
+    older = content(path)
+    store.open()
+    for first in range(401, 2401, 100):
+        store.write(group(*rows([fill(number) for number in range(first, first + 100)], store)))
+    store.note_reached()
+    store.abandon()
+    store.files.release()
+    path.write_bytes(older)
+    if not keeps_lock:
+        lock_path(path).unlink()
+    log = files(path)["-wal"]
+    with pytest.raises(JournalError, match=r"another file was put .* was left \(.+\); nothing was changed|is damaged"):
+        Store(path, ACCOUNT).open()
+    assert files(path) == {"": older, "-wal": log}
 
 
 def test_an_older_state_of_the_journal_that_was_copied_over_it_gets_its_log(store: Store, path: Path) -> None:

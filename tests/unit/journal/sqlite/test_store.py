@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -180,13 +181,45 @@ def test_of_two_writers_whose_lock_is_removed_again_one_writes_on(store: Store, 
         lock_path(path).unlink()
         with pytest.raises(Fenced, match="another process has written"):
             store.write(group(*rows([fill(3)], store)))
+        other.write(group(*rows([fill(4)], other)))
     else:
         lock_path(path).unlink()
         store.write(group(*rows([fill(3)], store)))
-    with pytest.raises(Fenced):
-        other.write(group(*rows([fill(4)], other)))
+        with pytest.raises(Fenced):
+            other.write(group(*rows([fill(4)], other)))
     other.close()
-    assert seqs(path) == [1, 2]
+    assert seqs(path) == [1, 2, 3][: 3 if has_written else 2]
+
+
+def test_after_a_commit_that_failed_nothing_of_another_process_is_taken_away(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of that commit are deleted before it is written anew, but not where the lock was gone meanwhile."""
+    store.write(group(*rows([fill(1)], store)))
+    mine = group(*rows([fill(2)], store))
+
+    def fails(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Group, "write", fails)
+        with pytest.raises(sqlite3.OperationalError):
+            store.write(mine)
+    store.abandon()
+    lock_path(path).unlink()
+    other = Store(path, ACCOUNT)
+    other.open()
+    other.write(group(*rows([fill(7), fill(8)], other)))
+    other.close()
+    lock_path(path).unlink()
+    with contextlib.suppress(Fenced):
+        store.reopen()
+        store.write(mine)
+    store.close()
+    assert seqs(path) == [1, 2, 3]
+    reader = sqlite3.connect(path)
+    assert reader.execute("SELECT trade_id FROM items ORDER BY seq").fetchall() == [(1,), (7,), (8,)]
+    reader.close()
 
 
 def test_who_takes_a_removed_lock_waits_for_what_is_being_written(

@@ -10,7 +10,7 @@ from listenkey.errors import UsageError
 from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.lock import lock_path
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import PROBLEMS_MAX, _Look, verify
+from listenkey.journal.sqlite.verify import PROBLEMS_MAX, _Look, misplaced_log, verify
 from tests.unit.journal.making import ACCOUNT, append, fill, greeks, group, journal, rows, take
 
 
@@ -218,3 +218,10 @@ def test_a_file_that_is_wrong_all_over_is_told_of_with_a_bounded_number_of_probl
     found = verify(path)
     assert found.problems == ("item 20 was changed",)
     assert len(found.notes) == PROBLEMS_MAX
+
+
+def test_a_file_whose_end_cant_be_read_is_looked_through(path: Path) -> None:
+    assert misplaced_log(path, 60) == ""
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + bytes(len(data) - 4096))
+    assert misplaced_log(path, 60)
