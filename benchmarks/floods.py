@@ -87,6 +87,14 @@ def fragments() -> Iterator[bytes]:
         yield frame(b"x", 0, fin=False)
 
 
+def legacy(number: int, fills: int, client_id: str) -> bytes:
+    """An order of a message from before January 2026, with so many fills."""
+    traded = [{"t": str(each + 1), "p": "1", "q": "1", "T": 1, "m": "TAKER", "f": "0.1"} for each in range(fills)]
+    order = {"T": 1, "t": 1, "s": "S", "oid": str(number), "p": "1", "q": str(fills), "S": "FILLED", "e": str(fills),
+             "tif": "GTC", "oty": "LIMIT", "c": client_id, "fi": traded}  # fmt: skip
+    return json.dumps({"e": "ORDER_TRADE_UPDATE", "E": 1, "o": [order]}).encode()
+
+
 FLOODS: Final = {
     "types of 900 kB": Flood(each(lambda n: b'{"e":"%d%s","E":1}' % (n, b"x" * SIZE))),
     "new types": Flood(each(lambda n: b'{"e":"TYPE_%d","E":1}' % n)),
@@ -96,6 +104,8 @@ FLOODS: Final = {
     "client ids of 900 kB": Flood(each(lambda n: order(c=str(n) + "x" * SIZE, t=str(n)))),
     "texts that are no amounts": Flood(each(lambda n: order(q=str(n) + "x" * SIZE, t=str(n)))),
     "malformed frames": Flood(each(lambda n: b"{%d" % n)),
+    "messages of 240 fills from before 2026": Flood(each(lambda n: legacy(n, 240, ""))),
+    "the same with client ids of 900 kB": Flood(each(lambda n: legacy(n, 240, "x" * SIZE))),
     "frames of 900 kB of brackets": Flood(each(lambda _: b"[]," * (SIZE // 3))),
     "frames of 900 kB of underscores": Flood(each(lambda _: b'{"error":{"code":1,"msg":"%s"}}' % (b"_" * SIZE))),
     "pings that nobody reads the answer to": Flood(lambda: (frame(b"p" * 125, 9) * 256 for _ in count()), reads=False),

@@ -272,7 +272,7 @@ class Connection:
 
     def _on_pong(self, number: int) -> None:
         # A pong says that all before it was brought.
-        if self._turn is None and len(self._frames) > BATCH_MAX:
+        if self._turn is None and len(self._frames) > 1:
             self._pings.put_off(number)
             self._take_turn()
             return

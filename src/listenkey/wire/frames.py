@@ -67,7 +67,7 @@ CONTAINERS_MAX: Final = 5_000
 COMMAS_MAX: Final = 65_536
 """A position has four fields. Together these two bound how long one message holds up the event loop."""
 
-PARTS_MAX: Final = 1_000
+PARTS_MAX: Final = 250
 """Events that one message from before January 2026 may be; one takes 60 µs."""
 
 TYPE_CHARS_MAX: Final = 64
