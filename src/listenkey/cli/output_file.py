@@ -11,11 +11,24 @@ from pathlib import Path
 from typing import Final
 
 from listenkey.errors import JournalError, UsageError
-from listenkey.journal.files import ENDINGS, beside, identity_of, irregular, synchronise_folder
+from listenkey.journal.files import ENDINGS, beside, check_folder, identity_of, irregular, synchronise_folder
 
 SQLITE: Final = b"SQLite format 3\0"
 BESIDE: Final = (*ENDINGS, "-weight", "-weight~")
 """The endings of the names of all files that belong to a journal."""
+
+
+class OutputError(JournalError):
+    """
+    The file that the user named for output can't be written.
+
+    Attributes:
+        advice: What to do.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.advice = "check the disk and the path of --out; the journal is as it was"
 
 
 @contextmanager
@@ -33,11 +46,14 @@ def output_file(out: Path, journal: Path, *, replaces: bool) -> Iterator[Path]:
         JournalError: It can't be written.
     """
     try:
+        check_folder(out)
         check_output(out, journal, replaces=replaces)
         descriptor, name = tempfile.mkstemp(prefix=f".{out.name[:100]}.", dir=out.parent)
         os.close(descriptor)
+    except JournalError as error:
+        raise OutputError(str(error)) from None
     except OSError as error:
-        raise JournalError(f"{out} can't be written: {error.strerror or error}") from None
+        raise OutputError(f"{out} can't be written: {error.strerror or error}") from None
     fresh = Path(name)
     try:
         yield fresh
@@ -46,8 +62,12 @@ def output_file(out: Path, journal: Path, *, replaces: bool) -> Iterator[Path]:
         check_output(out, journal, replaces=replaces)  # Some time has passed.
         fresh.replace(out)
         synchronise_folder(out.parent)
+    except JournalError as error:
+        if fresh.name not in str(error):
+            raise
+        raise OutputError(str(error).replace(str(fresh), str(out))) from None  # Nobody knows the fresh name.
     except OSError as error:
-        raise JournalError(f"{out} can't be written: {error.strerror or error}") from None
+        raise OutputError(f"{out} can't be written: {error.strerror or error}") from None
     finally:
         for ending in ENDINGS:
             with contextlib.suppress(OSError):

@@ -84,6 +84,24 @@ def _demand_regular(path: str | Path, mode: int) -> None:
         raise OSError(errno.EINVAL, f"it is {words}, and no regular file", os.fspath(path))
 
 
+def check_folder(path: Path) -> None:
+    """
+    Check that the folder of a file that is to be made is there.
+
+    Raises:
+        JournalError: It is not.
+    """
+    folder = path.parent
+    try:
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        raise JournalError(f"the folder {folder} does not exist; make it, or give another path") from None
+    except OSError:
+        return  # Opening the file will tell.
+    if not is_folder:
+        raise JournalError(f"{folder} is no folder; give another path")
+
+
 def check_files(journal: Path) -> None:
     """
     Check that each of the journal's files that exist is a regular file, in the mount of its folder.

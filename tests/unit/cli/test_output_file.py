@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from listenkey.cli import output_file as module
+from listenkey.cli.exit_codes import meaning
 from listenkey.cli.output_file import BESIDE, output_file
-from listenkey.errors import JournalError, UsageError
+from listenkey.errors import Corrupt, Full, JournalError, UsageError
 from listenkey.journal.files import beside
 from listenkey.journal.sqlite.store import Store
 from tests.unit.journal.making import ACCOUNT
@@ -99,7 +100,7 @@ def test_what_came_to_be_there_meanwhile_is_not_replaced(path: Path) -> None:
 
 
 def test_what_the_system_refuses_is_an_error_of_ours(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(JournalError, match="can't be written: No such file"):
+    with pytest.raises(JournalError, match="no does not exist; make it"):
         write(path.with_name("no") / "x.csv", path)
 
     def fails(_: Path) -> None:
@@ -108,3 +109,18 @@ def test_what_the_system_refuses_is_an_error_of_ours(path: Path, monkeypatch: py
     monkeypatch.setattr(module, "synchronise_folder", fails)
     with pytest.raises(JournalError, match="can't be written: Input/output error"):
         write(path.with_name("x.csv"), path)
+
+
+def test_a_folder_that_is_not_there_is_named(path: Path) -> None:
+    with pytest.raises(JournalError, match=r"/no does not exist; make it, or give another path$"):
+        write(path.parent / "no" / "x.csv", path)
+
+
+def test_a_journal_that_cant_be_made_there_has_the_name_that_was_asked_for(path: Path) -> None:
+    out = path.with_name("x.db")
+    with pytest.raises(JournalError) as caught, output_file(out, path, replaces=False) as fresh:
+        raise Full(f"the journal {fresh} can't grow: the disk is full")
+    assert str(caught.value) == f"the journal {out} can't grow: the disk is full"
+    assert "--out" in meaning(caught.value)[1]
+    with pytest.raises(Corrupt, match="nothing whole"), output_file(out, path, replaces=False):
+        raise Corrupt(f"there is nothing whole in {path}")

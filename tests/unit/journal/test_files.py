@@ -16,6 +16,7 @@ from listenkey.journal.files import (
     ENDINGS,
     beside,
     check_files,
+    check_folder,
     identity_of,
     irregular,
     is_there,
@@ -216,3 +217,20 @@ def test_a_file_system_that_has_nothing_to_synchronise_for_a_folder_is_no_error(
         assert not (tmp_path / "a.db").exists(), "the next one that makes it has to synchronise the folder as well"
     else:
         synchronise_folder(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_folder(tmp_path / "a.db")
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalError, match=f"^the folder {tmp_path}/no does not exist; make it, or give another path$"):
+        check_folder(tmp_path / "no" / "a.db")
+    with pytest.raises(JournalError, match="file/no does not exist"):
+        check_folder(tmp_path / "file" / "no" / "a.db")
+    with pytest.raises(JournalError, match="file is no folder; give another path"):
+        check_folder(tmp_path / "file" / "a.db")
+
+    def refused(_: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "stat", refused)
+    check_folder(tmp_path / "no" / "a.db")

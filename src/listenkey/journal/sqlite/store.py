@@ -18,7 +18,7 @@ from pathlib import Path
 from listenkey.core.gaps import Resumed
 from listenkey.credentials import is_fingerprint
 from listenkey.errors import Corrupt, JournalError, UsageError
-from listenkey.journal.files import check_files, make_private
+from listenkey.journal.files import check_files, check_folder, make_private
 from listenkey.journal.recovered import RecoveredCount
 from listenkey.journal.sqlite import metadata as facts
 from listenkey.journal.sqlite.database import (
@@ -78,6 +78,7 @@ class Store:
             Corrupt: Its end is damaged.
             Full, JournalError: It can't be made or read.
         """
+        check_folder(self.path)
         check_files(self.path)
         check_before_lock(self.path)
         self.files.hold()

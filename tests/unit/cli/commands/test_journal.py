@@ -14,7 +14,7 @@ from listenkey.cli.commands.journal import day_time, salvaged_words
 from listenkey.cli.main import run
 from listenkey.journal.sqlite.salvage import Salvaged
 from listenkey.journal.sqlite.store import Store
-from tests.unit.journal.making import ACCOUNT, AT_MS, append, fill, group, journal, rows, take
+from tests.unit.journal.making import ACCOUNT, AT_MS, append, broken, fill, group, journal, rows, take
 
 
 @pytest.fixture
@@ -197,3 +197,35 @@ def test_what_cant_be_exported_is_wrong_use(
 ) -> None:
     assert run(["journal", "export", str(path), *arguments]) == 2
     assert words in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [("backup", "listenkey.journal.sqlite.backup"), ("salvage", "listenkey.journal.sqlite.store")],
+)
+def test_a_disk_that_is_full_is_told_of_the_file_that_was_asked_for(
+    command: str, module: str, path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise broken("SQLITE_FULL")
+
+    monkeypatch.setattr(f"{module}.{'sqlite3.connect' if command == 'backup' else 'open_writer'}", full)
+    monkeypatch.setattr("listenkey.journal.sqlite.backup.open_reader", lambda _: sqlite3.Connection(path))
+    out = path.with_name("copy.db")
+    assert run(["journal", command, str(path), "--out", str(out)]) == 5
+    told, advice = capfd.readouterr().err.splitlines()[-2:]
+    assert str(out) in told
+    assert str(path) not in told
+    assert "the path of --out" in advice
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["backup", "salvage", "export"])
+def test_a_folder_of_the_output_that_is_not_there_is_named(
+    command: str, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = path.parent / "no" / "copy.csv"
+    assert run(["journal", command, str(path), "--out", str(out)]) == 5
+    err = capfd.readouterr().err
+    assert f"the folder {out.parent} does not exist; make it, or give another path" in err
+    assert "--journal" not in err

@@ -77,6 +77,15 @@ def test_a_journal_that_somebody_writes_is_held(
     held.release()
 
 
+def test_a_journal_in_no_folder_is_told_with_the_folder(
+    exchange: LocalSandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["tail", "--journal", str(tmp_path / "no" / "fills.db")]) == 5
+    err = capfd.readouterr().err
+    assert f"the folder {tmp_path / 'no'} does not exist; make it, or give another path" in err
+    assert "lock" not in err
+
+
 def test_a_journal_in_nats_is_refused_in_words(exchange: LocalSandbox, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["tail", "--journal", "nats://localhost"]) == 2
     assert "no journal in NATS" in capfd.readouterr().err

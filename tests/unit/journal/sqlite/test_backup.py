@@ -10,7 +10,7 @@ from listenkey.journal.sqlite import backup as module
 from listenkey.journal.sqlite.backup import backup
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.verify import verify
-from tests.unit.journal.making import ACCOUNT, fill, group, rows, seqs
+from tests.unit.journal.making import ACCOUNT, broken, fill, group, rows, seqs
 
 
 def test_a_copy_is_of_one_moment_however_much_is_written_meanwhile(
@@ -45,6 +45,29 @@ def test_what_cant_be_copied_is_told(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "copy.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     other.execute("CREATE TABLE x(y)")
-    with pytest.raises(JournalError):
+    with pytest.raises(OSError, match="unable to open database file"):
         backup(tmp_path / "a.db", tmp_path / "no" / "copy.db", lambda *_: None)
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "told"),
+    [
+        ("SQLITE_FULL", OSError, "No space left on device: '.*copy.db'"),
+        ("SQLITE_IOERR_WRITE", OSError, "disk I/O error: '.*copy.db'"),
+        ("SQLITE_IOERR_READ", JournalError, "the journal .*a.db: disk I/O error"),
+        ("SQLITE_CORRUPT", JournalError, "the journal .*a.db is damaged"),
+    ],
+)
+def test_a_disk_that_fails_is_told_of_the_file_that_lies_on_it(
+    name: str, kind: type[Exception], told: str, tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "a.db", ACCOUNT)
+    store.open()
+    store.close()
+
+    def fails(*_: int) -> None:
+        raise broken(name)
+
+    with pytest.raises(kind, match=told):
+        backup(tmp_path / "a.db", tmp_path / "copy.db", fails)

@@ -311,7 +311,7 @@ def test_a_journal_that_names_no_account_is_damaged(store: Store, path: Path) ->
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(JournalError):
+    with pytest.raises(JournalError, match="/no does not exist; make it, or give another path"):
         Store(tmp_path / "no" / "a.db", ACCOUNT).open()
 
 
