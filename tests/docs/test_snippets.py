@@ -38,7 +38,6 @@ WITHIN_S = 30
 
 PYTEST_INI = """
 [pytest]
-asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
 """
@@ -67,6 +66,22 @@ def missing_names(block: Block) -> Iterator[str]:
 def test_python_compiles_and_imports_what_exists(block: Block) -> None:
     compile(block.text, block.place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     assert list(missing_names(block)) == []
+
+
+FRAGMENTS = {"docs/how-to/moving-from.md"}
+"""Pages of tasks whose blocks continue a program that the reader has already."""
+
+TO_BE_COPIED = [
+    block for block in PYTHON if block.page.startswith(("README", "docs/how-to", "docs/tutorial"))
+    and block.page not in FRAGMENTS
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("block", TO_BE_COPIED, ids=lambda block: block.place)
+def test_what_is_to_be_copied_uses_no_name_that_it_does_not_define(block: Block) -> None:
+    line = [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", "--select", "F821", "-"]
+    ended = subprocess.run(line, input=block.text, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "")
 
 
 def test_every_mark_is_known() -> None:
