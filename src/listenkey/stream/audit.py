@@ -84,8 +84,14 @@ class Audits:
         self._lag_s = 0.0
 
     def resume(self, left: Resumed) -> None:
-        """Note until when an earlier process has covered the stream."""
+        """
+        Note until when an earlier process has covered the stream, by its wall clock.
+
+        A gap that it left open may have begun long before, with a loss that REST showed late: then coverage ends there.
+        """
         self._resumed_ms = left.covered_until_ms
+        if left.covered_until_ms is not None and left.open_since_ms is not None:
+            self._resumed_ms = min(left.covered_until_ms, left.open_since_ms)
 
     def follows(self) -> None:
         """Follow another socket: audit the events from now on, and those not audited before."""

@@ -83,6 +83,17 @@ async def test_what_an_earlier_process_could_not_audit_any_more_is_audited_by_th
         assert recovery.audits._audit_since(do.Audit(1, None, 0)) <= covered_ms - 120_000
 
 
+async def test_a_gap_that_an_earlier_process_left_open_is_audited_from_its_beginning_where_no_other_clock_is_known(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        covered_ms = SystemClock().wall_ms() - 600_000
+        recovery.audits.audited_to_ms = recovery.windows.began_ms = None
+        recovery.resume(Resumed(covered_ms, covered_ms - 900_000, open_since_ms=covered_ms - 900_000))
+        recovery.follows(whole=False)
+        assert recovery.audits._audit_since(do.Audit(1, None, 0)) <= covered_ms - 900_000 - 120_000
+
+
 async def test_only_a_row_of_rest_history_shows_up_to_when_it_was_looked_at(
     binance_options_sandbox: LocalSandbox,
 ) -> None:
