@@ -58,9 +58,10 @@ class Bill(Iterable[BillRow]):
         """True where no more pages are to be asked for: what comes later is not known, and is for the next look."""
         return self.is_cut or self._others_bytes > OTHERS_BYTES_MAX or self._trades_count > TRADES_MAX
 
-    def note_unreadable(self, rows: Iterable[UnreadableRow]) -> None:
-        """Note rows that can't be read, as far as there is room: some are enough to say so."""
-        self.unreadable = [*self.unreadable, *rows][:UNREADABLE_MAX]
+    def note_unreadable(self, rows: Iterable[UnreadableRow], seen: Collection[int] = ()) -> None:
+        """Note rows that can't be read, as far as there is room: some are enough to say so. `seen`: as in `add`."""
+        news = [row for row in rows if row.row_id not in seen]
+        self.unreadable = [*self.unreadable, *news][:UNREADABLE_MAX]
 
     def add(self, rows: Iterable[BillRow], seen: Collection[int] = ()) -> None:
         """Collect a page. `seen`: the ids of the page before, as pages overlap."""

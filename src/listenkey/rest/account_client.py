@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from listenkey import venue
@@ -14,7 +14,7 @@ from listenkey.rest.rate_limiter import Lane, weight_at
 from listenkey.transport.base import Request, Response
 from listenkey.transport.clock import Clock
 from listenkey.wire import requests, responses, rows
-from listenkey.wire.rows import BillRow, ExerciseRow, OrderRow, PositionRow, RowPage, TradeRow
+from listenkey.wire.rows import BillPage, ExerciseRow, OrderRow, PositionRow, RowPage, TradeRow
 from listenkey.wire.signing import Params, Signer
 
 R = TypeVar("R")
@@ -29,7 +29,7 @@ def _fills_of(page: list[TradeRow]) -> set[int]:
     return {hash((row.fill.symbol, row.fill.trade_id, row.fill.order_id)) for row in page}
 
 
-def _ids_of(page: Iterable[BillRow]) -> set[int]:
+def _ids_of(page: BillPage) -> set[int]:
     return {row.id for row in page if row.id}
 
 
@@ -68,7 +68,7 @@ class AccountClient:
         asked: Params = {"currency": QUOTE_ASSET, "limit": 1}
         responses.read(await self._signed(venue.BILL_PATH, asked), (self._credentials.api_key,))
 
-    async def bill(self, from_ms: int | None = None, record_id: int | None = None) -> RowPage[BillRow]:
+    async def bill(self, from_ms: int | None = None, record_id: int | None = None) -> BillPage:
         """A page of the account's bill: from a time on, or from a record on, that one included. Weight 1."""
         asked: Params = {"currency": QUOTE_ASSET, "recordId": record_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
         values, raws = await self._rows(venue.BILL_PATH, asked)
@@ -86,23 +86,26 @@ class AccountClient:
         return await self._list(venue.USER_TRADES_PATH, asked, rows.trade)
 
     async def bill_since(self, since_ms: int) -> Bill:
-        """The account's bill from a time on, page by page."""
+        """Return the account's bill from a time on, page by page; cut where a full page leads to no other."""
+        bill, asked, seen = Bill(), set[int](), set[int]()
         page = await self.bill(from_ms=since_ms)
-        bill, seen = Bill(page), _ids_of(page)
-        bill.note_unreadable(page.unreadable)
         for _ in range(PAGES_MAX):
+            bill.add(page, seen)
+            bill.note_unreadable(page.unreadable, seen)
             if page.size < venue.ROWS_MAX or bill.is_full:
                 break
-            last_id = next((row.id for row in reversed(page) if row.id), 0)
-            if not last_id:
-                bill.is_cut = True  # No row says which it is, so there is nothing to go on from.
+            seen, last_id = _ids_of(page), page.last_id
+            if last_id:
+                asked.add(last_id)
+                page = await self.bill(record_id=last_id)  # Inclusive: the pages overlap by one row, and by the tail.
+            if not last_id or page.last_id in asked:
+                # Nothing leads on: no row says which it is, or `recordId` is not what we take it for.
+                bill.is_cut = page.size >= venue.ROWS_MAX
                 break
-            page = await self.bill(record_id=last_id)  # Inclusive: the pages overlap by one.
-            if seen.issuperset(row.id for row in page):
-                break
-            bill.add(page, seen)
-            bill.note_unreadable(page.unreadable)
-            seen = _ids_of(page)
+        else:
+            bill.is_cut = True
+        bill.add(page.tail)
+        bill.note_unreadable(page.tail.unreadable)
         return bill
 
     async def trades_since(self, symbol: str | None, since_ms: int, collect: Callable[[list[TradeRow]], bool]) -> None:

@@ -86,10 +86,12 @@ class UnreadableRow(NamedTuple):
     Attributes:
         why: The field that is wrong, in words.
         symbol: Its symbol, or empty where it has none that can be read.
+        row_id: Its id where it is a row of `bill`, or 0.
     """
 
     why: str
     symbol: str = ""
+    row_id: int = 0
 
 
 class RowPage(list[R]):
@@ -109,6 +111,32 @@ class RowPage(list[R]):
         self.size = size or len(self) + len(self.unreadable)
 
 
+class BillPage(RowPage[BillRow]):
+    """
+    A page of `bill`: its rows up to the last one that has an id. The next page is asked for from there on.
+
+    Attributes:
+        tail: The rows behind that one, none of which has an id. The next page has them again.
+    """
+
+    __slots__ = ("tail",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tail = RowPage[BillRow]()
+
+    @property
+    def last_id(self) -> int:
+        """The id to go on from; 0 where no row has one."""
+        return self[-1].id if self else 0
+
+    def take_tail(self) -> None:
+        """Take the rows in `tail`, as the last of them has an id."""
+        self.extend(self.tail)
+        self.unreadable.extend(self.tail.unreadable)
+        self.tail = RowPage()
+
+
 def page_of(values: Iterable[Any], raws: Iterable[bytes], read: Callable[[Mapping[str, Any], bytes], R]) -> RowPage[R]:
     """Read the rows of an answer, each by itself: one that can't be read keeps no other back."""
     page = RowPage[R]()
@@ -121,26 +149,31 @@ def page_of(values: Iterable[Any], raws: Iterable[bytes], read: Callable[[Mappin
     return page
 
 
-def bill_page_of(values: Iterable[Any], raws: Iterable[bytes], since_ms: int) -> RowPage[BillRow]:
+def bill_page_of(values: Iterable[Any], raws: Iterable[bytes], since_ms: int) -> BillPage:
     """
     Read the rows of a page of `bill`, as `page_of` does.
 
     A row that can't be read and may be a trade's is kept as one, with what it says: a fill may be missing that only this
     row tells of. Where it has no time, that of the row before it stands in; `since_ms` before the first.
     """
-    page = RowPage[BillRow]()
+    page, before_ms = BillPage(), since_ms
     for value, raw in zip(values, raws, strict=True):
         page.size += 1
         try:
-            page.append(bill(_object(value), raw))
+            row = bill(_object(value), raw)
         except ProtocolError as error:
-            page.unreadable.append(unreadable(value, error))
-            row: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-            if _word(row, "type") in ("", CONTRACT):
-                time_ms = _int_or_none(row, "createDate")
-                before_ms = page[-1].time_ms if page else since_ms
-                symbol = _word(row, "symbol", SYMBOL_CHARS_MAX)
-                page.append(BillRow(0, CONTRACT, before_ms if time_ms is None else time_ms, symbol))
+            fields: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+            row_id = _int_or_none(fields, "id") or 0
+            page.tail.unreadable.append(unreadable(value, error)._replace(row_id=row_id))
+            if _word(fields, "type") not in ("", CONTRACT):
+                continue
+            time_ms = _int_or_none(fields, "createDate")
+            symbol = _word(fields, "symbol", SYMBOL_CHARS_MAX)
+            row = BillRow(row_id, CONTRACT, before_ms if time_ms is None else time_ms, symbol)
+        before_ms = row.time_ms
+        page.tail.append(row)
+        if row.id:
+            page.take_tail()
     return page
 
 

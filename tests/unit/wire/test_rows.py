@@ -175,15 +175,17 @@ def test_a_row_of_the_bill_that_cant_be_read_may_be_a_trades() -> None:
         trade | {"createDate": "x"},
         trade,
         trade | {"id": None, "createDate": 2500},
-        trade | {"createDate": None, "type": None},
+        trade | {"id": None, "createDate": None, "type": None},
         trade | {"id": [], "type": "TRANSFER"},
         None,
     ]
     page = rows.bill_page_of(values, [b"{}"] * 6, 1000)
     assert page.size == 6
-    assert len(page.unreadable) == 5
-    assert [(row.id, row.type, row.time_ms, row.symbol) for row in page] == [
-        (0, "CONTRACT", 1000, "s"),
+    assert page.last_id == 7
+    assert len(page.unreadable) == 1
+    assert len(page.tail.unreadable) == 4
+    assert [(row.id, row.type, row.time_ms, row.symbol) for row in [*page, *page.tail]] == [
+        (7, "CONTRACT", 1000, "s"),
         (7, "CONTRACT", 2000, "s"),
         (0, "CONTRACT", 2500, "s"),
         (0, "CONTRACT", 2500, "s"),
