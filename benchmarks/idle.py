@@ -24,10 +24,10 @@ from picows import WSListener, WSTransport
 
 from benchmarks.shown import Shown
 from benchmarks.speed.bare import picows_socket
-from benchmarks.speed.process import Venue as VenueProcess
+from benchmarks.speed.process import VenueProcess
 from listenkey import UserStream, Venue
 from listenkey.items import Item
-from listenkey.rest import rate_limiter as limiters
+from listenkey.rest import rate_limiter
 from listenkey.rest.rate_limiter import RateLimiter
 from listenkey.transport.clock import SystemClock
 from listenkey.transport.websocket import READ_BUFFER_BYTES
@@ -99,7 +99,7 @@ async def close(held: Held) -> None:
 
 def without_limit(rest_url: str, ws_url: str) -> RateLimiter:
     """A thousand streams would take their turn at the venue's weight limit for minutes; this venue has none."""
-    limiter = limiters.share(place(rest_url, ws_url), SystemClock())
+    limiter = rate_limiter.share(place(rest_url, ws_url), SystemClock())
     limiter.note_limit(1_000_000)
     return limiter
 
@@ -137,7 +137,7 @@ async def one(kind: str, rest_url: str, ws_url: str, count: int, seconds: float)
     for one_of_them in held:
         await close(one_of_them)
     if limiter is not None:
-        await limiters.release(limiter)
+        await rate_limiter.release(limiter)
     return {"kib": grown / count / KIB, "cpu_s_an_hour": cpu_s / took_s / len(held) * HOUR_S}
 
 

@@ -25,7 +25,7 @@ from benchmarks.peers import environments
 from benchmarks.speed import costs, report
 from benchmarks.speed.consumers import CONSUMERS, Consumer
 from benchmarks.speed.frames import LOADS, ONE_SYMBOL
-from benchmarks.speed.process import Venue
+from benchmarks.speed.process import VenueProcess
 
 PACED: Final = ("bare_callback", "ours_callback", "bare_iterator", "ours_iterator", "ours_sqlite", "official_sdk")
 LOADED: Final = (
@@ -46,7 +46,7 @@ OUR_PACKAGES: Final = ("listenkey", "picows", "msgspec", "aiohttp", "click", "ri
 
 
 def one(
-    venue: Venue, consumer: Consumer, python: Path, count: int, per_second: int | None, load: str = ONE_SYMBOL
+    venue: VenueProcess, consumer: Consumer, python: Path, count: int, per_second: int | None, load: str = ONE_SYMBOL
 ) -> dict[str, Any]:
     """One consumer, once. Raises SystemExit where anything is missing or out of its place: then no figure counts."""
     venue.tell("forget")
@@ -98,7 +98,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     consumers = [consumer for consumer in consumers if consumer.name in python]
     rows: list[dict[str, Any]] = []
     spent: list[dict[str, float]] = []
-    venue = Venue()
+    venue = VenueProcess()
     try:
         for run in range(asked.runs):
             for consumer, load in itertools.product(consumers, asked.loads):

@@ -47,9 +47,9 @@ async def official_sdk(tally: Tally, rest_url: str, ws_url: str) -> None:
 
 async def ccxt_pro(tally: Tally, rest_url: str, ws_url: str) -> None:
     """ccxt.pro: `watch_orders` in a loop. Its user sees orders; what else comes is read and kept all the same."""
-    from benchmarks.peers import ccxt_pro as script
+    from benchmarks.peers.ccxt_pro import exchange
 
-    client = script.exchange(Place(rest_url, ws_url, API_KEY, API_KEY))
+    client = exchange(Place(rest_url, ws_url, API_KEY, API_KEY))
     try:
         await client.load_markets()
         ready()  # The first call asks for a key and connects.

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 
-class Venue:
+class VenueProcess:
     """The venue's process."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-from listenkey.sandbox import world as sandbox
+from listenkey.sandbox import world
 from listenkey.sandbox.websocket import hub
 from sim.environment.options import Options
 from sim.kernel.scheduler import NEVER_US, Scheduler
@@ -31,7 +31,7 @@ class Environment:
         self.options = options
         self.folder = folder
         self.scheduler = Scheduler(keep_trace=keep_trace)
-        self.exchange = sandbox.World(
+        self.exchange = world.World(
             options.start_ms, seed=options.seed, switches=options.venue_switches(), market=False
         )
         self.sockets: dict[int, Callable[[hub.Action], None]] = {}

@@ -3,7 +3,7 @@ Damage, replace or move a journal's files between two lives of a process, kind b
 is put back, another machine goes on with them, another release has written to them.
 
 People react as docs/how-to/use-a-journal.md tells them to. None of it asks the client how it feels; if a journal is whole is asked
-as people ask it, with `verify`, of a copy.
+as people ask it, with `verify_journal`, of a copy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias
 
 from listenkey.errors import ListenKeyError
 from listenkey.journal.sqlite.schema import VERSION
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from sim.client.process import TRY_AGAIN_US, Process
 from sim.client.records import Loss, Stream
 from sim.environment.disk import ENDINGS, Files, read_files, write_files
@@ -103,7 +103,7 @@ def _is_whole(files: Files) -> bool:
         return True
     with _aside(files) as path:
         try:
-            return verify(path).whole
+            return verify_journal(path).whole
         except ListenKeyError:
             return False
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from listenkey.core import gaps as gap
-from listenkey.core import rate_limit_state as limit_state
-from listenkey.core import socket_view as sockets
+from listenkey.core import gaps, rate_limit_state, socket_view
 from listenkey.core.gaps import Resumed
 from listenkey.stream import driver, windows
 from sim.mutants.patching import Patches, put, rewritten
@@ -22,7 +20,7 @@ def before_first_live_told(patches: Patches) -> None:
         self.began_ms = None
 
     put(patches, windows.Windows, "resume", resume)
-    rewritten(patches, gap.Gaps, "resume", ("self.began_ms = left.began_ms", "self.began_ms = 0"))
+    rewritten(patches, gaps.Gaps, "resume", ("self.began_ms = left.began_ms", "self.began_ms = 0"))
 
 
 def written_clock_believed(patches: Patches) -> None:
@@ -32,24 +30,26 @@ def written_clock_believed(patches: Patches) -> None:
 
 def written_ban_believed(patches: Patches) -> None:
     """The end of a ban is believed as the process before wrote it down."""
-    put(patches, limit_state.RateLimitState, "on_this_clock", lambda self, *_: self)
-    put(patches, limit_state.RateLimitState, "left_ms", lambda self, now_ms: max(0, self.blocked_until_ms - now_ms))
+    put(patches, rate_limit_state.RateLimitState, "on_this_clock", lambda self, *_: self)
+    put(
+        patches, rate_limit_state.RateLimitState, "left_ms", lambda self, now_ms: max(0, self.blocked_until_ms - now_ms)
+    )
 
 
 def read_is_covered(patches: Patches) -> None:
     """A socket is covered up to the moment in which something is read, and a gap begins there, whatever it brings back."""
 
-    def attach(self: sockets.SocketView, now_s: float, wall_ms: int, timing: Any) -> None:
+    def attach(self: socket_view.SocketView, now_s: float, wall_ms: int, timing: Any) -> None:
         self.attached, self.attached_s, self.attached_ms = True, now_s, wall_ms
         self.covered_ms, self.covered_s, self.pinged_s = wall_ms, now_s, now_s
         self.hear(now_s, timing)
 
-    def ponged(self: sockets.SocketView, now_s: float, wall_ms: int, _: float) -> None:
+    def ponged(self: socket_view.SocketView, now_s: float, wall_ms: int, _: float) -> None:
         self.covered_ms, self.covered_s = wall_ms, now_s
 
-    put(patches, sockets.SocketView, "attach", attach)
-    put(patches, sockets.SocketView, "ponged", ponged)
-    put(patches, gap.Gaps, "reach_back", lambda *_: None)
+    put(patches, socket_view.SocketView, "attach", attach)
+    put(patches, socket_view.SocketView, "ponged", ponged)
+    put(patches, gaps.Gaps, "reach_back", lambda *_: None)
 
 
 CLOCKS: tuple[Callable[[Patches], None], ...] = (

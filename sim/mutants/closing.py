@@ -9,8 +9,7 @@ from typing import Any
 from listenkey.core import status
 from listenkey.journal.files import beside, identity_of
 from listenkey.journal.sqlite import durable_items, own_files, writer_link
-from listenkey.stream import health_monitor, task_set
-from listenkey.stream import user_stream as stream
+from listenkey.stream import health_monitor, task_set, user_stream
 from sim.mutants.patching import Patches, put, rewritten
 
 
@@ -24,8 +23,8 @@ def ends_with_its_caller(patches: Patches) -> None:
         await asyncio.wait({work}, timeout=within_s)
         return work.done()
 
-    put(patches, stream, "finish", finish)
-    for place in (stream, task_set, durable_items, writer_link):
+    put(patches, user_stream, "finish", finish)
+    for place in (user_stream, task_set, durable_items, writer_link):
         put(patches, place, "outlast", outlast)
 
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from listenkey.core import budget, deduplicator, lifecycle, listen_key, retry_policy
-from listenkey.core import gaps as gap
+from listenkey.core import budget, deduplicator, gaps, lifecycle, listen_key, retry_policy, socket_view
 from listenkey.core import inputs as on
-from listenkey.core import socket_view as sockets
 from listenkey.core.account_state import FillIndex
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.states import State
 from listenkey.events import Event
 from listenkey.journal.sqlite.row_codec import fill_keys
-from listenkey.rest import rate_limiter as limiter
-from listenkey.stream import driver, key_client
-from listenkey.stream import listen_key_manager as opener
-from listenkey.stream import user_stream as stream
+from listenkey.rest import rate_limiter
+from listenkey.stream import driver, key_client, listen_key_manager, user_stream
 from listenkey.transport import websocket
 from sim.kernel import clocks
 from sim.mutants.patching import NEVER_S, Patches, put, transition
@@ -47,13 +43,13 @@ def held_dropped(patches: Patches) -> None:
 
 def no_ping_timeout(patches: Patches) -> None:
     """Silence is never death."""
-    real = sockets.SocketView.hear
+    real = socket_view.SocketView.hear
 
-    def hear(self: sockets.SocketView, *arguments: Any) -> None:
+    def hear(self: socket_view.SocketView, *arguments: Any) -> None:
         real(self, *arguments)
         self.dead_at_s = NEVER_S
 
-    put(patches, sockets.SocketView, "hear", hear)
+    put(patches, socket_view.SocketView, "hear", hear)
 
 
 def any_key_end_obeyed(patches: Patches) -> None:
@@ -92,7 +88,7 @@ def gives_up(patches: Patches) -> None:
 
 def gap_not_told(patches: Patches) -> None:
     """A lost connection is mended in silence."""
-    put(patches, gap.Gaps, "open", lambda *_, **__: None)
+    put(patches, gaps.Gaps, "open", lambda *_, **__: None)
 
 
 def gap_from_now(patches: Patches) -> None:
@@ -132,7 +128,7 @@ def bans_ignored(patches: Patches) -> None:
         known = retry_policy.classify(error, wall_ms)
         return retry_policy.RetryDecision(known.do, 0.0, known.error)
 
-    for module in (driver, key_client, opener, limiter):
+    for module in (driver, key_client, listen_key_manager, rate_limiter):
         put(patches, module, "classify", classify)
     put(patches, budget.Budget, "block", lambda *_: None)
 
@@ -145,24 +141,24 @@ def no_backoff(patches: Patches) -> None:
 
 def deletes_on_exit(patches: Patches) -> None:
     """The key is closed at the end, whoever else uses it."""
-    real = stream.UserStream.__init__
+    real = user_stream.UserStream.__init__
 
-    def init(self: stream.UserStream, **arguments: Any) -> None:
+    def init(self: user_stream.UserStream, **arguments: Any) -> None:
         real(self, **arguments | {"close_key_on_exit": True})
 
-    put(patches, stream.UserStream, "__init__", init)
+    put(patches, user_stream.UserStream, "__init__", init)
 
 
 def put_is_proof(patches: Patches) -> None:
     """A PUT that succeeds is taken for a proof of our key, whichever key it prolonged."""
 
-    async def renew(self: opener.ListenKeys, key: Any, since_s: float) -> float:
+    async def renew(self: listen_key_manager.ListenKeys, key: Any, since_s: float) -> float:
         del key, since_s
         asked_s = self._clock.now_s()
         await self.api.options_update_listen_key_v1()
         return asked_s
 
-    put(patches, opener.ListenKeys, "renew", renew)
+    put(patches, listen_key_manager.ListenKeys, "renew", renew)
 
 
 def deadlines_on_the_wall(patches: Patches) -> None:

@@ -11,10 +11,8 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from listenkey.core import actions as do
-from listenkey.core import audit_schedule, budget, loss_detector, transitions
-from listenkey.core import gaps as gap
+from listenkey.core import audit_schedule, budget, gaps, loss_detector, reconciliation, transitions
 from listenkey.core import inputs as on
-from listenkey.core import reconciliation as reconcile
 from listenkey.core.gap_recovery import GapRecovery
 from listenkey.core.gaps import Resumed
 from listenkey.core.lifecycle import Lifecycle
@@ -86,7 +84,7 @@ def closed_positions_beat(patches: Patches) -> None:
 
 def stale_snapshot_wins(patches: Patches) -> None:
     """Deliver REST's rows of an order, however old."""
-    put(patches, reconcile, "is_news", lambda *_: True)
+    put(patches, reconciliation, "is_news", lambda *_: True)
 
 
 def gap_closes_on_failure(patches: Patches) -> None:
@@ -107,13 +105,13 @@ def gap_closes_on_failure(patches: Patches) -> None:
 
 def known_fills_forgotten(patches: Patches) -> None:
     """Deliver REST's rows, whether a socket brought their fills or not."""
-    real = reconcile.missing
+    real = reconciliation.missing
 
     class Nothing:
         fills: frozenset[Any] = frozenset()
 
-    put(patches, reconcile, "missing", lambda found, _, until_ms: real(found, Nothing(), until_ms))  # type: ignore[arg-type]
-    real_combined = reconcile.combined
+    put(patches, reconciliation, "missing", lambda found, _, until_ms: real(found, Nothing(), until_ms))  # type: ignore[arg-type]
+    real_combined = reconciliation.combined
 
     def combined(findings: Any, held: Any, known: Any, now_ms: int) -> Any:
         before, known.fills = known.fills, frozenset()
@@ -122,7 +120,7 @@ def known_fills_forgotten(patches: Patches) -> None:
         finally:
             known.fills = before
 
-    put(patches, reconcile, "combined", combined)
+    put(patches, reconciliation, "combined", combined)
 
 
 def amounts_are_floats(patches: Patches) -> None:
@@ -153,17 +151,17 @@ def restart_without_a_gap(patches: Patches) -> None:
 
 def recovered_as_answered(patches: Patches) -> None:
     """A gap counts what REST answered, and neither what a socket brought as well nor what an earlier process was given."""
-    answered = WeakKeyDictionary[gap.Gaps, int]()
-    real_feed, real_live = driver.Driver.feed, gap.Gaps.live
+    answered = WeakKeyDictionary[gaps.Gaps, int]()
+    real_feed, real_live = driver.Driver.feed, gaps.Gaps.live
 
     def feed(self: driver.Driver, happened: on.Input) -> None:
         if isinstance(happened, on.Recovered) and self.delivery.recovery is not None:
             found = self.delivery.recovery.combined(self.delivery.held())
-            gaps = self.life.gaps
-            answered[gaps] = answered.get(gaps, 0) + sum(one.provenance == "rest" for one in found)
+            held = self.life.gaps
+            answered[held] = answered.get(held, 0) + sum(one.provenance == "rest" for one in found)
         real_feed(self, happened)
 
-    def live(self: gap.Gaps, *arguments: Any, **named: Any) -> None:
+    def live(self: gaps.Gaps, *arguments: Any, **named: Any) -> None:
         real_live(self, *arguments, **named)
         self._items = [
             msgspec.structs.replace(item, recovered=answered.pop(self, 0)) if isinstance(item, GapClosed) else item
@@ -177,7 +175,7 @@ def recovered_as_answered(patches: Patches) -> None:
         return msgspec.structs.replace(told, recovered=item.recovered) if isinstance(item, GapClosed) else told
 
     put(patches, driver.Driver, "feed", feed)
-    put(patches, gap.Gaps, "live", live)
+    put(patches, gaps.Gaps, "live", live)
     put(patches, recovered.RecoveredCount, "noted", noted)
 
 

@@ -6,22 +6,19 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from listenkey.core import deduplicator, lateness, loss_detector
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import deduplicator, lateness, loss_detector, reconciliation
 from listenkey.core.account_state import AccountState
-from listenkey.events import OrderTradeUpdate, RecoveredFill
-from listenkey.events import base as words
+from listenkey.events import OrderTradeUpdate, RecoveredFill, base
 from listenkey.events.current import Order
 from listenkey.stream import delivery
-from listenkey.wire import message_builder as shapes
-from listenkey.wire import rows
+from listenkey.wire import message_builder, rows
 from sim.mutants.patching import Patches, put, rewritten
 
 
 def commission_needed(patches: Patches) -> None:
     """A fill of which nobody charged a commission can't be read."""
     rewritten(
-        patches, shapes, "_settle_order",
+        patches, message_builder, "_settle_order",
         ('("S", side in SIDES),', '("S", side in SIDES), ("n", values["commission_text"] != ""),'),
     )  # fmt: skip
 
@@ -31,7 +28,7 @@ def orders_by_id_alone(patches: Patches) -> None:
     rewritten(patches, AccountState, "note_order", ("(order.symbol, order.order_id)", '("", order.order_id)'))
     rewritten(patches, loss_detector.LossDetector, "note_all", ("(order.symbol, order.order_id), order.last_quantity_text",
                                                 '("", order.order_id), order.last_quantity_text'))  # fmt: skip
-    put(patches, reconcile, "order_key_of", lambda order: ("", order.order_id))
+    put(patches, reconciliation, "order_key_of", lambda order: ("", order.order_id))
 
 
 def one_fill_of_a_trade(patches: Patches) -> None:
@@ -42,9 +39,9 @@ def one_fill_of_a_trade(patches: Patches) -> None:
 
 def exponents_refused(patches: Patches) -> None:
     """`0E-8` is no amount."""
-    patches.callback(words.AMOUNTS.clear)
-    words.AMOUNTS.clear()
-    put(patches, words, "AMOUNT", re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})"))
+    patches.callback(base.AMOUNTS.clear)
+    base.AMOUNTS.clear()
+    put(patches, base, "AMOUNT", re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})"))
 
 
 def only_trade_is_a_fill(patches: Patches) -> None:

@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from listenkey.core import audit_schedule, beat
-from listenkey.core import recovery_policy as repair
-from listenkey.core import rest_history as history
+from listenkey.core import audit_schedule, beat, recovery_policy, rest_history
 from listenkey.errors import ProtocolError
 from listenkey.stream import loss_watch, order_audit, recovery
 from listenkey.wire import rows
@@ -18,13 +16,13 @@ from sim.mutants.patching import Patches, put, rewritten
 
 def refusals_forgotten(patches: Patches) -> None:
     """Fills that REST history shows and REST refuses to list are nobody's loss."""
-    put(patches, history.Outstanding, "note", lambda *_: False)
+    put(patches, rest_history.Outstanding, "note", lambda *_: False)
 
 
 def lag_forgiven(patches: Patches) -> None:
     """A gap is closed without a word, however far REST was seen to lag."""
     rewritten(
-        patches, repair.RecoveryPolicy, "answered",
+        patches, recovery_policy.RecoveryPolicy, "answered",
         ("if happened.complete or waited_s >= self._timing.lag_seen_max_s:", "if True:"),
         ("self.lag_s = max(self.lag_s, happened.lag_s)", "pass"),
     )  # fmt: skip
@@ -38,7 +36,7 @@ def counts_compared(patches: Patches) -> None:
 
     def compare(
         rows: Iterable[BillRow], fills: Mapping[str, Sequence[int]], from_ms: int, until_ms: int, near_ms: int = 0
-    ) -> history.Compared:
+    ) -> rest_history.Compared:
         del near_ms
         billed: dict[str, list[int]] = {}
         for row in rows:
@@ -46,9 +44,9 @@ def counts_compared(patches: Patches) -> None:
                 billed.setdefault(row.symbol, []).append(row.time_ms)
         seen = Counter({symbol: len(times) for symbol, times in fills.items()})
         more = {one: sorted(times)[seen[one] - len(times) :] for one, times in billed.items() if len(times) > seen[one]}
-        return history.Compared(more, matched=bool(billed), explains_all=bool(fills) and not more)
+        return rest_history.Compared(more, matched=bool(billed), explains_all=bool(fills) and not more)
 
-    put(patches, history, "compare", compare)
+    put(patches, rest_history, "compare", compare)
 
 
 def only_trades_brought_back(patches: Patches) -> None:

@@ -22,7 +22,7 @@ from listenkey.errors import ListenKeyError
 from listenkey.items import Update
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from tests.chaos import traced
 from tests.chaos.campaign import Found, run
 from tests.chaos.lying_disk import LyingDisk
@@ -158,7 +158,7 @@ def _wrong(path: Path, shown: dict[int, int]) -> list[str]:
         found.append(f"the fills {doubles} are there twice")
     if skipped:
         found.append(f"it believes that {skipped} items were lost")
-    return [*found, *verify(path).problems]
+    return [*found, *verify_journal(path).problems]
 
 
 def _read(path: Path) -> dict[int, int]:

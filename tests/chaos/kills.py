@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from listenkey.testing import LocalSandbox
 from sim.judge import wrongs
 from tests.chaos.campaign import Found, run
@@ -116,7 +116,7 @@ def _made_whole(exchange: LocalSandbox, journal: Path, shown: Path, found: Found
         if victim.process.returncode != 0:
             found.wrongs.append(f"it ended with {victim.process.returncode}: {victim.complaints.read_text()[-500:]}")
     found.wrongs += wrongs(ledger(exchange), journal, whole_lines(shown))
-    found.wrongs += verify(journal).problems
+    found.wrongs += verify_journal(journal).problems
     found.wrongs += [f"it sent {asked}" for asked in exchange.meters()["requests"] if asked.startswith("DELETE")]
     found.counts["fills"] += fills
     found.counts["items shown"] += len(whole_lines(shown))

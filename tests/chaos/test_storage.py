@@ -17,7 +17,7 @@ import pytest
 from listenkey.errors import ListenKeyError
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from listenkey.testing import LocalSandbox
 from sim.judge import wrongs
 from tests.chaos.processes import until
@@ -90,7 +90,7 @@ def recovered(path: Path) -> list[int]:
     store = Store(path, ACCOUNT)
     store.open()
     store.close()
-    assert verify(path).whole
+    assert verify_journal(path).whole
     reader = JournalReader(path)
     try:
         return [item.seq for item in reader.read(0, 10_000)]
@@ -141,7 +141,7 @@ def test_d6_one_bit_anywhere_in_a_thousand_records(tmp_path: Path, flips: int) -
         at, bit = draw.randrange(len(right)), 1 << draw.randrange(8)
         path.write_bytes(right[:at] + bytes([right[at] ^ bit]) + right[at + 1 :])
         try:
-            result = verify(path)
+            result = verify_journal(path)
         except ListenKeyError:  # It is no journal any more, and says so.
             found += 1
             continue

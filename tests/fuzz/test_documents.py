@@ -18,8 +18,7 @@ import pytest
 
 from listenkey import venue
 from listenkey.cli.display.order_rows import rows_of
-from listenkey.core import reconciliation as reconcile
-from listenkey.core import rest_history as history
+from listenkey.core import reconciliation, rest_history
 from listenkey.core.account_state import AccountState, FillIndex
 from listenkey.core.clock_sync import ClockSync
 from listenkey.core.deduplicator import Deduplicator
@@ -284,22 +283,22 @@ def reconciled(name: str, rows: list[Any]) -> list[RecoveredFill]:
     """Return the fills that a recovery makes of the rows."""
     known = AccountState(FillIndex())
     if "user_trades" in name:
-        findings = Findings(fills=reconcile.missing(rows, known, 2**62))
-        delivered = reconcile.combined(findings, [], known, 0)
+        findings = Findings(fills=reconciliation.missing(rows, known, 2**62))
+        delivered = reconciliation.combined(findings, [], known, 0)
         for one in delivered:
             keep_recovered(one.event, one.raw, known)
         return [one.event for one in delivered if isinstance(one.event, RecoveredFill)]
     if "order" in name:
-        newest = reconcile.newest_orders(rows)
+        newest = reconciliation.newest_orders(rows)
         findings = Findings(orders=newest)
-        for one in reconcile.combined(findings, [], known, 0):
+        for one in reconciliation.combined(findings, [], known, 0):
             keep_recovered(one.event, one.raw, known)
     elif "bill" in name:
-        billed = reconcile.contracts(rows, 0, 2**62)
-        history.compare(rows, {}, 0, 2**62)
-        reconcile.first_of(list(billed), rows, [], 0)
+        billed = reconciliation.contracts(rows, 0, 2**62)
+        rest_history.compare(rows, {}, 0, 2**62)
+        reconciliation.first_of(list(billed), rows, [], 0)
     elif "position" in name:
-        reconcile.moved(known, [], rows, trusted=False, recent_ms=0)
+        reconciliation.moved(known, [], rows, trusted=False, recent_ms=0)
     return []
 
 

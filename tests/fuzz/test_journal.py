@@ -21,7 +21,7 @@ from listenkey.journal.sqlite.numbering import EventEntry, NoticeEntry
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from listenkey.journal.sqlite.writer import Committed, Report, Writer
 from listenkey.outcomes import GapCause
 from tests.unit.journal.making import ACCOUNT, AT_MS, broken, fill, greeks, read
@@ -172,7 +172,7 @@ def items_of(path: Path) -> list[Item]:
 
 def opened_again(path: Path) -> list[Item]:
     """Return the items that the next process finds; it must find the journal whole, and be able to go on with it."""
-    found = verify(path)
+    found = verify_journal(path)
     assert found.whole, found.problems
     process = Process(path)
     before = items_of(path)
@@ -180,7 +180,7 @@ def opened_again(path: Path) -> list[Item]:
     process.close()
     after = items_of(path)
     assert after[:-1] == before
-    assert verify(path).whole
+    assert verify_journal(path).whole
     return before
 
 
@@ -235,7 +235,7 @@ def test_a_fill_is_kept_once_over_restarts_errors_and_retention(steps: list[Step
         for step in steps:
             process.step(step)
         process.close()
-        assert verify(at / "a.db").whole
+        assert verify_journal(at / "a.db").whole
     put = [number for step in steps if isinstance(step, Put) for number in step.numbers]
     fills = [number for number in put if number % 3]
     trades = [

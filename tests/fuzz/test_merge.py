@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.core.account_state import AccountState, FillKey
 from listenkey.core.deduplicator import Deduplicator, Held
 from listenkey.core.reconciliation import Findings
@@ -119,8 +119,8 @@ class Client:
                     trade_row(one.trade_id, one.at_ms, one.order_id, symbol=one.symbol, price=one.price)
                     for one in map(LEDGER.__getitem__, sorted(numbers))
                 ]
-                found = reconcile.missing(rows, self.account_state, NEVER_MS)
-                self.findings = Findings(fills=found, over_rest={reconcile.key_of(row) for row in rows})
+                found = reconciliation.missing(rows, self.account_state, NEVER_MS)
+                self.findings = Findings(fills=found, over_rest={reconciliation.key_of(row) for row in rows})
             case Followed(socket):
                 if socket > self.followed:
                     self.followed = socket
@@ -130,7 +130,7 @@ class Client:
 
     def release(self, held: list[Held]) -> None:
         findings, self.findings = self.findings or Findings(), None
-        for one in reconcile.combined(findings, held, self.account_state, 7):
+        for one in reconciliation.combined(findings, held, self.account_state, 7):
             self.deliver(one.event)
 
     def deliver(self, event: Event) -> None:

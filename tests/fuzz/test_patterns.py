@@ -15,7 +15,7 @@ import pytest
 
 import listenkey
 from listenkey.errors import ListenKeyError
-from listenkey.wire import redaction as masking
+from listenkey.wire import redaction
 from listenkey.wire.responses import Response, listen_key_answer
 
 SRC = Path(listenkey.__file__).parent
@@ -133,7 +133,7 @@ def test_what_hides_a_secret_hides_as_much_as_before() -> None:
         "key=" + "A1" * 20 + "&x=1",
     ):
         before = TOOK_33_S.sub("[hidden]", text)
-        now = masking.mask(text)
+        now = redaction.mask(text)
         assert now.count("[hidden]") >= 1 or before == text
         assert len(now) <= len(before)
         assert "a" * 24 not in now

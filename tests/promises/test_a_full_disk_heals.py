@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.items import GapClosed, GapOpened, Update
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from tests.unit.journal.making import append, fill, journal
 
 
@@ -62,4 +62,4 @@ async def test_it_waits_tells_and_goes_on(small_disk: Path) -> None:
     assert sum(isinstance(item, GapOpened) for item in items) == 1
     assert [item.seq for item in items] == list(range(2, len(items) + 2))
     await made.aclose()
-    assert verify(path).whole
+    assert verify_journal(path).whole

@@ -23,7 +23,7 @@ from listenkey.core.gaps import NOT_RUNNING
 from listenkey.core.timing import Timing
 from listenkey.errors import Fenced, UsageError
 from listenkey.journal.sqlite.reader import JournalReader
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from listenkey.outcomes import GapCause
 from listenkey.testing import LocalSandbox
 from listenkey.transport.clock import SystemClock
@@ -81,7 +81,7 @@ async def test_numbers_go_on_and_the_time_between_is_told_as_a_gap(
     assert [item.seq for item in everything] == list(range(1, len(everything) + 1))
     truth = binance_options_sandbox.fills()
     assert fills(everything) == truth[:5] + truth[8:]
-    assert verify(path).whole
+    assert verify_journal(path).whole
 
 
 async def test_a_key_that_died_before_the_process_did_is_in_the_gap_of_the_next(

@@ -15,7 +15,7 @@ from listenkey.events import OrderTradeUpdate
 from listenkey.items import Update
 from listenkey.journal.sqlite.lock import Lock
 from listenkey.journal.sqlite.reader import JournalReader
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 
 CHILD = Path(__file__).with_name("journal_child.py")
 KILLS = 20
@@ -66,7 +66,7 @@ def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
         assert set(given) <= set(there)
         assert [seq for seq, _ in there] == list(range(1, len(there) + 1))
         assert len({trade_id for _, trade_id in there}) == len(there)
-        assert verify(path).whole
+        assert verify_journal(path).whole
     assert len(given) > KILLS
 
 

@@ -12,8 +12,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
-from concurrent.futures import wait as futures_wait
+from concurrent import futures
 from typing import Any, Final, ParamSpec, TypeVar
 
 from listenkey.blocking.event_loop import new_event_loop
@@ -55,7 +54,9 @@ class Portal:
         finally:
             ticket.withdraw()
 
-    def submit(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    def submit(
+        self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> futures.Future[T]:
         """Start a call without waiting for its result."""
         with _state.lock:
             runner = self._runner
@@ -105,12 +106,12 @@ class Portal:
                     _leave(runner)
 
 
-def _result_in_spite_of_an_interrupt(closing: Future[None]) -> None:
+def _result_in_spite_of_an_interrupt(closing: futures.Future[None]) -> None:
     """An interrupt is raised when the closing is done; a second one at once, and then it is the loop that ends it."""
     try:
         closing.result()
     except KeyboardInterrupt:
-        futures_wait({closing})
+        futures.wait({closing})
         raise
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.core.connections import Connections
 from listenkey.core.gaps import Gaps
 from listenkey.core.inputs import Moment
@@ -157,7 +157,7 @@ class GapRecovery:
             to_ms, to_s = lost_at.wall_ms, lost_at.s
         to_ms = max(to_ms, min(self._found_to_ms, now.wall_ms))
         if self.policy.lag_s:
-            lost = (*lost, reconcile.lagged(self.policy.lag_s))
+            lost = (*lost, reconciliation.lagged(self.policy.lag_s))
         if self.outstanding:
             lost = (*lost, Lost(Loss.FILLS_LATE, self.outstanding))
         self._found_to_ms = 0

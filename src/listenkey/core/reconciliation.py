@@ -17,8 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from listenkey.core import actions as do
-from listenkey.core import records
-from listenkey.core import rest_history as history
+from listenkey.core import records, rest_history
 from listenkey.core.account_state import ENDED, ZERO, AccountState, FillKey, OrderKey, amount
 from listenkey.core.deduplicator import Held
 from listenkey.core.records import Record
@@ -236,7 +235,7 @@ def unlisted(
     for symbol, times in unexplained.items():
         if symbol in unread:
             out[symbol] = (list(times), unread[symbol])
-        elif late := history.unlisted(times, listed.get(symbol, ())):
+        elif late := rest_history.unlisted(times, listed.get(symbol, ())):
             out[symbol] = (late, NOT_LISTED)
     return out
 

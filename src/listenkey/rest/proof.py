@@ -10,7 +10,7 @@ from listenkey import venue
 from listenkey.core.budget import Priority
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, Refused, UsageError, VenueError
-from listenkey.rest import rate_limiter as limiters
+from listenkey.rest import rate_limiter
 from listenkey.rest.account_client import AccountClient
 from listenkey.transport.clock import SystemClock
 from listenkey.venue import Venue
@@ -177,8 +177,8 @@ async def prove(credentials: Credentials, place: Venue) -> None:
         ListenKeyError: It could not be tried.
     """
     clock = SystemClock()
-    limiter = limiters.share(place, clock)
+    limiter = rate_limiter.share(place, clock)
     try:
         await AccountClient(credentials, place.rest_url, limiter.lane(Priority.KEYS), clock, limiter.time).prove()
     finally:
-        await limiters.release(limiter)
+        await rate_limiter.release(limiter)

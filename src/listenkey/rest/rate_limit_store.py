@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from listenkey.core import rate_limit_state as limit_state
+from listenkey.core import rate_limit_state
 from listenkey.core.rate_limit_state import RateLimitState
 from listenkey.journal.files import beside, demand_regular, open_regular
 from listenkey.transport.closing import outlast
@@ -97,7 +97,7 @@ class RateLimitStore:
             while self._unread:
                 texts = await asyncio.get_running_loop().run_in_executor(None, _texts, list(self._unread))
                 self._unread.clear()
-                for found in limit_state.read(iter(texts), self.now.venue):
+                for found in rate_limit_state.read(iter(texts), self.now.venue):
                     news |= self.now.join(found.on_this_clock(boot, up_ms, now_ms), now_ms)
         return news
 
@@ -122,7 +122,7 @@ class RateLimitStore:
     def _write(self) -> None:
         self._is_writing = True
         batch, self._waiting = self._waiting, []
-        work = (asyncio.get_running_loop(), list(self._paths), limit_state.write(self.now), batch)
+        work = (asyncio.get_running_loop(), list(self._paths), rate_limit_state.write(self.now), batch)
         # A daemon: Python would wait for ever for one that is inside a write that never returns.
         self._threads.thread(target=self._in_thread, args=work, name="listenkey weight", daemon=True).start()
 

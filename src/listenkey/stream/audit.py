@@ -12,8 +12,7 @@ from typing import Final
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core import reconciliation as reconcile
-from listenkey.core import rest_history as history
+from listenkey.core import reconciliation, rest_history
 from listenkey.core.account_state import AccountState
 from listenkey.core.gaps import Resumed
 from listenkey.core.reconciliation import Findings, Lists, Unbrought
@@ -135,7 +134,7 @@ class Audits:
             since_ms = max(since_ms, self._polled_to_ms - self._windows.venue_ms(self._timing.lag_max_s))
         found = await self._unbrought(self._backfill.steady, since_ms, self._timing.lag_hold_s)
         self._polled_to_ms = found.until_ms
-        return Findings(fills=found.fills, over_rest={reconcile.key_of(row) for row in found.fills})
+        return Findings(fills=found.fills, over_rest={reconciliation.key_of(row) for row in found.fills})
 
     async def _unbrought(
         self, snapshots: AccountClient, since_ms: int, in_flight_s: float, *, until_sure: bool = False
@@ -166,15 +165,15 @@ class Audits:
                 await self._backfill.trades_of(snapshots, some, lists, fills)
                 suspects = suspects[len(some) :]
             except ListenKeyError:
-                if not reconcile.missing(fills.rows, self._known, until_ms):
+                if not reconciliation.missing(fills.rows, self._known, until_ms):
                     raise
                 found.until_ms = since_ms  # One list broke down: the next look begins there again.
-            found.fills = reconcile.missing(fills.rows, self._known, until_ms)
+            found.fills = reconciliation.missing(fills.rows, self._known, until_ms)
         found.until_ms = min(found.until_ms, fills.cut_ms)
         found.unasked = suspects
-        found.from_ms = reconcile.first_of(suspects, bill, found.fills, since_ms)
+        found.from_ms = reconciliation.first_of(suspects, bill, found.fills, since_ms)
         asked = {symbol: times for symbol, times in news.items() if symbol not in suspects}
-        found.unlisted = reconcile.unlisted(asked, fills.newest.values(), lists.unread)
+        found.unlisted = reconciliation.unlisted(asked, fills.newest.values(), lists.unread)
         if not found.fills and not found.unlisted:
             self.matching.learn(bill, since_ms, until_ms)
         return found
@@ -213,7 +212,9 @@ class Audits:
         found = await self._unbrought(snapshots, since_ms, AUDIT_IN_FLIGHT_S, until_sure=True)
         self.audited_to_ms, self.audited_s = self._shown_to(found), self._clock.now_s()
         if self._windows.kept_ms() > unseen_ms:
-            return on.Doubted(self._windows.to_wall(unseen_ms), reconcile.FORGOTTEN)  # what it has is asked for with it
+            return on.Doubted(
+                self._windows.to_wall(unseen_ms), reconciliation.FORGOTTEN
+            )  # what it has is asked for with it
         if not found.fills and not again:
             unlisted = self._note_unlisted(found)
             looks = unlisted is None and self.orders.is_due(settles=action.from_ms is not None)
@@ -243,11 +244,11 @@ class Audits:
         until_ms = self._windows.now_ms() - self._windows.venue_ms(AUDIT_IN_FLIGHT_S)
         out: list[TradeRow] = []
         for symbol in self.outstanding.next(AT_ONCE):
-            since_ms = max(self.outstanding.since_ms(symbol) or 0, self._windows.floor(0)) - history.NEAR_MAX_MS
+            since_ms = max(self.outstanding.since_ms(symbol) or 0, self._windows.floor(0)) - rest_history.NEAR_MAX_MS
             lists = Lists(since_ms, until_ms, [], began_ms=self._windows.began_ms or 0)
             fills = UndeliveredFills(self._known, lists.began_ms)
             await self._backfill.trades_of(snapshots, [symbol], lists, fills)
-            missing = reconcile.missing(fills.rows, self._known, until_ms)
+            missing = reconciliation.missing(fills.rows, self._known, until_ms)
             if not missing and not lists.unread and not self.outstanding.is_ahead_of(symbol, fills.newest.values()):
                 self.outstanding.settle(symbol)
             out += missing

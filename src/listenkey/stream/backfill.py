@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 from listenkey import venue
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.core.account_state import AFTER_ALL, AccountState, OrderKey
 from listenkey.core.budget import Priority
 from listenkey.core.reconciliation import Lists
@@ -14,7 +14,7 @@ from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, ProtocolError, TimedOut, VenueDown, VenueError
 from listenkey.outcomes import Loss
-from listenkey.rest import rate_limiter as limiters
+from listenkey.rest import rate_limiter
 from listenkey.rest.account_client import AccountClient
 from listenkey.rest.account_log import AccountLog
 from listenkey.rest.bounded_gather import together
@@ -59,7 +59,7 @@ class Backfill:
         self, credentials: Credentials, place: Venue, clock: Clock, known: AccountState, log: AccountLog
     ) -> None:
         self.log = log
-        self.limiter = limiters.share(place, clock)
+        self.limiter = rate_limiter.share(place, clock)
         self.time = self.limiter.time
         self._clock = clock
         self._known = known
@@ -77,7 +77,7 @@ class Backfill:
 
     async def aclose(self) -> None:
         """Give the limiter back."""
-        await limiters.release(self.limiter)
+        await rate_limiter.release(self.limiter)
 
     # --- rules ---------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,9 @@ class Backfill:
                 if error.code != venue.Code.SEARCH_WINDOW:
                     raise
                 lists.forgotten = True
-                lists.refused.append(reconcile.TRADES_TOO_OLD)  # It keeps less than it says, or our clock is wrong.
+                lists.refused.append(
+                    reconciliation.TRADES_TOO_OLD
+                )  # It keeps less than it says, or our clock is wrong.
                 page = await snapshots.user_trades(symbol)
                 fills.add(page)
                 if page.unreadable:
@@ -194,7 +196,7 @@ class Backfill:
         except ProtocolError as error:
             if not error.is_of_row:
                 raise
-            refused = reconcile.unreadable(Loss.FILLS_REFUSED, "fills", "", error.what)
+            refused = reconciliation.unreadable(Loss.FILLS_REFUSED, "fills", "", error.what)
             lists.refused.append(refused)
             lists.unread[""] = refused.text
             return
@@ -204,10 +206,10 @@ class Backfill:
         else:
             return
         # It names them by now, or nobody can say which they are.
-        named = reconcile.contracts(await snapshots.bill_since(from_ms), from_ms, AFTER_ALL)
+        named = reconciliation.contracts(await snapshots.bill_since(from_ms), from_ms, AFTER_ALL)
         if named[""]:
-            lists.refused.append(reconcile.NO_SYMBOLS)
-            lists.unread[""] = reconcile.NO_SYMBOLS.text
+            lists.refused.append(reconciliation.NO_SYMBOLS)
+            lists.unread[""] = reconciliation.NO_SYMBOLS.text
         named_only = list(dict.fromkeys([*filter(None, named), *symbols]))
         await self.trades_of(snapshots, named_only, lists, fills, from_ms)
 
@@ -230,21 +232,21 @@ class Backfill:
             deliver: Called where that is full.
         """
         wanted = self._symbols_with_orders(symbols)
-        if len(wanted) > reconcile.OPEN_ORDERS_ONE_BY_ONE_MAX:
+        if len(wanted) > reconciliation.OPEN_ORDERS_ONE_BY_ONE_MAX:
             every = await self.urgent.open_orders(None)
-            lists.refused += reconcile.unreadable_rows(Loss.ORDERS, "orders", "", every.unreadable)
+            lists.refused += reconciliation.unreadable_rows(Loss.ORDERS, "orders", "", every.unreadable)
             rows: list[OrderRow] = every
         else:
             pages = await together([self._orders_of(self.urgent.open_orders, symbol, lists) for symbol in wanted])
             rows = [row for page in pages for row in page]
-        live = {reconcile.order_key_of(row.order) for row in rows}
+        live = {reconciliation.order_key_of(row.order) for row in rows}
         lost = dict.fromkeys(key for key in (*self._known.orders, *traded) if key not in live)
         found.add(rows)
         ended_in = list(dict.fromkeys(symbol for symbol, _ in lost))
         for at in range(0, len(ended_in), LISTS_A_PART):
             asked = ended_in[at : at + LISTS_A_PART]
             for page in await together([self._orders_of(self.urgent.history_orders, one, lists) for one in asked]):
-                ended = {key: row for row in page if (key := reconcile.order_key_of(row.order)) in lost}
+                ended = {key: row for row in page if (key := reconciliation.order_key_of(row.order)) in lost}
                 found.add(ended.values())
                 for key in ended:
                     del lost[key]
@@ -252,7 +254,7 @@ class Backfill:
                 await deliver()
         singles = await together([self._one_order(*which, lists) for which in list(lost)[:SINGLE_ORDERS_MAX]])
         if len(lost) > SINGLE_ORDERS_MAX:
-            lists.refused.append(reconcile.not_asked_for(len(lost) - SINGLE_ORDERS_MAX))
+            lists.refused.append(reconciliation.not_asked_for(len(lost) - SINGLE_ORDERS_MAX))
         found.add(row for row in singles if row is not None)
 
     async def _one_order(self, symbol: str, order_id: int, lists: Lists) -> OrderRow | None:
@@ -267,7 +269,7 @@ class Backfill:
         except ProtocolError as error:
             if not error.is_of_row:
                 raise
-            lists.refused.append(reconcile.unreadable(Loss.ORDERS, what, symbol, error.what))
+            lists.refused.append(reconciliation.unreadable(Loss.ORDERS, what, symbol, error.what))
             return None
         except VenueError as error:
             if type(error) is not VenueError:
@@ -276,9 +278,9 @@ class Backfill:
             if is_unknown:
                 self._known.let_go((symbol, order_id), lists.until_ms - round(venue.UNFILLED_ORDERS_KEPT_S * 1000))
             lists.refused.append(
-                reconcile.unknown(Loss.ORDERS, what, symbol)
+                reconciliation.unknown(Loss.ORDERS, what, symbol)
                 if is_unknown
-                else reconcile.refuses(Loss.ORDERS, what, symbol, error.code)
+                else reconciliation.refuses(Loss.ORDERS, what, symbol, error.code)
             )
             return None
 
@@ -293,11 +295,11 @@ class Backfill:
         except ProtocolError as error:
             if not error.is_of_row:
                 raise
-            refused = reconcile.unreadable(Loss.FILLS_REFUSED, "fills", symbol, error.what)
+            refused = reconciliation.unreadable(Loss.FILLS_REFUSED, "fills", symbol, error.what)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
-            refused = reconcile.refuses(Loss.FILLS_REFUSED, "fills", symbol, error.code)
+            refused = reconciliation.refuses(Loss.FILLS_REFUSED, "fills", symbol, error.code)
         lists.unread[symbol] = refused.text
         lists.refused.append(refused)
         return []
@@ -312,7 +314,7 @@ class Backfill:
         except VenueError as error:
             if type(error) is not VenueError:
                 raise
-            lists.refused.append(reconcile.refuses(Loss.ORDERS, "orders", symbol, error.code))
+            lists.refused.append(reconciliation.refuses(Loss.ORDERS, "orders", symbol, error.code))
             return []
-        lists.refused += reconcile.unreadable_rows(Loss.ORDERS, "orders", symbol, page.unreadable)
+        lists.refused += reconciliation.unreadable_rows(Loss.ORDERS, "orders", symbol, page.unreadable)
         return page

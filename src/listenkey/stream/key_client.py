@@ -12,7 +12,7 @@ from listenkey.credentials import Secret
 from listenkey.errors import Banned, ListenKeyError, UsageError
 from listenkey.rest.bounded_gather import both
 from listenkey.rest.proof import AccountProof, SecretProof
-from listenkey.stream import listen_key_manager as openers
+from listenkey.stream import listen_key_manager
 from listenkey.transport.clock import Clock
 from listenkey.venue import Venue
 
@@ -49,7 +49,7 @@ class KeyClient:
         closes: bool,
     ) -> None:
         self.closes = closes
-        self.shared: openers.ListenKeys | None = None
+        self.shared: listen_key_manager.ListenKeys | None = None
         self.secret_proof: SecretProof | None = None
         self.account_proof: AccountProof | None = None
         self._api_key = api_key
@@ -60,7 +60,7 @@ class KeyClient:
 
     def open(self) -> None:
         """Share the account's listen keys. Give them back with `release`."""
-        self.shared = openers.share(self._venue, self._api_key, self._clock, self._beside, self._replaced)
+        self.shared = listen_key_manager.share(self._venue, self._api_key, self._clock, self._beside, self._replaced)
 
     async def release(self) -> None:
         """Give back what `open` took."""
@@ -98,7 +98,7 @@ class KeyClient:
         assert self.shared is not None
         await self.shared.close(key)
 
-    def attachment(self, key: Secret, socket: int) -> openers.Attachment:
+    def attachment(self, key: Secret, socket: int) -> listen_key_manager.Attachment:
         """Return how to attach a socket to a key."""
         assert self.shared is not None
         return self.shared.attachment(key, socket, self._venue)
@@ -117,7 +117,7 @@ class KeyClient:
         """The weight used in the venue's minute, as its last answer said."""
         return self.shared.api.used_weight_1m if self.shared else None
 
-    async def _granted(self, stale: Secret | None) -> tuple[openers.Grant, str]:
+    async def _granted(self, stale: Secret | None) -> tuple[listen_key_manager.Grant, str]:
         """A listen key, and why the secret could not be tried, if it could not: a wrong one is refused with the key."""
         assert self.shared is not None
         if self.secret_proof is None:
@@ -132,4 +132,4 @@ class KeyClient:
             await self.account_proof.try_once()
 
     def _replaced(self, key: Secret) -> None:
-        self._feed(on.KeyNotRenewed(key, classify(openers.replaced_error(), self._clock.wall_ms())))
+        self._feed(on.KeyNotRenewed(key, classify(listen_key_manager.replaced_error(), self._clock.wall_ms())))

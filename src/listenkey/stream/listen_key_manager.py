@@ -20,7 +20,7 @@ from listenkey.core.budget import Priority
 from listenkey.core.retry_policy import classify
 from listenkey.credentials import Secret
 from listenkey.errors import Banned, KeyUnknown, RateLimited
-from listenkey.rest import rate_limiter as limiters
+from listenkey.rest import rate_limiter
 from listenkey.rest.listen_key_api import AsyncUserDataStreamsApi
 from listenkey.rest.rate_limit_store import weight_path
 from listenkey.rest.rate_limiter import RateLimiter
@@ -190,7 +190,7 @@ class ListenKeys:
                     for place in [place for place, keys in here.items() if keys is self]:
                         del here[place]
                 if self._limiter is not None:
-                    to_close.push_async_callback(limiters.release, self._limiter)
+                    to_close.push_async_callback(rate_limiter.release, self._limiter)
                 to_close.push_async_callback(self.api.close)
             if beside is not None and self._limiter is not None:
                 to_close.push_async_callback(self._limiter.store.leave, weight_path(beside))
@@ -246,7 +246,7 @@ def share(
     place = (venue.rest_url, api_key)
     keys = here.get(place)
     if keys is None:
-        limiter = limiters.share(venue, clock)
+        limiter = rate_limiter.share(venue, clock)
         http = limiter.lane(Priority.KEYS, account=api_key.fingerprint())
         api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=http)
         keys = here[place] = ListenKeys(api, venue, clock, limiter)

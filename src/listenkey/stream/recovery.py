@@ -15,8 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from listenkey import venue
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core import reconciliation as reconcile
-from listenkey.core import records
+from listenkey.core import reconciliation, records
 from listenkey.core.account_state import AccountState, FillIndex, OrderKey
 from listenkey.core.bill import Bill
 from listenkey.core.deduplicator import Held
@@ -80,7 +79,7 @@ def note_orders(traded: dict[OrderKey, None], fills: Iterable[TradeRow]) -> None
     """Note the orders of fills, as far as there is room: what became of them is asked for later."""
     for row in fills:
         if len(traded) < TRADED_MAX:
-            traded[reconcile.order_key_of(row.fill)] = None
+            traded[reconciliation.order_key_of(row.fill)] = None
 
 
 class Recovery:
@@ -221,12 +220,12 @@ class Recovery:
 
     def combined(self, held: Sequence[Held]) -> list[Delivery]:
         """Return the recovered and the held events in one order."""
-        return reconcile.combined(self.findings or Findings(), held, self.account_state, self._clock.wall_ms())
+        return reconciliation.combined(self.findings or Findings(), held, self.account_state, self._clock.wall_ms())
 
     def delivered(self, *, closed: bool) -> None:
         """The findings were dealt with; `closed`: and the gap is closed with them."""
         if self._listing is not None and self.findings is not None:
-            if all(reconcile.key_of(row) in self.account_state.fills for row in self.findings.fills):
+            if all(reconciliation.key_of(row) in self.account_state.fills for row in self.findings.fills):
                 self._listed = self._listing
             self._listing = None
         self.findings = None
@@ -263,8 +262,8 @@ class Recovery:
         forgotten = self.windows.kept_ms() > self.windows.of_wall(action.from_ms)
         lists = Lists(since_ms, self.windows.until(action), [], forgotten, began_ms=self.windows.began_ms or 0)
         bill, positions = await both(self.backfill.urgent.bill_since(since_ms), self.backfill.urgent.positions())
-        lists.refused += reconcile.unreadable_rows(Loss.UNREADABLE, "REST history", "", bill.unreadable)
-        lists.refused += reconcile.unreadable_rows(Loss.UNREADABLE, "positions", "", positions.unreadable)
+        lists.refused += reconciliation.unreadable_rows(Loss.UNREADABLE, "REST history", "", bill.unreadable)
+        lists.refused += reconciliation.unreadable_rows(Loss.UNREADABLE, "positions", "", positions.unreadable)
         covered_ms = max(since_ms, self.windows.covered(action.from_ms), self._listed.to_ms)
         # Where sockets last no second, nothing but these listings says what is held and what was covered.
         owned = self._listed.positions if self._listed.to_ms > self.account_state.last_event_ms else None
@@ -273,7 +272,7 @@ class Recovery:
         asked, traded = symbols, self._traded
         backlog = await self._fills(action, symbols, lists, traded, deliver)
         had_fills = bool(traded)
-        fills = reconcile.missing(backlog.rows, self.account_state, lists.until_ms)
+        fills = reconciliation.missing(backlog.rows, self.account_state, lists.until_ms)
         note_orders(traded, fills)
         symbols = list(dict.fromkeys([*filter(None, symbols), *(symbol for symbol, _ in traded)]))
         lag_s = max(lag_s, self._lag.of_lists(bill, backlog, asked, lists), self._lag.of_bill(bill, lists, action))
@@ -283,12 +282,12 @@ class Recovery:
             bill, positions, backlog.rows, max(covered_ms, self.windows.began_ms or 0), lists
         )
         if len(traded) >= TRADED_MAX:
-            lists.refused.append(reconcile.TOO_MANY_ORDERS)
+            lists.refused.append(reconciliation.TOO_MANY_ORDERS)
         due = OrdersDue(action, symbols, found, lists, traded, had_fills or bool(fills))
         await self._orders_now_or_later(due, deliver)
         if not lag_s:
             # Of a list that lacks a position nobody can say what is held.
-            held_now = None if positions.unreadable else reconcile.quantities(positions)
+            held_now = None if positions.unreadable else reconciliation.quantities(positions)
             self._listing = Listing(lists.until_ms, held_now)
         return found
 
@@ -320,7 +319,7 @@ class Recovery:
             try:
                 await self.backfill.trades_of(self.backfill.urgent, left, lists, backlog, since_ms)
             except ListenKeyError:
-                if part := reconcile.missing(backlog.rows, self.account_state, lists.until_ms):
+                if part := reconciliation.missing(backlog.rows, self.account_state, lists.until_ms):
                     note_orders(traded, part)
                     await deliver(Findings(fills=part, over_rest=backlog.listed))
                 raise
@@ -330,7 +329,7 @@ class Recovery:
                 lists.until_ms = newest_ms  # Its trades and its `/time` go by different clocks, so no age can be told.
             if not backlog.is_cut:
                 return backlog
-            part = reconcile.missing(backlog.rows, self.account_state, lists.until_ms)
+            part = reconciliation.missing(backlog.rows, self.account_state, lists.until_ms)
             note_orders(traded, part)
             since_ms = backlog.empty()
             await deliver(Findings(fills=part, over_rest=backlog.listed))
@@ -353,11 +352,11 @@ class Recovery:
             except VenueError as error:
                 if type(error) is not VenueError:
                     raise
-                lists.refused.append(reconcile.refuses(Loss.EXERCISES, "exercises", "", error.code))
-        lists.refused += reconcile.unreadable_rows(Loss.EXERCISES, "exercises", "", rows.unreadable)
+                lists.refused.append(reconciliation.refuses(Loss.EXERCISES, "exercises", "", error.code))
+        lists.refused += reconciliation.unreadable_rows(Loss.EXERCISES, "exercises", "", rows.unreadable)
         told = {row.record.symbol for row in rows}
         lists.refused.extend(
-            reconcile.unknown(Loss.EXERCISES, "the position", symbol) for symbol in over if symbol not in told
+            reconciliation.unknown(Loss.EXERCISES, "the position", symbol) for symbol in over if symbol not in told
         )
         fills = self.account_state.fills.times(lists.since_ms, now_ms)
         for row in trades:
@@ -378,7 +377,7 @@ class Recovery:
         return found
 
     async def _add_orders(self, found: Findings, due: OrdersDue, deliver: DeliverFindings) -> None:
-        proving = {reconcile.order_key_of(row.fill) for row in found.fills}
+        proving = {reconciliation.order_key_of(row.fill) for row in found.fills}
         backlog = UndeliveredOrders(self.account_state, due.lists.began_ms, due.lists.until_ms, proving)
 
         async def deliver_orders() -> None:
@@ -389,7 +388,7 @@ class Recovery:
         await self.backfill.orders(due.symbols, due.traded, due.lists, backlog, deliver_orders)
         found.orders = backlog.take()
         age_s = (self.windows.now_ms() - self.windows.of_wall(due.action.from_ms)) / 1000
-        found.lost = reconcile.unrecoverable(
+        found.lost = reconciliation.unrecoverable(
             due.lists.refused,
             blind=due.action.blind,
             found=due.had_fills or backlog.was_news,
@@ -416,11 +415,13 @@ class Recovery:
         unread = [row.symbol for row in positions.unreadable]
         billed = [
             *self._suspects,
-            *reconcile.contracts(bill, near_ms, ever_ms),
+            *reconciliation.contracts(bill, near_ms, ever_ms),
             *before.unexplained,
             *filter(None, unread),
         ]
         if "" in before.unexplained:
             billed += self.account_state.fills.times(since_ms, covered_ms)
         trusted = (before.explains_all or bool(self._suspects)) and all(unread)
-        return reconcile.moved(self.account_state, billed, positions, trusted=trusted, recent_ms=since_ms, before=owned)
+        return reconciliation.moved(
+            self.account_state, billed, positions, trusted=trusted, recent_ms=since_ms, before=owned
+        )

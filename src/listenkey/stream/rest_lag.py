@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from listenkey.core import actions as do
-from listenkey.core import reconciliation as reconcile
-from listenkey.core import rest_history as history
+from listenkey.core import reconciliation, rest_history
 from listenkey.core.account_state import AccountState
 from listenkey.core.bill import Bill
 from listenkey.core.deduplicator import Held
@@ -87,12 +86,12 @@ class RestLag:
 
     def of_lists(self, bill: Bill, found: UndeliveredFills, asked: Iterable[str], lists: Lists) -> float:
         """Return by how many seconds `userTrades` lags behind the bill; trades it does not list become outstanding."""
-        near_ms = history.NEAR_MAX_MS
+        near_ms = rest_history.NEAR_MAX_MS
         fills = self._account_state.fills.times(lists.since_ms - near_ms, lists.until_ms + near_ms)
-        for row in reconcile.missing(found.rows, self._account_state, lists.until_ms + near_ms):
+        for row in reconciliation.missing(found.rows, self._account_state, lists.until_ms + near_ms):
             fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
-        compared = history.compare(bill, fills, lists.since_ms, lists.until_ms, near_ms)
-        left = reconcile.unlisted(compared.unexplained, found.newest.values(), lists.unread)
+        compared = rest_history.compare(bill, fills, lists.since_ms, lists.until_ms, near_ms)
+        left = reconciliation.unlisted(compared.unexplained, found.newest.values(), lists.unread)
         outstanding, oldest_ms = self._audits.outstanding, None
         for symbol in asked:
             since_ms = outstanding.since_ms(symbol)
@@ -136,7 +135,7 @@ class RestLag:
         # A later one will do: a fill that the socket alone knows under this id would else be waited for without end. And
         # one that can't be read may be it: the list is asked for next, and the row is named.
         return bool(page.unreadable) or any(
-            reconcile.key_of(row) == key or row.fill.trade_time_ms > fill.time_ms for row in page
+            reconciliation.key_of(row) == key or row.fill.trade_time_ms > fill.time_ms for row in page
         )
 
     def _newest(self, held: Iterable[Held]) -> NewestFill | None:

@@ -8,7 +8,7 @@ import pytest
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.core.gaps import Resumed
 from listenkey.core.retry_policy import Disposition, RetryDecision, classify
 from listenkey.core.states import State
@@ -152,7 +152,7 @@ def test_rest_that_lags_keeps_the_gap_open_and_has_an_end_as_well() -> None:
     assert "at least 42 s" in world.life.why
     world.run(80)
     assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-    assert world.items[2].unrecoverable == (reconcile.lagged(42.0).text,)
+    assert world.items[2].unrecoverable == (reconciliation.lagged(42.0).text,)
 
 
 @pytest.mark.parametrize(

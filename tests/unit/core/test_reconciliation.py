@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.core.account_state import AccountState, FillIndex
 from listenkey.core.reconciliation import Delivery, Findings, combined
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
@@ -43,51 +43,53 @@ def order_of(deliveries: list[Delivery]) -> list[object]:
 def test_the_bill_is_counted_by_symbol_within_a_span() -> None:
     bill = [contract(at_ms=5), contract(at_ms=6), contract(OTHER, 6), contract(at_ms=9)]
     fee = contract(at_ms=6)._replace(type="FEE")
-    assert reconcile.contracts([*bill, fee], 5, 6) == {SYMBOL: 2, OTHER: 1}
+    assert reconciliation.contracts([*bill, fee], 5, 6) == {SYMBOL: 2, OTHER: 1}
 
 
 def test_symbols_moved_by_bill_by_position_and_without_trust_by_what_lives() -> None:
     known = known_of(position("1", 900, "held"), position("1", 900, "gone"), order(1, symbol="live"))
     known.fills.resume([("recent", 1, 1, 1000), ("old", 1, 2, 10)])
     now = [PositionRow("held", "1"), PositionRow("new", "-1")]
-    trusted = reconcile.moved(known, ["billed"], now, trusted=True, recent_ms=500)
+    trusted = reconciliation.moved(known, ["billed"], now, trusted=True, recent_ms=500)
     assert trusted == ["billed", "gone", "new"]
-    assert reconcile.moved(known, ["billed"], now, trusted=False, recent_ms=500) == [*trusted, "live", "recent"]
-    assert "" in reconcile.moved(known, [""], now, trusted=True, recent_ms=500), "a symbol that the bill does not name"
+    assert reconciliation.moved(known, ["billed"], now, trusted=False, recent_ms=500) == [*trusted, "live", "recent"]
+    assert "" in reconciliation.moved(known, [""], now, trusted=True, recent_ms=500), (
+        "a symbol that the bill does not name"
+    )
 
 
 def test_fills_may_be_missing_since_the_first_that_is_and_the_first_trade_of_what_nobody_asked_for() -> None:
     bill = [contract("A", 10, 1), contract("B", 30, 2), contract("A", 5, 3)]
     fills = [trade_row(7, 20)]
-    assert reconcile.first_of([], bill, fills, 8) == 19
-    assert reconcile.first_of(["A"], bill, fills, 8) == 9
-    assert reconcile.first_of(["A"], bill, fills, 0) == 4
-    assert reconcile.first_of(["B"], bill, fills, 8) == 19
-    assert reconcile.first_of(["B"], bill, [], 8) == 29
-    assert reconcile.first_of(["C"], bill, [], 8) == 7
+    assert reconciliation.first_of([], bill, fills, 8) == 19
+    assert reconciliation.first_of(["A"], bill, fills, 8) == 9
+    assert reconciliation.first_of(["A"], bill, fills, 0) == 4
+    assert reconciliation.first_of(["B"], bill, fills, 8) == 19
+    assert reconciliation.first_of(["B"], bill, [], 8) == 29
+    assert reconciliation.first_of(["C"], bill, [], 8) == 7
 
 
 def test_what_is_missing_is_what_was_not_delivered_once_each_in_order() -> None:
     known = known_of(fill(2, "1"))
     found = [trade_row(3, 2000), trade_row(2), trade_row(1, 500), trade_row(3, 2000), trade_row(4, 9000)]
-    assert [row.fill.trade_id for row in reconcile.missing(found, known, until_ms=8000)] == [1, 3]
+    assert [row.fill.trade_id for row in reconciliation.missing(found, known, until_ms=8000)] == [1, 3]
 
 
 def test_the_most_advanced_row_of_an_order_wins() -> None:
     ended, less, more = order_row(1, "CANCELED", "1", 5), order_row(1, "NEW", "1", 9), order_row(1, "NEW", "2", 1)
-    assert reconcile.newest_orders([less, ended, more])[SYMBOL, 1] is ended
-    assert reconcile.newest_orders([less, more])[SYMBOL, 1] is more
+    assert reconciliation.newest_orders([less, ended, more])[SYMBOL, 1] is ended
+    assert reconciliation.newest_orders([less, more])[SYMBOL, 1] is more
 
 
 def test_a_stale_row_is_no_news() -> None:
     known = known_of(fill(1, "2", at_ms=1000), order(9, "FILLED", "1"))
-    assert not reconcile.is_news(order_row(9, "NEW", "0", 9999).order, known), "it has ended"
-    assert not reconcile.is_news(order_row(1, "NEW", "1", 2000).order, known), "less filled than known"
-    assert not reconcile.is_news(order_row(1, "PARTIALLY_FILLED", "2", 2000).order, known), "the same"
-    assert not reconcile.is_news(order_row(1, "NEW", "3", 500).order, known), "older than known"
-    assert reconcile.is_news(order_row(1, "PARTIALLY_FILLED", "3", 2000).order, known)
-    assert reconcile.is_news(order_row(1, "CANCELED", "2", 900).order, known), "an end, whatever the clocks say"
-    assert reconcile.is_news(order_row(5, "ACCEPTED", "0", 1).order, known), "never heard of"
+    assert not reconciliation.is_news(order_row(9, "NEW", "0", 9999).order, known), "it has ended"
+    assert not reconciliation.is_news(order_row(1, "NEW", "1", 2000).order, known), "less filled than known"
+    assert not reconciliation.is_news(order_row(1, "PARTIALLY_FILLED", "2", 2000).order, known), "the same"
+    assert not reconciliation.is_news(order_row(1, "NEW", "3", 500).order, known), "older than known"
+    assert reconciliation.is_news(order_row(1, "PARTIALLY_FILLED", "3", 2000).order, known)
+    assert reconciliation.is_news(order_row(1, "CANCELED", "2", 900).order, known), "an end, whatever the clocks say"
+    assert reconciliation.is_news(order_row(5, "ACCEPTED", "0", 1).order, known), "never heard of"
 
 
 def test_found_fills_take_their_place_between_what_the_socket_brought() -> None:
@@ -139,7 +141,7 @@ def test_filled_so_far_is_told_only_where_the_chain_has_no_hole() -> None:
 def test_each_fill_once_and_in_order_whatever_came_which_way(before: set[int], rest: set[int], ws: set[int]) -> None:
     known = known_of(*(fill(number, str(number), 1000 + number // 3) for number in sorted(before)))
     rows = [trade_row(number, 1000 + number // 3) for number in sorted(rest)]
-    missing = reconcile.missing(rows, known, until_ms=10**9)
+    missing = reconciliation.missing(rows, known, until_ms=10**9)
     findings = Findings(fills=missing, over_rest={(SYMBOL, number, 1) for number in rest})
     waiting = held(*(fill(number, str(number), 1000 + number // 3) for number in sorted(ws - before)))
     out = [one.event.trade_id for one in combined(findings, waiting, known, 7)]  # type: ignore[union-attr]
@@ -167,26 +169,31 @@ def test_orders_and_fills_that_were_found_are_told_by_time_and_of_one_moment_the
 
 
 def test_what_can_not_come_back_is_said_once_each() -> None:
-    told = reconcile.unrecoverable(
-        [lost("refused"), lost("refused"), reconcile.TRADES_TOO_OLD],
+    told = reconciliation.unrecoverable(
+        [lost("refused"), lost("refused"), reconciliation.TRADES_TOO_OLD],
         blind=True,
         found=False,
         orders_forgotten=True,
         trades_forgotten=True,
     )
-    assert told == (lost("refused"), reconcile.TRADES_TOO_OLD, *reconcile.SNAPSHOTS_LOST, reconcile.ORDERS_TOO_OLD)
+    assert told == (
+        lost("refused"),
+        reconciliation.TRADES_TOO_OLD,
+        *reconciliation.SNAPSHOTS_LOST,
+        reconciliation.ORDERS_TOO_OLD,
+    )
     nothing = {"orders_forgotten": False, "trades_forgotten": False}
-    assert reconcile.unrecoverable([], blind=False, found=False, **nothing) == (reconcile.NOTHING_FOUND,)
-    assert reconcile.unrecoverable([], blind=False, found=True, **nothing) == ()
+    assert reconciliation.unrecoverable([], blind=False, found=False, **nothing) == (reconciliation.NOTHING_FOUND,)
+    assert reconciliation.unrecoverable([], blind=False, found=True, **nothing) == ()
 
 
 def test_one_order_id_in_two_symbols_is_two_orders() -> None:
     here, there = order_row(1, "CANCELED", "0", 2000), order_row(1, "NEW", "0", 3000, symbol=OTHER)
-    both = reconcile.newest_orders([here, there])
+    both = reconciliation.newest_orders([here, there])
     assert both == {(SYMBOL, 1): here, (OTHER, 1): there}
     known = known_of(order(1, "NEW"))
     known.note(here.order)
-    assert reconcile.is_news(there.order, known), "only the other one has ended"
+    assert reconciliation.is_news(there.order, known), "only the other one has ended"
     told = combined(Findings(orders=both), held(order(1, "CANCELED", at_ms=4000, symbol=OTHER)), known_of(), 7)
     assert [(one.event.symbol, one.provenance) for one in told] == [(SYMBOL, "rest"), (OTHER, "ws")]  # type: ignore[union-attr]
 
@@ -200,17 +207,17 @@ def test_how_far_an_order_had_come_is_proven_by_its_own_events_alone() -> None:
 
 
 def test_what_rest_does_not_give_is_named_with_its_symbol() -> None:
-    refused = reconcile.refuses(Loss.FILLS_REFUSED, "fills", "BTC-1", -1121)
+    refused = reconciliation.refuses(Loss.FILLS_REFUSED, "fills", "BTC-1", -1121)
     assert refused == Lost(Loss.FILLS_REFUSED, "fills of BTC-1: REST refuses, code -1121")
-    refused = reconcile.refuses(Loss.FILLS_REFUSED, "fills", "", -1003)
+    refused = reconciliation.refuses(Loss.FILLS_REFUSED, "fills", "", -1003)
     assert refused.text == "fills of all symbols: REST refuses, code -1003"
-    unreadable = reconcile.unreadable(Loss.FILLS_REFUSED, "fills", "BTC-1", "a row's time is none")
+    unreadable = reconciliation.unreadable(Loss.FILLS_REFUSED, "fills", "BTC-1", "a row's time is none")
     assert unreadable.loss is Loss.FILLS_REFUSED
     assert unreadable.text == "fills of BTC-1: the list has a row that can't be read: a row's time is none"
-    assert reconcile.unreadable(Loss.FILLS_REFUSED, "fills", "", "").text.startswith("fills of all symbols: ")
-    unknown = reconcile.unknown(Loss.ORDERS, "order 7", "BTC-1")
+    assert reconciliation.unreadable(Loss.FILLS_REFUSED, "fills", "", "").text.startswith("fills of all symbols: ")
+    unknown = reconciliation.unknown(Loss.ORDERS, "order 7", "BTC-1")
     assert unknown == Lost(Loss.ORDERS, "the outcome of order 7 of BTC-1: REST does not know it")
-    assert reconcile.not_asked_for(3).text.startswith("the outcome of 3 more orders: ")
+    assert reconciliation.not_asked_for(3).text.startswith("the outcome of 3 more orders: ")
 
 
 def test_ids_of_another_range_change_no_places() -> None:
@@ -224,8 +231,8 @@ def test_ids_of_another_range_change_no_places() -> None:
 
 def test_rows_that_cant_be_read_are_named_once_each_with_their_contract_where_they_have_one() -> None:
     bare, named = UnreadableRow("a row's id is none"), UnreadableRow("a row's id is none", OTHER)
-    assert reconcile.unreadable_rows(Loss.ORDERS, "orders", SYMBOL, [bare, bare, named]) == [
+    assert reconciliation.unreadable_rows(Loss.ORDERS, "orders", SYMBOL, [bare, bare, named]) == [
         Lost(Loss.ORDERS, f"orders of {SYMBOL}: the list has a row that can't be read: a row's id is none"),
         Lost(Loss.ORDERS, f"orders of {OTHER}: the list has a row that can't be read: a row's id is none"),
     ]
-    assert reconcile.unreadable_rows(Loss.ORDERS, "orders", "", []) == []
+    assert reconciliation.unreadable_rows(Loss.ORDERS, "orders", "", []) == []

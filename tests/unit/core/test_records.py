@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.core import records as recording
 from listenkey.core.account_state import AccountState, FillIndex
 from listenkey.core.deduplicator import Held
@@ -72,15 +72,15 @@ def test_a_transfer_that_a_socket_told_of_is_not_reported_again() -> None:
     row = RecoveredCash(1, "TRANSFER", "5", "USDT", "", 2000)
     known = AccountState(FillIndex())
     findings = Findings(records=[Record(row, b"{}")])
-    assert [one.event for one in reconcile.combined(findings, [], known, 0)] == [row]
+    assert [one.event for one in reconciliation.combined(findings, [], known, 0)] == [row]
     held = [Held(deposit("5.00", 1500), b"", 0)]
-    assert [one.provenance for one in reconcile.combined(findings, held, known, 0)] == ["ws"]
+    assert [one.provenance for one in reconciliation.combined(findings, held, known, 0)] == ["ws"]
     known.note(deposit("6", 2000))
     known.note(deposit("0", 2000))
     assert not known.records.was_told(row)
     known.note(deposit("5", 1500))
     assert known.records.was_told(row)
-    assert reconcile.combined(findings, [], known, 0) == []
+    assert reconciliation.combined(findings, [], known, 0) == []
 
 
 def test_a_position_that_was_exercised_is_zero() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from listenkey.core import reconciliation as reconcile
-from listenkey.core import rest_history as history
+from listenkey.core import reconciliation, rest_history
 from listenkey.core.account_state import FillIndex
 from listenkey.core.rest_history import Compared, FillMatching, Outstanding, compare
 from listenkey.wire import rows
@@ -65,13 +64,13 @@ def test_a_row_and_its_fill_may_be_apart_by_so_much(near_ms: int, left: list[int
 
 
 def test_what_is_listed_so_far_decides_of_what_is_older() -> None:
-    assert history.unlisted([100, 5000], [4500]) == []
-    assert history.unlisted([100, 5501], [4500]) == [5501]
-    assert history.unlisted([100], []) == [100]
+    assert rest_history.unlisted([100, 5000], [4500]) == []
+    assert rest_history.unlisted([100, 5501], [4500]) == [5501]
+    assert rest_history.unlisted([100], []) == [100]
     trades = [listed("a", 100)]
-    assert reconcile.unlisted({"a": [100], "b": [7], "c": [9]}, trades, {"b": "no"}) == {
+    assert reconciliation.unlisted({"a": [100], "b": [7], "c": [9]}, trades, {"b": "no"}) == {
         "b": ([7], "no"),
-        "c": ([9], reconcile.NOT_LISTED),
+        "c": ([9], reconciliation.NOT_LISTED),
     }
 
 
@@ -118,9 +117,9 @@ def test_symbols_that_had_no_turn_stay_due() -> None:
 
 def test_what_is_outstanding_is_bounded() -> None:
     left = Outstanding()
-    for at in range(history.OUTSTANDING_MAX + 5):
+    for at in range(rest_history.OUTSTANDING_MAX + 5):
         left.note(str(at), [at], "no")
-    assert len(left.next(10**6)) == history.OUTSTANDING_MAX
+    assert len(left.next(10**6)) == rest_history.OUTSTANDING_MAX
 
 
 def test_how_far_apart_a_row_and_its_fill_are_is_learned_where_nothing_is_missing() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from listenkey.credentials import Secret, fingerprint
 from listenkey.errors import ProtocolError
-from listenkey.events import base as words
+from listenkey.events import base
 from listenkey.events.base import Amount, Message, SureAmount, shown_fingerprint
 
 
@@ -92,14 +92,14 @@ def test_what_is_no_amount_is_none_and_in_a_fill_an_error(text: str) -> None:
         _ = bag.price
     assert bag.price_text == text
     assert raised.value.body == text[:64].encode()
-    assert text not in words.AMOUNTS, "nothing is kept that is no amount"
+    assert text not in base.AMOUNTS, "nothing is kept that is no amount"
 
 
 def test_amounts_are_remembered_up_to_a_bound() -> None:
-    for number in range(3 * words.AMOUNTS_REMEMBERED):
-        assert words.amount_of(f"{number}.125") == Decimal(f"{number}.125")
-    assert len(words.AMOUNTS) <= words.AMOUNTS_REMEMBERED
-    assert max(map(len, words.AMOUNTS)) <= words.AMOUNT_CHARS_MAX
+    for number in range(3 * base.AMOUNTS_REMEMBERED):
+        assert base.amount_of(f"{number}.125") == Decimal(f"{number}.125")
+    assert len(base.AMOUNTS) <= base.AMOUNTS_REMEMBERED
+    assert max(map(len, base.AMOUNTS)) <= base.AMOUNT_CHARS_MAX
 
 
 def test_words_keep_texts_and_nest() -> None:

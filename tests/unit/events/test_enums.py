@@ -4,11 +4,9 @@ from enum import StrEnum
 
 import pytest
 
-from listenkey.events import enums as vocabulary
+from listenkey.events import enums
 
-LISTS = [
-    value for value in vars(vocabulary).values() if isinstance(value, type) and value.__module__ == vocabulary.__name__
-]
+LISTS = [value for value in vars(enums).values() if isinstance(value, type) and value.__module__ == enums.__name__]
 
 
 @pytest.mark.parametrize("words", LISTS, ids=lambda words: words.__name__)

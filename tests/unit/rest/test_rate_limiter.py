@@ -15,7 +15,7 @@ from listenkey.core.retry_policy import classify
 from listenkey.credentials import Credentials
 from listenkey.errors import Banned, RateLimited
 from listenkey.rest import rate_limit_store as stores
-from listenkey.rest import rate_limiter as limiters
+from listenkey.rest import rate_limiter
 from listenkey.rest.rate_limiter import RateLimiter, weight_of
 from listenkey.transport.base import Request, Response
 from listenkey.transport.clock import SystemClock
@@ -352,18 +352,18 @@ async def test_a_key_is_asked_for_twenty_times_a_minute_by_all_processes(
 
 
 async def test_one_for_all_of_a_venue_and_closed_with_the_last() -> None:
-    one = limiters.share(PLACE, SystemClock())
-    assert limiters.share(PLACE, SystemClock()) is one
-    other = limiters.share(Venue("http://127.0.0.1:2", "ws://127.0.0.1:2"), SystemClock())
+    one = rate_limiter.share(PLACE, SystemClock())
+    assert rate_limiter.share(PLACE, SystemClock()) is one
+    other = rate_limiter.share(Venue("http://127.0.0.1:2", "ws://127.0.0.1:2"), SystemClock())
     assert other is not one
-    await limiters.release(one)
-    assert limiters.share(PLACE, SystemClock()) is one
+    await rate_limiter.release(one)
+    assert rate_limiter.share(PLACE, SystemClock()) is one
     for limiter in (one, one, other):
-        await limiters.release(limiter)
-    again = limiters.share(PLACE, SystemClock())
+        await rate_limiter.release(limiter)
+    again = rate_limiter.share(PLACE, SystemClock())
     assert again is not one
-    await limiters.release(again)
-    assert not limiters._shared[asyncio.get_running_loop()], "nothing is left behind"
+    await rate_limiter.release(again)
+    assert not rate_limiter._shared[asyncio.get_running_loop()], "nothing is left behind"
 
 
 async def test_what_is_signed_is_made_when_it_may_leave() -> None:

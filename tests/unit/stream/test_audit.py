@@ -9,7 +9,7 @@ import pytest
 from listenkey import venue
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.core.bill import Bill
 from listenkey.core.gaps import Resumed
 from listenkey.core.reconciliation import Unbrought
@@ -33,7 +33,7 @@ async def test_what_was_not_held_against_the_bill_until_it_was_forgotten_is_a_ga
         recovery.windows.began_ms, recovery.audits.audited_to_ms = 0, now_ms - 900_000
         doubt = await recovery.audits.audit(do.Audit(1, None, 0))
         assert isinstance(doubt, on.Doubted)
-        assert doubt.reason == reconcile.FORGOTTEN
+        assert doubt.reason == reconciliation.FORGOTTEN
         assert now_ms - 940_000 < doubt.from_ms < now_ms - 930_000, (
             "and half a minute before, in which the bill may have lagged"
         )
@@ -204,13 +204,15 @@ async def test_the_list_of_one_symbol_that_breaks_down_hides_no_other_loss(
             assert isinstance(missed, on.StreamSilent | on.Doubted)
             assert (recovery.audits.audited_to_ms or 0) <= began_ms, "it looks there again"
             polled = await recovery.audits.poll(poll)
-            assert {reconcile.key_of(row) for row in polled.fills} == {key for key in fills if key[0] != fills[0][0]}
-            for one in reconcile.combined(polled, [], recovery.account_state, 0):
+            assert {reconciliation.key_of(row) for row in polled.fills} == {
+                key for key in fills if key[0] != fills[0][0]
+            }
+            for one in reconciliation.combined(polled, [], recovery.account_state, 0):
                 recovery.losses.delivering(one.event)
             with pytest.raises(VenueDown):
                 await recovery.audits.poll(poll)
         polled = await recovery.audits.poll(poll)
-        assert {reconcile.key_of(row) for row in polled.fills} == {key for key in fills if key[0] == fills[0][0]}
+        assert {reconciliation.key_of(row) for row in polled.fills} == {key for key in fills if key[0] == fills[0][0]}
 
 
 async def test_a_loss_is_told_before_all_of_it_was_asked_for(binance_options_sandbox: LocalSandbox) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 import pytest
 
 from listenkey import venue
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.core.reconciliation import Lists
 from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.errors import ProtocolError, VenueDown, VenueError
@@ -29,7 +29,7 @@ async def test_pages_of_one_symbol_and_of_the_bill_are_followed_to_the_end(
     async with recovery_of(sandbox) as recovery:
         await asyncio.to_thread(sandbox.burst, 300)
         found = await recovery.run(recover(), list)
-        assert [reconcile.key_of(row) for row in found.fills] == sandbox.fills()
+        assert [reconciliation.key_of(row) for row in found.fills] == sandbox.fills()
         assert not found.lag_s
 
 
@@ -82,7 +82,7 @@ async def test_a_row_that_can_t_be_read_keeps_no_other_contract_from_its_fills(
         recovery.account_state.fills.lateness.note_event(newest)
         recovery.losses.delivering(newest)
         found = await recovery.run(recover(), list)
-        missing = set(fills) - {reconcile.key_of(row) for row in found.fills}
+        missing = set(fills) - {reconciliation.key_of(row) for row in found.fills}
         assert [symbol for symbol, *_ in missing] == [broken], "what can be read is used"
         assert any(broken in text and "tradeId" in text and loss is Loss.FILLS_REFUSED for loss, text in found.lost)
         assert not found.lag_s, "a list that can't be read shows no lag"
@@ -106,11 +106,11 @@ async def test_where_the_bill_names_no_symbols_all_trades_are_asked_for_at_once(
         sandbox.set_switches(generation="current")
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
-        assert reconcile.NO_SYMBOLS not in found.lost
+        assert reconciliation.NO_SYMBOLS not in found.lost
         sandbox.set_switches(generation="legacy")
         recovery.delivered(closed=True)
         monkeypatch.setattr(AccountClient, "user_trades", refused(VenueError(400, -1102, "'symbol' was not sent")))
-        assert reconcile.NO_SYMBOLS in (await recovery.run(recover(), list)).lost
+        assert reconciliation.NO_SYMBOLS in (await recovery.run(recover(), list)).lost
         monkeypatch.setattr(AccountClient, "user_trades", refused(VenueDown(503)))
         with pytest.raises(VenueDown):
             await recovery.run(recover(), list)
@@ -137,7 +137,7 @@ async def test_a_venue_that_keeps_less_than_it_says_is_asked_for_what_it_has(
         monkeypatch.setattr("listenkey.sandbox.exchange.queries.TRADES_MS", 50_000)
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
-        assert (reconcile.TRADES_TOO_OLD in found.lost, have_all_fills(found.lost)) == (True, False)
+        assert (reconciliation.TRADES_TOO_OLD in found.lost, have_all_fills(found.lost)) == (True, False)
 
 
 async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it(
@@ -230,7 +230,7 @@ async def test_orders_that_cant_be_read_are_named_and_keep_no_other_back(
         monkeypatch.setattr(AccountClient, "history_orders", history_orders)
         monkeypatch.setattr(AccountClient, "order", one_order)
         for one_by_one in (40, 1):
-            monkeypatch.setattr(reconcile, "OPEN_ORDERS_ONE_BY_ONE_MAX", one_by_one)
+            monkeypatch.setattr(reconciliation, "OPEN_ORDERS_ONE_BY_ONE_MAX", one_by_one)
             lists, found = Lists(0, 1000, []), UndeliveredOrders(recovery.account_state, 0, 1000, [(SYMBOL, 1)])
             error = ProtocolError("a row's status is no text, or too long", is_of_row=True)
             await recovery.backfill.orders([], [], lists, found, never)

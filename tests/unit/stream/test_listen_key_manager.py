@@ -11,7 +11,7 @@ from listenkey.core.retry_policy import classify
 from listenkey.credentials import Secret
 from listenkey.errors import Banned, KeyUnknown, RateLimited
 from listenkey.rest.listen_key_api import AsyncUserDataStreamsApi
-from listenkey.stream import listen_key_manager as opener
+from listenkey.stream import listen_key_manager
 from listenkey.stream.listen_key_manager import ListenKeys
 from listenkey.testing import LocalSandbox
 from listenkey.transport.clock import SystemClock
@@ -22,7 +22,7 @@ CLOCK = SystemClock()
 
 
 def keys_of(sandbox: LocalSandbox) -> ListenKeys:
-    return opener.share(sandbox.venue, Secret(sandbox.api_key), CLOCK)
+    return listen_key_manager.share(sandbox.venue, Secret(sandbox.api_key), CLOCK)
 
 
 def count(sandbox: LocalSandbox, method: str) -> int:
@@ -78,7 +78,9 @@ async def test_all_who_listen_are_told_of_a_replaced_key_and_share_the_new_one(
 ) -> None:
     keys = keys_of(binance_options_sandbox)
     told: list[Secret] = []
-    opener.share(binance_options_sandbox.venue, Secret(binance_options_sandbox.api_key), CLOCK, None, told.append)
+    listen_key_manager.share(
+        binance_options_sandbox.venue, Secret(binance_options_sandbox.api_key), CLOCK, None, told.append
+    )
     old = (await keys.create(None)).key
     assert told == []
     binance_options_sandbox.fault("expire_key_silently")
@@ -130,7 +132,7 @@ async def test_nothing_is_asked_while_the_venue_wants_silence(
 
 async def test_streams_of_one_account_share_and_others_do_not(binance_options_sandbox: LocalSandbox) -> None:
     one, same = keys_of(binance_options_sandbox), keys_of(binance_options_sandbox)
-    other = opener.share(binance_options_sandbox.venue, Secret("other"), CLOCK)
+    other = listen_key_manager.share(binance_options_sandbox.venue, Secret("other"), CLOCK)
     assert one is same
     assert one is not other
     await one.create(None)
@@ -166,7 +168,9 @@ async def test_a_key_that_somebody_else_closed_is_closed(binance_options_sandbox
     ],
 )
 async def test_how_a_key_is_put_on_a_socket(form: Attach, url: str) -> None:
-    keys = opener.share(PRODUCTION, KEY, CLOCK)  # as the first stream of the account has it; the next may differ
+    keys = listen_key_manager.share(
+        PRODUCTION, KEY, CLOCK
+    )  # as the first stream of the account has it; the next may differ
     attachment = keys.attachment(KEY, 7, replace(PRODUCTION, attach=form))
     assert attachment.url.startswith(url)
     assert "a%2Fb" not in repr(attachment)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from listenkey.core import inputs as on
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.errors import ListenKeyError, ProtocolError, VenueDown
 from listenkey.outcomes import have_all_fills
 from listenkey.stream import recovery as recovering
@@ -21,16 +21,16 @@ DAY_MS = 24 * 3600 * 1000
 
 async def test_what_rest_has_forgotten_is_said(binance_options_sandbox: LocalSandbox) -> None:
     async with recovery_of(binance_options_sandbox) as recovery:
-        assert set(reconcile.SNAPSHOTS_LOST) == set((await recovery.run(recover(), list)).lost)
+        assert set(reconciliation.SNAPSHOTS_LOST) == set((await recovery.run(recover(), list)).lost)
         recovery.delivered(closed=True)
-        assert reconcile.ORDERS_TOO_OLD in (await recovery.run(recover(6 * DAY_MS), list)).lost
+        assert reconciliation.ORDERS_TOO_OLD in (await recovery.run(recover(6 * DAY_MS), list)).lost
         recovery.delivered(closed=True)
         found = await recovery.run(recover(100 * DAY_MS), list)
-        assert (reconcile.TRADES_TOO_OLD in found.lost, have_all_fills(found.lost)) == (True, False)
+        assert (reconciliation.TRADES_TOO_OLD in found.lost, have_all_fills(found.lost)) == (True, False)
         recovery.delivered(closed=True)
         assert have_all_fills((await recovery.run(recover(6 * DAY_MS), list)).lost), "orders alone are forgotten"
         recovery.delivered(closed=True)
-        assert (await recovery.run(recover(blind=False), list)).lost == (reconcile.NOTHING_FOUND,)
+        assert (await recovery.run(recover(blind=False), list)).lost == (reconciliation.NOTHING_FOUND,)
 
 
 async def test_another_recovery_of_a_gap_asks_only_for_what_came_since_and_for_orders_last(
@@ -73,9 +73,9 @@ async def test_the_list_of_one_symbol_that_breaks_down_keeps_no_other_fill_from_
         await asyncio.to_thread(sandbox.burst, 20)
         fills = sandbox.fills()
         broken = fills[0][0]
-        parts: list[reconcile.Findings] = []
+        parts: list[reconciliation.Findings] = []
 
-        async def deliver(part: reconcile.Findings) -> None:
+        async def deliver(part: reconciliation.Findings) -> None:
             parts.append(part)
 
         with monkeypatch.context() as patches:
@@ -83,14 +83,14 @@ async def test_the_list_of_one_symbol_that_breaks_down_keeps_no_other_fill_from_
             with pytest.raises(type(error)):
                 await recovery.run(recover(), list, deliver)
             whole = {key for key in fills if key[0] != broken}
-            assert {reconcile.key_of(row) for part in parts for row in part.fills} == whole
+            assert {reconciliation.key_of(row) for part in parts for row in part.fills} == whole
             parts.clear()
             break_lists(patches, {symbol for symbol, *_ in fills}, error)
             with pytest.raises(type(error)):
                 await recovery.run(recover(), list, deliver)
             assert parts == []
         found = await recovery.run(recover(), list)
-        assert {reconcile.key_of(row) for row in found.fills} == set(fills)
+        assert {reconciliation.key_of(row) for row in found.fills} == set(fills)
 
 
 async def test_when_the_newest_happened_is_told_by_our_clock(binance_options_sandbox: LocalSandbox) -> None:

@@ -12,7 +12,7 @@ from listenkey import Live, OrderTradeUpdate, Update, UserStream, Venue
 from listenkey.errors import Refused, Retired, UsageError
 from listenkey.items import Item
 from listenkey.journal.memory import TOO_SLOW, MemoryJournal
-from listenkey.rest import rate_limiter as limiter
+from listenkey.rest import rate_limiter
 from listenkey.testing import LocalSandbox
 
 
@@ -225,7 +225,7 @@ async def test_opening_that_fails_holds_nothing(
     for _ in range(2):
         with pytest.raises(UsageError, match="ends at item 0"):
             await stream(binance_options_sandbox, journal=path, after=5).__aenter__()
-    monkeypatch.setattr(limiter, "share", broken)
+    monkeypatch.setattr(rate_limiter, "share", broken)
     with pytest.raises(RuntimeError, match="no limiter"):
         await stream(binance_options_sandbox, journal=path).__aenter__()
     monkeypatch.undo()

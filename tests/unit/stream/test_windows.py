@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from listenkey.core import reconciliation as reconcile
+from listenkey.core import reconciliation
 from listenkey.core.gaps import Resumed
 from listenkey.testing import LocalSandbox
 from listenkey.transport.clock import SystemClock
@@ -41,8 +41,8 @@ async def test_the_day_before_rest_forgets_is_not_asked_for_and_said_to_be_lost(
     binance_options_sandbox: LocalSandbox,
 ) -> None:
     async with recovery_of(binance_options_sandbox) as recovery:
-        assert reconcile.TRADES_TOO_OLD in (await recovery.run(recover(90 * DAY_MS - 1000), list)).lost
-        assert reconcile.TRADES_TOO_OLD not in (await recovery.run(recover(88 * DAY_MS), list)).lost
+        assert reconciliation.TRADES_TOO_OLD in (await recovery.run(recover(90 * DAY_MS - 1000), list)).lost
+        assert reconciliation.TRADES_TOO_OLD not in (await recovery.run(recover(88 * DAY_MS), list)).lost
 
 
 async def test_what_an_earlier_process_covered_is_told_by_the_venues_clock(

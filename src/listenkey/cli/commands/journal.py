@@ -56,11 +56,11 @@ def info(journal: str, as_json: bool) -> int:
     Example:
       listenkey journal info fills.db --json | jq .head
     """
-    from listenkey.journal.sqlite.info import info as info_of
+    from listenkey.journal.sqlite.info import journal_info
     from listenkey.journal.url import journal_path
 
     path = journal_path(journal)
-    found = interruptible(lambda: info_of(path))
+    found = interruptible(lambda: journal_info(path))
     if as_json:
         echo_json(found)
     else:
@@ -126,7 +126,7 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
       listenkey journal verify fills.db
       listenkey journal verify fills.db --head 3f0c...
     """
-    from listenkey.journal.sqlite.verify import verify as verify_journal
+    from listenkey.journal.sqlite.verify import verify_journal
     from listenkey.journal.url import journal_path
 
     path = journal_path(journal)
@@ -203,11 +203,11 @@ def export_whole(path: Path, table: str, kind: str, out: Path | None) -> tuple[i
     problem = damage_of(path)
     if problem is None:
         return write(path), "", None
-    from listenkey.journal.sqlite.salvage import salvage as salvage_into
+    from listenkey.journal.sqlite.salvage import salvage_journal
 
     with tempfile.TemporaryDirectory(prefix="listenkey-salvage-", ignore_cleanup_errors=True) as folder:
         whole = Path(folder) / "salvaged.db"
-        found = salvage_into(path, whole, Progress("looked at"))
+        found = salvage_journal(path, whole, Progress("looked at"))
         return write(whole), problem, found
 
 
@@ -226,15 +226,15 @@ def backup(journal: str, out: Path) -> int:
       listenkey journal backup fills.db --out /backup/fills-$(date +%F).db
     """
     from listenkey.cli.output_file import output_file
-    from listenkey.journal.sqlite.backup import backup as copy_into
-    from listenkey.journal.sqlite.verify import verify as verify_journal
+    from listenkey.journal.sqlite.backup import back_up
+    from listenkey.journal.sqlite.verify import verify_journal
     from listenkey.journal.url import journal_path
 
     path, progress = journal_path(journal), Progress("copied")
 
     def copy() -> VerifyResult:
         with output_file(out, path, replaces=False) as fresh:
-            copy_into(path, fresh, progress)
+            back_up(path, fresh, progress)
             return verify_journal(fresh)
 
     found = interruptible(copy)
@@ -264,14 +264,14 @@ def prune(journal: str, days: float) -> int:
     Examples:
       listenkey journal prune fills.db --older-than 90
     """
-    from listenkey.journal.sqlite.pruning import prune as take_away
+    from listenkey.journal.sqlite.pruning import prune_journal
     from listenkey.journal.sqlite.retention import Retention
     from listenkey.journal.url import journal_path
     from listenkey.transport.clock import SystemClock
 
     path, progress = journal_path(journal), Progress("taken away")
     retention, now_ms = Retention(keep_days=days), SystemClock().wall_ms()
-    pruned = interruptible(lambda: take_away(path, retention, now_ms, progress))
+    pruned = interruptible(lambda: prune_journal(path, retention, now_ms, progress))
     progress.end()
     click.echo(f"{pruned.items:,} items deleted, {pruned.left:,} left")
     if pruned.held_back_by is not None:
@@ -298,7 +298,7 @@ def salvage(journal: str, out: Path | None, as_json: bool) -> int:
     import tempfile
 
     from listenkey.cli.output_file import output_file
-    from listenkey.journal.sqlite.salvage import salvage as salvage_into
+    from listenkey.journal.sqlite.salvage import salvage_journal
     from listenkey.journal.url import journal_path
 
     path, progress = journal_path(journal), Progress("looked at")
@@ -306,9 +306,9 @@ def salvage(journal: str, out: Path | None, as_json: bool) -> int:
     def save() -> Salvaged:
         if out is not None:
             with output_file(out, path, replaces=False) as fresh:
-                return salvage_into(path, fresh, progress)
+                return salvage_journal(path, fresh, progress)
         with tempfile.TemporaryDirectory(prefix="listenkey-salvage-", ignore_cleanup_errors=True) as folder:
-            return salvage_into(path, Path(folder) / "salvaged.db", progress)
+            return salvage_journal(path, Path(folder) / "salvaged.db", progress)
 
     found = interruptible(save)
     progress.end()

@@ -137,7 +137,7 @@ async def watch(
     from listenkey.cli.demo.faults import FaultInjector, outcomes_of
     from listenkey.cli.demo.report import DemoResult
     from listenkey.cli.display.follow import read
-    from listenkey.journal.sqlite.verify import verify
+    from listenkey.journal.sqlite.verify import verify_journal
 
     injector = FaultInjector(exchange, plan, renderer.annotate)
     reading = asyncio.create_task(read(stream, renderer, recorder), name="listenkey demo")
@@ -153,7 +153,7 @@ async def watch(
         open_from_ms = None if open_gap is None else open_gap.from_ms
         # In a thread, and while the stream is open: what a reader was shown is on the disk by then, so it must be there.
         verification, written = await asyncio.gather(
-            asyncio.to_thread(verify, journal), asyncio.to_thread(written_in, journal)
+            asyncio.to_thread(verify_journal, journal), asyncio.to_thread(written_in, journal)
         )
         return DemoResult(
             stream=compare(ledger, recorder.received, open_from_ms),

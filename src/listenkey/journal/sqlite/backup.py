@@ -21,7 +21,7 @@ WRITING: Final = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_I
 """The beginnings of the names of errors that come from writing; a journal that is copied is only read."""
 
 
-def backup(journal: Path, into: Path, progress: Callable[[int, int], None]) -> None:
+def back_up(journal: Path, into: Path, progress: Callable[[int, int], None]) -> None:
     """
     Copy a journal as it is at this moment, its log included; who writes to it is not held up.
 

@@ -11,8 +11,7 @@ from typing import Final, TypeAlias
 
 from listenkey.core.gaps import Watermark
 from listenkey.journal.recovered import RecoveredCount
-from listenkey.journal.sqlite import metadata as facts
-from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite import metadata, schema
 from listenkey.journal.sqlite.hash_chain import Row
 
 GROUP_ROWS_MAX: Final = 512
@@ -83,9 +82,9 @@ class Group:
         if self.rows:
             connection.execute(*self.insertion(account))
         if self.covered_ms is not None:
-            facts.set_coverage(connection, self.covered_ms, self.mark)
+            metadata.set_coverage(connection, self.covered_ms, self.mark)
         for name, seq in self.cursors.items():
-            facts.set_cursor(connection, name, seq)
+            metadata.set_cursor(connection, name, seq)
 
 
 def known_fills(connection: sqlite3.Connection, keys: Collection[FillKey], last_seq: int) -> set[FillKey]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from listenkey.journal.files import beside, size_of
-from listenkey.journal.sqlite import metadata as facts
+from listenkey.journal.sqlite import metadata
 from listenkey.journal.sqlite.database import open_reader, told_as_ours
 from listenkey.journal.sqlite.schema import selection
 
@@ -50,7 +50,7 @@ class Info(msgspec.Struct, frozen=True):
     sqlite: str
 
 
-def info(path: Path) -> Info:
+def journal_info(path: Path) -> Info:
     """
     Count the items of a journal.
 
@@ -71,24 +71,24 @@ def _counted(connection: sqlite3.Connection, path: Path) -> Info:
         return connection.execute(question).fetchone()
 
     connection.execute("BEGIN")
-    known = facts.facts(connection)
+    known = metadata.facts(connection)
     items, first_seq, last_seq = one("SELECT count(*), min(seq), max(seq) FROM items")
     first = one("SELECT received_ms FROM items ORDER BY seq LIMIT 1") or (None,)
     last = one("SELECT received_ms, chain FROM items ORDER BY seq DESC LIMIT 1") or (None, b"")
     types = "SELECT type, count(*) FROM items WHERE kind = 'update' GROUP BY type ORDER BY 2 DESC"
     return Info(
-        account=known.get(facts.ACCOUNT, ""),
+        account=known.get(metadata.ACCOUNT, ""),
         items=items,
         first_seq=first_seq,
         last_seq=last_seq,
         first_ms=first[0],
         last_ms=last[0],
-        covered_ms=known.get(facts.COVERED_MS),
+        covered_ms=known.get(metadata.COVERED_MS),
         events=dict(connection.execute(types).fetchall()),
         fills=one("SELECT count(*) FROM items WHERE trade_id IS NOT NULL")[0],
         gaps=one("SELECT count(*) FROM items WHERE kind = 'gap_opened'")[0],
         open_gaps=one(f"SELECT count(*) FROM ({selection('gaps')}) WHERE closed_seq IS NULL")[0],  # noqa: S608 - our own
-        consumers=facts.cursors(connection),
+        consumers=metadata.cursors(connection),
         file_bytes=sum(size_of(beside(path, ending)) for ending in ("", "-wal")),
         head=last[1].hex(),
         sqlite=sqlite3.sqlite_version,

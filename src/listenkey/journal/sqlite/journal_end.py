@@ -9,8 +9,7 @@ from typing import Final
 from listenkey.core.gaps import NOT_RUNNING, Resumed
 from listenkey.errors import Corrupt
 from listenkey.journal.recovered import recovered_so_far
-from listenkey.journal.sqlite import metadata as facts
-from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite import metadata, schema
 from listenkey.journal.sqlite.hash_chain import BEGINNING, Row, follows, is_whole
 from listenkey.journal.sqlite.live_orders import live_orders
 from listenkey.journal.sqlite.row_shape import is_well_formed
@@ -98,10 +97,10 @@ class JournalEnd:
 
     def __init__(self, connection: sqlite3.Connection, path: Path, reached: int, noted_ms: int) -> None:
         self._connection = connection
-        self._known = known = facts.facts(connection)
-        self.account: str | None = known.get(facts.ACCOUNT)
+        self._known = known = metadata.facts(connection)
+        self.account: str | None = known.get(metadata.ACCOUNT)
         rows = newest_rows(connection, path)
-        anchor_seq, anchor_chain = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
+        anchor_seq, anchor_chain = known.get(metadata.ANCHOR_SEQ, 0), known.get(metadata.ANCHOR_CHAIN, BEGINNING)
         assert isinstance(anchor_seq, int)
         assert isinstance(anchor_chain, bytes)
         (self.has_pruned,) = map(bool, connection.execute("SELECT EXISTS (SELECT 1 FROM pruned_fills)").fetchone())
@@ -113,7 +112,7 @@ class JournalEnd:
         self.covered_ms = self._covered_until(noted_ms)
 
     def _covered_until(self, noted_ms: int) -> int:
-        covered_ms = self._known.get(facts.COVERED_MS)
+        covered_ms = self._known.get(metadata.COVERED_MS)
         if isinstance(covered_ms, int):
             return covered_ms
         (told_ms,) = self._connection.execute(_TOLD).fetchone()  # It ended before that was noted for the first time.
@@ -131,7 +130,7 @@ class JournalEnd:
             text = f"the journal had lost its last {self.skip} items, and {NOT_RUNNING.text}"
             reason = Reason(GapCause.JOURNAL_LOST, text)
         fills = connection.execute(_FILLS).fetchall()
-        (began_ms,) = connection.execute(_BEGAN).fetchone() if not self._known.get(facts.ANCHOR_SEQ) else (None,)
+        (began_ms,) = connection.execute(_BEGAN).fetchone() if not self._known.get(metadata.ANCHOR_SEQ) else (None,)
         (lead_ms,) = connection.execute(_LEAD).fetchone()
         records = connection.execute(_RECORDS, (self.last_seq - RECORD_ITEMS_MAX,)).fetchall()
         return Resumed(
@@ -142,6 +141,6 @@ class JournalEnd:
             tuple(records),
             live_orders(connection, self.last_seq),
             began_ms=began_ms or 0,
-            mark=facts.watermark(self._known),
+            mark=metadata.watermark(self._known),
             lead_ms=lead_ms,
         )

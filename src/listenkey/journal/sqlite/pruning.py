@@ -30,7 +30,7 @@ class Pruned:
     held_back_by: str | None
 
 
-def prune(journal: Path, retention: Retention, now_ms: int, progress: Callable[[int, int], None]) -> Pruned:
+def prune_journal(journal: Path, retention: Retention, now_ms: int, progress: Callable[[int, int], None]) -> Pruned:
     """
     Take away items that are too old, but none that a named consumer has not had.
 

@@ -18,8 +18,7 @@ from typing import Any, Final
 
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.journal.files import beside, check_files, is_there
-from listenkey.journal.sqlite import metadata as facts
-from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite import metadata, schema
 from listenkey.journal.sqlite.database import ERRORS, open_reader
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, Group
 from listenkey.journal.sqlite.hash_chain import BEGINNING, SEALED, Row, follows, is_whole, seal
@@ -69,7 +68,7 @@ class Salvaged:
             self.missing.append((first, last))
 
 
-def salvage(journal: Path, into: Path, progress: Callable[[int, int], None]) -> Salvaged:
+def salvage_journal(journal: Path, into: Path, progress: Callable[[int, int], None]) -> Salvaged:
     """
     Read the whole rows of a damaged journal into a new one, with their numbers; return the result.
 
@@ -173,7 +172,7 @@ def _was_written_again(staging: sqlite3.Connection, row: Row) -> bool:
 def _write(journal: Path, into: Path, staging: sqlite3.Connection, reached: int) -> Salvaged:
     found = Salvaged()
     known, cursors = _beside_the_items(journal, staging, found)
-    after, chain = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
+    after, chain = known.get(metadata.ANCHOR_SEQ, 0), known.get(metadata.ANCHOR_CHAIN, BEGINNING)
     question = f"SELECT seq, c{_ACCOUNT}, c{_SKIPPED} FROM found WHERE seq > ? ORDER BY seq LIMIT 1"  # noqa: S608 - our own names
     first = staging.execute(question, (after,)).fetchone()
     if first is None:
@@ -181,7 +180,7 @@ def _write(journal: Path, into: Path, staging: sqlite3.Connection, reached: int)
     if not known and first[0] > 1 + (first[2] or 0):
         after = first[0] - 1 - (first[2] or 0)  # It is not known whether these were missing or taken away.
         found.lacks(1, after)
-    store = Store(into, known.get(facts.ACCOUNT, first[1]))
+    store = Store(into, known.get(metadata.ACCOUNT, first[1]))
     store.open()
     try:
         store.begin_after(after, chain, known, cursors, staging.execute("SELECT * FROM pruned"))
@@ -224,9 +223,9 @@ def _beside_the_items(
     try:
         with contextlib.closing(open_reader(journal)) as connection:
             with _noted(found, "whose it is, and until when the stream was whole"):
-                known = facts.facts(connection)
+                known = metadata.facts(connection)
             with _noted(found, "how far consumers had come"):
-                cursors = facts.cursors(connection)
+                cursors = metadata.cursors(connection)
             with _noted(found, "which fills retention had taken away"):
                 rows = connection.execute("SELECT symbol, trade_id, order_id FROM pruned_fills")
                 staging.executemany("INSERT INTO pruned VALUES (?, ?, ?)", rows)

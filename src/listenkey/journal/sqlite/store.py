@@ -20,7 +20,7 @@ from listenkey.credentials import is_fingerprint
 from listenkey.errors import Corrupt, JournalError, UsageError
 from listenkey.journal.files import check_files, check_folder, make_private
 from listenkey.journal.recovered import RecoveredCount
-from listenkey.journal.sqlite import metadata as facts
+from listenkey.journal.sqlite import metadata
 from listenkey.journal.sqlite.database import (
     check_before_lock,
     close_without_moving,
@@ -119,7 +119,7 @@ class Store:
     def cursor(self, name: str) -> int | None:
         """The last item that a consumer is done with, or None where it is new."""
         with told_as_ours(self.path):
-            return facts.cursors(self.connection).get(name)
+            return metadata.cursors(self.connection).get(name)
 
     def known_fills(self, keys: Collection[FillKey]) -> set[FillKey]:
         """
@@ -175,13 +175,13 @@ class Store:
         connection = self.connection
         with transaction(connection):
             for name, value in known.items():
-                facts.set_fact(connection, name, value)
+                metadata.set_fact(connection, name, value)
             for name, cursor in cursors.items():
-                facts.set_cursor(connection, name, cursor)
+                metadata.set_cursor(connection, name, cursor)
             connection.executemany("INSERT OR IGNORE INTO pruned_fills VALUES (?, ?, ?)", pruned)
             if seq:
-                facts.set_fact(connection, facts.ANCHOR_SEQ, seq)
-                facts.set_fact(connection, facts.ANCHOR_CHAIN, chain)
+                metadata.set_fact(connection, metadata.ANCHOR_SEQ, seq)
+                metadata.set_fact(connection, metadata.ANCHOR_CHAIN, chain)
         self.last_seq, self.chain = seq, chain
 
     def prune(self, through_seq: int) -> None:
@@ -200,8 +200,8 @@ class Store:
                 (anchor_seq,),
             )
             connection.execute("DELETE FROM items WHERE seq <= ?", (anchor_seq,))
-            facts.set_fact(connection, facts.ANCHOR_SEQ, anchor_seq)
-            facts.set_fact(connection, facts.ANCHOR_CHAIN, anchor_chain)
+            metadata.set_fact(connection, metadata.ANCHOR_SEQ, anchor_seq)
+            metadata.set_fact(connection, metadata.ANCHOR_CHAIN, anchor_chain)
         self.has_pruned = True
 
     @property
@@ -258,7 +258,7 @@ class Store:
             row[-1] for row in newest_rows(connection, self.path) if row[0] == self.last_seq
         ]:
             return True
-        return bool(facts.facts(connection).get(facts.ANCHOR_SEQ) == self.last_seq)
+        return bool(metadata.facts(connection).get(metadata.ANCHOR_SEQ) == self.last_seq)
 
     def close(self) -> None:
         """Move the log into the file, wherever that is, and let go of both; another process may write."""
@@ -286,7 +286,7 @@ class Store:
             # It holds nothing, and nobody named it: the API key that its name stands for may have been refused.
             connection = self.connection
             with transaction(connection):
-                facts.set_fact(connection, facts.ACCOUNT, self.account)
+                metadata.set_fact(connection, metadata.ACCOUNT, self.account)
             return
         if self._account_is_named:
             raise UsageError(

@@ -6,8 +6,7 @@ import logging
 import sqlite3
 from pathlib import Path
 
-from listenkey.journal.sqlite import metadata as facts
-from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite import metadata, schema
 from listenkey.journal.sqlite.database import is_new, transaction
 from listenkey.journal.sqlite.schema_check import look_at_schema
 
@@ -23,7 +22,7 @@ def make_tables(connection: sqlite3.Connection, account: str) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={schema.VERSION}")
-        facts.set_fact(connection, facts.ACCOUNT, account)
+        metadata.set_fact(connection, metadata.ACCOUNT, account)
     # So that the file is a journal by itself, also for whoever finds it without its log.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 

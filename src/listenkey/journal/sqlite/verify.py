@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from listenkey.errors import Corrupt, UsageError
-from listenkey.journal.sqlite import metadata as facts
-from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite import metadata, schema
 from listenkey.journal.sqlite.database import open_reader, open_without_log
 from listenkey.journal.sqlite.hash_chain import BEGINNING, CHAIN_BYTES, Row, follows, is_whole
 from listenkey.journal.sqlite.lock import lock_path, read_reached
@@ -102,7 +101,7 @@ class _Look:
         )  # fmt: skip
 
 
-def verify(path: Path, head: str | None = None) -> VerifyResult:
+def verify_journal(path: Path, head: str | None = None) -> VerifyResult:
     """
     Look at everything. May be asked while somebody writes; what is added meanwhile is not looked at.
 
@@ -141,8 +140,8 @@ def misplaced_log(path: Path, reached: int | None) -> str:
     if (reached is None or _last_seq(path) < reached) and (problems := _look_at(path, None, 0).problems):
         return problems[0].partition("\n")[0]
     with contextlib.suppress(*_DAMAGE), contextlib.closing(open_reader(path)) as connection:
-        known = facts.facts(connection)
-        anchor = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
+        known = metadata.facts(connection)
+        anchor = known.get(metadata.ANCHOR_SEQ, 0), known.get(metadata.ANCHOR_CHAIN, BEGINNING)
         first = _first_without_log(path, anchor[0])
         if first and first != anchor and first not in connection.execute(_LINK, first[:1]):
             return f"item {first[0]} of the file is not in the journal that the log was written for"
@@ -152,7 +151,7 @@ def misplaced_log(path: Path, reached: int | None) -> str:
 def _last_seq(path: Path) -> int:
     """The number of the last item of the file with its log; 0 where that can't be read."""
     with contextlib.suppress(*_DAMAGE), contextlib.closing(open_reader(path)) as connection:
-        anchor = facts.facts(connection).get(facts.ANCHOR_SEQ, 0)
+        anchor = metadata.facts(connection).get(metadata.ANCHOR_SEQ, 0)
         (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM items").fetchone()
         return max(int(anchor), int(last))
     return 0
@@ -227,8 +226,8 @@ def _reached(path: Path) -> int:
 def _rows(connection: sqlite3.Connection, look: _Look) -> None:
     """Check every row, until the first that was changed: behind it nothing can be vouched for."""
     try:
-        known = facts.facts(connection)
-        look.last_seq, look.chain = known.get(facts.ANCHOR_SEQ, 0), known.get(facts.ANCHOR_CHAIN, BEGINNING)
+        known = metadata.facts(connection)
+        look.last_seq, look.chain = known.get(metadata.ANCHOR_SEQ, 0), known.get(metadata.ANCHOR_CHAIN, BEGINNING)
     except _DAMAGE as error:
         look.found(str(error))
     try:
@@ -256,7 +255,7 @@ def _wrong(row: Row, look: _Look) -> str:
 
 def _facts(connection: sqlite3.Connection) -> Iterator[str]:
     """The cursors; the rest of the facts was read at the beginning."""
-    facts.cursors(connection)
+    metadata.cursors(connection)
     yield from ()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.cli.config import key_file as keyfile
+from listenkey.cli.config import key_file
 from listenkey.cli.config.key_file import BYTES_MAX, read_key_file, read_private
 from listenkey.errors import UsageError
 
@@ -88,7 +88,7 @@ def test_a_secret_below_a_mount_of_secrets_is_read(tmp_path: Path, monkeypatch: 
     path = write(tmp_path / "key", "BINANCE_API_KEY=abc", 0o444)
     with pytest.raises(UsageError, match="open to others"):
         read_key_file(path)
-    monkeypatch.setattr(keyfile, "MOUNTED_AT", (tmp_path,))
+    monkeypatch.setattr(key_file, "MOUNTED_AT", (tmp_path,))
     assert read_key_file(path) == {"BINANCE_API_KEY": "abc"}
     path.chmod(0o464)
     with pytest.raises(UsageError, match="open to others"):

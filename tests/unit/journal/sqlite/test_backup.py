@@ -7,9 +7,9 @@ import pytest
 
 from listenkey.errors import JournalError, UsageError
 from listenkey.journal.sqlite import backup as module
-from listenkey.journal.sqlite.backup import backup
+from listenkey.journal.sqlite.backup import back_up
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from tests.unit.journal.making import ACCOUNT, broken, fill, group, rows, seqs
 
 
@@ -27,10 +27,10 @@ def test_a_copy_is_of_one_moment_however_much_is_written_meanwhile(
         steps.append((done, total))
         store.write(group(*rows([fill(100 + len(steps))], store)))
 
-    backup(tmp_path / "a.db", copy, progress)
+    back_up(tmp_path / "a.db", copy, progress)
     assert len(steps) == steps[-1][0] == steps[-1][1] > 10, "it never began anew"
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith("copy")] == ["copy.db"]
-    found = verify(copy)
+    found = verify_journal(copy)
     assert (found.whole, found.items, found.head) == (True, 100, head)
     store.close()
     assert seqs(copy) == list(range(1, 101))
@@ -38,7 +38,7 @@ def test_a_copy_is_of_one_moment_however_much_is_written_meanwhile(
 
 def test_what_cant_be_copied_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no journal at"):
-        backup(tmp_path / "a.db", tmp_path / "copy.db", lambda *_: None)
+        back_up(tmp_path / "a.db", tmp_path / "copy.db", lambda *_: None)
     store = Store(tmp_path / "a.db", ACCOUNT)
     store.open()
     store.close()
@@ -46,7 +46,7 @@ def test_what_cant_be_copied_is_told(tmp_path: Path) -> None:
     other.execute("BEGIN EXCLUSIVE")
     other.execute("CREATE TABLE x(y)")
     with pytest.raises(OSError, match="unable to open database file"):
-        backup(tmp_path / "a.db", tmp_path / "no" / "copy.db", lambda *_: None)
+        back_up(tmp_path / "a.db", tmp_path / "no" / "copy.db", lambda *_: None)
     other.close()
 
 
@@ -70,4 +70,4 @@ def test_a_disk_that_fails_is_told_of_the_file_that_lies_on_it(
         raise broken(name)
 
     with pytest.raises(kind, match=told):
-        backup(tmp_path / "a.db", tmp_path / "copy.db", fails)
+        back_up(tmp_path / "a.db", tmp_path / "copy.db", fails)

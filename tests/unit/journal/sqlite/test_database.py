@@ -24,9 +24,9 @@ from listenkey.journal.sqlite.database import (
     open_writer,
     told_as_ours,
 )
-from listenkey.journal.sqlite.info import info
+from listenkey.journal.sqlite.info import journal_info
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from tests.unit.journal.making import ACCOUNT, broken, fill, written
 from tests.unit.journal.test_files import needs_mounts
 
@@ -124,8 +124,8 @@ async def test_words_of_sqlite_that_quote_damage_are_read_as_well_as_can_be(tmp_
     with pytest.raises(Corrupt, match=r"is damaged: .*E\ufffdSE.*verify"):
         Store(path, ACCOUNT).open()
     with pytest.raises(Corrupt, match="is damaged"):
-        info(path)
-    assert not verify(path).whole
+        journal_info(path)
+    assert not verify_journal(path).whole
 
 
 async def test_a_reader_cant_write(tmp_path: Path) -> None:

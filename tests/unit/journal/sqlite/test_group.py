@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.core.gaps import Watermark
-from listenkey.journal.sqlite import metadata as facts
+from listenkey.journal.sqlite import metadata
 from listenkey.journal.sqlite.database import transaction
 from listenkey.journal.sqlite.group import Group, known_fills
 from listenkey.journal.sqlite.store import Store
@@ -45,11 +45,11 @@ def test_all_of_it_is_written_within_a_transaction(store: Store) -> None:
     made = Group(rows([fill(1)], store), None, AT_MS, Watermark(AT_MS, "boot", 1), {"book": 1})
     with transaction(store.connection):
         made.write(store.connection, ACCOUNT)
-    known = facts.facts(store.connection)
+    known = metadata.facts(store.connection)
     assert seqs(store) == [1]
-    assert known[facts.COVERED_MS] == AT_MS
-    assert facts.watermark(known) == made.mark
-    assert facts.cursors(store.connection) == {"book": 1}
+    assert known[metadata.COVERED_MS] == AT_MS
+    assert metadata.watermark(known) == made.mark
+    assert metadata.cursors(store.connection) == {"book": 1}
     keys = [(SYMBOL, 1, ORDER_ID + 1), (SYMBOL, 7, 8), (SYMBOL, 9, 9)]
     store.connection.execute("INSERT INTO pruned_fills VALUES (?, ?, ?)", keys[1])
     assert known_fills(store.connection, keys, 1) == set(keys[:2])

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from listenkey.items import GapOpened, Live
-from listenkey.journal.sqlite.info import info
+from listenkey.journal.sqlite.info import journal_info
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from tests.unit.journal.making import ACCOUNT, AT_MS, append, fill, greeks, journal, take
 
 
@@ -20,18 +20,18 @@ async def test_it_counts_what_is_there(tmp_path: Path) -> None:
     await take(made, 5)
     await made.commit(3)
     await made.aclose()
-    found = info(path)
+    found = journal_info(path)
     assert (found.account, found.items, found.first_seq, found.last_seq) == (ACCOUNT, 5, 1, 5)
     assert (found.fills, found.gaps, found.open_gaps, found.consumers) == (2, 1, 1, {"book": 3})
     assert found.events == {"ORDER_TRADE_UPDATE": 2, "GREEK_UPDATE": 1}
     assert (found.first_ms, found.last_ms, found.covered_ms) == (AT_MS, AT_MS, AT_MS)
-    assert found.head == verify(path).head
+    assert found.head == verify_journal(path).head
     assert found.file_bytes == path.stat().st_size
 
 
 def test_an_empty_journal_is_no_error(tmp_path: Path) -> None:
     store = Store(tmp_path / "a.db", ACCOUNT)
     store.open()
-    found = info(tmp_path / "a.db")
+    found = journal_info(tmp_path / "a.db")
     assert (found.items, found.first_seq, found.head, found.covered_ms) == (0, None, "", None)
     store.close()

@@ -13,7 +13,7 @@ from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.row_codec import told_values, update_values
 from listenkey.journal.sqlite.row_shape import is_well_formed, is_whole_number
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from tests.unit.journal.making import ACCOUNT, AT_MS, fill, greeks, read, written
 
 MADE = [
@@ -98,6 +98,6 @@ async def test_damage_with_a_right_checksum_is_damage_to_all_who_read(name: str,
         reader.read(0)
     reader.close()
     if not is_well_formed(stored):
-        assert verify(path).first_bad_seq == 2
+        assert verify_journal(path).first_bad_seq == 2
         with pytest.raises(Corrupt):
             Store(path, ACCOUNT).open()

@@ -15,9 +15,9 @@ from listenkey.journal.sqlite.group import Group
 from listenkey.journal.sqlite.hash_chain import seal
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.row_codec import update_values
-from listenkey.journal.sqlite.salvage import MISSING_TOLD, Salvaged, salvage
+from listenkey.journal.sqlite.salvage import MISSING_TOLD, Salvaged, salvage_journal
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import damage_of, verify
+from listenkey.journal.sqlite.verify import damage_of, verify_journal
 from tests.unit.journal.making import ACCOUNT, AT_MS, fill, greeks, group, raws_of, read, rows, written
 
 COUNT = 801
@@ -35,13 +35,13 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[Item]]:
 def saved(path: Path) -> tuple[Salvaged, list[Item]]:
     into = path.with_name("saved.db")
     steps: list[tuple[int, int]] = []
-    found = salvage(path, into, lambda done, total: steps.append((done, total)))
+    found = salvage_journal(path, into, lambda done, total: steps.append((done, total)))
     assert steps[-1][0] == steps[-1][1] > 0
-    assert verify(into).whole
+    assert verify_journal(into).whole
     reader = JournalReader(into)
     items = reader.read(reader.read(0, 1)[0].seq - 1, 10_000)
     reader.close()
-    assert len(items) == found.items == verify(into).items
+    assert len(items) == found.items == verify_journal(into).items
     return found, items
 
 
@@ -53,7 +53,7 @@ def test_of_a_whole_journal_all_is_saved(good: tuple[bytes, list[Item]], tmp_pat
     assert items == good[1]
     assert found.missing_items == 0
     assert found.notes == []
-    assert verify(path).head == verify(tmp_path / "saved.db").head
+    assert verify_journal(path).head == verify_journal(tmp_path / "saved.db").head
     assert path.read_bytes() == good[0]
 
 
@@ -83,7 +83,7 @@ def test_a_page_that_is_gone_takes_its_rows_alone(good: tuple[bytes, list[Item]]
     worst = 0
     for number in range(1, pages, 7):
         path.write_bytes(good[0][: number * 4096] + bytes(4096) + good[0][(number + 1) * 4096 :])
-        found = salvage(path, tmp_path / f"{number}.db", lambda *_: None)
+        found = salvage_journal(path, tmp_path / f"{number}.db", lambda *_: None)
         worst = max(worst, COUNT + 1 - found.items)
     assert worst < 60
 
@@ -96,7 +96,7 @@ async def test_what_is_in_the_log_is_saved_too_and_the_end_that_is_missing_is_na
     for ending in ("", "-wal", "-lock"):
         beside(copy, ending).write_bytes(beside(path, ending).read_bytes())
     with pytest.raises(Fenced):
-        salvage(path, tmp_path / "x.db", lambda *_: None)
+        salvage_journal(path, tmp_path / "x.db", lambda *_: None)
     store.write(group(*rows([fill(4)], store)))
     store.close()
     beside(copy, "-lock").write_bytes(beside(path, "-lock").read_bytes())
@@ -153,11 +153,11 @@ def test_of_two_rows_with_one_number_the_one_that_follows_is_taken(tmp_path: Pat
 
 def test_what_cant_be_saved_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no journal at"):
-        salvage(tmp_path / "a.db", tmp_path / "x.db", lambda *_: None)
+        salvage_journal(tmp_path / "a.db", tmp_path / "x.db", lambda *_: None)
     (tmp_path / "a.db").write_bytes(b"x" * 10_000)
     assert "not a database" in str(damage_of(tmp_path / "a.db"))
     with pytest.raises(Corrupt, match=r"no item in .* that is whole"):
-        salvage(tmp_path / "a.db", tmp_path / "x.db", lambda *_: None)
+        salvage_journal(tmp_path / "a.db", tmp_path / "x.db", lambda *_: None)
     store = Store(tmp_path / "b.db", ACCOUNT)
     store.open()
     store.write(group(*rows([fill(1)], store)))
@@ -169,14 +169,14 @@ def test_what_cant_be_saved_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patched:
         patched.setattr(Store, "write", full)
         with pytest.raises(JournalError, match=r"x\.db can't be written: database or disk is full"):
-            salvage(tmp_path / "b.db", tmp_path / "x.db", lambda *_: None)
+            salvage_journal(tmp_path / "b.db", tmp_path / "x.db", lambda *_: None)
 
     def unreadable(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(module, "_gather", unreadable)
     with pytest.raises(JournalError, match=r"b\.db can't be read: Input/output error"):
-        salvage(tmp_path / "b.db", tmp_path / "y.db", lambda *_: None)
+        salvage_journal(tmp_path / "b.db", tmp_path / "y.db", lambda *_: None)
 
 
 def test_cursors_and_facts_that_cant_be_read_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

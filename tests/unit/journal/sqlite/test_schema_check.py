@@ -12,10 +12,10 @@ import pytest
 from listenkey.errors import Corrupt
 from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.database import open_reader
-from listenkey.journal.sqlite.info import info
+from listenkey.journal.sqlite.info import journal_info
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from tests.unit.journal.making import ACCOUNT, fill, group, rows
 
 ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT "
@@ -39,7 +39,7 @@ def change(path: Path, *statements: str) -> None:
     connection.close()
 
 
-READERS: list[Callable[[Path], Any]] = [info, JournalReader, open_reader]
+READERS: list[Callable[[Path], Any]] = [journal_info, JournalReader, open_reader]
 
 HOSTILE = [
     (["ALTER TABLE items RENAME TO real", f"CREATE VIEW items AS {ENDLESS}{AS_ITEMS} FROM n"], "items"),
@@ -71,7 +71,7 @@ def test_what_could_hold_us_or_drop_rows_is_refused_before_anything_is_read(
             reading(path)
     with pytest.raises(Corrupt, match=words):
         Store(path, ACCOUNT).open()
-    assert words in verify(path).problems[0]
+    assert words in verify_journal(path).problems[0]
     assert path.read_bytes() == before
 
 
@@ -92,31 +92,31 @@ def test_what_could_hold_us_or_drop_rows_is_refused_before_anything_is_read(
 )
 def test_what_is_foreign_and_does_no_harm_is_a_note(statements: list[str], path: Path) -> None:
     change(path, *statements)
-    found = verify(path)
+    found = verify_journal(path)
     assert found.whole
     assert any("is not listenkey's, and does no harm" in note for note in found.notes)
-    assert info(path).fills == 2
+    assert journal_info(path).fills == 2
     store = Store(path, ACCOUNT)
     store.open()
     store.write(group(*rows([fill(3)], store)))
     store.close()
-    assert verify(path).whole
-    assert info(path).fills == 3
+    assert verify_journal(path).whole
+    assert journal_info(path).fills == 3
 
 
 def test_a_view_that_was_changed_is_damage_and_the_next_writer_makes_it_anew(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     change(path, "DROP VIEW gaps", f"CREATE VIEW gaps AS {ENDLESS} x AS closed_seq FROM n", "DROP VIEW fills")
-    assert info(path).open_gaps == 0, "the view in the file is not asked"
-    assert verify(path).problems == (
+    assert journal_info(path).open_gaps == 0, "the view in the file is not asked"
+    assert verify_journal(path).problems == (
         "gaps is not the view that listenkey made",
         "fills is not the view that listenkey made",
     )
     store = Store(path, ACCOUNT)
     store.open()
     store.close()
-    assert verify(path).whole
+    assert verify_journal(path).whole
     assert "the views gaps, fills were changed, and are made anew" in caplog.text
 
 
@@ -127,7 +127,7 @@ def test_a_view_of_an_earlier_release_is_a_note_until_the_next_writer(
     assert former != schema.VIEWS[name]
     monkeypatch.setitem(schema.FORMER_VIEWS, "fills", frozenset({None}))
     change(path, f"DROP VIEW {name}", former, "DROP VIEW fills")
-    found = verify(path)
+    found = verify_journal(path)
     assert found.whole
     assert found.notes == (
         f"the view {name} is an earlier release's; the next stream makes it anew",
@@ -136,7 +136,7 @@ def test_a_view_of_an_earlier_release_is_a_note_until_the_next_writer(
     store = Store(path, ACCOUNT)
     store.open()
     store.close()
-    assert verify(path).notes == ()
+    assert verify_journal(path).notes == ()
     assert "made anew" not in caplog.text
 
 
@@ -154,7 +154,7 @@ def test_a_journal_with_the_index_of_an_earlier_release_is_whole_and_keeps_it(pa
     (former,) = schema.FORMER_TABLES["items_fill"]
     assert former != schema.TABLES["items_fill"]
     change(path, "DROP INDEX items_fill", former)
-    found = verify(path)
+    found = verify_journal(path)
     assert (found.whole, found.notes) == (True, ())
     store = Store(path, ACCOUNT)
     store.open()
@@ -162,4 +162,4 @@ def test_a_journal_with_the_index_of_an_earlier_release_is_whole_and_keeps_it(pa
         store.write(group(*rows([fill(2)], store)))
     store.write(group(*rows([fill(3)], store)))
     store.close()
-    assert verify(path).whole
+    assert verify_journal(path).whole

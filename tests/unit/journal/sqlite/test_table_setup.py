@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.journal.sqlite import metadata as facts
-from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite import metadata, schema
 from listenkey.journal.sqlite.database import check_kind, create, open_writer
 from listenkey.journal.sqlite.schema_check import look_at_schema
 from listenkey.journal.sqlite.table_setup import make_tables, make_views
@@ -32,7 +31,7 @@ def test_tables_are_made_once(connection: sqlite3.Connection, path: Path) -> Non
     make_tables(connection, "desk")
     make_tables(connection, "other")
     check_kind(connection, path)
-    assert facts.facts(connection)[facts.ACCOUNT] == "desk"
+    assert metadata.facts(connection)[metadata.ACCOUNT] == "desk"
 
 
 def test_views_that_others_changed_are_made_anew(

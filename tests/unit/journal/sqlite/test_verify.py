@@ -10,7 +10,7 @@ from listenkey.errors import UsageError
 from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.lock import lock_path
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import PROBLEMS_MAX, _Look, misplaced_log, verify
+from listenkey.journal.sqlite.verify import PROBLEMS_MAX, _Look, misplaced_log, verify_journal
 from tests.unit.journal.making import ACCOUNT, append, fill, greeks, group, journal, rows, take
 
 
@@ -34,15 +34,15 @@ def change(path: Path, *statements: str) -> None:
 
 
 def test_a_journal_that_nobody_touched_is_whole(path: Path) -> None:
-    found = verify(path)
+    found = verify_journal(path)
     assert (found.whole, found.items, found.first_seq, found.last_seq) == (True, 60, 1, 60)
-    assert verify(path, found.head.upper()).whole
+    assert verify_journal(path, found.head.upper()).whole
 
 
 @pytest.mark.parametrize("head", ["", "zz", "12", "0" * 31, "0" * 33, "0" * 31 + "g", " " + "0" * 31])
 def test_a_head_that_can_be_none_is_wrong_use(path: Path, head: str) -> None:
     with pytest.raises(UsageError, match="32 hex digits"):
-        verify(path, head)
+        verify_journal(path, head)
 
 
 async def test_while_it_is_written_too(tmp_path: Path) -> None:
@@ -50,21 +50,21 @@ async def test_while_it_is_written_too(tmp_path: Path) -> None:
     await made.open()
     append(made, fill(1))
     await take(made, 1)
-    assert verify(tmp_path / "a.db").whole
+    assert verify_journal(tmp_path / "a.db").whole
     await made.aclose()
 
 
 def test_an_empty_one_is_whole(tmp_path: Path) -> None:
     store = Store(tmp_path / "a.db", ACCOUNT)
     store.open()
-    assert verify(tmp_path / "a.db").whole
+    assert verify_journal(tmp_path / "a.db").whole
     store.close()
 
 
 @pytest.mark.parametrize("column", [name for name in schema.COLUMNS if name != "seq"])
 def test_any_changed_value_is_found_and_named(column: str, path: Path) -> None:
     change(path, f"UPDATE items SET {column} = 7777 WHERE seq = 33")
-    found = verify(path)
+    found = verify_journal(path)
     assert not found.whole
     assert (found.first_bad_seq, found.last_seq) == (33, 32)
 
@@ -82,7 +82,7 @@ def test_any_changed_value_is_found_and_named(column: str, path: Path) -> None:
 )
 def test_rows_that_were_taken_out_or_moved_are_found(statements: list[str], first_bad: int, path: Path) -> None:
     change(path, *statements)
-    assert verify(path).first_bad_seq == first_bad
+    assert verify_journal(path).first_bad_seq == first_bad
 
 
 def test_a_row_in_the_place_of_another_is_found_though_each_is_whole(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_row_in_the_place_of_another_is_found_though_each_is_whole(tmp_path: P
         f"ATTACH '{tmp_path / 'b.db'}' AS b",
         "REPLACE INTO items SELECT * FROM b.items WHERE seq = 2",
     )
-    found = verify(tmp_path / "a.db")
+    found = verify_journal(tmp_path / "a.db")
     assert found.first_bad_seq == 2
     assert found.problems == ("item 2 does not follow the one before it",)
 
@@ -115,7 +115,7 @@ def test_a_row_in_the_place_of_another_is_found_though_each_is_whole(tmp_path: P
 )
 def test_what_stands_beside_the_items_is_looked_at(statement: str, words: str, path: Path) -> None:
     change(path, statement)
-    found = verify(path)
+    found = verify_journal(path)
     assert words in "\n".join(found.problems)
 
 
@@ -125,17 +125,17 @@ def test_a_cursor_below_zero_is_none(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     set_cursor(connection, "book", -1)
     connection.close()
-    assert "cursor of the consumer book" in verify(path).problems[0]
+    assert "cursor of the consumer book" in verify_journal(path).problems[0]
 
 
 def test_a_chain_that_was_made_anew_is_found_by_a_head_kept_elsewhere(path: Path, tmp_path: Path) -> None:
-    head = verify(path).head
+    head = verify_journal(path).head
     other = Store(tmp_path / "b.db", ACCOUNT)
     other.open()
     other.write(group(*rows([greeks(1)], other)))
     other.close()
-    assert verify(tmp_path / "b.db").whole
-    assert "no item has the head" in verify(tmp_path / "b.db", head).problems[0]
+    assert verify_journal(tmp_path / "b.db").whole
+    assert "no item has the head" in verify_journal(tmp_path / "b.db", head).problems[0]
 
 
 def test_what_retention_took_away_is_not_missed(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_what_retention_took_away_is_not_missed(tmp_path: Path) -> None:
     store.write(group(*rows([fill(number) for number in range(1, 10)], store)))
     store.prune(4)
     store.close()
-    found = verify(tmp_path / "a.db")
+    found = verify_journal(tmp_path / "a.db")
     assert (found.whole, found.first_seq, found.items) == (True, 5, 5)
 
 
@@ -182,7 +182,7 @@ def refused_or_not_whole(path: Path) -> bool:
     from listenkey.errors import JournalError, UsageError
 
     try:
-        found = verify(path)
+        found = verify_journal(path)
     except (JournalError, UsageError):
         return True
     return not found.whole
@@ -191,13 +191,13 @@ def refused_or_not_whole(path: Path) -> bool:
 def test_a_file_that_is_damaged_all_over_says_so_in_a_few_lines(path: Path) -> None:
     good = path.read_bytes()
     path.write_bytes(good[:4096] + bytes(len(good) - 4096))
-    found = verify(path)
+    found = verify_journal(path)
     assert 0 < len(found.problems) <= PROBLEMS_MAX
 
 
 def test_a_file_that_is_no_database_is_not_whole(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"x" * 10_000)
-    found = verify(tmp_path / "a.db")
+    found = verify_journal(tmp_path / "a.db")
     assert not found.whole
     assert found.first_bad_seq is None
 
@@ -215,7 +215,7 @@ def test_a_file_that_is_wrong_all_over_is_told_of_with_a_bounded_number_of_probl
         connection.execute(f"CREATE TABLE foreign_{number} (x)")
     connection.execute("UPDATE items SET late = 1 WHERE seq = 20")
     connection.close()
-    found = verify(path)
+    found = verify_journal(path)
     assert found.problems == ("item 20 was changed",)
     assert len(found.notes) == PROBLEMS_MAX
 

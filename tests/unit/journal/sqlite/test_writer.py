@@ -11,7 +11,7 @@ import pytest
 from listenkey.errors import Corrupt, JournalError
 from listenkey.events import Event
 from listenkey.items import Live
-from listenkey.journal.sqlite import metadata as facts
+from listenkey.journal.sqlite import metadata
 from listenkey.journal.sqlite import writer as module
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX
 from listenkey.journal.sqlite.lock import lock_path, read_reached
@@ -19,7 +19,7 @@ from listenkey.journal.sqlite.numbering import EventEntry, NoticeEntry
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.verify import verify
+from listenkey.journal.sqlite.verify import verify_journal
 from listenkey.journal.sqlite.writer import (
     REACHED_EVERY_S,
     Committed,
@@ -62,7 +62,7 @@ class Bench:
             reader.close()
 
     def fact(self, name: str) -> Any:
-        return facts.facts(self.store.connection).get(name)
+        return metadata.facts(self.store.connection).get(name)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_fills_that_were_taken_away_are_known_too(tmp_path: Path) -> None:
     bench.put(fill(1), fill(3))
     bench.step()
     assert bench.on_disk() == [2, 3]
-    assert verify(bench.path).whole
+    assert verify_journal(bench.path).whole
     bench.store.close()
 
 
@@ -215,7 +215,7 @@ def test_whatever_statement_fails_nothing_is_lost_doubled_or_told_too_early(
     troubles = [report.problem for report in bench.reports if isinstance(report, WriteFailed)]
     assert troubles[-1:] in ([None], [])
     bench.store.close()
-    assert verify(bench.path).whole
+    assert verify_journal(bench.path).whole
 
 
 def watch(bench: Bench) -> None:
