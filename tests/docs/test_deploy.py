@@ -13,7 +13,7 @@ import click
 import pytest
 
 from listenkey.cli.commands.tail import tail
-from listenkey.cli.config.key_file import MOUNTED_AT
+from listenkey.key_sources.key_file import MOUNTED_AT
 from tests.docs.pages import ROOT
 
 UNIT = ROOT / "deploy/systemd/listenkey@.service"

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Final
 
-LOOKS_SECRET: Final = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
-"""API keys and listen keys are 64 letters and digits; no word, path part or amount that we print is so long."""
-
-SHORTEST: Final = 4
-
-REMEMBERED: Final[set[str]] = set()
+from listenkey.key_sources.remembered import SHORTEST, hide
 
 CONTROL: Final = {
     **dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029)),
@@ -41,17 +35,11 @@ def printable(text: str, longest: int = 200) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def remember(secret: str) -> None:
-    """Mask this text from now on. Short ones are left: masking "a" would hide every message."""
-    if len(secret) >= SHORTEST:
-        REMEMBERED.add(secret)
-
-
 def redact(text: str) -> str:
     """The text with every secret we were given, and whatever looks like one, masked. Lines are kept."""
-    for secret in (*REMEMBERED, *secrets_of_environment()):
+    for secret in secrets_of_environment():
         text = text.replace(secret, "[hidden]")
-    return LOOKS_SECRET.sub("[hidden]", text)
+    return hide(text)
 
 
 def secrets_of_environment() -> list[str]:

@@ -17,7 +17,7 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     for name in ("LISTENKEY_REST_URL", "LISTENKEY_WS_URL", "LISTENKEY_TIME_SCALE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("listenkey.cli.redaction.REMEMBERED", set())
+    monkeypatch.setattr("listenkey.key_sources.remembered.REMEMBERED", {})
     root = logging.getLogger()
     handlers, level, show = root.handlers[:], root.level, warnings.showwarning
     yield

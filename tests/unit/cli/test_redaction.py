@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from listenkey.cli.redaction import escaped, printable, redact, remember
+from listenkey.cli.redaction import escaped, printable, redact
+from listenkey.key_sources.remembered import remember
 
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 
@@ -16,18 +17,12 @@ def test_what_looks_like_a_key_is_masked() -> None:
 
 
 def test_given_secrets_are_masked_whatever_they_look_like(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("listenkey.cli.redaction.REMEMBERED", set())
+    monkeypatch.setattr("listenkey.key_sources.remembered.REMEMBERED", {})
     assert redact("my dog") == "my dog"
     remember("dog!")
     assert redact("my dog! barks") == "my [hidden] barks"
     monkeypatch.setenv("BINANCE_API_SECRET", "p w d")
     assert redact("p w d") == "[hidden]"
-
-
-def test_short_texts_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("listenkey.cli.redaction.REMEMBERED", set())
-    remember("a")
-    assert redact("a banana") == "a banana"
 
 
 @pytest.mark.parametrize("evil", ["\x1b[2Jx", "\x9b2Jx", "\rx", "\x07x", "\u202ex", "\u2028x", "\x7fx"])

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from listenkey.cli.config.key_file import NAMES, read_key_file, read_private
-from listenkey.cli.config.keyrings import PREFIX, read_keyring
-from listenkey.cli.redaction import remember
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import UsageError
+from listenkey.key_sources.key_file import NAMES, read_key_file
+from listenkey.key_sources.keyrings import PREFIX, read_keyring
+from listenkey.key_sources.references import credentials_of
 from listenkey.transport import address
 from listenkey.venue import PRODUCTION, VENUES, Attach, Venue
 
@@ -105,19 +105,7 @@ def load_credentials(key_file: Path | None, environment: Mapping[str, str]) -> t
         key_from, folder = "BINANCE_API_KEY", Path.cwd()
     if not values.get("BINANCE_API_KEY"):
         raise UsageError(NO_KEY)
-    for name in ("BINANCE_API_KEY", "BINANCE_API_SECRET"):
-        remember(values.get(name) or "")
-    private_path = values.get("BINANCE_PRIVATE_KEY_FILE")
-    private_key = read_private(folder / _at_home(private_path)) if private_path else None
-    secret = values.get("BINANCE_API_SECRET") or None
-    return Credentials.of(values["BINANCE_API_KEY"], secret, private_key), key_from
-
-
-def _at_home(path: str) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        raise UsageError(f"{path}: this user has no home folder; write the whole path") from None
+    return credentials_of(values, folder), key_from
 
 
 def load_venue(addresses: Addresses, environment: Mapping[str, str], *, needs_socket: bool) -> Venue:

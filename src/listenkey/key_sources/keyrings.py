@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from listenkey.cli.config.key_file import NAMES
 from listenkey.errors import UsageError
+from listenkey.key_sources.key_file import NAMES
 
 PREFIX: Final = "keyring:"
 SERVICE: Final = "listenkey"
@@ -23,14 +23,14 @@ def read_keyring(address: str) -> dict[str, str]:
     """
     service = address.removeprefix(PREFIX) or SERVICE
     try:
-        import keyring
-        from keyring.errors import KeyringError
+        import keyring  # noqa: PLC0415 - an extra, which few have
+        from keyring.errors import KeyringError  # noqa: PLC0415
     except ImportError:
         raise UsageError("reading a keyring needs one more package: python -m pip install keyring") from None
     try:
         found = {name: keyring.get_password(service, name) or "" for name in NAMES}
     except KeyringError as error:
-        raise UsageError(f"the keyring can't be read ({type(error).__name__}); --key-file PATH needs none") from None
+        raise UsageError(f"the keyring can't be read ({type(error).__name__}); a key file needs none") from None
     if not found["BINANCE_API_KEY"]:
         raise UsageError(f"the keyring holds no key; put it there: keyring set {service} BINANCE_API_KEY")
     return found

@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from listenkey.cli.config.keyrings import read_keyring
 from listenkey.cli.config.settings import Addresses, load
 from listenkey.errors import UsageError
+from listenkey.key_sources.keyrings import read_keyring
 
 
 class Locked(Exception):

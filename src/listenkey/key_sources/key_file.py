@@ -33,7 +33,7 @@ OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 NAMES: Final = ("BINANCE_API_KEY", "BINANCE_API_SECRET", "BINANCE_PRIVATE_KEY_FILE")
 
 
-def read_private(path: Path) -> str:
+def read_private(path: Path, bytes_max: int = BYTES_MAX) -> str:
     """
     Return the text of a file that nobody but root and we could have written.
 
@@ -50,9 +50,9 @@ def read_private(path: Path) -> str:
         raise UsageError(f"{path} can't be read: {error.strerror}") from None
     with os.fdopen(descriptor, "rb") as file:
         refuse_open_to_others(followed, os.fstat(descriptor), is_mounted=is_mounted)
-        content = file.read(BYTES_MAX + 1)
-    if len(content) > BYTES_MAX:
-        raise UsageError(f"{path} is too big for a key file ({BYTES_MAX // 1024} KiB at most)")
+        content = file.read(bytes_max + 1)
+    if len(content) > bytes_max:
+        raise UsageError(f"{path} is too big for what it is said to be ({bytes_max // 1024} KiB at most)")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from listenkey.cli.config import key_file
-from listenkey.cli.config.key_file import BYTES_MAX, read_key_file, read_private
 from listenkey.errors import UsageError
+from listenkey.key_sources import key_file
+from listenkey.key_sources.key_file import BYTES_MAX, read_key_file, read_private
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> Path:

@@ -1,0 +1,38 @@
+"""The secrets that were read, so that texts for people can be searched for them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+LOOKS_SECRET: Final = re.compile(r"[A-Za-z0-9+/]{32,}={0,2}")
+"""API keys and listen keys are 64 letters and digits; no word, path part or amount that we print is so long."""
+
+SHORTEST: Final = 4
+
+REMEMBERED_MAX: Final = 4_096
+"""Secrets of another form than the venue's. Beyond so many the oldest are forgotten."""
+
+REMEMBERED: Final[dict[str, None]] = {}
+
+
+def remember(secret: str) -> None:
+    """
+    Mask this text from now on.
+
+    Short ones are left: masking "a" would hide every message. So are those that the pattern finds without being told,
+    which are the keys of Binance: a gateway reads thousands of them, and each would be looked for in each text.
+    """
+    if len(secret) < SHORTEST or LOOKS_SECRET.fullmatch(secret):
+        return
+    REMEMBERED[secret] = None
+    while len(REMEMBERED) > REMEMBERED_MAX:
+        del REMEMBERED[next(iter(REMEMBERED))]
+
+
+def hide(text: str) -> str:
+    """Return the text with every remembered secret, and whatever looks like one, masked."""
+    # The longest first: one may begin with another, and its end would stay.
+    for secret in sorted(REMEMBERED, key=len, reverse=True):
+        text = text.replace(secret, "[hidden]")
+    return LOOKS_SECRET.sub("[hidden]", text)
