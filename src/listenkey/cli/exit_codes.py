@@ -15,6 +15,7 @@ The codes, by what a script should do with them:
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ HELD: Final = 6
 INTERRUPTED: Final = 130
 
 MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
-    (errors.UsageError, WRONG_USE, "correct it; `listenkey COMMAND --help` shows examples"),
+    (errors.UsageError, WRONG_USE, "correct the command line, the environment or the key file"),
     (errors.Banned, NOT_REACHABLE, "send nothing until the ban ends; find out what else uses this IP address"),
     (errors.RateLimited, NOT_REACHABLE, "wait a minute, and see what else sends requests from this IP address"),
     (errors.VenueDown, NOT_REACHABLE, "try again in a minute; asking again is safe"),
@@ -66,6 +67,21 @@ MEANINGS: Final[tuple[tuple[type[errors.ListenKeyError], int, str], ...]] = (
 """The first that fits counts, so narrower classes stand above wider ones."""
 
 
+OPTION_OF: Final = {
+    "account=": "--account ",
+    "api_secret": "BINANCE_API_SECRET",
+    "journal=": "--journal ",
+    "keep_days": "--keep-days",
+    "private_key": "BINANCE_PRIVATE_KEY_FILE",
+    "rest_url": "--rest-url",
+    "time_scale": "--time-scale",
+    "ws_url": "--ws-url",
+}
+"""The options and variables of the command, by the arguments of the library whose messages it prints."""
+
+ARGUMENT: Final = re.compile(rf"(?<![\w/.'-])({'|'.join(OPTION_OF)})(?![\w/.-])")
+
+
 def meaning(error: errors.ListenKeyError) -> tuple[int, str]:
     """The exit code and what to do."""
     code, advice = next((code, advice) for kind, code, advice in MEANINGS if isinstance(error, kind))
@@ -83,6 +99,12 @@ def sentence(error: BaseException) -> str:
     text = str(error) or type(error).__name__
     if isinstance(error, errors.VenueError):
         text = text.removesuffix(f"; {error.advice}")
+    if isinstance(error, errors.Corrupt):
+        from listenkey.journal.sqlite.database import VERIFY_TELLS  # Only damage needs SQLite here.
+
+        text = text.removesuffix(VERIFY_TELLS)
+    if isinstance(error, errors.UsageError):
+        text = ARGUMENT.sub(lambda found: OPTION_OF[found[1]], text.replace(" (--account)", ""))
     return safe(text)
 
 
@@ -118,7 +140,10 @@ def tell(error: BaseException, *, debug: bool = False) -> int:
         return tell_usage(inner)
     if isinstance(inner, errors.ListenKeyError):
         code, advice = meaning(inner)
-        print_error(f"listenkey: {sentence(inner)}\n  what to do: {advice}")
+        happened = sentence(inner)
+        if isinstance(inner, errors.UsageError) and "; " in happened:
+            happened, _, advice = happened.partition("; ")  # Its cause knows the way out better than a list of options.
+        print_error(f"listenkey: {happened}\n  what to do: {advice}")
         return code
     print_error(
         f"listenkey: unexpected {type(inner).__name__}: {sentence(inner)}\n"

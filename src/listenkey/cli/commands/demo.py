@@ -60,4 +60,4 @@ def check_new(journal: str | None) -> None:
     from listenkey.journal.url import journal_path
 
     if journal is not None and is_there(journal_path(journal)):
-        raise UsageError(f"{journal} exists, and the demo's exchange is a new one each time: name a new file")
+        raise UsageError(f"{journal} exists, and the demo's exchange is a new one each time; name a new file")

@@ -12,6 +12,7 @@ from listenkey.cli import exit_codes
 from listenkey.cli.config.options import DURATION, debug_option
 from listenkey.cli.display.number_format import clock_time
 from listenkey.cli.display.progress import Progress
+from listenkey.cli.display.summary import count
 from listenkey.cli.groups import CommandGroup
 from listenkey.cli.interruptible import interruptible
 from listenkey.cli.redaction import escaped, printable
@@ -119,7 +120,7 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
     """
     Check that it is whole: each row's checksum, the chain, the numbers, and SQLite's own check.
 
-    Exit code 0 where it is, 5 where it is not; then the first bad item is named.
+    Exit code 0 where it is, 5 where it is not; then the first bad item is named, and the whole items before it counted.
 
     \b
     Examples:
@@ -136,9 +137,12 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
 
         echo_json({"whole": found.whole, **msgspec.to_builtins(found)})
     elif found.whole:
-        click.echo(f"whole: {found.items:,} items, {found.first_seq:,} to {found.last_seq:,}, head {found.head}")
+        span = f", {found.first_seq:,} to {found.last_seq:,}, head {found.head}" if found.items else ""
+        click.echo(f"whole: {count(found.items, 'item')}{span}")
     else:
         click.echo("\n".join(printable(problem, 400) for problem in found.problems))
+        span = f", {found.first_seq:,} to {found.last_seq:,}" if found.items else ""
+        click.echo(f"before that {whole_items(found.items)}{span}; `listenkey journal salvage` counts those behind it")
         where = "" if found.first_bad_seq is None else f"; the first bad item is {found.first_bad_seq:,}"
         exit_codes.print_error(
             f"listenkey: the journal is not whole{where}\n  what to do: docs/how-to/use-a-journal.md, A damaged journal"
@@ -176,7 +180,7 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     if kind not in table_export.WRITERS:
         raise UsageError(f"the ending .{kind} is none of csv, parquet, arrow; say which with --format")
     if out is None and kind != "csv":
-        raise UsageError(f"{kind} goes into a file: name it with --out")
+        raise UsageError(f"{kind} goes into a file; name it with --out")
     path = journal_path(journal)
     count, problem, found = interruptible(lambda: export_whole(path, table, kind, out))
     if out is not None:
@@ -288,7 +292,8 @@ def salvage(journal: str, out: Path | None, as_json: bool) -> int:
     """
     Save the whole rows of a damaged journal: each whose checksum is right, wherever in the file it lies.
 
-    Without --out it only says what could be saved. The journal itself is not changed.
+    Without --out it only says what could be saved. The journal itself is not changed. Exit code 0 where all was saved,
+    5 where anything is missing; then it is counted and named.
 
     \b
     Examples:
@@ -317,16 +322,21 @@ def salvage(journal: str, out: Path | None, as_json: bool) -> int:
     else:
         click.echo("\n".join(salvaged_words(found)))
         click.echo(f"saved in {out}" if out is not None else "not saved: name a new journal with --out")
-    return exit_codes.DONE
+    return exit_codes.DONE if found.lacks_nothing else exit_codes.JOURNAL
+
+
+def whole_items(number: int) -> str:
+    """`1 item is whole`, `347 items are whole`."""
+    return f"{count(number, 'item')} {'is' if number == 1 else 'are'} whole"
 
 
 def salvaged_words(found: Salvaged) -> list[str]:
     """Put the result of a rescue into words, for people."""
-    lines = [
-        f"{found.items:,} items are whole, {found.first_seq:,} to {found.last_seq:,}; {found.fills:,} of them fills"
-    ]
+    lines = [f"{whole_items(found.items)}, {found.first_seq:,} to {found.last_seq:,}; {found.fills:,} of them fills"]
     if found.missing_items:
         parts = ", ".join(f"{one:,}" if one == other else f"{one:,} to {other:,}" for one, other in found.missing)
         more = " and more" if sum(other - one + 1 for one, other in found.missing) < found.missing_items else ""
-        lines.append(f"{found.missing_items:,} items are missing: {parts}{more}")
+        are = "item is" if found.missing_items == 1 else "items are"
+        lines.append(f"{found.missing_items:,} {are} missing: {parts}{more}")
+        lines.append(f"before the first that is missing {whole_items(found.items_before_missing)}")
     return lines + [printable(note, 400) for note in found.notes]

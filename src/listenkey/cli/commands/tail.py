@@ -18,6 +18,7 @@ from listenkey.cli.config.settings import Addresses, Settings
 from listenkey.cli.display.capabilities import stdout_is_terminal
 from listenkey.cli.groups import Command
 from listenkey.cli.running import Stop, cancel_and_wait, run
+from listenkey.errors import UsageError
 
 if TYPE_CHECKING:
     from listenkey.cli.display.summary import Tally
@@ -58,6 +59,8 @@ def tail(
       listenkey tail --journal fills.db --keep-days 90
       listenkey tail --key-file ~/.binance-options --venue testnet
     """
+    if keep_days is not None and journal is None:
+        raise UsageError("--keep-days needs a journal; name one with --journal, or leave --keep-days out")
     chosen = settings.load(key_file, addresses)
     shown = form_of_items(as_json=as_json)
     configure_logs(quiet=shown == "dashboard")

@@ -16,7 +16,7 @@ from listenkey.transport import address
 from listenkey.venue import PRODUCTION, VENUES, Attach, Venue
 
 NO_KEY = (
-    "no API key: set BINANCE_API_KEY, or give --key-file PATH with a line BINANCE_API_KEY=...; "
+    "no API key was found; set BINANCE_API_KEY, or give --key-file PATH with a line BINANCE_API_KEY=...; "
     "without an account try `listenkey demo`"
 )
 
@@ -120,7 +120,7 @@ def load_venue(addresses: Addresses, environment: Mapping[str, str], *, needs_so
         rest_url = rest_url or environment.get("LISTENKEY_REST_URL") or None
         ws_url = ws_url or environment.get("LISTENKEY_WS_URL") or None
     if addresses.venue is not None and (rest_url or ws_url):
-        raise UsageError("give --venue, or --rest-url and --ws-url, not both")
+        raise UsageError("--venue is given beside an address; give --venue, or --rest-url and --ws-url")
     if rest_url or ws_url:
         found = custom_venue(rest_url, ws_url, needs_socket=needs_socket)
     else:
@@ -133,9 +133,9 @@ def load_venue(addresses: Addresses, environment: Mapping[str, str], *, needs_so
 def custom_venue(rest_url: str | None, ws_url: str | None, *, needs_socket: bool) -> Venue:
     """A venue at addresses of the user's own."""
     if rest_url is None:
-        raise UsageError("--ws-url needs --rest-url (or LISTENKEY_REST_URL) beside it")
+        raise UsageError("the REST address is missing; give --rest-url (or LISTENKEY_REST_URL) beside --ws-url")
     if ws_url is None and needs_socket:
-        raise UsageError("--rest-url needs --ws-url (or LISTENKEY_WS_URL) beside it")
+        raise UsageError("the WebSocket address is missing; give --ws-url (or LISTENKEY_WS_URL) beside --rest-url")
     try:
         # A REST-only command never uses the socket's address; it gets the one the REST address suggests.
         return Venue(rest_url, ws_url or rest_url.replace("http", "ws", 1), "custom")

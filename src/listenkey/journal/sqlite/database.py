@@ -31,6 +31,7 @@ from listenkey.journal.files import (
     synchronise_folder,
 )
 from listenkey.journal.sqlite import schema
+from listenkey.journal.sqlite.lock import reached_of
 from listenkey.journal.sqlite.schema_check import look_at_schema
 
 CHECKPOINT_PAGES: Final = 250
@@ -57,6 +58,9 @@ HEADER: Final = b"SQLite format 3\0"
 
 HEADER_BYTES: Final = 100
 """The least that a database with anything in it holds."""
+
+VERIFY_TELLS: Final = "; `listenkey journal verify` tells more"
+"""The end of a message about damage. The commands take it off where they say the same, or are that command."""
 
 DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"})
 
@@ -200,7 +204,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         JournalError: It can't be opened.
     """
     if not is_there(path):
-        raise UsageError(f"there is no journal at {path}")
+        raise UsageError(f"there is no journal at {path}; give the path of one that a stream has written")
     check_files(path)
     with told_as_ours(path):
         try:
@@ -213,6 +217,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
                 ) from None
             # Nobody writes, and the folder is read-only: then SQLite can't make the file it shares with a writer.
             return _reading(path, "mode=ro&immutable=1")
+        except sqlite3.DatabaseError as error:
+            # What has a lock that knows of items was a journal once: that it can't be read is damage.
+            if error.sqlite_errorname != "SQLITE_NOTADB" or reached_of(path) or _begins_as_database(path):
+                raise
+            raise no_journal(path) from None
 
 
 def _reading(path: Path, mode: str) -> sqlite3.Connection:
@@ -250,10 +259,15 @@ def check_without_log(path: Path) -> None:
         is_read = getattr(error, "sqlite_errorname", None) != "SQLITE_NOTADB"
     # Only what SQLite has no use for is opened here: closing it would give back the locks that SQLite holds on it.
     if not is_read and not _begins_as_database(path):
-        raise UsageError(
-            f"{path} is no journal (no SQLite file); give another path. If it was a journal, its beginning was "
-            f"overwritten: `listenkey journal salvage {path}` saves what is whole"
-        )
+        raise no_journal(path)
+
+
+def no_journal(path: Path) -> UsageError:
+    """Return the error for a file that does not begin as a journal does."""
+    return UsageError(
+        f"{path} is no journal (no SQLite file); give another path. If it was a journal, its beginning was "
+        f"overwritten: `listenkey journal salvage {path}` saves what is whole"
+    )
 
 
 def check_before_lock(path: Path) -> None:
@@ -307,14 +321,14 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not kind and is_new(connection):
         raise UsageError(
-            f"{path} is empty: nothing was written to it yet, or it was copied without its log ({path.name}-wal)"
+            f"{path} is empty; wait until a stream has written to it. If it was copied, copy its log too ({path.name}-wal)"
         )
     if kind != schema.APPLICATION_ID:
-        raise UsageError(f"{path} is a database, and not one of listenkey's journals")
+        raise UsageError(f"{path} is a database, and not one of listenkey's journals; give another path")
     if version > schema.VERSION:
         raise UsageError(
             f"the journal {path} was written by a newer release of listenkey (schema {version}; this one reads "
-            f"{schema.VERSION}): use that release with it, or give another journal"
+            f"{schema.VERSION}); use that release with it, or give another journal"
         )
     if problems := look_at_schema(connection).problems:
         words = "; ".join(problems[:PROBLEMS_TOLD])
@@ -329,13 +343,13 @@ def as_ours(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> JournalErr
     """Return SQLite's error as one of ours, by what to do."""
     if isinstance(error, UnicodeDecodeError):
         words = error.object.decode("utf-8", "replace")
-        return Corrupt(f"the journal {path} is damaged: {words}; `listenkey journal verify` tells more")
+        return Corrupt(f"the journal {path} is damaged: {words}{VERIFY_TELLS}")
     name = getattr(error, "sqlite_errorname", "") or ""
     primary = "_".join(name.split("_")[:2])
     if name in NO_ROOM or primary in NO_ROOM:
         return Full(f"the journal {path} can't grow: the disk is full")
     if primary in DAMAGED or "malformed JSON" in str(error) or (not name and isinstance(error, sqlite3.DatabaseError)):
-        return Corrupt(f"the journal {path} is damaged: {error}; `listenkey journal verify` tells more")
+        return Corrupt(f"the journal {path} is damaged: {error}{VERIFY_TELLS}")
     return JournalError(f"the journal {path}: {error}")
 
 

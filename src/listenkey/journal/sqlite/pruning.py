@@ -46,7 +46,7 @@ def prune_journal(journal: Path, retention: Retention, now_ms: int, progress: Ca
         JournalError: It can't be written.
     """
     if not is_there(journal):
-        raise UsageError(f"there is no journal at {journal}")
+        raise UsageError(f"there is no journal at {journal}; give the path of one that a stream has written")
     store = Store(journal, "", account_is_named=False)
     store.open()
     try:

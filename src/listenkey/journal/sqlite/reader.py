@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
@@ -31,7 +32,7 @@ _AFTER: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items WHERE seq > ? OR
 _PLAIN: Final = (
     "SELECT seq, received_ms, type, event_ms, symbol, order_id, trade_id, CAST(raw AS BLOB), crc32, "
     "(kind, account, provenance, late, typeof(raw), typeof(received_ms)) = ('update', ?, 'ws', 0, 'text', 'integer') "
-    "AND received_ms BETWEEN 0 AND ? AND seq <= ? "
+    "AND typeof(event_ms) IN ('integer', 'null') AND received_ms BETWEEN 0 AND ? AND seq <= ? "
     "AND coalesce(event, from_ms, to_ms, why, recovered, unrecoverable, skipped) IS NULL "
     "AND length(CAST(raw AS BLOB)) <= ? "
     "FROM items WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -79,11 +80,11 @@ class JournalReader:
         The next items after a number, oldest first; empty where there are none yet.
 
         Raises:
-            Corrupt: A row was changed, or is missing.
+            Corrupt: The next row was changed, or is missing. Where rows before it are whole, these come first.
         """
         items, is_all = self._plain(after, most)
         if not is_all:
-            items += map(item_of, self._rows(items[-1].seq if items else after, most - len(items)))
+            self._add_others(items, after, most - len(items))
         if items and self._mark is None:
             self._mark = self._first()
         return items
@@ -124,7 +125,16 @@ class JournalReader:
         finally:
             self._connection.text_factory = self._lenient
 
-    def _rows(self, after: int, most: int) -> list[Row]:
+    def _add_others(self, items: list[Item], after: int, most: int) -> None:
+        """Add the next items of any kind; raises only where there would be none, so that all before damage is shown."""
+        try:
+            # Item by item: those before the one that raises are in the list then.
+            items.extend(map(item_of, self._rows(items[-1].seq if items else after, most)))
+        except Corrupt:
+            if not items:
+                raise
+
+    def _rows(self, after: int, most: int) -> Iterator[Row]:
         """The next rows of any kind, compared with their checksums."""
         with told_as_ours(self.path):
             rows = self._chunk(after, most)
@@ -142,7 +152,7 @@ class JournalReader:
             if not is_whole(row) or not is_well_formed(row):
                 raise Corrupt(f"item {row[0]} of the journal {self.path} was changed")
             after, self._account = row[0], row[2]
-        return rows
+            yield row
 
     def renewed(self, after: int) -> tuple[JournalReader, int] | None:
         """
@@ -197,11 +207,15 @@ class JournalReader:
     def _chunk(self, after: int, most: int) -> list[Row]:
         rows: list[Row] = []
         size = 0
-        for row in self._connection.execute(_AFTER, (after, most)):
-            rows.append(row)
-            size += len(row[_RAW]) if isinstance(row[_RAW], str) else 0
-            if size > CHUNK_BYTES:
-                break
+        try:
+            for row in self._connection.execute(_AFTER, (after, most)):
+                rows.append(row)
+                size += len(row[_RAW]) if isinstance(row[_RAW], str) else 0
+                if size > CHUNK_BYTES:
+                    break
+        except ERRORS:
+            # Python's module looks one row ahead, and takes the row before a damaged page along. By itself it can be read.
+            return rows or self._connection.execute(_AFTER, (after, 1)).fetchall()
         return rows
 
 

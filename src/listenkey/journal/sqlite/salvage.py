@@ -22,7 +22,7 @@ from listenkey.journal.sqlite import metadata, schema
 from listenkey.journal.sqlite.database import ERRORS, open_reader
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, Group
 from listenkey.journal.sqlite.hash_chain import BEGINNING, SEALED, Row, follows, is_whole, seal
-from listenkey.journal.sqlite.lock import Lock
+from listenkey.journal.sqlite.lock import Lock, lock_path
 from listenkey.journal.sqlite.pages import Cell, Pages
 from listenkey.journal.sqlite.row_codec import fill_of
 from listenkey.journal.sqlite.row_shape import is_well_formed
@@ -48,6 +48,7 @@ class Salvaged:
         first_seq, last_seq: The first and the last of them; 0 where there is none.
         missing: Stretches of numbers that are missing, each from and to; the first of them.
         missing_items: How many numbers are missing in all.
+        items_before_missing: How many whole ones come before the first that is missing; what `verify` and `replay` count.
         notes: What of the rest could not be read.
     """
 
@@ -57,7 +58,13 @@ class Salvaged:
     last_seq: int = 0
     missing: list[tuple[int, int]] = field(default_factory=list)
     missing_items: int = 0
+    items_before_missing: int = 0
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def lacks_nothing(self) -> bool:
+        """True where every item, and what stands beside the items, was saved."""
+        return not self.missing_items and not self.notes
 
     def lacks(self, first: int, last: int) -> None:
         """Note that these numbers are missing."""
@@ -66,6 +73,19 @@ class Salvaged:
         self.missing_items += last - first + 1
         if len(self.missing) < MISSING_TOLD:
             self.missing.append((first, last))
+
+
+class NothingWhole(Corrupt):
+    """
+    Nothing of a journal could be saved.
+
+    Attributes:
+        advice: What to do.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.advice = "put a backup in its place; docs/how-to/use-a-journal.md, Put a copy back"
 
 
 def salvage_journal(journal: Path, into: Path, progress: Callable[[int, int], None]) -> Salvaged:
@@ -80,13 +100,13 @@ def salvage_journal(journal: Path, into: Path, progress: Callable[[int, int], No
         progress: Called with how many bytes were looked at, and of how many.
 
     Raises:
-        UsageError: There is no file.
+        UsageError: There is no file, or it is no journal.
         Fenced: Somebody writes to it.
         Corrupt: There is no row in it that is whole.
         JournalError: It can't be read, or the new one can't be written.
     """
     if not is_there(journal):
-        raise UsageError(f"there is no journal at {journal}")
+        raise UsageError(f"there is no journal at {journal}; give the path of one")
     check_files(journal)
     with contextlib.ExitStack() as stack:
         reached = _reached(journal, stack)
@@ -100,6 +120,8 @@ def salvage_journal(journal: Path, into: Path, progress: Callable[[int, int], No
 
 def _reached(journal: Path, stack: contextlib.ExitStack) -> int:
     """Return the last number of the journal. Holds its lock meanwhile if it can: a writer moves pages about."""
+    if not is_there(lock_path(journal)):
+        return 0  # Nobody writes to it, and none is made beside a file that may be no journal.
     try:
         lock = Lock(journal)
     except Fenced:
@@ -176,7 +198,7 @@ def _write(journal: Path, into: Path, staging: sqlite3.Connection, reached: int)
     question = f"SELECT seq, c{_ACCOUNT}, c{_SKIPPED} FROM found WHERE seq > ? ORDER BY seq LIMIT 1"  # noqa: S608 - our own names
     first = staging.execute(question, (after,)).fetchone()
     if first is None:
-        raise Corrupt(f"there is no item in {journal} that is whole")
+        raise _without_items(journal, reached)
     if not known and first[0] > 1 + (first[2] or 0):
         after = first[0] - 1 - (first[2] or 0)  # It is not known whether these were missing or taken away.
         found.lacks(1, after)
@@ -200,6 +222,18 @@ def _write(journal: Path, into: Path, staging: sqlite3.Connection, reached: int)
     return found
 
 
+def _without_items(journal: Path, reached: int) -> JournalError | UsageError:
+    """Return the error for a file in which no whole item was found."""
+    with contextlib.suppress(JournalError):
+        try:
+            open_reader(journal).close()
+        except UsageError:
+            return UsageError(f"{journal} is no journal, and no item of one is in it; give another path")
+        if not reached:
+            return UsageError(f"the journal {journal} holds no item; there is nothing to save")
+    return NothingWhole(f"there is no item in {journal} that is whole")
+
+
 def _sealed(row: Row, before: Row | None, store: Store, found: Salvaged) -> Row:
     """The row, saying how many numbers before it are missing."""
     last_seq, chain = (before[0], before[-1]) if before else (store.last_seq, store.chain)
@@ -208,6 +242,7 @@ def _sealed(row: Row, before: Row | None, store: Store, found: Salvaged) -> Row:
     values = list(row[:-SEALED])
     values[_SKIPPED] = row[0] - last_seq - 1 or None
     found.items += 1
+    found.items_before_missing += not found.missing_items
     found.fills += row[schema.COLUMNS.index("trade_id")] is not None
     found.first_seq = found.first_seq or row[0]
     found.last_seq = row[0]

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from listenkey.errors import Corrupt, UsageError
 from listenkey.journal.sqlite import metadata, schema
-from listenkey.journal.sqlite.database import open_reader, open_without_log
+from listenkey.journal.sqlite.database import VERIFY_TELLS, open_reader, open_without_log
 from listenkey.journal.sqlite.hash_chain import BEGINNING, CHAIN_BYTES, Row, follows, is_whole
-from listenkey.journal.sqlite.lock import lock_path, read_reached
+from listenkey.journal.sqlite.lock import reached_of
 from listenkey.journal.sqlite.row_shape import is_well_formed
 from listenkey.journal.sqlite.schema_check import look_at_schema
 
@@ -37,7 +37,7 @@ class VerifyResult:
     The result of verifying a whole journal.
 
     Attributes:
-        items: How many rows were looked at.
+        items: How many are whole, from the first one up to the first bad one; `replay` shows as many.
         first_seq: The first, or 0.
         last_seq: The last that is as it was written, counted from the beginning, or 0.
         head: The chain of that one, as hex digits; what to keep elsewhere.
@@ -117,7 +117,7 @@ def verify_journal(path: Path, head: str | None = None) -> VerifyResult:
         raise UsageError(
             f"a head is {2 * CHAIN_BYTES} hex digits, as `listenkey journal info` prints it, and not {head!r}"
         )
-    return _look_at(path, head, _reached(path))  # asked first: the journal only grows, so it must have come as far
+    return _look_at(path, head, reached_of(path))  # asked first: the journal only grows, so it must have come as far
 
 
 def misplaced_log(path: Path, reached: int | None) -> str:
@@ -178,7 +178,7 @@ def damage_of(path: Path) -> str | None:
     try:
         connection = open_reader(path)
     except Corrupt as error:
-        return str(error)
+        return str(error).removesuffix(VERIFY_TELLS)
     try:
         connection.execute("BEGIN")
         _rows(connection, look)
@@ -192,7 +192,7 @@ def _look_at(path: Path, head: str | None, reached: int) -> VerifyResult:
     try:
         connection = open_reader(path)
     except Corrupt as error:
-        look.found(str(error))
+        look.found(str(error).removesuffix(VERIFY_TELLS))
         return look.result()
     try:
         connection.execute("BEGIN")
@@ -216,13 +216,6 @@ def _asked(question: Any, connection: sqlite3.Connection) -> Iterator[str]:
         yield f"the file is damaged: {error}"
 
 
-def _reached(path: Path) -> int:
-    try:
-        return read_reached(lock_path(path).read_bytes()[:64])
-    except OSError:
-        return 0
-
-
 def _rows(connection: sqlite3.Connection, look: _Look) -> None:
     """Check every row, until the first that was changed: behind it nothing can be vouched for."""
     try:
@@ -231,7 +224,7 @@ def _rows(connection: sqlite3.Connection, look: _Look) -> None:
     except _DAMAGE as error:
         look.found(str(error))
     try:
-        for row in connection.execute(f"{_ROWS} ORDER BY seq"):
+        for row in _readable(connection):
             if problem := _wrong(row, look):
                 look.found(problem, look.last_seq + 1)
                 return
@@ -240,6 +233,19 @@ def _rows(connection: sqlite3.Connection, look: _Look) -> None:
             look.pass_by(row)
     except _DAMAGE as error:
         look.found(f"item {look.last_seq + 1} can't be read: {error}", look.last_seq + 1)
+
+
+def _readable(connection: sqlite3.Connection) -> Iterator[Row]:
+    """Every row up to the first that can't be read; raises there."""
+    last_seq = -1
+    try:
+        for row in connection.execute(f"{_ROWS} ORDER BY seq"):
+            yield row
+            last_seq = row[0]
+    except _DAMAGE:
+        # Python's module looks one row ahead, and takes the row before a damaged page along. By itself it can be read.
+        yield from connection.execute(f"{_ROWS} WHERE seq > ? ORDER BY seq LIMIT 1", (last_seq,))
+        raise
 
 
 def _wrong(row: Row, look: _Look) -> str:

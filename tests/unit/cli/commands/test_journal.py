@@ -60,10 +60,60 @@ def test_verify_says_whole_or_where_not(path: Path, capfd: pytest.CaptureFixture
     connection.close()
     assert run(["journal", "verify", str(path)]) == 5
     told = capfd.readouterr()
-    assert told.out == "item 2 was changed\n"
+    assert told.out.splitlines() == [
+        "item 2 was changed",
+        "before that 1 item is whole, 1 to 1; `listenkey journal salvage` counts those behind it",
+    ]
     assert "the first bad item is 2" in told.err
     assert run(["journal", "verify", str(path), "--json"]) == 5
     assert json.loads(capfd.readouterr().out)["first_bad_seq"] == 2
+    assert run(["replay", str(path)]) == 5
+    assert len(capfd.readouterr().out.splitlines()) == 1, "as many as verify counts"
+
+
+def test_an_empty_journal_is_whole_and_there_is_nothing_to_save(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path / "a.db", ACCOUNT)
+    store.open()
+    store.close()
+    assert run(["journal", "verify", str(tmp_path / "a.db")]) == 0
+    assert capfd.readouterr().out == "whole: no items\n"
+    assert run(["journal", "salvage", str(tmp_path / "a.db")]) == 2
+    assert "holds no item\n  what to do: there is nothing to save" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"hello\n", bytes(range(1, 256)) * 400], ids=["a text", "bytes"])
+@pytest.mark.parametrize(
+    "command",
+    [["journal", "info"], ["journal", "verify"], ["journal", "salvage"], ["journal", "export"], ["replay"]],
+    ids=" ".join,
+)
+def test_a_file_that_is_no_journal_is_not_called_damaged(
+    command: list[str], content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    assert run([*command, str(path)]) == 2
+    told = capfd.readouterr()
+    assert f"listenkey: {path} is no journal" in told.err
+    assert "what to do: give another path" in told.err
+    assert "damaged" not in told.err + told.out
+    assert [one.name for one in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_journal_whose_beginning_was_overwritten_is_damaged_and_verify_does_not_name_itself(
+    path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = bytearray(path.read_bytes())
+    content[:4096] = b"x" * 4096
+    path.write_bytes(content)
+    assert run(["journal", "verify", str(path)]) == 5
+    told = capfd.readouterr()
+    assert "is damaged: file is not a database" in told.out
+    assert "journal verify" not in told.out + told.err
+    assert run(["journal", "info", str(path)]) == 5
+    assert capfd.readouterr().err.count("listenkey journal verify") == 1, "said once"
 
 
 def test_verify_names_what_is_foreign(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +154,7 @@ def test_export_goes_on_behind_damage_and_says_what_is_missing(
     lines = told.out.splitlines()
     assert len(lines) == (1 if table == "gaps" else 3)
     assert "the journal is damaged: item 2 was changed" in told.err
-    assert "1 items are missing: 2" in told.err
+    assert "1 item is missing: 2" in told.err
     out = path.with_name("x.csv")
     assert run(["journal", "export", str(path), "--table", table, "--out", str(out)]) == 5
     assert out.read_text().splitlines() == lines
@@ -115,14 +165,15 @@ def test_export_goes_on_behind_damage_and_says_what_is_missing(
 def test_salvage_says_what_it_could_save_and_saves_it(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     damaged(path)
     before = path.read_bytes()
-    assert run(["journal", "salvage", str(path)]) == 0
+    assert run(["journal", "salvage", str(path)]) == 5
     assert capfd.readouterr().out.splitlines() == [
         "2 items are whole, 1 to 3; 2 of them fills",
-        "1 items are missing: 2",
+        "1 item is missing: 2",
+        "before the first that is missing 1 item is whole",
         "not saved: name a new journal with --out",
     ]
     out = path.with_name("saved.db")
-    assert run(["journal", "salvage", str(path), "--out", str(out), "--json"]) == 0
+    assert run(["journal", "salvage", str(path), "--out", str(out), "--json"]) == 5
     assert json.loads(capfd.readouterr().out)["missing"] == [[2, 2]]
     assert out.stat().st_mode & 0o777 == 0o600
     assert run(["journal", "verify", str(out)]) == 0
@@ -130,18 +181,27 @@ def test_salvage_says_what_it_could_save_and_saves_it(path: Path, capfd: pytest.
     assert path.read_bytes() == before
     capfd.readouterr()
     assert run(["journal", "salvage", str(path), "--out", str(out)]) == 2
-    assert "exists; name a new file" in capfd.readouterr().err
-    out.unlink()
-    assert run(["journal", "salvage", str(path), "--out", str(out)]) == 0
-    assert f"saved in {out}" in capfd.readouterr().out
+    assert "exists\n  what to do: name a new file" in capfd.readouterr().err
+    again = path.with_name("again.db")
+    assert run(["journal", "salvage", str(out), "--out", str(again)]) == 0, "nothing is missing that was there"
+    assert f"saved in {again}" in capfd.readouterr().out
     assert not list(path.parent.glob(".*"))
 
 
 def test_missing_stretches_are_named_as_far_as_anybody_reads() -> None:
-    found = Salvaged(items=5, first_seq=1, last_seq=900, missing=[(3, 3), (5, 7)], missing_items=9, notes=["x\x1b"])
+    found = Salvaged(
+        items=5,
+        first_seq=1,
+        last_seq=900,
+        missing=[(3, 3), (5, 7)],
+        missing_items=9,
+        items_before_missing=2,
+        notes=["x\x1b"],
+    )
     assert salvaged_words(found) == [
         "5 items are whole, 1 to 900; 0 of them fills",
         "9 items are missing: 3, 5 to 7 and more",
+        "before the first that is missing 2 items are whole",
         "x",
     ]
 

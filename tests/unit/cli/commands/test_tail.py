@@ -131,6 +131,41 @@ async def test_what_a_stream_waits_for_is_told_until_it_is_live(
     assert capfd.readouterr().err == ""
 
 
+def test_keep_days_without_a_journal_is_told_by_the_names_of_the_options(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BINANCE_API_KEY", "abc")
+    assert run(["tail", "--keep-days", "3"]) == 2
+    assert capfd.readouterr().err.splitlines() == [
+        "listenkey: --keep-days needs a journal",
+        "  what to do: name one with --journal, or leave --keep-days out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--journal", "j.db", "--keep-days", "99999"], "--keep-days is 36,525 at most"),
+        (["--journal", "nats://x"], "for example --journal 'fills.db'"),
+        (["--rest-url", "ftp://x", "--ws-url", "ws://x"], "--rest-url must look like https://host"),
+    ],
+    ids=["keep_days", "journal", "rest_url"],
+)
+def test_no_argument_of_the_library_is_named(
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("BINANCE_API_KEY", "abc")
+    monkeypatch.chdir(tmp_path)
+    assert run(["tail", *arguments]) == 2
+    told = capfd.readouterr().err
+    assert said in told
+    assert not re.search(r"keep_days|journal=|rest_url", told)
+
+
 def test_account_and_keep_days_reach_the_stream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: dict[str, object] = {}
 

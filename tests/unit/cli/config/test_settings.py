@@ -71,7 +71,7 @@ def test_one_address_alone_never_gets_the_other_from_production() -> None:
 
 
 def test_contradictions_and_nonsense_are_wrong_use() -> None:
-    with pytest.raises(UsageError, match="not both"):
+    with pytest.raises(UsageError, match="beside an address"):
         load(None, Addresses(venue="testnet", rest_url="http://127.0.0.1:2"), KEYS)
     with pytest.raises(UsageError, match="rest_url must look like"):
         load(None, Addresses(rest_url="nonsense", ws_url="ws://127.0.0.1:2"), KEYS)

@@ -25,6 +25,7 @@ from listenkey.journal.sqlite.database import (
     told_as_ours,
 )
 from listenkey.journal.sqlite.info import journal_info
+from listenkey.journal.sqlite.lock import Lock
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.verify import verify_journal
 from tests.unit.journal.making import ACCOUNT, broken, fill, written
@@ -109,7 +110,7 @@ async def test_a_journal_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     ours.close()
     before = (tmp_path / "a.db").read_bytes()
     for opening in (open_writer, open_reader):
-        with pytest.raises(UsageError, match=r"newer release.*schema 99; this one reads 1\): use that release"):
+        with pytest.raises(UsageError, match=r"newer release.*schema 99; this one reads 1\); use that release"):
             opening(tmp_path / "a.db")
     assert (tmp_path / "a.db").read_bytes() == before
 
@@ -159,7 +160,12 @@ def test_a_reader_needs_a_journal(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no journal at"):
         open_reader(tmp_path / "a.db")
     (tmp_path / "text").write_text("no database, and longer than a header would be " * 10)
-    with pytest.raises(Corrupt):
+    with pytest.raises(UsageError, match="no SQLite file"):
+        open_reader(tmp_path / "text")
+    lock = Lock(tmp_path / "text")
+    lock.note_reached(1)
+    lock.release()
+    with pytest.raises(Corrupt):  # It was a journal once.
         open_reader(tmp_path / "text")
 
 
@@ -221,7 +227,7 @@ async def test_questions_of_readers_end_when_the_process_is_to_end(
 
 def test_what_was_copied_without_its_log_is_named_for_what_it_is(tmp_path: Path) -> None:
     create(tmp_path / "a.db")
-    with pytest.raises(UsageError, match=r"is empty: .*copied without its log \(a\.db-wal\)"):
+    with pytest.raises(UsageError, match=r"is empty; .*copy its log too \(a\.db-wal\)"):
         open_reader(tmp_path / "a.db")
     connection = sqlite3.connect(tmp_path / "a.db")
     connection.execute("PRAGMA journal_mode=WAL")

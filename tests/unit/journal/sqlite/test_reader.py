@@ -11,7 +11,9 @@ from listenkey.journal.sqlite import reader as readers
 from listenkey.journal.sqlite.hash_chain import seal
 from listenkey.journal.sqlite.lock import lock_path
 from listenkey.journal.sqlite.reader import JournalReader
+from listenkey.journal.sqlite.salvage import salvage_journal
 from listenkey.journal.sqlite.store import Store
+from listenkey.journal.sqlite.verify import verify_journal
 from listenkey.wire.frames import OddRaw
 from tests.unit.journal.making import (
     ACCOUNT,
@@ -97,17 +99,40 @@ async def test_damage_raises_and_is_never_skipped(damage: str, words: str, tmp_p
     await written(tmp_path / "a.db", [fill(number) for number in range(1, 6)])
     change(tmp_path / "a.db", damage)
     reader = JournalReader(tmp_path / "a.db")
+    whole = [] if "seq < 3" in damage else [1, 2]
+    assert whole == [item.seq for item in (reader.read(0) if whole else [])], "all before the damage is shown"
     with pytest.raises(Corrupt, match=words):
-        reader.read(0)
+        reader.read(len(whole))
     reader.close()
+
+
+async def test_all_before_a_damaged_page_is_shown_as_far_as_verify_counts(tmp_path: Path) -> None:
+    await written(tmp_path / "a.db", [fill(number) for number in range(1, 101)])
+    path = tmp_path / "b.db"
+    content = bytearray((tmp_path / "a.db").read_bytes())
+    at = content.index(b'"t":60,') // 4096 * 4096
+    content[at : at + 4096] = bytes(4096)
+    path.write_bytes(content)
+    reader = JournalReader(path)
+    seen: list[int] = []
+    while items := _until_damage(reader, len(seen)):
+        seen += [item.seq for item in items]
+    with pytest.raises(Corrupt, match="is damaged"):
+        reader.read(len(seen))
+    reader.close()
+    checked, saved = verify_journal(path), salvage_journal(path, tmp_path / "c.db", lambda *_: None)
+    assert seen == list(range(1, checked.items + 1))
+    assert checked.items == saved.items_before_missing == saved.missing[0][0] - 1 > 10
+    assert checked.first_bad_seq == saved.missing[0][0]
 
 
 async def test_a_number_where_the_json_should_be_is_damage(tmp_path: Path) -> None:
     await written(tmp_path / "a.db", [fill(1)])
     change(tmp_path / "a.db", "UPDATE items SET raw = x'05' WHERE seq = 2")
     reader = JournalReader(tmp_path / "a.db")
+    assert len(reader.read(0)) == 1
     with pytest.raises(Corrupt, match=r"item 2 .* was changed"):
-        reader.read(0)
+        reader.read(1)
     reader.close()
 
 
@@ -128,6 +153,13 @@ async def test_a_reader_that_has_seen_good_rows_finds_damage_as_well(tmp_path: P
             _read_all(other)
     assert [item.seq for item in reader.read(0)] == [1, 2, 3, 4, 5, 6]
     reader.close()
+
+
+def _until_damage(reader: JournalReader, after: int) -> list[Item]:
+    try:
+        return reader.read(after)
+    except Corrupt:
+        return []
 
 
 def _read_all(path: Path) -> None:

@@ -94,8 +94,9 @@ async def test_damage_with_a_right_checksum_is_damage_to_all_who_read(name: str,
     stored = connection.execute("SELECT * FROM items WHERE seq = 2").fetchone()
     connection.close()
     reader = JournalReader(path)
+    assert len(reader.read(0)) == 1
     with pytest.raises(Corrupt, match="item 2"):
-        reader.read(0)
+        reader.read(1)
     reader.close()
     if not is_well_formed(stored):
         assert verify_journal(path).first_bad_seq == 2

@@ -13,6 +13,7 @@ from listenkey.journal.files import beside
 from listenkey.journal.sqlite import salvage as module
 from listenkey.journal.sqlite.group import Group
 from listenkey.journal.sqlite.hash_chain import seal
+from listenkey.journal.sqlite.lock import Lock, lock_path
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.row_codec import update_values
 from listenkey.journal.sqlite.salvage import MISSING_TOLD, Salvaged, salvage_journal
@@ -155,7 +156,15 @@ def test_what_cant_be_saved_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(UsageError, match="no journal at"):
         salvage_journal(tmp_path / "a.db", tmp_path / "x.db", lambda *_: None)
     (tmp_path / "a.db").write_bytes(b"x" * 10_000)
-    assert "not a database" in str(damage_of(tmp_path / "a.db"))
+    with pytest.raises(UsageError, match="no SQLite file"):
+        damage_of(tmp_path / "a.db")
+    with pytest.raises(UsageError, match="is no journal, and no item of one is in it"):
+        salvage_journal(tmp_path / "a.db", tmp_path / "x.db", lambda *_: None)
+    assert not lock_path(tmp_path / "a.db").exists(), "nothing is made beside a file of somebody else"
+    lock = Lock(tmp_path / "a.db")
+    lock.note_reached(7)
+    lock.release()
+    assert "not a database" in str(damage_of(tmp_path / "a.db")), "it was a journal once"
     with pytest.raises(Corrupt, match=r"no item in .* that is whole"):
         salvage_journal(tmp_path / "a.db", tmp_path / "x.db", lambda *_: None)
     store = Store(tmp_path / "b.db", ACCOUNT)

@@ -8,7 +8,7 @@ import pytest
 
 from listenkey.errors import UsageError
 from listenkey.journal.sqlite import schema
-from listenkey.journal.sqlite.lock import lock_path
+from listenkey.journal.sqlite.lock import Lock, lock_path
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.verify import PROBLEMS_MAX, _Look, misplaced_log, verify_journal
 from tests.unit.journal.making import ACCOUNT, append, fill, greeks, group, journal, rows, take
@@ -197,6 +197,11 @@ def test_a_file_that_is_damaged_all_over_says_so_in_a_few_lines(path: Path) -> N
 
 def test_a_file_that_is_no_database_is_not_whole(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"x" * 10_000)
+    with pytest.raises(UsageError, match="no SQLite file"):
+        verify_journal(tmp_path / "a.db")
+    lock = Lock(tmp_path / "a.db")
+    lock.note_reached(1)
+    lock.release()
     found = verify_journal(tmp_path / "a.db")
     assert not found.whole
     assert found.first_bad_seq is None
