@@ -18,7 +18,8 @@ from listenkey.cli.display.annotation import Annotation
 from listenkey.cli.display.controls import HELP, Controls
 from listenkey.cli.display.number_format import age, amount, clock_time
 from listenkey.cli.display.order_rows import OrderTableRow
-from listenkey.cli.display.text import gap_text
+from listenkey.cli.display.summary import count
+from listenkey.cli.display.text import gap_text, recovered
 from listenkey.cli.redaction import printable
 from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.venue import KEY_VALID_S
@@ -48,7 +49,7 @@ SIDE_BY_SIDE: Final = 80
 """Narrower, greeks and positions would cut each other's numbers."""
 
 KEY_BAR: Final = 16
-FOOTER: Final = "Ctrl-C ends · ? keys · times in UTC · fees: what was paid"
+FOOTER: Final = "Ctrl-C ends · ? keys · UTC · commission: minus is charged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,20 @@ NARROW_COLUMNS: Final = (
     Column("status", 9, "status", rank=4),
     Column("last qty @ price", 17, "last", rank=0, right=True),
     Column("filled", 9, "filled", rank=5, right=True),
-    Column("fee", 7, "fee", rank=6, right=True),
+    Column("comm.", 7, "commission", rank=6, right=True),
 )
+
+KIND: Final = Column("kind", 5, "kind", rank=4)
+"""In the place of the status where that has no room: without either, an order and its fill look alike."""
 
 WIDE_COLUMNS: Final = (
     Column("time", 8, "time"),
     Column("symbol", 22, "symbol"),
     Column("side", 4, "side"),
     Column("status", 10, "status"),
-    Column("last qty @ price", 20, "last", right=True),
+    Column("last qty @ price", 19, "last", right=True),
     Column("filled", 13, "filled", right=True),
-    Column("fee", 9, "fee", right=True),
+    Column("commission", 10, "commission", right=True),
     Column("realised", 11, "realized", right=True),
     Column("role", 5, "role"),
 )
@@ -91,10 +95,13 @@ def columns_for(width: int) -> tuple[Column, ...]:
         return WIDE_COLUMNS
     chosen: list[Column] = []
     for column in sorted(NARROW_COLUMNS, key=lambda one: one.rank):
-        if chosen and sum(one.width + 1 for one in (*chosen, column)) > width:
+        used = sum(one.width + 1 for one in chosen)
+        if chosen and used + column.width + 1 > width:
+            if column.of == "status" and used + KIND.width + 1 <= width:
+                chosen.append(KIND)
             break
         chosen.append(column)
-    return tuple(column for column in NARROW_COLUMNS if column in chosen)
+    return tuple(column for column in (*NARROW_COLUMNS[:3], KIND, *NARROW_COLUMNS[3:]) if column in chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +161,32 @@ def header(
 ) -> list[Text]:
     """Status, key, socket, counts, journal, the gap that is open or was last, and a rule below."""
     return [
-        status_line(state, health, label.venue, width),
-        key_line(health),
-        socket_line(state, health, now_ms),
-        count_line(health),
-        keeping_line(health, label),
-        *gap_line(state),
+        *wrapped(status_line(state, health, label.venue, width), width),
+        key_line(health, width),
+        socket_line(state, health, now_ms, width),
+        count_line(health, width),
+        *wrapped(keeping_line(health, label), width),
+        *(part for line in gap_line(state) for part in wrapped(line, width)),
         rule(width, controls),
     ]
+
+
+def wrapped(line: Text, width: int) -> list[Text]:
+    """The line, on two lines where it is too long for one; broken between words."""
+    space = line.plain.rfind(" ", 2, width + 1)
+    if cell_len(line.plain) <= width or space < 0:
+        return [line]
+    first, rest = line.divide([space])
+    first.rstrip()
+    return [first, Text("  ").append_text(rest[1:])]
+
+
+def fitting(width: int, *parts: tuple[int, Text]) -> Text:
+    """Join parts to a line; where it would be too long, those of the highest rank are left out."""
+    kept = list(parts)
+    while len(kept) > 1 and sum(cell_len(part.plain) for _, part in kept) > width:
+        kept.remove(max(kept, key=lambda one: one[0]))
+    return Text().join(part for _, part in kept)
 
 
 def rule(width: int, controls: Controls) -> Text:
@@ -189,9 +214,8 @@ def gap_line(state: DashboardState) -> list[Text]:
         since = f" gap open since {clock_time(gap.from_ms)}: {printable(gap.why, 160)}"
         return [Text(since, style="bold red")]
     if (last := state.last_gap) is not None:
-        return [
-            Text(f" last gap {clock_time(last.from_ms)} to {clock_time(last.to_ms)}: {gap_text(last)}", style="red")
-        ]
+        told = gap_text(last).removeprefix("GAP").lstrip()
+        return [Text(f" last gap {clock_time(last.from_ms)} to {clock_time(last.to_ms)}: {told}", style="red")]
     return []
 
 
@@ -212,48 +236,55 @@ def status_line(state: DashboardState, health: Health, venue: str, width: int) -
     return line
 
 
-def key_line(health: Health) -> Text:
+def key_line(health: Health, width: int) -> Text:
     """The listen key: whose fingerprint, how old, how long it has left, and how renewing went."""
     if health.key_fingerprint is None:
         return labelled(("key", "none yet"))
     left_s = health.key_left_s or 0.0
     full = round(KEY_BAR * min(max(left_s / KEY_VALID_S, 0.0), 1.0))
     bar_style = "green" if left_s > KEY_VALID_S / 3 else "yellow" if left_s > KEY_VALID_S / 12 else "red"
-    line = labelled(("key", health.key_fingerprint), ("age", age(health.key_age_s)))
-    line.append("  ").append("━" * full, style=bar_style).append("━" * (KEY_BAR - full), style="bright_black")
-    line.append(f" {age(health.key_left_s)} left")
-    line.append("   renewals ", style=LABEL).append(f"{health.renewals:,}")
-    if health.last_renewal_ok is not None:
-        line.append(" ✓" if health.last_renewal_ok else " ✗", style="green" if health.last_renewal_ok else "bold red")
-    return line
-
-
-def socket_line(state: DashboardState, health: Health, now_ms: int) -> Text:
-    """The socket: how old, how fast, when it was last heard, how often it was replaced."""
-    trip = "-" if health.round_trip_s is None else f"{health.round_trip_s * 1000:.1f} ms"
-    heard = None if state.last_received_ms is None else (now_ms - state.last_received_ms) / 1000
-    return labelled(
-        ("sockets", str(health.sockets)),
-        ("age", age(health.socket_age_s)),
-        ("ping", trip),
-        ("last event", "-" if heard is None else f"{age(heard)} ago"),
-        ("reconnects", f"{health.reconnects:,}"),
+    bar = Text("  ").append("━" * full, style=bar_style).append("━" * (KEY_BAR - full), style="bright_black")
+    renewals = labelled(("renewals", f"{health.renewals:,}"), start="   ")
+    if (ok := health.last_renewal_ok) is not None:
+        renewals.append(" ✓" if ok else " ✗", style="green" if ok else "bold red")
+    return fitting(
+        width,
+        (0, labelled(("key", health.key_fingerprint))),
+        (2, labelled(("age", age(health.key_age_s)), start="  ")),
+        (3, bar),
+        (0, Text(f"  {age(health.key_left_s)} left")),
+        (1, renewals),
     )
 
 
-def count_line(health: Health) -> Text:
+def socket_line(state: DashboardState, health: Health, now_ms: int, width: int) -> Text:
+    """The socket: how old, how fast, when it was last heard, how often it was replaced."""
+    trip = "-" if health.round_trip_s is None else f"{health.round_trip_s * 1000:.1f} ms"
+    heard = None if state.last_received_ms is None else (now_ms - state.last_received_ms) / 1000
+    return fitting(
+        width,
+        (0, labelled(("sockets", str(health.sockets)))),
+        (3, labelled(("age", age(health.socket_age_s)), start="  ")),
+        (2, labelled(("ping", trip), start="  ")),
+        (0, labelled(("last event", "-" if heard is None else f"{age(heard)} ago"), start="  ")),
+        (1, labelled(("reconnects", f"{health.reconnects:,}"), start="  ")),
+    )
+
+
+def count_line(health: Health, width: int) -> Text:
     """Count what came, and what did not."""
-    line = labelled(("events", f"{health.events:,}"), ("fills", f"{health.fills:,}"))
-    line.append("  gaps ", style=LABEL)
-    back = f", {health.recovered:,} back" if health.recovered else ""
-    gap_text = f"{health.gaps:,}" + (f" ({age(health.gap_s)}{back})" if health.gaps else "")
-    line.append(gap_text, style="bold red" if health.gaps else "")
-    line.append_text(labelled(("duplicates removed", f"{health.duplicates_removed:,}"), start="  "))
-    line.append_text(labelled(("backlog", f"{health.backlog:,}"), start="  "))
+    back = f", {health.recovered:,} updates back" if health.recovered else ""
+    gaps = f"{health.gaps:,}" + (f" ({age(health.gap_s)}{back})" if health.gaps else "")
     strange = [(health.dropped, "dropped"), (health.unreadable, "unreadable"), (health.unknown_events, "unknown")]
-    if told := ", ".join(f"{number:,} {word}" for number, word in strange if number):
-        line.append(f"   {told}", style="yellow")
-    return line
+    told = ", ".join(f"{number:,} {word}" for number, word in strange if number)
+    return fitting(
+        width,
+        (0, labelled(("events", f"{health.events:,}"), ("fills", f"{health.fills:,}"))),
+        (1, Text("  gaps ", style=LABEL).append(gaps, style="not dim bold red" if health.gaps else "not dim")),
+        (3, labelled(("duplicates removed", f"{health.duplicates_removed:,}"), start="  ")),
+        (2, labelled(("backlog", f"{health.backlog:,}"), start="  ")),
+        (0, Text(f"   {told}" if told else "", style="yellow")),
+    )
 
 
 def labelled(*pairs: tuple[str, str], start: str = " ") -> Text:
@@ -315,7 +346,10 @@ def mark_line(entry: Annotation | Live | GapOpened | GapClosed, width: int) -> T
     elif isinstance(entry, GapOpened):
         at_ms, words, style = entry.from_ms, gap_text(entry), "bold red"
     else:
-        at_ms, words, style = entry.to_ms, gap_text(entry), "red"
+        whole = "all fills are here" if entry.fills_complete else "fills may be missing"
+        # By its fills alone, so that no terminal cuts it; the line above the table has the rest.
+        back = f"{count(entry.recovered_fills, 'fill')} back" if entry.recovered_fills else recovered(entry)
+        at_ms, words, style = entry.to_ms, f"GAP closed, {whole}: {back}", "red"
     line = Text(f" {clock_time(at_ms)} ── {words} ", style=style)
     return line.append("─" * max(0, width - cell_len(line.plain)))
 
@@ -358,7 +392,7 @@ def first_of(known: dict[str, Words], lines_max: int) -> tuple[list[tuple[str, W
 def wallet_line(state: DashboardState, width: int) -> Text:
     """Balances, and the totals of the account where they are known."""
     totals: dict[str, Any] = state.totals
-    pairs = [
+    pairs: list[tuple[str, str]] = [
         (printable(asset, 8), amount(words.get("balance") or words.get("wallet_balance"), 2))
         for asset, words in sorted(state.balances.items())
     ] or ([("USDT", amount(totals.get("wallet_balance"), 2))] if totals else [])
@@ -368,9 +402,9 @@ def wallet_line(state: DashboardState, width: int) -> Text:
             ("unrealised", amount(totals.get("unrealized_profit"), 2)),
         ]
         pairs.append(("margin", amount(totals.get("initial_margin"), 2)))
-        if width >= WIDE:
-            pairs.append(("maintenance", amount(totals.get("maintenance_margin"), 2)))
-    return labelled(*pairs) if pairs else Text(" no balance seen yet", style=LABEL)
+        pairs.append(("maintenance", amount(totals.get("maintenance_margin"), 2)))
+    parts = [(rank, labelled(pair, start="  " if rank else " ")) for rank, pair in enumerate(pairs)]
+    return fitting(width, *parts) if parts else Text(" no balance seen yet", style=LABEL)
 
 
 def greek_lines(state: DashboardState, lines_max: int) -> list[Text]:
@@ -387,10 +421,14 @@ def greek_lines(state: DashboardState, lines_max: int) -> list[Text]:
 
 
 def position_lines(state: DashboardState, lines_max: int) -> list[Text]:
-    """A heading and a line a position; nothing where there is none."""
+    """
+    A heading and a line a position; nothing where there is none.
+
+    The venue sends a position when it changes, and no list of all: one that has not moved since the start is not known.
+    """
     if not state.positions:
         return []
-    lines = [Text(f" {'positions':20}{'qty':>8}{'entry':>10}", style=HEADING)]
+    lines = [Text(f" {'moved since start':20}{'qty':>8}{'entry':>10}", style=HEADING)]
     shown, more = first_of(state.positions, lines_max)
     for symbol, words in shown:
         quantity = amount(words.get("quantity"), 4)

@@ -33,8 +33,8 @@ def amount(value: object, places: int = 8) -> str:
     return shown if shown == "0" else sign + shown
 
 
-def fee(value: str) -> str:
-    """A fee to four places; smaller ones in full, so that they do not look like none."""
+def commission(value: str) -> str:
+    """A commission to four places, with the venue's sign; smaller ones in full, so that they do not look like none."""
     short = amount(value, 4)
     return amount(value) if is_zero(short) else short
 

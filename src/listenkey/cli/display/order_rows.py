@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from listenkey.cli.display.number_format import amount, fee, is_zero
+from listenkey.cli.display.number_format import amount, commission
 from listenkey.cli.redaction import printable
 from listenkey.events import (
     Event,
@@ -24,7 +24,8 @@ class OrderTableRow:
 
     Attributes:
         is_fill: Whether something was traded; `last` is then what, else what was ordered.
-        fee: What was paid; a rebate has a minus.
+        kind: `fill` or `order`, for people.
+        commission: As the venue sends it: negative where it was charged, positive for a rebate.
     """
 
     at_ms: int | None
@@ -34,9 +35,14 @@ class OrderTableRow:
     is_fill: bool
     last: str
     filled: str
-    fee: str
+    commission: str
     realized: str
     role: str
+
+    @property
+    def kind(self) -> str:
+        """`fill` or `order`."""
+        return "fill" if self.is_fill else "order"
 
 
 def rows_of(event: Event) -> list[OrderTableRow]:
@@ -59,7 +65,7 @@ def recovered_row(event: RecoveredFill | RecoveredOrder) -> OrderTableRow:
             is_fill=True,
             last=f"{amount(event.last_quantity_text)} @ {amount(event.last_price_text)}",
             filled="" if event.filled_quantity_text is None else amount(event.filled_quantity_text),
-            fee=opposite(event.commission_text),
+            commission=commission(event.commission_text),
             realized=amount(event.realized_profit_text, 4),
             role=role(event.maker),
         )
@@ -71,7 +77,7 @@ def recovered_row(event: RecoveredFill | RecoveredOrder) -> OrderTableRow:
         is_fill=False,
         last=f"{amount(event.quantity_text)} @ {amount(event.price_text)}",
         filled=f"{amount(event.filled_quantity_text)}/{amount(event.quantity_text)}",
-        fee="",
+        commission="",
         realized="",
         role="",
     )
@@ -91,7 +97,7 @@ def current_row(event: OrderTradeUpdate) -> OrderTableRow:
         is_fill=is_fill,
         last=f"{amount(quantity)} @ {amount(price)}",
         filled=f"{amount(order.filled_quantity_text)}/{amount(order.quantity_text)}",
-        fee=opposite(order.commission_text) if is_fill else "",
+        commission=commission(order.commission_text) if is_fill else "",
         realized=amount(order.realized_profit_text, 4) if is_fill else "",
         role=role(order.maker) if is_fill else "",
     )
@@ -106,13 +112,3 @@ def short_status(status: object) -> str:
 def role(maker: bool | None) -> str:
     """Return the account's side of a trade, maker or taker; empty where the venue does not say."""
     return "" if maker is None else "maker" if maker else "taker"
-
-
-def opposite(commission: str) -> str:
-    """A current commission as a cost: the venue says what the account gains, so that a fee is negative there."""
-    if not commission:
-        return ""
-    if is_zero(commission):
-        return "0"
-    text = fee(commission)
-    return text.removeprefix("-") if text.startswith("-") else f"-{text}"

@@ -84,15 +84,15 @@ def test_a_note_is_a_line_across_the_table_and_what_came_back_is_counted() -> No
     ]
     assert any(line.startswith(" 06:46:40 ── PLUG    back in ──") for line in lines)
     assert state.version == 2
-    assert any("gaps 1 (3.2s, 9 back)" in line for line in lines)
+    assert any("gaps 1 (3.2s, 9 updates back)" in line for line in lines)
 
 
 def test_rows_gaps_greeks_and_positions_are_all_there() -> None:
     text = drawn(EVERYTHING)
-    assert "0.1 @ 1,234.5       0.3/0.3    0.0287        12.5 taker" in text
+    assert "0.1 @ 1,234.5       0.3/0.3    -0.0287        12.5 taker" in text
     assert "ETH-261225-3000-P" in text
     assert "── GAP     opened: the socket ended ──" in text
-    assert "closed after 0.4s: 0 recovered; not recoverable: events in between" in text
+    assert "closed, fills may be missing: no updates recovered" in text
     assert "BTCUSDT" in text
     assert "-0.1" in text
     assert "equity 10,000,371.61" in text
@@ -102,9 +102,9 @@ def test_rows_gaps_greeks_and_positions_are_all_there() -> None:
 @pytest.mark.parametrize(
     ("width", "titles"),
     [
-        (110, ["time", "symbol", "side", "status", "last qty @ price", "filled", "fee", "realised", "role"]),
-        (80, ["time", "symbol", "side", "status", "last qty @ price", "filled", "fee"]),
-        (60, ["time", "symbol", "side", "last qty @ price"]),
+        (110, ["time", "symbol", "side", "status", "last qty @ price", "filled", "commission", "realised", "role"]),
+        (80, ["time", "symbol", "side", "status", "last qty @ price", "filled", "comm."]),
+        (60, ["time", "symbol", "side", "kind", "last qty @ price"]),
         (44, ["symbol", "side", "last qty @ price"]),
         (20, ["last qty @ price"]),
     ],
@@ -115,6 +115,32 @@ def test_columns_go_as_the_terminal_narrows_and_prices_stay_whole(width: int, ti
     assert "0.25 @ 12,345.5" in text
 
 
+def test_an_order_and_its_fill_differ_where_the_status_has_no_room() -> None:
+    lines = drawn([update(resting_event()), update(order_event())], (60, 24)).splitlines()
+    rows = [line for line in lines if "BTC-2" in line]
+    assert len(rows) == 2
+    assert " fill " in rows[0]
+    assert " order " in rows[1]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_lines_above_and_below_the_table_are_not_cut(width: int) -> None:
+    health: dict[str, Any] = {"gaps": 3, "gap_s": 7.5, "recovered": 12, "renewals": 4, "reconnects": 3}
+    closed = GapClosed(5, "alice", AT_MS, AT_MS + 400, 3, (), 2, 1, True)
+    text = " ".join(drawn([closed, update(account_event()), update(order_event())], (width, 30), **health).split())
+    assert "…" not in text
+    assert "closed after 0.4s: 2 fills, 1 state of orders recovered" in text
+    assert "closed, all fills are here: 2 fills back" in text
+    assert "reconnects 3" in text
+
+
+def test_a_line_that_is_too_long_goes_on_below() -> None:
+    why = "the venue closed the socket and no new one could be opened for a while"
+    lines = drawn([GapOpened(4, "alice", AT_MS, why)], (60, 24)).splitlines()
+    first = next(number for number, line in enumerate(lines) if "gap open since" in line)
+    assert " ".join(" ".join(lines[first : first + 2]).split()).endswith(why)
+
+
 def test_a_gap_stays_in_sight_however_much_comes_after_it() -> None:
     opened = GapOpened(4, "alice", AT_MS, "the socket ended")
     many = [update(order_event()) for _ in range(300)]
@@ -122,13 +148,13 @@ def test_a_gap_stays_in_sight_however_much_comes_after_it() -> None:
     closed = GapClosed(5, "alice", AT_MS, AT_MS + 400, 3, ())
     text = drawn([opened, *many, closed, *many])
     assert "gap open" not in text
-    assert "last gap 06:46:40 to 06:46:40: GAP     closed after 0.4s: 3 recovered" in text
+    assert "last gap 06:46:40 to 06:46:40: closed after 0.4s: 3 updates recovered" in text
 
 
 def test_no_number_of_a_position_is_cut_on_a_narrow_terminal() -> None:
     text = drawn([update(position_event("BTC-261204-90000-C", "-1234.5678")), update(greek_event())], (60, 24))
     assert "-1,234.5678" in text
-    assert text.index("greeks") < text.index("positions")
+    assert text.index("greeks") < text.index("moved since start")
 
 
 def test_the_journal_and_a_missing_secret_are_told() -> None:

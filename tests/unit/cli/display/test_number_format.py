@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from listenkey.cli.display.number_format import age, amount, clock_time, fee, is_zero
+from listenkey.cli.display.number_format import age, amount, clock_time, commission, is_zero
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_amounts_are_cut_to_the_places_asked_for() -> None:
     assert amount("0.12999", 2) == "0.12"
 
 
-def test_a_small_fee_does_not_look_like_none() -> None:
-    assert (fee("0.648022"), fee("0.00001230"), fee("0")) == ("0.648", "0.0000123", "0")
+def test_a_small_commission_does_not_look_like_none() -> None:
+    assert (commission("-0.648022"), commission("0.00001230"), commission("0")) == ("-0.648", "0.0000123", "0")
 
 
 def test_zero_is_known_in_every_spelling() -> None:

@@ -10,16 +10,16 @@ from tests.unit.core.making import order_row, trade_row
 def test_a_fill_shows_what_was_traded_and_what_it_cost() -> None:
     (row,) = rows_of(order_event(z="0.1", X="PARTIALLY_FILLED", rp="1.50", m=True))
     assert (row.is_fill, row.last, row.filled, row.status) == (True, "0.1 @ 1,234.5", "0.1/0.3", "PARTIAL")
-    assert (row.fee, row.realized, row.role) == ("0.0287", "1.5", "maker")
+    assert (row.commission, row.realized, row.role) == ("-0.0287", "1.5", "maker")
 
 
-def test_a_rebate_is_a_negative_fee() -> None:
-    assert rows_of(order_event(n="0.01"))[0].fee == "-0.01"
+def test_a_commission_has_the_sign_of_the_venue() -> None:
+    assert rows_of(order_event(n="0.01"))[0].commission == "0.01"
 
 
 def test_an_order_that_rests_shows_what_was_ordered() -> None:
     (row,) = rows_of(resting_event())
-    assert (row.is_fill, row.last, row.fee, row.role) == (False, "0.3 @ 1,200", "", "")
+    assert (row.is_fill, row.last, row.commission, row.role) == (False, "0.3 @ 1,200", "", "")
 
 
 def test_a_symbol_can_not_move_the_cursor() -> None:
@@ -29,14 +29,14 @@ def test_a_symbol_can_not_move_the_cursor() -> None:
 def test_what_rest_brought_back_is_a_row_like_any_other() -> None:
     fill, order = trade_row(5, 1000).fill, order_row(1, "CANCELED", "1", 2000).order
     (row,) = rows_of(fill)
-    assert (row.is_fill, row.last, row.filled, row.fee, row.role) == (True, "1 @ 5", "", "0.1", "maker")
+    assert (row.is_fill, row.last, row.filled, row.commission, row.role) == (True, "1 @ 5", "", "-0.1", "maker")
     (row,) = rows_of(order)
     assert (row.is_fill, row.status, row.filled) == (False, "CANCELED", "1/10")
 
 
 def test_what_a_fill_does_not_say_is_shown_empty() -> None:
     row = rows_of(order_event(n="", rp="", m=None))[0]
-    assert (row.is_fill, row.fee, row.realized, row.role) == (True, "", "", "")
+    assert (row.is_fill, row.commission, row.realized, row.role) == (True, "", "", "")
     assert rows_of(order_event(x="CALCULATED"))[0].is_fill
 
 
