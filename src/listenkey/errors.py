@@ -20,6 +20,7 @@ Everything this library raises, in one tree, by what the caller should do.
         Full                  no room
         Corrupt               what was written can't be read back
         Fenced                another process writes
+        TooOld                what was asked for is no longer kept: oldest_seq
       LeaseLost             somebody else holds this account now
 
 Facts are attributes and the sentence is made in `__str__`. No message ever holds an API key, a secret or a listen key:
@@ -207,6 +208,24 @@ class Corrupt(JournalError):
 
 class Fenced(JournalError):
     """Another process writes to this journal."""
+
+
+class TooOld(JournalError):
+    """
+    The items behind a number are no longer kept.
+
+    Attributes:
+        after: The number that was given.
+        oldest_seq: The oldest item that is kept; `oldest_seq - 1` is the earliest number that can be given.
+    """
+
+    def __init__(self, after: int, oldest_seq: int) -> None:
+        super().__init__(after, oldest_seq)
+        self.after = after
+        self.oldest_seq = oldest_seq
+
+    def __str__(self) -> str:
+        return f"the items behind {self.after} are no longer kept; the oldest is {self.oldest_seq}"
 
 
 class LeaseLost(ListenKeyError):

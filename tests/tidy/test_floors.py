@@ -58,7 +58,7 @@ THIRD_PARTIES: Final = {
     "click": {"cli"},
     "cryptography": {"wire", NEIGHBOUR},
     "keyring": {"key_sources"},
-    "msgspec": {"events", "items", "health", "journal", "wire", "core", "stream", "cli", NEIGHBOUR},
+    "msgspec": {"events", "items", "health", "journal", "wire", "core", "stream", "gateway", "cli", NEIGHBOUR},
     "picows": {"transport"},
     "pyarrow": {"cli"},
     "pytest": {"testing"},

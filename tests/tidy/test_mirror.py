@@ -31,6 +31,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
 DOORS: Final = {
     "listenkey": "what users import",
     "listenkey.__main__": "python -m listenkey",
+    "listenkey.gateway.process": "what `gateway run` starts",
     "listenkey.journal.consumer_cursor": "what consumers with an SQLite database of their own import; docs/how-to/use-a-journal.md",
     "listenkey.cli": "the command, named in pyproject.toml",
     "listenkey.testing": "the pytest plugin, named in pyproject.toml",

@@ -24,6 +24,10 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
     ): "the top of what a socket brings; it ends that socket with 1011, and is told without what was sent",
     ("src/listenkey/cli/interruptible.py", "_run"): "the top of the thread; it is raised where the work was asked for",
     (
+        "src/listenkey/gateway/account.py",
+        "_ended",
+    ): "the top of an account's task; a bug must be told, and must not end the neighbours",
+    (
         "src/listenkey/journal/sqlite/writer.py",
         "_run",
     ): "the top of the thread; the reader must see it, and not a log alone",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.status import status_of, why_of
@@ -33,9 +34,10 @@ class HealthMonitor:
     Attributes:
         recoveries: Knows why a recovery waits; None without a secret.
         changes: The status as it was noted last, and since when it holds.
+        on_change: Called when the status has changed; None where nobody wants to know.
     """
 
-    __slots__ = ("_clock", "_delivery", "_journal", "_keys", "_life", "_log", "_sockets", "changes", "recoveries")
+    __slots__ = ("_clock", "_delivery", "_journal", "_keys", "_life", "_log", "_sockets", "changes", "on_change", "recoveries")  # fmt: skip
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class HealthMonitor:
         log: AccountLog,
     ) -> None:
         self.recoveries: RecoveryRunner | None = None
+        self.on_change: Callable[[], None] | None = None
         self.changes = StatusChanges(clock.now_s(), clock.wall_ms())
         self._life = life
         self._journal = journal
@@ -70,6 +73,8 @@ class HealthMonitor:
         change = self.changes.note(status, self._why(), self._delivery.fills_recovered, now_s, wall_ms)
         if change is not None:
             self._log.log(logging.WARNING if change.is_warning else logging.INFO, change.form, change.text)
+        if self.on_change is not None:
+            self.on_change()
 
     def health(self) -> Health:
         """Return the stream's health now."""

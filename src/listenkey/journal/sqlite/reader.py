@@ -199,6 +199,11 @@ class JournalReader:
             (last,) = self._connection.execute("SELECT max(seq) FROM items").fetchone()
         return int(last or 0)
 
+    def oldest_seq(self) -> int:
+        """The number of the oldest item that was not deleted for its age; one behind the newest where all were."""
+        with told_as_ours(self.path):
+            return int(facts(self._connection).get(ANCHOR_SEQ, 0)) + 1
+
     @staticmethod
     def _within_skip(row: Row, after: int) -> bool:
         """Return True where `after` is one of the numbers that the row says were lost before it."""

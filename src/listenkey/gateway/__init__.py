@@ -1,0 +1,1 @@
+"""Many accounts in one process, and any number of readers of each. `listenkey gateway run` starts it."""

@@ -1,0 +1,236 @@
+"""One account of the gateway: its stream, begun anew after what can be got over, and the feed of its items."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from listenkey.core.timing import Timing
+from listenkey.credentials import Credentials, Secret
+from listenkey.errors import Corrupt, JournalError, ListenKeyError, Refused, UsageError
+from listenkey.gateway.feed import Feed, Room
+from listenkey.gateway.journals import Journals
+from listenkey.health import Health
+from listenkey.items import Item
+from listenkey.stream.driver import Driver
+from listenkey.transport.runtime import Runtime
+from listenkey.venue import Venue
+
+log = logging.getLogger("listenkey")
+
+AGAIN_AFTER_S: Final = {JournalError: 30.0, Refused: 300.0}
+"""The wait before an account's stream is begun anew: a disk may be mended, and a key allowed from this address."""
+
+ARRIVED: Final = frozenset({"LIVE", "SETTLING", "DEGRADED"})
+"""The statuses of a stream that has come through its start."""
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """
+    The things that all accounts of a gateway share.
+
+    Attributes:
+        venue: Where they are.
+        journals: Where their items go.
+        runtime: The clock, the sockets and the threads.
+        timing: Durations, at the venue's scale.
+        room: What their feeds may keep.
+        credentials: Reads the keys that a reference names; raises UsageError.
+    """
+
+    venue: Venue
+    journals: Journals
+    runtime: Runtime
+    timing: Timing
+    room: Room
+    credentials: Callable[[str], Credentials]
+
+
+class GatewayAccount:
+    """
+    One account.
+
+    Args:
+        name: Its name, which items carry.
+        key: Names its keys, and is not one.
+        around: What it shares with the others.
+        changed: Called when its status has changed.
+
+    Attributes:
+        name: As given.
+        key: As given; another one after `rekey`.
+        feed: Its items, for readers.
+        error: Why its stream has ended, for people; None while it runs.
+        same_as: The name of an account that the venue gave the same listen key before, so it is the same one; else None.
+    """
+
+    __slots__ = ("_around", "_changed", "_driver", "_told", "_work", "error", "feed", "key", "name", "same_as")
+
+    def __init__(self, name: str, key: str, around: Surroundings, changed: Callable[[GatewayAccount], None]) -> None:
+        self.name = name
+        self.key = key
+        self.error: str | None = None
+        self.same_as: str | None = None
+        self.feed = Feed(self.read, 1, 0, around.room)
+        self._around = around
+        self._changed = changed
+        self._driver: Driver | None = None
+        self._told: tuple[object, ...] = ()
+        self._work: asyncio.Task[None] | None = None
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin its stream."""
+        self.error = None
+        self._work = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End its stream; what waits is written. Its readers stay."""
+        work, self._work = self._work, None
+        if work is not None:
+            work.cancel()
+            await asyncio.wait({work})
+
+    async def aclose(self) -> None:
+        """End its stream and its feed."""
+        await self.stop()
+        self.feed.end(None)
+
+    async def rekey(self, key: str) -> None:
+        """
+        Go on with other keys of the same account.
+
+        Raises:
+            UsageError: They can't be read; the account goes on with those that it has.
+        """
+        self._around.credentials(key)
+        await self.stop()
+        self.key = key
+        self.start()
+
+    async def read(self, after: int, most: int) -> list[Item]:
+        """Return items of its journal behind a number, at most so many. Raises TooOld where the first is not kept."""
+        return await self._around.journals.read(self.name, after, most)
+
+    async def _run(self) -> None:
+        """Run its stream, and begin it anew after an error that may pass."""
+        while True:
+            error = await self._ended()
+            self.error = str(error)
+            log.error("account %s: %s", self.name, error)
+            self._tell()
+            wait_s = again_after_s(error)
+            if wait_s is None:
+                return
+            await asyncio.sleep(wait_s)
+            self.error = None
+
+    async def _ended(self) -> ListenKeyError:
+        """Run its stream, and return what has ended it."""
+        try:
+            await self._stream()
+        except ListenKeyError as error:
+            return error
+        except Exception as bug:  # the top of an account: a bug must not end the neighbours, nor be silent
+            log.exception("account %s: a bug", self.name)
+            return JournalError(f"a bug ended the stream ({type(bug).__name__}); the log has more")
+        return JournalError("the stream has ended")
+
+    async def _stream(self) -> None:
+        around = self._around
+        oldest_seq, last_seq = await around.journals.kept(self.name)
+        self.feed.begin(oldest_seq, last_seq)
+        driver = self._driver = Driver(
+            around.credentials(self.key),
+            around.venue,
+            self.name,
+            around.timing,
+            around.journals.journal(self.name),
+            around.journals.beside(self.name),
+            around.runtime,
+            closes_key=False,
+        )
+        driver.monitor.on_change = self._tell
+        try:
+            await driver.open()
+            await driver.journal.deliver(self.feed.add)
+        finally:
+            await driver.aclose()
+            self._driver = None
+
+    # --- status --------------------------------------------------------------------------------------------------
+
+    @property
+    def has_arrived(self) -> bool:
+        """True where it came through its start, or can't."""
+        return self.error is not None or (self._driver is not None and self._driver.monitor.status in ARRIVED)
+
+    @property
+    def is_complete(self) -> bool:
+        """True where every fill until now is in its journal, as far as the socket and REST show."""
+        return self._driver is not None and self.error is None and self._driver.monitor.health().fills_complete
+
+    @property
+    def listen_key(self) -> Secret | None:
+        """The key that the venue gave it; None before."""
+        return None if self._driver is None else self._driver.life.listen_key.key
+
+    def health(self) -> Health:
+        """Return how its stream is now."""
+        if self.error is not None:
+            return Health(status="FAILED", why=self.error)
+        if self._driver is None:
+            return Health(status="CONNECTING", why="waits for its turn to start")
+        return self._driver.monitor.health()
+
+    def describe(self) -> dict[str, Any]:
+        """Return all that is known of it as JSON: its health, with its name, its newest item and its readers."""
+        return {
+            "name": self.name,
+            "seq": self.feed.last_seq,
+            "key": self.key,
+            "same_account_as": self.same_as,
+            "readers": self.feed.readers,
+            **self.health().to_dict(),
+        }
+
+    def _tell(self) -> None:
+        """Tell readers and the gateway that its status has changed."""
+        health = self.health()
+        told = (health.status, health.status_since_ms, health.open_gap_from_ms, health.fills_complete)
+        if told == self._told:
+            return
+        self._told = told
+        self.feed.note_state(state_line(self.name, health))
+        self._changed(self)
+
+
+def state_line(name: str, health: Health) -> bytes:
+    """Return the line that tells readers how an account is."""
+    return _encode(
+        {
+            "kind": "state",
+            "account": name,
+            "status": health.status,
+            "why": health.why,
+            "status_since_ms": health.status_since_ms,
+            "open_gap_from_ms": health.open_gap_from_ms,
+            "fills_complete": health.fills_complete,
+        }
+    )
+
+
+def again_after_s(error: ListenKeyError) -> float | None:
+    """Return how long to wait before an account's stream is begun anew; None where that would change nothing."""
+    if isinstance(error, Corrupt | UsageError):
+        return None
+    return next((wait_s for kind, wait_s in AGAIN_AFTER_S.items() if isinstance(error, kind)), None)

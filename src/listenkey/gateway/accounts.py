@@ -1,0 +1,168 @@
+"""All accounts of a gateway: started by risk, a few at a time and each to its end; added, given other keys, taken out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from listenkey.credentials import Secret
+from listenkey.errors import UsageError
+from listenkey.gateway.account import GatewayAccount, Surroundings
+from listenkey.gateway.names import check_name
+
+log = logging.getLogger("listenkey")
+
+STARTING_MAX: Final = 8
+"""Accounts that start at the same time. Requests of all at once would be served step by step, and no account finish."""
+
+LEFT_BEHIND_AFTER_S: Final = 10.0
+"""An account that has not come through its start after this lets another one begin beside it."""
+
+
+class Accounts:
+    """
+    The accounts of a gateway.
+
+    Args:
+        around: What they share.
+
+    Attributes:
+        starting: Accounts that have begun to start and have not come through yet.
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        self.starting: dict[GatewayAccount, asyncio.TimerHandle] = {}
+        self._around = around
+        self._accounts: dict[str, GatewayAccount] = {}
+        self._waiting: list[GatewayAccount] = []
+        self._owners: dict[Secret, GatewayAccount] = {}
+        self._keys: dict[GatewayAccount, Secret] = {}
+
+    def __iter__(self) -> Iterator[GatewayAccount]:
+        return iter(self._accounts.values())
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def get(self, name: str) -> GatewayAccount | None:
+        """The account of a name."""
+        return self._accounts.get(name)
+
+    @property
+    def is_ready(self) -> bool:
+        """True where every account is complete."""
+        return all(account.is_complete for account in self)
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    def start(self, accounts: Iterable[tuple[str, str]]) -> None:
+        """
+        Start the accounts of a configuration: those first for which most is at stake.
+
+        Args:
+            accounts: The name and the reference to the keys, of each.
+        """
+        for name, key in accounts:
+            self._accounts[name] = account = GatewayAccount(name, key, self._around, self._changed)
+            self._waiting.append(account)
+        self._start_next()
+
+    async def aclose(self) -> None:
+        """End all of them; what waits is written."""
+        self._waiting.clear()
+        for timer in self.starting.values():
+            timer.cancel()
+        self.starting.clear()
+        await asyncio.gather(*(account.aclose() for account in self))
+
+    def _start_next(self) -> None:
+        """Let accounts start, as far as there is room beside those that do."""
+        while self._waiting and len(self.starting) < STARTING_MAX:
+            account = self._waiting.pop(0)
+            loop = asyncio.get_running_loop()
+            self.starting[account] = loop.call_later(LEFT_BEHIND_AFTER_S, self._came_through, account)
+            account.start()
+
+    def _came_through(self, account: GatewayAccount) -> None:
+        timer = self.starting.pop(account, None)
+        if timer is not None:
+            timer.cancel()
+            self._start_next()
+
+    def _changed(self, account: GatewayAccount) -> None:
+        """An account has another status."""
+        if account.has_arrived:
+            self._came_through(account)
+        self._note_listen_key(account)
+
+    def _note_listen_key(self, account: GatewayAccount) -> None:
+        """Find two names of one account: the venue gives both the same listen key."""
+        key = account.listen_key
+        if key is None or self._keys.get(account) == key:
+            return
+        self._forget_key(account)
+        self._keys[account] = key
+        owner = self._owners.setdefault(key, account)
+        if owner is account:
+            account.same_as = None
+            return
+        account.same_as = owner.name
+        log.warning(
+            "the accounts %s and %s are one account of the venue, which gave both the same listen key: each event of it is "
+            "kept twice; take one of them out", owner.name, account.name,
+        )  # fmt: skip
+
+    def _forget_key(self, account: GatewayAccount) -> None:
+        key = self._keys.pop(account, None)
+        if key is not None and self._owners.get(key) is account:
+            del self._owners[key]
+
+    # --- while it runs -------------------------------------------------------------------------------------------
+
+    async def add(self, name: str, key: str) -> GatewayAccount:
+        """
+        Add an account, and start it.
+
+        Raises:
+            UsageError: The name is taken or can't be one, or the keys can't be read.
+        """
+        check_name(name)
+        if name in self._accounts:
+            raise UsageError(f"there is an account {name!r} already; PUT /v1/accounts/{name} gives it other keys")
+        self._around.credentials(key)
+        account = self._accounts[name] = GatewayAccount(name, key, self._around, self._changed)
+        self._waiting.insert(0, account)  # somebody waits for it
+        self._start_next()
+        return account
+
+    async def rekey(self, name: str, key: str) -> None:
+        """
+        Give an account other keys.
+
+        Raises:
+            UsageError: There is no such account, or the keys can't be read.
+        """
+        await self._known(name).rekey(key)
+
+    async def take_out(self, name: str) -> None:
+        """
+        End an account's stream; what it has written stays.
+
+        Raises:
+            UsageError: There is no such account.
+        """
+        account = self._known(name)
+        del self._accounts[name]
+        if account in self._waiting:
+            self._waiting.remove(account)
+        self._forget_key(account)
+        self._came_through(account)
+        await account.aclose()
+
+    def _known(self, name: str) -> GatewayAccount:
+        account = self._accounts.get(name)
+        if account is None:
+            raise UsageError(f"there is no account {name!r}; GET /v1/accounts lists them")
+        return account

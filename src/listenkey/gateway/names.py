@@ -1,0 +1,18 @@
+"""The names that accounts may have: they stand in addresses, file names and subjects."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from listenkey.errors import UsageError
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError for a name that no account can have."""
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"{name[:80]!r} can't be an account's name: 1 to 64 letters, digits, _ and -, a letter or digit first"
+        )

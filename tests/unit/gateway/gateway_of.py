@@ -1,0 +1,53 @@
+"""Accounts of a gateway against a sandbox, for the tests beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from listenkey.core.timing import Timing
+from listenkey.credentials import Credentials
+from listenkey.errors import UsageError
+from listenkey.gateway.account import Surroundings
+from listenkey.gateway.accounts import Accounts
+from listenkey.gateway.feed import Room
+from listenkey.gateway.journals import JournalFolder
+from listenkey.journal.sqlite.retention import Retention
+from listenkey.testing import LocalSandbox
+from listenkey.transport.runtime import Runtime
+
+WITHIN_S = 20.0
+
+
+def accounts_of(sandbox: LocalSandbox, folder: Path, keys: dict[str, tuple[str, str]]) -> Accounts:
+    """Accounts whose references are names in `keys`."""
+
+    def credentials(reference: str) -> Credentials:
+        if reference not in keys:
+            raise UsageError(f"there is no {reference}")
+        api_key, api_secret = keys[reference]
+        return Credentials.of(api_key, api_secret, None)
+
+    runtime = Runtime()
+    journals = JournalFolder(folder, runtime, Retention())
+    folder.mkdir(exist_ok=True)
+    timing = replace(Timing(), audit_every_s=2.0)
+    return Accounts(Surroundings(sandbox.venue, journals, runtime, timing, Room(), credentials))
+
+
+def keys_of(sandbox: LocalSandbox, count: int) -> dict[str, tuple[str, str]]:
+    """Make accounts at the exchange; their keys by name."""
+    return {
+        f"desk-{number}": (made.api_key, made.api_secret)
+        for number in range(count)
+        for made in [sandbox.add_account(f"desk-{number}")]
+    }
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(WITHIN_S):
+        while not condition():  # noqa: ASYNC110 - it is not ours to be told
+            await asyncio.sleep(0.01)

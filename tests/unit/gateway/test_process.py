@@ -1,0 +1,45 @@
+"""A gateway is opened and closed as one thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from listenkey.credentials import Credentials
+from listenkey.errors import JournalError
+from listenkey.gateway.journals import JournalFolder
+from listenkey.gateway.process import Gateway
+from listenkey.journal.sqlite.retention import Retention
+from listenkey.testing import LocalSandbox
+from listenkey.transport.runtime import Runtime
+from tests.unit.gateway.gateway_of import until
+
+
+def gateway_of(sandbox: LocalSandbox, folder: Path) -> Gateway:
+    runtime = Runtime()
+
+    def credentials(_: str) -> Credentials:
+        return Credentials.of(sandbox.api_key, sandbox.api_secret, None)
+
+    return Gateway(sandbox.venue, JournalFolder(folder, runtime, Retention()), credentials, runtime)
+
+
+async def test_a_gateway_runs_until_it_is_closed(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
+    async with gateway_of(binance_options_sandbox, tmp_path / "journals") as gateway:
+        gateway.start([("desk", "any")])
+        await until(lambda: gateway.accounts.is_ready)
+    assert binance_options_sandbox.meters()["sockets_open"] == 0
+    async with gateway_of(binance_options_sandbox, tmp_path / "journals") as gateway:
+        gateway.start([("desk", "any")])
+        await until(lambda: [account.health().live for account in gateway.accounts] == [True])
+        assert [account.feed.last_seq > 1 for account in gateway.accounts] == [True], "it goes on with its journal"
+
+
+async def test_a_folder_that_can_not_be_had_is_told_at_once(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalError, match="can't be made"):
+        async with gateway_of(binance_options_sandbox, tmp_path / "file" / "x"):
+            raise AssertionError("it must not get here")
