@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from listenkey.events import Event
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import UnreadableFrame, read_payload
 
 FILL = (
     b'{"e":"ORDER_TRADE_UPDATE","E":1795330000120,"T":1795330000120,"o":{"s":"BTC-261225-90000-C","c":"bench-%d",'
@@ -22,5 +22,5 @@ def wall_ms() -> int:
 def fill(number: int) -> tuple[Event, bytes]:
     raw = FILL % (number, 4611869636869226548 + number, number)
     event = read_payload(raw)
-    assert not isinstance(event, Unreadable)
+    assert not isinstance(event, UnreadableFrame)
     return event, raw

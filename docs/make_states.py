@@ -90,7 +90,7 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
                 yield on.PongCame(number, life.connections.pings), life.rotation.overlap_until_s, True
     plain += [on.SocketAttached(999), on.SocketNotOpened(999, later), on.SocketLost(999, LOST), on.PongCame(999, 0)]
     plain += [on.EventCame(999), on.VenueLeaving(999), on.HeldTooMuch(999)]
-    plain += mending(life, later)
+    plain += recovery(life, later)
     for happened in plain:
         yield happened, now_s + 0.01, False
     moments = [
@@ -100,18 +100,18 @@ def inputs(life: Lifecycle, now_s: float) -> Iterator[Step]:
         life.rotation.overlap_until_s,
     ]
     moments += [life.listen_key.until_s if life.listen_key.key else None, life.wake_at_s()]
-    moments += [life.recovery.hold_until_s, life.recovery.retry_at_s]
+    moments += [life.recovery_policy.hold_until_s, life.recovery_policy.retry_at_s]
     moments += [socket.rotate_at_s for socket in life.connections.sockets.values() if socket.attached]
     for at_s in {at_s for at_s in moments if at_s is not None}:
         for heard in (True, False):
             yield on.TimerDue(), max(at_s, now_s), heard
 
 
-def mending(life: Lifecycle, later: RetryDecision) -> list[on.Input]:
+def recovery(life: Lifecycle, later: RetryDecision) -> list[on.Input]:
     """Return the inputs from REST and from the loss detector, where there is something to sign with."""
-    if not life.recovery.active:
+    if not life.recovery_policy.active:
         return []
-    attempt, number = life.recovery.attempt, life.recovery.audits.number
+    attempt, number = life.recovery_policy.attempt, life.recovery_policy.audit_schedule.number
     told: list[on.Input] = [on.CoverageEnded(1), on.Doubted(1, LOST), on.StreamSilent(1, LOST)]
     told += [on.Recovered(attempt, (), complete=complete) for complete in (True, False)]
     told += [on.Recovered(attempt, (), orders_due=True), on.RecoveredPart(attempt, 0, 0)]
@@ -143,12 +143,12 @@ def situation(life: Lifecycle) -> object:
         listen_key.key,
     )
     more = (life.rotation.pong_seen, life.gaps.ever_live, life._failures % 3)  # noqa: SLF001
-    repair = life.recovery
-    audits = repair.audits
-    mends = (repair.active, repair.running, repair.again, repair.blind)
+    policy = life.recovery_policy
+    audits = policy.audit_schedule
+    recoveries = (policy.active, policy.running, policy.again, policy.blind)
     looks = (audits._is_under_way, audits.settling)  # noqa: SLF001
-    held = (repair.hold_until_s is not None, repair.retry_at_s is not None)
-    return (life.state, *sockets, *(flag is not None for flag in flags), *more, *mends, *looks, *held)
+    held = (policy.hold_until_s is not None, policy.retry_at_s is not None)
+    return (life.state, *sockets, *(flag is not None for flag in flags), *more, *recoveries, *looks, *held)
 
 
 @functools.cache

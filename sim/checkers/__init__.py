@@ -16,17 +16,17 @@ from sim.checkers.grammar import grammar
 from sim.checkers.isolation import isolation
 from sim.checkers.journals import journals
 from sim.checkers.liveness import liveness
-from sim.checkers.mended import mended
 from sim.checkers.orders import orders
 from sim.checkers.patience import patience
 from sim.checkers.polling import polling
+from sim.checkers.recoveries import recoveries
 from sim.checkers.steps import steps
 from sim.checkers.violation import Violation
 from sim.checkers.weight import weight
 from sim.world.evidence import Evidence
 
 CHECKERS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
-    grammar, fills, orders, covered, steps, before, mended, exercised, polling, false_alarms, weight, journals, agreement,
+    grammar, fills, orders, covered, steps, before, recoveries, exercised, polling, false_alarms, weight, journals, agreement,
     liveness, isolation, patience, closing,
 )  # fmt: skip
 

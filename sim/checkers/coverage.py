@@ -109,7 +109,7 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
     told_us = case.told_us.get(key)
     at_s = at_us / 1e6
     forgotten = told_us is None and _was_forgotten(case, at_us)
-    # A stream that ended, and had no file, may have ended in the middle of mending.
+    # A stream that ended, and had no file, may have ended in the middle of a recovery.
     if (
         told_us is None
         and case.recovers
@@ -129,7 +129,7 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
     # One that says of which contract REST refused the fills, while that lasts, holds those of a little earlier as well.
     holding += [gap for gap in case.gaps if refuses(gap, row["symbol"], FILLS_REFUSED) and gap.opened_us <= due_us]
     if told_us is not None:
-        # Held back while a gap before it was being mended, for the sake of order.
+        # Held back while a gap before it was being recovered, for the sake of order.
         holding += [gap for gap in case.gaps if gap.opened_us <= due_us and gap.closed_us >= told_us >= gap.opened_us]
     if not holding:
         yield Violation("coverage.silent", case.who, at_s, f"{key} was not told, and no gap holds it")

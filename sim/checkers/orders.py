@@ -12,7 +12,7 @@ from sim.checkers.violation import Violation
 from sim.client.records import Stream
 from sim.world.evidence import Evidence
 
-ENDED: Final = frozenset({"FILLED", "CANCELED", "CANCELLED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
+ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 
 
 def orders(evidence: Evidence) -> Iterator[Violation]:

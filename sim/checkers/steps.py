@@ -17,7 +17,7 @@ from sim.checkers.violation import Violation
 from sim.faults.traits import STEPS_UNSEEN
 from sim.world.evidence import Evidence
 
-ENDED: Final = frozenset({"FILLED", "CANCELED", "CANCELLED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
+ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 
 OrderKey: TypeAlias = tuple[str, int]
 
@@ -127,7 +127,7 @@ def _of_step(case: Case, row: dict[str, Any], at_us: int, told: list[ToldState])
     # A gap that says of which contract REST refused the lists holds its steps, while that lasts.
     if any(refuses(gap, row["symbol"], REFUSED) and gap.opened_us <= due_us for gap in case.gaps):
         return
-    # Held back while a gap before it was being mended, for the sake of order.
+    # Held back while a gap before it was being recovered, for the sake of order.
     if told_us is not None and any(gap.opened_us <= due_us and gap.closed_us >= told_us for gap in case.gaps):
         return
     name = f"{row['status']} of order {row['order_id']} in {row['symbol']}"

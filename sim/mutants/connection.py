@@ -87,7 +87,7 @@ def gives_up(patches: Patches) -> None:
 
 
 def gap_not_told(patches: Patches) -> None:
-    """A lost connection is mended in silence."""
+    """A lost connection is replaced in silence."""
     put(patches, gaps.Gaps, "open", lambda *_, **__: None)
 
 

@@ -92,13 +92,13 @@ def gap_closes_on_failure(patches: Patches) -> None:
     real = transitions.by_recovery(GapRecovery.not_recovered)
 
     def not_recovered(life: Lifecycle, happened: on.NotRecovered, now: on.Moment) -> None:
-        mine = happened.attempt == life.recovery.attempt and life.recovery.running
+        mine = happened.attempt == life.recovery_policy.attempt and life.recovery_policy.running
         real(life, happened, now)
         if mine and life.gaps.open_from_ms is not None and life.connections.followed is not None:
             life.gap_recovery.stop_holding()
             life.gap_recovery.close_gap(now, ())
             life.note_recovery()
-            life.recovery.retry_at_s = None
+            life.recovery_policy.retry_at_s = None
 
     replace_transition(patches, real, not_recovered)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from listenkey.core import audit_schedule, beat, recovery_policy, rest_history
 from listenkey.errors import ProtocolError
-from listenkey.stream import loss_watch, order_audit, recovery
+from listenkey.stream import loss_monitor, order_audit, recovery
 from listenkey.wire import rows
 from listenkey.wire.rows import CONTRACT, BillRow
 from sim.mutants.patching import Patches, put, rewritten
@@ -83,7 +83,7 @@ def one_row_spoils_all(patches: Patches) -> None:
 def held_beats_are_silence(patches: Patches) -> None:
     """Events that wait while REST is asked are no sign of life, and a new socket inherits the beats of the last one."""
     put(patches, beat.Beat, "waits", lambda *_: None)
-    put(patches, loss_watch.LossWatch, "attached", lambda _: None)
+    put(patches, loss_monitor.LossMonitor, "attached", lambda _: None)
 
 
 REST_HISTORY: tuple[Callable[[Patches], None], ...] = (

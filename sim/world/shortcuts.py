@@ -58,7 +58,7 @@ class Shortcuts:
         if for_us >= venue.TRADES_KEPT_S * 1e6:
             return  # It has to look before REST forgets.
         until_s = host.clock.now_s() + for_us / 1e6
-        recovery, schedule = delivery.recovery, delivery.life.recovery.audits
+        recovery, schedule = delivery.recovery, delivery.life.recovery_policy.audit_schedule
         trades = self._env.exchange.exchange.state.accounts[delivery.journal.account].trades
         newest_ms = trades[-1].time_ms if trades else 0
         if recovery is None or recovery.audits.audited_to_ms is None or recovery.audits.audited_to_ms <= newest_ms:

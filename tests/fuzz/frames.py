@@ -19,7 +19,7 @@ from listenkey.wire.frames import (
     Read,
     Received,
     Several,
-    Unreadable,
+    UnreadableFrame,
     Unwrapper,
     read,
     read_payload,
@@ -69,7 +69,7 @@ def check(frame: bytes) -> None:
         assert isinstance(one, Received), "what is read together is read alone, too"
         assert (events, raws) == ([one.event] * 2, [one.raw] * 2)
     if frame.startswith(b'{"stream"'):
-        if isinstance(one, Unreadable) and one.reason == FOREIGN:
+        if isinstance(one, UnreadableFrame) and one.reason == FOREIGN:
             return  # told by a reader that has read frames of its own; `read` has none
         other = read(frame, (SECRET,))
         assert type(other) is type(one)
@@ -77,7 +77,7 @@ def check(frame: bytes) -> None:
             assert one.event == other.event, "both roads out of an envelope lead to the same event"
     else:
         event = read_payload(frame)
-        assert isinstance(event, Unreadable | Message | UnknownEvent), type(event)
+        assert isinstance(event, UnreadableFrame | Message | UnknownEvent), type(event)
 
 
 def _check_read(one: Read, frame: bytes) -> None:
@@ -88,7 +88,7 @@ def _check_read(one: Read, frame: bytes) -> None:
             if isinstance(part, Received):
                 _check_received(part)
             assert KEY.encode() not in (part.raw if isinstance(part, Received) else part.body)
-    elif isinstance(one, Unreadable):
+    elif isinstance(one, UnreadableFrame):
         assert one.size == len(frame)
         assert len(one.body) <= BODY_BYTES_MAX
         assert KEY.encode() not in one.body

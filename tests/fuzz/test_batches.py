@@ -144,7 +144,7 @@ class Side:
     def look(self, *, mends: bool) -> None:
         self.told += self.recovery.losses.doubts()
         if mends:
-            self.recovery.losses.detector.mended()
+            self.recovery.losses.detector.recovered()
 
     def state(self) -> dict[str, Any]:
         known, detector, health = self.recovery.account_state, self.recovery.losses.detector, self.stream.health()

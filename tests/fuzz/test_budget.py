@@ -18,7 +18,7 @@ class Ask(NamedTuple):
 
     pause_s: float
     weight: int
-    share: Priority
+    priority: Priority
     patient: bool
 
 
@@ -70,8 +70,8 @@ class Sender:
     def step(self, step: Step) -> None:
         self.now_s += step.pause_s
         match step:
-            case Ask(_, weight, share, patient):
-                self.ask(weight, share, patient=patient)
+            case Ask(_, weight, priority, patient):
+                self.ask(weight, priority, patient=patient)
             case Told(_, others, minute_left_s):
                 began_s = self.now_s - (WINDOW_S - minute_left_s)
                 own = sum(weight for at_s, weight in self.sent if at_s >= began_s)
@@ -82,9 +82,9 @@ class Sender:
             case Limited(_, limit):
                 self.budget.limit = limit
 
-    def ask(self, weight: int, share: Priority, *, patient: bool) -> None:
+    def ask(self, weight: int, priority: Priority, *, patient: bool) -> None:
         for _ in range(50):
-            wait_s = self.budget.wait_s(weight, share, self.now_s)
+            wait_s = self.budget.wait_s(weight, priority, self.now_s)
             assert wait_s >= 0
             if wait_s == 0:
                 break
@@ -97,7 +97,7 @@ class Sender:
         alone = self.used() == 0
         self.budget.spend(weight, self.now_s)
         self.sent.append((self.now_s, weight))
-        room = int(self.budget.limit * share.value)
+        room = int(self.budget.limit * priority.value)
         assert self.used() <= room or alone, "within its share, or alone in its minute"
 
     def used(self) -> int:

@@ -35,7 +35,7 @@ from listenkey.rest.account_client import AccountClient
 from listenkey.transport.base import Request, Response
 from listenkey.transport.clock import SystemClock
 from listenkey.wire import responses
-from listenkey.wire.frames import Control, Received, Several, Unreadable, Unwrapper, read
+from listenkey.wire.frames import Control, Received, Several, UnreadableFrame, Unwrapper, read
 from listenkey.wire.json_lines import from_line, to_line
 from listenkey.wire.rows import BillRow, TradeRow
 from tests.fuzz import documents
@@ -98,7 +98,7 @@ class Through:
         one = UNWRAPPER.read(frame)
         together = UNWRAPPER.read_all([frame, frame])
         other = read(payload)
-        assert isinstance(other, Received | Several | Control | Unreadable)
+        assert isinstance(other, Received | Several | Control | UnreadableFrame)
         if not isinstance(one, Received):
             assert together is None
             return (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listenkey.events import Event
-from listenkey.wire.frames import FRAME_BYTES_MAX, Control, Read, Received, Several, Unreadable, read_payload
+from listenkey.wire.frames import FRAME_BYTES_MAX, Control, Read, Received, Several, UnreadableFrame, read_payload
 from tests.fuzz import frames
 
 FRAMES = [*frames.seeds(), *frames.kept()]
@@ -16,7 +16,7 @@ FRAMES = [*frames.seeds(), *frames.kept()]
 def test_the_corpus_is_small_and_holds_frames_of_every_kind() -> None:
     assert sum(map(len, frames.kept())) < 256 * 1024
     kinds = {type(frames.UNWRAPPER.read(frame)) for frame in frames.kept()}
-    assert kinds == {Received, Several, Control, Unreadable}
+    assert kinds == {Received, Several, Control, UnreadableFrame}
 
 
 def test_every_frame_of_the_corpus_keeps_every_promise() -> None:
@@ -62,18 +62,18 @@ class Broken:
 
     def read_all(self, batch: list[bytes]) -> tuple[list[Event], list[bytes]] | None:
         event = read_payload(b'{"e":"X","E":1}')
-        assert not isinstance(event, Unreadable)
+        assert not isinstance(event, UnreadableFrame)
         return ([event, event], batch) if self.fault == "reads together what it can't read alone" else None
 
     def read(self, frame: bytes) -> Read:
         if self.fault == "raises":
             raise KeyError(frame)
         if self.fault == "shows a key":
-            return Unreadable("why", frames.KEY.encode(), len(frame))
+            return UnreadableFrame("why", frames.KEY.encode(), len(frame))
         if self.fault == "reads together what it can't read alone":
-            return Unreadable("why", b"", len(frame))
+            return UnreadableFrame("why", b"", len(frame))
         event = read_payload(b'{"e":"X","E":1}')
-        assert not isinstance(event, Unreadable)
+        assert not isinstance(event, UnreadableFrame)
         return Received(event, b'{"e":"Y","E":1}')
 
 

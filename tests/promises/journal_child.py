@@ -18,7 +18,7 @@ from pathlib import Path
 from listenkey.events import OrderTradeUpdate
 from listenkey.items import Update
 from listenkey.journal.sqlite.journal import SqliteJournal
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import UnreadableFrame, read_payload
 
 FILL = (
     b'{"e":"ORDER_TRADE_UPDATE","E":1,"T":1,"o":{"s":"BTC-261225-90000-C","c":"x","S":"BUY","o":"LIMIT","f":"GTC",'
@@ -39,7 +39,7 @@ async def main(path: Path, first: int) -> None:
         for number in range(number, number + BATCH):  # noqa: B020 - goes on where it stopped
             raw = FILL % (number, number)
             event = read_payload(raw)
-            assert not isinstance(event, Unreadable)
+            assert not isinstance(event, UnreadableFrame)
             journal.append_event(event, raw, 1)
         number += 1
         # At first all may be fills that the journal has; from `first` on they are new, and the first is waited for.

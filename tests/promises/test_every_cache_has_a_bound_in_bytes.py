@@ -30,7 +30,7 @@ from listenkey.events import base as wording
 from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.live_orders import ORDERS_LEFT_MAX, live_orders
 from listenkey.stream import recovery as recovering
-from listenkey.wire.frames import Received, Unreadable, read
+from listenkey.wire.frames import Received, UnreadableFrame, read
 from listenkey.wire.rows import BillRow, TradeRow, trade
 from listenkey.wire.rows import order as order_row
 from tests.unit.core.making import admit
@@ -344,8 +344,8 @@ def test_nothing_longer_than_its_bound_gets_past_the_decoder() -> None:
         tree["o"][letter] = value
         one = read(msgspec.json.encode(tree))
         if letter == "s":
-            assert isinstance(one, Unreadable)
+            assert isinstance(one, UnreadableFrame)
             continue
         assert isinstance(one, Received)
         assert max(len(str(word)) for word in one.event.to_dict().values()) <= 128
-    assert isinstance(read(msgspec.json.encode({"e": huge, "E": 1})), Unreadable)
+    assert isinstance(read(msgspec.json.encode({"e": huge, "E": 1})), UnreadableFrame)

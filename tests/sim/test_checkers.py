@@ -18,7 +18,7 @@ from sim.checkers.exercised import NAMED, exercised
 from sim.checkers.false_alarms import false_alarms
 from sim.checkers.fills import fills
 from sim.checkers.liveness import SOON_US, liveness
-from sim.checkers.mended import closed_gaps
+from sim.checkers.recoveries import closed_gaps
 from sim.checkers.steps import steps
 from sim.checkers.violation import Violation
 from sim.client.records import Stream, Told

@@ -54,6 +54,16 @@ RETIRED_IN_SIM: Final = frozenset(
 
 RETIRED_PREFIXES: Final = {"cli": ("demo_",)}
 
+RETIRED_IDENTIFIERS: Final = frozenset(
+    {
+        "Arrived", "Barren", "Do", "Door", "Doubt", "Governor", "Grown", "LinkOwner", "LossWatch", "Mending", "Merge",
+        "Misfit", "OfSymbol", "Opener", "Repair", "Share", "Spending", "Subscription", "Trades", "Troubled", "Unreadable",
+        "Verdict", "WeightLimit", "Words", "judge", "loose", "mark_of", "masking", "mended", "mending", "reconcile",
+        "repair", "verdict",
+    }
+)  # fmt: skip
+"""Names of classes and functions, with or without an underscore, that were given up; the glossary has the words."""
+
 
 def homes_of_classes(house: House) -> dict[str, set[str]]:
     """Return the modules of each public class name, without `listenkey.`."""
@@ -92,6 +102,15 @@ def retired_in_simulation(house: House) -> Iterator[str]:
             yield f"{name}: {min(retired)!r} is a retired name; docs/glossary.md has the word for it"
 
 
+def retired_identifiers(*houses: House) -> Iterator[str]:
+    """Yield classes and functions whose name was given up."""
+    for module in (module for one in houses for module in one.modules.values()):
+        kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        for node in (node for node in ast.walk(module.tree) if isinstance(node, kinds)):
+            if node.name.lstrip("_") in RETIRED_IDENTIFIERS:
+                yield f"{module.path}:{node.lineno}: {node.name} is a retired name; docs/glossary.md has the word for it"
+
+
 def terms(glossary: str) -> list[tuple[str, str, str]]:
     """The rows of the glossary: term, meaning, and the place in the code."""
     return [(match[1].strip(), match[2].strip(), match[3].strip()) for match in ROW.finditer(glossary)]
@@ -127,6 +146,7 @@ def test_public_class_names_are_unique() -> None:
 def test_no_retired_name_comes_back() -> None:
     none_of(retired_names(house()))
     none_of(retired_in_simulation(simulation()))
+    none_of(retired_identifiers(house(), simulation()))
 
 
 def test_the_glossary_is_true_and_in_order() -> None:
@@ -183,6 +203,12 @@ def test_a_retired_name_of_the_simulation_is_found() -> None:
         "sim.faults.strokes",
         "sim.tiers",
     ]
+
+
+def test_a_retired_class_and_a_retired_function_are_found() -> None:
+    text = "class Opener: ...\nclass Openers: ...\nclass Gap:\n    def _mended(self): ...\n    async def verdict(self): ..."
+    found = list(retired_identifiers(House.planted({"listenkey.core.a": text})))
+    assert [problem.split(" is ")[0].rpartition(" ")[2] for problem in found] == ["Opener", "_mended", "verdict"]
 
 
 def test_a_row_that_is_not_true_is_found() -> None:

@@ -38,7 +38,7 @@ ORDERS_MAX: Final = 16_384
 POSITIONS_MAX: Final = 4_096
 """Contracts whose position is followed, at most; an account holds a few dozen."""
 
-ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "CANCELLED"})
+ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 """Statuses that nothing follows; the last one is the word from before 2026."""
 
 ZERO: Final = Decimal(0)

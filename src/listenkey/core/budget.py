@@ -52,7 +52,7 @@ class Budget:
         self._others = 0
         self._others_until_s = float("-inf")
 
-    def wait_s(self, weight: int, share: Priority, now_s: float) -> float:
+    def wait_s(self, weight: int, priority: Priority, now_s: float) -> float:
         """
         Return the seconds until this weight may be sent; 0 is now.
 
@@ -62,10 +62,10 @@ class Budget:
         blocked_s = self.blocked_until_s - now_s
         if blocked_s > 0:
             return blocked_s
-        room = int(self.limit * share.value)
+        room = int(self.limit * priority.value)
         # Other programs of this IP are their owner's business; keys step back only where the venue itself would refuse.
         others_s = self._others_until_s - now_s if self._others and now_s < self._others_until_s else 0.0
-        room_beside_others = (self.limit if share is Priority.KEYS else room) - self._others
+        room_beside_others = (self.limit if priority is Priority.KEYS else room) - self._others
         if others_s > 0 and self._sum + weight > room_beside_others:
             return max(others_s, self._own_wait_s(weight, room, now_s))
         return self._own_wait_s(weight, room, now_s)

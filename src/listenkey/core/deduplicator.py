@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 from listenkey.core.account_state import FillIndex
 from listenkey.events import Event, OrderTradeUpdate
 from listenkey.events.enums import TRADE
-from listenkey.wire.frames import Received, Unreadable, received_in
+from listenkey.wire.frames import Received, UnreadableFrame, received_in
 
 REMEMBERED_MAX: Final = 65_536
 """Identities kept at most, in two halves. A duplicate was seen days late once, but never that many events late."""
@@ -165,14 +165,14 @@ class Deduplicator:
     Attributes:
         duplicates: Events that were taken out because they had been delivered.
         fills: The fills that were delivered, by whichever way.
-        unreadable: What turned out to be no event when it was to be delivered; who tells of it takes it out.
+        unreadable_frames: What turned out to be no event when it was to be delivered; who tells of it takes it out.
     """
 
     def __init__(self) -> None:
         self.duplicates = 0
         self.fills = FillIndex()
         self._followed = 0
-        self.unreadable: list[Unreadable] = []
+        self.unreadable_frames: list[UnreadableFrame] = []
         self._held: dict[int, list[Held | Unread]] = {}
         self._held_bytes: Counter[int] = Counter()
         self._unwrap: Unwrap = list
@@ -322,7 +322,7 @@ class Deduplicator:
     def _read(self, unread: Unread) -> list[Held]:
         payload, received_ms = unread
         found = received_in(payload)
-        self.unreadable.extend(one for one in found if isinstance(one, Unreadable))
+        self.unreadable_frames.extend(one for one in found if isinstance(one, UnreadableFrame))
         return [Held(one.event, one.raw, received_ms) for one in found if isinstance(one, Received)]
 
     def forget(self, socket: int) -> None:

@@ -66,7 +66,7 @@ class GapRecovery:
         if may_poll and policy.poll_at_s is not None and now.s >= policy.poll_at_s:
             assert self._gaps.open_from_ms is not None
             self._actions.append(policy.poll(self._gaps.open_from_ms, self._gaps.began_ms))
-        if may_look and (look := policy.audits.look_if_due(now, self._gaps.began_ms)) is not None:
+        if may_look and (look := policy.audit_schedule.look_if_due(now, self._gaps.began_ms)) is not None:
             self._actions.append(look)
 
     # --- a gap between two sockets ---------------------------------------------------------------------------------
@@ -178,12 +178,12 @@ class GapRecovery:
 
     def audited(self, happened: on.Audited, now: Moment) -> None:
         """REST history was held against what was delivered."""
-        if self.policy.audits.looked(happened, now):
+        if self.policy.audit_schedule.looked(happened, now):
             self.policy.problem, self.outstanding = None, happened.outstanding
 
     def not_audited(self, happened: on.NotAudited, now: Moment) -> None:
         """REST history could not be looked at."""
-        if self.policy.audits.could_not_look(happened, now):
+        if self.policy.audit_schedule.could_not_look(happened, now):
             self.policy.problem = str(happened.decision.error)
 
     # --- a loss on a living socket ---------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class Resumed:
         open_from_s: `open_from_ms` by the clock that is never set, or None.
         began_ms: Since when the stream is to be whole, by the wall clock; 0 where that is not known.
         began_venue_ms: The same by the venue's clock, at the earliest, or None.
-        mark: The watermark as it was written down, or None where an older release wrote it.
+        watermark: The watermark as it was written down, or None where an older release wrote it.
         lead_ms: The most by which the earlier wall clock was ahead of the venue's, by the events received, or None.
     """
 
@@ -86,7 +86,7 @@ class Resumed:
     open_from_s: float | None = None
     began_ms: int = field(default=0, compare=False)
     began_venue_ms: int | None = None
-    mark: Watermark | None = field(default=None, compare=False)
+    watermark: Watermark | None = field(default=None, compare=False)
     lead_ms: int | None = field(default=None, compare=False)
 
 

@@ -60,7 +60,7 @@ class Lifecycle:
         why: What it is waiting for or what happened last, in a few words, for people.
     """
 
-    __slots__ = ("_actions", "_failures", "connections", "error", "gap_recovery", "gaps", "listen_key", "recovery", "rotation", "state", "timing", "why")  # fmt: skip
+    __slots__ = ("_actions", "_failures", "connections", "error", "gap_recovery", "gaps", "listen_key", "recovery_policy", "rotation", "state", "timing", "why")  # fmt: skip
 
     def __init__(self, timing: Timing | None = None, *, recovers: bool = False) -> None:
         self.timing = timing or Timing()
@@ -73,8 +73,8 @@ class Lifecycle:
         self.rotation = Rotation(self.timing)
         self.gaps = Gaps()
         self.gap_recovery = GapRecovery(self.timing, self.gaps, self.connections, self._actions)
-        self.recovery = self.gap_recovery.policy
-        self.recovery.active = recovers
+        self.recovery_policy = self.gap_recovery.policy
+        self.recovery_policy.active = recovers
         self._failures = 0  # since it was last live, to get a key or a socket
 
     # --- the outside ---------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ class Lifecycle:
         times = self.listen_key.deadlines() + self.connections.deadlines() + self.rotation.deadlines()
         if self.state is State.LIVE:
             times.append(self.connections.the_followed().rotate_at_s)
-        times.extend(self.recovery.deadlines(may_look=self._may_look, may_poll=self._may_poll))
+        times.extend(self.recovery_policy.deadlines(may_look=self._may_look, may_poll=self._may_poll))
         return min(times, default=None)
 
     def event_came(self) -> None:
@@ -123,7 +123,7 @@ class Lifecycle:
     @property
     def must_recover(self) -> bool:
         """True where REST must be asked before this gap can be closed."""
-        return self.recovery.active and self.gaps.open_from_ms is not None
+        return self.recovery_policy.active and self.gaps.open_from_ms is not None
 
     @property
     def is_whole(self) -> bool:
@@ -133,7 +133,7 @@ class Lifecycle:
     @property
     def is_settled(self) -> bool:
         """True where no gap is open, and none is being looked at again."""
-        return self.is_whole and not self.recovery.audits.settling and not self.gap_recovery.outstanding
+        return self.is_whole and not self.recovery_policy.audit_schedule.settling and not self.gap_recovery.outstanding
 
     def impaired(self, now_s: float) -> str | None:
         """Return why a live stream could not help itself now: the key can't be prolonged, or a loss not be noticed."""
@@ -141,7 +141,7 @@ class Lifecycle:
             return f"rate limited or banned: no requests for another {self.listen_key.quiet_until_s - now_s:.0f} s"
         if self.listen_key.last_renewal_ok is False:
             return self.why
-        return self.recovery.problem
+        return self.recovery_policy.problem
 
     @property
     def needs_proof(self) -> bool:
@@ -152,7 +152,7 @@ class Lifecycle:
 
     def _start(self, happened: on.Started, now: Moment) -> None:
         self.gaps.resume(happened.left)
-        self.recovery.interrupted(now)  # What an earlier process left open is polled for, should no socket come.
+        self.recovery_policy.interrupted(now)  # What an earlier process left open is polled for, should no socket come.
         self._ask_for_key(now, None)
 
     def _ask_for_key(self, now: Moment, stale: Secret | None, wait_s: float = 0.0) -> None:
@@ -170,7 +170,7 @@ class Lifecycle:
             # So the one before had ended, and nobody said when.
             self._open_gap_since_proof(now, "the listen key had ended, and the venue had not reported it")
         if happened.untried:
-            self.recovery.problem = happened.untried
+            self.recovery_policy.problem = happened.untried
         self.listen_key.ready(happened, now)
         self._open(now)
 
@@ -219,7 +219,7 @@ class Lifecycle:
         """Ask for a new key, then a new socket; open sockets stay until the new one is there."""
         wait_s = self.listen_key.died(now)  # Rule 5: the more often, the longer.
         self._open_gap_since_proof(now, why)
-        self.recovery.interrupted(now)
+        self.recovery_policy.interrupted(now)
         for number, socket in list(self.connections.sockets.items()):
             if not socket.attached or number == self.rotation.successor:
                 self.connections.abort(number)
@@ -273,7 +273,7 @@ class Lifecycle:
         self.state = State.LIVE
         self.why = "live"
         self.gaps.live(socket.attached_ms, now.wall_ms, socket.attached_s)
-        self.recovery.went_live(now)
+        self.recovery_policy.went_live(now)
 
     def _not_opened(self, happened: on.SocketNotOpened, now: Moment) -> None:
         if self.connections.sockets.pop(happened.socket, None) is None:
@@ -308,7 +308,7 @@ class Lifecycle:
             return
         self.connections.count_loss(now)
         self.gaps.open(socket.covered_ms, happened.reason, socket.covered_s)
-        self.recovery.interrupted(now)
+        self.recovery_policy.interrupted(now)
         self.state = State.CONNECTING
         self.why = happened.reason.text
         # Where dead keys close their sockets, somebody who closes our key again and again shows in nothing else.
@@ -402,7 +402,7 @@ class Lifecycle:
             return
         self.connections.followed = new.number
         self.gaps.open(old.covered_ms, happened.reason, old.covered_s)
-        self.recovery.interrupted(now)
+        self.recovery_policy.interrupted(now)
         if not self.must_recover:
             self._follow(new.number)
         self._go_live(now)
@@ -438,7 +438,7 @@ class Lifecycle:
         self.connections.abort_all()
         self.connections.count_loss(now)
         self.gaps.open(min(happened.from_ms, now.wall_ms), happened.reason)
-        self.recovery.interrupted(now)
+        self.recovery_policy.interrupted(now)
         self.state = State.CONNECTING
         self.why = happened.reason.text
         extra = self.connections.extra_attempts(now.s)
@@ -449,12 +449,12 @@ class Lifecycle:
         return (
             self.must_recover
             and self.state in (State.KEYING, State.CONNECTING)
-            and self.recovery.asking is not Asking.ORPHAN
+            and self.recovery_policy.asking is not Asking.ORPHAN
         )
 
     @property
     def _may_look(self) -> bool:
-        quiet = self.gaps.open_from_ms is None and self.recovery.active
+        quiet = self.gaps.open_from_ms is None and self.recovery_policy.active
         return quiet and self.state in (State.LIVE, State.ROTATING)
 
     def _polled(self, happened: on.Recovered, now: Moment) -> None:

@@ -313,7 +313,7 @@ class LossDetector:
                 self._broken.pop((_Position, symbol), None)
                 self._broken.pop((_First, symbol), None)
 
-    def mended(self) -> None:
+    def recovered(self) -> None:
         """Accept the chains that still don't add up after REST was asked about every reported one."""
         for key, chain in list(self._broken.items()):
             if chain.told:

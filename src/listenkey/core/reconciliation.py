@@ -68,14 +68,14 @@ def refuses(loss: Loss, what: str, symbol: str, code: int | None) -> Lost:
     return Lost(loss, f"{what} of {symbol or 'all symbols'}: REST refuses, code {code}")
 
 
-def unreadable(loss: Loss, what: str, symbol: str, why: str) -> Lost:
+def unreadable_row(loss: Loss, what: str, symbol: str, why: str) -> Lost:
     """Return the loss of a list that REST gave, and that has a row which can't be read."""
     return Lost(loss, f"{what} of {symbol or 'all symbols'}: the list has a row that can't be read: {why}")
 
 
 def unreadable_rows(loss: Loss, what: str, symbol: str, rows: Iterable[UnreadableRow]) -> list[Lost]:
     """Return the losses of a list of which some rows can't be read, each kind once."""
-    return list(dict.fromkeys(unreadable(loss, what, row.symbol or symbol, row.why) for row in rows))
+    return list(dict.fromkeys(unreadable_row(loss, what, row.symbol or symbol, row.why) for row in rows))
 
 
 def unknown(loss: Loss, what: str, symbol: str) -> Lost:

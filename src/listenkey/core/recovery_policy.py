@@ -39,7 +39,7 @@ class RecoveryPolicy:
 
     Attributes:
         active: Whether REST can be asked at all: there is something to sign with.
-        audits: The looks that come by themselves.
+        audit_schedule: The looks that come by themselves.
         attempt: Number of the latest recovery or poll.
         asking: What is under way.
         blind: Whether the open gap is one in which no socket brought anything.
@@ -54,7 +54,7 @@ class RecoveryPolicy:
 
     def __init__(self, timing: Timing) -> None:
         self.active = False
-        self.audits = AuditSchedule(timing)
+        self.audit_schedule = AuditSchedule(timing)
         self.attempt = 0
         self.asking = Asking.NOTHING
         self.blind = True
@@ -77,7 +77,7 @@ class RecoveryPolicy:
     def deadlines(self, *, may_look: bool, may_poll: bool) -> list[float]:
         """Return the times at which `TimerDue` is wanted. `may_look`, `may_poll`: True where it would act on them."""
         poll_at_s = self.poll_at_s if may_poll else None
-        look_at_s = self.audits.deadline() if may_look else None
+        look_at_s = self.audit_schedule.deadline() if may_look else None
         return [at_s for at_s in (self.hold_until_s, self.retry_at_s, poll_at_s, look_at_s) if at_s is not None]
 
     # --- recovering ----------------------------------------------------------------------------------------------
@@ -134,13 +134,13 @@ class RecoveryPolicy:
         """The gap that began at `from_ms` is closed; REST may show more of it for a while."""
         self.lag_s = 0.0
         self.hold_until_s = self._hold_since_s = None
-        self.audits.settle(from_ms, now)
+        self.audit_schedule.settle(from_ms, now)
         self.went_live(now)
 
     def went_live(self, now: Moment) -> None:
         """Poll no more, and audit from now on: all is covered."""
         self.blind, self.poll_at_s = True, None
-        self.audits.plan(now)
+        self.audit_schedule.plan(now)
 
     def adopt(self) -> None:
         """Let the recovery of an earlier socket go on: sockets that last no second would let none come to its end."""
@@ -153,7 +153,7 @@ class RecoveryPolicy:
             self.asking = Asking.ORPHAN
         self.again, self.blind = False, True
         self.hold_until_s = self.retry_at_s = None
-        self.audits.interrupted()
+        self.audit_schedule.interrupted()
         if (
             self.poll_at_s is None and self.asking is not Asking.POLL
         ):  # Many short sockets must not put it off each time.

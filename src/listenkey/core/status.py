@@ -31,12 +31,12 @@ def status_of(life: Lifecycle, now_s: float, journal_problem: str | None, losing
     if journal_problem or losing:
         return "DEGRADED" if journal_problem else "GAP"
     if life.gaps.open_from_ms is not None:
-        return "RECOVERING" if life.recovery.blind else "SUSPECT"
+        return "RECOVERING" if life.recovery_policy.blind else "SUSPECT"
     if life.gap_recovery.outstanding:
         return "SUSPECT"
     if life.impaired(now_s) is not None:
         return "DEGRADED"
-    return "SETTLING" if life.recovery.audits.settling else "LIVE"
+    return "SETTLING" if life.recovery_policy.audit_schedule.settling else "LIVE"
 
 
 def why_of(life: Lifecycle, now_s: float, journal_problem: str | None, losing: str | None, silence: str | None) -> str:

@@ -42,10 +42,12 @@ def on_this_clock(left: Resumed, now: Reading) -> Resumed:
         left: As it was written down.
         now: The clocks now.
     """
-    covered_ms, mark = left.covered_until_ms, left.mark
+    covered_ms, watermark = left.covered_until_ms, left.watermark
     if covered_ms is None:
         return left
-    exact = mark if mark is not None and mark.wall_ms == covered_ms else None  # else another release wrote on
+    exact = (
+        watermark if watermark is not None and watermark.wall_ms == covered_ms else None
+    )  # else another release wrote on
     here = _here(covered_ms, exact, left.lead_ms, now)
     shift_ms = here.wall_ms - covered_ms
     if abs(shift_ms) <= SHIFT_MS and covered_ms <= now.wall_ms:
@@ -54,7 +56,7 @@ def on_this_clock(left: Resumed, now: Reading) -> Resumed:
     open_from_ms, open_from_s = left.open_from_ms, None
     if open_from_ms is not None and here.up_s is not None:
         open_from_s = here.up_s + (open_from_ms - covered_ms) / 1000
-    began_ms = mark.began_ms if mark is not None else left.began_ms
+    began_ms = watermark.began_ms if watermark is not None else left.began_ms
     return replace(
         left,
         covered_until_ms=covered_ms + back_ms,
@@ -64,19 +66,19 @@ def on_this_clock(left: Resumed, now: Reading) -> Resumed:
         # A gap that was told by a clock that was ahead is told again, from where it began by this one.
         open_since_ms=None if open_from_ms is None else min(open_from_ms + back_ms, now.wall_ms),
         began_ms=min(began_ms + back_ms, covered_ms + back_ms) if began_ms else 0,
-        began_venue_ms=mark.began_venue_ms if mark is not None else None,
+        began_venue_ms=watermark.began_venue_ms if watermark is not None else None,
     )
 
 
-def _here(covered_ms: int, mark: Watermark | None, lead_ms: int | None, now: Reading) -> _Here:
-    if mark is not None and mark.boot and mark.boot == now.boot:
-        ago_ms = round(now.up_s * 1000) - mark.up_ms
+def _here(covered_ms: int, watermark: Watermark | None, lead_ms: int | None, now: Reading) -> _Here:
+    if watermark is not None and watermark.boot and watermark.boot == now.boot:
+        ago_ms = round(now.up_s * 1000) - watermark.up_ms
         if ago_ms >= 0:
-            return _Here(now.wall_ms - ago_ms, mark.up_ms / 1000)
+            return _Here(now.wall_ms - ago_ms, watermark.up_ms / 1000)
     # The clocks say nothing of each other. Events from the past show one that was ahead; too early a gap loses nothing.
     if lead_ms is not None and lead_ms > LEAD_MS:
         covered_ms -= lead_ms
-    elif covered_ms > now.wall_ms and mark is not None and mark.began_ms:
+    elif covered_ms > now.wall_ms and watermark is not None and watermark.began_ms:
         # It was ahead by that much at least, and nothing says by how much more: only the beginning is certain.
-        covered_ms = mark.began_ms - (covered_ms - now.wall_ms)
+        covered_ms = watermark.began_ms - (covered_ms - now.wall_ms)
     return _Here(max(0, min(covered_ms, now.wall_ms)), None)

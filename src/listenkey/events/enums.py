@@ -50,7 +50,7 @@ TRADE: Final = ExecutionType.TRADE.value
 
 
 class OrderStatus(StrEnum):
-    """The state of an order. ACCEPTED is the legacy word for NEW, CANCELLED the one for CANCELED."""
+    """The state of an order. What the venue called ACCEPTED and CANCELLED before 2026 is read as NEW and CANCELED."""
 
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
@@ -59,8 +59,6 @@ class OrderStatus(StrEnum):
     EXPIRED = "EXPIRED"
     EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
     REJECTED = "REJECTED"
-    ACCEPTED = "ACCEPTED"
-    CANCELLED = "CANCELLED"
 
 
 class SelfTradePrevention(StrEnum):

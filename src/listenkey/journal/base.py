@@ -51,8 +51,8 @@ class Journal(Protocol):
     def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
         """Number the lifecycle's items, and keep them."""
 
-    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
-        """The stream was live at this moment, and all that it brought until then has been appended; `mark` says more."""
+    def heard(self, wall_ms: int, watermark: Watermark | None = None) -> None:
+        """The stream was live at this moment, and all that it brought until then has been appended; `watermark` says more."""
 
     def end(self, error: BaseException | None) -> None:
         """End the journal: readers get what is there, then the error or the end."""

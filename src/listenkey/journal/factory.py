@@ -10,7 +10,7 @@ from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.url import journal_path
 from listenkey.transport.runtime import Runtime
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import UnreadableFrame, read_payload
 
 
 def make_journal(
@@ -56,5 +56,5 @@ def make_journal(
 def _stored_event(raw: bytes) -> Event:
     """An event that was kept as its JSON; it could be read when it came, so it can be read now."""
     event = read_payload(raw)
-    assert not isinstance(event, Unreadable), event.reason
+    assert not isinstance(event, UnreadableFrame), event.reason
     return event

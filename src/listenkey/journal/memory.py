@@ -143,7 +143,7 @@ class MemoryJournal:
             self._buffer.report(item)
         self._signal.wake()
 
-    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
+    def heard(self, wall_ms: int, watermark: Watermark | None = None) -> None:
         """Ignore coverage: nobody will ask for it."""
 
     async def commit(self, seq: int) -> None:

@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 from listenkey import venue
 from listenkey.core.budget import WINDOW_S, Budget, Priority
 from listenkey.core.clock_sync import ClockSync
+from listenkey.core.limit_reading import LimitReading
 from listenkey.core.retry_policy import ban_left_s, classify
 from listenkey.core.status import HTTP_BANNED, room_text, silence_text
-from listenkey.core.weight_limit import WeightLimit
 from listenkey.errors import Banned, RateLimited
 from listenkey.rest.rate_limit_store import RateLimitStore
 from listenkey.rest.request_queue import RequestQueue
@@ -63,18 +63,18 @@ class RateLimiter:
         self._blocked_by: RateLimited | None = None
         self.users = 0
         self.budget = Budget(window_s=self._window_s)
-        self.limit = WeightLimit(self.budget)
+        self.limit_reading = LimitReading(self.budget)
         self._queue = RequestQueue(self.budget, clock)
         self._wall_ahead_ms: float | None = None  # the wall clock less the one that is never set, when first asked
         self.store = RateLimitStore(place.rest_url, clock.wall_ms(), threads)
         self.time = ClockSync(place.time_scale)
 
-    def lane(self, share: Priority, risk: Callable[[], tuple[int, ...]] = tuple, account: str = "") -> Lane:
+    def lane(self, priority: Priority, risk: Callable[[], tuple[int, ...]] = tuple, account: str = "") -> Lane:
         """An `Http` whose requests are of this kind; `risk` is asked at each, the larger goes first."""
-        return Lane(self, share, risk, account)
+        return Lane(self, priority, risk, account)
 
     async def send(
-        self, request: Request, base_url: str, share: Priority, risk: tuple[int, ...], account: str = ""
+        self, request: Request, base_url: str, priority: Priority, risk: tuple[int, ...], account: str = ""
     ) -> Response:
         """
         Wait for room, then send.
@@ -82,7 +82,7 @@ class RateLimiter:
         Args:
             request: What to send.
             base_url: Where to.
-            share: Its kind.
+            priority: Its kind.
             risk: What is at stake.
             account: Whose listen key it asks for, where it asks for one.
 
@@ -94,18 +94,18 @@ class RateLimiter:
         if request.method == "POST":
             await self._not_too_often(account)
             self.store.now.create(account, self._now_ms())
-            await self._admitted(weight_of(request), share, risk)
+            await self._admitted(weight_of(request), priority, risk)
             if self.store.is_kept:
                 await self.store.saved()
             return await self._sent(request, base_url)
-        return await self.send_made(weight_of(request), lambda: request, base_url, share, risk)
+        return await self.send_made(weight_of(request), lambda: request, base_url, priority, risk)
 
     async def send_made(
-        self, weight: int, make: Callable[[], Request], base_url: str, share: Priority, risk: tuple[int, ...]
+        self, weight: int, make: Callable[[], Request], base_url: str, priority: Priority, risk: tuple[int, ...]
     ) -> Response:
         """Send a request that is made when it may leave: one that was signed before has aged by then."""
         await self._take_over()
-        await self._admitted(weight, share, risk)
+        await self._admitted(weight, priority, risk)
         if self.store.is_kept:
             await self.store.saving()
         return await self._sent(make(), base_url)
@@ -129,18 +129,18 @@ class RateLimiter:
             return None
         return silence_text(blocked_by.http_status, left_s, self._clock.wall_ms())
 
-    def waiting(self, share: Priority) -> str | None:
+    def waiting(self, priority: Priority) -> str | None:
         """Return the time until which the requests of a kind wait for weight, for people; None where none waits."""
-        wait_s = self._queue.wait_s(share)
+        wait_s = self._queue.wait_s(priority)
         return room_text(self.budget.limit, wait_s, self._clock.wall_ms()) if wait_s > 0 else None
 
-    def has_room(self, weight: int, share: Priority) -> bool:
+    def has_room(self, weight: int, priority: Priority) -> bool:
         """Return True where this weight could be sent at once, with no request waiting before it."""
-        return not self._queue and self.budget.wait_s(weight, share, self._clock.now_s()) <= 0
+        return not self._queue and self.budget.wait_s(weight, priority, self._clock.now_s()) <= 0
 
     def note_limit(self, limit: int | None) -> None:
         """Take the limit that `exchangeInfo` stated, or None where it stated none."""
-        self.limit.was_read(limit, self._clock.now_s())
+        self.limit_reading.was_read(limit, self._clock.now_s())
         if limit is not None:
             self.store.now.limit, self.store.now.limit_at_ms = limit, self._now_ms()
             self._queue.let_go()
@@ -162,7 +162,7 @@ class RateLimiter:
             self.budget.spent_earlier(weight, now_s - (now_ms - at_ms) / 1000)
         known = self.store.now
         if known.limit is not None:
-            self.limit.take_over(known.limit, now_s - (now_ms - known.limit_at_ms) / 1000, now_s)
+            self.limit_reading.take_over(known.limit, now_s - (now_ms - known.limit_at_ms) / 1000, now_s)
         left_s = known.left_ms(now_ms) / 1000
         if left_s > 0:
             kind = Banned if known.blocked_status == HTTP_BANNED else RateLimited
@@ -196,12 +196,12 @@ class RateLimiter:
 
     # --- admission ------------------------------------------------------------------------------------------------------
 
-    async def _admitted(self, weight: int, share: Priority, risk: tuple[int, ...]) -> None:
+    async def _admitted(self, weight: int, priority: Priority, risk: tuple[int, ...]) -> None:
         """Wait for room, and count what leaves then."""
         error = self._still_blocked()
         if error is not None:
             raise error
-        await self._queue.admit(weight, share, risk)
+        await self._queue.admit(weight, priority, risk)
         now_ms = self._now_ms()
         self.store.now.forget(now_ms - round(self._window_s * 1000))
         self.store.now.spend(weight, now_ms)
@@ -222,11 +222,11 @@ class RateLimiter:
             venue_ms = self.time.now_ms(now_s, self._clock.wall_ms())
             self.budget.note_used(used, now_s, (60 - venue_ms / 1000 % 60) / self._scale)
             if response.status == 200:
-                self.limit.was_used(used)
+                self.limit_reading.was_used(used)
         if response.status not in (403, 418, 429):  # 403 is the firewall, which never says how long.
             return
         if response.status == 429:
-            self.limit.doubt()
+            self.limit_reading.doubt()
             self.store.now.limit, self.store.now.limit_at_ms = None, self._now_ms()  # nor does the next process know it
         error = responses.refusal(response)
         if isinstance(error, RateLimited):
@@ -253,23 +253,23 @@ class RateLimiter:
 class Lane:
     """An `Http` that asks a limiter first. Closing it closes nothing: the limiter is shared."""
 
-    __slots__ = ("_account", "_limiter", "_risk", "_share")
+    __slots__ = ("_account", "_limiter", "_priority", "_risk")
 
     def __init__(
-        self, limiter: RateLimiter, share: Priority, risk: Callable[[], tuple[int, ...]], account: str
+        self, limiter: RateLimiter, priority: Priority, risk: Callable[[], tuple[int, ...]], account: str
     ) -> None:
         self._limiter = limiter
         self._account = account
-        self._share = share
+        self._priority = priority
         self._risk = risk
 
     async def send(self, request: Request, base_url: str) -> Response:
         """Send a request; see `RateLimiter.send`."""
-        return await self._limiter.send(request, base_url, self._share, self._risk(), self._account)
+        return await self._limiter.send(request, base_url, self._priority, self._risk(), self._account)
 
     async def send_made(self, weight: int, make: Callable[[], Request], base_url: str) -> Response:
         """Send a request that is made when it may leave; see `RateLimiter.send_made`."""
-        return await self._limiter.send_made(weight, make, base_url, self._share, self._risk())
+        return await self._limiter.send_made(weight, make, base_url, self._priority, self._risk())
 
     async def aclose(self) -> None:
         """Close nothing: a lane has nothing open."""

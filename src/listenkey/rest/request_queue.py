@@ -18,7 +18,7 @@ class _Waiter(NamedTuple):
     rank: tuple[int, ...]
     order: int
     weight: int
-    share: Priority
+    priority: Priority
     admitted: asyncio.Future[None]
 
 
@@ -44,11 +44,11 @@ class RequestQueue:
         """True while a request waits."""
         return bool(self._waiters)
 
-    async def admit(self, weight: int, share: Priority, risk: tuple[int, ...]) -> None:
+    async def admit(self, weight: int, priority: Priority, risk: tuple[int, ...]) -> None:
         """Wait for room. Raises the error that `refuse` was given meanwhile."""
-        rank = (_RANKS[share], *(-each for each in risk))
+        rank = (_RANKS[priority], *(-each for each in risk))
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiters, _Waiter(rank, next(self._count), weight, share, admitted))
+        heapq.heappush(self._waiters, _Waiter(rank, next(self._count), weight, priority, admitted))
         self.let_go()
         await admitted
 
@@ -59,7 +59,7 @@ class RequestQueue:
         while self._waiters:
             first = self._waiters[0]
             if not first.admitted.done():
-                wait_s = self._budget.wait_s(first.weight, first.share, now_s)
+                wait_s = self._budget.wait_s(first.weight, first.priority, now_s)
                 if wait_s > 0:
                     self._timer = asyncio.get_running_loop().call_later(wait_s + 0.001, self.let_go)
                     return
@@ -74,10 +74,12 @@ class RequestQueue:
             if not waiter.admitted.done():
                 waiter.admitted.set_exception(error)
 
-    def wait_s(self, share: Priority) -> float:
+    def wait_s(self, priority: Priority) -> float:
         """Return how long the first request of a kind waits for weight, seconds; 0 where none waits."""
-        first = min((one for one in self._waiters if one.share is share and not one.admitted.done()), default=None)
-        return 0.0 if first is None else self._budget.wait_s(first.weight, share, self._clock.now_s())
+        first = min(
+            (one for one in self._waiters if one.priority is priority and not one.admitted.done()), default=None
+        )
+        return 0.0 if first is None else self._budget.wait_s(first.weight, priority, self._clock.now_s())
 
     def stop(self) -> None:
         """Let nothing go by itself."""

@@ -69,8 +69,10 @@ class Backfill:
         # What time it is and how much may be asked is asked first: all the rest may have to wait for the answers.
         self.rules = self._snapshots(credentials, place, Priority.KEYS)
 
-    def _snapshots(self, credentials: Credentials, place: Venue, share: Priority) -> AccountClient:
-        return AccountClient(credentials, place.rest_url, self.limiter.lane(share, self._risk), self._clock, self.time)
+    def _snapshots(self, credentials: Credentials, place: Venue, priority: Priority) -> AccountClient:
+        return AccountClient(
+            credentials, place.rest_url, self.limiter.lane(priority, self._risk), self._clock, self.time
+        )
 
     def _risk(self) -> tuple[int, ...]:
         return self._known.risk
@@ -88,7 +90,7 @@ class Backfill:
 
     async def read_limit(self) -> None:
         """Read the weight limit, where that is due."""
-        if self.limiter.limit.is_stale(self._clock.now_s()):
+        if self.limiter.limit_reading.is_stale(self._clock.now_s()):
             await self._read_limit()
 
     async def _read_limit(self) -> None:
@@ -101,7 +103,7 @@ class Backfill:
     async def find_room(self, symbols: Sequence[str]) -> None:
         """Read the weight limit before a recovery waits for room under one that is only assumed, or breaks an old one."""
         weight = len(symbols) * venue.WEIGHTS[venue.USER_TRADES_PATH] + self._orders_weight(symbols)
-        if self.limiter.limit.is_doubted or not self.limiter.has_room(weight, Priority.RECOVERY):
+        if self.limiter.limit_reading.is_doubted or not self.limiter.has_room(weight, Priority.RECOVERY):
             try:
                 await self.read_limit()
             except ListenKeyError as error:
@@ -110,7 +112,9 @@ class Backfill:
     async def _look_for_more_room(self, weight: int) -> None:
         """Read a lowered limit again where a request of a recovery waits for it: it may be higher by now."""
         limiter = self.limiter
-        holds_up = limiter.limit.may_be_raised(self._clock.now_s()) and not limiter.has_room(weight, Priority.RECOVERY)
+        holds_up = limiter.limit_reading.may_be_raised(self._clock.now_s()) and not limiter.has_room(
+            weight, Priority.RECOVERY
+        )
         if self._reads_limit or not holds_up:
             return
         self._reads_limit = True
@@ -196,7 +200,7 @@ class Backfill:
         except ProtocolError as error:
             if not error.is_of_row:
                 raise
-            refused = reconciliation.unreadable(Loss.FILLS_REFUSED, "fills", "", error.what)
+            refused = reconciliation.unreadable_row(Loss.FILLS_REFUSED, "fills", "", error.what)
             lists.refused.append(refused)
             lists.unread[""] = refused.text
             return
@@ -269,7 +273,7 @@ class Backfill:
         except ProtocolError as error:
             if not error.is_of_row:
                 raise
-            lists.refused.append(reconciliation.unreadable(Loss.ORDERS, what, symbol, error.what))
+            lists.refused.append(reconciliation.unreadable_row(Loss.ORDERS, what, symbol, error.what))
             return None
         except VenueError as error:
             if type(error) is not VenueError:
@@ -295,7 +299,7 @@ class Backfill:
         except ProtocolError as error:
             if not error.is_of_row:
                 raise
-            refused = reconciliation.unreadable(Loss.FILLS_REFUSED, "fills", symbol, error.what)
+            refused = reconciliation.unreadable_row(Loss.FILLS_REFUSED, "fills", symbol, error.what)
         except VenueError as error:
             if type(error) is not VenueError:
                 raise

@@ -13,10 +13,10 @@ from listenkey.errors import Disconnected, TimedOut
 from listenkey.events import Event
 from listenkey.stream.listen_key_manager import Attachment
 from listenkey.stream.pings import Pings
-from listenkey.stream.subscription import Subscription
+from listenkey.stream.subscribe_request import SubscribeRequest
 from listenkey.transport.base import Connect, Socket
 from listenkey.transport.clock import Clock
-from listenkey.wire.frames import Control, Read, Received, Several, Unreadable, Unwrapper
+from listenkey.wire.frames import Control, Read, Received, Several, UnreadableFrame, Unwrapper
 
 BATCH_MAX: Final = 512
 """Frames taken together. One read may bring thousands, which all at once would not fit into the cache."""
@@ -43,7 +43,7 @@ class ConnectionListener(Protocol):
     def turn_after_s(self, connection: int, held_s: float) -> float | None:
         """Return how long to pause reading, after a pause of `held_s`. None: read on. 0: one turn is enough."""
 
-    def unreadable_came(self, connection: int, unreadable: Unreadable) -> None:
+    def unreadable_came(self, connection: int, unreadable: UnreadableFrame) -> None:
         """One frame that can't be read."""
 
     def heard(self, connection: int) -> None:
@@ -98,7 +98,7 @@ class Connection:
         self._socket: Socket | None = None
         self._pings = Pings()
         self._attached = False
-        self._subscription: Subscription | None = None  # while its answer is waited for
+        self._subscription: SubscribeRequest | None = None  # while its answer is waited for
         self._ended: Disconnected | None = None
         self._unwanted = False
 
@@ -123,7 +123,7 @@ class Connection:
                 if self._unwanted:
                     self._ended = Disconnected(None, "given up while it was opening")
                 if attachment.request is not None and self._ended is None:
-                    self._subscription = Subscription(attachment.request_id)
+                    self._subscription = SubscribeRequest(attachment.request_id)
                     self._socket.send_text(attachment.request)
                     await self._subscription.acknowledged()
                 if self._ended is not None:
@@ -240,9 +240,9 @@ class Connection:
 
     def _take_each(self, reads: Iterable[Read]) -> None:
         for kind, in_a_row in groupby(reads, type):
-            if kind is Unreadable:
+            if kind is UnreadableFrame:
                 first, *others = in_a_row
-                assert isinstance(first, Unreadable)
+                assert isinstance(first, UnreadableFrame)
                 self._take(first.with_count(1 + len(others)))  # they are one loss, however many they are
                 continue
             for one in in_a_row:
@@ -258,7 +258,7 @@ class Connection:
         if isinstance(read, Control) and self._subscription is not None and self._subscription.takes(read):
             return
         self.read_less()  # Whoever sends what is no event may send much of it.
-        if isinstance(read, Unreadable):
+        if isinstance(read, UnreadableFrame):
             self._owner.unreadable_came(self.number, read)
 
     def _on_heard(self) -> None:

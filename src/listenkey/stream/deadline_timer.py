@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle
-from listenkey.stream.loss_watch import LossWatch
+from listenkey.stream.loss_monitor import LossMonitor
 from listenkey.transport.clock import Clock
 
 
@@ -30,7 +30,7 @@ class DeadlineTimer:
     def __init__(
         self, life: Lifecycle, clock: Clock, feed: Callable[[on.Input], None], note_status: Callable[[], None]
     ) -> None:
-        self.losses: LossWatch | None = None
+        self.losses: LossMonitor | None = None
         self._life = life
         self._clock = clock
         self._feed = feed

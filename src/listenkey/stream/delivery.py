@@ -28,7 +28,7 @@ from listenkey.stream.sockets import Sockets
 from listenkey.stream.watermark_writer import WatermarkWriter
 from listenkey.transport.runtime import Runtime
 from listenkey.venue import LEAVING_EVENTS
-from listenkey.wire.frames import Unreadable
+from listenkey.wire.frames import UnreadableFrame
 
 PROVE_NOTHING: Final = frozenset({ListenKeyExpired, UnknownEvent})
 """Events that prove nothing about the key: its end, a server's end, and types nobody knows."""
@@ -58,12 +58,12 @@ class StreamDelivery:
         events: The events that were delivered.
         fills: The fills among them.
         fills_recovered: The fills that REST brought.
-        unreadable: The frames that could not be read.
+        unreadable_frames: The frames that could not be read.
         unknown_events: The events of a type that nobody knows.
         last_event_ms: When a socket brought the last event, wall clock; None before.
     """
 
-    __slots__ = ("_feed", "_log", "_runtime", "_sockets", "_watermark", "deduplicator", "events", "fills", "fills_recovered", "journal", "last_event_ms", "life", "recovery", "unknown_events", "unreadable")  # fmt: skip
+    __slots__ = ("_feed", "_log", "_runtime", "_sockets", "_watermark", "deduplicator", "events", "fills", "fills_recovered", "journal", "last_event_ms", "life", "recovery", "unknown_events", "unreadable_frames")  # fmt: skip
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class StreamDelivery:
         self.events = 0
         self.fills = 0
         self.fills_recovered = 0
-        self.unreadable = 0
+        self.unreadable_frames = 0
         self.unknown_events = 0
         self.last_event_ms: int | None = None
         self.journal = journal
@@ -119,8 +119,8 @@ class StreamDelivery:
         if self.recovery is not None:
             self.recovery.follows(whole=not self.life.must_recover)
         self._release(socket, self.deduplicator.follow(socket))
-        while self.deduplicator.unreadable:
-            self.unreadable_came(socket, self.deduplicator.unreadable.pop(0))
+        while self.deduplicator.unreadable_frames:
+            self.unreadable_came(socket, self.deduplicator.unreadable_frames.pop(0))
 
     def held(self) -> Sequence[Held]:
         """Return what waits for the followed socket's turn."""
@@ -239,9 +239,9 @@ class StreamDelivery:
         if proves:
             self.life.event_came()
 
-    def unreadable_came(self, socket: int, unreadable: Unreadable) -> None:
+    def unreadable_came(self, socket: int, unreadable: UnreadableFrame) -> None:
         """Count and report a frame that can't be read; the stream goes on."""
-        self.unreadable += unreadable.count
+        self.unreadable_frames += unreadable.count
         self._log.warning("a frame can't be read: %s", unreadable.reason)
         self._feed(on.FrameUnreadable(socket, unreadable.reason))
 

@@ -113,7 +113,7 @@ class Driver:
         self.keys.open()
         self._opened.push_async_callback(self.keys.release)
         self.delivery.deduplicator.fills.resume(left.fills)
-        recovery = self._open_recovery(left) if self.life.recovery.active else None
+        recovery = self._open_recovery(left) if self.life.recovery_policy.active else None
         self._opened.push_async_callback(self._stop)
         if recovery is not None:
             self._tasks.spawn(recovery.prepare())

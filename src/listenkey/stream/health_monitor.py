@@ -107,7 +107,7 @@ class HealthMonitor:
             gaps_incomplete=life.gaps.incomplete,
             gap_s=life.gaps.seconds,
             duplicates_removed=delivery.deduplicator.duplicates + journal.duplicates,
-            unreadable=delivery.unreadable,
+            unreadable=delivery.unreadable_frames,
             unknown_events=delivery.unknown_events,
             dropped=journal.overflow.dropped,
             backlog=journal.backlog,

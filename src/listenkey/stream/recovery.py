@@ -35,7 +35,7 @@ from listenkey.rest.bounded_gather import both
 from listenkey.rest.proof import SecretProof
 from listenkey.stream.audit import Audits
 from listenkey.stream.backfill import Backfill
-from listenkey.stream.loss_watch import LossWatch
+from listenkey.stream.loss_monitor import LossMonitor
 from listenkey.stream.rest_lag import RestLag
 from listenkey.stream.windows import DAY_S, OVERLAP_S, Windows
 from listenkey.transport.clock import Clock
@@ -128,7 +128,7 @@ class Recovery:
         self.proof = SecretProof(self.backfill.rules)
         self.windows = Windows(clock, self.backfill.time, place.time_scale, self.account_state)
         detector = LossDetector(timing.doubt_after_s, place.time_scale)
-        self.losses = LossWatch(self.account_state, detector, self.windows, clock, self._suspects, sooner)
+        self.losses = LossMonitor(self.account_state, detector, self.windows, clock, self._suspects, sooner)
         self.audits = Audits(self.backfill, self.windows, self.account_state, clock, timing, self._suspects)
         self._lag = RestLag(self.backfill, self.windows, self.audits, self.account_state, clock, timing)
 
@@ -236,7 +236,7 @@ class Recovery:
             self._suspects.clear()
             self.windows.closed()
             detector = self.losses.detector
-            detector.mended()
+            detector.recovered()
             if self._listed.positions is not None:
                 flat = detector.adopt(self._listed.positions, self._listed.to_ms, self._clock.now_s())
                 self.account_state.settle(flat)

@@ -68,7 +68,7 @@ class RecoveryRunner:
 
     def waits(self) -> str | None:
         """Return why a running recovery sends no request, for people; None where it may."""
-        if not self._delivery.life.recovery.running:
+        if not self._delivery.life.recovery_policy.running:
             return None
         return self._recovery.backfill.limiter.waiting(Priority.RECOVERY)
 

@@ -61,5 +61,5 @@ class WatermarkWriter:
         self._written_s = at_s
         began_ms = self._life.gaps.began_ms
         venue_ms, began_venue_ms = (None, None) if self.recovery is None else self.recovery.by_venue(at_s, began_ms)
-        mark = Watermark(wall_ms, self._clock.boot(), round(at_s * 1000), venue_ms, began_ms, began_venue_ms)
-        self._journal.heard(wall_ms, mark)
+        watermark = Watermark(wall_ms, self._clock.boot(), round(at_s * 1000), venue_ms, began_ms, began_venue_ms)
+        self._journal.heard(wall_ms, watermark)

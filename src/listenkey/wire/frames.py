@@ -3,7 +3,7 @@ Frame -> event. Pure, and never raises for anything a socket may bring.
 
 `Unwrapper(listen_key).read(frame)` is the hot path of a stream; `read(frame)` takes a frame of any form; `read_payload`
 takes an event without its envelope. Each answers one of four: `Received` (a typed event and its raw JSON), `Several` of
-them (from a frame from before January 2026), `Control` (the answer to a request like SUBSCRIBE) or `Unreadable` (why, and
+them (from a frame from before January 2026), `Control` (the answer to a request like SUBSCRIBE) or `UnreadableFrame` (why, and
 the bytes with secrets masked).
 
 Two roads lead to an event. The fast one is one typed decode of the current shapes, strict about types. What it does not
@@ -143,7 +143,7 @@ class Control(msgspec.Struct, frozen=True):
         return f"Control(id={self.id}, error={self.error})"
 
 
-class Unreadable(msgspec.Struct, frozen=True, gc=False):
+class UnreadableFrame(msgspec.Struct, frozen=True, gc=False):
     """
     A frame that can't be read: to be counted and told, never to end a stream.
 
@@ -159,18 +159,18 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False):
     size: int
     count: int = 1
 
-    def with_count(self, count: int) -> Unreadable:
+    def with_count(self, count: int) -> UnreadableFrame:
         """Return the same for so many in a row."""
-        return self if count == self.count else Unreadable(self.reason, self.body, self.size, count)
+        return self if count == self.count else UnreadableFrame(self.reason, self.body, self.size, count)
 
 
 class Several(msgspec.Struct, frozen=True):
     """The events of a frame from before January 2026, as today's, each with the JSON that it would have."""
 
-    parts: tuple[Received | Unreadable, ...]
+    parts: tuple[Received | UnreadableFrame, ...]
 
 
-Read: TypeAlias = Received | Several | Control | Unreadable
+Read: TypeAlias = Received | Several | Control | UnreadableFrame
 FastEvent: TypeAlias = AccountUpdate | BalancePositionUpdate | GreekUpdate | OrderTradeUpdate | RiskLevelChange
 """`listenKeyExpired` is read on the slow road: its raw may not hold the key."""
 
@@ -253,7 +253,7 @@ class Unwrapper:
                 if loose is not None:
                     return Received(loose, payload)
         if self._is_named and self._is_foreign(frame):
-            return Unreadable("the frame is of another listen key", redact(frame, self._secrets), len(frame))
+            return UnreadableFrame("the frame is of another listen key", redact(frame, self._secrets), len(frame))
         return read(frame, self._secrets)
 
     def _is_foreign(self, frame: bytes) -> bool:
@@ -274,7 +274,7 @@ def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) 
         secrets: Listen keys that must not show in what is kept, besides those that are found by their names.
 
     Returns:
-        Received, Several, Control or Unreadable. Nothing is raised, whatever the frame.
+        Received, Several, Control or UnreadableFrame. Nothing is raised, whatever the frame.
     """
     payload = bytes(frame)
     if len(payload) <= FRAME_BYTES_MAX:
@@ -294,13 +294,13 @@ def read(frame: bytes | bytearray | memoryview, secrets: Sequence[Secret] = ()) 
         return (
             read(whole, secrets)
             if whole != payload
-            else Unreadable(str(invalid), redact(payload, secrets), len(payload))
+            else UnreadableFrame(str(invalid), redact(payload, secrets), len(payload))
         )
     except InvalidMessage as invalid:
-        return Unreadable(str(invalid), redact(payload, secrets), len(payload))
+        return UnreadableFrame(str(invalid), redact(payload, secrets), len(payload))
 
 
-def read_payload(payload: bytes) -> Event | Unreadable:
+def read_payload(payload: bytes) -> Event | UnreadableFrame:
     """Read an event known to have no envelope, as `read` does. The raw of a `Received` always gives its event again."""
     event = _fast(payload) if len(payload) <= FRAME_BYTES_MAX else None
     if event is not None:
@@ -308,10 +308,10 @@ def read_payload(payload: bytes) -> Event | Unreadable:
     try:
         return _event(_parse(payload), payload, ())[0]
     except InvalidMessage as invalid:
-        return Unreadable(str(invalid), redact(payload), len(payload))
+        return UnreadableFrame(str(invalid), redact(payload), len(payload))
 
 
-def received_in(payload: bytes) -> Sequence[Received | Unreadable]:
+def received_in(payload: bytes) -> Sequence[Received | UnreadableFrame]:
     """Read a payload that came as a frame's, as `read` does; one from before January 2026 may have several events in it."""
     found = read(payload)
     if isinstance(found, Several):
@@ -332,7 +332,7 @@ def read_payloads(payloads: Sequence[bytes]) -> list[Event] | None:
     events = []
     for payload in payloads:
         event = read_payload(payload)
-        if isinstance(event, Unreadable):
+        if isinstance(event, UnreadableFrame):
             return None
         events.append(event)
     return events
@@ -519,12 +519,12 @@ def _several(tree: dict[str, Any]) -> Several:
     return Several(tuple(map(_part, parts)))
 
 
-def _part(tree: dict[str, Any]) -> Received | Unreadable:
+def _part(tree: dict[str, Any]) -> Received | UnreadableFrame:
     raw = msgspec.json.encode(tree, enc_hook=_number)
     try:
         return Received(build(CURRENT[tree["e"]], tree, tree["e"]), OddRaw(raw))
     except InvalidMessage as invalid:
-        return Unreadable(str(invalid), redact(raw), len(raw))
+        return UnreadableFrame(str(invalid), redact(raw), len(raw))
 
 
 def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event, bytes]:
@@ -546,7 +546,7 @@ def _event(tree: Any, payload: bytes, secrets: Sequence[Secret]) -> tuple[Event,
     # A journal keeps the raw and reads it again, so it must say the same. It would not if a "key" was chosen to equal
     # one of the venue's own words, or if many short ones made the JSON longer than a frame may be.
     again = read_payload(raw)
-    if isinstance(again, Unreadable) or type(again) is not type(event):
+    if isinstance(again, UnreadableFrame) or type(again) is not type(event):
         raise InvalidMessage("the event can't be kept without a listen key in it")
     return (event if isinstance(event, ListenKeyExpired) else again), raw
 

@@ -28,7 +28,7 @@ from listenkey.events import (
 from listenkey.events.enums import TRADE
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.outcomes import GapCause, Loss
-from listenkey.wire.frames import Received, Unreadable, read_payload, received_in
+from listenkey.wire.frames import Received, UnreadableFrame, read_payload, received_in
 from listenkey.wire.message_builder import CURRENT, InvalidMessage, build
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _event(line: _UpdateLine, raw: bytes) -> Event:
     """The event of a line: from the venue's own message, where there is one."""
     if raw and line.provenance != "rest":
         event = read_payload(raw)
-        if not isinstance(event, Unreadable):
+        if not isinstance(event, UnreadableFrame):
             return event
     return event_of(line.type, line.event_ms, line.event, raw)
 
@@ -185,7 +185,7 @@ def event_of(type_: str, event_ms: int | None, words: dict[str, Any], raw: bytes
         return build(kind, words, type_, "word")
     except InvalidMessage:
         event = read_payload(raw)
-        if kind not in RECOVERED and not isinstance(event, Unreadable):
+        if kind not in RECOVERED and not isinstance(event, UnreadableFrame):
             return event
         if any(isinstance(one, Received) for one in received_in(raw)):
             return UnknownEvent(type_, event_ms, raw)  # of a build that kept messages from before 2026 as they were

@@ -145,7 +145,7 @@ def page_of(values: Iterable[Any], raws: Iterable[bytes], read: Callable[[Mappin
         try:
             page.append(read(_object(value), raw))
         except ProtocolError as error:
-            page.unreadable.append(unreadable(value, error))
+            page.unreadable.append(unreadable_row(value, error))
     return page
 
 
@@ -164,7 +164,7 @@ def bill_page_of(values: Iterable[Any], raws: Iterable[bytes], since_ms: int) ->
         except ProtocolError as error:
             fields: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
             row_id = _int_or_none(fields, "id") or 0
-            page.tail.unreadable.append(unreadable(value, error)._replace(row_id=row_id))
+            page.tail.unreadable.append(unreadable_row(value, error)._replace(row_id=row_id))
             if _word(fields, "type") not in ("", CONTRACT):
                 continue
             time_ms = _int_or_none(fields, "createDate")
@@ -177,7 +177,7 @@ def bill_page_of(values: Iterable[Any], raws: Iterable[bytes], since_ms: int) ->
     return page
 
 
-def unreadable(value: Any, error: ProtocolError) -> UnreadableRow:
+def unreadable_row(value: Any, error: ProtocolError) -> UnreadableRow:
     """Return what can be said of a row that can't be read."""
     return UnreadableRow(error.what, _word(value, "symbol", SYMBOL_CHARS_MAX) if isinstance(value, Mapping) else "")
 
@@ -226,7 +226,7 @@ def order(row: Any, raw: bytes) -> OrderRow:
     if updated_ms is None:
         updated_ms = created_ms
     if created_ms is None or updated_ms is None:
-        raise _unreadable("a row's updateTime is not an integer")
+        raise _row_error("a row's updateTime is not an integer")
     reduce_only = row.get("reduceOnly")
     words = RecoveredOrder(
         symbol=_symbol(row),
@@ -266,7 +266,7 @@ def exercise(row: Mapping[str, Any], raw: bytes) -> ExerciseRow:
     """A row of `exerciseRecord`. Its id is a text of digits, or a number. [O trade/User-Exercise-Record]"""
     record_id = row.get("id")
     if not isinstance(record_id, str | int) or not 0 < len(str(record_id)) <= RECORD_ID_CHARS_MAX:
-        raise _unreadable("a row's id is none")
+        raise _row_error("a row's id is none")
     record = RecoveredExercise(
         record_id=str(record_id),
         symbol=_symbol(row),
@@ -316,20 +316,20 @@ def weight_limit(info: Any) -> int | None:
     return min(found, default=None)
 
 
-def _unreadable(what: str) -> ProtocolError:
+def _row_error(what: str) -> ProtocolError:
     return ProtocolError(what, is_of_row=True)
 
 
 def _object(row: Any) -> Mapping[str, Any]:
     if not isinstance(row, Mapping):
-        raise _unreadable("a row is no object")
+        raise _row_error("a row is no object")
     return row
 
 
 def _text(row: Mapping[str, Any], name: str, chars_max: int = TEXT_CHARS_MAX) -> str:
     text = _word(row, name, chars_max)
     if not text:
-        raise _unreadable(f"a row's {name} is no text, or too long")
+        raise _row_error(f"a row's {name} is no text, or too long")
     return text
 
 
@@ -352,7 +352,7 @@ def _symbol(row: Mapping[str, Any]) -> str:
 def _side(row: Mapping[str, Any]) -> str:
     side = _text(row, "side").upper()
     if side not in SIDES:
-        raise _unreadable("a row's side is neither BUY nor SELL")
+        raise _row_error("a row's side is neither BUY nor SELL")
     return side
 
 
@@ -367,7 +367,7 @@ def _amount_or_none(row: Mapping[str, Any], name: str) -> str:
 def _amount(row: Mapping[str, Any], name: str) -> str:
     text = _amount_or_none(row, name)
     if not text:
-        raise _unreadable(f"a row's {name} is no amount")
+        raise _row_error(f"a row's {name} is no amount")
     return text
 
 
@@ -380,14 +380,14 @@ def _int(row: Mapping[str, Any], name: str) -> int:
     try:
         return exact_int(row.get(name), name)
     except InvalidMessage as invalid:
-        raise _unreadable(f"a row's {invalid}") from None
+        raise _row_error(f"a row's {invalid}") from None
 
 
 def _trade_id(row: Mapping[str, Any]) -> int:
     """The id of a trade. With 0, which messages have where there is no trade, several fills of one order were one."""
     trade_id = _int(row, "tradeId")
     if trade_id <= 0:
-        raise _unreadable("a row's tradeId does not say which fill it is")
+        raise _row_error("a row's tradeId does not say which fill it is")
     return trade_id
 
 

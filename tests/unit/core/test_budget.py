@@ -23,10 +23,10 @@ def test_no_schedule_exceeds_the_share_over_any_60_seconds(
 ) -> None:
     budget = Budget(limit)
     now_s, sent = 0.0, []
-    for pause_s, weight, share in asked:
+    for pause_s, weight, priority in asked:
         now_s += pause_s
         for _ in range(100):
-            wait_s = budget.wait_s(weight, share, now_s)
+            wait_s = budget.wait_s(weight, priority, now_s)
             if wait_s <= 0:
                 break
             now_s += wait_s + 1e-6
@@ -34,7 +34,7 @@ def test_no_schedule_exceeds_the_share_over_any_60_seconds(
         sent.append((now_s, weight))
         alone = now_s - WINDOW_S
         before = sum(w for at_s, w in sent if alone < at_s <= now_s)
-        assert before <= limit * share.value or before == weight
+        assert before <= limit * priority.value or before == weight
     assert most_in_any_window(sent) <= limit * Priority.KEYS.value
 
 
@@ -42,14 +42,14 @@ def test_no_schedule_exceeds_the_share_over_any_60_seconds(
 def test_what_must_wait_is_told_when_it_may_go(asked: list[tuple[float, int, Priority]]) -> None:
     budget = Budget(100)
     now_s = 0.0
-    for pause_s, weight, share in asked:
+    for pause_s, weight, priority in asked:
         now_s += pause_s
-        wait_s = budget.wait_s(weight, share, now_s)
+        wait_s = budget.wait_s(weight, priority, now_s)
         if wait_s == 0:
             budget.spend(weight, now_s)
         else:
             assert 0 < wait_s <= WINDOW_S + 1e-9
-            assert budget.wait_s(weight, share, now_s + wait_s + 1e-6) == 0, "the first answer was the right one"
+            assert budget.wait_s(weight, priority, now_s + wait_s + 1e-6) == 0, "the first answer was the right one"
 
 
 def test_a_recovery_leaves_room_for_keys_and_an_audit_for_a_recovery() -> None:
@@ -72,8 +72,8 @@ def test_a_block_stops_everything_until_its_end_and_never_shrinks() -> None:
     budget = Budget()
     budget.block(100.0)
     budget.block(50.0)
-    for share in Priority:
-        assert budget.wait_s(1, share, 40.0) == 60.0
+    for priority in Priority:
+        assert budget.wait_s(1, priority, 40.0) == 60.0
     assert budget.wait_s(1, Priority.STEADY, 100.0) == 0
 
 

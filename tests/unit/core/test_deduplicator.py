@@ -12,7 +12,7 @@ from listenkey.core import deduplicator as deduplication
 from listenkey.core.deduplicator import Deduplicator, Recent
 from listenkey.core.lateness import NEAR, Lateness
 from listenkey.events import Event
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import UnreadableFrame, read_payload
 from tests.unit.core import making
 from tests.unit.core.making import OTHER, SYMBOL, admit, order
 
@@ -24,7 +24,7 @@ def fill(number: int, symbol: str = "BTC-261225-90000-C") -> tuple[Event, bytes]
         f'"N":"USDT","n":"-0.1","T":{number},"t":{number or 10**6},"b":"0","a":"0","m":true,"R":false,"ot":"LIMIT","rp":"0"}}}}'
     ).encode()
     event = read_payload(raw)
-    assert not isinstance(event, Unreadable)
+    assert not isinstance(event, UnreadableFrame)
     return event, raw
 
 
@@ -42,7 +42,7 @@ def test_the_followed_socket_delivers_and_the_same_fill_twice_does_not() -> None
 def snapshot(number: int, total: str) -> tuple[Event, bytes]:
     raw = f'{{"e":"GREEK_UPDATE","E":{number},"T":{number},"G":[{{"u":"{total}","d":"0","g":"0","t":"0","v":"0"}}]}}'
     event = read_payload(raw.encode())
-    assert not isinstance(event, Unreadable)
+    assert not isinstance(event, UnreadableFrame)
     return event, raw.encode()
 
 
@@ -72,7 +72,7 @@ def test_an_account_that_trades_with_itself_gets_both_fills() -> None:
     buy, raw = fill(5)
     sell_raw = raw.replace(b'"S":"BUY"', b'"S":"SELL"').replace(b'"i":7', b'"i":8')
     sell = read_payload(sell_raw)
-    assert not isinstance(sell, Unreadable)
+    assert not isinstance(sell, UnreadableFrame)
     assert admit(deduplicator, 1, buy, raw, received_ms=0)
     assert admit(deduplicator, 1, sell, sell_raw, received_ms=0)
 
@@ -280,7 +280,7 @@ def made(kind: str, number: int, which: str) -> tuple[Event, bytes]:
         raw = raw.replace(b'"x":"TRADE"', b'"x":"CALCULATED"')
     if kind in "RC":
         again = read_payload(raw)
-        assert not isinstance(again, Unreadable)
+        assert not isinstance(again, UnreadableFrame)
         return again, raw
     return event, raw
 
@@ -297,7 +297,7 @@ def bring(deduplicator: Deduplicator, socket: int, raws: list[bytes], *, by_byte
     delivered = []
     for frame in left:
         event = read_payload(frame[1:-1])
-        assert not isinstance(event, Unreadable)
+        assert not isinstance(event, UnreadableFrame)
         if admit(deduplicator, socket, event, frame[1:-1], 7):
             delivered.append(frame[1:-1])
     return delivered
@@ -336,7 +336,7 @@ def test_what_waits_unread_is_delivered_as_what_was_read(
             assert len(deduplicator.held(2)) <= len(sent)
         delivered += [held.raw for held in deduplicator.follow(2)]
         delivered += bring(deduplicator, 2, sent[at[2] :], by_bytes=by_bytes)
-        assert not deduplicator.unreadable
+        assert not deduplicator.unreadable_frames
         told.append(delivered)
         counted.append(deduplicator.duplicates)
     assert told[0] == told[1]
@@ -403,7 +403,7 @@ def test_what_turns_out_to_be_unreadable_is_left_to_be_told() -> None:
     deduplicator.follow(1)
     assert deduplicator.sift(2, [b'<{"e":"GREEK_UPDATE","E":"x"}>', *enveloped(fill(1))], unwrap, 7) == []
     assert [held.raw for held in deduplicator.follow(2)] == [fill(1)[1]]
-    assert [one.size for one in deduplicator.unreadable] == [28]
+    assert [one.size for one in deduplicator.unreadable_frames] == [28]
 
 
 @pytest.mark.parametrize("at_once", [True, False])

@@ -38,7 +38,7 @@ def state(world: World) -> State:
 
 
 def settling(world: World) -> bool:
-    return world.life.recovery.audits.settling
+    return world.life.recovery_policy.audit_schedule.settling
 
 
 def since_drop(world: World) -> list[type]:
@@ -69,7 +69,7 @@ def test_a_part_of_what_was_missed_is_delivered_before_the_rest() -> None:
     while state(world) is not State.RECOVERING:
         world.run(0.005)
     life, attached_ms = world.life, world.life.connections.sockets[2].attached_ms
-    attempt, from_ms = life.recovery.attempt, life.gaps.open_from_ms
+    attempt, from_ms = life.recovery_policy.attempt, life.gaps.open_from_ms
     assert from_ms is not None
     world.log.clear()
     world.feed(on.RecoveredPart(attempt - 1, attached_ms - 1, from_ms))
@@ -512,7 +512,7 @@ def test_a_poll_that_is_answered_when_a_socket_has_come_is_left_to_the_recovery(
     world = without_sockets()
     world.run(5)
     moment = world.moment()
-    world.life.recovery.poll_at_s = moment.s
+    world.life.recovery_policy.poll_at_s = moment.s
     world.latency_s = 40.0
     world.feed(on.TimerDue())
     attempt = polls(world)[-1].attempt

@@ -85,7 +85,7 @@ def test_the_first_word_of_a_position_needs_a_fill_that_made_it() -> None:
     (doubt,) = detector.take_doubts(6.0)
     assert (doubt.symbol, doubt.from_ms) == (SYMBOL, 1000)
     detector.note(fill(1, "1", at_ms=2000), 7.0)
-    detector.mended()
+    detector.recovered()
     assert detector.due_at_s() is None
 
 
@@ -103,7 +103,7 @@ def test_a_venue_that_keeps_other_times_for_both_is_not_doubted_for_ever() -> No
     for number in range(BARREN_MAX):
         detector.note(position("1", 2000, symbol=f"S{number}"), 0.0)
         assert detector.take_doubts(GRACE_S)
-        detector.mended()
+        detector.recovered()
     detector.note(position("1", 2000), 0.0)
     assert detector.due_at_s() is None
 
@@ -147,7 +147,7 @@ def test_what_rest_brings_back_mends_both_chains() -> None:
     detector = told(held("1"), order(1, "NEW"), position("2", 2000), order(1, "CANCELED", "1", 2500))
     assert len(detector.take_doubts(GRACE_S)) == 2
     detector.note(trade_row(1, at_ms=2000).fill, 2.0)
-    detector.mended()
+    detector.recovered()
     detector.note(fill(2, "1", at_ms=4000, order_id=2), 3.0)
     detector.note(position("3", 4000), 3.0)
     assert detector.due_at_s() is None
@@ -170,7 +170,7 @@ def test_what_stays_broken_is_taken_as_it_is_and_not_asked_for_ever() -> None:
     for number in range(BARREN_MAX):
         detector.note(position(str(number + 5), 2000 + number), float(number * 10))
         assert len(detector.take_doubts(number * 10 + GRACE_S)) == 1
-        detector.mended()
+        detector.recovered()
     detector.note(position("50", 3000), 99.0)
     assert detector.due_at_s() is None, "so many alarms that came to nothing are the rule's fault"
 
@@ -286,7 +286,7 @@ def test_of_the_fills_of_one_moment_those_that_the_last_message_lacks_came_befor
     assert detector.take_doubts(GRACE_S)
     for number in (2, 3, 4):  # the last of these came after it
         detector.note(trade_row(number, at_ms=3000).fill, 2.0)
-    detector.mended()
+    detector.recovered()
     detector.note(position("5", 4000), 3.0)
     assert detector.due_at_s() is None
 
@@ -307,7 +307,7 @@ def test_fills_of_the_moment_of_a_first_message_leave_open_what_is_held(quantity
 def test_a_fill_of_a_message_that_was_taken_as_it_is_may_come_long_after_it() -> None:
     detector = told(held("1"), position("1", 1500), position("2", 2000))
     assert detector.take_doubts(GRACE_S)
-    detector.mended()  # REST refused its fills
+    detector.recovered()  # REST refused its fills
     detector.note(trade_row(1, at_ms=2000).fill, 60.0)
     detector.note(fill(2, "1", at_ms=4000, order_id=2), 70.0)
     detector.note(position("3", 4000), 70.0)
@@ -372,7 +372,7 @@ def test_a_doubt_that_was_not_told_yet_is_not_taken_for_mended() -> None:
     assert len(detector.take_doubts(GRACE_S)) == 1
     detector.note(order(2, "NEW"), GRACE_S)
     detector.note(order(2, "CANCELED", "1", 2000), GRACE_S)
-    detector.mended()
+    detector.recovered()
     assert detector.due_at_s() == 2 * GRACE_S
     assert len(detector.take_doubts(2 * GRACE_S)) == 1
 

@@ -211,10 +211,10 @@ def test_what_rest_does_not_give_is_named_with_its_symbol() -> None:
     assert refused == Lost(Loss.FILLS_REFUSED, "fills of BTC-1: REST refuses, code -1121")
     refused = reconciliation.refuses(Loss.FILLS_REFUSED, "fills", "", -1003)
     assert refused.text == "fills of all symbols: REST refuses, code -1003"
-    unreadable = reconciliation.unreadable(Loss.FILLS_REFUSED, "fills", "BTC-1", "a row's time is none")
+    unreadable = reconciliation.unreadable_row(Loss.FILLS_REFUSED, "fills", "BTC-1", "a row's time is none")
     assert unreadable.loss is Loss.FILLS_REFUSED
     assert unreadable.text == "fills of BTC-1: the list has a row that can't be read: a row's time is none"
-    assert reconciliation.unreadable(Loss.FILLS_REFUSED, "fills", "", "").text.startswith("fills of all symbols: ")
+    assert reconciliation.unreadable_row(Loss.FILLS_REFUSED, "fills", "", "").text.startswith("fills of all symbols: ")
     unknown = reconciliation.unknown(Loss.ORDERS, "order 7", "BTC-1")
     assert unknown == Lost(Loss.ORDERS, "the outcome of order 7 of BTC-1: REST does not know it")
     assert reconciliation.not_asked_for(3).text.startswith("the outcome of 3 more orders: ")

@@ -75,14 +75,14 @@ def test_a_poll_that_a_recovery_ends_is_due_again_at_once() -> None:
 
 def asking(world: World) -> Asking:
     """Read anew each time, so that a checker of types does not take it for unchanged."""
-    return world.life.recovery.asking
+    return world.life.recovery_policy.asking
 
 
 def recovering(world: World) -> int:
     """Wait for the next recovery to begin; its attempt."""
     while state(world) is not State.RECOVERING:
         world.run(0.005)
-    return world.life.recovery.attempt
+    return world.life.recovery_policy.attempt
 
 
 def test_the_answer_that_a_lost_socket_waited_for_is_delivered_and_another_is_asked_for() -> None:
@@ -116,7 +116,7 @@ def test_a_recovery_that_outlives_its_socket_is_not_begun_anew_by_the_next(answe
     world.latency_s = 0.0001  # of all but the answer that is under way
     world.drop(2)
     while state(world) is not State.RECOVERING:
-        assert world.life.recovery.asking is Asking.ORPHAN, "the answer came sooner than the next socket"
+        assert world.life.recovery_policy.asking is Asking.ORPHAN, "the answer came sooner than the next socket"
         world.run(0.0005)
     assert asking(world) is Asking.ADOPTED
     assert len(world.actions(do.Recover)) == 1
@@ -136,7 +136,7 @@ def test_a_recovery_that_outlives_its_socket_is_not_begun_anew_by_the_next(answe
 
 def test_a_lost_sockets_recovery_that_fails_is_followed_by_polls() -> None:
     world = without_sockets()
-    world.life.recovery.asking, world.life.recovery.attempt = Asking.ORPHAN, 7
+    world.life.recovery_policy.asking, world.life.recovery_policy.attempt = Asking.ORPHAN, 7
     world.feed(on.NotRecovered(7, LATER))
     assert asking(world) is Asking.NOTHING
     world.run(40)
@@ -187,13 +187,13 @@ def test_short_sockets_do_not_put_the_next_poll_off() -> None:
 def test_an_audit_that_ends_within_a_gap_leaves_it_one_of_single_messages() -> None:
     """Else the gap would end when the socket was attached: before it began."""
     world = live()
-    world.life.recovery.audits.audit_at_s = world.now_s
+    world.life.recovery_policy.audit_schedule.audit_at_s = world.now_s
     world.latency_s = 5.0
     world.feed(on.TimerDue())
     lost_ms = world.moment().wall_ms
     world.feed(on.Doubted(lost_ms, reason("a total differs")))
-    world.feed(on.Audited(world.life.recovery.audits.number))
-    assert not world.life.recovery.blind
+    world.feed(on.Audited(world.life.recovery_policy.audit_schedule.number))
+    assert not world.life.recovery_policy.blind
     world.run(10)
     closed = next(item for item in reversed(world.items) if isinstance(item, GapClosed))
     assert closed.to_ms >= lost_ms + 5_000

@@ -59,7 +59,7 @@ def test_a_disk_that_does_not_work_is_worse_than_a_reader_that_is_slow() -> None
 
 def test_a_gap_on_a_socket_that_lives_is_a_doubt() -> None:
     life = life_in(State.LIVE, gap=True)
-    life.recovery.blind = False
+    life.recovery_policy.blind = False
     assert status_of(life, NOW_S, None, None) == "SUSPECT"
 
 
@@ -77,7 +77,7 @@ def test_live_and_unable_to_help_itself_or_not_yet_sure() -> None:
     life.listen_key.quiet_until_s = NOW_S + 1
     assert status_of(life, NOW_S, None, None) == "DEGRADED"
     assert status_of(life, NOW_S + 1, None, None) == "LIVE"
-    life.recovery.audits.settle(0, Moment(NOW_S, 0, 0.5))
+    life.recovery_policy.audit_schedule.settle(0, Moment(NOW_S, 0, 0.5))
     assert status_of(life, NOW_S + 1, None, None) == "SETTLING"
 
 
@@ -103,7 +103,7 @@ def test_a_stream_that_is_live_and_impaired_says_why() -> None:
     life = life_in(State.LIVE)
     life.listen_key.last_renewal_ok, life.why = False, "renewing the key failed"
     assert why_of(life, NOW_S, None, None, None) == "renewing the key failed"
-    life.listen_key.last_renewal_ok, life.recovery.problem = True, "REST is down"
+    life.listen_key.last_renewal_ok, life.recovery_policy.problem = True, "REST is down"
     assert why_of(life, NOW_S, None, None, None) == "REST is down"
 
 
@@ -111,4 +111,4 @@ def test_a_secret_that_could_not_be_tried_is_told_until_rest_answers() -> None:
     world = World()
     world.feed(on.Started())
     world.feed(on.KeyReady(Secret("given"), None, "the secret could not be tried: 503"))
-    assert world.life.recovery.problem == "the secret could not be tried: 503"
+    assert world.life.recovery_policy.problem == "the secret could not be tried: 503"

@@ -21,7 +21,7 @@ UP_MS = 1_000_000
 def left(wrong_ms: int = 0, **more: object) -> Resumed:
     """Return the state left by a process whose wall clock was wrong by so much; it had been live for a minute."""
     mark = Watermark(T_MS + wrong_ms, "boot", UP_MS, T_MS, T_MS + wrong_ms - 60_000, T_MS - 60_000)
-    return replace(Resumed(T_MS + wrong_ms, mark=mark), **more)  # type: ignore[arg-type]
+    return replace(Resumed(T_MS + wrong_ms, watermark=mark), **more)  # type: ignore[arg-type]
 
 
 def test_a_first_start_has_nothing_to_tell() -> None:

@@ -9,7 +9,7 @@ import pytest
 from listenkey import Fill, GapClosed, GapOpened, Live, Update
 from listenkey.errors import ProtocolError
 from listenkey.events import Event, UnknownEvent, fills_of
-from listenkey.wire.frames import Unreadable
+from listenkey.wire.frames import UnreadableFrame
 from listenkey.wire.frames import read_payload as read_message
 from tests.unit.core.making import SYMBOL, beat, fill, order, order_row, position, trade_row
 
@@ -18,7 +18,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 def read_payload(payload: bytes) -> Event:
     event = read_message(payload)
-    assert not isinstance(event, Unreadable)
+    assert not isinstance(event, UnreadableFrame)
     return event
 
 

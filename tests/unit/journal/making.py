@@ -22,7 +22,7 @@ from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.row_codec import told_values, update_values
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.writer import Writer
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import UnreadableFrame, read_payload
 
 ACCOUNT = "a3f1"
 AT_MS = 1_795_330_000_000
@@ -51,7 +51,7 @@ def greeks(number: int) -> bytes:
 
 def read(raw: bytes) -> Event:
     event = read_payload(raw)
-    assert not isinstance(event, Unreadable)
+    assert not isinstance(event, UnreadableFrame)
     return event
 
 

@@ -13,7 +13,7 @@ from listenkey.journal.item_buffer import DECODED_MAX
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.transport.runtime import Runtime
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import UnreadableFrame, read_payload
 
 
 def made(journal: str | Path | None, *options: Any, auto_commit: bool = False) -> Journal:
@@ -41,7 +41,7 @@ async def test_what_waits_long_in_memory_is_read_again_from_its_json() -> None:
     raws = [b'{"e":"GREEK_UPDATE","E":%d,"T":%d,"G":[]}' % (number, number) for number in range(DECODED_MAX + 2)]
     for raw in raws:
         event = read_payload(raw)
-        assert not isinstance(event, Unreadable)
+        assert not isinstance(event, UnreadableFrame)
         kept.append_event(event, raw, 5)
     items = [await kept.next() for _ in raws]
     assert [item.event.event_ms for item in items if isinstance(item, Update)] == list(range(DECODED_MAX + 2))

@@ -17,10 +17,10 @@ def raw(number: int) -> bytes:
 
 
 def read(body: bytes) -> Event:
-    from listenkey.wire.frames import Unreadable, read_payload
+    from listenkey.wire.frames import UnreadableFrame, read_payload
 
     event = read_payload(body)
-    assert not isinstance(event, Unreadable)
+    assert not isinstance(event, UnreadableFrame)
     return event
 
 

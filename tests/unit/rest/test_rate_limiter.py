@@ -44,8 +44,8 @@ def signed(path: str, **params: str) -> Request:
     return requests.signed_get(path, params, CREDENTIALS, 1)
 
 
-async def send(limiter: RateLimiter, share: Priority, *risk: int, request: Request = TIME) -> None:
-    await limiter.lane(share, lambda: risk).send(request, PLACE.rest_url)
+async def send(limiter: RateLimiter, priority: Priority, *risk: int, request: Request = TIME) -> None:
+    await limiter.lane(priority, lambda: risk).send(request, PLACE.rest_url)
 
 
 def test_every_request_has_its_weight() -> None:
@@ -66,9 +66,9 @@ async def test_after_a_refusal_nothing_leaves_and_everybody_is_told_until_when(
     http = FakeHttp([Response(status, headers, b'{"code":-1008,"msg":"too much"}' if status != 403 else b"<html>")])
     limiter = RateLimiter(SystemClock(), PLACE, http)
     await send(limiter, Priority.RECOVERY)
-    for share in Priority:
+    for priority in Priority:
         with pytest.raises(Banned if status == 418 else RateLimited) as caught:
-            await send(limiter, share)
+            await send(limiter, priority)
         assert classify(caught.value, 0).wait_s == pytest.approx(wait_s, abs=0.5)
     assert len(http.sent) == 1
 
@@ -112,7 +112,7 @@ async def test_no_wait_is_longer_than_the_venue_can_mean(
 
 
 def is_stale(limiter: RateLimiter) -> bool:
-    return limiter.limit.is_stale(SystemClock().now_s())
+    return limiter.limit_reading.is_stale(SystemClock().now_s())
 
 
 async def test_a_recovery_that_waits_for_weight_says_for_how_long() -> None:
@@ -124,7 +124,8 @@ async def test_a_recovery_that_waits_for_weight_says_for_how_long() -> None:
     assert limiter.waiting(Priority.RECOVERY) is None
     list_of_all = signed("/eapi/v1/openOrders")
     tasks = [
-        asyncio.create_task(send(limiter, share, request=list_of_all)) for share in (Priority.STEADY, Priority.RECOVERY)
+        asyncio.create_task(send(limiter, priority, request=list_of_all))
+        for priority in (Priority.STEADY, Priority.RECOVERY)
     ]
     await asyncio.sleep(0)
     text = limiter.waiting(Priority.RECOVERY)
@@ -247,9 +248,9 @@ async def test_a_429_puts_the_limit_in_doubt_until_it_is_read_again(status: int,
     limiter = RateLimiter(SystemClock(), PLACE, FakeHttp([Response(status, (), b"{}")]))
     limiter.note_limit(1000)
     await send(limiter, Priority.STEADY)
-    assert (limiter.limit.is_doubted, is_stale(limiter)) == (is_doubted, is_doubted)
+    assert (limiter.limit_reading.is_doubted, is_stale(limiter)) == (is_doubted, is_doubted)
     limiter.note_limit(60)
-    assert (limiter.limit.is_doubted, is_stale(limiter), limiter.budget.limit) == (False, False, 60)
+    assert (limiter.limit_reading.is_doubted, is_stale(limiter), limiter.budget.limit) == (False, False, 60)
 
 
 async def test_the_next_process_does_not_believe_a_limit_that_was_in_doubt(tmp_path: Path) -> None:
@@ -286,9 +287,9 @@ async def test_the_next_process_keeps_a_ban(tmp_path: Path) -> None:
     await send(kept_in(tmp_path / "w", FakeHttp([Response(418, (("Retry-After", "600"),), b"{}")])), Priority.KEYS)
     http = FakeHttp()
     other = kept_in(tmp_path / "w", http)
-    for share in Priority:
+    for priority in Priority:
         with pytest.raises(Banned) as caught:
-            await send(other, share)
+            await send(other, priority)
         assert caught.value.retry_after_s == pytest.approx(600, abs=1)
     assert http.sent == []
     await send(kept_in(tmp_path / "other", FakeHttp([Response(429)])), Priority.KEYS)

@@ -17,15 +17,15 @@ async def test_who_waits_is_let_go_by_rank_and_then_by_risk() -> None:
     queue, order = RequestQueue(budget, SystemClock()), list[str]()
     budget.limit = 0
 
-    async def ask(name: str, share: Priority, *risk: int) -> None:
-        await queue.admit(1, share, risk)
+    async def ask(name: str, priority: Priority, *risk: int) -> None:
+        await queue.admit(1, priority, risk)
         order.append(name)
 
     now_s = SystemClock().now_s()
     budget.spend(100, now_s)
     asked = [
-        asyncio.create_task(ask(name, share, *risk))
-        for name, share, risk in (
+        asyncio.create_task(ask(name, priority, *risk))
+        for name, priority, risk in (
             ("audit", Priority.STEADY, ()),
             ("small", Priority.RECOVERY, (1,)),
             ("large", Priority.RECOVERY, (5,)),

@@ -171,9 +171,9 @@ async def test_a_poll_brings_what_is_old_enough_and_goes_on_where_the_last_one_e
         )
         sandbox.fault("clock_skew", ms=60_000)
         recovery.backfill.time.forget()
-        recovery.backfill.limiter.limit.doubt()
+        recovery.backfill.limiter.limit_reading.doubt()
         answer = await recovery.recover(poll, list, no_part)
-        assert not recovery.backfill.limiter.limit.is_doubted, "it was asked for before more than one list was"
+        assert not recovery.backfill.limiter.limit_reading.is_doubted, "it was asked for before more than one list was"
         assert isinstance(answer, on.Recovered)
         assert (answer.attempt, answer.lost, answer.orders_due) == (1, (), False)
         assert len(recovery.combined([])) == 5

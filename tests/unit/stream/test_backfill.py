@@ -148,7 +148,7 @@ async def test_a_limit_that_is_only_assumed_is_asked_before_anybody_waits_for_it
         await asyncio.to_thread(sandbox.burst, 30)
         limiter = recovery.backfill.limiter
         limiter.note_limit(100)
-        limiter.limit.doubt()
+        limiter.limit_reading.doubt()
         found = await recovery.run(recover(), list)
         assert limiter.budget.limit == 2400
         assert not found.orders_due
@@ -162,16 +162,16 @@ async def test_a_limit_in_doubt_is_asked_for_although_there_seems_to_be_room(
         await asyncio.to_thread(sandbox.burst, 2)
         limiter = recovery.backfill.limiter
         limiter.note_limit(100_000)
-        limiter.limit.doubt()
+        limiter.limit_reading.doubt()
         await recovery.run(recover(), list)
-        assert (limiter.budget.limit, limiter.limit.is_doubted) == (2400, False)
+        assert (limiter.budget.limit, limiter.limit_reading.is_doubted) == (2400, False)
 
 
 async def test_a_lowered_limit_is_read_again_while_a_recovery_waits_for_it(
     binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox = binance_options_sandbox
-    monkeypatch.setattr("listenkey.core.weight_limit.LOWERED_WAITS_S", -1.0)
+    monkeypatch.setattr("listenkey.core.limit_reading.LOWERED_WAITS_S", -1.0)
     async with recovery_of(sandbox) as recovery:
         await asyncio.to_thread(sandbox.burst, 30)
         limiter = recovery.backfill.limiter

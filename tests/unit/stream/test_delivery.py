@@ -8,7 +8,7 @@ from typing import Any
 from listenkey import Live, Update, UserStream
 from listenkey.events import Event
 from listenkey.testing import LocalSandbox
-from listenkey.wire.frames import Unreadable
+from listenkey.wire.frames import UnreadableFrame
 from tests.unit.core.making import fill, order
 
 
@@ -61,7 +61,7 @@ def test_frames_that_can_t_be_read_are_all_counted() -> None:
     seen: list[Any] = []
     delivery = made._driver.delivery
     delivery._feed = seen.append
-    delivery.unreadable_came(1, Unreadable("no JSON", b"", 0, 3))
+    delivery.unreadable_came(1, UnreadableFrame("no JSON", b"", 0, 3))
     assert (made.health().unreadable, len(seen)) == (3, 1)
 
 

@@ -59,7 +59,9 @@ class Recovery:
 class Side:
     def __init__(self) -> None:
         self.recovery = Recovery()
-        self.life = SimpleNamespace(gaps=SimpleNamespace(open_from_ms=None), recovery=SimpleNamespace(running=True))
+        self.life = SimpleNamespace(
+            gaps=SimpleNamespace(open_from_ms=None), recovery_policy=SimpleNamespace(running=True)
+        )
         self.fed: list[on.Input] = []
         self.errors: list[ListenKeyError] = []
         self.bugs: list[BaseException] = []
@@ -170,5 +172,5 @@ async def test_a_venue_that_is_down_ends_nothing() -> None:
 def test_only_a_recovery_that_runs_waits() -> None:
     side = Side()
     assert side.runner.waits() == f"waits: {Priority.RECOVERY.name}"
-    side.life.recovery.running = False
+    side.life.recovery_policy.running = False
     assert side.runner.waits() is None

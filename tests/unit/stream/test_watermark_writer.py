@@ -27,11 +27,11 @@ class Now:
 
 class Journal:
     def __init__(self) -> None:
-        self.marks: list[Watermark] = []
+        self.watermarks: list[Watermark] = []
 
-    def heard(self, wall_ms: int, mark: Watermark) -> None:
-        assert wall_ms == mark.wall_ms
-        self.marks.append(mark)
+    def heard(self, wall_ms: int, watermark: Watermark) -> None:
+        assert wall_ms == watermark.wall_ms
+        self.watermarks.append(watermark)
 
 
 class Audits:
@@ -62,15 +62,15 @@ class Side:
             self.writer.recovery = cast("Any", SimpleNamespace(audits=self.audits, by_venue=lambda *_: (7, 8)))
 
     def written(self) -> list[int]:
-        return [mark.wall_ms for mark in self.journal.marks]
+        return [watermark.wall_ms for watermark in self.journal.watermarks]
 
 
 def test_the_answered_ping_counts_where_rest_is_audited_and_else_the_proof_of_the_key() -> None:
     side, keyless = Side(recovers=True), Side(recovers=False)
     for one in (side, keyless):
         one.writer.heard(3, 100.0)
-    assert side.journal.marks == [Watermark(1_090_000, "this boot", 90_000, 7, 5, 8)]
-    assert keyless.journal.marks == [Watermark(1_080_000, "this boot", 80_000, None, 5, None)]
+    assert side.journal.watermarks == [Watermark(1_090_000, "this boot", 90_000, 7, 5, 8)]
+    assert keyless.journal.watermarks == [Watermark(1_080_000, "this boot", 80_000, None, 5, None)]
 
 
 def test_it_is_written_once_and_never_goes_back() -> None:
@@ -84,8 +84,8 @@ def test_it_is_written_once_and_never_goes_back() -> None:
 def test_live_since_is_a_watermark() -> None:
     side = Side(recovers=True)
     side.writer.live_since(1_095_000)
-    (mark,) = side.journal.marks
-    assert (mark.wall_ms, mark.up_ms) == (1_095_000, 95_000)
+    (watermark,) = side.journal.watermarks
+    assert (watermark.wall_ms, watermark.up_ms) == (1_095_000, 95_000)
 
 
 @pytest.mark.parametrize("what", ["another socket", "a gap", "no audit", "outstanding trades"])

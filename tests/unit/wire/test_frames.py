@@ -26,7 +26,7 @@ from listenkey.wire.frames import (
     ControlError,
     Received,
     Several,
-    Unreadable,
+    UnreadableFrame,
     Unwrapper,
     read,
     read_payload,
@@ -69,8 +69,8 @@ def received(read: object) -> Received:
     return read
 
 
-def unreadable(read: object) -> Unreadable:
-    assert isinstance(read, Unreadable), read
+def unreadable(read: object) -> UnreadableFrame:
+    assert isinstance(read, UnreadableFrame), read
     return read
 
 
@@ -430,7 +430,7 @@ def test_no_frame_raises_and_what_is_kept_is_json(frame: bytes) -> None:
     ):
         for part in one.parts if isinstance(one, Several) else (one,):
             if not isinstance(part, Received):
-                assert isinstance(part, (Control, Unreadable))
+                assert isinstance(part, (Control, UnreadableFrame))
                 continue
             json.loads(part.raw)
             assert json.dumps(part.event.to_dict())

@@ -16,7 +16,7 @@ from listenkey.wire.frames import (
     OddRaw,
     Received,
     Several,
-    Unreadable,
+    UnreadableFrame,
     Unwrapper,
     read,
     read_payload,
@@ -42,7 +42,7 @@ def fill(trade_id: int, quantity: str = "0.1", **letters: Any) -> dict[str, Any]
     return {"t": str(trade_id), "p": "1993", "q": quantity, "T": 1657613774336, "m": "TAKER", "f": "0.0002"} | letters
 
 
-def parts(message: Any) -> tuple[Received | Unreadable, ...]:
+def parts(message: Any) -> tuple[Received | UnreadableFrame, ...]:
     found = read(message if isinstance(message, bytes) else json.dumps(message).encode())
     assert isinstance(found, Several)
     return found.parts
@@ -126,9 +126,15 @@ def test_one_fill_that_can_t_be_read_takes_no_other_with_it() -> None:
     whole = order(fi=[fill(1), fill(0), fill(3), "x"])
     whole["o"].append(5)
     assert [one.order.trade_id for one in steps(whole)] == [1, 3]
-    assert [type(one) for one in parts(whole)] == [Received, Unreadable, Received, Unreadable, Unreadable]
+    assert [type(one) for one in parts(whole)] == [
+        Received,
+        UnreadableFrame,
+        Received,
+        UnreadableFrame,
+        UnreadableFrame,
+    ]
     assert isinstance(read(json.dumps(order(fi={})).encode()), Several), "a loss that is reported, and no step"
-    assert [type(one) for one in parts(order(fi={}))] == [Unreadable]
+    assert [type(one) for one in parts(order(fi={}))] == [UnreadableFrame]
 
 
 def test_an_account_is_its_totals_balances_positions_and_greeks() -> None:
@@ -167,14 +173,14 @@ def test_the_json_of_each_gives_its_event_again_and_holds_no_key(name: str) -> N
         assert type(one.raw) is OddRaw
         assert read_payload(bytes(one.raw)) == one.event
         assert one.raw.find(KEY.encode()) < 0
-    assert isinstance(read_payload(payload), Unreadable), "alone it is no message of today"
+    assert isinstance(read_payload(payload), UnreadableFrame), "alone it is no message of today"
     assert [one.event for one in received_in(payload) if isinstance(one, Received)] == events(payload)
 
 
 @pytest.mark.parametrize("count", [0, PARTS_MAX + 1])
 def test_a_message_without_a_step_or_with_absurdly_many_is_unreadable(count: int) -> None:
     found = read(json.dumps(order() | {"o": [{}] * count}).encode())
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, UnreadableFrame)
 
 
 @pytest.mark.parametrize("name", ["c", "S", "tif", "oty", "p"])

@@ -19,7 +19,7 @@ from listenkey.events import (
     OrderTradeUpdate,
     RiskLevelChange,
 )
-from listenkey.wire.frames import Unreadable, read_payload, read_payloads
+from listenkey.wire.frames import UnreadableFrame, read_payload, read_payloads
 from listenkey.wire.message_builder import InvalidMessage, Number, build, exact_int, fields, unknown
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -287,7 +287,7 @@ def test_a_fill_without_a_trade_id_is_unreadable_alone_and_among_others(trade_id
     whole = msgspec.json.decode((FIXTURES / "thirdparty_order_trade_update_trade.json").read_bytes())["data"]
     whole["o"]["t"] = trade_id
     payload = msgspec.json.encode(whole)
-    assert isinstance(read_payload(payload), Unreadable)
+    assert isinstance(read_payload(payload), UnreadableFrame)
     assert read_payloads([payload, payload]) is None
     whole["o"] |= {"x": "NEW", "l": "0"}
-    assert not isinstance(read_payload(msgspec.json.encode(whole | {"o": whole["o"] | {"t": 0}})), Unreadable)
+    assert not isinstance(read_payload(msgspec.json.encode(whole | {"o": whole["o"] | {"t": 0}})), UnreadableFrame)

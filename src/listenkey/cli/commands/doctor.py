@@ -240,14 +240,14 @@ def failed(check: str, error: ListenKeyError) -> Finding:
     return Finding(check, False, exit_codes.sentence(error), advice, {"error": type(error).__name__}, code)
 
 
-def mark_of(*, ok: bool, encoding: str) -> str:
+def glyph_of(*, ok: bool, encoding: str) -> str:
     """A check mark or a cross; words where the terminal's encoding has neither."""
-    mark = "✓" if ok else "✗"
+    glyph = "✓" if ok else "✗"
     try:
-        mark.encode(encoding)
+        glyph.encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return "ok" if ok else "NO"
-    return mark
+    return glyph
 
 
 def show(finding: Finding, *, as_json: bool) -> None:
@@ -259,9 +259,9 @@ def show(finding: Finding, *, as_json: bool) -> None:
         click.echo(json.dumps(told))
         return
     colours = stdout_is_terminal() and colours_allowed()
-    mark = mark_of(ok=finding.ok, encoding=sys.stdout.encoding or "ascii")
+    glyph = glyph_of(ok=finding.ok, encoding=sys.stdout.encoding or "ascii")
     if colours:
-        mark = click.style(mark, fg="green" if finding.ok else "red", bold=True)
-    click.echo(f"{mark} {finding.check:12} {finding.found}")
+        glyph = click.style(glyph, fg="green" if finding.ok else "red", bold=True)
+    click.echo(f"{glyph} {finding.check:12} {finding.found}")
     if finding.advice:
         click.echo(f"  {'':12} what to do: {finding.advice}")

@@ -14,7 +14,7 @@ from listenkey.events import (
     RecoveredOrder,
 )
 
-SHORT_STATUS: Final = {"PARTIALLY_FILLED": "PARTIAL", "EXPIRED_IN_MATCH": "EXP-MATCH", "CANCELLED": "CANCELED"}
+SHORT_STATUS: Final = {"PARTIALLY_FILLED": "PARTIAL", "EXPIRED_IN_MATCH": "EXP-MATCH"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,13 +61,13 @@ class Group:
     Attributes:
         recovered: What was recovered in the open gap, with the rows; None where that is not counted.
         covered_ms: Until when the stream is whole with them, wall clock.
-        mark: The same by more clocks.
+        watermark: The same by more clocks.
     """
 
     rows: list[Row] = field(default_factory=list)
     recovered: RecoveredCount | None = None
     covered_ms: int | None = None
-    mark: Watermark | None = None
+    watermark: Watermark | None = None
     cursors: dict[str, int] = field(default_factory=dict)
 
     def insertion(self, account: str) -> tuple[str, list[object]]:
@@ -82,7 +82,7 @@ class Group:
         if self.rows:
             connection.execute(*self.insertion(account))
         if self.covered_ms is not None:
-            metadata.set_coverage(connection, self.covered_ms, self.mark)
+            metadata.set_coverage(connection, self.covered_ms, self.watermark)
         for name, seq in self.cursors.items():
             metadata.set_cursor(connection, name, seq)
 

@@ -59,7 +59,7 @@ def follows(row: Row, before: bytes) -> bool:
     return bool(zlib.crc32(body) == row[-SEALED] and _link(before, body) == row[-1])
 
 
-def mark(name: str, value: object) -> int:
+def fact_checksum(name: str, value: object) -> int:
     """The checksum of a small fact: a line of `meta` or `consumers`."""
     return zlib.crc32(_encode((name, value)))
 

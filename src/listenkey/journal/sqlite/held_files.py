@@ -33,7 +33,7 @@ class HeldFiles:
 
     @property
     def are_held(self) -> bool:
-        """True from `hold` to `release`."""
+        """True from `hold` to `release`. Only the simulation asks."""
         return self._lock is not None
 
     def hold(self) -> None:

@@ -198,9 +198,9 @@ class SqliteJournal:
         """Queue the lifecycle's items. They always find room; where much waits, gaps are joined."""
         self._queue.append_told(items)
 
-    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
+    def heard(self, wall_ms: int, watermark: Watermark | None = None) -> None:
         """The stream was whole at this moment; the next process begins its gap there."""
-        self._queue.heard(wall_ms, mark)
+        self._queue.heard(wall_ms, watermark)
 
     def _on_committed(self, report: Committed) -> None:
         self._queue.written(report)

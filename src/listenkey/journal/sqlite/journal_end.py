@@ -141,6 +141,6 @@ class JournalEnd:
             tuple(records),
             live_orders(connection, self.last_seq),
             began_ms=began_ms or 0,
-            mark=metadata.watermark(self._known),
+            watermark=metadata.watermark(self._known),
             lead_ms=lead_ms,
         )

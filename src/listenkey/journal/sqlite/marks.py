@@ -31,9 +31,9 @@ class Marks:
         self._is_due = False
         self._note_at_s = 0.0
 
-    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
+    def heard(self, wall_ms: int, watermark: Watermark | None = None) -> None:
         """The stream was whole at this moment; noted once a second, behind everything that was put before."""
-        self._heard = (wall_ms, mark)  # one value, since the thread may look at any time
+        self._heard = (wall_ms, watermark)  # one value, since the thread may look at any time
 
     def done(self, seq: int, *, urgent: bool) -> None:
         """Note that the reader is done up to `seq`; `urgent` where a caller waits for it to be durable."""
@@ -48,7 +48,7 @@ class Marks:
 
     @property
     def are_written(self) -> bool:
-        """True where no mark waits to be written."""
+        """True where no mark waits to be written. Only the simulation asks."""
         return self.heard_ms == self._covered_ms and self._cursor <= self._cursor_written
 
     def due(self, now_s: float, *, final: bool) -> Group:
@@ -60,7 +60,7 @@ class Marks:
         heard, cursor, group = self._heard, self._cursor, Group()
         self._is_due = final or now_s >= self._note_at_s
         if self._is_due and heard is not None and heard[0] != self._covered_ms:
-            group.covered_ms, group.mark = heard
+            group.covered_ms, group.watermark = heard
         if self._consumer is not None and cursor > self._cursor_written and (self._is_due or self._is_urgent):
             group.cursors[self._consumer] = cursor
         return group

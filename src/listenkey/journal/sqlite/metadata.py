@@ -9,7 +9,7 @@ import msgspec
 
 from listenkey.core.gaps import Watermark
 from listenkey.errors import Corrupt
-from listenkey.journal.sqlite.hash_chain import CHAIN_BYTES, mark
+from listenkey.journal.sqlite.hash_chain import CHAIN_BYTES, fact_checksum
 from listenkey.journal.sqlite.row_shape import SEQ_MAX, TIME_MAX_MS, is_whole_number
 
 ACCOUNT: Final = "account"
@@ -24,7 +24,7 @@ _DECODE: Final = msgspec.json.Decoder(Watermark).decode
 
 def set_fact(connection: sqlite3.Connection, name: str, value: object) -> None:
     """Write one fact, within the transaction that is open."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (name, value, mark(name, value)))
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", (name, value, fact_checksum(name, value)))
 
 
 def facts(connection: sqlite3.Connection) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def facts(connection: sqlite3.Connection) -> dict[str, Any]:
     """
     found = {}
     for name, value, checksum in connection.execute("SELECT name, value, crc32 FROM meta"):
-        if mark(name, value) != checksum or not _is_sound(name, value):
+        if fact_checksum(name, value) != checksum or not _is_sound(name, value):
             raise Corrupt(f"the journal's note of {name} is damaged")
         found[name] = value
     return found
@@ -50,7 +50,14 @@ def set_coverage(connection: sqlite3.Connection, covered_ms: int, by: Watermark 
     text = _ENCODE(by).decode()
     connection.execute(
         "INSERT OR REPLACE INTO meta VALUES (?, ?, ?), (?, ?, ?)",
-        (COVERED_MS, covered_ms, mark(COVERED_MS, covered_ms), WATERMARK, text, mark(WATERMARK, text)),
+        (
+            COVERED_MS,
+            covered_ms,
+            fact_checksum(COVERED_MS, covered_ms),
+            WATERMARK,
+            text,
+            fact_checksum(WATERMARK, text),
+        ),
     )
 
 
@@ -69,7 +76,7 @@ def watermark(known: dict[str, Any]) -> Watermark | None:
 
 def set_cursor(connection: sqlite3.Connection, name: str, seq: int) -> None:
     """Note how far a consumer has come, within the transaction that is open."""
-    connection.execute("INSERT OR REPLACE INTO consumers VALUES (?, ?, ?)", (name, seq, mark(name, seq)))
+    connection.execute("INSERT OR REPLACE INTO consumers VALUES (?, ?, ?)", (name, seq, fact_checksum(name, seq)))
 
 
 def cursors(connection: sqlite3.Connection) -> dict[str, int]:
@@ -81,7 +88,7 @@ def cursors(connection: sqlite3.Connection) -> dict[str, int]:
     """
     found = {}
     for name, seq, checksum in connection.execute("SELECT name, seq, crc32 FROM consumers"):
-        if mark(name, seq) != checksum or not is_whole_number(seq, SEQ_MAX):
+        if fact_checksum(name, seq) != checksum or not is_whole_number(seq, SEQ_MAX):
             raise Corrupt(f"the cursor of the consumer {name} is damaged")
         found[name] = seq
     return found

@@ -27,7 +27,7 @@ from listenkey.events.enums import TRADE
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
 from listenkey.journal.sqlite.hash_chain import Row
 from listenkey.outcomes import GapCause, Loss
-from listenkey.wire.frames import Unreadable, read_payload
+from listenkey.wire.frames import UnreadableFrame, read_payload
 from listenkey.wire.json_lines import event_of
 
 DOCUMENTED: Final = frozenset(
@@ -227,6 +227,6 @@ def _event(row: Row, raw: bytes) -> Event:
     type_, provenance, event_ms, words = row[4], row[5], row[7], row[11]
     if provenance != "rest" or words is None:
         event = read_payload(raw)
-        if not isinstance(event, Unreadable):
+        if not isinstance(event, UnreadableFrame):
             return event
     return event_of(type_, event_ms, _decode_words(words), raw)

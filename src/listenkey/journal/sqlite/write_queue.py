@@ -103,10 +103,10 @@ class WriteQueue:
             self.bytes += ENTRY_OVERHEAD_BYTES
             self._writer.put(NoticeEntry(item, self._wall_ms()))
 
-    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
+    def heard(self, wall_ms: int, watermark: Watermark | None = None) -> None:
         """The stream was whole at this moment, unless something of before is still held back or was dropped."""
         if not self.overflow.is_open and not self._held:
-            self._writer.marks.heard(wall_ms, mark)
+            self._writer.marks.heard(wall_ms, watermark)
 
     def turn_after_s(self) -> float | None:
         """Return a moment while the disk has plenty to do: data waiting in the system costs no room here."""

@@ -193,7 +193,7 @@ class Writer:
         entries = self._take()
         if self._entries:
             # Only when all that came before that moment is in this group or an earlier one, is it true on the disk.
-            group.covered_ms = group.mark = None
+            group.covered_ms = group.watermark = None
         if not entries and group.covered_ms is None and not group.cursors:
             return False
         numbered = self._safely(lambda: self._write(entries, group))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from listenkey.cli.commands import doctor as module
-from listenkey.cli.commands.doctor import mark_of, weight_finding
+from listenkey.cli.commands.doctor import glyph_of, weight_finding
 from listenkey.cli.main import run
 from listenkey.testing import LocalSandbox
 
@@ -100,4 +100,4 @@ def test_weight_near_the_limit_is_told() -> None:
     ("encoding", "marks"), [("utf-8", ("✓", "✗")), ("latin-1", ("ok", "NO")), ("nonsense", ("ok", "NO"))]
 )
 def test_a_mark_that_the_terminal_lacks_is_a_word(encoding: str, marks: tuple[str, str]) -> None:
-    assert (mark_of(ok=True, encoding=encoding), mark_of(ok=False, encoding=encoding)) == marks
+    assert (glyph_of(ok=True, encoding=encoding), glyph_of(ok=False, encoding=encoding)) == marks

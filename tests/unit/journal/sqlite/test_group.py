@@ -48,7 +48,7 @@ def test_all_of_it_is_written_within_a_transaction(store: Store) -> None:
     known = metadata.facts(store.connection)
     assert seqs(store) == [1]
     assert known[metadata.COVERED_MS] == AT_MS
-    assert metadata.watermark(known) == made.mark
+    assert metadata.watermark(known) == made.watermark
     assert metadata.cursors(store.connection) == {"book": 1}
     keys = [(SYMBOL, 1, ORDER_ID + 1), (SYMBOL, 7, 8), (SYMBOL, 9, 9)]
     store.connection.execute("INSERT INTO pruned_fills VALUES (?, ?, ?)", keys[1])

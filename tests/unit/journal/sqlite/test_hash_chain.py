@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listenkey.journal.sqlite.hash_chain import BEGINNING, SEALED, checksums, follows, is_whole, mark, seal
+from listenkey.journal.sqlite.hash_chain import BEGINNING, SEALED, checksums, fact_checksum, follows, is_whole, seal
 
 VALUES = (1, "update", None, 5, b"\x00", "{}")
 
@@ -41,4 +41,4 @@ def test_any_other_value_shows(place: int, value: object) -> None:
 
 def test_values_that_would_read_alike_side_by_side_differ() -> None:
     assert seal(("ab", "c"), BEGINNING)[-1] != seal(("a", "bc"), BEGINNING)[-1]
-    assert mark("a", 1) != mark("a", "1")
+    assert fact_checksum("a", 1) != fact_checksum("a", "1")

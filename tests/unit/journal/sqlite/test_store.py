@@ -75,12 +75,12 @@ def test_what_was_written_is_where_the_next_goes_on(store: Store, path: Path) ->
 
 def test_by_which_clocks_the_stream_was_covered_is_left_to_the_next(store: Store, path: Path) -> None:
     mark = Watermark(AT_MS, "boot", 5, AT_MS - 1, AT_MS - 9, AT_MS - 10)
-    store.write(group(live_row(1, store.chain), covered_ms=AT_MS, mark=mark))
+    store.write(group(live_row(1, store.chain), covered_ms=AT_MS, watermark=mark))
     store.write(group(*rows([fill(1), fill(2)], store)))
     store.close()
     again = Store(path, ACCOUNT)
     left = again.open()
-    assert (left.mark, left.began_ms) == (mark, AT_MS)
+    assert (left.watermark, left.began_ms) == (mark, AT_MS)
     assert left.lead_ms is not None
     again.prune(2)
     again.close()

@@ -19,7 +19,7 @@ APART_MS: Final = 100
 """The error of the client's estimate of the venue's clock, beside jitter and an uneven way."""
 
 
-def mended(evidence: Evidence) -> Iterator[Violation]:
+def recoveries(evidence: Evidence) -> Iterator[Violation]:
     """Every gap that was closed, of every stream."""
     for stream in evidence.streams:
         for gap, between, at_us in closed_gaps(stream.told):
@@ -54,7 +54,7 @@ def _of_gap(evidence: Evidence, stream: Stream, gap: GapClosed, between: list[To
     said, there = (gap.recovered, gap.recovered_fills, gap.recovered_orders), _counts(found)
     if said != there:
         what = "a gap says that {} items were brought back, {} fills and {} orders among them; between its two items there are {}, {} and {}"
-        yield Violation("mended.count", who, at_s, what.format(*said, *there))
+        yield Violation("recovery.count", who, at_s, what.format(*said, *there))
     options = evidence.options
     slack_ms = APART_MS + 2 * options.jitter_ms + 2 * options.latency_ms
     most_ms = min(offsets_ms(evidence, stream.process, 0, at_us))
@@ -64,7 +64,7 @@ def _of_gap(evidence: Evidence, stream: Stream, gap: GapClosed, between: list[To
             early_ms = gap.from_ms - words["time_ms"] - most_ms
             if early_ms > slack_ms and not _moved(evidence, stream, at_us):
                 what = f"a gap brought back {key}, which is {early_ms:.0f} ms older than the gap says it began"
-                yield Violation("mended.span", who, at_s, what)
+                yield Violation("recovery.span", who, at_s, what)
                 return
 
 

@@ -1,4 +1,4 @@
-"""Keep the weight limit of a venue, and decide when it is read again: the venue may lower it, and raise it again."""
+"""Read the weight limit of a venue in time: decide when it is read again, for the venue may lower it, and raise it again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LOWERED_WAITS_S: Final = 60.0
 """The same while a recovery waits for room under it."""
 
 
-class WeightLimit:
+class LimitReading:
     """
-    The weight limit in use, which `budget` has, and its age.
+    The latest reading of the weight limit, and its age. The limit itself is `Budget.limit`.
 
     Args:
-        budget: What keeps to it.
+        budget: The owner of the limit.
 
     Attributes:
         is_doubted: A 429 came since it was read, although we kept to it: it may be lower now.

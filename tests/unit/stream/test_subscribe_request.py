@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from listenkey.errors import Disconnected, ProtocolError
-from listenkey.stream.subscription import Subscription
+from listenkey.stream.subscribe_request import SubscribeRequest
 from listenkey.wire.frames import Control, ControlError
 
 
 async def test_only_the_answer_to_its_own_request_is_taken_and_only_once() -> None:
-    subscription = Subscription(7)
+    subscription = SubscribeRequest(7)
     assert not subscription.takes(Control(8))
     assert subscription.takes(Control(7))
     assert not subscription.takes(Control(7))
@@ -21,7 +21,7 @@ async def test_only_the_answer_to_its_own_request_is_taken_and_only_once() -> No
 
 
 async def test_a_refusal_and_the_end_of_the_socket_are_raised() -> None:
-    refused, lost = Subscription(7), Subscription(7)
+    refused, lost = SubscribeRequest(7), SubscribeRequest(7)
     waiting = asyncio.ensure_future(lost.acknowledged())
     await asyncio.sleep(0)
     assert refused.takes(Control(7, error=ControlError(3, "no")))

@@ -17,7 +17,7 @@ from listenkey.transport.clock import Clock
 BEAT_STOPPED: Final = Reason(GapCause.EVENTS_STOPPED, "a position is open, but ACCOUNT_UPDATE has stopped coming")
 
 
-class LossWatch:
+class LossMonitor:
     """
     Watches the events of one stream for losses.
 

@@ -8,7 +8,7 @@ from listenkey.errors import Disconnected, ProtocolError
 from listenkey.wire.frames import Control
 
 
-class Subscription:
+class SubscribeRequest:
     """A request that was sent, and its answer to come."""
 
     __slots__ = ("_answer", "_request_id")
