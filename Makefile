@@ -94,13 +94,13 @@ wheel-test: $(VENV)/.installed ## The built wheel, with src out of the way
 	@sh tests/wheel/run.sh $(PY)
 
 peers: $(VENV)/.installed ## Unmodified peers against the sandbox, each in an environment of its own
-	@$(PY) benchmarks/peers/run.py $(ARGS)
+	@$(PY) benchmarks/interop/run.py $(ARGS)
 
 bench: $(VENV)/.installed ## From the socket to your code, beside bare parts and other clients; ten minutes
-	@$(PY) -m benchmarks.speed $(ARGS)
+	@$(PY) -m benchmarks.throughput $(ARGS)
 
 performance: $(VENV)/.installed ## Renew docs/reference/performance.md and its pictures from docs/reference/performance.json
-	@$(PY) -m benchmarks.page
+	@$(PY) -m benchmarks.throughput.page
 
 chaos: $(VENV)/.installed-test ## Every fault of docs/reference/faults.md with real processes; about 40 minutes
 	@$(PY) -m pytest -m nightly tests/chaos $(ARGS)
@@ -109,7 +109,7 @@ sim: $(VENV)/.installed-test ## Two hundred simulated worlds in a minute; see do
 	@$(PY) -m sim --tier commit
 
 soak: $(VENV)/.installed ## Half an hour of load and faults: memory, descriptors and threads stay, the ledger is delivered
-	@$(PY) -m benchmarks.soak $(ARGS)
+	@$(PY) -m benchmarks.recovery.soak $(ARGS)
 
 clean: ## Remove what was made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

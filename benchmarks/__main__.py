@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.promises import main
+from benchmarks.recovery.promises import main
 
 sys.exit(main())

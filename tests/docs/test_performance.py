@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks import page
+from benchmarks.throughput import page
 
 
 def test_page_and_pictures_are_made_from_the_results_beside_them() -> None:

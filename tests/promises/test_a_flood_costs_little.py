@@ -1,4 +1,4 @@
-"""A hostile peer costs a bounded amount of memory and no long stretch of the event loop: `python -m benchmarks.floods`."""
+"""A hostile peer costs a bounded amount of memory and no long stretch of the event loop: `python -m benchmarks.throughput.floods`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.floods import BLOCKED_MAX_S, FLOODS, RSS_MAX
+from benchmarks.throughput.floods import BLOCKED_MAX_S, FLOODS, RSS_MAX
 
 LINE = re.compile(r"^(.+?) +([+-][\d.]+) MiB +(\d+) ms", re.MULTILINE)
 
@@ -17,7 +17,7 @@ LINE = re.compile(r"^(.+?) +([+-][\d.]+) MiB +(\d+) ms", re.MULTILINE)
 async def measured(seconds: float, *kinds: str) -> dict[str, tuple[float, float]]:
     """Growth in bytes and the longest stretch in seconds, by kind."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.floods", str(seconds), *kinds,
+        sys.executable, "-m", "benchmarks.throughput.floods", str(seconds), *kinds,
         cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     told, _ = await process.communicate()

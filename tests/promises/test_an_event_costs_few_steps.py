@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.speed.frames import (
+from benchmarks.throughput.frames import (
     IDS_IN_NO_ORDER,
     LISTEN_KEY,
     MANY_SYMBOLS,

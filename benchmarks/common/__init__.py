@@ -1,0 +1,1 @@
+"""Share the exchange, the streams as a process, and the line of a result."""

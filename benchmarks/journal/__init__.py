@@ -1,0 +1,1 @@
+"""Measure the journal: durable appends, visibility, memory, a million events."""
