@@ -188,6 +188,36 @@ def test_a_wrong_key_ends_a_program_with_a_line(block: Block, environment: dict[
     assert "Traceback" not in ended.stderr
 
 
+FIRST_PROGRAMS = [block for block in PYTHON if re.search(r"environ.*BINANCE_API_KEY", block.text)
+                  and not re.search(r"connect-|moving-from", block.page)]  # fmt: skip
+"""Programs that are copied and run as they stand; the other pages' programs are of other libraries, or of a reader who has one."""
+
+
+@pytest.mark.parametrize("block", FIRST_PROGRAMS, ids=lambda block: block.place)
+def test_a_program_without_its_variables_says_which_to_set(block: Block, tmp_path: Path) -> None:
+    without = {name: value for name, value in os.environ.items() if not name.startswith(("BINANCE", "LISTENKEY"))}
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", script(block, tmp_path)],
+        env=without | {"PYTHONPATH": str(ROOT / "src")},
+        cwd=tmp_path,
+        timeout=WITHIN_S,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (1, "BINANCE_API_KEY is not set: export it first\n")
+
+
+def test_only_one_file_of_a_name_is_shown() -> None:
+    named = [(name, block.page) for block in PYTHON for name in re.findall(r"^file: (\S+)", block.mark)]
+    saved = [
+        (name, page) for page, text in pages().items() for name in re.findall(r"Save (?:it|this) as `(\w+\.py)`", text)
+    ]
+    names = [name for name, _ in (*named, *saved)]
+    assert names
+    assert sorted(names) == sorted(set(names))
+
+
 def script(block: Block, folder: Path) -> str:
     path = folder / "snippet.py"
     path.write_text(block.text, "utf-8")
