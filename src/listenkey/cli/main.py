@@ -28,6 +28,10 @@ COMMANDS: Final = {
         "listenkey.cli.commands.journal:journal",
         "Inspect, verify, export, back up, prune or salvage a journal.",
     ),
+    "gateway": (
+        "listenkey.cli.commands.gateway:gateway",
+        "Hold many accounts' streams in one process, for readers over HTTP.",
+    ),
     "key": ("listenkey.cli.commands.key:key", "Start, keep alive or close a listen key; one call each."),
     "doctor": ("listenkey.cli.commands.doctor:doctor", "Check the key, the clock and the socket; say what to do."),
     "sandbox": ("listenkey.cli.commands.sandbox:sandbox", "Run a Binance Options exchange on this machine."),

@@ -27,7 +27,7 @@ FORMS: Final = '"file:PATH", "env:PREFIX" or "keyring:SERVICE"'
 REFERENCE_MAX: Final = 4_096
 """The longest path that Linux takes."""
 
-_A_KEY: Final = re.compile(r"[A-Za-z0-9+=_-]{32,}")
+_A_KEY: Final = re.compile(r"[A-Za-z0-9]{32,}")
 """Binance's keys have 64 letters and digits. Nobody gives a file, a variable or a service such a name alone."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -55,7 +55,7 @@ def parse(reference: str) -> Reference:
         UsageError: It is none; the message says what to write, and does not repeat it.
     """
     kind, colon, place = reference.partition(":")
-    if _is_a_key(place if colon else reference):
+    if looks_like_a_key(place if colon else reference):
         raise UsageError(
             "this looks like a key itself: take it out, and make a new one at Binance if others could have read it; "
             f"then write where it is kept, {FORMS}"
@@ -73,7 +73,8 @@ def parse(reference: str) -> Reference:
     return Reference(known, place)
 
 
-def _is_a_key(text: str) -> bool:
+def looks_like_a_key(text: str) -> bool:
+    """Return True where a text that should be a name may be a key, which is then not repeated."""
     return _A_KEY.fullmatch(text) is not None and any(letter.isdigit() for letter in text)
 
 

@@ -27,9 +27,7 @@ def test_the_three_forms() -> None:
     assert parse("keyring:desk") == Reference("keyring", "desk")
 
 
-@pytest.mark.parametrize(
-    "text", [KEY, f"file:{KEY}", f"env:{KEY}", f"keyring:{KEY}", KEY[:40], f"{KEY[:30]}-_{KEY[30:]}"]
-)
+@pytest.mark.parametrize("text", [KEY, f"file:{KEY}", f"env:{KEY}", f"keyring:{KEY}", KEY[:40]])
 def test_a_key_itself_is_told_and_never_repeated(text: str) -> None:
     with pytest.raises(UsageError, match="looks like a key itself") as told:
         parse(text)

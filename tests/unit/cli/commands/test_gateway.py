@@ -1,0 +1,90 @@
+"""`gateway check` names every mistake with its line, or says what would run; it shows no key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from listenkey.cli.main import run
+from tests.unit.gateway.written import KEY, config_of, key_file, private
+
+
+def test_a_good_configuration_is_told_with_what_it_would_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config_of(tmp_path, "one", "two", more="keep_days = 90\n")
+    key_file(tmp_path, "two", signs=False)
+    assert run(["gateway", "check", "--config", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "2: one, two" in told
+    assert "127.0.0.1:8780" in told
+    assert "(SQLite), keeps 90 days" in told
+    assert "production: https://eapi.binance.com" in told
+    assert "all live within seconds (10 weight, at 400 weight per minute)" in told
+    assert 'warning, line 11: "two" has no secret' in told
+    assert "key-of-one" not in told
+
+
+def test_the_same_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = config_of(tmp_path, "one", more='listen = "[::1]:0"\n')
+    assert run(["gateway", "check", "--config", str(path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["accounts"], told["listen"]) == (True, ["one"], "[::1]:0")
+    assert told["cold_start"]["weight"] == 7
+    assert told["warnings"] == []
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_every_mistake_is_told_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    path = tmp_path / "gateway.toml"
+    path.write_text(f'[gateway]\njournal = 3\n[[accounts]]\nname = "a"\nkey = "{KEY}"\nnam = "a"\n')
+    assert run(["gateway", "check", "--config", str(path), *(["--json"] if as_json else [])]) == 2
+    told = capsys.readouterr()
+    assert KEY not in told.out + told.err
+    if as_json:
+        found = json.loads(told.out)
+        assert (found["ok"], [mistake["line"] for mistake in found["mistakes"]]) == (False, [2, 5, 6])
+    else:
+        head, *rows = told.out.splitlines()
+        assert head.endswith("gateway.toml: 3 mistakes")
+        assert [row.partition(":")[0].strip() for row in rows] == ["line 2", "line 5", "line 6"]
+
+
+def test_one_mistake_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "g").write_text("[gateway]\n")
+    assert run(["gateway", "check", "--config", str(tmp_path / "g")]) == 2
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'g'}: 1 mistake\n")
+
+
+def test_the_file_here_is_taken_where_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["gateway", "check"]) == 2
+    assert "gateway.toml can't be read: No such file" in capsys.readouterr().err
+    config_of(tmp_path)
+    assert run(["gateway", "check"]) == 0
+    assert "none yet; POST /v1/accounts" in capsys.readouterr().out
+
+
+def test_many_accounts_are_told_with_the_time_until_all_are_live(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private(tmp_path / "gateway.toml", "")
+    path = config_of(tmp_path, *(f"account-{number}" for number in range(170)), more='token_file = "t"\n')
+    private(tmp_path / "t", "a-token-that-is-long-enough")
+    assert run(["gateway", "check", "--config", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "account-7, …" in told
+    assert f"from {tmp_path / 't'}" in told
+    assert "80 at once, then 80 per minute at 400 weight per minute; all live after about 2 min" in told
+
+
+def test_a_journal_on_nats_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "g").write_text('[gateway]\njournal = "nats://a:4222"\n')
+    assert run(["gateway", "check", "--config", str(tmp_path / "g")]) == 0
+    assert "nats://a:4222 (NATS JetStream), keeps everything" in capsys.readouterr().out
