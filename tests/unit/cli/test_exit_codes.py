@@ -47,6 +47,23 @@ def test_codes(error: errors.ListenKeyError, code: int, capsys: pytest.CaptureFi
     assert todo.startswith("  what to do: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "happened", "to_do"),
+    [
+        ("there is no journal; give a path", "there is no journal", "give a path"),
+        ("x.pem can't be read", "x.pem can't be read", "correct the command line, the environment or the key file"),
+        ("account='a' was given; name it (--account)", "--account 'a' was given", "name it"),
+        ("/data/keep_days.db is a folder; give a file", "/data/keep_days.db is a folder", "give a file"),
+    ],
+    ids=["own advice", "none", "an argument", "a path that looks like one"],
+)
+def test_wrong_use_says_what_its_message_knows(
+    text: str, happened: str, to_do: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_codes.tell(errors.UsageError(text)) == 2
+    assert capsys.readouterr().err == f"listenkey: {happened}\n  what to do: {to_do}\n"
+
+
 def test_the_errors_own_advice_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
     exit_codes.tell(errors.Refused(401, -2015, "Invalid API-key"))
     assert capsys.readouterr().err.startswith("listenkey: HTTP 401, code -2015: Invalid API-key\n")

@@ -307,10 +307,8 @@ def table(state: DashboardState, width: int, height: int, controls: Controls) ->
     """The heading and the newest rows, newest first, filled with empty lines to `height`."""
     columns = columns_for(width)
     lines = [Text(" " + " ".join(fitted(column, column.title) for column in columns), style=HEADING)]
-    lines += [
-        table_row(entry, columns) if isinstance(entry, OrderTableRow) else mark_line(entry, width)
-        for entry in state.newest(height - 1, skipped=controls.skipped, kinds=controls.kinds)
-    ]
+    for entry in state.newest(height - 1, skipped=controls.skipped, kinds=controls.kinds):
+        lines += [table_row(entry, columns)] if isinstance(entry, OrderTableRow) else mark_lines(entry, width)
     if len(lines) == 1:
         lines.append(Text(" waiting for the first order", style=LABEL))
     lines.extend(Text("") for _ in range(height - len(lines)))
@@ -337,8 +335,8 @@ def table_row(row: OrderTableRow, columns: tuple[Column, ...]) -> Text:
     return line
 
 
-def mark_line(entry: Annotation | Live | GapOpened | GapClosed, width: int) -> Text:
-    """A gap, a beginning or an annotation as a line across the table, so that it can't be overlooked."""
+def mark_lines(entry: Annotation | Live | GapOpened | GapClosed, width: int) -> list[Text]:
+    """A gap, a beginning or an annotation as a line across the table, so that it can't be overlooked; or as two."""
     if isinstance(entry, Annotation):
         at_ms, words, style = entry.at_ms, entry.text, "bold yellow"
     elif isinstance(entry, Live):
@@ -350,8 +348,10 @@ def mark_line(entry: Annotation | Live | GapOpened | GapClosed, width: int) -> T
         # By its fills alone, so that no terminal cuts it; the line above the table has the rest.
         back = f"{count(entry.recovered_fills, 'fill')} back" if entry.recovered_fills else recovered(entry)
         at_ms, words, style = entry.to_ms, f"GAP closed, {whole}: {back}", "red"
-    line = Text(f" {clock_time(at_ms)} ── {words} ", style=style)
-    return line.append("─" * max(0, width - cell_len(line.plain)))
+    line = Text(f" {clock_time(at_ms)} ── {words}", style=style)
+    if (room := width - cell_len(line.plain) - 1) < 0:
+        return wrapped(line, width)
+    return [line.append(f" {'─' * room}")]
 
 
 def fitted(column: Column, text: str) -> str:
