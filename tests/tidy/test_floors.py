@@ -54,7 +54,7 @@ NO_OUTSIDE: Final = {
 """Modules for which a module that only holds words, turns bytes into values, or decides has no use."""
 
 THIRD_PARTIES: Final = {
-    "aiohttp": {"transport", NEIGHBOUR},
+    "aiohttp": {"transport", "gateway", NEIGHBOUR},
     "click": {"cli"},
     "cryptography": {"wire", NEIGHBOUR},
     "keyring": {"key_sources"},

@@ -14,6 +14,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.core.actions": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.states": "tests/unit/core/test_lifecycle.py: values only",
+    "listenkey.gateway.http.served": "tests/unit/gateway/http/test_accounts_api.py: protocols",
     "listenkey.health": "tests/unit/stream/test_user_stream.py: values only",
     "listenkey.journal.base": "tests/contract/test_journals.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",
@@ -31,6 +32,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
 DOORS: Final = {
     "listenkey": "what users import",
     "listenkey.__main__": "python -m listenkey",
+    "listenkey.gateway.http.server": "what `gateway run` serves",
     "listenkey.gateway.process": "what `gateway run` starts",
     "listenkey.journal.consumer_cursor": "what consumers with an SQLite database of their own import; docs/how-to/use-a-journal.md",
     "listenkey.cli": "the command, named in pyproject.toml",

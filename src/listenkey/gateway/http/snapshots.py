@@ -1,0 +1,80 @@
+"""
+Make and keep the snapshots of accounts.
+
+A snapshot is folded from the account's journal. Its first one reads all that is kept, and the next ones only what came
+since, as long as the picture is remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+from listenkey.gateway.http.account_picture import AccountPicture
+
+if TYPE_CHECKING:
+    from listenkey.gateway.http.served import ServedAccount
+
+PICTURES_MAX: Final = 1024
+"""Accounts whose picture is remembered."""
+
+PARTS_MAX: Final = 65_536
+"""Orders, positions and balances of all pictures together, some 700 bytes each; those not asked for lately go first."""
+
+ITEMS_AT_ONCE: Final = 256
+"""Items between two turns of everybody else."""
+
+
+class AccountSnapshots:
+    """The pictures of accounts, as far as they were read."""
+
+    def __init__(self) -> None:
+        self._pictures: OrderedDict[int, tuple[object, AccountPicture]] = OrderedDict()
+        self._turns: dict[int, asyncio.Lock] = {}
+
+    async def of(self, account: ServedAccount) -> dict[str, Any]:
+        """
+        Return what an account is at its newest durable item.
+
+        Raises:
+            JournalError: The journal can't be read.
+        """
+        feed = account.feed
+        turn = self._turns.setdefault(id(feed), asyncio.Lock())
+        try:
+            async with turn:
+                picture = self._known(feed)
+                await _bring_up(picture, account)
+                self._keep(feed, picture)
+                return {"account": account.name, **picture.to_dict()}
+        finally:
+            if not turn.locked():
+                self._turns.pop(id(feed), None)
+
+    def _known(self, feed: object) -> AccountPicture:
+        known = self._pictures.get(id(feed))
+        return known[1] if known is not None and known[0] is feed else AccountPicture()
+
+    def _keep(self, feed: object, picture: AccountPicture) -> None:
+        self._pictures[id(feed)] = (feed, picture)
+        self._pictures.move_to_end(id(feed))
+        while len(self._pictures) > 1 and (len(self._pictures) > PICTURES_MAX or self._parts() > PARTS_MAX):
+            self._pictures.popitem(last=False)
+
+    def _parts(self) -> int:
+        return sum(picture.size for _, picture in self._pictures.values())
+
+
+async def _bring_up(picture: AccountPicture, account: ServedAccount) -> None:
+    """Fold what the journal has behind a picture, up to the item that is the newest one now."""
+    newest = account.feed.last_seq
+    after = max(picture.seq, account.feed.oldest_seq() - 1)
+    while after < newest:
+        items = await account.read(after, ITEMS_AT_ONCE)
+        if not items:
+            return
+        for item in items:
+            picture.add(item)
+        after = picture.seq
+        await asyncio.sleep(0)
