@@ -224,12 +224,14 @@ def _write(journal: Path, into: Path, staging: sqlite3.Connection, reached: int)
 
 def _without_items(journal: Path, reached: int) -> JournalError | UsageError:
     """Return the error for a file in which no whole item was found."""
-    with contextlib.suppress(JournalError):
+    with contextlib.suppress(JournalError, *ERRORS):
         try:
-            open_reader(journal).close()
+            connection = open_reader(journal)
         except UsageError:
             return UsageError(f"{journal} is no journal, and no item of one is in it; give another path")
-        if not reached:
+        with contextlib.closing(connection):
+            is_empty = connection.execute("SELECT 1 FROM items LIMIT 1").fetchone() is None
+        if is_empty and not reached:
             return UsageError(f"the journal {journal} holds no item; there is nothing to save")
     return NothingWhole(f"there is no item in {journal} that is whole")
 

@@ -152,6 +152,31 @@ def test_of_two_rows_with_one_number_the_one_that_follows_is_taken(tmp_path: Pat
     staging.close()
 
 
+def test_an_empty_journal_is_told_from_one_of_which_nothing_is_whole(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.db", ACCOUNT)
+    store.open()
+    store.close()
+    with pytest.raises(UsageError, match="holds no item; there is nothing to save"):
+        salvage_journal(tmp_path / "a.db", tmp_path / "x.db", lambda *_: None)
+    lock_path(tmp_path / "a.db").unlink()
+    store = Store(tmp_path / "b.db", ACCOUNT)
+    store.open()
+    store.write(group(*rows([fill(1)], store)))
+    store.close()
+    connection = sqlite3.connect(tmp_path / "b.db", isolation_level=None)
+    connection.execute("UPDATE items SET why = 'x'")
+    connection.close()
+    lock_path(tmp_path / "b.db").unlink()
+    with pytest.raises(Corrupt, match=r"no item in .* that is whole"):
+        salvage_journal(tmp_path / "b.db", tmp_path / "y.db", lambda *_: None)
+
+
+def test_nothing_is_lacking_where_neither_items_nor_notes_are() -> None:
+    assert Salvaged(items=2).lacks_nothing
+    assert not Salvaged(items=2, missing=[(3, 4)], missing_items=2).lacks_nothing
+    assert not Salvaged(items=2, notes=["not readable: how far consumers had come"]).lacks_nothing
+
+
 def test_what_cant_be_saved_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no journal at"):
         salvage_journal(tmp_path / "a.db", tmp_path / "x.db", lambda *_: None)
