@@ -33,6 +33,7 @@ class RateLimitState(msgspec.Struct, omit_defaults=True):
         venue: Its REST address; another venue counts for itself.
         spent: When, and how much weight.
         created: When listen keys were asked for, by account.
+        connected: When, and how many sockets were opened.
         limit: Weight a minute, as `exchangeInfo` said, or None.
         limit_at_ms: When it said so.
         blocked_until_ms: Nothing may be sent before.
@@ -54,6 +55,7 @@ class RateLimitState(msgspec.Struct, omit_defaults=True):
     boot: str = ""
     up_ms: int = 0
     written_ms: int = 0
+    connected: dict[int, int] = {}
 
     def stamp(self, boot: str, up_ms: int, now_ms: int) -> None:
         """Stamp the times of writing."""
@@ -88,6 +90,7 @@ class RateLimitState(msgspec.Struct, omit_defaults=True):
         return msgspec.structs.replace(
             self,
             spent={at_ms + shift_ms: weight for at_ms, weight in self.spent.items()},
+            connected={at_ms + shift_ms: count for at_ms, count in self.connected.items()},
             created={account: [at_ms + shift_ms for at_ms in times] for account, times in self.created.items()},
             limit_at_ms=self.limit_at_ms + shift_ms,
             blocked_until_ms=self.blocked_until_ms + shift_ms,
@@ -97,6 +100,14 @@ class RateLimitState(msgspec.Struct, omit_defaults=True):
     def spend(self, weight: int, now_ms: int) -> None:
         """Count a request that is being sent."""
         self.spent[now_ms] = self.spent.get(now_ms, 0) + weight
+
+    def connect(self, now_ms: int) -> None:
+        """Count a socket that is being opened."""
+        self.connected[now_ms] = self.connected.get(now_ms, 0) + 1
+
+    def forget_connects(self, before_ms: int) -> None:
+        """Forget sockets that were opened up to this time, epoch ms."""
+        self.connected = {at_ms: count for at_ms, count in self.connected.items() if at_ms > before_ms}
 
     def create(self, account: str, now_ms: int) -> None:
         """A key is being asked for."""
@@ -116,12 +127,7 @@ class RateLimitState(msgspec.Struct, omit_defaults=True):
             The weight among it that was not known here, by when it was spent. A time that has not come yet is now: the
             clock was set back since.
         """
-        news: dict[int, int] = {}
-        for at_ms, weight in other.spent.items():
-            more = weight - self.spent.get(at_ms, 0)
-            if more > 0:
-                news[min(at_ms, now_ms)] = news.get(min(at_ms, now_ms), 0) + more
-                self.spent[at_ms] = weight
+        news = _news(self.spent, other.spent, now_ms)
         for account, times in other.created.items():
             # The larger count of each time: what both have written down is the same, and was asked for once.
             both = Counter(self.created.get(account, ())) | Counter(times)
@@ -133,6 +139,10 @@ class RateLimitState(msgspec.Struct, omit_defaults=True):
             self.blocked_until_ms = now_ms + left_ms
             self.blocked_status, self.blocked_for_ms = other.blocked_status, other.blocked_for_ms
         return news
+
+    def join_connects(self, other: RateLimitState, now_ms: int) -> dict[int, int]:
+        """Take over the sockets that another process has opened; returns those among them that were not known here."""
+        return _news(self.connected, other.connected, now_ms)
 
     def create_wait_ms(self, account: str, began_ms: int, now_ms: int, window_ms: int) -> int:
         """
@@ -146,6 +156,17 @@ class RateLimitState(msgspec.Struct, omit_defaults=True):
         if too_many <= 0 or recent[0] >= began_ms:
             return 0
         return min(recent[too_many - 1] - now_ms, 0) + window_ms
+
+
+def _news(ours: dict[int, int], theirs: dict[int, int], now_ms: int) -> dict[int, int]:
+    """Take their counts over into ours, and return what is new among them; a time that has not come is now."""
+    news: dict[int, int] = {}
+    for at_ms, count in theirs.items():
+        more = count - ours.get(at_ms, 0)
+        if more > 0:
+            news[min(at_ms, now_ms)] = news.get(min(at_ms, now_ms), 0) + more
+            ours[at_ms] = count
+    return news
 
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -85,10 +85,14 @@ def classify(error: errors.ListenKeyError, wall_ms: int) -> RetryDecision:
 
 
 def says_no(error: errors.ListenKeyError) -> bool:
-    """Return True where the venue refused a socket: by its handshake, its answer to SUBSCRIBE, or a close code."""
+    """
+    Return True where the venue refused a socket: by its handshake, its answer to SUBSCRIBE, or a close code.
+
+    That too much was asked for says nothing of this socket or its key.
+    """
     if isinstance(error, errors.Disconnected):
         return error.close_code is not None
-    return isinstance(error, errors.VenueError | errors.ProtocolError)
+    return isinstance(error, errors.VenueError | errors.ProtocolError) and not isinstance(error, errors.RateLimited)
 
 
 def _ban_s(ban: errors.Banned, wall_ms: int) -> float:

@@ -46,11 +46,13 @@ class RateLimitStore:
     Attributes:
         now: What was spent, earlier processes included.
         began_ms: What was written down before is an earlier process's.
+        connects: The sockets that earlier processes opened, by when, as far as `join` has read of them.
     """
 
     def __init__(self, venue: str, now_ms: int, threads: Threads = SYSTEM) -> None:
         self.now = RateLimitState(venue)
         self.began_ms = now_ms
+        self.connects: dict[int, int] = {}
         self._threads = threads
         self._paths: list[Path] = []
         self._unread: list[Path] = []
@@ -98,7 +100,9 @@ class RateLimitStore:
                 texts = await asyncio.get_running_loop().run_in_executor(None, _texts, list(self._unread))
                 self._unread.clear()
                 for found in rate_limit_state.read(iter(texts), self.now.venue):
-                    news |= self.now.join(found.on_this_clock(boot, up_ms, now_ms), now_ms)
+                    earlier = found.on_this_clock(boot, up_ms, now_ms)
+                    news |= self.now.join(earlier, now_ms)
+                    self.connects |= self.now.join_connects(earlier, now_ms)
         return news
 
     async def saved(self) -> None:

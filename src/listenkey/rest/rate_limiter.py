@@ -22,6 +22,7 @@ from listenkey.core.limit_reading import LimitReading
 from listenkey.core.retry_policy import ban_left_s, classify
 from listenkey.core.status import HTTP_BANNED, room_text, silence_text
 from listenkey.errors import Banned, RateLimited
+from listenkey.rest.connect_limiter import ConnectLimiter
 from listenkey.rest.rate_limit_store import RateLimitStore
 from listenkey.rest.request_queue import RequestQueue
 from listenkey.transport.base import Http, Request, Response
@@ -52,6 +53,7 @@ class RateLimiter:
         store: The same in files, for the next process.
         time: The venue's clock.
         limit: The weight limit's age.
+        connects: The sockets that may be opened.
     """
 
     def __init__(self, clock: Clock, place: Venue, http: Http | None = None, threads: Threads = SYSTEM) -> None:
@@ -65,6 +67,7 @@ class RateLimiter:
         self.budget = Budget(window_s=self._window_s)
         self.limit_reading = LimitReading(self.budget)
         self._queue = RequestQueue(self.budget, clock)
+        self.connects = ConnectLimiter(clock, place.time_scale)
         self._wall_ahead_ms: float | None = None  # the wall clock less the one that is never set, when first asked
         self.store = RateLimitStore(place.rest_url, clock.wall_ms(), threads)
         self.time = ClockSync(place.time_scale)
@@ -117,6 +120,24 @@ class RateLimiter:
             await self.store.saved()
         return response
 
+    async def may_connect(self, risk: tuple[int, ...]) -> None:
+        """
+        Wait until a socket may be opened, and count it.
+
+        Args:
+            risk: What is at stake; the larger goes first.
+
+        Raises:
+            RateLimited, Banned: The venue has told this IP to stop.
+        """
+        await self._take_over()
+        if (error := self._still_blocked()) is not None:
+            raise error
+        await self.connects.admit(risk)
+        now_ms = self._now_ms()
+        self.store.now.forget_connects(now_ms - round(self.connects.window_s * 1000))
+        self.store.now.connect(now_ms)
+
     def refused(self, error: RateLimited) -> None:
         """Send nothing: this answer of the venue came on another way than through here."""
         self._block(error, self._clock.now_s())
@@ -148,6 +169,7 @@ class RateLimiter:
     async def aclose(self) -> None:
         """Close the connections."""
         self._queue.stop()
+        self.connects.stop()
         if self._owns_http:
             await self._http.aclose()
 
@@ -160,6 +182,9 @@ class RateLimiter:
         now_s, now_ms = self._clock.now_s(), self._now_ms()
         for at_ms, weight in (await self.store.join(now_ms, self._clock.boot(), round(now_s * 1000))).items():
             self.budget.spent_earlier(weight, now_s - (now_ms - at_ms) / 1000)
+        while self.store.connects:
+            at_ms, count = self.store.connects.popitem()
+            self.connects.opened_earlier(count, now_s - (now_ms - at_ms) / 1000)
         known = self.store.now
         if known.limit is not None:
             self.limit_reading.take_over(known.limit, now_s - (now_ms - known.limit_at_ms) / 1000, now_s)
@@ -248,6 +273,7 @@ class RateLimiter:
         refusal = self._still_blocked()
         if refusal is not None:
             self._queue.refuse(refusal)
+            self.connects.block(wait_s + BLOCK_MARGIN_S, refusal)
 
 
 class Lane:

@@ -17,7 +17,7 @@ from listenkey.core.states import State
 from listenkey.core.timing import Timing
 from listenkey.core.watermark import Reading, on_this_clock
 from listenkey.credentials import Credentials
-from listenkey.errors import Banned, ListenKeyError, UsageError
+from listenkey.errors import ListenKeyError, RateLimited, UsageError
 from listenkey.journal.base import Journal
 from listenkey.rest.account_log import AccountLog
 from listenkey.rest.proof import SHOWN_AFTER_S, AccountProof, DeliveredFill
@@ -124,6 +124,7 @@ class Driver:
         recovery = self._make_recovery()
         self._opened.push_async_callback(recovery.aclose)
         recovery.resume(left)
+        self.keys.at_stake(lambda: recovery.account_state.risk)
         self.keys.secret_proof = recovery.proof
         if self.journal.account_doubt:
             self.keys.account_proof = AccountProof(
@@ -232,16 +233,26 @@ class Driver:
         self.feed(answer)
 
     async def _open_socket(self, action: do.OpenSocket) -> None:
+        try:
+            await self.keys.may_connect()
+        except ListenKeyError as error:
+            self._not_opened(action, error)
+            return
+        if action.socket not in self.life.connections.sockets:
+            return  # given up while it waited for its turn
         attachment, timeout_s = self.keys.attachment(action.key, action.socket), self.life.timing.open_timeout_s
         try:
             await self.sockets.open(action, attachment, timeout_s, self.delivery)
         except ListenKeyError as error:
-            self.sockets.drop(action.socket, politely=False)
-            if isinstance(error, Banned):
+            if isinstance(error, RateLimited):
                 self.keys.socket_refused(error)
-            self.feed(on.SocketNotOpened(action.socket, classify(error, self._runtime.clock.wall_ms())))
-            if self.life.state is not State.ENDED:
-                self.log.warning("no socket: %s", error)
+            self._not_opened(action, error)
         else:
             self.feed(on.SocketAttached(action.socket))
             self.delivery.attached(action.socket)
+
+    def _not_opened(self, action: do.OpenSocket, error: ListenKeyError) -> None:
+        self.sockets.drop(action.socket, politely=False)
+        self.feed(on.SocketNotOpened(action.socket, classify(error, self._runtime.clock.wall_ms())))
+        if self.life.state is not State.ENDED:
+            self.log.warning("no socket: %s", error)

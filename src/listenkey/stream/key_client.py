@@ -9,7 +9,7 @@ from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.retry_policy import classify
 from listenkey.credentials import Secret
-from listenkey.errors import Banned, ListenKeyError, UsageError
+from listenkey.errors import ListenKeyError, RateLimited, UsageError
 from listenkey.rest.bounded_gather import both
 from listenkey.rest.proof import AccountProof, SecretProof
 from listenkey.stream import listen_key_manager
@@ -103,8 +103,18 @@ class KeyClient:
         assert self.shared is not None
         return self.shared.attachment(key, socket, self._venue)
 
-    def socket_refused(self, error: Banned) -> None:
-        """Note that the venue has banned this address where it was asked for a socket."""
+    async def may_connect(self) -> None:
+        """Wait until a socket may be opened. Raises RateLimited where the venue wants silence."""
+        assert self.shared is not None
+        await self.shared.may_connect()
+
+    def at_stake(self, risk: Callable[[], tuple[int, ...]]) -> None:
+        """Ask before other accounts of this address whenever more is at stake than there."""
+        assert self.shared is not None
+        self.shared.risk = risk
+
+    def socket_refused(self, error: RateLimited) -> None:
+        """Note that the venue has refused a socket to this address."""
         assert self.shared is not None
         self.shared.refused(error)
 

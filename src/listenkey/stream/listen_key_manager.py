@@ -71,6 +71,9 @@ class ListenKeys:
     A key belongs to the account, so two streams of one account must not work against each other: whoever asks for a
     key while another is asking gets the same answer, one renewal serves all, and when one learns of a new key all are
     told. Got by `share`, given back by `release`.
+
+    Attributes:
+        risk: Says what is at stake for the account; the larger goes first.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class ListenKeys:
         self._creating = asyncio.Lock()
         self._renewing = asyncio.Lock()
         self.listeners: list[Callable[[Secret], None]] = []
+        self.risk: Callable[[], tuple[int, ...]] = tuple
         self._grant: Grant | None = None
         self._granted_s = 0.0  # when POST last answered
         self._proven_s = 0.0  # when what last showed the key alive was asked
@@ -156,10 +160,19 @@ class ListenKeys:
             self._silenced_by = error
             raise
 
-    def refused(self, error: Banned) -> None:
-        """The venue has banned this address where it was asked for a socket: that holds for every request."""
+    async def may_connect(self) -> None:
+        """Wait until the account's socket may be opened. Raises RateLimited where the venue wants silence."""
         if self._limiter is not None:
+            await self._limiter.may_connect(self.risk())
+
+    def refused(self, error: RateLimited) -> None:
+        """The venue has refused a socket to this address: a ban holds for every request, a limit for sockets alone."""
+        if self._limiter is None:
+            return
+        if isinstance(error, Banned):
             self._limiter.refused(error)
+        else:
+            self._limiter.connects.block(classify(error, self._clock.wall_ms()).wait_s, error)
 
     def silence(self) -> str | None:
         """Return the time until which the venue wants no requests of this address, for people; None without one."""
@@ -247,7 +260,7 @@ def share(
     keys = here.get(place)
     if keys is None:
         limiter = rate_limiter.share(venue, clock)
-        http = limiter.lane(Priority.KEYS, account=api_key.fingerprint())
+        http = limiter.lane(Priority.KEYS, lambda: here[place].risk(), api_key.fingerprint())  # noqa: PLW0108 - made below
         api = AsyncUserDataStreamsApi(api_key=api_key.reveal(), base_url=venue.rest_url, http=http)
         keys = here[place] = ListenKeys(api, venue, clock, limiter)
     keys.users += 1

@@ -139,3 +139,20 @@ def test_what_is_blocked_for_a_second_is_not_blocked_for_longer_by_a_clock() -> 
     kept = RateLimitState(VENUE)
     kept.block(1000, 429, T_MS + HOUR_MS)
     assert kept.left_ms(T_MS) == 1000
+
+
+def test_sockets_of_another_process_are_taken_over_once_and_forgotten_after_their_window() -> None:
+    kept, other = RateLimitState(VENUE), RateLimitState(VENUE)
+    for at_ms in (1000, 1000, 9000):
+        other.connect(at_ms)
+    assert kept.join_connects(other, 3000) == {1000: 2, 3000: 1}, "a time that has not come is now"
+    assert kept.join_connects(other, 3000) == {}
+    kept.forget_connects(1000)
+    assert kept.connected == {9000: 1}
+
+
+def test_sockets_are_told_by_the_clock_of_this_process() -> None:
+    written = RateLimitState(VENUE)
+    written.connect(50_000)
+    written.stamp("b", 5_000, 50_000)
+    assert written.on_this_clock("b", 6_000, 20_000).connected == {19_000: 1}

@@ -67,6 +67,8 @@ def test_each_error_asks_for_one_thing(error: errors.ListenKeyError, do: Disposi
         (errors.ProtocolError("the subscription was refused: code 2"), True),
         (errors.Disconnected(1008, "policy"), True),
         (errors.Disconnected(None, "reset"), False),
+        (errors.RateLimited(429), False),
+        (errors.Banned(418), False),
         (errors.TimedOut("opening", 5), False),
         (errors.Unreachable("host", "refused"), False),
     ],

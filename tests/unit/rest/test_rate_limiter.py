@@ -19,7 +19,7 @@ from listenkey.rest import rate_limiter
 from listenkey.rest.rate_limiter import RateLimiter, weight_of
 from listenkey.transport.base import Request, Response
 from listenkey.transport.clock import SystemClock
-from listenkey.venue import WEIGHT_PER_MINUTE_ASSUMED, Venue
+from listenkey.venue import CONNECTIONS_PER_5_MIN, WEIGHT_PER_MINUTE_ASSUMED, Venue
 from listenkey.wire import requests
 
 PLACE = Venue("http://127.0.0.1:1", "ws://127.0.0.1:1")
@@ -382,3 +382,23 @@ async def test_what_is_signed_is_made_when_it_may_leave() -> None:
     await limiter.lane(Priority.RECOVERY).send_made(5, make, PLACE.rest_url)
     assert made[0] - asked_s >= 0.09
     assert limiter.has_room(5, Priority.RECOVERY)
+
+
+async def test_the_next_process_goes_on_with_the_sockets_that_were_opened(tmp_path: Path) -> None:
+    first = kept_in(tmp_path / "w", FakeHttp())
+    for _ in range(CONNECTIONS_PER_5_MIN * 4 // 5):
+        await first.may_connect(())
+    await send(first, Priority.KEYS)  # what asks for a key follows each socket, and writes it down
+    await first.store.saved()
+    second = kept_in(tmp_path / "w", FakeHttp())
+    waiting = asyncio.create_task(second.may_connect(()))
+    while not second.connects.wait_s():  # noqa: ASYNC110 - a request that waits tells nobody
+        await asyncio.sleep(0.001)
+    assert second.connects.wait_s() > 200, "a process that is started again and again is one process to the venue"
+    second.refused(Banned(418, None, "the WebSocket handshake was refused", 300.0))
+    with pytest.raises(Banned):
+        await waiting
+    with pytest.raises(Banned):
+        await second.may_connect(())
+    for limiter in (first, second):
+        await limiter.aclose()

@@ -27,9 +27,11 @@ async def test_who_waits_is_let_go_by_rank_and_then_by_risk() -> None:
         asyncio.create_task(ask(name, priority, *risk))
         for name, priority, risk in (
             ("audit", Priority.STEADY, ()),
-            ("small", Priority.RECOVERY, (1,)),
-            ("large", Priority.RECOVERY, (5,)),
+            ("small", Priority.RECOVERY, (0, 1)),
+            ("large", Priority.RECOVERY, (0, 5)),
             ("key", Priority.KEYS, ()),
+            ("key of one who holds something", Priority.KEYS, (1, 3)),
+            ("recovery of one who holds something", Priority.RECOVERY, (1, 9)),
         )
     ]
     await asyncio.sleep(0)
@@ -39,8 +41,42 @@ async def test_who_waits_is_let_go_by_rank_and_then_by_risk() -> None:
     budget.limit = 1000
     queue.let_go()
     await asyncio.gather(*asked)
-    assert order == ["key", "large", "small", "audit"]
+    assert order == [
+        "key of one who holds something",
+        "recovery of one who holds something",
+        "key",
+        "large",
+        "small",
+        "audit",
+    ], "an account that holds something is finished before the others"
     assert not queue
+
+
+async def test_a_part_of_the_limit_is_left_to_keys_whoever_waits_before_them() -> None:
+    budget = Budget(limit=100)
+    budget.spend(76, SystemClock().now_s())
+    queue = RequestQueue(budget, SystemClock())
+    recovery = asyncio.create_task(queue.admit(5, Priority.RECOVERY, (2, 1)))
+    keys = [asyncio.create_task(queue.admit(1, Priority.KEYS, ())) for _ in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [key.done() for key in keys] == [True, True, True, True, False], "up to 80 of 100"
+    assert not recovery.done(), "up to 75 of 100"
+    queue.refuse(RateLimited(429, -1003))
+    await asyncio.gather(recovery, *keys, return_exceptions=True)
+    assert not queue
+
+
+async def test_what_others_leave_free_is_not_given_past_a_key_that_waits() -> None:
+    budget = Budget(limit=100)
+    budget.spend(80, SystemClock().now_s())
+    queue = RequestQueue(budget, SystemClock())
+    asked = [asyncio.create_task(queue.admit(1, share, ())) for share in (Priority.KEYS, Priority.STEADY)]
+    await asyncio.sleep(0)
+    assert not any(one.done() for one in asked)
+    queue.stop()
+    queue.refuse(RateLimited(429, -1003))
+    await asyncio.gather(*asked, return_exceptions=True)
 
 
 async def test_a_refusal_is_raised_in_all_that_wait() -> None:

@@ -195,3 +195,13 @@ async def test_a_ban_that_a_socket_was_told_silences_the_requests_for_keys(
     assert "no requests for another 300 s" in str(keys.silence())
     assert count(binance_options_sandbox, "POST") == 0
     await keys.release()
+
+
+async def test_a_limit_that_a_socket_was_told_holds_for_sockets_alone(binance_options_sandbox: LocalSandbox) -> None:
+    keys = keys_of(binance_options_sandbox)
+    keys.refused(RateLimited(429, None, "the WebSocket handshake was refused", 30.0))
+    waiting = asyncio.create_task(keys.may_connect())
+    await keys.create(None)
+    assert not waiting.done(), "a key may be asked for"
+    waiting.cancel()
+    await keys.release()
