@@ -23,6 +23,7 @@ DROPPED_SHARE: Final = 0.3
 SELDOM_DROPPED: Final = 0.05
 MESSAGES_OF_ONE: Final = 2
 WITHIN_MS: Final = 500
+LOST_FOR_MS: Final = 1000
 BUSY_PER_S: Final = 1.0
 ONE_LOT: Final = Decimal("0.01")
 FILLS_BEFORE: Final = 8
@@ -103,9 +104,17 @@ def expiry(_: Injector, __: Fault, ___: Process) -> None:
 
 
 def expiry_unseen(injector: Injector, fault: Fault, process: Process) -> None:
-    """Positions are open in contracts that expire while the process is down, or while no socket brings anything."""
+    """
+    Positions are open in contracts that expire while the process is down, or while no socket brings anything.
+
+    Or while all is well but for the message that says so, which is lost: the socket is healthy and busy before and after.
+    """
     _hold_what_expires(injector.env, process.account)
     match fault.param("how"):
+        case "lost":
+            lost = {"account": process.account, "event": BALANCE_POSITION_UPDATE, "duration_ms": LOST_FOR_MS}
+            expires_us = int((fault.at_s + fault.for_s / 2) * 1e6)  # `circumstances` has seen to it
+            injector.env.at(expires_us - LOST_FOR_MS * 500, lambda: injector.put("drop_event", lost))
         case "down":
             process.die("kill")
         case "mute":

@@ -105,7 +105,7 @@ def _step(rng: random.Random) -> Params:
 
 
 def _unseen_how(rng: random.Random) -> Params:
-    return {"how": rng.choice(("down", "mute", "cut"))}
+    return {"how": rng.choice(("down", "mute", "cut", "lost"))}
 
 
 def _fields(rng: random.Random) -> Params:

@@ -124,6 +124,9 @@ AIMED: Final[dict[str, Aim]] = {
         Fault("expiry_unseen", 0, 200.0, 60.0, (("how", "down"),)),
         Fault("expiry_unseen", 1, 200.0, 60.0, (("how", "cut"),)),
     )),
+    "lost_ends_are_let_go": Aim((), faults=tuple(
+        Fault("expiry_unseen", client, 200.0, 60.0, (("how", "lost"),)) for client in range(3)
+    )),
     "open_orders_not_looked_at": Aim((), quotes=True, faults=tuple(
         Fault("order_step_lost", client, 200.0, 300.0, (("execution_type", "CANCELED"),)) for client in range(3)
     )),

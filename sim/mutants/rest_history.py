@@ -8,7 +8,7 @@ from typing import Any
 
 from listenkey.core import audit_schedule, beat, recovery_policy, rest_history
 from listenkey.errors import ProtocolError
-from listenkey.stream import loss_monitor, order_audit, recovery
+from listenkey.stream import expiries, loss_monitor, order_audit
 from listenkey.wire import rows
 from listenkey.wire.rows import CONTRACT, BillRow
 from sim.mutants.patching import Patches, put, rewritten
@@ -55,7 +55,16 @@ def only_trades_brought_back(patches: Patches) -> None:
     async def nothing(*_: Any) -> list[Any]:
         return []
 
-    put(patches, recovery.Recovery, "_records", nothing)
+    put(patches, expiries.Expiries, "records", nothing)
+
+
+def lost_ends_are_let_go(patches: Patches) -> None:
+    """A position that outlives its contract is forgotten, whatever became of it."""
+
+    async def look(_: expiries.Expiries) -> None:
+        return None
+
+    put(patches, expiries.Expiries, "look", look)
 
 
 def open_orders_not_looked_at(patches: Patches) -> None:
@@ -88,5 +97,6 @@ def held_beats_are_silence(patches: Patches) -> None:
 
 REST_HISTORY: tuple[Callable[[Patches], None], ...] = (
     refusals_forgotten, lag_forgiven, counts_compared, only_trades_brought_back, open_orders_not_looked_at,
+    lost_ends_are_let_go,
     one_row_spoils_all, held_beats_are_silence,
 )  # fmt: skip

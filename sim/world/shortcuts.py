@@ -63,6 +63,8 @@ class Shortcuts:
         newest_ms = trades[-1].time_ms if trades else 0
         if recovery is None or recovery.audits.audited_to_ms is None or recovery.audits.audited_to_ms <= newest_ms:
             return
+        if recovery.losses.detector.over(self._env.now_ms):
+            return  # A position has outlived its contract, and a look finds that.
         if (due_s := schedule.deadline()) is not None and not schedule.settling:
             schedule.audit_at_s = max(due_s, until_s)
             recovery.audits.audited_s = until_s

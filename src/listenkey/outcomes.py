@@ -31,7 +31,7 @@ class GapCause(StrEnum):
     POSITION_UNEXPLAINED = "position_unexplained"
     """A position appeared without the fill that opened it."""
     REST_SHOWS_MORE = "rest_shows_more"
-    """REST shows a fill, or a state of an order, that no connection brought."""
+    """REST shows a fill, a state of an order, or the end of an expired position, that no connection brought."""
     BEGAN_EARLIER = "began_earlier"
     """REST returned an event from before the open gap, which is reported again because of it."""
     AUDIT_TOO_LATE = "audit_too_late"

@@ -16,7 +16,7 @@ from sim.runner.campaigns import CAMPAIGNS
 TESTS = Path(__file__).parent.parent
 TESTS_FAILED = 1
 
-AIMED_QUICK = ("only_trades_brought_back", "open_orders_not_looked_at", "orders_by_id_alone", "written_clock_believed",
+AIMED_QUICK = ("only_trades_brought_back", "lost_ends_are_let_go", "open_orders_not_looked_at", "orders_by_id_alone", "written_clock_believed",
                "written_ban_believed", "never_late_without_a_secret", "limits_taken_as_they_are",
                "one_row_spoils_all")  # fmt: skip
 """Faults that trials found, each shown by the first world that is made for it."""

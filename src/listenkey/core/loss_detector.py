@@ -22,6 +22,7 @@ import msgspec
 from listenkey.core.account_state import BEFORE_ALL, ENDED, POSITIONS_MAX, AccountState, OrderKey
 from listenkey.core.beat import BEATING, Beat
 from listenkey.core.expiry import has_expired
+from listenkey.core.unsettled import Unsettled
 from listenkey.events import (
     AccountUpdate,
     BalancePositionUpdate,
@@ -194,11 +195,13 @@ class LossDetector:
 
     Attributes:
         beat: The messages that come while a position is open.
+        unsettled: The contracts whose position was let go without a word of its end.
     """
 
     def __init__(self, grace_s: float, time_scale: float = 1.0) -> None:
         self._grace_s = grace_s
         self.beat = Beat(time_scale)
+        self.unsettled = Unsettled()
         self._orders: OrderedDict[OrderKey, _Order] = OrderedDict()
         self._positions: dict[str, _Position] = {}
         self._first_ms = round(FIRST_WITHIN_S * 1000 * time_scale)
@@ -269,16 +272,22 @@ class LossDetector:
                 self._look((_Order, key), known, now_s)
             self._recovered_fill(event, filled, now_s)
         elif isinstance(event, RecoveredExercise):
-            self._let_go([event.symbol], now_s)
+            self.let_go([event.symbol], now_s)
         elif isinstance(event, RecoveredOrder):
             self._order(event, 0, event.event_ms, now_s)
         return False
 
     def settle(self, now_ms: int, now_s: float) -> list[str]:
-        """Let go of positions in contracts that are over: the message that closed them was lost. Their symbols."""
+        """Let go of positions in contracts that are over, and return their symbols; they are unsettled from then on."""
         over = [symbol for symbol, one in self._positions.items() if one.held and has_expired(symbol, now_ms)]
-        self._let_go(over, now_s)
+        self.let_go(over, now_s)
+        self.unsettled.note(over, now_ms)
         return over
+
+    def over(self, at_ms: int) -> list[str]:
+        """Return the contracts that had expired by then with an open position, and of whose end nothing was heard."""
+        held = [symbol for symbol, one in self._positions.items() if one.held and has_expired(symbol, at_ms)]
+        return [*held, *self.unsettled.expired_by(at_ms)]
 
     def adopt(self, held: Mapping[str, Decimal], until_ms: int, now_s: float) -> list[str]:
         """
@@ -302,12 +311,14 @@ class LossDetector:
                 self._holds(position, stated, now_s)
             else:
                 flat.append(symbol)
-        self._let_go(flat, now_s)
+        self.let_go(flat, now_s)
+        self.unsettled.note(flat, until_ms)
         return flat
 
-    def _let_go(self, symbols: Iterable[str], now_s: float) -> None:
+    def let_go(self, symbols: Iterable[str], now_s: float) -> None:
         """Forget symbols of which nothing is held any more."""
         for symbol in symbols:
+            self.unsettled.drop(symbol)
             if symbol in self._positions:
                 self._holds(self._positions.pop(symbol), 0, now_s)
                 self._broken.pop((_Position, symbol), None)
@@ -456,6 +467,7 @@ class LossDetector:
             now, at_ms = units(told.quantity_text), event.transaction_ms
             position = self._positions.get(told.symbol)
             if position is None:
+                self.unsettled.drop(told.symbol)
                 near |= self._begin(told.symbol, now, at_ms, event.reason, now_s)
                 continue
             if at_ms < position.at_ms:

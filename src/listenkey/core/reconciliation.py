@@ -32,7 +32,7 @@ from listenkey.events import (
 )
 from listenkey.items import Provenance
 from listenkey.outcomes import GapCause, Loss, Lost, Reason
-from listenkey.wire.rows import CONTRACT, BillRow, OrderRow, PositionRow, TradeRow, UnreadableRow
+from listenkey.wire.rows import CONTRACT, BillRow, OrderRow, PositionRow, RowPage, TradeRow, UnreadableRow
 
 OPEN_ORDERS_ONE_BY_ONE_MAX: Final = 40
 """`openOrders` costs 1 with a symbol and 40 without. [O trade/Query-Current-Open-Option-Orders]"""
@@ -274,6 +274,13 @@ def moved(
 def quantities(positions: Iterable[PositionRow]) -> dict[str, Decimal]:
     """Return what is held of each symbol."""
     return {row.symbol: amount(row.quantity) for row in positions}
+
+
+def held(positions: RowPage[PositionRow]) -> set[str]:
+    """Return the symbols of which something may be held. A row that can't be read may say so; its symbol may be empty."""
+    return {symbol for symbol, quantity in quantities(positions).items() if quantity} | {
+        row.symbol for row in positions.unreadable
+    }
 
 
 # --- What is missing ------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ def to_report(
     known: Records,
     from_ms: int,
     until_ms: int,
+    overdue: Collection[str] = (),
 ) -> list[Record]:
     """
     Return the records of a gap that were not reported, in order.
@@ -99,8 +100,13 @@ def to_report(
         known: What was reported.
         from_ms: Since when, by the venue's clock: what is older was brought by a socket or an earlier gap.
         until_ms: Rows of the bill that are younger may be on their way over the socket.
+        overdue: Contracts that ended before that, without a word: their exercises are reported as well.
     """
-    out = [Record(row.record, row.raw) for row in exercises if row.record.exercised_ms > from_ms]
+    out = [
+        Record(row.record, row.raw)
+        for row in exercises
+        if row.record.exercised_ms > from_ms or row.record.symbol in overdue
+    ]
     exercised = {row.record.symbol for row in exercises}
     for row in bill:
         is_exercise = row.type in EXERCISE_ROWS and row.symbol in exercised  # Its record says so, and more.

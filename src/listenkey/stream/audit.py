@@ -8,13 +8,14 @@ for only where the bill has more trades than were delivered.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconciliation, rest_history
 from listenkey.core.account_state import AccountState
 from listenkey.core.gaps import Resumed
+from listenkey.core.loss_detector import LossDetector
 from listenkey.core.reconciliation import Findings, Lists, Unbrought
 from listenkey.core.rest_history import FillMatching, Outstanding
 from listenkey.core.retry_policy import classify
@@ -25,6 +26,7 @@ from listenkey.outcomes import GapCause, Reason
 from listenkey.rest.account_client import AccountClient
 from listenkey.rest.bounded_gather import AT_ONCE
 from listenkey.stream.backfill import Backfill
+from listenkey.stream.expiries import Expiries
 from listenkey.stream.order_audit import OrderAudit
 from listenkey.stream.windows import AUDIT_IN_FLIGHT_S, Windows
 from listenkey.transport.clock import Clock
@@ -37,6 +39,18 @@ AUDITS_MISSED: Final = 2
 """The audits that may fail before the journal stops noting coverage; the next process looks back as far."""
 
 
+class ListAudits(NamedTuple):
+    """The looks at lists of orders and positions, for what the bill does not show."""
+
+    orders: OrderAudit
+    expiries: Expiries
+
+    async def look(self, *, settles: bool) -> on.Doubted | on.StreamSilent | None:
+        """Ask for the lists that are due; return what was missed, or None. `settles`: the look settles a gap."""
+        missed = await self.expiries.look()
+        return await self.orders.look() if missed is None and self.orders.is_due(settles=settles) else missed
+
+
 class Audits:
     """
     Holds REST history against the fills that were delivered.
@@ -45,6 +59,7 @@ class Audits:
         backfill: Asks for it.
         windows: From when on.
         known: What was delivered.
+        detector: Knows which positions are open.
         clock: For all times.
         timing: `audit_every_s`, `lag_hold_s`, `lag_max_s`.
         suspects: Symbols that the next recovery is to ask for are put there; it asks in their order.
@@ -54,7 +69,7 @@ class Audits:
         audited_s: When it was.
         outstanding: Trades that REST history shows, that nobody delivered, and that REST does not list.
         matching: Of REST history with the fills that were delivered.
-        orders: The looks at the lists of open orders, which go with those at the bill.
+        lists: The looks at lists of orders and positions, which go with those at the bill.
     """
 
     def __init__(
@@ -62,6 +77,7 @@ class Audits:
         backfill: Backfill,
         windows: Windows,
         known: AccountState,
+        detector: LossDetector,
         clock: Clock,
         timing: Timing,
         suspects: dict[str, None],
@@ -70,7 +86,10 @@ class Audits:
         self.audited_s: float | None = None
         self.outstanding = Outstanding()
         self.matching = FillMatching(known.fills)
-        self.orders = OrderAudit(backfill, windows, known, clock, timing, suspects)
+        self.lists = ListAudits(
+            OrderAudit(backfill, windows, known, clock, timing, suspects),
+            Expiries(backfill, windows, known, detector, timing, suspects),
+        )
         self._backfill = backfill
         self._windows = windows
         self._known = known
@@ -96,7 +115,7 @@ class Audits:
         """Follow another socket: audit the events from now on, and those not audited before."""
         now_s = self._clock.now_s()
         self.audited_s = self.audited_s or now_s
-        self.orders.follows()
+        self.lists.orders.follows()
         if not self._backfill.time.stale(now_s):
             self.audited_to_ms = self.audited_to_ms or self._first_unaudited()
 
@@ -216,9 +235,7 @@ class Audits:
                 self._windows.to_wall(unseen_ms), reconciliation.FORGOTTEN
             )  # what it has is asked for with it
         if not found.fills and not again:
-            unlisted = self._note_unlisted(found)
-            looks = unlisted is None and self.orders.is_due(settles=action.from_ms is not None)
-            return await self.orders.look() if looks else unlisted
+            return self._note_unlisted(found) or await self.lists.look(settles=action.from_ms is not None)
         fills = sorted([*again, *found.fills], key=lambda row: row.fill.trade_time_ms)
         from_ms = min(fills[0].fill.trade_time_ms - 1, found.from_ms if found.fills else fills[0].fill.trade_time_ms)
         self._suspects.update(dict.fromkeys([*(row.fill.symbol for row in fills), *found.unasked]))

@@ -15,20 +15,18 @@ from typing import Final, NamedTuple, TypeAlias
 from listenkey import venue
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
-from listenkey.core import reconciliation, records
+from listenkey.core import reconciliation
 from listenkey.core.account_state import AccountState, FillIndex, OrderKey
 from listenkey.core.bill import Bill
 from listenkey.core.deduplicator import Held
-from listenkey.core.expiry import has_expired
 from listenkey.core.gaps import Resumed
 from listenkey.core.loss_detector import LossDetector
 from listenkey.core.reconciliation import Delivery, Findings, Lists, OrdersDue
-from listenkey.core.records import Record
 from listenkey.core.retry_policy import classify
 from listenkey.core.timing import Timing
 from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.credentials import Credentials
-from listenkey.errors import ListenKeyError, VenueError
+from listenkey.errors import ListenKeyError
 from listenkey.outcomes import Loss
 from listenkey.rest.account_log import AccountLog
 from listenkey.rest.bounded_gather import both
@@ -40,7 +38,7 @@ from listenkey.stream.rest_lag import RestLag
 from listenkey.stream.windows import DAY_S, OVERLAP_S, Windows
 from listenkey.transport.clock import Clock
 from listenkey.venue import Venue
-from listenkey.wire.rows import ExerciseRow, PositionRow, RowPage, TradeRow
+from listenkey.wire.rows import PositionRow, RowPage, TradeRow
 
 COVERED_MARGIN_S: Final = 2.0
 """The last of it is asked for in any case: where a gap begins is known as well as clocks agree."""
@@ -129,7 +127,7 @@ class Recovery:
         self.windows = Windows(clock, self.backfill.time, place.time_scale, self.account_state)
         detector = LossDetector(timing.doubt_after_s, place.time_scale)
         self.losses = LossMonitor(self.account_state, detector, self.windows, clock, self._suspects, sooner)
-        self.audits = Audits(self.backfill, self.windows, self.account_state, clock, timing, self._suspects)
+        self.audits = Audits(self.backfill, self.windows, self.account_state, detector, clock, timing, self._suspects)
         self._lag = RestLag(self.backfill, self.windows, self.audits, self.account_state, clock, timing)
 
     async def aclose(self) -> None:
@@ -237,6 +235,7 @@ class Recovery:
             self.windows.closed()
             detector = self.losses.detector
             detector.recovered()
+            self.audits.lists.expiries.reported(self._clock.now_s())
             if self._listed.positions is not None:
                 flat = detector.adopt(self._listed.positions, self._listed.to_ms, self._clock.now_s())
                 self.account_state.settle(flat)
@@ -278,9 +277,8 @@ class Recovery:
         lag_s = max(lag_s, self._lag.of_lists(bill, backlog, asked, lists), self._lag.of_bill(bill, lists, action))
         found = Findings(fills=fills, over_rest=backlog.listed, positions=positions, lag_s=lag_s)
         covered_ms = self.windows.covered(action.from_ms)
-        found.records = await self._records(
-            bill, positions, backlog.rows, max(covered_ms, self.windows.began_ms or 0), lists
-        )
+        since_live_ms = max(covered_ms, self.windows.began_ms or 0)
+        found.records = await self.audits.lists.expiries.records(bill, positions, backlog.rows, since_live_ms, lists)
         if len(traded) >= TRADED_MAX:
             lists.refused.append(reconciliation.TOO_MANY_ORDERS)
         due = OrdersDue(action, symbols, found, lists, traded, had_fills or bool(fills))
@@ -334,35 +332,6 @@ class Recovery:
             since_ms = backlog.empty()
             await deliver(Findings(fills=part, over_rest=backlog.listed))
 
-    async def _records(
-        self,
-        bill: Bill,
-        positions: RowPage[PositionRow],
-        trades: list[TradeRow],
-        from_ms: int,
-        lists: Lists,
-    ) -> list[Record]:
-        """Exercises, fees and transfers of the gap; positions in contracts that are over are let go."""
-        now_ms, rows = self.windows.now_ms(), RowPage[ExerciseRow]()
-        held = {row.symbol for row in positions} | {row.symbol for row in positions.unreadable}
-        over = [one for one in self.account_state.positions if one not in held and has_expired(one, now_ms)]
-        if over or records.expiry_within(from_ms, now_ms) or records.tells_of_exercise(bill):
-            try:
-                rows = await self.backfill.urgent.exercises_since(from_ms)
-            except VenueError as error:
-                if type(error) is not VenueError:
-                    raise
-                lists.refused.append(reconciliation.refuses(Loss.EXERCISES, "exercises", "", error.code))
-        lists.refused += reconciliation.unreadable_rows(Loss.EXERCISES, "exercises", "", rows.unreadable)
-        told = {row.record.symbol for row in rows}
-        lists.refused.extend(
-            reconciliation.unknown(Loss.EXERCISES, "the position", symbol) for symbol in over if symbol not in told
-        )
-        fills = self.account_state.fills.times(lists.since_ms, now_ms)
-        for row in trades:
-            fills.setdefault(row.fill.symbol, []).append(row.fill.trade_time_ms)
-        return records.to_report(bill, rows, fills, self.account_state.records, from_ms, lists.until_ms)
-
     async def run_orders(self, deliver: DeliverFindings = nobody) -> Findings:
         """
         Ask for the outcome of orders, where `run` had to leave that for later.
@@ -391,7 +360,7 @@ class Recovery:
         found.lost = reconciliation.unrecoverable(
             due.lists.refused,
             blind=due.action.blind,
-            found=due.had_fills or backlog.was_news,
+            found=due.had_fills or backlog.was_news or bool(due.found.records),
             orders_forgotten=age_s > venue.ORDERS_KEPT_S,
             trades_forgotten=due.lists.forgotten,
         )

@@ -11,7 +11,7 @@ from listenkey.core import account_state as account_states
 from listenkey.core import loss_detector as detection
 from listenkey.core.account_state import AccountState, FillIndex
 from listenkey.core.loss_detector import BARREN_MAX, LossDetector, units
-from listenkey.events import Event, UnknownEvent
+from listenkey.events import Event, RecoveredExercise, UnknownEvent
 from listenkey.events.base import AMOUNTS_REMEMBERED
 from listenkey.outcomes import GapCause
 from tests.unit.core.making import (
@@ -205,6 +205,27 @@ def test_a_position_in_a_contract_that_is_over_has_no_beat_to_miss() -> None:
     detector.note(position("0", 9000, reason="EXERCISE"), 42.0)
     assert detector.beat.silent_at_s() is None
     assert detector.settle(OVER_MS, 47.0) == []
+
+
+def test_a_position_that_outlives_its_contract_is_over_until_its_end_is_told() -> None:
+    detector = told(held("1"), held("1", symbol=OVER))
+    assert detector.over(OVER_MS - 1) == []
+    assert detector.over(OVER_MS) == [OVER]
+    detector.settle(OVER_MS, 46.0)
+    assert detector.over(OVER_MS) == [OVER], "it is let go, and nothing was heard of its end"
+    detector.note(position("0", OVER_MS, OVER, reason="EXERCISE"), 47.0)
+    assert detector.over(OVER_MS) == []
+    detector = told(held("1", symbol=OVER))
+    detector.note(position("0", OVER_MS, OVER, reason="EXERCISE"), 47.0)
+    assert detector.over(OVER_MS) == [], "the message came in time"
+
+
+def test_a_position_that_rest_shows_closed_is_over_where_its_contract_is() -> None:
+    detector = told(held("1"), held("1", symbol=OVER))
+    assert detector.adopt({}, OVER_MS, 46.0) == [SYMBOL, OVER]
+    assert detector.over(OVER_MS) == [OVER]
+    detector.note(RecoveredExercise("1", OVER, "LONG", "1", "90000", "10", "-1", "USDT", OVER_MS), 47.0)
+    assert detector.over(OVER_MS) == []
 
 
 def test_fills_that_come_before_the_first_message_of_their_position_count_behind_it() -> None:

@@ -12,7 +12,7 @@ from listenkey.core.account_state import AccountState, FillIndex
 from listenkey.core.reconciliation import Delivery, Findings, combined
 from listenkey.events import OrderTradeUpdate, RecoveredFill, RecoveredOrder
 from listenkey.outcomes import Loss, Lost
-from listenkey.wire.rows import PositionRow, UnreadableRow
+from listenkey.wire.rows import PositionRow, RowPage, UnreadableRow
 from tests.unit.core.making import (
     OTHER,
     SYMBOL,
@@ -56,6 +56,11 @@ def test_symbols_moved_by_bill_by_position_and_without_trust_by_what_lives() -> 
     assert "" in reconciliation.moved(known, [""], now, trusted=True, recent_ms=500), (
         "a symbol that the bill does not name"
     )
+
+
+def test_what_may_be_held_is_what_rest_lists_or_what_cant_be_read() -> None:
+    page = RowPage([PositionRow("a", "1"), PositionRow("b", "0.00")], unreadable=[UnreadableRow("why", "c")])
+    assert reconciliation.held(page) == {"a", "c"}
 
 
 def test_fills_may_be_missing_since_the_first_that_is_and_the_first_trade_of_what_nobody_asked_for() -> None:

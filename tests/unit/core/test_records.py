@@ -46,6 +46,11 @@ def test_what_is_older_was_told_and_what_is_younger_is_on_its_way() -> None:
     assert [one.event.event_ms for one in to_report(rows, [exercise(1, 10)], {}, Records(), 10, 20)] == [11, 20]
 
 
+def test_an_older_exercise_is_told_of_a_contract_that_ended_without_a_word() -> None:
+    rows = [exercise(1, 10, "a"), exercise(2, 10, "b")]
+    assert [one.event for one in to_report([], rows, {}, Records(), 10, 20, ["a"])] == [rows[0].record]
+
+
 def test_an_exercise_is_told_by_its_record_and_by_the_bill_only_where_there_is_none() -> None:
     rows = [bill(1, "EXERCISE_PNL", 20, SYMBOL), bill(2, "EXERCISE_FEE", 20, "b")]
     assert kinds(to_report(rows, [exercise(9, 20)], {}, Records(), 10, 90)) == ["exerciseRecord", "EXERCISE_FEE"]

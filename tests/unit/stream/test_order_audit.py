@@ -61,7 +61,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 @asynccontextmanager
 async def looks_of(sandbox: LocalSandbox) -> AsyncIterator[tuple[Recovery, OrderAudit, int]]:
     async with recovery_of(sandbox, audit_every_s=1.0) as recovery:
-        audit = recovery.audits.orders
+        audit = recovery.audits.lists.orders
         began_s = audit._began_s
         assert began_s is not None
         audit._began_s = began_s - 60  # the stream has run for a minute
