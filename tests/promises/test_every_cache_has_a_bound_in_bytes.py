@@ -25,6 +25,7 @@ from listenkey.core.deduplicator import Deduplicator, Recent, Snapshots
 from listenkey.core.lateness import Lateness
 from listenkey.core.loss_detector import LossDetector, units
 from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
+from listenkey.core.unsettled import UNSETTLED_MAX, Unsettled
 from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
 from listenkey.events import base as wording
 from listenkey.journal.sqlite import schema
@@ -287,6 +288,13 @@ def flooded_bill_of_others() -> int:
     return size_of(bill._others)
 
 
+def flooded_unsettled() -> int:
+    unsettled = Unsettled()
+    unsettled.note((f"{WIDE * 25}-260101-{wide(number, 28)}-C" for number in range(20_000)), 10**14)
+    assert len(unsettled.expired_by(10**14)) == UNSETTLED_MAX
+    return size_of(unsettled._symbols)
+
+
 FLOODS: dict[str, Callable[[], int]] = {
     "amounts that were read, of the process": flooded_amounts,
     "the same as whole numbers": flooded_units,
@@ -308,6 +316,7 @@ FLOODS: dict[str, Callable[[], int]] = {
     "trades in REST history (`bill`) of one gap": flooded_bill,
     "what else it has": flooded_bill_of_others,
     "positions": flooded_positions,
+    "contracts that expired, and of whose position no message told the end": flooded_unsettled,
     "orders watched": flooded_chains,
     "fills that wait for their position's message": flooded_waiting,
     "fills of symbols without a position": flooded_unplaced,
@@ -331,7 +340,7 @@ def test_the_page_tells_the_bounds_there_are(what: str) -> None:
 
 
 def test_the_page_lists_all_of_them() -> None:
-    assert len(ROWS) == 32
+    assert len(ROWS) == 33
     assert FLOODS.keys() <= ROWS.keys()
     assert ROWS["events held for a socket, or during a recovery"][2] == deduplication.HELD_BYTES_MAX
 
