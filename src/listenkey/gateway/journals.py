@@ -62,7 +62,11 @@ class JournalFolder:
     async def aclose(self) -> None:
         """Do nothing: each file is closed with its journal."""
 
-    def beside(self, account: str) -> Path:
+    def beside(self, _account: str) -> Path:
+        """Return the one name beside which the files lie that all accounts share."""
+        return self._folder / "accounts"
+
+    def path(self, account: str) -> Path:
         """Return the path of an account's file."""
         return self._folder / f"{account}.db"
 
@@ -70,16 +74,16 @@ class JournalFolder:
         """Make an account's journal."""
         runtime = self._runtime
         return SqliteJournal(
-            self.beside(account), account, runtime.clock.wall_ms, retention=self._retention, threads=runtime.threads
+            self.path(account), account, runtime.clock.wall_ms, retention=self._retention, threads=runtime.threads
         )
 
     async def kept(self, account: str) -> tuple[int, int]:
         """Return the numbers of an account's oldest and newest items."""
-        return await asyncio.to_thread(_kept, self.beside(account))
+        return await asyncio.to_thread(_kept, self.path(account))
 
     async def read(self, account: str, after: int, most: int) -> list[Item]:
         """Return an account's items behind a number."""
-        return await asyncio.to_thread(_read, self.beside(account), after, most)
+        return await asyncio.to_thread(_read, self.path(account), after, most)
 
 
 def _kept(path: Path) -> tuple[int, int]:

@@ -54,7 +54,7 @@ class RateLimitStore:
         self.began_ms = now_ms
         self.connects: dict[int, int] = {}
         self._threads = threads
-        self._paths: list[Path] = []
+        self._paths: dict[Path, int] = {}  # and how many journals each serves
         self._unread: list[Path] = []
         self._reading = asyncio.Lock()
         self._waiting: list[asyncio.Future[None]] = []
@@ -62,9 +62,10 @@ class RateLimitStore:
         self._newest: asyncio.Future[None] | None = None
 
     def keep_in(self, path: Path) -> None:
-        """Use this file from now on, and read it before the next request."""
-        self._paths.append(path)
-        self._unread.append(path)
+        """Use this file from now on, and read it before the next request. Journals that lie together have one."""
+        self._paths[path] = self._paths.get(path, 0) + 1
+        if self._paths[path] == 1:
+            self._unread.append(path)
 
     async def leave(self, path: Path) -> None:
         """Write no more beside a journal that is closed, once the present write is done."""
@@ -72,8 +73,10 @@ class RateLimitStore:
             if self._newest is not None:
                 await outlast(self._newest, SAVE_WITHIN_S)
         finally:
-            self._paths.remove(path)
-            self._unread = [other for other in self._unread if other != path]
+            self._paths[path] -= 1
+            if not self._paths[path]:
+                del self._paths[path]
+                self._unread = [other for other in self._unread if other != path]
 
     @property
     def is_kept(self) -> bool:

@@ -41,7 +41,7 @@ async def test_items_are_read_beside_the_stream(files: JournalFolder) -> None:
 
 async def test_items_that_were_taken_away_are_told(files: JournalFolder) -> None:
     await filled(files, 5)
-    store = Store(files.beside("desk"), "desk")
+    store = Store(files.path("desk"), "desk")
     store.open()
     store.prune(3)
     store.close()
@@ -53,7 +53,7 @@ async def test_items_that_were_taken_away_are_told(files: JournalFolder) -> None
 
 async def test_an_account_all_of_whose_items_were_taken_away(files: JournalFolder) -> None:
     await filled(files, 2)
-    store = Store(files.beside("desk"), "desk")
+    store = Store(files.path("desk"), "desk")
     store.open()
     store.prune(2)
     store.close()

@@ -156,3 +156,15 @@ def test_a_file_that_a_link_names_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(write(RateLimitState(VENUE, {1000: 5})))
     (tmp_path / "w").symlink_to(tmp_path / "other")
     assert stores._texts([tmp_path / "w"]) == []
+
+
+async def test_journals_that_lie_together_share_a_file_until_the_last_has_closed(tmp_path: Path) -> None:
+    one, path = RateLimitStore(VENUE, 0), tmp_path / "w"
+    for _ in range(3):
+        one.keep_in(path)
+    await one.join(0)
+    await one.leave(path)
+    await one.leave(path)
+    assert one.is_kept
+    await one.leave(path)
+    assert not one.is_kept
