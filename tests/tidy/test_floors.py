@@ -177,7 +177,7 @@ def third_parties_astray(house: House) -> Iterator[str]:
 
 
 INNER_FLOORS: Final = {
-    "cli": {"config": 1, "display": 1, "demo": 2, "commands": 3, "main": 4, "__init__": 5},
+    "cli": {"config": 1, "display": 1, "demo": 2, "gateway": 2, "commands": 3, "main": 4, "__init__": 5},
     "sandbox": {
         "exchange": 1,
         "rest_api": 2,

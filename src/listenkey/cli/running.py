@@ -21,6 +21,10 @@ class Stop:
     """
     The wish to end: Ctrl-C, SIGTERM, the end of `--seconds`, or a reader of our output that has left.
 
+    Args:
+        exit_code: See below.
+        within_s: The time from the wish to the end of the process.
+
     Attributes:
         asked: Set when somebody wants the end.
         why: The first reason.
@@ -28,11 +32,12 @@ class Stop:
         last_words: Called before an end by force, for example to give the terminal back as it was.
     """
 
-    def __init__(self, exit_code: int = 0) -> None:
+    def __init__(self, exit_code: int = 0, within_s: float = STOP_WITHIN_S) -> None:
         self.asked = asyncio.Event()
         self.why: Why | None = None
         self.exit_code = exit_code
         self.last_words: list[Callable[[], None]] = []
+        self._within_s = within_s
 
     def ask(self, why: Why) -> None:
         """Note the wish; the first reason stays."""
@@ -46,7 +51,7 @@ class Stop:
             self.end_by_force()
         self.ask("signal")
         self.why = "signal"
-        watchdog = threading.Timer(STOP_WITHIN_S, self.end_by_force)
+        watchdog = threading.Timer(self._within_s, self.end_by_force)
         watchdog.daemon = True
         watchdog.start()
 
@@ -57,21 +62,29 @@ class Stop:
         os._exit(self.exit_code)
 
 
-def run(main: Callable[[Stop], Coroutine[Any, Any, int]], *, seconds: float | None = None) -> int:
+def run(
+    main: Callable[[Stop], Coroutine[Any, Any, int]],
+    *,
+    seconds: float | None = None,
+    stop_within_s: float = STOP_WITHIN_S,
+) -> int:
     """
     Run `main` in an event loop of its own; it gets a `Stop` to watch and answers the exit code.
 
     Args:
         main: The command.
         seconds: Ask to stop after so long; None is never.
+        stop_within_s: The time that an end may take before it is forced.
     """
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(watched(main, seconds))
+        return runner.run(watched(main, seconds, stop_within_s))
 
 
-async def watched(main: Callable[[Stop], Coroutine[Any, Any, int]], seconds: float | None) -> int:
+async def watched(
+    main: Callable[[Stop], Coroutine[Any, Any, int]], seconds: float | None, stop_within_s: float = STOP_WITHIN_S
+) -> int:
     """`main` with signals and the time limit connected to its `Stop`."""
-    stop = Stop()
+    stop = Stop(within_s=stop_within_s)
     loop = asyncio.get_running_loop()
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):

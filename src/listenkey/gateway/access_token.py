@@ -14,7 +14,7 @@ from typing import Final
 
 from listenkey.credentials import Secret
 from listenkey.errors import JournalError, UsageError
-from listenkey.journal.files import OWNER_ONLY, synchronise_folder
+from listenkey.gateway.whole_file import write_whole
 from listenkey.key_sources.key_file import read_private
 from listenkey.key_sources.remembered import remember
 
@@ -60,25 +60,9 @@ def kept_token(folder: Path) -> tuple[Secret, bool]:
     remember(text)
     token = Secret(text)
     try:
-        _write(path, token)
+        write_whole(path, f"{text}\n".encode())
     except OSError as error:
         reason = error.strerror
     else:
         return token, True
     raise JournalError(f"{path} can't be written: {reason}; make the folder writable, or give token_file")
-
-
-def _write(path: Path, token: Secret) -> None:
-    """Write it under another name first: a process that was killed half-way must not leave half a token."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, OWNER_ONLY)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(token.reveal() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    synchronise_folder(path.parent)

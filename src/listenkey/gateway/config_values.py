@@ -12,13 +12,13 @@ from typing import Final
 
 from listenkey.errors import UsageError
 from listenkey.gateway.names import check_name
+from listenkey.journal.sqlite.retention import DAYS_MAX
 from listenkey.key_sources.references import at_home, looks_like_a_key, parse
 from listenkey.transport import address
 from listenkey.venue import VENUES, Venue
 
 NATS: Final = "nats://"
 NATS_SERVERS_MAX: Final = 32
-DAYS_MAX: Final = 1e6
 
 EXAMPLES: Final = {
     "name": 'name = "desk-1"',
@@ -73,7 +73,7 @@ def days(value: object) -> float:
             f"this must be a number, as in {EXAMPLES['keep_days']}, not {'a text' if isinstance(value, str) else _kind(value)}"
         )
     if not 0 < value <= DAYS_MAX:  # Also where it is none: `nan` is a number of TOML.
-        raise UsageError(f"this must be more than 0 and at most {DAYS_MAX:.0f} days; leave it out to keep everything")
+        raise UsageError(f"this must be more than 0 and at most {DAYS_MAX} days; leave it out to keep everything")
     return float(value)
 
 

@@ -1,0 +1,92 @@
+"""Run a gateway until a signal, and follow its configuration at SIGHUP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from listenkey.cli import exit_codes
+from listenkey.cli.gateway.check_report import mistakes_text
+from listenkey.cli.running import Stop, cancel_and_wait
+from listenkey.errors import UsageError
+from listenkey.gateway.mistakes import ConfigError
+from listenkey.gateway.service import GatewayService
+
+if TYPE_CHECKING:
+    from listenkey.gateway.config import GatewayConfig
+
+
+async def serve(stop: Stop, config: GatewayConfig, *, port: int | None, as_json: bool) -> int:
+    """Start the gateway, say where it is, and wait for the end; the exit code."""
+    for warning in config.warnings:
+        exit_codes.print_error(f"listenkey: warning: {exit_codes.safe(str(warning))}")
+    async with GatewayService(config, port=port) as service:
+        click.echo(json.dumps(start_line(service)) if as_json else start_text(service))
+        hung_up = asyncio.Event()
+        following = asyncio.create_task(follow_config(service, hung_up))
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+        try:
+            await stop.asked.wait()
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+            await cancel_and_wait(following)
+        lacking = [account.name for account in service.accounts if account.health().journal_problem]
+        if lacking:
+            stop.exit_code = exit_codes.JOURNAL
+    if lacking:
+        exit_codes.print_error(unwritten_text(lacking))
+    return stop.exit_code
+
+
+def start_line(service: GatewayService) -> dict[str, object]:
+    """Return what a program needs to use the gateway."""
+    return {"url": service.url, "token": service.token.reveal(), "accounts": len(service.accounts)}
+
+
+def start_text(service: GatewayService) -> str:
+    """Return what a person needs to use the gateway. A token is shown once: when it was made."""
+    kept = service.token_file
+    many = "1 account" if len(service.accounts) == 1 else f"{len(service.accounts)} accounts"
+    lines = [f"gateway of {many} at {service.url} (Ctrl-C ends it)"]
+    if service.token_is_new:
+        lines.append(f"token: {service.token.reveal()}  (shown this once, and kept in {kept})")
+    else:
+        lines.append(f"token: in {kept}")
+    lines.append(f'try: curl -H "Authorization: Bearer $(cat {kept})" {service.url}/v1/accounts')
+    return "\n".join(lines)
+
+
+def unwritten_text(names: list[str]) -> str:
+    """Return what to say of an end while journals could not be written."""
+    return (
+        f"listenkey: it ended while the journal could not be written: {', '.join(names[:8])}{', …' if names[8:] else ''}\n"
+        "  what to do: put that right, then start again: with a secret, REST is asked for the fills"
+    )
+
+
+async def follow_config(service: GatewayService, hung_up: asyncio.Event) -> None:
+    """Read the configuration again at each SIGHUP; a failure is told, and changes nothing."""
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        exit_codes.print_error(await reloaded(service))
+
+
+async def reloaded(service: GatewayService) -> str:
+    """Follow the configuration, and return what to say of it."""
+    path = service.config.path
+    try:
+        found, failures = await service.reload()
+    except ConfigError as error:
+        return f"listenkey: nothing was changed, since the file has mistakes\n{mistakes_text(error)}"
+    except UsageError as error:
+        return f"listenkey: nothing was changed: {exit_codes.sentence(error)}"
+    lines = [f"listenkey: {path} was read again: {found}"]
+    lines += [f"  warning: {exit_codes.safe(str(warning))}" for warning in service.config.warnings]
+    lines += [f"  not done, {exit_codes.safe(failure)}" for failure in failures]
+    return "\n".join(lines)

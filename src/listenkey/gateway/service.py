@@ -1,0 +1,156 @@
+"""
+A gateway as its configuration says: accounts, their journals, and the HTTP server in front of them.
+
+    async with GatewayService(config) as service:
+        print(service.url)
+        ...
+        await service.reload()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, cast
+
+from listenkey.credentials import Credentials, Secret
+from listenkey.errors import JournalError, UsageError
+from listenkey.gateway import access_token
+from listenkey.gateway.access_token import kept_token, read_token
+from listenkey.gateway.added import AddedAccounts
+from listenkey.gateway.config import GatewayConfig, read_config
+from listenkey.gateway.config_changes import ConfigChanges, changes
+from listenkey.gateway.http.server import GatewayServer
+from listenkey.gateway.journals import JournalFolder, Journals
+from listenkey.gateway.kept_accounts import KeptAccounts
+from listenkey.gateway.process import Gateway
+from listenkey.journal.sqlite.retention import Retention
+from listenkey.key_sources.references import credentials_at
+from listenkey.transport.runtime import Runtime
+
+if TYPE_CHECKING:
+    from listenkey.gateway.http.served import ServedAccounts
+
+
+class GatewayService:
+    """
+    A gateway that runs from `async with` to its end.
+
+    Args:
+        config: What it runs.
+        port: Another port than the configuration's; 0 takes a free one.
+        environment: The process's, for `env:` references.
+
+    Attributes:
+        config: What it runs; after `reload` the newer one.
+        url: Where it listens.
+        token: What readers show.
+        token_file: The file that holds it.
+        token_is_new: Whether it was made at this start.
+        accounts: Its accounts.
+    """
+
+    def __init__(
+        self, config: GatewayConfig, *, port: int | None = None, environment: Mapping[str, str] = os.environ
+    ) -> None:
+        self.config = config
+        self.url = ""
+        self.token = Secret("")
+        self.token_file = config.folder
+        self.token_is_new = False
+        self.accounts: KeptAccounts
+        self._port = config.port if port is None else port
+        self._environment = environment
+        self._opened = AsyncExitStack()
+        self._reloading = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        """
+        Start it. Accounts go live one after the other from then on.
+
+        Raises:
+            UsageError: The port is taken, or the token or the accounts that were added can't be read.
+            JournalError, Fenced: The journals can't be written, or another gateway writes to them.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._opened.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it: no more readers, then the accounts; what waits is written."""
+        await self._opened.aclose()
+
+    async def _start(self) -> None:
+        config, runtime = self.config, Runtime()
+        gateway = Gateway(config.venue, journals_of(config, runtime), self._credentials, runtime)
+        await asyncio.to_thread(_make_folder, config.folder)
+        # First of all the lock on the journals: a second gateway must not make a token or read the first one's accounts.
+        await self._opened.enter_async_context(gateway)
+        await asyncio.to_thread(self._take_token)
+        added = AddedAccounts(config.folder)
+        await asyncio.to_thread(added.read)
+        self.accounts = KeptAccounts(gateway.accounts, added)
+        # The accounts have no cursors of consumers; all else is as the server wants it.
+        server = GatewayServer(cast("ServedAccounts", self.accounts), self.token, config.host, self._port)
+        self._opened.push_async_callback(server.aclose)
+        try:
+            self.url = await server.start()
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            self.accounts.start(config.accounts)
+            return
+        raise UsageError(f"{config.host}, port {self._port}, can't be taken: {reason}; another port: --port P")
+
+    def _take_token(self) -> None:
+        if self.config.token_file is not None:
+            self.token_file = self.config.token_file
+            self.token = read_token(self.token_file)
+        else:
+            self.token_file = self.config.folder / access_token.FILE
+            self.token, self.token_is_new = kept_token(self.config.folder)
+
+    def _credentials(self, reference: str) -> Credentials:
+        return credentials_at(reference, self._environment, self.config.key_folder)
+
+    async def reload(self) -> tuple[ConfigChanges, list[str]]:
+        """
+        Read the configuration again, and follow it: accounts come, go, or get other keys; the others go on undisturbed.
+
+        Returns:
+            What was different, and what of it could not be done.
+
+        Raises:
+            ConfigError, UsageError: It has mistakes, or can't be read; nothing was changed.
+        """
+        async with self._reloading:
+            newer = await asyncio.to_thread(read_config, self.config.path, self._environment)
+            found = changes(self.config, newer)
+            self.config = newer
+            return found, await self.accounts.follow(found)
+
+
+def journals_of(config: GatewayConfig, runtime: Runtime) -> Journals:
+    """Return the journals that a configuration names."""
+    if config.is_on_nats:
+        raise UsageError('there is no journal on NATS in this build; give a folder, journal = "/var/lib/listenkey"')
+    return JournalFolder(Path(config.journal), runtime, Retention(keep_days=config.keep_days))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+    else:
+        return
+    raise JournalError(f"the folder {folder} can't be made: {reason}")

@@ -1,0 +1,156 @@
+"""A gateway as a process: its line of JSON, SIGHUP, and an end in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from listenkey.cli import exit_codes
+from listenkey.cli.gateway.serving import reloaded, serve, start_text, unwritten_text
+from listenkey.cli.running import Stop
+from listenkey.gateway.account import GatewayAccount
+from listenkey.gateway.config import read_config
+from listenkey.gateway.service import GatewayService
+from listenkey.health import Health
+from listenkey.testing import LocalSandbox
+from tests.promises.command import PATIENCE_S, environment, lines, running
+from tests.unit.gateway.gateway_of import until
+from tests.unit.gateway.running_gateway import sandbox_config, sandbox_keys
+from tests.unit.gateway.written import private
+
+
+def names_at(url: str, token: str) -> list[str]:
+    request = urllib.request.Request(f"{url}/v1/accounts", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return [row["name"] for row in json.load(answer)["accounts"]]
+
+
+def read_until(process: subprocess.Popen[bytes], has: Callable[[str], bool]) -> str:
+    """The lines on stderr until one has what is waited for."""
+    assert process.stderr is not None
+    seen = b""
+    while not has(seen.decode()):
+        line = process.stderr.readline()
+        assert line, f"it ended: {seen.decode()}"
+        seen += line
+    return seen.decode()
+
+
+def test_a_process_serves_follows_its_file_and_ends_in_order(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    sandbox_keys(tmp_path, binance_options_sandbox, "a", "b", "c")
+    path = sandbox_config(tmp_path, binance_options_sandbox, "a", "b")
+    with running("gateway", "run", "--config", str(path), "--port", "0", "--json", env=environment()) as process:
+        start = next(lines(process.stdout))
+        assert set(start) == {"url", "token", "accounts"}
+        assert (start["accounts"], start["token"]) == (2, (tmp_path / "journals/token").read_text().strip())
+        assert names_at(start["url"], start["token"]) == ["a", "b"]
+
+        sandbox_config(tmp_path, binance_options_sandbox, "b", "c")
+        process.send_signal(signal.SIGHUP)
+        read_until(process, lambda text: "was read again: added c; took out a" in text)
+        assert names_at(start["url"], start["token"]) == ["b", "c"]
+
+        path.write_text("[gatway]\n")
+        process.send_signal(signal.SIGHUP)
+        told = read_until(process, lambda text: "line 1" in text)
+        assert "nothing was changed" in told
+        assert "did you mean 'gateway'?" in told
+        assert names_at(start["url"], start["token"]) == ["b", "c"]
+
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, out) == (0, b"")
+        assert start["token"] not in err.decode()
+    assert binance_options_sandbox.meters()["sockets_open"] == 0
+
+
+def test_a_configuration_with_mistakes_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "g").write_text("[gateway]\njournal = 3\n")
+    with running("gateway", "run", "--config", str(tmp_path / "g"), env=environment()) as process:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out) == (2, b"")
+    assert b"line 2: journal: this must be a text" in err
+
+
+async def test_the_token_is_shown_to_a_person_once(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = read_config(sandbox_config(tmp_path, binance_options_sandbox))
+    shown = []
+    for _ in range(2):
+        stop = Stop()
+        stop.ask("signal")
+        assert await serve(stop, config, port=None, as_json=False) == 0
+        shown.append(capsys.readouterr().out)
+    token = (tmp_path / "journals/token").read_text().strip()
+    assert [token in text for text in shown] == [True, False]
+    assert all(f"Bearer $(cat {tmp_path / 'journals/token'})" in text for text in shown)
+    assert "gateway of 0 accounts at http://127.0.0.1:" in shown[0]
+
+
+async def test_warnings_are_said_at_the_start(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private(tmp_path / "t", "short")
+    config = read_config(sandbox_config(tmp_path, binance_options_sandbox, more='token_file = "t"'))
+    stop = Stop()
+    stop.ask("signal")
+    await serve(stop, config, port=0, as_json=True)
+    told = capsys.readouterr()
+    assert "warning: line 6: the token has fewer than" in told.err
+    assert json.loads(told.out)["token"] == "short"
+
+
+async def test_an_end_while_a_journal_cant_be_written_says_so(
+    binance_options_sandbox: LocalSandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sandbox_keys(tmp_path, binance_options_sandbox, "a")
+    config = read_config(sandbox_config(tmp_path, binance_options_sandbox, "a"))
+
+    def failing(_: GatewayAccount) -> Health:
+        return Health(status="DEGRADED", why="", journal_problem="the disk is full")
+
+    monkeypatch.setattr(GatewayAccount, "health", failing)
+    stop = Stop()
+    stop.ask("signal")
+    assert await serve(stop, config, port=None, as_json=True) == exit_codes.JOURNAL
+    assert "could not be written: a\n" in capsys.readouterr().err
+    assert unwritten_text(list("abcdefghij")).splitlines()[0].endswith("h, …")
+
+
+async def test_what_can_not_be_followed_is_told(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox_keys(tmp_path, binance_options_sandbox, "a")
+    path = sandbox_config(tmp_path, binance_options_sandbox, "a")
+    async with GatewayService(read_config(path)) as service:
+        assert "gateway of 1 account at" in start_text(service)
+        await until(lambda: service.accounts.is_ready)
+        private(tmp_path / "b.env", "BINANCE_API_KEY=k\n")
+        sandbox_config(tmp_path, binance_options_sandbox, "a", "b")
+
+        async def fails(*_: Any) -> list[str]:
+            await asyncio.sleep(0)
+            return ["b: no"]
+
+        monkeypatch.setattr(service.accounts, "follow", fails)
+        told = await reloaded(service)
+        assert told.splitlines()[1:] == [
+            '  warning: line 12: "b" has no secret and no private key: its gaps are told, and not refilled',
+            "  not done, b: no",
+        ]
+        path.unlink()
+        assert "nothing was changed: " in await reloaded(service)
