@@ -119,7 +119,14 @@ class ProcessRun:
             path.parent.mkdir(parents=True, exist_ok=True)
         threads = SimThreads(self.machine)
         made = SimulatedStream(
-            Runtime(process.clock, random.Random(seed), process.connect, threads.as_given(), self._make_store),
+            Runtime(
+                process.clock,
+                random.Random(seed),
+                process.connect,
+                threads.as_given(),
+                self._make_store,
+                process.env.rest_limits,
+            ),
             api_key=identity.api_key,
             api_secret=process.secret_of(identity) if options.recovers else None,
             venue=process.venue,

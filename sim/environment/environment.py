@@ -12,6 +12,7 @@ from pathlib import Path
 
 from listenkey.sandbox import world
 from listenkey.sandbox.websocket import hub
+from listenkey.venue import RestLimits
 from sim.environment.options import Options
 from sim.kernel.scheduler import NEVER_US, Scheduler
 
@@ -25,6 +26,7 @@ class Environment:
         exchange: The sandbox's world, without its doors.
         sockets: The exchange's sockets, and what each does with the exchange's actions.
         folder: Where the processes' files lie.
+        rest_limits: The limits of REST's lists, as all clients know them.
     """
 
     def __init__(self, options: Options, folder: Path, *, keep_trace: bool = False) -> None:
@@ -34,6 +36,7 @@ class Environment:
         self.exchange = world.World(
             options.start_ms, seed=options.seed, switches=options.venue_switches(), market=False
         )
+        self.rest_limits = RestLimits()
         self.sockets: dict[int, Callable[[hub.Action], None]] = {}
         self.at, self.note = self.scheduler.at, self.scheduler.note
         self._streams = itertools.count()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from listenkey import venue
 from sim.client.process import Process
 from sim.environment.environment import Environment
 from sim.faults.model import Fault
@@ -43,7 +42,6 @@ class Injector:
         self._begins, self._ends = begins, ends
         self.scratch: dict[Fault, Any] = {}  # what a fault has to put right again when it ends
         self.paged = self.lowered = self.legacy = self.unpushed = 0
-        self.rows_max = venue.ROWS_MAX
         self._shaking = _Calendar(env, _shakes)
         self._any = _Calendar(env, lambda _: True)
         for fault in faults:

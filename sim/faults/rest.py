@@ -9,9 +9,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from listenkey import venue
-from listenkey.sandbox.exchange import queries
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
-from listenkey.stream import windows
 from listenkey.venue import (
     BILL_PATH,
     EXERCISE_RECORD_PATH,
@@ -82,13 +80,13 @@ def trades_lag(injector: Injector, fault: Fault, process: Process) -> None:
 def paging(injector: Injector, _: Fault, __: Process) -> None:
     """Pages are short, so that a few fills are more than one."""
     injector.paged += 1
-    venue.ROWS_MAX = ROWS_OF_A_PAGE  # type: ignore[misc]  # what `World` puts back
+    injector.env.rest_limits.rows_max = ROWS_OF_A_PAGE
 
 
 def end_paging(injector: Injector, _: Fault, __: Process) -> None:
     injector.paged -= 1
     if not injector.paged:
-        venue.ROWS_MAX = injector.rows_max  # type: ignore[misc]
+        injector.env.rest_limits.rows_max = venue.ROWS_MAX
 
 
 def limit_lowered(injector: Injector, _: Fault, __: Process) -> None:
@@ -121,28 +119,19 @@ def end_generation(injector: Injector, _: Fault, __: Process) -> None:
         injector.env.exchange.switches.generation = "current"
 
 
-def retention(_: Injector, fault: Fault, process: Process) -> None:
+def retention(injector: Injector, fault: Fault, process: Process) -> None:
     """
     Let REST forget after minutes what it keeps for months, with both sides knowing it; and stop the process.
 
     For good: no venue remembers again what it has forgotten. Of several such faults the shortest memory counts.
     """
-    keeps_s = min(fault.param("keeps_s"), venue.TRADES_KEPT_S)
-    for place, name, value in forgetful(keeps_s):
-        setattr(place, name, value)
+    limits, kept = injector.env.rest_limits, injector.env.exchange.exchange.state.kept
+    keeps_s = min(fault.param("keeps_s"), limits.trades_kept_s)
+    limits.trades_kept_s = limits.orders_kept_s = keeps_s
+    limits.margin_s = FORGETS_SOONER_S
+    kept.trades_ms = kept.finished_orders_ms = round(keeps_s * 1000)
+    kept.unfilled_cancels_ms = round(keeps_s * 600)
     process.die("kill")
-
-
-def forgetful(keeps_s: int) -> list[tuple[Any, str, Any]]:
-    """Return the changes, and their places, that make REST keep no more than so many seconds."""
-    return [
-        (venue, "TRADES_KEPT_S", keeps_s),
-        (venue, "ORDERS_KEPT_S", keeps_s),
-        (windows, "KEPT_MARGIN_S", FORGETS_SOONER_S),
-        (queries, "TRADES_MS", keeps_s * 1000),
-        (queries, "FINISHED_ORDERS_MS", keeps_s * 1000),
-        (queries, "UNFILLED_CANCELS_MS", keeps_s * 600),
-    ]
 
 
 def lag_and_drops(injector: Injector, fault: Fault, process: Process) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from listenkey import venue
 from listenkey.stream.delivery import StreamDelivery
 from sim.environment.environment import Environment
 from sim.environment.network import Connection, Host, Network
@@ -55,7 +54,7 @@ class Shortcuts:
     def skip_audits(self, host: Host, delivery: StreamDelivery, for_us: int) -> None:
         """Skip the audits that would find nothing: the last one has seen everything, and no fault is near."""
         for_us = min(for_us, self._injector.calm_us(self._env.options.accounts[host.number]) - MARGIN_US)
-        if for_us >= venue.TRADES_KEPT_S * 1e6:
+        if for_us >= self._env.rest_limits.trades_kept_s * 1e6:
             return  # It has to look before REST forgets.
         until_s = host.clock.now_s() + for_us / 1e6
         recovery, schedule = delivery.recovery, delivery.life.recovery_policy.audit_schedule

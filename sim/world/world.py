@@ -33,9 +33,7 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from unittest.mock import patch
 
-from listenkey import venue
 from sim.client.co_tenants import CoTenant
 from sim.client.process import Process
 from sim.environment.environment import Environment
@@ -44,7 +42,6 @@ from sim.environment.traffic import Traffic, trade
 from sim.faults.injector import Injector
 from sim.faults.model import Fault
 from sim.faults.registry import BEGIN, END
-from sim.faults.rest import forgetful
 from sim.kernel.loop import Spinning
 from sim.world.evidence import Evidence
 from sim.world.shortcuts import Shortcuts
@@ -93,9 +90,8 @@ class World:
     def run(self) -> Evidence:
         """Run from the beginning to the end."""
         options = self.options
-        with contextlib.ExitStack() as patches:
-            self._keep_constants(patches)
-            patches.callback(self._bury)
+        with contextlib.ExitStack() as endings:
+            endings.callback(self._bury)
             for account in self.accounts:
                 Traffic(self.env, account).start()
             self.injector.start()
@@ -133,12 +129,6 @@ class World:
                 run.machine.kill()
                 with contextlib.suppress(Spinning):
                     run.bury()
-
-    def _keep_constants(self, patches: contextlib.ExitStack) -> None:
-        """Put back at the end what faults make of the venue's constants, which both sides know."""
-        patches.enter_context(patch.object(venue, "ROWS_MAX", venue.ROWS_MAX))  # a fault makes pages shorter
-        for place, name, _ in forgetful(0):
-            patches.enter_context(patch.object(place, name, getattr(place, name)))  # another one makes REST forget
 
     def _run_until(self, end_us: int) -> None:
         scheduler, second_us, steps = self.env.scheduler, 0, 0

@@ -132,6 +132,27 @@ ORDERS_KEPT_S: Final = 5 * 24 * 3600
 UNFILLED_ORDERS_KEPT_S: Final = 3 * 24 * 3600
 """The age, from their creation, beyond which `order` does not know orders that were cancelled unfilled. [O trade]"""
 
+
+@dataclass(eq=False, slots=True)
+class RestLimits:
+    """
+    The limits of REST's lists that a client goes by. They may change while it runs.
+
+    Attributes:
+        rows_max: The `limit` that is asked for, and so the rows of one page.
+        trades_kept_s: The age of the oldest rows of `userTrades` and `bill`.
+        orders_kept_s: The age of the oldest rows of `historyOrders`.
+        unfilled_orders_kept_s: The age beyond which `order` does not know orders that were cancelled unfilled.
+        margin_s: The part of `trades_kept_s` that is not asked for: a list from too early is refused as a whole.
+    """
+
+    rows_max: int = ROWS_MAX
+    trades_kept_s: float = TRADES_KEPT_S
+    orders_kept_s: float = ORDERS_KEPT_S
+    unfilled_orders_kept_s: float = UNFILLED_ORDERS_KEPT_S
+    margin_s: float = 24 * 3600
+
+
 # --- Codes -----------------------------------------------------------------------------------------------------------
 
 

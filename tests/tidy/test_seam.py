@@ -24,8 +24,6 @@ PRIVATE: Final = {
 PRIVATE_MAX: Final = 5
 
 PATCHED: Final = {
-    ("sim.world.world", "patch"): "the venue's constants, put back after a world",
-    ("sim.faults.rest", "setattr"): "the same constants: two faults change what both sides know of the venue",
     ("sim.faults.network", "setattr"): "an attribute of the simulation's own network, named by the fault",
 }
 
@@ -49,11 +47,13 @@ def private_names(module: Module) -> Iterator[tuple[str, int]]:
 
 
 def patches(module: Module) -> Iterator[tuple[str, int]]:
-    """The calls that replace a name somewhere else, with the line."""
+    """The calls that replace a name somewhere else, and the constants that are set from there, with the line."""
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Call):
             names = {each.id for each in ast.walk(node.func) if isinstance(each, ast.Name)}
             yield from ((name, node.lineno) for name in names & PATCHES)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del) and node.attr.isupper():
+            yield node.attr, node.lineno  # a constant, and so a module's or a class's
 
 
 def through_the_seam(
@@ -89,9 +89,10 @@ def own(): self._mine = 1; return self._mine
 def theirs(stream): return stream._driver
 def base(self): return self._runtime
 def replaced(): patch.object(place, "connect", other); setattr(place, "Store", other)
+def set(): venue.ROWS_MAX = 5; limits.rows_max = 5
 """
     found = list(through_the_seam(House({"sim.a": Module("sim.a", text)}), {}, {}))
     assert [problem.split(": ")[1].split()[0] for problem in found] == [
-        "_shake_hands", "_driver", "_runtime", "patch", "setattr",
+        "_shake_hands", "_driver", "_runtime", "patch", "setattr", "ROWS_MAX",
     ]  # fmt: skip
     assert not list(through_the_seam(House({"sim.mutants.a": Module("sim.mutants.a", text)}), {}, {}))

@@ -13,6 +13,7 @@ from listenkey.errors import OutOfWindow, ProtocolError
 from listenkey.rest.rate_limiter import Lane, weight_at
 from listenkey.transport.base import Request, Response
 from listenkey.transport.clock import Clock
+from listenkey.venue import RestLimits
 from listenkey.wire import requests, responses, rows
 from listenkey.wire.rows import BillPage, ExerciseRow, OrderRow, PositionRow, RowPage, TradeRow
 from listenkey.wire.signing import Params, Signer
@@ -43,14 +44,24 @@ class AccountClient:
         lane: What sends, when there is room for it.
         clock: For timestamps, where the venue's time is not known.
         time: The venue's clock; read when it is stale, and once more when a timestamp is refused (-1021).
+        limits: The limits of the lists; those of the documents where there are none.
 
     Every call raises what `wire.responses.read` and the transport raise. A list that has rows which can't be read is
     answered without these: `RowPage.unreadable` has them.
     """
 
-    __slots__ = ("_base_url", "_clock", "_credentials", "_lane", "_signer", "_time")
+    __slots__ = ("_base_url", "_clock", "_credentials", "_lane", "_signer", "_time", "limits")
 
-    def __init__(self, credentials: Credentials, base_url: str, lane: Lane, clock: Clock, time: ClockSync) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        base_url: str,
+        lane: Lane,
+        clock: Clock,
+        time: ClockSync,
+        limits: RestLimits | None = None,
+    ) -> None:
+        self.limits = limits or RestLimits()
         self._credentials = credentials
         self._base_url = base_url
         self._lane = lane
@@ -70,7 +81,12 @@ class AccountClient:
 
     async def bill(self, from_ms: int | None = None, record_id: int | None = None) -> BillPage:
         """A page of the account's bill: from a time on, or from a record on, that one included. Weight 1."""
-        asked: Params = {"currency": QUOTE_ASSET, "recordId": record_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
+        asked: Params = {
+            "currency": QUOTE_ASSET,
+            "recordId": record_id,
+            "startTime": from_ms,
+            "limit": self.limits.rows_max,
+        }
         values, raws = await self._rows(venue.BILL_PATH, asked)
         return rows.bill_page_of(values, raws, from_ms or 0)
 
@@ -82,7 +98,7 @@ class AccountClient:
 
         Without a symbol those of all, which the venue has refused since January 2026.
         """
-        asked: Params = {"symbol": symbol, "fromId": from_id, "startTime": from_ms, "limit": venue.ROWS_MAX}
+        asked: Params = {"symbol": symbol, "fromId": from_id, "startTime": from_ms, "limit": self.limits.rows_max}
         return await self._list(venue.USER_TRADES_PATH, asked, rows.trade)
 
     async def bill_since(self, since_ms: int) -> Bill:
@@ -92,7 +108,7 @@ class AccountClient:
         for _ in range(PAGES_MAX):
             bill.add(page, seen)
             bill.note_unreadable(page.unreadable, seen)
-            if page.size < venue.ROWS_MAX or bill.is_full:
+            if page.size < self.limits.rows_max or bill.is_full:
                 break
             seen, last_id = _ids_of(page), page.last_id
             if last_id:
@@ -100,7 +116,7 @@ class AccountClient:
                 page = await self.bill(record_id=last_id)  # Inclusive: the pages overlap by one row, and by the tail.
             if not last_id or page.last_id in asked:
                 # Nothing leads on: no row says which it is, or `recordId` is not what we take it for.
-                bill.is_cut = page.size >= venue.ROWS_MAX
+                bill.is_cut = page.size >= self.limits.rows_max
                 break
         else:
             bill.is_cut = True
@@ -118,7 +134,7 @@ class AccountClient:
         page = await self.user_trades(symbol, from_ms=since_ms)
         seen, unreadable = _fills_of(page), page.unreadable
         for _ in range(PAGES_MAX):
-            if not collect(page) or page.size < venue.ROWS_MAX or not page:
+            if not collect(page) or page.size < self.limits.rows_max or not page:
                 break
             last = page[-1]
             if last.id:
@@ -135,7 +151,7 @@ class AccountClient:
 
     async def exercises_since(self, since_ms: int) -> RowPage[ExerciseRow]:
         """Return the contracts that ended from a time on, the newest thousand. Weight 5."""
-        asked: Params = {"startTime": since_ms, "limit": venue.ROWS_MAX}
+        asked: Params = {"startTime": since_ms, "limit": self.limits.rows_max}
         return await self._list(venue.EXERCISE_RECORD_PATH, asked, rows.exercise)
 
     async def positions(self) -> RowPage[PositionRow]:
@@ -149,7 +165,9 @@ class AccountClient:
     async def history_orders(self, symbol: str) -> RowPage[OrderRow]:
         """The newest of a symbol's orders that ended, of the last five days. Weight 3."""
         # Without startTime: no page says whether it means when an order was made or when it changed last.
-        return await self._list(venue.HISTORY_ORDERS_PATH, {"symbol": symbol, "limit": venue.ROWS_MAX}, rows.order)
+        return await self._list(
+            venue.HISTORY_ORDERS_PATH, {"symbol": symbol, "limit": self.limits.rows_max}, rows.order
+        )
 
     async def order(self, symbol: str, order_id: int) -> OrderRow:
         """

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from listenkey import venue
 from listenkey.core.budget import Priority
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, Refused, UsageError, VenueError
@@ -157,7 +156,7 @@ class AccountProof:
 
     def _tested(self) -> list[DeliveredFill]:
         """Return a few fills that REST should list, each of another contract; else younger ones."""
-        kept_ms = round((venue.TRADES_KEPT_S - KEPT_MARGIN_S) * 1000)
+        kept_ms = round((self._snapshots.limits.trades_kept_s - KEPT_MARGIN_S) * 1000)
         listed: dict[str, DeliveredFill] = {}
         for fill in self._fills:
             if self._shown_after_ms <= self._age_ms(fill) <= kept_ms:

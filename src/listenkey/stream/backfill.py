@@ -19,7 +19,7 @@ from listenkey.rest.account_client import AccountClient
 from listenkey.rest.account_log import AccountLog
 from listenkey.rest.bounded_gather import together
 from listenkey.transport.clock import Clock
-from listenkey.venue import Venue
+from listenkey.venue import RestLimits, Venue
 from listenkey.wire.rows import OrderRow, RowPage, TradeRow
 
 R = TypeVar("R")
@@ -47,8 +47,10 @@ class Backfill:
         clock: For all times.
         known: What was delivered.
         log: Where failures are told.
+        limits: The limits of REST's lists.
 
     Attributes:
+        limits: The same.
         limiter: What keeps all requests of this address below the limit; its `time` is the venue's clock.
         urgent: Reads with the right of a recovery.
         steady: Reads that can wait.
@@ -56,13 +58,20 @@ class Backfill:
     """
 
     def __init__(
-        self, credentials: Credentials, place: Venue, clock: Clock, known: AccountState, log: AccountLog
+        self,
+        credentials: Credentials,
+        place: Venue,
+        clock: Clock,
+        known: AccountState,
+        log: AccountLog,
+        limits: RestLimits,
     ) -> None:
         self.log = log
         self.limiter = rate_limiter.share(place, clock)
         self.time = self.limiter.time
         self._clock = clock
         self._known = known
+        self.limits = limits
         self._reads_limit = False
         self.urgent = self._snapshots(credentials, place, Priority.RECOVERY)
         self.steady = self._snapshots(credentials, place, Priority.STEADY)
@@ -71,7 +80,7 @@ class Backfill:
 
     def _snapshots(self, credentials: Credentials, place: Venue, priority: Priority) -> AccountClient:
         return AccountClient(
-            credentials, place.rest_url, self.limiter.lane(priority, self._risk), self._clock, self.time
+            credentials, place.rest_url, self.limiter.lane(priority, self._risk), self._clock, self.time, self.limits
         )
 
     def _risk(self) -> tuple[int, ...]:
@@ -280,7 +289,9 @@ class Backfill:
                 raise
             is_unknown = error.code == venue.Code.NO_SUCH_ORDER
             if is_unknown:
-                self._known.let_go((symbol, order_id), lists.until_ms - round(venue.UNFILLED_ORDERS_KEPT_S * 1000))
+                self._known.let_go(
+                    (symbol, order_id), lists.until_ms - round(self.limits.unfilled_orders_kept_s * 1000)
+                )
             lists.refused.append(
                 reconciliation.unknown(Loss.ORDERS, what, symbol)
                 if is_unknown

@@ -84,7 +84,9 @@ class Driver:
         self.monitor = HealthMonitor(life, journal, self.delivery, self.sockets, self.keys, clock, log)
         self.timer = timer = DeadlineTimer(life, clock, self.feed, self.monitor.note)
         self.recoveries: RecoveryRunner | None = None
-        self._make_recovery = partial(Recovery, credentials, venue, clock, timing, deduplicator.fills, timer.set, log)
+        self._make_recovery = partial(
+            Recovery, credentials, venue, clock, timing, deduplicator.fills, timer.set, log, runtime.rest_limits
+        )
         self._runtime = runtime
         self._tasks = TaskSet(self._crash)
         self._opened = AsyncExitStack()

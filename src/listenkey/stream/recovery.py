@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias
 
-from listenkey import venue
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconciliation
@@ -37,7 +36,7 @@ from listenkey.stream.loss_monitor import LossMonitor
 from listenkey.stream.rest_lag import RestLag
 from listenkey.stream.windows import DAY_S, OVERLAP_S, Windows
 from listenkey.transport.clock import Clock
-from listenkey.venue import Venue
+from listenkey.venue import RestLimits, Venue
 from listenkey.wire.rows import PositionRow, RowPage, TradeRow
 
 COVERED_MARGIN_S: Final = 2.0
@@ -92,6 +91,7 @@ class Recovery:
         fills: The fills that were delivered; shared with what removes duplicates.
         sooner: Called where a loss may be suspected sooner than before.
         log: Where failures are told.
+        limits: The limits of REST's lists; those of the documents where there are none.
 
     Attributes:
         account_state: What was delivered.
@@ -112,6 +112,7 @@ class Recovery:
         fills: FillIndex,
         sooner: Callable[[], None],
         log: AccountLog | None = None,
+        limits: RestLimits | None = None,
     ) -> None:
         self.account_state = AccountState(fills)
         self.findings: Findings | None = None
@@ -122,9 +123,11 @@ class Recovery:
         self._listed = Listing(0)
         self._runs = 0
         self._traded: dict[OrderKey, None] = {}
-        self.backfill = Backfill(credentials, place, clock, self.account_state, log or AccountLog("", clock.now_s))
+        self.backfill = Backfill(
+            credentials, place, clock, self.account_state, log or AccountLog("", clock.now_s), limits or RestLimits()
+        )
         self.proof = SecretProof(self.backfill.rules)
-        self.windows = Windows(clock, self.backfill.time, place.time_scale, self.account_state)
+        self.windows = Windows(clock, self.backfill.time, place.time_scale, self.account_state, self.backfill.limits)
         detector = LossDetector(timing.doubt_after_s, place.time_scale)
         self.losses = LossMonitor(self.account_state, detector, self.windows, clock, self._suspects, sooner)
         self.audits = Audits(self.backfill, self.windows, self.account_state, detector, clock, timing, self._suspects)
@@ -155,7 +158,7 @@ class Recovery:
         """An earlier process has delivered this much."""
         for key in left.records:
             self.account_state.records.add(key)
-        self.account_state.resume(left.orders, self._clock.wall_ms() - round(venue.ORDERS_KEPT_S * 1000))
+        self.account_state.resume(left.orders, self._clock.wall_ms() - round(self.backfill.limits.orders_kept_s * 1000))
         self.windows.resume(left)
         self.audits.resume(left)
 
@@ -361,7 +364,7 @@ class Recovery:
             due.lists.refused,
             blind=due.action.blind,
             found=due.had_fills or backlog.was_news or bool(due.found.records),
-            orders_forgotten=age_s > venue.ORDERS_KEPT_S,
+            orders_forgotten=age_s > self.backfill.limits.orders_kept_s,
             trades_forgotten=due.lists.forgotten,
         )
 

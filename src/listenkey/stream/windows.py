@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from listenkey import venue
 from listenkey.core import actions as do
 from listenkey.core.account_state import AccountState
 from listenkey.core.clock_sync import ClockSync
 from listenkey.core.gaps import Resumed
 from listenkey.transport.clock import Clock
+from listenkey.venue import RestLimits
 
 DAY_S: Final = 24 * 3600
-KEPT_MARGIN_S: Final = DAY_S
-"""The part of what REST keeps that is not asked for: a list asked for from too early is refused as a whole."""
-
 OVERLAP_S: Final = 30.0
 """The part of the covered time that is asked for again: clocks differ, and lists may be a little behind."""
 
@@ -37,12 +34,15 @@ class Windows:
         time: The venue's clock, as far as it is known.
         time_scale: How many of the venue's seconds pass in one of ours.
         known: Its fills say from when on nothing was forgotten, and its newest event until when the stream is covered.
+        limits: The limits of REST's lists.
 
     Attributes:
         began_ms: Since when the stream is to be whole, or None where that is not known by the venue's clock yet.
     """
 
-    def __init__(self, clock: Clock, time: ClockSync, time_scale: float, known: AccountState) -> None:
+    def __init__(
+        self, clock: Clock, time: ClockSync, time_scale: float, known: AccountState, limits: RestLimits
+    ) -> None:
         self.began_ms: int | None = None
         self._resumed_ms: int | None = None
         self._resumed_s: float | None = None
@@ -50,6 +50,7 @@ class Windows:
         self._time = time
         self._scale = time_scale
         self._known = known
+        self._limits = limits
 
     def resume(self, left: Resumed) -> None:
         """
@@ -130,7 +131,7 @@ class Windows:
 
     def kept_ms(self) -> int:
         """The oldest time to ask for, epoch ms of the venue: older rows REST has forgotten, or is about to."""
-        return self.now_ms() - round((venue.TRADES_KEPT_S - KEPT_MARGIN_S) * 1000)
+        return self.now_ms() - round((self._limits.trades_kept_s - self._limits.margin_s) * 1000)
 
     def until(self, action: do.Recover) -> int:
         """Return the time up to which undelivered fills count as missing; younger ones may come over the socket."""

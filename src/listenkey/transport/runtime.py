@@ -17,6 +17,7 @@ from listenkey.transport.base import Connect
 from listenkey.transport.clock import Clock, SystemClock
 from listenkey.transport.threads import SYSTEM, Threads
 from listenkey.transport.websocket import connect
+from listenkey.venue import RestLimits
 
 if TYPE_CHECKING:
     from listenkey.journal.sqlite.store import Store
@@ -36,6 +37,7 @@ class Runtime:
         connect: Opens WebSockets.
         threads: For the journal.
         store: Makes a journal's file; None for the one that ships.
+        rest_limits: The limits of REST's lists, as the client knows them.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -43,6 +45,7 @@ class Runtime:
     connect: Connect = connect
     threads: Threads = SYSTEM
     store: Callable[[Path, str, bool], Store] | None = None
+    rest_limits: RestLimits = field(default_factory=RestLimits)
 
     def moment(self) -> Moment:
         """Return the present moment as an input has it: both clocks, and a number drawn for it."""

@@ -25,11 +25,13 @@ from listenkey.wire.rows import CONTRACT, TradeRow
 
 
 @asynccontextmanager
-async def snapshots_of(sandbox: LocalSandbox, secret: str | None = None) -> AsyncIterator[AccountClient]:
+async def snapshots_of(
+    sandbox: LocalSandbox, secret: str | None = None, limits: venue.RestLimits | None = None
+) -> AsyncIterator[AccountClient]:
     http, clock = AiohttpClient(), SystemClock()
     credentials = Credentials.of(sandbox.api_key, secret or sandbox.api_secret)
     lane = RateLimiter(clock, sandbox.venue, http).lane(Priority.RECOVERY)
-    yield AccountClient(credentials, sandbox.rest_url, lane, clock, ClockSync())
+    yield AccountClient(credentials, sandbox.rest_url, lane, clock, ClockSync(), limits)
     await http.aclose()
 
 
@@ -90,14 +92,13 @@ def trades_in(bill: Bill) -> set[tuple[str, int]]:
 
 
 async def test_pages_are_followed_over_rows_that_cant_be_read(
-    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+    binance_options_sandbox: LocalSandbox,
 ) -> None:
     sandbox = binance_options_sandbox
     await asyncio.to_thread(sandbox.burst, 12)
     symbol = sandbox.fills()[0][0]
     ours = [key for key in sandbox.fills() if key[0] == symbol]
-    monkeypatch.setattr(venue, "ROWS_MAX", 3)
-    async with snapshots_of(sandbox) as snapshots:
+    async with snapshots_of(sandbox, limits=venue.RestLimits(rows_max=3)) as snapshots:
         whole = await snapshots.bill_since(0)
         for place in range(3):
             fault = sandbox.fault("wrong_shape", path=venue.BILL_PATH, field=f"/{place}/id", value=[])
@@ -147,11 +148,11 @@ async def paged(
             page = page_of(first) if page_of else every[begin : begin + 3]
         return page, [b"{}"] * len(page)
 
-    monkeypatch.setattr(venue, "ROWS_MAX", 3)
     monkeypatch.setattr(AccountClient, "_rows", of_venue)
     clock = SystemClock()
     lane = RateLimiter(clock, venue.PRODUCTION, AiohttpClient()).lane(Priority.RECOVERY)
-    return await AccountClient(ANY, "https://nowhere", lane, clock, ClockSync()).bill_since(0), asked
+    limits = venue.RestLimits(rows_max=3)
+    return await AccountClient(ANY, "https://nowhere", lane, clock, ClockSync(), limits).bill_since(0), asked
 
 
 async def test_rows_without_an_id_at_the_end_of_a_page_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,7 @@ class Listed(AccountClient):
 
     def __init__(self, lists: dict[str, list[TradeRow] | BaseException]) -> None:
         self.lists = lists
+        self.limits = venue.RestLimits()
         self.unreadable: list[UnreadableRow] = []
         self.asked: list[str] = []
 

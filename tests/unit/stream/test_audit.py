@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from listenkey import venue
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconciliation
@@ -25,11 +24,11 @@ DAY_MS = 24 * 3600 * 1000
 
 
 async def test_what_was_not_held_against_the_bill_until_it_was_forgotten_is_a_gap(
-    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+    binance_options_sandbox: LocalSandbox,
 ) -> None:
     now_ms = SystemClock().wall_ms()
     async with recovery_of(binance_options_sandbox) as recovery:
-        monkeypatch.setattr(venue, "TRADES_KEPT_S", DAY_MS // 1000 + 600)
+        recovery.backfill.limits.trades_kept_s = DAY_MS // 1000 + 600
         recovery.windows.began_ms, recovery.audits.audited_to_ms = 0, now_ms - 900_000
         doubt = await recovery.audits.audit(do.Audit(1, None, 0))
         assert isinstance(doubt, on.Doubted)

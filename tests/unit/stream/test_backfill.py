@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from listenkey import venue
 from listenkey.core import reconciliation
 from listenkey.core.reconciliation import Lists
 from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
@@ -22,11 +21,11 @@ from tests.unit.recovering import recover, recovery_of
 
 
 async def test_pages_of_one_symbol_and_of_the_bill_are_followed_to_the_end(
-    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+    binance_options_sandbox: LocalSandbox,
 ) -> None:
     sandbox = binance_options_sandbox
-    monkeypatch.setattr(venue, "ROWS_MAX", 7)
     async with recovery_of(sandbox) as recovery:
+        recovery.backfill.limits.rows_max = 7
         await asyncio.to_thread(sandbox.burst, 300)
         found = await recovery.run(recover(), list)
         assert [reconciliation.key_of(row) for row in found.fills] == sandbox.fills()
@@ -128,13 +127,13 @@ def refused(error: VenueError) -> Callable[..., Coroutine[None, None, list[Trade
 
 
 async def test_a_venue_that_keeps_less_than_it_says_is_asked_for_what_it_has(
-    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+    binance_options_sandbox: LocalSandbox,
 ) -> None:
     sandbox = binance_options_sandbox
     async with recovery_of(sandbox) as recovery:
         await asyncio.to_thread(sandbox.burst, 10)
         recovery.windows.began_ms = 0
-        monkeypatch.setattr("listenkey.sandbox.exchange.queries.TRADES_MS", 50_000)
+        sandbox.sandbox.world.exchange.state.kept.trades_ms = 50_000
         found = await recovery.run(recover(), list)
         assert len(found.fills) == 10
         assert (reconciliation.TRADES_TOO_OLD in found.lost, have_all_fills(found.lost)) == (True, False)
@@ -262,11 +261,11 @@ async def test_trades_of_all_symbols_that_cant_be_read_are_named(
 
 
 async def test_an_order_that_rest_has_forgotten_is_a_loss_of_one_gap(
-    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+    binance_options_sandbox: LocalSandbox,
 ) -> None:
-    monkeypatch.setattr(venue, "UNFILLED_ORDERS_KEPT_S", 0.05)
     symbol, losses = binance_options_sandbox.sandbox.world.exchange.symbols()[0], []
     async with recovery_of(binance_options_sandbox) as recovery:
+        recovery.backfill.limits.unfilled_orders_kept_s = 0.05
         recovery.account_state.note(order(1, "NEW", at_ms=20, symbol=symbol))
         recovery.account_state.note(order(2, "NEW", at_ms=90, symbol=symbol))  # so young that REST may lag
         found = UndeliveredOrders(recovery.account_state, 0, 100)

@@ -29,13 +29,6 @@ if TYPE_CHECKING:
     from listenkey.sandbox.exchange.state import ExchangeState
 
 HOUR_MS: Final = 3600 * 1000
-DAY_MS: Final = 24 * HOUR_MS
-FINISHED_ORDERS_MS: Final = 5 * DAY_MS
-"""The time a finished order is in `historyOrders`. [O trade/Query-Option-Order-History]"""
-UNFILLED_CANCELS_MS: Final = 3 * DAY_MS
-"""The time `order` finds one that was cancelled without a fill. [O trade/Query-Single-Order]"""
-TRADES_MS: Final = 90 * DAY_MS
-"""The age of the oldest rows of `userTrades` and `bill`: three months. [SDK]"""
 LIMIT_DEFAULT: Final = 100
 EXERCISES_DEFAULT: Final = 1_000
 LIMIT_MAX: Final = 1_000
@@ -86,7 +79,7 @@ def history_orders(
     """`GET /eapi/v1/historyOrders`: finished orders of the last five days."""
     _check_window(state, window)
     state.readable(symbol)
-    oldest_ms = now_ms - FINISHED_ORDERS_MS
+    oldest_ms = now_ms - state.kept.finished_orders_ms
     found: list[tuple[ExchangeOrder, OrderState]] = []
     for order in account.orders_of.get(symbol, ()):
         then = order.state(window.get("as_of_ms"))
@@ -117,7 +110,7 @@ def one_order(
     then = order.state(as_of_ms)
     if then is None:
         raise rejected(rejections.NO_SUCH_ORDER)
-    old = order.created_ms < now_ms - UNFILLED_CANCELS_MS
+    old = order.created_ms < now_ms - state.kept.unfilled_cancels_ms
     if old and then.status == "CANCELED" and not then.executed:
         raise rejected(rejections.NO_SUCH_ORDER)
     return views.order_view(order, then, "order", state.switches.generation)
@@ -140,7 +133,7 @@ def user_trades(
 ) -> list[dict[str, Any]]:
     """`GET /eapi/v1/userTrades`. A window that reaches back more than three months is refused with -6073. [SDK]"""
     _check_window(state, window)
-    oldest_ms = now_ms - TRADES_MS
+    oldest_ms = now_ms - state.kept.trades_ms
     if any(ms is not None and ms < oldest_ms for ms in (window.get("start_ms"), window.get("end_ms"))):
         raise rejected(rejections.SEARCH_WINDOW)
     if symbol is not None:
@@ -156,7 +149,7 @@ def bill(state: ExchangeState, account: Account, currency: str, now_ms: int, win
     _check_window(state, window)
     if currency != SETTLEMENT_ASSET:
         raise rejected(rejections.BAD_CURRENCY)
-    found = _inside(account.bills, window, now_ms - TRADES_MS)
+    found = _inside(account.bills, window, now_ms - state.kept.trades_ms)
     return [views.bill_view(row, state.switches.generation) for row in found]
 
 

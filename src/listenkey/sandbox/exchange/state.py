@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from listenkey.sandbox.exchange import rejections
@@ -16,7 +17,7 @@ from listenkey.sandbox.exchange.pricing import Prices
 from listenkey.sandbox.exchange.records import CashMovement, Settlement, Transfer
 from listenkey.sandbox.exchange.rejections import rejected
 from listenkey.sandbox.exchange.scheduler import Scheduler
-from listenkey.sandbox.exchange.tape import Tape
+from listenkey.sandbox.exchange.tape import DAY_MS, Tape
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -33,6 +34,22 @@ SETTLEMENTS_MAX: Final = 10_000
 FIRST_USER_ID: Final = 1_000_006_559_949
 
 
+@dataclass(slots=True)
+class Kept:
+    """
+    The time for which the exchange keeps rows; may be changed while it runs.
+
+    Attributes:
+        finished_orders_ms: The time a finished order is in `historyOrders`. [O trade/Query-Option-Order-History]
+        unfilled_cancels_ms: The time `order` finds one that was cancelled without a fill. [O trade/Query-Single-Order]
+        trades_ms: The age of the oldest rows of `userTrades` and `bill`: three months. [SDK]
+    """
+
+    finished_orders_ms: int = 5 * DAY_MS
+    unfilled_cancels_ms: int = 3 * DAY_MS
+    trades_ms: int = 90 * DAY_MS
+
+
 class ExchangeState:
     """
     The exchange at one moment.
@@ -46,6 +63,7 @@ class ExchangeState:
     def __init__(self, now_ms: int, seed: int, switches: Switches) -> None:
         self.now_ms = now_ms
         self.switches = switches
+        self.kept = Kept()
         self.rng = random.Random(f"{seed}:bursts")
         self.underlyings = {each.name: each for each in UNDERLYINGS}
         self.prices = Prices(UNDERLYINGS, now_ms, seed)
