@@ -121,6 +121,14 @@ class GatewayAccount:
         """Return items of its journal behind a number, at most so many. Raises TooOld where the first is not kept."""
         return await self._around.journals.read(self.name, after, most)
 
+    async def cursor(self, consumer: str) -> int | None:
+        """Return how far a consumer has come; None where it never committed."""
+        return await self._around.journals.cursor(self.name, consumer)
+
+    async def commit(self, consumer: str, seq: int) -> None:
+        """Keep how far a consumer has come; when this returns, it is on the disk."""
+        await self._around.journals.commit(self.name, consumer, seq)
+
     async def _run(self) -> None:
         """Run its stream, and begin it anew after an error that may pass."""
         while True:

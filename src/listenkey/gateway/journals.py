@@ -36,6 +36,12 @@ class Journals(Protocol):
     async def read(self, account: str, after: int, most: int) -> list[Item]:
         """Return an account's items behind a number, at most so many. Raises TooOld where the first is not kept."""
 
+    async def cursor(self, account: str, consumer: str) -> int | None:
+        """Return how far a consumer has come; None where it never committed."""
+
+    async def commit(self, account: str, consumer: str, seq: int) -> None:
+        """Keep how far a consumer has come; when this returns, it is on the disk."""
+
 
 class JournalFolder:
     """
@@ -84,6 +90,14 @@ class JournalFolder:
     async def read(self, account: str, after: int, most: int) -> list[Item]:
         """Return an account's items behind a number."""
         return await asyncio.to_thread(_read, self.path(account), after, most)
+
+    async def cursor(self, _account: str, _consumer: str) -> int | None:
+        """Return None: files of each account's own keep no cursors of readers."""
+        return None
+
+    async def commit(self, _account: str, _consumer: str, _seq: int) -> None:
+        """Raise JournalError: files of each account's own keep no cursors of readers."""
+        raise JournalError("this gateway keeps no cursors of readers; keep the number with what it led to")
 
 
 def _kept(path: Path) -> tuple[int, int]:
