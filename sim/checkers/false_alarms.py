@@ -41,6 +41,7 @@ SEEN: Final = frozenset({"mute", "drop_event", "delay", "reorder", "ack_dead", "
                          "lag_and_drops", "no_positions", "order_step_lost", "contract_refused"})  # fmt: skip
 """Events that are lost or late on a living connection: a client that can ask REST sees that something does not add up."""
 
+ENDS_UNSEEN: Final = frozenset({"expiry_unseen"})
 POSITIONLESS: Final = frozenset({"no_positions"})
 REORDERS: Final = frozenset({"reorder"})
 OF_POSITIONS: Final = frozenset({GapCause.POSITION_DIFFERS, GapCause.EVENTS_STOPPED})
@@ -76,7 +77,7 @@ def false_alarms(evidence: Evidence) -> Iterator[Violation]:
             )
             if item.cause is GapCause.REST_SHOWS_MORE:
                 # It was found when REST could be asked again.
-                unseen = evidence.of_client(stream.process, SEEN | LASTING)
+                unseen = evidence.of_client(stream.process, SEEN | LASTING | ENDS_UNSEEN)
                 explained = explained or any(0 <= at_us - fault.at_s * 1e6 <= KEY_LIFE_US for fault in unseen)
                 explained = explained or _is_of_before(evidence, stream, item)
             if item.cause is GapCause.BEGAN_EARLIER:
