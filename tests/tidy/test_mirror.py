@@ -33,7 +33,6 @@ DOORS: Final = {
     "listenkey": "what users import",
     "listenkey.__main__": "python -m listenkey",
     "listenkey.gateway.http.server": "what `gateway run` serves",
-    "listenkey.gateway.process": "what `gateway run` starts",
     "listenkey.journal.consumer_cursor": "what consumers with an SQLite database of their own import; docs/how-to/use-a-journal.md",
     "listenkey.cli": "the command, named in pyproject.toml",
     "listenkey.testing": "the pytest plugin, named in pyproject.toml",

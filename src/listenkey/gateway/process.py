@@ -1,4 +1,4 @@
-"""The parts of a gateway put together: its journals, its accounts, its server; closed in the reverse order."""
+"""The journals and the accounts of a gateway, opened together and closed in the reverse order."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from listenkey.core.timing import Timing
-from listenkey.credentials import Credentials, Secret
-from listenkey.errors import UsageError
+from listenkey.credentials import Credentials
 from listenkey.gateway.account import Surroundings
 from listenkey.gateway.accounts import Accounts
 from listenkey.gateway.feed import Room
-from listenkey.gateway.http.server import GatewayServer
 from listenkey.gateway.journals import Journals
 from listenkey.transport.runtime import Runtime
 from listenkey.venue import Venue
@@ -51,28 +49,6 @@ class Gateway:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._opened.aclose()
-
-    async def serve(self, token: Secret, host: str, port: int) -> str:
-        """
-        Begin to answer readers; return the address.
-
-        Args:
-            token: What they have to show.
-            host: The address to listen on.
-            port: Its port; 0 takes a free one.
-
-        Raises:
-            UsageError: The port can't be had.
-        """
-        server = GatewayServer(self.accounts, token, host, port)
-        try:
-            url = await server.start()
-        except OSError as error:
-            raise UsageError(
-                f"the gateway can't listen on {host}:{port}: {error.strerror}; give another --port"
-            ) from None
-        self._opened.push_async_callback(server.aclose)  # before the accounts: readers are told that it stops
-        return url
 
     def start(self, accounts: Iterable[tuple[str, str]]) -> None:
         """

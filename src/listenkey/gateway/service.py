@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self
 
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import JournalError, UsageError
@@ -31,9 +31,6 @@ from listenkey.gateway.process import Gateway
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.key_sources.references import credentials_at
 from listenkey.transport.runtime import Runtime
-
-if TYPE_CHECKING:
-    from listenkey.gateway.http.served import ServedAccounts
 
 
 class GatewayService:
@@ -99,8 +96,7 @@ class GatewayService:
         added = AddedAccounts(config.folder)
         await asyncio.to_thread(added.read)
         self.accounts = KeptAccounts(gateway.accounts, added)
-        # The accounts have no cursors of consumers; all else is as the server wants it.
-        server = GatewayServer(cast("ServedAccounts", self.accounts), self.token, config.host, self._port)
+        server = GatewayServer(self.accounts, self.token, config.host, self._port)
         self._opened.push_async_callback(server.aclose)
         try:
             self.url = await server.start()

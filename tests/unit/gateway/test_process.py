@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from listenkey.credentials import Credentials, Secret
-from listenkey.errors import JournalError, UsageError
+from listenkey.credentials import Credentials
+from listenkey.errors import JournalError
 from listenkey.gateway.journals import JournalFolder
 from listenkey.gateway.process import Gateway
 from listenkey.journal.sqlite.retention import Retention
@@ -35,23 +34,6 @@ async def test_a_gateway_runs_until_it_is_closed(binance_options_sandbox: LocalS
         gateway.start([("desk", "any")])
         await until(lambda: [account.health().live for account in gateway.accounts] == [True])
         assert [account.feed.last_seq > 1 for account in gateway.accounts] == [True], "it goes on with its journal"
-
-
-async def test_readers_are_answered_and_a_port_that_is_taken_is_told(
-    binance_options_sandbox: LocalSandbox, tmp_path: Path
-) -> None:
-    async with gateway_of(binance_options_sandbox, tmp_path / "journals") as gateway:
-        url = await gateway.serve(Secret("t" * 43), "127.0.0.1", 0)
-        gateway.start([("desk", "any")])
-        await until(lambda: gateway.accounts.is_ready)
-        async with (
-            aiohttp.ClientSession(headers={"Authorization": f"Bearer {'t' * 43}"}) as http,
-            http.get(f"{url}/v1/accounts") as answer,
-        ):
-            told = await answer.json()
-        assert [account["name"] for account in told["accounts"]] == ["desk"]
-        with pytest.raises(UsageError, match="can't listen"):
-            await gateway.serve(Secret("t" * 43), "127.0.0.1", int(url.rpartition(":")[2]))
 
 
 async def test_a_folder_that_can_not_be_had_is_told_at_once(
