@@ -114,3 +114,66 @@ def run(config: Path, port: int | None, as_json: bool) -> int:
         exit_codes.print_error(check_report.mistakes_text(error))
         return exit_codes.WRONG_USE
     return running.run(lambda stop: serve(stop, chosen, port=port, as_json=as_json), stop_within_s=STOP_WITHIN_S)
+
+
+@gateway.command()
+@click.option("--url", metavar="URL", help="Where the gateway listens; by default as its configuration says.")
+@click.option(
+    "--token-file", type=click.Path(path_type=Path, dir_okay=False), metavar="F", help="The file with its token."
+)
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per account, with all that is known of it.")
+@debug_option
+def status(url: str | None, token_file: Path | None, config: Path, as_json: bool) -> int:
+    """
+    Ask a gateway that runs for its accounts; those in trouble come first.
+
+    Address and token come from the configuration, or from --url and --token-file. Ends with 0 where the gateway answers,
+    also where accounts are in trouble: the address /readyz tells that to programs.
+
+    \b
+    Examples:
+      listenkey gateway status
+      listenkey gateway status --url http://127.0.0.1:8780 --token-file journals/token
+      listenkey gateway status --json | jq -c 'select(.fills_complete | not) | [.name, .why]'
+    """
+    from listenkey.cli.gateway.status_table import sorted_by_trouble, table
+    from listenkey.errors import ProtocolError, TransportError, VenueDown
+    from listenkey.gateway.access_token import read_token
+    from listenkey.gateway.inquiry import accounts_at
+    from listenkey.transport.clock import SystemClock
+
+    configure_logs()
+    url, token_file = place_of(url, token_file, config)
+    try:
+        rows = sorted_by_trouble(accounts_at(url, read_token(token_file)))
+    except (TransportError, ProtocolError, VenueDown) as error:
+        vars(error)["advice"] = "check that it runs (`listenkey gateway run`), and that --url is the address it printed"
+        raise
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+    else:
+        click.echo(table(rows, SystemClock().wall_ms()))
+    return exit_codes.DONE
+
+
+def place_of(url: str | None, token_file: Path | None, config: Path) -> tuple[str, Path]:
+    """
+    Return the address of a gateway and the file of its token: as given, else as its configuration says.
+
+    Raises:
+        UsageError: The configuration is needed, and can't be used.
+    """
+    if url is not None and token_file is not None:
+        return url, token_file
+    from listenkey.errors import UsageError
+    from listenkey.gateway.access_token import FILE
+    from listenkey.gateway.config import read_config
+
+    chosen = read_config(config)
+    if url is None and chosen.port == 0:
+        raise UsageError(f"{config} lets the gateway take a free port; give the address that it printed: --url URL")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(chosen.host, chosen.host)  # noqa: S104 - compared with
+    shown = f"[{host}]" if ":" in host else host
+    return url or f"http://{shown}:{chosen.port}", token_file or chosen.token_file or chosen.folder / FILE

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from listenkey.cli.commands.gateway import place_of
 from listenkey.cli.main import run
+from listenkey.errors import UsageError
+from listenkey.testing import LocalSandbox
+from tests.promises.command import PATIENCE_S, environment, lines, running
+from tests.unit.gateway.running_gateway import sandbox_config, sandbox_keys
 from tests.unit.gateway.written import KEY, config_of, key_file, private
 
 
@@ -88,3 +96,49 @@ def test_a_journal_on_nats_is_called_so(tmp_path: Path, capsys: pytest.CaptureFi
     (tmp_path / "g").write_text('[gateway]\njournal = "nats://a:4222"\n')
     assert run(["gateway", "check", "--config", str(tmp_path / "g")]) == 0
     assert "nats://a:4222 (NATS JetStream), keeps everything" in capsys.readouterr().out
+
+
+@pytest.fixture
+def gateway(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A gateway of two accounts as a process; its line of JSON."""
+    sandbox_keys(tmp_path, binance_options_sandbox, "a", "b")
+    path = sandbox_config(tmp_path, binance_options_sandbox, "a", "b")
+    with running("gateway", "run", "--config", str(path), "--json", env=environment()) as process:
+        yield next(lines(process.stdout)) | {"token_file": str(tmp_path / "journals/token"), "config": str(path)}
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+def test_status_asks_a_gateway_that_runs(gateway: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    there = ["--url", gateway["url"], "--token-file", gateway["token_file"]]
+    assert run(["gateway", "status", *there]) == 0
+    told = capsys.readouterr().out
+    assert [line.split()[0] for line in told.splitlines()] == ["account", "a", "b", "2"]
+    assert run(["gateway", "status", *there, "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["name"] for row in rows] == ["a", "b"]
+    assert gateway["token"] not in told
+    assert run(["gateway", "status", "--config", gateway["config"], "--url", gateway["url"]]) == 0
+    assert "2 accounts" in capsys.readouterr().out
+
+
+def test_status_without_a_gateway_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    private(tmp_path / "t", "a-token-that-is-long-enough")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    assert run(["gateway", "status", "--url", url, "--token-file", str(tmp_path / "t")]) == 4
+    assert "check that it runs" in capsys.readouterr().err
+
+
+def test_status_finds_address_and_token_in_the_configuration(tmp_path: Path) -> None:
+    path = config_of(tmp_path)
+    assert place_of(None, None, path) == ("http://127.0.0.1:8780", tmp_path / "journals/token")
+    assert place_of("http://[::1]:1", None, path) == ("http://[::1]:1", tmp_path / "journals/token")
+    private(tmp_path / "t", "a-token-that-is-long-enough")
+    for host, shown in (("0.0.0.0", "127.0.0.1"), ("[::]", "[::1]"), ("[::1]", "[::1]")):
+        path = config_of(tmp_path, more=f'listen = "{host}:7"\ntoken_file = "t"\n')
+        assert place_of(None, None, path) == (f"http://{shown}:7", tmp_path / "t")
+    path = config_of(tmp_path, more='listen = "127.0.0.1:0"\n')
+    with pytest.raises(UsageError, match="--url URL"):
+        place_of(None, None, path)
+    assert place_of("http://[::1]:1", tmp_path / "t", tmp_path / "missing") == ("http://[::1]:1", tmp_path / "t")
