@@ -6,8 +6,12 @@ import ipaddress
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.nats_server import Cluster
 
 # Deterministic, so that a red run can be run again; `HYPOTHESIS_PROFILE=explore` looks for new examples. No deadline,
 # because a busy machine is not a bug.
@@ -55,3 +59,14 @@ def refuse_internet(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(refuse_internet)
+
+
+@pytest.fixture(scope="session")
+def nats_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One real server of NATS for all tests of this process; each takes a prefix of its own."""
+    node = Cluster(tmp_path_factory.mktemp("nats"))
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -13,33 +13,48 @@ from listenkey.errors import Refused
 from listenkey.events import RecoveredFill, RecoveredOrder
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
 from listenkey.journal.base import Journal
+from listenkey.journal.jetstream.journal import JetStreamJournal
+from listenkey.journal.jetstream.servers import LogServers
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.write_queue import ENTRY_OVERHEAD_BYTES
 from listenkey.outcomes import GapCause, Loss
+from tests.nats_server import made
 from tests.unit.core.making import order_row, trade_row
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, greeks, read
 
 Kind = str
 
 
-def make(kind: Kind, folder: Path, bytes_max: int) -> Journal:
-    if kind == "memory":
-        return MemoryJournal(ACCOUNT, read, Wall(), bytes_max)
-    return SqliteJournal(folder / "a.db", ACCOUNT, Wall(), queue_bytes_max=bytes_max)
+Make = Callable[[int], Awaitable[Journal]]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def kind(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["memory", "sqlite", "jetstream"])
+def kind(request: pytest.FixtureRequest) -> Kind:
     return str(request.param)
 
 
 @pytest.fixture
-async def journal(kind: str, tmp_path: Path) -> AsyncIterator[Journal]:
-    made = make(kind, tmp_path, 64 << 20)
-    assert await made.open() == Resumed()
-    yield made
-    await made.aclose()
+def make(kind: Kind, tmp_path: Path, request: pytest.FixtureRequest) -> Make:
+    """Make a journal that may keep so many bytes waiting."""
+
+    async def of_kind(bytes_max: int) -> Journal:
+        if kind == "memory":
+            return MemoryJournal(ACCOUNT, read, Wall(), bytes_max)
+        if kind == "sqlite":
+            return SqliteJournal(tmp_path / "a.db", ACCOUNT, Wall(), queue_bytes_max=bytes_max)
+        address = await made(request.getfixturevalue("nats_node").address())
+        return JetStreamJournal(LogServers(address), ACCOUNT, Wall(), queue_bytes_max=bytes_max)
+
+    return of_kind
+
+
+@pytest.fixture
+async def journal(make: Make) -> AsyncIterator[Journal]:
+    one = await make(64 << 20)
+    assert await one.open() == Resumed()
+    yield one
+    await one.aclose()
 
 
 def append(to: Journal, *raws: bytes) -> None:
@@ -154,8 +169,8 @@ async def test_a_reader_that_waits_is_told_the_end(journal: Journal) -> None:
         await asyncio.wait_for(waiting, 5)
 
 
-async def test_what_finds_no_room_is_told_as_a_gap_in_its_place(kind: str, tmp_path: Path) -> None:
-    journal = make(kind, tmp_path, 20 * (len(fill(1)) + ENTRY_OVERHEAD_BYTES))
+async def test_what_finds_no_room_is_told_as_a_gap_in_its_place(make: Make) -> None:
+    journal = await make(20 * (len(fill(1)) + ENTRY_OVERHEAD_BYTES))
     await journal.open()
     count = 5000
     append(journal, *(fill(number) for number in range(1, count + 1)))
@@ -178,8 +193,8 @@ async def test_what_finds_no_room_is_told_as_a_gap_in_its_place(kind: str, tmp_p
     await journal.aclose()
 
 
-async def test_live_is_never_told_within_a_gap_of_what_found_no_room(kind: str, tmp_path: Path) -> None:
-    journal = make(kind, tmp_path, 20 * (len(fill(1)) + ENTRY_OVERHEAD_BYTES))
+async def test_live_is_never_told_within_a_gap_of_what_found_no_room(make: Make) -> None:
+    journal = await make(20 * (len(fill(1)) + ENTRY_OVERHEAD_BYTES))
     await journal.open()
     append(journal, *(fill(number) for number in range(1, 1001)))
     losing = [journal.overflow.losing]

@@ -28,6 +28,7 @@ from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.core.unsettled import UNSETTLED_MAX, Unsettled
 from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
 from listenkey.events import base as wording
+from listenkey.journal.jetstream.known_fills import KnownFills
 from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.live_orders import ORDERS_LEFT_MAX, live_orders
 from listenkey.stream import recovery as recovering
@@ -153,6 +154,13 @@ def flooded_fills() -> int:
         events: list[Any] = [order_of(2**62 + n, symbol=wide(n, 64), trade_id=2**62 + n) for n in numbers]
         assert deduplicator.admit_all(events, [b""] * 500).fills == 500
     return size_of(deduplicator.fills)
+
+
+def flooded_known_fills() -> int:
+    fills = KnownFills()
+    for number in range(10_000):
+        fills.add((wide(number, 64), 2**62 + number, 2**62 + number), 10**12 + number)
+    return size_of(fills)
 
 
 def known_with(*, status: str) -> AccountState:
@@ -315,6 +323,7 @@ FLOODS: dict[str, Callable[[], int]] = {
     "orders of the fills of one gap": flooded_traded,
     "trades in REST history (`bill`) of one gap": flooded_bill,
     "what else it has": flooded_bill_of_others,
+    "fills that a journal in NATS knows": flooded_known_fills,
     "positions": flooded_positions,
     "contracts that expired, and of whose position no message told the end": flooded_unsettled,
     "orders watched": flooded_chains,
@@ -340,7 +349,7 @@ def test_the_page_tells_the_bounds_there_are(what: str) -> None:
 
 
 def test_the_page_lists_all_of_them() -> None:
-    assert len(ROWS) == 33
+    assert len(ROWS) == 35
     assert FLOODS.keys() <= ROWS.keys()
     assert ROWS["events held for a socket, or during a recovery"][2] == deduplication.HELD_BYTES_MAX
 

@@ -59,6 +59,7 @@ THIRD_PARTIES: Final = {
     "cryptography": {"wire", NEIGHBOUR},
     "keyring": {"key_sources"},
     "msgspec": {"events", "items", "health", "journal", "wire", "core", "stream", "gateway", "cli", NEIGHBOUR},
+    "nats": {"journal"},
     "picows": {"transport"},
     "pyarrow": {"cli"},
     "pytest": {"testing"},

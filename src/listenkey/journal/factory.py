@@ -7,6 +7,7 @@ import os
 from listenkey.errors import UsageError
 from listenkey.events import Event
 from listenkey.journal.base import Journal
+from listenkey.journal.jetstream.address import is_log_address, log_address
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.url import journal_path
 from listenkey.transport.runtime import Runtime
@@ -26,7 +27,7 @@ def make_journal(
     account_is_named: bool = True,
 ) -> Journal:
     """
-    A file's journal, or one in memory. Opens nothing.
+    A journal in a file, in NATS, or in memory. Opens nothing.
 
     Raises:
         UsageError: The arguments don't go together, or name no journal.
@@ -35,6 +36,14 @@ def make_journal(
         if auto_commit or any(option is not None for option in (consumer, after, keep_days, keep_bytes)):
             raise UsageError("consumer, after, auto_commit, keep_days and keep_bytes need a journal in a file")
         return MemoryJournal(account, _stored_event, runtime.clock.wall_ms)
+    if is_log_address(journal):
+        if keep_days is not None or keep_bytes is not None:
+            raise UsageError(
+                "how long items are kept in NATS is set when the stream is made; leave keep_days and keep_bytes out"
+            )
+        if not account_is_named:
+            raise UsageError("a journal in NATS is found by its account's name: give account='desk-1' (--account)")
+        return _journal_in_nats(os.fspath(journal), account, runtime, consumer, after, auto_commit=auto_commit)
     from listenkey.journal.sqlite.journal import SqliteJournal  # noqa: PLC0415
     from listenkey.journal.sqlite.retention import Retention  # noqa: PLC0415 - who keeps nothing needs no SQLite
 
@@ -50,6 +59,18 @@ def make_journal(
         after=after,
         auto_commit=auto_commit,
         retention=Retention(keep_days, keep_bytes),
+    )
+
+
+def _journal_in_nats(
+    address: str, account: str, runtime: Runtime, consumer: str | None, after: int | None, *, auto_commit: bool
+) -> Journal:
+    from listenkey.journal.jetstream.journal import JetStreamJournal  # noqa: PLC0415 - who has a file needs no servers
+    from listenkey.journal.jetstream.servers import LogServers  # noqa: PLC0415
+
+    servers = LogServers(log_address(address))
+    return JetStreamJournal(
+        servers, account, runtime.clock.wall_ms, consumer=consumer, after=after, auto_commit=auto_commit
     )
 
 

@@ -29,7 +29,7 @@ def journal_path(journal: str | os.PathLike[str]) -> Path:
     if match := SCHEME.fullmatch(text):
         scheme, rest = match[1].lower(), match[2]
         if scheme == "nats":
-            raise UsageError("there is no journal in NATS; give a path, for example journal='fills.db'")
+            raise UsageError("this needs a journal in a file, and nats:// is none; give a path, for example fills.db")
         if scheme != "sqlite":
             raise UsageError(f"there is no journal of the kind {scheme}://; give a path or sqlite:///path")
         if not rest.startswith("/"):

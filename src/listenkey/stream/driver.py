@@ -19,6 +19,7 @@ from listenkey.core.watermark import Reading, on_this_clock
 from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, RateLimited, UsageError
 from listenkey.journal.base import Journal
+from listenkey.journal.memory import MemoryJournal
 from listenkey.rest.account_log import AccountLog
 from listenkey.rest.proof import SHOWN_AFTER_S, AccountProof, DeliveredFill
 from listenkey.stream.deadline_timer import DeadlineTimer
@@ -47,7 +48,7 @@ class Driver:
         account: The alias that items and logs carry.
         timing: Durations, at the venue's scale.
         journal: Where items go.
-        beside: The journal's file, or None where items are kept in memory.
+        beside: The journal's file, or None where there is none.
         closes_key: Whether to DELETE the listen key at the end.
         runtime: The clock and the random numbers.
 
@@ -79,7 +80,7 @@ class Driver:
         self.log = log = AccountLog(account, clock.now_s)
         self.keys = KeyClient(credentials.api_key, venue, beside, clock, self.feed, closes=closes_key)
         self.sockets = Sockets(deduplicator, clock, runtime.connect)
-        watermark = None if beside is None else WatermarkWriter(life, journal, clock)
+        watermark = None if isinstance(journal, MemoryJournal) else WatermarkWriter(life, journal, clock)
         self.delivery = StreamDelivery(life, deduplicator, journal, self.sockets, runtime, watermark, log, self.feed)
         self.monitor = HealthMonitor(life, journal, self.delivery, self.sockets, self.keys, clock, log)
         self.timer = timer = DeadlineTimer(life, clock, self.feed, self.monitor.note)

@@ -19,6 +19,7 @@ from listenkey.errors import UsageError
 from listenkey.health import Health
 from listenkey.items import Item
 from listenkey.journal.factory import make_journal
+from listenkey.journal.jetstream.address import is_log_address
 from listenkey.journal.url import journal_path
 from listenkey.stream.driver import Driver
 from listenkey.stream.options import StreamOptions
@@ -120,7 +121,7 @@ class UserStream:
                 auto_commit=auto_commit,
                 account_is_named=bool(account),
             ),
-            None if journal is None else journal_path(journal),
+            None if journal is None or is_log_address(journal) else journal_path(journal),
             self._runtime,
             closes_key=close_key_on_exit,
         )

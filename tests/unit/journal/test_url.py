@@ -20,7 +20,7 @@ def test_a_path_and_both_forms_of_an_address() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("nats://localhost", "no journal in NATS"),
+        ("nats://localhost", "needs a journal in a file"),
         ("redis://x", "no journal of the kind redis"),
         ("sqlite://fills.db", "three slashes"),
         ("", "path of a file"),

@@ -1,0 +1,228 @@
+"""
+A connection to the servers of NATS: a thin layer over the connection of `nats-py`, shared by all accounts of a process.
+
+It reconnects without end. A request fails at its deadline and is never kept for later: who asks decides what to do. Replies come
+to one inbox; the pull and request helpers of nats-py are not used (see decisions/0013).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Sequence
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from listenkey.credentials import Secret
+from listenkey.errors import JournalError, Unreachable, UsageError
+from listenkey.journal.jetstream.answers import RETRY_S
+from listenkey.journal.jetstream.link import ANSWER_WITHIN_S, Outgoing, Reply, Unanswered
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+log = logging.getLogger("listenkey")
+
+OPEN_WITHIN_S: Final = 10.0
+RECONNECT_WAIT_S: Final = 0.2
+PING_EVERY_S: Final = 5
+"""Two of these without an answer end a connection to a server that hangs."""
+
+NO_RESPONDERS: Final = "503"
+STATUS: Final = "Status"
+
+MISSING: Final = "a journal in NATS needs the package nats-py: pip install 'listenkey[nats]'"
+
+
+class Waiter:
+    """A request that waits for its replies."""
+
+    __slots__ = ("future", "is_many", "replies")
+
+    def __init__(self, *, is_many: bool) -> None:
+        self.future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+        self.is_many = is_many
+        self.replies: list[Reply] = []
+
+    def take(self, reply: Reply) -> None:
+        """Take a reply; the last one of many has a status."""
+        self.replies.append(reply)
+        if not self.future.done() and (reply.status or not self.is_many):
+            self.future.set_result(self.replies)
+
+    def give_up(self, reason: str, *, was_sent: bool) -> None:
+        """End the wait without a reply."""
+        if not self.future.done():
+            self.future.set_exception(Unanswered(reason, was_sent=was_sent))
+
+
+class LogConnection:
+    """
+    A connection to one of several servers of a cluster.
+
+    Args:
+        servers: Their addresses, as `nats://host:4222`.
+        token: What they ask for, where they ask for a token.
+
+    Attributes:
+        where: The servers, for people.
+    """
+
+    def __init__(self, servers: Sequence[str], token: Secret | None = None) -> None:
+        self.where = ",".join(servers)
+        self._servers = list(servers)
+        self._token = token
+        self._client: Client | None = None
+        self._inbox = ""
+        self._numbers = count(1)
+        self._waiting: dict[str, Waiter] = {}
+        self._reopening: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    async def open(self, within_s: float = OPEN_WITHIN_S) -> None:
+        """
+        Connect to one of the servers.
+
+        Raises:
+            UsageError: The package is missing.
+            Unreachable: None of them answered in time.
+            JournalError: They refused.
+        """
+        try:
+            async with asyncio.timeout(within_s):
+                await self._connect()
+        except TimeoutError:
+            raise Unreachable(self.where, f"no server of NATS answered within {within_s:g} s") from None
+
+    async def _connect(self) -> None:
+        try:
+            from nats.aio.client import Client  # noqa: PLC0415 - only who has a journal there needs the package
+            from nats.errors import Error  # noqa: PLC0415
+        except ImportError:
+            raise UsageError(MISSING) from None
+        client = Client()
+        try:
+            await client.connect(
+                self._servers,
+                name="listenkey",
+                error_cb=self._on_error,
+                disconnected_cb=self._on_disconnected,
+                closed_cb=self._on_closed,
+                reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]
+                max_reconnect_attempts=-1,
+                ping_interval=PING_EVERY_S,
+                pending_size=0,  # Nothing is kept for later: it is sent again by who sent it.
+                skip_subject_validation=True,
+                token=None if self._token is None else self._token.reveal(),
+            )
+            self._inbox = f"_INBOX.{secrets.token_hex(11)}."
+            await client.subscribe(f"{self._inbox}*", cb=self._on_reply)
+        except Error as error:
+            await client.close()
+            raise JournalError(f"{self.where} refused the connection: {error}") from None
+        except BaseException:
+            await client.close()
+            raise
+        self._client = client
+
+    async def aclose(self) -> None:
+        """Disconnect; requests that wait are given up."""
+        self._is_closed = True
+        if self._reopening is not None:
+            self._reopening.cancel()
+            await asyncio.wait({self._reopening})
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+        self._give_up("the connection was closed")
+
+    # --- requests ------------------------------------------------------------------------------------------------
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: dict[str, str] | None = None, within_s: float = ANSWER_WITHIN_S
+    ) -> Reply:
+        """Send a message and return the reply. Raises Unanswered."""
+        return (await self._ask([Outgoing(subject, body, headers or {})], within_s, is_many=False))[0]
+
+    async def request_batch(self, messages: list[Outgoing], within_s: float = ANSWER_WITHIN_S) -> Reply:
+        """Send messages one right behind the other, and return the reply to the last. Raises Unanswered."""
+        return (await self._ask(messages, within_s, is_many=False))[0]
+
+    async def request_many(self, subject: str, body: bytes, within_s: float = ANSWER_WITHIN_S) -> list[Reply]:
+        """Send a message and return the replies up to one that has a status. Raises Unanswered."""
+        return await self._ask([Outgoing(subject, body, {})], within_s, is_many=True)
+
+    async def _ask(self, messages: Sequence[Outgoing], within_s: float, *, is_many: bool) -> list[Reply]:
+        client = self._client
+        if client is None or not client.is_connected:
+            raise Unanswered(f"no connection to {self.where}", was_sent=False)
+        token = str(next(self._numbers))
+        waiter = self._waiting[token] = Waiter(is_many=is_many)
+        timer = asyncio.get_running_loop().call_later(
+            within_s, partial(waiter.give_up, "no answer in time", was_sent=True)
+        )
+        try:
+            await self._send(client, messages, self._inbox + token)
+            return await waiter.future
+        finally:
+            timer.cancel()
+            del self._waiting[token]
+
+    async def _send(self, client: Client, messages: Sequence[Outgoing], reply_to: str) -> None:
+        from nats.errors import Error, MaxPayloadError  # noqa: PLC0415
+
+        try:
+            for message in messages[:-1]:
+                await client.publish(message.subject, message.body, headers=message.headers or None)
+            last = messages[-1]
+            await client.publish(last.subject, last.body, reply_to, last.headers or None)
+        except MaxPayloadError:
+            most = client.max_payload
+            raise JournalError(
+                f"{self.where} takes no message above {most} bytes: raise max_payload in the servers' configuration"
+            ) from None
+        except (Error, OSError) as error:
+            raise Unanswered(f"it could not be sent: {error}", was_sent=True) from None
+
+    # --- what nats-py calls --------------------------------------------------------------------------------------
+
+    async def _on_reply(self, message: Msg) -> None:
+        waiter = self._waiting.get(message.subject.rpartition(".")[2])
+        if waiter is None:
+            return  # It came behind its deadline.
+        headers: dict[str, str] = message.headers or {}
+        status = headers.get(STATUS, "")
+        if status == NO_RESPONDERS and not message.data:
+            waiter.give_up("nobody answers there: the servers may be choosing a leader", was_sent=False)
+        else:
+            waiter.take(Reply(status, headers, message.data))
+
+    async def _on_error(self, error: Exception) -> None:
+        log.debug("%s: %s", self.where, error)
+
+    async def _on_disconnected(self) -> None:
+        """Give up what waits: its replies would have come by the connection that is gone."""
+        self._give_up("the connection was lost")
+
+    def _give_up(self, reason: str) -> None:
+        for waiter in list(self._waiting.values()):
+            waiter.give_up(reason, was_sent=True)
+
+    async def _on_closed(self) -> None:
+        """Connect anew where nats-py has given up: after an error of the protocol, for example."""
+        if not self._is_closed and self._client is not None and self._reopening is None:
+            self._client = None
+            self._give_up("the connection was closed")
+            self._reopening = asyncio.get_running_loop().create_task(self._reopen())
+
+    async def _reopen(self) -> None:
+        while True:
+            await asyncio.sleep(RETRY_S)
+            with contextlib.suppress(Unreachable, JournalError):
+                await self.open()
+                break
+        self._reopening = None

@@ -1,0 +1,105 @@
+"""The servers of NATS as the journals of a process share them: one connection, opened for the first and closed after the last."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Final
+
+from listenkey.credentials import Secret
+from listenkey.errors import UsageError
+from listenkey.journal.jetstream.address import LogAddress
+from listenkey.journal.jetstream.connection import LogConnection
+from listenkey.journal.jetstream.link import ANSWER_WITHIN_S, Outgoing, Reply, Unanswered
+from listenkey.journal.jetstream.provisioning import check_servers
+
+TOKEN_BYTES_MAX: Final = 4096
+
+
+class LogServers:
+    """
+    The servers at an address.
+
+    Args:
+        address: Of the servers.
+        worker: This process's name, for people who ask who owns an account.
+
+    Attributes:
+        address: Of the servers.
+        worker: This process's name.
+    """
+
+    def __init__(self, address: LogAddress, worker: str | None = None) -> None:
+        self.address = address
+        self.worker = worker or f"{socket.gethostname()}:{os.getpid()}"
+        self._connection: LogConnection | None = None
+        self._users = 0
+        self._lock = asyncio.Lock()
+
+    @property
+    def where(self) -> str:
+        """The servers, for people."""
+        return str(self.address)
+
+    @property
+    def _link(self) -> LogConnection:
+        if self._connection is None:
+            raise Unanswered(f"the connection to {self.where} is closed", was_sent=False)
+        return self._connection
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: dict[str, str] | None = None, within_s: float = ANSWER_WITHIN_S
+    ) -> Reply:
+        """Send a message and return the reply. Raises Unanswered."""
+        return await self._link.request(subject, body, headers, within_s)
+
+    async def request_batch(self, messages: list[Outgoing], within_s: float = ANSWER_WITHIN_S) -> Reply:
+        """Send messages one right behind the other, and return the reply to the last. Raises Unanswered."""
+        return await self._link.request_batch(messages, within_s)
+
+    async def request_many(self, subject: str, body: bytes, within_s: float = ANSWER_WITHIN_S) -> list[Reply]:
+        """Send a message and return the replies up to one that has a status. Raises Unanswered."""
+        return await self._link.request_many(subject, body, within_s)
+
+    async def acquire(self) -> None:
+        """
+        Use the connection; the first one opens it, and checks that the servers keep what they acknowledge.
+
+        Raises:
+            UsageError: The servers are not what the address asks for, or the package is missing.
+            Unreachable: None answered.
+            JournalError: They refused.
+        """
+        async with self._lock:
+            if self._connection is None:
+                connection = LogConnection(self.address.servers, self._token())
+                try:
+                    await connection.open()
+                    await check_servers(connection, self.address)
+                except BaseException:
+                    await connection.aclose()
+                    raise
+                self._connection = connection
+            self._users += 1
+
+    async def release(self) -> None:
+        """Use it no longer; the last one closes it."""
+        async with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._connection is not None:
+                connection, self._connection = self._connection, None
+                await connection.aclose()
+
+    def _token(self) -> Secret | None:
+        path = self.address.token_file
+        if path is None:
+            return None
+        try:
+            with path.open("rb") as file:
+                text = file.read(TOKEN_BYTES_MAX).decode().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"the token for NATS can't be read from {path}: {type(error).__name__}") from None
+        if not text:
+            raise UsageError(f"the token file {path} is empty")
+        return Secret(text)
