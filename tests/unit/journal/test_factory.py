@@ -10,6 +10,7 @@ from listenkey.items import Update
 from listenkey.journal.base import Journal
 from listenkey.journal.factory import make_journal
 from listenkey.journal.item_buffer import DECODED_MAX
+from listenkey.journal.jetstream.journal import JetStreamJournal
 from listenkey.journal.memory import MemoryJournal
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.transport.runtime import Runtime
@@ -34,6 +35,20 @@ def test_what_needs_a_file_is_refused_without_one(options: tuple[Any, ...]) -> N
         made(None, *options)
     with pytest.raises(UsageError, match="need a journal in a file"):
         made(None, auto_commit=True)
+
+
+def test_an_address_in_nats_is_a_journal_there_and_opens_nothing() -> None:
+    kept = made("nats://a:4222,b:4222", "book", 7, auto_commit=True)
+    assert isinstance(kept, JetStreamJournal)
+    assert kept.account == "a3f1"
+    with pytest.raises(UsageError, match="leave keep_days and keep_bytes out"):
+        made("nats://a", None, None, 1.0)
+    with pytest.raises(UsageError, match="leave keep_days and keep_bytes out"):
+        made("nats://a", None, None, None, 1)
+    with pytest.raises(UsageError, match="found by its account's name"):
+        make_journal(
+            "nats://a", "0123abcd", Runtime(), None, None, None, None, auto_commit=False, account_is_named=False
+        )
 
 
 async def test_what_waits_long_in_memory_is_read_again_from_its_json() -> None:

@@ -26,7 +26,7 @@ def test_arguments_that_cant_be_right_are_refused_before_any_io() -> None:
         UserStream(api_key="")
     with pytest.raises(UsageError, match="production, legacy, testnet"):
         UserStream(api_key="k", venue="moon")
-    with pytest.raises(UsageError, match="no journal in NATS"):
+    with pytest.raises(UsageError, match="found by its account's name"):
         UserStream(api_key="k", journal="nats://localhost")
     for option in ({"consumer": "x"}, {"after": 0}, {"auto_commit": True}, {"keep_days": 1}, {"keep_bytes": 1}):
         with pytest.raises(UsageError, match="need a journal"):
