@@ -188,6 +188,11 @@ class GatewayAccount:
         return self._driver is not None and self.error is None and self._driver.monitor.health().fills_complete
 
     @property
+    def risk(self) -> tuple[int, ...]:
+        """Its priority among the accounts, the larger goes first; empty where that is not known."""
+        return () if self._driver is None else self._driver.keys.risk
+
+    @property
     def listen_key(self) -> Secret | None:
         """The key that the venue gave it; None before."""
         return None if self._driver is None else self._driver.life.listen_key.key

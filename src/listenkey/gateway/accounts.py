@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from listenkey.credentials import Secret
 from listenkey.errors import UsageError
 from listenkey.gateway.account import GatewayAccount, Surroundings
+from listenkey.gateway.at_stake import Risk
 from listenkey.gateway.names import check_name
+from listenkey.rest.request_queue import NOTHING_AT_STAKE
 
 log = logging.getLogger("listenkey")
+
+NO_STAKES: Final[Mapping[str, Risk]] = {}
 
 STARTING_MAX: Final = 8
 """Accounts that start at the same time. Requests of all at once would be served step by step, and no account finish."""
@@ -50,6 +54,10 @@ class Accounts:
         """The account of a name."""
         return self._accounts.get(name)
 
+    def stakes(self) -> dict[str, Risk]:
+        """Return what is at stake for each account, as far as that is known."""
+        return {account.name: account.risk for account in self if account.risk}
+
     @property
     def is_ready(self) -> bool:
         """True where every account is complete."""
@@ -57,14 +65,15 @@ class Accounts:
 
     # --- life ----------------------------------------------------------------------------------------------------
 
-    def start(self, accounts: Iterable[tuple[str, str]]) -> None:
+    def start(self, accounts: Iterable[tuple[str, str]], stakes: Mapping[str, Risk] = NO_STAKES) -> None:
         """
         Start the accounts of a configuration: those first for which most is at stake.
 
         Args:
             accounts: The name and the reference to the keys, of each.
+            stakes: What was at stake for an account when that was noted last.
         """
-        for name, key in accounts:
+        for name, key in sorted(accounts, key=lambda account: stakes.get(account[0]) or NOTHING_AT_STAKE, reverse=True):
             self._accounts[name] = account = GatewayAccount(name, key, self._around, self._changed)
             self._waiting.append(account)
         self._start_next()

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
 from listenkey.gateway.account import Surroundings
 from listenkey.gateway.accounts import Accounts
+from listenkey.gateway.at_stake import Risk, note_stakes, read_stakes
 from listenkey.gateway.feed import Room
 from listenkey.gateway.journals import Journals
 from listenkey.transport.runtime import Runtime
 from listenkey.venue import Venue
+
+log = logging.getLogger("listenkey")
+
+NOTE_EVERY_S: Final = 60.0
+"""The interval at which is noted what each account holds."""
 
 
 class Gateway:
@@ -24,6 +33,7 @@ class Gateway:
     Args:
         venue: Where the accounts are.
         journals: Where their items go.
+        folder: Where is noted what each account holds.
         credentials: Reads the keys that a reference names; raises UsageError.
         runtime: The clock, the sockets and the threads.
 
@@ -32,16 +42,26 @@ class Gateway:
     """
 
     def __init__(
-        self, venue: Venue, journals: Journals, credentials: Callable[[str], Credentials], runtime: Runtime
+        self,
+        venue: Venue,
+        journals: Journals,
+        folder: Path,
+        credentials: Callable[[str], Credentials],
+        runtime: Runtime,
     ) -> None:
         timing = Timing().scaled(venue.time_scale)
         self.accounts = Accounts(Surroundings(venue, journals, runtime, timing, Room(), credentials))
         self._journals = journals
+        self._folder = folder
+        self._stakes: dict[str, Risk] = {}
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._journals.open()
         self._opened.push_async_callback(self._journals.aclose)
+        self._stakes = await asyncio.to_thread(read_stakes, self._folder)
+        noting = asyncio.get_running_loop().create_task(self._keep_noting())
+        self._opened.callback(noting.cancel)
         self._opened.push_async_callback(self.accounts.aclose)
         return self
 
@@ -57,4 +77,15 @@ class Gateway:
         Args:
             accounts: The name and the reference to the keys, of each.
         """
-        self.accounts.start(accounts)
+        self.accounts.start(accounts, self._stakes)
+
+    async def _keep_noting(self) -> None:
+        """Note now and then what each account holds: the next start begins with those that hold most."""
+        told = ""
+        while True:
+            await asyncio.sleep(NOTE_EVERY_S)
+            try:
+                await asyncio.to_thread(note_stakes, self._folder, self.accounts.stakes())
+            except OSError as error:
+                if told != (told := str(error.strerror)):
+                    log.warning("what accounts hold can't be noted in %s: %s", self._folder, told)

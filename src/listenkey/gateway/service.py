@@ -88,7 +88,7 @@ class GatewayService:
 
     async def _start(self) -> None:
         config, runtime = self.config, Runtime()
-        gateway = Gateway(config.venue, journals_of(config, runtime), self._credentials, runtime)
+        gateway = Gateway(config.venue, journals_of(config, runtime), config.folder, self._credentials, runtime)
         await asyncio.to_thread(_make_folder, config.folder)
         # First of all the lock on the journals: a second gateway must not make a token or read the first one's accounts.
         await self._opened.enter_async_context(gateway)

@@ -108,6 +108,11 @@ class KeyClient:
         assert self.shared is not None
         await self.shared.may_connect()
 
+    @property
+    def risk(self) -> tuple[int, ...]:
+        """The account's priority among those of this address, the larger first; empty where nothing is known."""
+        return () if self.shared is None else self.shared.risk()
+
     def at_stake(self, risk: Callable[[], tuple[int, ...]]) -> None:
         """Ask before other accounts of this address whenever more is at stake than there."""
         assert self.shared is not None

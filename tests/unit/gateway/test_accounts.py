@@ -126,6 +126,18 @@ async def test_two_names_of_one_account_are_found_out_and_told(
     await accounts.aclose()
 
 
+async def test_accounts_for_which_most_is_at_stake_start_first(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    keys = keys_of(binance_options_sandbox, 4)
+    accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
+    accounts.start(((name, name) for name in keys), {"desk-1": (0, 5), "desk-2": (2, 1), "desk-3": (1, 9)})
+    assert [account.name for account in accounts] == ["desk-2", "desk-3", "desk-1", "desk-0"]
+    await until(lambda: are_live(accounts))
+    assert accounts.stakes().keys() == set(keys)
+    await accounts.aclose()
+
+
 async def test_an_account_that_waits_for_its_turn_says_so_and_can_be_taken_out(
     binance_options_sandbox: LocalSandbox, tmp_path: Path
 ) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from listenkey.credentials import Credentials
 from listenkey.errors import JournalError
+from listenkey.gateway import process
+from listenkey.gateway.at_stake import read_stakes
 from listenkey.gateway.journals import JournalFolder
 from listenkey.gateway.process import Gateway
 from listenkey.journal.sqlite.retention import Retention
@@ -22,7 +25,7 @@ def gateway_of(sandbox: LocalSandbox, folder: Path) -> Gateway:
     def credentials(_: str) -> Credentials:
         return Credentials.of(sandbox.api_key, sandbox.api_secret, None)
 
-    return Gateway(sandbox.venue, JournalFolder(folder, runtime, Retention()), credentials, runtime)
+    return Gateway(sandbox.venue, JournalFolder(folder, runtime, Retention()), folder, credentials, runtime)
 
 
 async def test_a_gateway_runs_until_it_is_closed(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
@@ -34,6 +37,36 @@ async def test_a_gateway_runs_until_it_is_closed(binance_options_sandbox: LocalS
         gateway.start([("desk", "any")])
         await until(lambda: [account.health().live for account in gateway.accounts] == [True])
         assert [account.feed.last_seq > 1 for account in gateway.accounts] == [True], "it goes on with its journal"
+
+
+async def test_what_accounts_hold_is_noted_for_the_next_start(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "NOTE_EVERY_S", 0.02)
+    async with gateway_of(binance_options_sandbox, tmp_path) as gateway:
+        gateway.start([("desk", "any")])
+        await until(lambda: gateway.accounts.is_ready)
+        await asyncio.to_thread(binance_options_sandbox.burst, 1)
+        await until(lambda: read_stakes(tmp_path).get("desk", (0,))[0] > 0)
+
+
+async def test_a_note_that_can_not_be_written_is_told_once(
+    binance_options_sandbox: LocalSandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(process, "NOTE_EVERY_S", 0.005)
+    tries: list[Path] = []
+
+    def full(folder: Path, _: object) -> None:
+        tries.append(folder)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(process, "note_stakes", full)
+    async with gateway_of(binance_options_sandbox, tmp_path):
+        await until(lambda: len(tries) > 3)
+    assert caplog.text.count("can't be noted") == 1
 
 
 async def test_a_folder_that_can_not_be_had_is_told_at_once(
