@@ -18,12 +18,13 @@ from types import TracebackType
 from typing import Self
 
 from listenkey.credentials import Credentials, Secret
-from listenkey.errors import JournalError, UsageError
+from listenkey.errors import UsageError
 from listenkey.gateway import access_token
 from listenkey.gateway.access_token import kept_token, read_token
 from listenkey.gateway.added import AddedAccounts
 from listenkey.gateway.config import GatewayConfig, read_config
 from listenkey.gateway.config_changes import ConfigChanges, changes
+from listenkey.gateway.held_folder import HeldFolder
 from listenkey.gateway.http.server import GatewayServer
 from listenkey.gateway.journals import JournalFolder, Journals
 from listenkey.gateway.kept_accounts import KeptAccounts
@@ -71,7 +72,7 @@ class GatewayService:
 
         Raises:
             UsageError: The port is taken, or the token or the accounts that were added can't be read.
-            JournalError, Fenced: The journals can't be written, or another gateway writes to them.
+            JournalError, Fenced: The folder or the journals can't be written, or another gateway holds them.
         """
         try:
             await self._start()
@@ -89,8 +90,8 @@ class GatewayService:
     async def _start(self) -> None:
         config, runtime = self.config, Runtime()
         gateway = Gateway(config.venue, journals_of(config, runtime), config.folder, self._credentials, runtime)
-        await asyncio.to_thread(_make_folder, config.folder)
-        # First of all the lock on the journals: a second gateway must not make a token or read the first one's accounts.
+        # First of all the lock: a second gateway must not make a token or read the first one's accounts.
+        self._opened.callback((await asyncio.to_thread(HeldFolder, config.folder)).release)
         await self._opened.enter_async_context(gateway)
         await asyncio.to_thread(self._take_token)
         added = AddedAccounts(config.folder)
@@ -140,13 +141,3 @@ def journals_of(config: GatewayConfig, runtime: Runtime) -> Journals:
     if config.is_on_nats:
         raise UsageError('there is no journal on NATS in this build; give a folder, journal = "/var/lib/listenkey"')
     return JournalFolder(Path(config.journal), runtime, Retention(keep_days=config.keep_days))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror
-    else:
-        return
-    raise JournalError(f"the folder {folder} can't be made: {reason}")

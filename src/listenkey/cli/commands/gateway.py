@@ -100,7 +100,7 @@ def run(config: Path, port: int | None, as_json: bool) -> int:
       listenkey gateway run
       listenkey gateway run --config /etc/listenkey/gateway.toml --log-format json
       listenkey gateway run --port 0 --json
-      curl -H "Authorization: Bearer $(cat journals/token)" http://127.0.0.1:8780/v1/accounts
+      curl -H @<(printf 'Authorization: Bearer %s' "$(cat journals/token)") http://127.0.0.1:8780/v1/accounts
     """
     from listenkey.cli.gateway import check_report
     from listenkey.cli.gateway.serving import serve

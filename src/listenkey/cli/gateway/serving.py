@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,9 @@ def start_text(service: GatewayService) -> str:
         lines.append(f"token: {service.token.reveal()}  (shown this once, and kept in {kept})")
     else:
         lines.append(f"token: in {kept}")
-    lines.append(f'try: curl -H "Authorization: Bearer $(cat {kept})" {service.url}/v1/accounts')
+    # From a file and not as an argument: every user of this machine can read the command lines of all.
+    header = f"<(printf 'Authorization: Bearer %s' \"$(cat {shlex.quote(str(kept))})\")"
+    lines.append(f"try: curl -H @{header} {service.url}/v1/accounts")
     return "\n".join(lines)
 
 

@@ -94,7 +94,7 @@ async def test_the_token_is_shown_to_a_person_once(
         shown.append(capsys.readouterr().out)
     token = (tmp_path / "journals/token").read_text().strip()
     assert [token in text for text in shown] == [True, False]
-    assert all(f"Bearer $(cat {tmp_path / 'journals/token'})" in text for text in shown)
+    assert all(f'"$(cat {tmp_path / "journals/token"})"' in text for text in shown)
     assert "gateway of 0 accounts at http://127.0.0.1:" in shown[0]
 
 
