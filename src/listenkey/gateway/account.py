@@ -68,15 +68,29 @@ class GatewayAccount:
         name: As given.
         key: As given; another one after `rekey`.
         feed: Its items, for readers.
+        has_begun: True once it is known what its journal holds, which is when readers may come.
         error: Why its stream has ended, for people; None while it runs.
         same_as: The name of an account that the venue gave the same listen key before, so it is the same one; else None.
     """
 
-    __slots__ = ("_around", "_changed", "_driver", "_told", "_work", "error", "feed", "key", "name", "same_as")
+    __slots__ = (
+        "_around",
+        "_changed",
+        "_driver",
+        "_told",
+        "_work",
+        "error",
+        "feed",
+        "has_begun",
+        "key",
+        "name",
+        "same_as",
+    )
 
     def __init__(self, name: str, key: str, around: Surroundings, changed: Callable[[GatewayAccount], None]) -> None:
         self.name = name
         self.key = key
+        self.has_begun = False
         self.error: str | None = None
         self.same_as: str | None = None
         self.feed = Feed(self.read, 1, 0, around.room)
@@ -157,6 +171,7 @@ class GatewayAccount:
         around = self._around
         oldest_seq, last_seq = await around.journals.kept(self.name)
         self.feed.begin(oldest_seq, last_seq)
+        self.has_begun = True
         driver = self._driver = Driver(
             around.credentials(self.key),
             around.venue,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from listenkey.errors import JournalError, TooOld
+from listenkey.gateway.consumer_cursors import ConsumerCursors
 from listenkey.items import Item
 from listenkey.journal.base import Journal
 from listenkey.journal.sqlite.journal import SqliteJournal
@@ -57,6 +58,7 @@ class JournalFolder:
         self._folder = folder
         self._runtime = runtime
         self._retention = retention
+        self._cursors: dict[str, ConsumerCursors] = {}
 
     async def open(self) -> None:
         """Make the folder."""
@@ -91,13 +93,18 @@ class JournalFolder:
         """Return an account's items behind a number."""
         return await asyncio.to_thread(_read, self.path(account), after, most)
 
-    async def cursor(self, _account: str, _consumer: str) -> int | None:
-        """Return None: files of each account's own keep no cursors of readers."""
-        return None
+    async def cursor(self, account: str, consumer: str) -> int | None:
+        """Return how far a consumer has come; None where it never committed."""
+        return await self._cursors_of(account).get(consumer)
 
-    async def commit(self, _account: str, _consumer: str, _seq: int) -> None:
-        """Raise JournalError: files of each account's own keep no cursors of readers."""
-        raise JournalError("this gateway keeps no cursors of readers; keep the number with what it led to")
+    async def commit(self, account: str, consumer: str, seq: int) -> None:
+        """Keep how far a consumer has come, in a file beside the account's; when this returns, it is on the disk."""
+        await self._cursors_of(account).keep(consumer, seq)
+
+    def _cursors_of(self, account: str) -> ConsumerCursors:
+        if account not in self._cursors:
+            self._cursors[account] = ConsumerCursors(self.path(account))
+        return self._cursors[account]
 
 
 def _kept(path: Path) -> tuple[int, int]:

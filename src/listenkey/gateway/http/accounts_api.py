@@ -99,22 +99,25 @@ class AccountsApi:
         return answer(self._described(self._account(asked)))
 
     async def _follow(self, asked: Asked) -> web.StreamResponse:
-        return await self._events.answer(asked.request, self._account(asked), asked.query)
+        return await self._events.answer(asked.request, self._begun(asked), asked.query)
 
     async def _snapshot(self, asked: Asked) -> web.StreamResponse:
-        return answer(await self._snapshots.of(self._account(asked)))
+        return answer(await self._snapshots.of(self._begun(asked)))
 
     # --- consumers -----------------------------------------------------------------------------------------------
 
     async def _cursor(self, asked: Asked) -> web.StreamResponse:
-        account, consumer = self._account(asked), _consumer(asked)
-        seq = await account.cursor(consumer)
+        account, consumer = self._begun(asked), _consumer(asked)
+        try:
+            seq = await account.cursor(consumer)
+        except UsageError as error:
+            raise _refused(error, "") from None
         feed = account.feed
         places = {"oldest_seq": feed.oldest_seq(), "newest_seq": feed.last_seq}
         return answer({"account": account.name, "consumer": consumer, "seq": seq, **places})
 
     async def _commit(self, asked: Asked) -> web.StreamResponse:
-        account, consumer = self._account(asked), _consumer(asked)
+        account, consumer = self._begun(asked), _consumer(asked)
         seq = (await _body(asked.request, _Committed, '{"seq": 17}')).seq
         if not 0 <= seq <= account.feed.last_seq:
             raise Problem(
@@ -124,8 +127,12 @@ class AccountsApi:
                 "Commit the seq of an item that was read.",
                 {"newest_seq": account.feed.last_seq},
             )
-        await account.commit(consumer, seq)
-        return answer({"account": account.name, "consumer": consumer, "seq": seq})
+        try:
+            await account.commit(consumer, seq)
+            kept = await account.cursor(consumer)
+        except UsageError as error:
+            raise _refused(error, "") from None
+        return answer({"account": account.name, "consumer": consumer, "seq": kept})
 
     # --- changing ------------------------------------------------------------------------------------------------
 
@@ -162,6 +169,19 @@ class AccountsApi:
         except UsageError as error:
             raise _refused(error, "") from None
         return answer({"account": account.name, "taken_out": True})
+
+    def _begun(self, asked: Asked) -> ServedAccount:
+        """Return the account of an address when its journal is known: what is asked of it needs the newest item."""
+        account = self._account(asked)
+        if not account.has_begun:
+            raise Problem(
+                503,
+                "starting",
+                "The account waits for its turn to start.",
+                "Ask again in a moment.",
+                headers={"Retry-After": "1"},
+            )
+        return account
 
     def _described(self, account: ServedAccount) -> dict[str, Any]:
         return {**account.describe(), "readers": self._events.readers_of(account.feed)}

@@ -18,6 +18,10 @@ class ServedAccount(Protocol):
         """The name by which addresses call it."""
 
     @property
+    def has_begun(self) -> bool:
+        """True once it is known what its journal holds."""
+
+    @property
     def feed(self) -> Feed:
         """Its durable items, for any number of readers."""
 
@@ -31,7 +35,7 @@ class ServedAccount(Protocol):
         """Return how far a consumer has come; None where it never committed."""
 
     async def commit(self, consumer: str, seq: int) -> None:
-        """Keep how far a consumer has come; when this returns, it is on the disk."""
+        """Keep how far a consumer has come; when this returns, it is on the disk. Raises UsageError in words."""
 
 
 class ServedAccounts(Protocol):

@@ -31,6 +31,7 @@ class StandInAccount:
         self.oldest_seq = 1
         self.cursors: dict[str, int] = {}
         self.complete = True
+        self.has_begun = True
         self.key = "file:/run/secrets/x"
         self.make(before)
         self.feed = Feed(self.read, 1, before, Room())
@@ -68,9 +69,13 @@ class StandInAccount:
         return {"name": self.name, "seq": self.feed.last_seq, "fills_complete": self.complete}
 
     async def cursor(self, consumer: str) -> int | None:
+        if consumer == "elsewhere":
+            raise UsageError("this journal keeps no cursors")
         return self.cursors.get(consumer)
 
     async def commit(self, consumer: str, seq: int) -> None:
+        if consumer == "one-too-many":
+            raise UsageError("this account has as many consumers as it takes")
         self.cursors[consumer] = seq
 
 

@@ -75,7 +75,7 @@ def test_the_newest_state_of_an_order_counts_whoever_told_it() -> None:
     assert [(one["status"], one["filled_quantity"]) for one in words["orders"]] == [("PARTIALLY_FILLED", "0.3")]
     words = told.tell(order("NEW", AT_MS, "0.0"))
     assert words["orders"][0]["status"] == "PARTIALLY_FILLED", "less was filled, so it is older"
-    assert told.tell(order("CANCELLED", AT_MS + 9, "0.3"))["orders"] == []
+    assert told.tell(order("CANCELED", AT_MS + 9, "0.3"))["orders"] == []
 
 
 def test_positions_and_balances_are_replaced_one_by_one() -> None:

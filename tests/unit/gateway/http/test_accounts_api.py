@@ -51,6 +51,22 @@ async def test_an_unknown_account_is_404_wherever_it_is_named() -> None:
             assert (status, words["error"]) == (404, "unknown_account")
 
 
+async def test_an_account_that_has_not_begun_is_503_where_its_newest_item_matters() -> None:
+    account = StandInAccount()
+    account.has_begun = False
+    async with serving(account) as served:
+        for method, path, body in [
+            ("GET", "/events?after=500", None),
+            ("GET", "/events", None),
+            ("GET", "/snapshot", None),
+            ("GET", "/consumers/book", None),
+            ("PUT", "/consumers/book", {"seq": 1}),
+        ]:
+            status, words, headers = await served.ask(method, f"/v1/accounts/desk-1{path}", body)
+            assert (status, words["error"], headers["Retry-After"]) == (503, "starting", "1")
+        assert (await served.ask("GET", "/v1/accounts/desk-1"))[0] == 200
+
+
 async def test_an_account_is_added_given_another_key_and_taken_out() -> None:
     async with serving() as served:
         status, words, _ = await served.ask("POST", "/v1/accounts", {"name": "new", "key": "env:NEW"})
@@ -141,6 +157,10 @@ async def test_a_consumer_s_cursor_is_kept_and_told_with_what_is_there() -> None
         assert (status, words["error"], words["newest_seq"]) == (409, "too_new", 7)
         assert (await served.ask("PUT", path, {"seq": -1}))[0] == 409
         assert account.cursors == {"book": 5}
+        status, words, _ = await served.ask("PUT", "/v1/accounts/desk-1/consumers/one-too-many", {"seq": 5})
+        assert (status, words["error"]) == (400, "refused")
+        status, words, _ = await served.ask("GET", "/v1/accounts/desk-1/consumers/elsewhere")
+        assert (status, words["message"]) == (400, "this journal keeps no cursors")
 
 
 @pytest.mark.parametrize("name", ["a%20b", "x" * 65, "%2e%2e%2f", "%00"])
