@@ -16,8 +16,6 @@ from listenkey.rest.request_queue import NOTHING_AT_STAKE
 
 log = logging.getLogger("listenkey")
 
-NO_STAKES: Final[Mapping[str, Risk]] = {}
-
 STARTING_MAX: Final = 8
 """Accounts that start at the same time. Requests of all at once would be served step by step, and no account finish."""
 
@@ -34,10 +32,12 @@ class Accounts:
 
     Attributes:
         starting: Accounts that have begun to start and have not come through yet.
+        noted: The stakes of accounts as an earlier process has noted them.
     """
 
     def __init__(self, around: Surroundings) -> None:
         self.starting: dict[GatewayAccount, asyncio.TimerHandle] = {}
+        self.noted: Mapping[str, Risk] = {}
         self._around = around
         self._accounts: dict[str, GatewayAccount] = {}
         self._waiting: list[GatewayAccount] = []
@@ -65,15 +65,15 @@ class Accounts:
 
     # --- life ----------------------------------------------------------------------------------------------------
 
-    def start(self, accounts: Iterable[tuple[str, str]], stakes: Mapping[str, Risk] = NO_STAKES) -> None:
+    def start(self, accounts: Iterable[tuple[str, str]]) -> None:
         """
         Start the accounts of a configuration: those first for which most is at stake.
 
         Args:
             accounts: The name and the reference to the keys, of each.
-            stakes: What was at stake for an account when that was noted last.
         """
-        for name, key in sorted(accounts, key=lambda account: stakes.get(account[0]) or NOTHING_AT_STAKE, reverse=True):
+        noted = self.noted
+        for name, key in sorted(accounts, key=lambda account: noted.get(account[0]) or NOTHING_AT_STAKE, reverse=True):
             self._accounts[name] = account = GatewayAccount(name, key, self._around, self._changed)
             self._waiting.append(account)
         self._start_next()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
 from listenkey.gateway.account import Surroundings
 from listenkey.gateway.accounts import Accounts
-from listenkey.gateway.at_stake import Risk, note_stakes, read_stakes
+from listenkey.gateway.at_stake import note_stakes, read_stakes
 from listenkey.gateway.feed import Room
 from listenkey.gateway.journals import Journals
 from listenkey.transport.runtime import Runtime
@@ -53,13 +53,12 @@ class Gateway:
         self.accounts = Accounts(Surroundings(venue, journals, runtime, timing, Room(), credentials))
         self._journals = journals
         self._folder = folder
-        self._stakes: dict[str, Risk] = {}
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._journals.open()
         self._opened.push_async_callback(self._journals.aclose)
-        self._stakes = await asyncio.to_thread(read_stakes, self._folder)
+        self.accounts.noted = await asyncio.to_thread(read_stakes, self._folder)
         noting = asyncio.get_running_loop().create_task(self._keep_noting())
         self._opened.callback(noting.cancel)
         self._opened.push_async_callback(self.accounts.aclose)
@@ -69,15 +68,6 @@ class Gateway:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._opened.aclose()
-
-    def start(self, accounts: Iterable[tuple[str, str]]) -> None:
-        """
-        Start the accounts of a configuration.
-
-        Args:
-            accounts: The name and the reference to the keys, of each.
-        """
-        self.accounts.start(accounts, self._stakes)
 
     async def _keep_noting(self) -> None:
         """Note now and then what each account holds: the next start begins with those that hold most."""

@@ -131,7 +131,8 @@ async def test_accounts_for_which_most_is_at_stake_start_first(
 ) -> None:
     keys = keys_of(binance_options_sandbox, 4)
     accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
-    accounts.start(((name, name) for name in keys), {"desk-1": (0, 5), "desk-2": (2, 1), "desk-3": (1, 9)})
+    accounts.noted = {"desk-1": (0, 5), "desk-2": (2, 1), "desk-3": (1, 9)}
+    accounts.start((name, name) for name in keys)
     assert [account.name for account in accounts] == ["desk-2", "desk-3", "desk-1", "desk-0"]
     await until(lambda: are_live(accounts))
     assert accounts.stakes().keys() == set(keys)

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from listenkey import Live, UserStream
-from listenkey.gateway.cold_start import KEY_WEIGHT, PROOF_WEIGHT, SHARED_WEIGHT, cold_start
+from listenkey.gateway.cold_start import KEY_WEIGHT, PROOF_WEIGHT, SHARED_WEIGHT, cold_start, live_at_most
 from listenkey.testing import LocalSandbox
 
 
@@ -16,18 +16,24 @@ def test_a_few_accounts_are_live_at_once() -> None:
     assert cold_start(0).all_live_after_s == 0
 
 
-def test_weight_sets_the_rate_where_it_is_low() -> None:
+def test_weight_sets_the_rate_at_first_and_connects_after_240() -> None:
     plan = cold_start(500, weight_limit=400)
     assert plan.weight == 500 * 4 + 3
-    assert plan[3:] == (80, 80, 360, "weight")
-    assert cold_start(80, weight_limit=400).all_live_after_s == 60  # The clock and the limits are read once besides.
-    assert cold_start(79, weight_limit=400).all_live_after_s == 0
+    assert plan[3:] == (48, 80, 600, "connects")
+    assert cold_start(200, weight_limit=400)[4:] == (80, 120, "weight")
+    assert cold_start(81, weight_limit=400).all_live_after_s == 60
+    assert cold_start(80, weight_limit=400)[4:] == (80, 0, "nothing")
+
+
+def test_so_many_can_be_live_after_a_while() -> None:
+    seen = [live_at_most(500, at_s) for at_s in (0, 59, 60, 120, 299, 300, 360, 420, 599, 600, 3600)]
+    assert seen == [80, 80, 160, 240, 240, 320, 400, 480, 480, 500, 500]
 
 
 def test_connects_set_it_where_weight_is_high() -> None:
     plan = cold_start(1000, weight_limit=2400)
-    assert plan[3:] == (60, 300, 900, "connects")
-    assert cold_start(1000, weight_limit=2400, keys_per_socket=25).bound_by == "weight"
+    assert plan[3:] == (48, 240, 1200, "connects")
+    assert cold_start(1000, weight_limit=2400, keys_per_socket=25)[3:] == (480, 480, 120, "weight")
 
 
 def test_accounts_without_a_secret_cost_less() -> None:

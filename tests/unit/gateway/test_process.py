@@ -30,11 +30,11 @@ def gateway_of(sandbox: LocalSandbox, folder: Path) -> Gateway:
 
 async def test_a_gateway_runs_until_it_is_closed(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
     async with gateway_of(binance_options_sandbox, tmp_path / "journals") as gateway:
-        gateway.start([("desk", "any")])
+        gateway.accounts.start([("desk", "any")])
         await until(lambda: gateway.accounts.is_ready)
     assert binance_options_sandbox.meters()["sockets_open"] == 0
     async with gateway_of(binance_options_sandbox, tmp_path / "journals") as gateway:
-        gateway.start([("desk", "any")])
+        gateway.accounts.start([("desk", "any")])
         await until(lambda: [account.health().live for account in gateway.accounts] == [True])
         assert [account.feed.last_seq > 1 for account in gateway.accounts] == [True], "it goes on with its journal"
 
@@ -44,7 +44,7 @@ async def test_what_accounts_hold_is_noted_for_the_next_start(
 ) -> None:
     monkeypatch.setattr(process, "NOTE_EVERY_S", 0.02)
     async with gateway_of(binance_options_sandbox, tmp_path) as gateway:
-        gateway.start([("desk", "any")])
+        gateway.accounts.start([("desk", "any")])
         await until(lambda: gateway.accounts.is_ready)
         await asyncio.to_thread(binance_options_sandbox.burst, 1)
         await until(lambda: read_stakes(tmp_path).get("desk", (0,))[0] > 0)

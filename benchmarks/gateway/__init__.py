@@ -1,0 +1,1 @@
+"""Many accounts in one process: their start, their cost, and their readers."""
