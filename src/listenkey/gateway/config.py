@@ -28,6 +28,7 @@ from listenkey.gateway import config_values
 from listenkey.gateway.access_token import CHARS_GUESSED, MAKE_ONE, read_token
 from listenkey.gateway.mistakes import ConfigError, Mistake
 from listenkey.gateway.toml_file import TomlFile, read_toml
+from listenkey.journal.jetstream.address import is_log_address
 from listenkey.key_sources.references import credentials_at, looks_like_a_key
 from listenkey.transport import address
 from listenkey.venue import Venue
@@ -107,7 +108,7 @@ class GatewayConfig:
     @property
     def is_on_nats(self) -> bool:
         """True where the journal is on NATS JetStream."""
-        return self.journal.startswith(config_values.NATS)
+        return is_log_address(self.journal)
 
 
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> GatewayConfig:
@@ -229,7 +230,7 @@ class _Reading:
 
     def _default_folder(self, journal: str) -> Path | None:
         """Return the journal's folder; with a journal on NATS one beside the configuration, which must be writable."""
-        if journal and not journal.startswith(config_values.NATS):
+        if journal and not is_log_address(journal):
             return Path(journal)
         folder = self._path.parent / "listenkey-gateway"
         if journal:

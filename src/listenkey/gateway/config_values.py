@@ -12,13 +12,11 @@ from typing import Final
 
 from listenkey.errors import UsageError
 from listenkey.gateway.names import check_name
+from listenkey.journal.jetstream.address import is_log_address, log_address
 from listenkey.journal.sqlite.retention import DAYS_MAX
 from listenkey.key_sources.references import at_home, looks_like_a_key, parse
 from listenkey.transport import address
 from listenkey.venue import VENUES, Venue
-
-NATS: Final = "nats://"
-NATS_SERVERS_MAX: Final = 32
 
 EXAMPLES: Final = {
     "name": 'name = "desk-1"',
@@ -127,9 +125,9 @@ def journal_at(folder: Path) -> Callable[[object], str]:
 
     def read(value: object) -> str:
         text = text_of(value, EXAMPLES["journal"])
-        if text.lower().startswith(NATS):
-            check_nats(text)
-            return NATS + text[len(NATS) :]
+        if is_log_address(text):
+            log_address(text)
+            return text
         if _SCHEME.match(text):
             raise UsageError(
                 f'there is no journal of this kind; write a folder, {EXAMPLES["journal"]}, or "nats://HOST:4222"'
@@ -137,21 +135,6 @@ def journal_at(folder: Path) -> Callable[[object], str]:
         return str(folder_at(folder)(text))
 
     return read
-
-
-def check_nats(text: str) -> None:
-    """Raise UsageError where a text is no list of NATS servers."""
-    servers = text[len(NATS) :].split(",")
-    if len(servers) > NATS_SERVERS_MAX:
-        raise UsageError(f"at most {NATS_SERVERS_MAX} servers are named here; the others are found by themselves")
-    for server in servers:
-        if "@" in server:
-            raise UsageError("no user or password stands here; write nats://HOST:4222")
-        host, colon, port = server.strip().removeprefix(NATS).rpartition(":")
-        if not colon or server.endswith("]"):
-            host, port = server.strip().removeprefix(NATS), "4222"
-        if not _HOST.fullmatch(host) or not (port.isascii() and port.isdigit()) or not 0 < int(port[:6]) <= 65535:
-            raise UsageError('a server is none; write "nats://HOST:4222", and several as "nats://A:4222,B:4222,C:4222"')
 
 
 def check_folder(path: Path) -> None:

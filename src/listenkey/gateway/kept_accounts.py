@@ -96,15 +96,15 @@ class KeptAccounts:
             await self._accounts.take_out(name)
             await asyncio.to_thread(self._added.remove, name)
 
-    async def follow(self, changes: ConfigChanges) -> list[str]:
+    async def follow(self, changes: ConfigChanges) -> dict[str, str]:
         """
         Do what a newer configuration asks for. One account's failure keeps no other from it.
 
         Returns:
-            What could not be done, for people.
+            The accounts with which it could not be done, and why, for people.
         """
         async with self._changing:
-            failures: list[str] = []
+            failures: dict[str, str] = {}
             for name in changes.to_take_out:
                 if self.get(name) is not None:
                     await _tried(self._accounts.take_out(name), name, failures)
@@ -121,8 +121,8 @@ class KeptAccounts:
         await asyncio.to_thread(self._added.remove, account.name)  # It is the configuration's now.
 
 
-async def _tried(change: Coroutine[None, None, None], name: str, failures: list[str]) -> None:
+async def _tried(change: Coroutine[None, None, None], name: str, failures: dict[str, str]) -> None:
     try:
         await change
     except ListenKeyError as error:
-        failures.append(f"{name}: {error}")
+        failures[name] = str(error)

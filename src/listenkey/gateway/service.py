@@ -13,6 +13,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -132,8 +133,10 @@ class GatewayService:
         async with self._reloading:
             newer = await asyncio.to_thread(read_config, self.config.path, self._environment)
             found = changes(self.config, newer)
-            self.config = newer
-            return found, await self.accounts.follow(found)
+            failures = await self.accounts.follow(found)
+            # The failed ones are taken for new the next time, so that another SIGHUP tries them again.
+            self.config = replace(newer, accounts=tuple(each for each in newer.accounts if each.name not in failures))
+            return found, [f"{name}: {why}" for name, why in failures.items()]
 
 
 def journals_of(config: GatewayConfig, runtime: Runtime) -> Journals:

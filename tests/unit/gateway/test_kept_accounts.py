@@ -103,7 +103,7 @@ async def test_a_newer_configuration_is_followed(accounts: Accounts, added: Adde
     kept.start([config("a", "env:desk0"), config("b", "env:desk1")])
     stays = kept.get("b")
     found = ConfigChanges((config("c", "env:desk2"),), ("a",), (config("b", "env:desk0"),), ())
-    assert await kept.follow(found) == []
+    assert await kept.follow(found) == {}
     assert {account.name: account.key for account in kept} == {"b": "env:desk0", "c": "env:desk2"}
     assert kept.get("b") is stays
 
@@ -113,7 +113,7 @@ async def test_a_failure_is_told_and_keeps_no_other_change_back(accounts: Accoun
     kept.start([config("a", "env:desk0")])
     bad, good = config("x", "env:unknown"), config("c", "env:desk2")
     failures = await kept.follow(ConfigChanges((bad, good), ("gone", "a"), (), ()))
-    assert failures == ["x: there is no env:unknown"]
+    assert failures == {"x": "there is no env:unknown"}
     assert [account.name for account in kept] == ["c"]
 
 
@@ -122,7 +122,7 @@ async def test_an_added_account_that_comes_into_the_configuration_is_the_configu
 ) -> None:
     kept = KeptAccounts(accounts, added)
     await kept.add("a", "env:desk0")
-    assert await kept.follow(ConfigChanges((config("a", "env:desk1"),), (), (), ())) == []
+    assert await kept.follow(ConfigChanges((config("a", "env:desk1"),), (), (), ())) == {}
     assert [account.key for account in kept] == ["env:desk1"]
     assert kept_in(tmp_path) == []
 
@@ -133,5 +133,5 @@ async def test_an_account_that_was_taken_out_over_http_comes_back_with_new_keys(
     kept = KeptAccounts(accounts, added)
     kept.start([config("a", "env:desk0")])
     await kept.take_out("a")
-    assert await kept.follow(ConfigChanges((), (), (config("a", "env:desk1"),), ())) == []
+    assert await kept.follow(ConfigChanges((), (), (config("a", "env:desk1"),), ())) == {}
     assert [account.key for account in kept] == ["env:desk1"]

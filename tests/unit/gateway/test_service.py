@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
+from listenkey.gateway.accounts import Accounts
 from listenkey.gateway.config import read_config
 from listenkey.gateway.mistakes import ConfigError
 from listenkey.gateway.service import GatewayService, journals_of
@@ -87,6 +88,24 @@ async def test_it_follows_its_configuration(binance_options_sandbox: LocalSandbo
         await until(lambda: service.accounts.is_ready)
         assert set(await listed(service)) == {"b", "c"}
         assert str((await service.reload())[0]) == "nothing has changed"
+
+
+async def test_what_failed_is_tried_again_the_next_time(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox_keys(tmp_path, binance_options_sandbox, "a")
+    async with GatewayService(read_config(sandbox_config(tmp_path, binance_options_sandbox))) as service:
+        sandbox_config(tmp_path, binance_options_sandbox, "a")
+
+        async def fails(*_: object) -> None:
+            await asyncio.sleep(0)
+            raise JournalError("the disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Accounts, "add", fails)
+            assert (await service.reload())[1] == ["a: the disk is full"]
+        assert str((await service.reload())[0]) == "added a"
+        assert [account.name for account in service.accounts] == ["a"]
 
 
 async def test_a_file_with_mistakes_changes_nothing(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import random
+
 import pytest
 
 from listenkey.key_sources import remembered
@@ -37,3 +40,36 @@ def test_the_newest_are_kept() -> None:
         remember(f"pass-{number}")
     assert len(remembered.REMEMBERED) == REMEMBERED_MAX
     assert hide(f"pass-{REMEMBERED_MAX + 1}") == "[hidden]"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/run/secrets/listenkey/accounts/alice",
+        "/var/lib/listenkey2/desks/Tokyo3/keys",
+        "etc/listenkey/keys/desk1/a/b/c/d/e",
+    ],
+)
+def test_a_path_is_shown(path: str) -> None:
+    assert len(path) >= 32
+    assert hide(f"{path}: can't be read") == f"{path}: can't be read"
+
+
+@pytest.mark.parametrize(
+    "key", [KEY, f"/run/{KEY}", f"{KEY}/x", f"/secrets/{KEY[:20]}/and/some/more", KEY[:30] + "/" + KEY[30:]]
+)
+def test_a_key_within_a_path_is_not(key: str) -> None:
+    assert "[hidden]" in hide(f"{key}: can't be read")
+    assert KEY[:12] not in hide(f"{key}: can't be read")
+
+
+def test_base64_with_slashes_is_hidden() -> None:
+    chance = random.Random(1)
+    for _ in range(2000):
+        line = base64.b64encode(chance.randbytes(48)).decode()
+        assert hide(f" {line} ") == " [hidden] ", line
+
+
+def test_a_secret_that_looks_like_a_path_is_remembered() -> None:
+    remember("/a/secret/that/looks/like/a/path/of/mine")
+    assert hide("it is /a/secret/that/looks/like/a/path/of/mine") == "it is [hidden]"

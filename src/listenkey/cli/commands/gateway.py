@@ -103,17 +103,20 @@ def run(config: Path, port: int | None, as_json: bool) -> int:
       curl -H @<(printf 'Authorization: Bearer %s' "$(cat journals/token)") http://127.0.0.1:8780/v1/accounts
     """
     from listenkey.cli.gateway import check_report
-    from listenkey.cli.gateway.serving import serve
+    from listenkey.cli.gateway.serving import Hangups, serve
     from listenkey.gateway.config import read_config
     from listenkey.gateway.mistakes import ConfigError
 
     configure_logs()
+    hangups = Hangups()
     try:
         chosen = read_config(config)
     except ConfigError as error:
         exit_codes.print_error(check_report.mistakes_text(error))
         return exit_codes.WRONG_USE
-    return running.run(lambda stop: serve(stop, chosen, port=port, as_json=as_json), stop_within_s=STOP_WITHIN_S)
+    return running.run(
+        lambda stop: serve(stop, chosen, hangups, port=port, as_json=as_json), stop_within_s=STOP_WITHIN_S
+    )
 
 
 @gateway.command()

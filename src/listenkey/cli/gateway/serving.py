@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
 import signal
 from typing import TYPE_CHECKING
@@ -21,20 +22,55 @@ if TYPE_CHECKING:
     from listenkey.gateway.config import GatewayConfig
 
 
-async def serve(stop: Stop, config: GatewayConfig, *, port: int | None, as_json: bool) -> int:
+class Hangups:
+    """
+    SIGHUPs, from the first moment of the process: one that comes while it starts must not end it.
+
+    A terminal that is closed sends the same signal. Then it is meant as everywhere else: the gateway ends.
+    """
+
+    def __init__(self) -> None:
+        self.came = asyncio.Event()
+        self._had_terminal = has_terminal()
+        self._came_early = False
+        signal.signal(signal.SIGHUP, self._early)
+
+    def _early(self, *_: object) -> None:
+        self._came_early = True
+
+    def watch(self, stop: Stop) -> None:
+        """Set `came` at each from now on, and for those before; a closed terminal asks to stop."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._note, stop)
+        if self._came_early:
+            self._note(stop)
+
+    def _note(self, stop: Stop) -> None:
+        if self._had_terminal and not has_terminal():
+            stop.on_signal()
+        else:
+            self.came.set()
+
+
+def has_terminal() -> bool:
+    """Return True where this process belongs to a terminal that is there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+async def serve(stop: Stop, config: GatewayConfig, hangups: Hangups, *, port: int | None, as_json: bool) -> int:
     """Start the gateway, say where it is, and wait for the end; the exit code."""
     for warning in config.warnings:
         exit_codes.print_error(f"listenkey: warning: {exit_codes.safe(str(warning))}")
     async with GatewayService(config, port=port) as service:
         click.echo(json.dumps(start_line(service)) if as_json else start_text(service))
-        hung_up = asyncio.Event()
-        following = asyncio.create_task(follow_config(service, hung_up))
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+        hangups.watch(stop)
+        following = asyncio.create_task(follow_config(service, hangups.came))
         try:
             await stop.asked.wait()
         finally:
-            loop.remove_signal_handler(signal.SIGHUP)
             await cancel_and_wait(following)
         lacking = [account.name for account in service.accounts if account.health().journal_problem]
         if lacking:

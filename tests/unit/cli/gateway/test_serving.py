@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import select
 import signal
 import subprocess
+import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from listenkey.cli import exit_codes
-from listenkey.cli.gateway.serving import reloaded, serve, start_text, unwritten_text
+from listenkey.cli.gateway.serving import Hangups, reloaded, serve, start_text, unwritten_text
 from listenkey.cli.running import Stop
 from listenkey.gateway.account import GatewayAccount
 from listenkey.gateway.config import read_config
@@ -74,6 +78,46 @@ def test_a_process_serves_follows_its_file_and_ends_in_order(
     assert binance_options_sandbox.meters()["sockets_open"] == 0
 
 
+IN_A_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "listenkey", *sys.argv[1:]])
+"""
+
+
+def test_a_terminal_that_is_closed_ends_it(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
+    path = sandbox_config(tmp_path, binance_options_sandbox)
+    line = [sys.executable, "-c", IN_A_TERMINAL, "gateway", "run", "--config", str(path), "--json"]
+    ours, its = pty.openpty()
+    with subprocess.Popen(line, stdin=its, stdout=its, stderr=its, env=environment()) as process:
+        os.close(its)
+        try:
+            shown = b""
+            while b"token" not in shown:
+                assert select.select([ours], [], [], PATIENCE_S)[0]
+                shown += os.read(ours, 4096)
+            os.close(ours)
+            assert process.wait(PATIENCE_S) == 0
+        finally:
+            process.kill()
+
+
+async def test_a_hangup_while_it_starts_is_not_lost() -> None:
+    hangups = Hangups()
+    os.kill(os.getpid(), signal.SIGHUP)
+    hangups.watch(Stop())
+    async with asyncio.timeout(PATIENCE_S):
+        await hangups.came.wait()
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_put_back() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_a_configuration_with_mistakes_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "g").write_text("[gateway]\njournal = 3\n")
     with running("gateway", "run", "--config", str(tmp_path / "g"), env=environment()) as process:
@@ -90,7 +134,7 @@ async def test_the_token_is_shown_to_a_person_once(
     for _ in range(2):
         stop = Stop()
         stop.ask("signal")
-        assert await serve(stop, config, port=None, as_json=False) == 0
+        assert await serve(stop, config, Hangups(), port=None, as_json=False) == 0
         shown.append(capsys.readouterr().out)
     token = (tmp_path / "journals/token").read_text().strip()
     assert [token in text for text in shown] == [True, False]
@@ -105,7 +149,7 @@ async def test_warnings_are_said_at_the_start(
     config = read_config(sandbox_config(tmp_path, binance_options_sandbox, more='token_file = "t"'))
     stop = Stop()
     stop.ask("signal")
-    await serve(stop, config, port=0, as_json=True)
+    await serve(stop, config, Hangups(), port=0, as_json=True)
     told = capsys.readouterr()
     assert "warning: line 6: the token has fewer than" in told.err
     assert json.loads(told.out)["token"] == "short"
@@ -126,7 +170,7 @@ async def test_an_end_while_a_journal_cant_be_written_says_so(
     monkeypatch.setattr(GatewayAccount, "health", failing)
     stop = Stop()
     stop.ask("signal")
-    assert await serve(stop, config, port=None, as_json=True) == exit_codes.JOURNAL
+    assert await serve(stop, config, Hangups(), port=None, as_json=True) == exit_codes.JOURNAL
     assert "could not be written: a\n" in capsys.readouterr().err
     assert unwritten_text(list("abcdefghij")).splitlines()[0].endswith("h, …")
 
@@ -142,9 +186,9 @@ async def test_what_can_not_be_followed_is_told(
         private(tmp_path / "b.env", "BINANCE_API_KEY=k\n")
         sandbox_config(tmp_path, binance_options_sandbox, "a", "b")
 
-        async def fails(*_: Any) -> list[str]:
+        async def fails(*_: Any) -> dict[str, str]:
             await asyncio.sleep(0)
-            return ["b: no"]
+            return {"b": "no"}
 
         monkeypatch.setattr(service.accounts, "follow", fails)
         told = await reloaded(service)
