@@ -16,6 +16,8 @@ from listenkey.journal.base import Journal
 from listenkey.journal.jetstream.journal import JetStreamJournal
 from listenkey.journal.jetstream.servers import LogServers
 from listenkey.journal.memory import MemoryJournal
+from listenkey.journal.shared.account_journal import AccountJournal
+from listenkey.journal.shared.shared_journals import SharedJournals
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.write_queue import ENTRY_OVERHEAD_BYTES
 from listenkey.outcomes import GapCause, Loss
@@ -26,10 +28,28 @@ from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, greeks, read
 Kind = str
 
 
+class AloneInFile(AccountJournal):
+    """One account of a file of many, which is opened and closed with it."""
+
+    __slots__ = ("journals",)
+
+    def __init__(self, folder: Path, bytes_max: int) -> None:
+        self.journals = SharedJournals(folder, Wall())
+        super().__init__(self.journals, ACCOUNT, queue_bytes_max=bytes_max)
+
+    async def open(self) -> Resumed:
+        await self.journals.open()
+        return await super().open()
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self.journals.aclose()
+
+
 Make = Callable[[int], Awaitable[Journal]]
 
 
-@pytest.fixture(params=["memory", "sqlite", "jetstream"])
+@pytest.fixture(params=["memory", "sqlite", "shared", "jetstream"])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return str(request.param)
 
@@ -43,6 +63,8 @@ def make(kind: Kind, tmp_path: Path, request: pytest.FixtureRequest) -> Make:
             return MemoryJournal(ACCOUNT, read, Wall(), bytes_max)
         if kind == "sqlite":
             return SqliteJournal(tmp_path / "a.db", ACCOUNT, Wall(), queue_bytes_max=bytes_max)
+        if kind == "shared":
+            return AloneInFile(tmp_path, bytes_max)
         address = await made(request.getfixturevalue("nats_node").address())
         return JetStreamJournal(LogServers(address), ACCOUNT, Wall(), queue_bytes_max=bytes_max)
 

@@ -32,7 +32,7 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "_ended",
     ): "the top of an account's task; a bug must be told, and must not end the neighbours",
     (
-        "src/listenkey/journal/sqlite/writer.py",
+        "src/listenkey/journal/sqlite/writer_thread.py",
         "_run",
     ): "the top of the thread; the reader must see it, and not a log alone",
     (
@@ -66,9 +66,9 @@ MAY_BE_WIDE: Final[dict[tuple[str, str], str]] = {
         "MemoryJournal",
     ): "the twenty methods of a journal, and what a full buffer needs",
     (
-        "src/listenkey/journal/sqlite/journal.py",
-        "SqliteJournal",
-    ): "the twenty methods of a journal; five parts do the work",
+        "src/listenkey/journal/shared/shared_journals.py",
+        "SharedJournals",
+    ): "what a gateway asks of its journals, and what these ask of their file; six parts do the work",
     ("src/listenkey/testing.py", "LocalSandbox"): "what a test may do with the sandbox, from any thread",
 }
 """(path, class) -> why it has more methods or attributes than others. The sandbox is not counted."""

@@ -59,6 +59,8 @@ class HeldBack:
     A gap that begins right behind a held one is joined to it, so this holds no more than there is to say.
     """
 
+    __slots__ = ("_items", "_joined", "_rejoining")
+
     def __init__(self) -> None:
         self._items: list[Live | GapOpened | GapClosed] = []
         self._joined: Joined | None = None  # in the last end that is held

@@ -33,6 +33,11 @@ class Overflow:
         on_change: Called when that has changed.
     """
 
+    __slots__ = (
+        "_dropped_to_ms", "_dropped_told", "_is_told", "_live_withheld", "_other_is_open", "_reason", "_what", "bytes_max",
+        "dropped", "from_ms", "is_open", "on_change",
+    )  # fmt: skip
+
     def __init__(self, bytes_max: int, reason: Reason, what: str) -> None:
         self.dropped = 0
         self.is_open = False

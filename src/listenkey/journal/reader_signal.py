@@ -16,6 +16,8 @@ class ReaderSignal:
         waiting: The reader's wait; None while it does not wait.
     """
 
+    __slots__ = ("error", "has_ended", "waiting")
+
     def __init__(self) -> None:
         self.has_ended = False
         self.error: BaseException | None = None

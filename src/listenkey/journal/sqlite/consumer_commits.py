@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 from listenkey.errors import JournalError, UsageError
-from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.writer import Writer
 
 CLOSED: Final = "the journal is closed"
+
+
+class CursorSink(Protocol):
+    """The writer, as the commits see it."""
+
+    def done(self, seq: int, *, urgent: bool) -> None:
+        """Note that the reader is done up to `seq`; `urgent` where a caller waits for it to be durable."""
+
+
+class OpenedEnd(Protocol):
+    """The end of a journal that was opened; see `Store`."""
+
+    path: Path
+    last_seq: int
+    skip: int
+
+    def cursor(self, name: str) -> int | None:
+        """The last item that a consumer is done with, or None where it is new."""
 
 
 class ConsumerCommits:
@@ -25,7 +42,9 @@ class ConsumerCommits:
         UsageError: There is no name, and one is needed.
     """
 
-    def __init__(self, consumer: str | None, writer: Writer, *, auto_commit: bool) -> None:
+    __slots__ = ("_auto_commit", "_committed", "_consumer", "_is_open", "_waiting", "_writer")
+
+    def __init__(self, consumer: str | None, writer: CursorSink, *, auto_commit: bool) -> None:
         if auto_commit and consumer is None:
             raise UsageError("auto_commit needs the name of a consumer")
         if consumer == "":
@@ -37,7 +56,7 @@ class ConsumerCommits:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._is_open = False
 
-    def begin(self, store: Store, after: int | None) -> int:
+    def begin(self, store: OpenedEnd, after: int | None) -> int:
         """
         Return the number of the item after which the reader starts.
 

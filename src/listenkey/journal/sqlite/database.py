@@ -30,8 +30,8 @@ from listenkey.journal.files import (
     size_of,
     synchronise_folder,
 )
-from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.lock import reached_of
+from listenkey.journal.sqlite.schema import ONE_ACCOUNT, Schema
 from listenkey.journal.sqlite.schema_check import look_at_schema
 
 CHECKPOINT_PAGES: Final = 250
@@ -95,7 +95,7 @@ def create(path: Path) -> None:
         raise
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path, own: Schema = ONE_ACCOUNT) -> sqlite3.Connection:
     """
     The one connection that writes. The file must exist: a writer that reopens must not make an empty journal.
 
@@ -109,7 +109,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         if not is_new(connection):
-            check_kind(connection, path)
+            check_kind(connection, path, own)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
@@ -195,7 +195,7 @@ def end_all_questions() -> None:
     _ENDING.set()
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
+def open_reader(path: Path, own: Schema = ONE_ACCOUNT) -> sqlite3.Connection:
     """
     Open a read-only connection, which sees only durable items.
 
@@ -208,7 +208,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     check_files(path)
     with told_as_ours(path):
         try:
-            return _reading(path, "mode=ro")
+            return _reading(path, "mode=ro", own)
         except sqlite3.OperationalError as error:
             if size_of(beside(path, "-wal")):
                 raise JournalError(
@@ -216,7 +216,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
                     f"copy {path.name} and {path.name}-wal to a folder that can be written to"
                 ) from None
             # Nobody writes, and the folder is read-only: then SQLite can't make the file it shares with a writer.
-            return _reading(path, "mode=ro&immutable=1")
+            return _reading(path, "mode=ro&immutable=1", own)
         except sqlite3.DatabaseError as error:
             # What has a lock that knows of items was a journal once: that it can't be read is damage.
             if error.sqlite_errorname != "SQLITE_NOTADB" or reached_of(path) or _begins_as_database(path):
@@ -224,7 +224,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
             raise no_journal(path) from None
 
 
-def _reading(path: Path, mode: str) -> sqlite3.Connection:
+def _reading(path: Path, mode: str, own: Schema) -> sqlite3.Connection:
     connection = sqlite3.connect(_uri(path, mode), uri=True, isolation_level=None, check_same_thread=False)
     try:
         connection.set_progress_handler(_ENDING.is_set, STEPS_BETWEEN_LOOKS)
@@ -232,14 +232,14 @@ def _reading(path: Path, mode: str) -> sqlite3.Connection:
         connection.execute("PRAGMA query_only=1")
         # A damaged text is to be found by its checksum, and not to raise in the middle of a row.
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
-        check_kind(connection, path)
+        check_kind(connection, path, own)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def check_without_log(path: Path) -> None:
+def check_without_log(path: Path, own: Schema = ONE_ACCOUNT) -> None:
     """
     Check that the file is a journal, or empty, by itself: a log beside it would make any file look like one.
 
@@ -254,7 +254,7 @@ def check_without_log(path: Path) -> None:
     try:
         with contextlib.closing(open_without_log(path)) as connection:
             if not is_new(connection):
-                check_kind(connection, path)
+                check_kind(connection, path, own)
     except ERRORS as error:
         is_read = getattr(error, "sqlite_errorname", None) != "SQLITE_NOTADB"
     # Only what SQLite has no use for is opened here: closing it would give back the locks that SQLite holds on it.
@@ -270,7 +270,7 @@ def no_journal(path: Path) -> UsageError:
     )
 
 
-def check_before_lock(path: Path) -> None:
+def check_before_lock(path: Path, own: Schema = ONE_ACCOUNT) -> None:
     """
     Check that a file which is there is no other program's, before anything is changed in it or made beside it.
 
@@ -281,7 +281,7 @@ def check_before_lock(path: Path) -> None:
     """
     if size_of(path):
         with contextlib.suppress(Corrupt):
-            check_without_log(path)
+            check_without_log(path, own)
 
 
 def _begins_as_database(path: Path) -> bool:
@@ -309,7 +309,7 @@ def open_without_log(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(_uri(path, "mode=ro&immutable=1"), uri=True)
 
 
-def check_kind(connection: sqlite3.Connection, path: Path) -> None:
+def check_kind(connection: sqlite3.Connection, path: Path, own: Schema = ONE_ACCOUNT) -> None:
     """
     Check that the file is a journal that this release can read, and that its tables are ours.
 
@@ -323,14 +323,16 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
         raise UsageError(
             f"{path} is empty; wait until a stream has written to it. If it was copied, copy its log too ({path.name}-wal)"
         )
-    if kind != schema.APPLICATION_ID:
+    if kind in own.others:
+        raise UsageError(f"{path} {own.others[kind]}")
+    if kind != own.application_id:
         raise UsageError(f"{path} is a database, and not one of listenkey's journals; give another path")
-    if version > schema.VERSION:
+    if version > own.version:
         raise UsageError(
             f"the journal {path} was written by a newer release of listenkey (schema {version}; this one reads "
-            f"{schema.VERSION}); use that release with it, or give another journal"
+            f"{own.version}); use that release with it, or give another journal"
         )
-    if problems := look_at_schema(connection).problems:
+    if problems := look_at_schema(connection, own).problems:
         words = "; ".join(problems[:PROBLEMS_TOLD])
         raise Corrupt(f"the journal {path} was changed by somebody else: {words}; nothing in it was read or written")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from listenkey.errors import Corrupt
 from listenkey.items import Item, Update
@@ -23,12 +23,23 @@ WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024
 """Durable items kept in memory for a reader that is near the end."""
 
 
+class ItemReader(Protocol):
+    """The file as a reader that is far behind sees it."""
+
+    def read(self, after: int) -> list[Item]:
+        """Return the next items behind a number."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class DurableItems:
     """
     Hands the reader one item after the other, from memory or from the file.
 
     Args:
         path: The file.
+        open_reader: Opens it for a reader that is far behind.
 
     Attributes:
         window: The next items, as far as they are in memory.
@@ -36,14 +47,18 @@ class DurableItems:
         durable_seq: The newest item that it may get.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.window: deque[Item] = deque()
+    __slots__ = ("_file", "_open_reader", "_path", "_refilling", "_window_bytes", "_window_end", "durable_seq", "read_seq", "window")  # fmt: skip
+
+    def __init__(self, path: Path, open_reader: Callable[[], ItemReader] | None = None) -> None:
+        # Nothing yet: an empty deque takes six hundred bytes, and of many accounts most are quiet.
+        self.window: deque[Item] | tuple[()] = ()
         self.read_seq = 0
         self.durable_seq = 0
         self._path = path
+        self._open_reader = open_reader or self._open_file
         self._window_bytes = 0
         self._window_end = 0
-        self._file: JournalReader | None = None
+        self._file: ItemReader | None = None
         self._refilling: asyncio.Future[list[Item]] | None = None
 
     def begin(self, read_seq: int, durable_seq: int) -> None:
@@ -58,6 +73,7 @@ class DurableItems:
 
     def take(self) -> Item:
         """Take the next item out of memory."""
+        assert self.window, "there is one in memory"
         item = self.window.popleft()
         self._window_bytes -= _sizes((item,))
         self.read_seq = item.seq
@@ -65,6 +81,8 @@ class DurableItems:
 
     def take_some(self, most: int) -> list[Item]:
         """Take the items in memory, at most so many."""
+        if not self.window:
+            return []
         take = self.window.popleft
         items = [take() for _ in range(min(most, len(self.window)))]
         self._window_bytes -= _sizes(items)
@@ -77,8 +95,7 @@ class DurableItems:
         if items and items[0].seq <= self._window_end:
             items = [item for item in items if item.seq > self._window_end]
         if self._window_end >= self.durable_seq and self._window_bytes < WINDOW_BYTES_MAX and items:
-            self.window.extend(items)
-            self._window_bytes += _sizes(items)
+            self._extend(items)
             self._window_end = last_seq
         self.durable_seq = max(self.durable_seq, last_seq)
 
@@ -98,11 +115,17 @@ class DurableItems:
         items = refilling.result()
         if not items:
             raise Corrupt(f"the journal {self._path} no longer holds the items from {self.read_seq + 1} on")
-        self.window.extend(items)
-        self._window_bytes += _sizes(items)
+        self._extend(items)
         # What was committed while the file was read may be among them, and then has not been announced yet.
         self._window_end = items[-1].seq
         self.durable_seq = max(self.durable_seq, self._window_end)
+
+    def _extend(self, items: list[Item]) -> None:
+        if self.window:
+            self.window.extend(items)
+        else:
+            self.window = deque(items)
+        self._window_bytes += _sizes(items)
 
     async def stop(self, within_s: float) -> None:
         """Wait for the look into the file that is under way, at most so long."""
@@ -125,8 +148,11 @@ class DurableItems:
 
     def _read_file(self, after: int) -> list[Item]:
         if self._file is None:
-            self._file = JournalReader(self._path)
+            self._file = self._open_reader()
         return self._file.read(after)
+
+    def _open_file(self) -> JournalReader:
+        return JournalReader(self._path)
 
 
 def _sizes(items: Sequence[Item]) -> int:

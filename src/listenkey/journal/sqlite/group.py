@@ -29,16 +29,16 @@ _INSERT: Final = {
     size: f"INSERT INTO items SELECT * FROM (VALUES {','.join([_PLACES] * size)}) WHERE column1 IS NOT NULL"  # noqa: S608 - places only
     for size in SIZES
 }
-_OWN: Final = ("seq", "received_ms", "type", "event_ms", "symbol", "order_id", "trade_id", "raw", "crc32", "chain")
+OWN: Final = ("seq", "received_ms", "type", "event_ms", "symbol", "order_id", "trade_id", "raw", "crc32", "chain")
 """The columns in which nearly every update differs; in the others such rows are alike."""
 
 _ALIKE: Final = {"kind": "update", "provenance": "ws", "late": 0}
-_own: Final = itemgetter(*map(schema.COLUMNS.index, _OWN))
-_alike: Final = itemgetter(*(index for index, name in enumerate(schema.COLUMNS) if name not in {*_OWN, "account"}))
-_ALIKE_ROWS: Final = {_alike([_ALIKE.get(name) for name in schema.COLUMNS])}
-_OWN_PLACES: Final = "(" + ",".join("?" * len(_OWN)) + ")"
+own: Final = itemgetter(*map(schema.COLUMNS.index, OWN))
+alike: Final = itemgetter(*(index for index, name in enumerate(schema.COLUMNS) if name not in {*OWN, "account"}))
+ALIKE_ROWS: Final = {alike([_ALIKE.get(name) for name in schema.COLUMNS])}
+_OWN_PLACES: Final = "(" + ",".join("?" * len(OWN)) + ")"
 _INSERT_ALIKE: Final = {
-    size: f"INSERT INTO items({', '.join(_OWN)}, kind, provenance, late, account) SELECT *, 'update', 'ws', 0, ? "  # noqa: S608 - our own names
+    size: f"INSERT INTO items({', '.join(OWN)}, kind, provenance, late, account) SELECT *, 'update', 'ws', 0, ? "  # noqa: S608 - our own names
     f"FROM (VALUES {','.join([_OWN_PLACES] * size)}) WHERE column1 IS NOT NULL"
     for size in SIZES
 }
@@ -73,9 +73,9 @@ class Group:
     def insertion(self, account: str) -> tuple[str, list[object]]:
         """The statement that adds the rows, and its values; there is at least one row."""
         size = SIZES[(len(self.rows) - 1).bit_length()]
-        if set(map(_alike, self.rows)) == _ALIKE_ROWS:
-            return _INSERT_ALIKE[size], [account, *_filled(map(_own, self.rows), size * len(_OWN))]
-        return _INSERT[size], _filled(self.rows, size * len(schema.COLUMNS))
+        if set(map(alike, self.rows)) == ALIKE_ROWS:
+            return _INSERT_ALIKE[size], [account, *filled(map(own, self.rows), size * len(OWN))]
+        return _INSERT[size], filled(self.rows, size * len(schema.COLUMNS))
 
     def write(self, connection: sqlite3.Connection, account: str) -> None:
         """Write all of it, within the transaction that is open."""
@@ -90,10 +90,10 @@ class Group:
 def known_fills(connection: sqlite3.Connection, keys: Collection[FillKey], last_seq: int) -> set[FillKey]:
     """Return those of these fills that are in the journal up to `last_seq`, or were until retention took them away."""
     size = SIZES[(len(keys) - 1).bit_length()]
-    return set(connection.execute(_KNOWN[size], [*_filled(keys, size * 3), last_seq]))
+    return set(connection.execute(_KNOWN[size], [*filled(keys, size * 3), last_seq]))
 
 
-def _filled(rows: Iterable[Sequence[object]], count: int) -> list[object]:
+def filled(rows: Iterable[Sequence[object]], count: int) -> list[object]:
     """Return so many values: those of the rows, one behind the other, and nothing for the rest."""
     values = list(chain.from_iterable(rows))
     values.extend([None] * (count - len(values)))

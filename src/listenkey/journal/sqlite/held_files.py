@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from listenkey.errors import Fenced, JournalError
@@ -12,6 +13,7 @@ from listenkey.journal.sqlite import verify
 from listenkey.journal.sqlite.database import check_without_log, open_guard
 from listenkey.journal.sqlite.lock import NUMBER_MAX, Lock
 from listenkey.journal.sqlite.own_files import OwnFiles
+from listenkey.journal.sqlite.schema import ONE_ACCOUNT, Schema
 
 
 class HeldFiles:
@@ -20,14 +22,23 @@ class HeldFiles:
 
     Args:
         path: The database.
+        kind: The kind of file that it is.
+        misplaced_log: Says what shows that a log was written for another file; see `verify.misplaced_log`.
 
     Attributes:
         own: The database and its log, as they were when they were opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        kind: Schema = ONE_ACCOUNT,
+        misplaced_log: Callable[[Path, int | None], str] = verify.misplaced_log,
+    ) -> None:
         self.own = OwnFiles(path)
         self._path = path
+        self._kind = kind
+        self._misplaced_log = misplaced_log
         self._lock: Lock | None = None
         self._guard: sqlite3.Connection | None = None
 
@@ -56,6 +67,15 @@ class HeldFiles:
         if self._lock is not None:
             self._lock.note_reached(seq, covered_ms)
 
+    def more_notes(self) -> bytes:
+        """Return what a file of many accounts has noted beside it."""
+        return self._held.more()
+
+    def note_more(self, at: int, notes: bytes) -> None:
+        """Write some of that; nobody waits for it to be on the disk."""
+        if self._lock is not None:
+            self._lock.note_more(at, notes)
+
     def check_lock(self) -> None:
         """Raise Fenced where another file has the name of the lock, and somebody else may hold that."""
         if self._held.is_replaced():
@@ -77,7 +97,7 @@ class HeldFiles:
             Fenced: Another process holds a lock of that name, or has written meanwhile.
         """
         if self._held.is_gone():
-            (newest_seq,) = connection.execute("SELECT coalesce(max(seq), 0) FROM items").fetchone()
+            (newest_seq,) = connection.execute(self._kind.newest).fetchone()
             if newest_seq > last_seq:  # Before a lock is made, which would fence the other one.
                 raise Fenced(f"another process has written to the journal {self._path}, whose lock was removed")
             self._held.make_anew()
@@ -109,9 +129,9 @@ class HeldFiles:
         """
         if not size_of(beside(self._path, "-wal")):
             return
-        check_without_log(self._path)
+        check_without_log(self._path, self._kind)
         is_noted = self._held.inode() == self.own.inode & NUMBER_MAX
-        if problem := verify.misplaced_log(self._path, self._held.reached() if is_noted else None):
+        if problem := self._misplaced_log(self._path, self._held.reached() if is_noted else None):
             name = self._path.name
             raise JournalError(
                 f"another file was put in the place of the journal {self._path}, and the log {name}-wal of the "

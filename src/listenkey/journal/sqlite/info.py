@@ -10,7 +10,8 @@ import msgspec
 
 from listenkey.journal.files import beside, size_of
 from listenkey.journal.sqlite import metadata
-from listenkey.journal.sqlite.database import open_reader, told_as_ours
+from listenkey.journal.sqlite.database import told_as_ours
+from listenkey.journal.sqlite.file_access import ALONE, FileAccess
 from listenkey.journal.sqlite.schema import selection
 
 
@@ -50,15 +51,19 @@ class Info(msgspec.Struct, frozen=True):
     sqlite: str
 
 
-def journal_info(path: Path) -> Info:
+def journal_info(path: Path, access: FileAccess = ALONE) -> Info:
     """
     Count the items of a journal.
+
+    Args:
+        path: Its file.
+        access: To its file; one of many accounts is another one.
 
     Raises:
         UsageError: There is none at the path.
         JournalError: It can't be read.
     """
-    connection = open_reader(path)
+    connection = access.connect(path)
     try:
         with told_as_ours(path):
             return _counted(connection, path)

@@ -7,20 +7,15 @@ and only then does the reader get it (`durable_items.py`). See decisions/0007.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
 
-from listenkey.core.gaps import Resumed, Watermark
-from listenkey.errors import Corrupt, JournalError, UsageError
-from listenkey.events import Event
-from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
-from listenkey.journal.reader_signal import ReaderSignal
+from listenkey.core.gaps import Resumed
 from listenkey.journal.sqlite.consumer_commits import ConsumerCommits
 from listenkey.journal.sqlite.durable_items import DurableItems
+from listenkey.journal.sqlite.durable_journal import DurableJournal
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
 from listenkey.journal.sqlite.write_queue import QUEUE_BYTES_MAX, WriteQueue
@@ -30,11 +25,8 @@ from listenkey.transport.threads import SYSTEM, Threads
 
 log = logging.getLogger("listenkey")
 
-READ_AGAIN_AFTER_S: Final = 0.2
-"""A reader that is far behind tries again after this, while the file can't be opened."""
 
-
-class SqliteJournal:
+class SqliteJournal(DurableJournal):
     """
     A journal in an SQLite file, with one reader of its own.
 
@@ -78,13 +70,9 @@ class SqliteJournal:
         threads: Threads = SYSTEM,
     ) -> None:
         self.path = path
-        self.duplicates = 0
-        self.recovered = 0
         self.store = store or Store(path, account, account_is_named=account_is_named)
         self._after = after
-        self._items = DurableItems(path)
-        self._signal = ReaderSignal()
-        self._link = WriterLink(self.store, self._on_committed, self._on_finished)
+        self._link: WriterLink[Resumed, Committed] = WriterLink(self.store, self._on_committed, self._on_finished)
         self.writer = Writer(
             self.store,
             self._link.report,
@@ -94,9 +82,11 @@ class SqliteJournal:
             lambda: self._items.read_seq,
             threads,
         )
-        self._queue = WriteQueue(self.writer, wall_ms, queue_bytes_max)
-        self.overflow = self._queue.overflow
-        self._commits = ConsumerCommits(consumer, self.writer, auto_commit=auto_commit)
+        super().__init__(
+            DurableItems(path),
+            WriteQueue(self.writer, wall_ms, queue_bytes_max),
+            ConsumerCommits(consumer, self.writer, auto_commit=auto_commit),
+        )
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -143,14 +133,6 @@ class SqliteJournal:
         """Stop writing, without waiting for it; from any thread."""
         self.writer.give_up()
 
-    def end(self, error: BaseException | None) -> None:
-        """End the journal; the first error counts."""
-        if self._signal.has_ended:
-            return
-        self._queue.close()
-        self._signal.end(error)
-        self._signal.wake()
-
     # --- status --------------------------------------------------------------------------------------------------
 
     def watch(self, on_change: Callable[[], None]) -> None:
@@ -174,109 +156,11 @@ class SqliteJournal:
         return self._link.problem
 
     @property
-    def backlog(self) -> int:
-        """Items on their way and items not read yet."""
-        return len(self._queue) + self._items.lag
-
-    # --- appending -----------------------------------------------------------------------------------------------
-
-    def append_event(
-        self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
-    ) -> None:
-        """Put an event on its way to the disk; where too much waits, drop it and tell a gap."""
-        self._queue.append_event(event, raw, received_ms, provenance, late=late)
-
-    def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
-        """The same for a batch; where there may be no room for all of it, one by one."""
-        self._queue.append_events(events, raws, received_ms)
-
-    def turn_after_s(self) -> float | None:
-        """Return a moment while the disk has plenty to do: data waiting in the system costs no room here."""
-        return self._queue.turn_after_s()
-
-    def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
-        """Queue the lifecycle's items. They always find room; where much waits, gaps are joined."""
-        self._queue.append_told(items)
-
-    def heard(self, wall_ms: int, watermark: Watermark | None = None) -> None:
-        """The stream was whole at this moment; the next process begins its gap there."""
-        self._queue.heard(wall_ms, watermark)
-
-    def _on_committed(self, report: Committed) -> None:
-        self._queue.written(report)
-        self.duplicates += report.duplicates
-        self.recovered += report.recovered
-        self._items.show(report.items, report.last_seq)
-        self._queue.settle()
-        if report.cursor is not None:
-            self._commits.written(report.cursor)
-        self._signal.wake()
+    def _is_over(self) -> bool:
+        return self._link.is_over
 
     def _on_finished(self, error: BaseException | None) -> None:
         if error is not None:
             self._signal.end(error)
         self._commits.close(error)
         self._signal.wake()
-
-    # --- reading -------------------------------------------------------------------------------------------------
-
-    async def next(self) -> Item:
-        """Return the next item that is on the disk; raise the error that ended the stream, or StopAsyncIteration."""
-        items = self._items
-        self._commits.note_read(items.read_seq)
-        while not items.window:
-            if items.read_seq < items.durable_seq:
-                await self._refill()
-            elif self._signal.has_ended and (self._queue.entries == 0 or self._link.is_over):
-                self._signal.raise_end()
-            else:
-                await self._signal.wait()
-        return items.take()
-
-    async def _refill(self) -> None:
-        try:
-            await self._items.refill()
-        except (JournalError, UsageError) as error:
-            if self._link.is_over or isinstance(error, Corrupt):
-                raise
-            await asyncio.sleep(READ_AGAIN_AFTER_S)  # Moved, or behind closed doors: the writer says so, and waits too.
-
-    def take_ready(self, most: int) -> list[Item]:
-        """Take the items in memory, at most so many; a reader that is far behind gets the next part from `next`."""
-        if not self._items.window:
-            return []
-        self._commits.note_read(self._items.read_seq)
-        return self._items.take_some(most)
-
-    def ready(self) -> Iterator[Item]:
-        """The same, one by one."""
-        items, commits = self._items, self._commits
-        while items.window:
-            commits.note_read(items.read_seq)
-            yield items.take()
-
-    async def deliver(self, on_item: Callable[[Item], None]) -> None:
-        """
-        Call a function with every item, until the end.
-
-        Raises:
-            What ended the stream, or what the function raised.
-        """
-        while True:
-            try:
-                item = await self.next()
-            except StopAsyncIteration:
-                return
-            on_item(item)
-            for item in self.ready():
-                on_item(item)
-
-    async def commit(self, seq: int) -> None:
-        """
-        The consumer is done with everything up to `seq`: returns when that is on the disk.
-
-        Raises:
-            UsageError: There is no consumer, or it has not been given that item.
-            JournalError: It could not be written.
-        """
-        await self._commits.commit(seq, self._items.read_seq)

@@ -56,7 +56,7 @@ _RECORDS: Final = (
 """Records that REST would show the next process again, as no index knows them: so many items are looked at."""
 
 
-def newest_rows(connection: sqlite3.Connection, path: Path) -> list[Row]:
+def newest_rows(connection: sqlite3.Connection, path: Path | str) -> list[Row]:
     """
     Return the newest rows, oldest first, compared with their seals.
 
@@ -78,7 +78,7 @@ class JournalEnd:
 
     Args:
         connection: To the journal.
-        path: Its file, for errors.
+        path: Its file, or more words for it; for errors.
         reached: The last number that was ever given, as far as is known beside the journal.
         noted_ms: Until when the stream was whole, as far as is known beside the journal; 0 where nothing is.
 
@@ -95,7 +95,7 @@ class JournalEnd:
         Corrupt: It is damaged.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, reached: int, noted_ms: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path | str, reached: int, noted_ms: int) -> None:
         self._connection = connection
         self._known = known = metadata.facts(connection)
         self.account: str | None = known.get(metadata.ACCOUNT)

@@ -117,7 +117,7 @@ class Lock:
             return
         held, self._file = self._file, made
         with contextlib.suppress(OSError):
-            os.pwrite(made, os.pread(held, LINES * LINE_BYTES, 0), 0)
+            os.pwrite(made, os.pread(held, os.fstat(held).st_size, 0), 0)
         os.close(held)
 
     def reached(self) -> int:
@@ -141,6 +141,17 @@ class Lock:
     def note_inode(self, table: int) -> None:
         """Remember which file is written to."""
         self._note(_INODE_LINE, table & NUMBER_MAX)
+
+    def more(self) -> bytes:
+        """Return what stands behind the lines: a file of many accounts has notes of its own there."""
+        with contextlib.suppress(OSError):
+            return os.pread(self._file, os.fstat(self._file).st_size, LINES * LINE_BYTES)
+        return b""
+
+    def note_more(self, at: int, notes: bytes) -> None:
+        """Write so far behind the lines; no room for it is no reason to lose the streams."""
+        with contextlib.suppress(OSError):
+            os.pwrite(self._file, notes, LINES * LINE_BYTES + at)
 
     def _number(self, line: int) -> int:
         return read_reached(os.pread(self._file, LINE_BYTES, line * LINE_BYTES))

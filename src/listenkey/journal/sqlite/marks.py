@@ -47,6 +47,11 @@ class Marks:
         return None if self._heard is None else self._heard[0]
 
     @property
+    def is_urgent(self) -> bool:
+        """True where somebody waits for the position of the consumer to be durable."""
+        return self._is_urgent
+
+    @property
     def are_written(self) -> bool:
         """True where no mark waits to be written. Only the simulation asks."""
         return self.heard_ms == self._covered_ms and self._cursor <= self._cursor_written

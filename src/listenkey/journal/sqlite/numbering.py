@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
 from listenkey.events import Event
 from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance, Update
+from listenkey.journal.recovered import RecoveredCount
 from listenkey.journal.sqlite.group import FillKey, Group
 from listenkey.journal.sqlite.hash_chain import seal
 from listenkey.journal.sqlite.row_codec import fill_of, told_values, update_values
-from listenkey.journal.sqlite.store import Store
 
 
 class EventEntry(msgspec.Struct, frozen=True, gc=False):
@@ -45,20 +45,39 @@ class Numbered:
     recovered: int = 0
 
 
-def number_entries(entries: Iterable[Entry], store: Store, group: Group, known: set[FillKey]) -> Numbered:
+class ItemsEnd(Protocol):
+    """
+    The end of one account's items, from which the next are numbered.
+
+    Attributes:
+        account: The alias that items carry.
+        last_seq: The newest item that is durable.
+        chain: Its chain.
+        recovered: What was recovered in the gap that is open there.
+        skip: Items that were lost at the end; the next row says so.
+    """
+
+    account: str
+    last_seq: int
+    chain: bytes
+    recovered: RecoveredCount
+    skip: int
+
+
+def number_entries(entries: Iterable[Entry], end: ItemsEnd, group: Group, known: set[FillKey]) -> Numbered:
     """
     Give each entry its number and its row; fills that are known, or double among them, get none.
 
     Args:
         entries: In order.
-        store: Where they go; its end is what is numbered on from.
+        end: What is numbered on from.
         group: Gets the rows.
         known: Fills that are there; those that are numbered join them.
     """
     numbered = Numbered()
     group.rows.clear()
-    recovered = group.recovered = replace(store.recovered)
-    account, seq, chain, skipped = store.account, store.last_seq, store.chain, store.skip
+    recovered = group.recovered = replace(end.recovered)
+    account, seq, chain, skipped = end.account, end.last_seq, end.chain, end.skip
     item: Item
     for entry in entries:
         number = seq + 1 + skipped

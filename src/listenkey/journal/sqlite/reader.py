@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
@@ -56,19 +57,29 @@ class JournalReader:
     Args:
         path: The file.
         misses_pruned: Refuse to go on where items behind the one that was read last were deleted for their age.
+        connect: Opens the file; another one shows one account's items of a file of many.
+        account: The alias of the items, where it is known; else it is learnt from the first one.
 
     Raises:
         UsageError: There is no journal at the path.
         JournalError: It can't be opened.
     """
 
-    def __init__(self, path: Path, *, misses_pruned: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        misses_pruned: bool = False,
+        connect: Callable[[Path], sqlite3.Connection] = open_reader,
+        account: str = "",
+    ) -> None:
         self.path = path
         self._misses_pruned = misses_pruned
         self._identity = _identity_now(path)
-        self._connection = open_reader(path)
+        self._connect = connect
+        self._connection = connect(path)
         self._lenient = self._connection.text_factory
-        self._account = ""
+        self._account = account
         self._mark: tuple[int, bytes] | None = None
 
     def close(self) -> None:
@@ -167,7 +178,7 @@ class JournalReader:
         if (named := _identity_now(self.path)) is None or named == self._identity:
             return None
         try:
-            other = JournalReader(self.path, misses_pruned=self._misses_pruned)
+            other = JournalReader(self.path, misses_pruned=self._misses_pruned, connect=self._connect)
         except (UsageError, JournalError):
             return None  # It is being made, or is none.
         last = min(after, other.last_seq())

@@ -7,6 +7,8 @@ rows away at the beginning. The views are for people; nothing of ours reads them
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 APPLICATION_ID: Final = 0x6C6B6A31
@@ -177,6 +179,51 @@ makes them as they are here.
 
 SQL: Final = TABLES | VIEWS
 """Name to statement; SQLite keeps the text as it is here, and `verify` compares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """
+    The definitions of one kind of file, and what is said of it.
+
+    Attributes:
+        application_id: The number in the header by which the kind is known.
+        version: Of the schema.
+        tables, views: Name to statement.
+        former_tables, former_views: The same of earlier releases.
+        newest: The question for the number of the newest row that was written; 0 where there is none.
+        others: What to say of a file of another kind of ours, by its number.
+    """
+
+    application_id: int
+    version: int
+    tables: Mapping[str, str]
+    views: Mapping[str, str]
+    former_tables: Mapping[str, frozenset[str]]
+    former_views: Mapping[str, frozenset[str | None]]
+    newest: str
+    others: Mapping[int, str]
+
+    @property
+    def sql(self) -> dict[str, str]:
+        """Name to statement."""
+        return {**self.tables, **self.views}
+
+
+SHARED_APPLICATION_ID: Final = 0x6C6B6D31
+"""`lkm1`: a file with the journals of many accounts; see `journal/shared/`."""
+
+ONE_ACCOUNT: Final = Schema(
+    APPLICATION_ID,
+    VERSION,
+    TABLES,
+    VIEWS,
+    FORMER_TABLES,
+    FORMER_VIEWS,
+    "SELECT coalesce(max(seq), 0) FROM items",
+    {SHARED_APPLICATION_ID: "holds the journals of many accounts; give its folder, and name the account (--account)"},
+)
+"""The journal of one account."""
 
 
 def selection(view: str) -> str:

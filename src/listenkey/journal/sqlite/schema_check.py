@@ -20,8 +20,6 @@ TAKEN: Final = frozenset({"json_each"})
 _EXPRESSION: Final = -2
 """The number of a column in an index that is none of the table's."""
 
-_TYPE_OF: Final = {name: "index" if " INDEX " in sql else sql.split()[1].lower() for name, sql in schema.SQL.items()}
-
 
 @dataclass(slots=True)
 class SchemaFound:
@@ -41,43 +39,46 @@ class SchemaFound:
     foreign: list[str] = field(default_factory=list)
 
 
-def look_at_schema(connection: sqlite3.Connection) -> SchemaFound:
+def look_at_schema(connection: sqlite3.Connection, own: schema.Schema = schema.ONE_ACCOUNT) -> SchemaFound:
     """Compare the tables of a database with ours."""
     found = SchemaFound()
-    missing = dict(_TYPE_OF)
+    types = {name: "index" if " INDEX " in sql else sql.split()[1].lower() for name, sql in own.sql.items()}
+    missing = dict(types)
     for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"):
         if name in missing and missing[name] == kind:
             del missing[name]
-            _compare(found, name, sql)
-        elif name.lower() in schema.SQL:
-            found.problems.append(f"{name} is a {kind}, and not the {_TYPE_OF[name.lower()]} that listenkey made")
+            _compare(found, own, name, types[name], sql)
+        elif name.lower() in types:
+            found.problems.append(f"{name} is a {kind}, and not the {types[name.lower()]} that listenkey made")
         elif not (name.startswith("sqlite_") and sql is None):
-            _judge_foreign(connection, found, kind, name, table)
+            _judge_foreign(connection, found, kind, name, table, is_ours=table.lower() in types)
     for name, kind in missing.items():
         if kind == "view":
-            (found.older_views if None in schema.FORMER_VIEWS.get(name, ()) else found.views).append(name)
+            (found.older_views if None in own.former_views.get(name, ()) else found.views).append(name)
         else:
             found.problems.append(f"{name} is not there, which is a {kind} that listenkey made")
     return found
 
 
-def _compare(found: SchemaFound, name: str, sql: str) -> None:
-    if sql == schema.SQL[name] or sql in schema.FORMER_TABLES.get(name, ()):
+def _compare(found: SchemaFound, own: schema.Schema, name: str, kind: str, sql: str) -> None:
+    if sql == own.sql[name] or sql in own.former_tables.get(name, ()):
         return
-    if name in schema.TABLES:
-        found.problems.append(f"{name} is not the {_TYPE_OF[name]} that listenkey made")
-    elif sql in schema.FORMER_VIEWS.get(name, ()):
+    if name in own.tables:
+        found.problems.append(f"{name} is not the {kind} that listenkey made")
+    elif sql in own.former_views.get(name, ()):
         found.older_views.append(name)
     else:
         found.views.append(name)
 
 
-def _judge_foreign(connection: sqlite3.Connection, found: SchemaFound, kind: str, name: str, table: str) -> None:
+def _judge_foreign(
+    connection: sqlite3.Connection, found: SchemaFound, kind: str, name: str, table: str, *, is_ours: bool
+) -> None:
     if name.lower() in TAKEN:
         found.problems.append(f"the {kind} {name} stands in the way of SQLite's own")
-    elif table.lower() in schema.SQL and kind == "trigger":
+    elif is_ours and kind == "trigger":
         found.problems.append(f"the trigger {name} changes what is done to {table}")
-    elif table.lower() in schema.SQL and kind == "index" and not _is_harmless(connection, name, table):
+    elif is_ours and kind == "index" and not _is_harmless(connection, name, table):
         found.problems.append(f"the index {name} may keep {table} from being written")
     else:
         found.foreign.append(f"the {kind} {name} is not listenkey's, and does no harm")

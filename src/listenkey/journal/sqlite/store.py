@@ -1,15 +1,12 @@
 """
 The one connection that writes: groups of rows in, each group durable as a whole or not there at all.
 
-Raises SQLite's own errors; the writer's thread decides what they mean. After an error the connection is given up
-(`abandon`) and never used again: what the kernel answers to a second fsync of the same file after a failed one says
-nothing about the first. `reopen` starts from what is on the disk. See `held_files.py` for the files, `group.py` for what is
-written, and `journal_end.py` for what an earlier process left.
+Raises SQLite's own errors; the writer's thread decides what they mean. See `held_database.py` for the connection and its
+files, `group.py` for what is written, and `journal_end.py` for what an earlier process left.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
@@ -17,30 +14,22 @@ from pathlib import Path
 
 from listenkey.core.gaps import Resumed
 from listenkey.credentials import is_fingerprint
-from listenkey.errors import Corrupt, JournalError, UsageError
-from listenkey.journal.files import check_files, check_folder, make_private
+from listenkey.errors import Corrupt, UsageError
 from listenkey.journal.recovered import RecoveredCount
 from listenkey.journal.sqlite import metadata
-from listenkey.journal.sqlite.database import (
-    check_before_lock,
-    close_without_moving,
-    create,
-    open_reader,
-    open_writer,
-    told_as_ours,
-    transaction,
-)
+from listenkey.journal.sqlite.database import create, open_reader, open_writer, told_as_ours, transaction
 from listenkey.journal.sqlite.group import FillKey, Group, known_fills
 from listenkey.journal.sqlite.hash_chain import BEGINNING
+from listenkey.journal.sqlite.held_database import HeldDatabase
 from listenkey.journal.sqlite.held_files import HeldFiles
 from listenkey.journal.sqlite.journal_end import JournalEnd, newest_rows
-from listenkey.journal.sqlite.own_files import ANOTHER_LOG, NotInPlace
+from listenkey.journal.sqlite.schema import ONE_ACCOUNT
 from listenkey.journal.sqlite.table_setup import make_tables, make_views
 
 log = logging.getLogger("listenkey")
 
 
-class Store:
+class Store(HeldDatabase):
     """
     A journal's file, held for writing.
 
@@ -49,12 +38,11 @@ class Store:
         chain: Its chain.
         recovered: What was recovered in the gap that is open there.
         skip: Items that were lost at the end before this process; the next row says so.
-        files: The lock, and what is held by it.
         has_pruned: Whether there are fills that the index on items doesn't know: retention took them away.
     """
 
     def __init__(self, path: Path, account: str, *, account_is_named: bool = True) -> None:
-        self.path = path
+        super().__init__(path, ONE_ACCOUNT, HeldFiles(path))
         self.account = account
         self.account_doubt = ""
         self._account_is_named = account_is_named
@@ -63,9 +51,6 @@ class Store:
         self.recovered = RecoveredCount()
         self.skip = 0
         self.has_pruned = False
-        self.files = HeldFiles(path)
-        self._connection: sqlite3.Connection | None = None
-        self._may_hold_more = False
         self._covered_ms = 0
 
     def open(self) -> Resumed:
@@ -78,31 +63,21 @@ class Store:
             Corrupt: Its end is damaged.
             Full, JournalError: It can't be made or read.
         """
-        check_folder(self.path)
-        check_files(self.path)
-        check_before_lock(self.path)
-        self.files.hold()
-        try:
-            with told_as_ours(self.path):
-                create(self.path)
-                if told := make_private(self.path):
-                    log.warning("journal %s: %s", self.path, told)
-                self.files.own.note()
-                self.files.check_log()
-                connection = self._connection = open_writer(self.path)
-                make_tables(connection, self.account)
-                make_views(connection, self.path)
-                self.files.watch()
-                with transaction(connection):  # Waits for a writer whose lock was removed; see `check_lock_in`.
-                    self.files.check_lock()
-                return self._go_on_from(JournalEnd(connection, self.path, *self.files.reached()))
-        except OSError as error:
-            self.close()
-            raise JournalError(f"the journal {self.path} can't be made: {error.strerror}") from None
-        except BaseException:
-            self.abandon()
-            self.close()
-            raise
+        with self._opened() as connection:
+            return self._go_on_from(JournalEnd(connection, self.path, *self.files.reached()))
+
+    def _create(self) -> None:
+        create(self.path)
+
+    def _connect(self) -> sqlite3.Connection:
+        return open_writer(self.path)
+
+    def _connect_reading(self) -> sqlite3.Connection:
+        return open_reader(self.path)
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        make_tables(connection, self.account)
+        make_views(connection, self.path)
 
     def _go_on_from(self, end: JournalEnd) -> Resumed:
         self.last_seq, self.chain, self.skip = end.last_seq, end.chain, end.skip
@@ -110,11 +85,6 @@ class Store:
         self._check_account(end.account)
         self._covered_ms = end.covered_ms
         return end.left()
-
-    @property
-    def is_open(self) -> bool:
-        """True where there is a connection to write with."""
-        return self._connection is not None
 
     def cursor(self, name: str) -> int | None:
         """The last item that a consumer is done with, or None where it is new."""
@@ -204,53 +174,8 @@ class Store:
             metadata.set_fact(connection, metadata.ANCHOR_CHAIN, anchor_chain)
         self.has_pruned = True
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The connection, for queries."""
-        assert self._connection is not None, "open the journal first"
-        return self._connection
-
-    def abandon(self) -> None:
-        """Give the connection up after an error; the lock stays."""
-        self._may_hold_more = True
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                if self.files.is_watched:
-                    connection.close()
-                else:
-                    close_without_moving(connection, self.path)
-        self.files.unwatch()
-
-    def reopen(self) -> None:
-        """
-        Open a new connection, and prove that the committed items are there.
-
-        Raises:
-            NotInPlace: What has its name is another file.
-            sqlite3.Error: Not yet; try again later.
-            Fenced: The lock is another file now.
-            Corrupt: What was committed is gone.
-        """
-        own = self.files.own
-        if own.is_same_log() is False and not self._is_left_whole():
-            raise NotInPlace(ANOTHER_LOG)
-        self.files.check_lock()
-        own.note()
-        connection = self._connection = open_writer(self.path)
-        self.files.watch()
-        # Everything that was committed into the table itself, synchronised anew; and the log starts from its beginning.
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if not self._holds_all(connection):
-            raise Corrupt(f"the journal {self.path} no longer holds item {self.last_seq}, which was committed")
-
-    def _is_left_whole(self) -> bool:
-        """Return True where the file holds all that was committed with its present log: others may have opened it."""
-        try:
-            with contextlib.closing(open_reader(self.path)) as connection:
-                return self._holds_all(connection)
-        except (JournalError, UsageError):
-            return False
+    def _newest_in_words(self) -> str:
+        return f"item {self.last_seq}"
 
     def _holds_all(self, connection: sqlite3.Connection) -> bool:
         """Return True where the newest committed item is there."""
@@ -259,23 +184,6 @@ class Store:
         ]:
             return True
         return bool(metadata.facts(connection).get(metadata.ANCHOR_SEQ) == self.last_seq)
-
-    def close(self) -> None:
-        """Move the log into the file, wherever that is, and let go of both; another process may write."""
-        self.note_reached()
-        own = self.files.own
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                if own.log_is_ours():
-                    if not own.is_in_place():  # SQLite's last connection would then leave the log where it is.
-                        connection.execute("PRAGMA busy_timeout=100")
-                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                    self.files.unwatch()
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-        self.files.unwatch()
-        self.files.release()
 
     def _check_account(self, found: str | None) -> None:
         if found is None:

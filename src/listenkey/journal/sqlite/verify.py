@@ -13,8 +13,8 @@ from typing import Any, Final
 from listenkey.errors import Corrupt, UsageError
 from listenkey.journal.sqlite import metadata, schema
 from listenkey.journal.sqlite.database import VERIFY_TELLS, open_reader, open_without_log
+from listenkey.journal.sqlite.file_access import ALONE, FileAccess
 from listenkey.journal.sqlite.hash_chain import BEGINNING, CHAIN_BYTES, Row, follows, is_whole
-from listenkey.journal.sqlite.lock import reached_of
 from listenkey.journal.sqlite.row_shape import is_well_formed
 from listenkey.journal.sqlite.schema_check import look_at_schema
 
@@ -27,7 +27,7 @@ HEAD: Final = re.compile(rf"[0-9a-fA-F]{{{2 * CHAIN_BYTES}}}")
 _SKIPPED: Final = schema.COLUMNS.index("skipped")
 _ROWS: Final = f"SELECT {', '.join(schema.COLUMNS)} FROM items"  # noqa: S608 - our own names
 _LINK: Final = "SELECT seq, chain FROM items WHERE seq = ?"
-_DAMAGE: Final = (sqlite3.Error, Corrupt, TypeError, ValueError, OverflowError)
+DAMAGE: Final = (sqlite3.Error, Corrupt, TypeError, ValueError, OverflowError)
 """The errors that reading a damaged file may raise; a value of a wrong type is one way."""
 
 
@@ -63,7 +63,8 @@ class VerifyResult:
 class _Look:
     """One look: its progress, and its findings."""
 
-    def __init__(self, head: str | None) -> None:
+    def __init__(self, head: str | None, kind: schema.Schema = schema.ONE_ACCOUNT) -> None:
+        self._kind = kind
         self.head_wanted = None if head is None else head.lower()
         self.items = 0
         self.first_seq = 0
@@ -86,7 +87,7 @@ class _Look:
 
     def views(self, connection: sqlite3.Connection) -> Iterator[str]:
         """Views that would show people something else; the tables were looked at before anything was read."""
-        found = look_at_schema(connection)
+        found = look_at_schema(connection, self._kind)
         yield from (f"{name} is not the view that listenkey made" for name in found.views)
         self.notes += (
             f"the view {name} is an earlier release's; the next stream makes it anew" for name in found.older_views
@@ -101,13 +102,14 @@ class _Look:
         )  # fmt: skip
 
 
-def verify_journal(path: Path, head: str | None = None) -> VerifyResult:
+def verify_journal(path: Path, head: str | None = None, access: FileAccess = ALONE) -> VerifyResult:
     """
     Look at everything. May be asked while somebody writes; what is added meanwhile is not looked at.
 
     Args:
         path: The journal.
         head: The chain of some item, as hex digits, kept from an earlier look; it must still be there.
+        access: To its file; one of many accounts is another one.
 
     Raises:
         UsageError: There is no journal at the path.
@@ -117,7 +119,8 @@ def verify_journal(path: Path, head: str | None = None) -> VerifyResult:
         raise UsageError(
             f"a head is {2 * CHAIN_BYTES} hex digits, as `listenkey journal info` prints it, and not {head!r}"
         )
-    return _look_at(path, head, reached_of(path))  # asked first: the journal only grows, so it must have come as far
+    # How far it had come is asked first: the journal only grows, so it must have come as far.
+    return _look_at(path, head, access.reached_of(path), access)
 
 
 def misplaced_log(path: Path, reached: int | None) -> str:
@@ -139,7 +142,7 @@ def misplaced_log(path: Path, reached: int | None) -> str:
     """
     if (reached is None or _last_seq(path) < reached) and (problems := _look_at(path, None, 0).problems):
         return problems[0].partition("\n")[0]
-    with contextlib.suppress(*_DAMAGE), contextlib.closing(open_reader(path)) as connection:
+    with contextlib.suppress(*DAMAGE), contextlib.closing(open_reader(path)) as connection:
         known = metadata.facts(connection)
         anchor = known.get(metadata.ANCHOR_SEQ, 0), known.get(metadata.ANCHOR_CHAIN, BEGINNING)
         first = _first_without_log(path, anchor[0])
@@ -150,7 +153,7 @@ def misplaced_log(path: Path, reached: int | None) -> str:
 
 def _last_seq(path: Path) -> int:
     """The number of the last item of the file with its log; 0 where that can't be read."""
-    with contextlib.suppress(*_DAMAGE), contextlib.closing(open_reader(path)) as connection:
+    with contextlib.suppress(*DAMAGE), contextlib.closing(open_reader(path)) as connection:
         anchor = metadata.facts(connection).get(metadata.ANCHOR_SEQ, 0)
         (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM items").fetchone()
         return max(int(anchor), int(last))
@@ -159,16 +162,20 @@ def _last_seq(path: Path) -> int:
 
 def _first_without_log(path: Path, from_seq: int) -> tuple[int, bytes] | None:
     """The number and the chain of the file's first item; None where it has none, or a power cut has torn it."""
-    with contextlib.suppress(*_DAMAGE), contextlib.closing(open_without_log(path)) as connection:
+    with contextlib.suppress(*DAMAGE), contextlib.closing(open_without_log(path)) as connection:
         row = connection.execute(f"{_ROWS} WHERE seq >= ? ORDER BY seq LIMIT 1", (from_seq,)).fetchone()
         if row and is_whole(row):
             return row[0], row[-1]
     return None
 
 
-def damage_of(path: Path) -> str | None:
+def damage_of(path: Path, access: FileAccess = ALONE) -> str | None:
     """
     Look at the rows; return the first that is wrong with them, or None.
+
+    Args:
+        path: The journal.
+        access: To its file.
 
     Raises:
         UsageError: There is no journal at the path.
@@ -176,7 +183,7 @@ def damage_of(path: Path) -> str | None:
     """
     look = _Look(None)
     try:
-        connection = open_reader(path)
+        connection = access.connect(path)
     except Corrupt as error:
         return str(error).removesuffix(VERIFY_TELLS)
     try:
@@ -187,10 +194,10 @@ def damage_of(path: Path) -> str | None:
     return next(iter(look.problems), None)
 
 
-def _look_at(path: Path, head: str | None, reached: int) -> VerifyResult:
-    look = _Look(head)
+def _look_at(path: Path, head: str | None, reached: int, access: FileAccess = ALONE) -> VerifyResult:
+    look = _Look(head, access.kind)
     try:
-        connection = open_reader(path)
+        connection = access.connect(path)
     except Corrupt as error:
         look.found(str(error).removesuffix(VERIFY_TELLS))
         return look.result()
@@ -212,7 +219,7 @@ def _look_at(path: Path, head: str | None, reached: int) -> VerifyResult:
 def _asked(question: Any, connection: sqlite3.Connection) -> Iterator[str]:
     try:
         yield from question(connection)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         yield f"the file is damaged: {error}"
 
 
@@ -221,7 +228,7 @@ def _rows(connection: sqlite3.Connection, look: _Look) -> None:
     try:
         known = metadata.facts(connection)
         look.last_seq, look.chain = known.get(metadata.ANCHOR_SEQ, 0), known.get(metadata.ANCHOR_CHAIN, BEGINNING)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         look.found(str(error))
     try:
         for row in _readable(connection):
@@ -231,7 +238,7 @@ def _rows(connection: sqlite3.Connection, look: _Look) -> None:
             look.items += 1
             look.first_seq = look.first_seq or row[0]
             look.pass_by(row)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         look.found(f"item {look.last_seq + 1} can't be read: {error}", look.last_seq + 1)
 
 
@@ -242,7 +249,7 @@ def _readable(connection: sqlite3.Connection) -> Iterator[Row]:
         for row in connection.execute(f"{_ROWS} ORDER BY seq"):
             yield row
             last_seq = row[0]
-    except _DAMAGE:
+    except DAMAGE:
         # Python's module looks one row ahead, and takes the row before a damaged page along. By itself it can be read.
         yield from connection.execute(f"{_ROWS} WHERE seq > ? ORDER BY seq LIMIT 1", (last_seq,))
         raise

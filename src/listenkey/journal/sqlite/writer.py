@@ -1,40 +1,27 @@
-"""
-The thread that writes: takes waiting entries, commits them as one group, and only then shows them.
-
-The event loop never waits for a disk. A disk that is slow makes groups larger; one that fails makes them wait, in
-order, while the thread tries again on a new connection. Nothing that was not committed is shown to anybody.
-"""
+"""The writing of one account's journal: takes waiting entries, commits them as one group, and only then shows them."""
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
-from listenkey.errors import Corrupt, JournalError
+from listenkey.core.gaps import Watermark
 from listenkey.items import Item
-from listenkey.journal.sqlite.database import ERRORS, as_ours
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, Group
-from listenkey.journal.sqlite.marks import NOTE_EVERY_S, Marks
+from listenkey.journal.sqlite.marks import Marks
 from listenkey.journal.sqlite.numbering import Entry, EventEntry, Numbered, number_entries
-from listenkey.journal.sqlite.own_files import NotInPlace
 from listenkey.journal.sqlite.pruner import Pruner
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.row_codec import fill_keys
 from listenkey.journal.sqlite.store import Store
+from listenkey.journal.sqlite.writer_thread import Finished, WriteFailed, WriterThread
 from listenkey.transport.threads import SYSTEM, Threads
-
-log = logging.getLogger("listenkey")
-T = TypeVar("T")
 
 REACHED_EVERY_S: Final = 0.05
 """The interval at which the last number is written beside the journal, while entries keep coming."""
-
-RETRY_FIRST_S: Final = 0.02
-RETRY_MAX_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +48,10 @@ class Committed:
     recovered: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class WriteFailed:
-    """A report that nothing can be written, and why; or None, that it can again."""
-
-    problem: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The thread has ended: as asked, or because of an error."""
-
-    error: BaseException | None
-
-
 Report: TypeAlias = Committed | WriteFailed | Finished
 
 
-class Writer:
+class Writer(WriterThread):
     """
     Writes a store from a thread of its own.
 
@@ -93,8 +66,6 @@ class Writer:
 
     Attributes:
         marks: What is noted beside the items.
-        wake: Set where there is something to do.
-        is_stopping: Whether it ends once all that waits is written.
     """
 
     def __init__(
@@ -107,30 +78,14 @@ class Writer:
         read_seq: Callable[[], int],
         threads: Threads = SYSTEM,
     ) -> None:
-        self._store = store
-        self._report = report
-        self._now_s = threads.now_s
+        super().__init__(store, report, threads)
+        self._store: Store = store
         self.marks = Marks(consumer)
         self._pruner = Pruner(store, retention, wall_ms, read_seq)
         self._entries: deque[Entry] = deque()
-        self.wake = threads.event()
-        self._give_up = threads.event()
-        self.is_stopping = False
         self._reached_at_s = 0.0
-        self._problem: str | None = None
-        # A daemon: Python would wait for ever for one that is inside an fsync that never returns.
-        self._thread = threads.thread(target=self._run, name="listenkey journal", daemon=True)
 
     # --- called in the event loop ---------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        """True while its thread runs."""
-        return self._thread.is_alive()
 
     def put(self, entry: Entry) -> None:
         """Add to the queue. Never waits."""
@@ -144,48 +99,17 @@ class Writer:
         if not self.wake.is_set():
             self.wake.set()
 
+    def heard(self, wall_ms: int, watermark: Watermark | None = None) -> None:
+        """The stream was whole at this moment."""
+        self.marks.heard(wall_ms, watermark)
+
     def done(self, seq: int, *, urgent: bool) -> None:
         """Note that the reader is done up to `seq`; `urgent` where a caller waits for it to be durable."""
         self.marks.done(seq, urgent=urgent)
         if urgent:
             self.wake.set()
 
-    def stop(self) -> None:
-        """Write waiting entries, and end."""
-        self.is_stopping = True
-        self.wake.set()
-
-    def give_up(self) -> None:
-        """End also where something can't be written."""
-        self._give_up.set()
-        self.stop()
-
     # --- the thread ----------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        try:
-            self._work()
-            error = None
-        except BaseException as failure:  # noqa: BLE001 - the top of the thread: the reader must see it, not a log
-            error = failure
-        self._store.close()
-        self._report(Finished(error))
-
-    def _work(self) -> None:
-        while True:
-            self.wake.wait(NOTE_EVERY_S)
-            if not self.turn():
-                return
-
-    def turn(self) -> bool:
-        """Commit all that waits; whether there will be more."""
-        self.wake.clear()
-        stopping = self.is_stopping  # asked before looking, so that nothing put before `stop` is left behind
-        while self._commit_some(final=stopping):
-            pass
-        if not stopping:
-            self._prune()
-        return not stopping
 
     def _commit_some(self, *, final: bool) -> bool:
         """Commit waiting entries, at most one group; return True where there was anything."""
@@ -243,42 +167,6 @@ class Writer:
         numbered = number_entries(entries, self._store, group, self._store.known_fills(asked) if asked else set())
         self._store.write(group)
         return numbered
-
-    def _safely(self, do: Callable[[], T]) -> T:
-        """
-        Do it; after a failure again, each time on a new connection, until it is done or no longer wanted.
-
-        Raises:
-            Corrupt, Fenced: Trying again would make it worse.
-            JournalError: It could not be done before the end.
-        """
-        wait_s = 0.0
-        while True:
-            try:
-                if not self._store.is_open:
-                    self._store.reopen()
-                done = do()
-            except ERRORS as error:
-                if not isinstance(error, NotInPlace):
-                    self._store.abandon()
-                problem = as_ours(error, self._store.path)
-                if isinstance(problem, Corrupt):
-                    raise problem from error
-                self._trouble(problem)
-                if self._give_up.wait(wait_s):
-                    raise problem from error
-                wait_s = min(max(RETRY_FIRST_S, wait_s * 2), RETRY_MAX_S)
-            else:
-                self._trouble(None)
-                return done
-
-    def _trouble(self, problem: JournalError | None) -> None:
-        text = None if problem is None else str(problem)
-        if text == self._problem:
-            return
-        self._problem = text
-        log.warning("%s", text or f"the journal {self._store.path} can be written again")
-        self._report(WriteFailed(text))
 
     def _prune(self) -> None:
         """Take away a portion of the items that may go; the next one when new items have had their turn."""

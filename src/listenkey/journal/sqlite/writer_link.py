@@ -6,21 +6,35 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Final, assert_never
+from pathlib import Path
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from listenkey.core.gaps import Resumed
-from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.writer import Committed, Finished, Report, WriteFailed, Writer
+from listenkey.journal.sqlite.writer_thread import Finished, WriteFailed, WriterThread
 from listenkey.transport.closing import outlast
 
 log = logging.getLogger("listenkey")
+
+OpenedT_co = TypeVar("OpenedT_co", covariant=True)
+CommittedT = TypeVar("CommittedT")
 
 FINISH_WITHIN_S: Final = 1.2
 GIVE_UP_WITHIN_S: Final = 0.4
 """A disk that does not answer must not keep a process from ending within two seconds."""
 
 
-class WriterLink:
+class Openable(Protocol[OpenedT_co]):
+    """A file that is opened for writing; opening it may wait for a disk."""
+
+    path: Path
+
+    def open(self) -> OpenedT_co:
+        """Open it, and return what was found in it."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class WriterLink(Generic[OpenedT_co, CommittedT]):
     """
     Opens the store, and passes the thread's reports on, within the event loop.
 
@@ -36,8 +50,8 @@ class WriterLink:
 
     def __init__(
         self,
-        store: Store,
-        on_committed: Callable[[Committed], None],
+        store: Openable[OpenedT_co],
+        on_committed: Callable[[CommittedT], None],
         on_finished: Callable[[BaseException | None], None],
     ) -> None:
         self.problem: str | None = None
@@ -45,13 +59,13 @@ class WriterLink:
         self._store = store
         self._on_committed = on_committed
         self._on_finished = on_finished
-        self._writer: Writer | None = None
+        self._writer: WriterThread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._finished: asyncio.Future[None] | None = None
         self._is_closed = False
 
-    async def open(self) -> Resumed:
-        """Open the store in a thread; one that is given up meanwhile lets go of it. Raises what `Store.open` does."""
+    async def open(self) -> OpenedT_co:
+        """Open the store in a thread; one that is given up meanwhile lets go of it. Raises what its `open` does."""
         loop = self._loop = asyncio.get_running_loop()
         opening = loop.run_in_executor(None, self._store.open)
         try:
@@ -67,12 +81,12 @@ class WriterLink:
                     opening.add_done_callback(self._close_opened)
             raise
 
-    def _close_opened(self, opening: asyncio.Future[Resumed]) -> None:
+    def _close_opened(self, opening: asyncio.Future[Any]) -> None:
         """Close a store that was given up while a thread opened it."""
         if not opening.cancelled() and opening.exception() is None:
             self._store.close()
 
-    def start(self, writer: Writer) -> None:
+    def start(self, writer: WriterThread) -> None:
         """Let the writer begin. It reports to `report`."""
         assert self._loop is not None
         self._finished = self._loop.create_future()
@@ -102,16 +116,14 @@ class WriterLink:
         """Wait for it no longer."""
         self._is_closed = True
 
-    def report(self, report: Report) -> None:
+    def report(self, report: CommittedT | WriteFailed | Finished) -> None:
         """Take a report, in the thread."""
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # The loop has closed: nobody is left to tell.
             self._loop.call_soon_threadsafe(self._on_report, report)
 
-    def _on_report(self, report: Report) -> None:
+    def _on_report(self, report: CommittedT | WriteFailed | Finished) -> None:
         match report:
-            case Committed():
-                self._on_committed(report)
             case WriteFailed(problem):
                 self._trouble(problem)
             case Finished(error):
@@ -122,7 +134,7 @@ class WriterLink:
                 self._finished.set_result(None)
                 self._on_finished(error)
             case _:
-                assert_never(report)
+                self._on_committed(report)
 
     def _trouble(self, problem: str | None) -> None:
         self.problem = problem

@@ -14,7 +14,7 @@ import pytest
 from listenkey.core.gaps import Resumed
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from listenkey.journal.sqlite import durable_items, write_queue
+from listenkey.journal.sqlite import durable_items, write_queue, writer_thread
 from listenkey.journal.sqlite import writer as writers
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.reader import JournalReader
@@ -206,7 +206,7 @@ async def test_what_the_reader_found_in_the_file_before_it_was_announced_is_show
 
 
 async def test_a_disk_that_is_full_waits_tells_and_heals(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writers, "RETRY_MAX_S", 0.02)
+    monkeypatch.setattr(writer_thread, "RETRY_MAX_S", 0.02)
     disk, wall = BadDisk(monkeypatch, "SQLITE_FULL"), Wall()
     size = len(fill(100)) + ENTRY_OVERHEAD_BYTES
     made = journal(path, queue_bytes_max=4 * size, wall_ms=wall)
@@ -574,7 +574,7 @@ async def test_a_function_gets_every_item_and_what_it_does_not_take_stays(path: 
 async def test_who_watches_is_told_when_the_disk_is_full_and_when_it_is_not(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writers, "RETRY_MAX_S", 0.02)
+    monkeypatch.setattr(writer_thread, "RETRY_MAX_S", 0.02)
     disk, made = BadDisk(monkeypatch, "SQLITE_FULL"), journal(path)
     seen: list[str | None] = []
     made.watch(lambda: seen.append(made.problem))

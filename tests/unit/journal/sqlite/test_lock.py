@@ -227,3 +227,24 @@ def test_what_a_fork_calls_in_the_child_closes_every_copy(tmp_path: Path, monkey
     lock._release_in_child()
     for copy in copies:
         Lock(copy.path.with_name(copy.path.name.removesuffix("-lock"))).release()
+
+
+def test_notes_behind_the_lines_are_kept_and_a_file_that_cant_be_read_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Lock(tmp_path / "a.db")
+    held.note_more(5, b"notes")
+    held.note_reached(7)
+    assert held.more() == bytes(5) + b"notes"
+    held.path.unlink()
+    held.make_anew()
+    assert (held.more(), held.reached()) == (bytes(5) + b"notes", 7)
+
+    def fails(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.pread", fails)
+    monkeypatch.setattr("os.pwrite", fails)
+    held.note_more(0, b"more")
+    assert held.more() == b""
+    held.release()

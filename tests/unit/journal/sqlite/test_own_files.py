@@ -14,8 +14,7 @@ import pytest
 
 from listenkey.errors import JournalError, UsageError
 from listenkey.items import Item
-from listenkey.journal.sqlite import durable_items
-from listenkey.journal.sqlite import journal as module
+from listenkey.journal.sqlite import durable_items, durable_journal
 from listenkey.journal.sqlite import store as stores
 from listenkey.journal.sqlite.database import open_writer
 from listenkey.journal.sqlite.lock import lock_path
@@ -381,21 +380,21 @@ async def test_a_reader_that_lags_waits_for_a_file_that_cant_be_opened(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(durable_items, "WINDOW_BYTES_MAX", 1)
-    monkeypatch.setattr(module, "READ_AGAIN_AFTER_S", 0.0)
+    monkeypatch.setattr(durable_journal, "READ_AGAIN_AFTER_S", 0.0)
     made, away = journal(path), path.with_name("away.db")
     await made.open()
     append(made, fill(1), fill(2))
     await until(lambda: made._items.durable_seq == 2)
     await made.next()
     tries = []
-    real = made._items._read_file
+    real = durable_items.DurableItems._read_file
 
-    def counted(after: int) -> list[Item]:
+    def counted(items: durable_items.DurableItems, after: int) -> list[Item]:
         tries.append(after)
-        return real(after)
+        return real(items, after)
 
-    monkeypatch.setattr(made._items, "_read_file", counted)
-    made._items.window.clear()
+    monkeypatch.setattr(durable_items.DurableItems, "_read_file", counted)
+    made._items.window = ()
     made._items.begin(0, 2)
     move(path, away)
     reading = asyncio.ensure_future(take(made, 2))

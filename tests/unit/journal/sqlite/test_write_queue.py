@@ -11,7 +11,13 @@ from listenkey.journal.sqlite import write_queue
 from listenkey.journal.sqlite.numbering import Entry, NoticeEntry
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.write_queue import ENTRY_OVERHEAD_BYTES, QUEUE_BYTES_MAX, TURN_AFTER_S, WriteQueue
+from listenkey.journal.sqlite.write_queue import (
+    ENTRY_OVERHEAD_BYTES,
+    QUEUE_BYTES_MAX,
+    TURN_AFTER_S,
+    QueueRoom,
+    WriteQueue,
+)
 from listenkey.journal.sqlite.writer import Committed, Writer
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, greeks, read
 
@@ -94,3 +100,20 @@ def test_the_end_closes_the_gap_and_holds_nothing_back(writer: Writer, monkeypat
     queue.close()
     assert [type(entry.item) for entry in waiting(writer) if isinstance(entry, NoticeEntry)] == [GapOpened, GapClosed]
     assert len(queue) == queue.entries == 3
+
+
+def test_of_a_room_that_is_full_each_account_has_its_share(writer: Writer) -> None:
+    room = QueueRoom(10 * SIZE)
+    room.accounts = 2
+    loud, quiet = (WriteQueue(writer, Wall(), QUEUE_BYTES_MAX, room) for _ in range(2))
+    for number in range(100, 120):
+        loud.append_event(read(fill(number)), fill(number), AT_MS)
+    assert (loud.overflow.dropped, room.bytes) == (9, loud.bytes)
+    raws = [fill(number) for number in range(100, 104)]
+    quiet.append_events([read(raw) for raw in raws], raws, AT_MS)
+    assert (quiet.overflow.dropped, room.bytes) == (0, loud.bytes + quiet.bytes)
+    quiet.append_events([read(raw) for raw in raws], raws, AT_MS)
+    assert quiet.overflow.dropped > 0
+    loud.leave()
+    assert (loud.entries, loud.bytes, room.bytes) == (0, 0, quiet.bytes)
+    assert room.limit(QUEUE_BYTES_MAX) == QUEUE_BYTES_MAX

@@ -11,8 +11,7 @@ import pytest
 from listenkey.errors import Corrupt, JournalError
 from listenkey.events import Event
 from listenkey.items import Live
-from listenkey.journal.sqlite import metadata
-from listenkey.journal.sqlite import writer as module
+from listenkey.journal.sqlite import metadata, writer_thread
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX
 from listenkey.journal.sqlite.lock import lock_path, read_reached
 from listenkey.journal.sqlite.numbering import EventEntry, NoticeEntry
@@ -23,11 +22,10 @@ from listenkey.journal.sqlite.verify import verify_journal
 from listenkey.journal.sqlite.writer import (
     REACHED_EVERY_S,
     Committed,
-    Finished,
     Report,
-    WriteFailed,
     Writer,
 )
+from listenkey.journal.sqlite.writer_thread import Finished, WriteFailed
 from listenkey.transport.threads import Threads
 from tests.unit.journal.making import ACCOUNT, AT_MS, BadDisk, Wall, fill, greeks, read
 
@@ -195,7 +193,7 @@ def test_a_cursor_waits_for_the_next_second_unless_somebody_waits_for_it(tmp_pat
 def test_whatever_statement_fails_nothing_is_lost_doubled_or_told_too_early(
     statement: int, pruned: bool, after: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_FIRST_S", 0.0)
+    monkeypatch.setattr(writer_thread, "RETRY_FIRST_S", 0.0)
     bench = Bench(tmp_path / "a.db")
     bench.store.close()
     disk = BadDisk(monkeypatch)

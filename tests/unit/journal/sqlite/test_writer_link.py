@@ -11,8 +11,9 @@ from listenkey.errors import Corrupt, Fenced
 from listenkey.journal.sqlite.numbering import EventEntry
 from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.store import Store
-from listenkey.journal.sqlite.writer import Committed, Finished, WriteFailed, Writer
+from listenkey.journal.sqlite.writer import Committed, Writer
 from listenkey.journal.sqlite.writer_link import WriterLink
+from listenkey.journal.sqlite.writer_thread import Finished, WriteFailed
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, fill, join, read
 
 

@@ -1,0 +1,58 @@
+"""Verify a file of many accounts: each of them as a journal of its own, and what belongs to none."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Final
+
+from listenkey.journal.shared.account_view import account_access, accounts_of, open_accounts
+from listenkey.journal.sqlite.database import open_without_log, told_as_ours
+from listenkey.journal.sqlite.verify import DAMAGE, damage_of
+
+_NEWEST: Final = "SELECT coalesce(max(id), 0) FROM main.rows"
+_FIRST: Final = "SELECT id, chain FROM main.rows ORDER BY id LIMIT 1"
+
+
+def damage_in(path: Path) -> str | None:
+    """
+    Look at the rows of all accounts; return the first that is wrong with them, or None.
+
+    Raises:
+        UsageError: There is no such file.
+        JournalError: It can't be opened.
+    """
+    with contextlib.closing(open_accounts(path)) as connection, told_as_ours(path):
+        numbers, damaged = accounts_of(connection)
+    if damaged:
+        return damaged[0]
+    for account in numbers:
+        if problem := damage_of(path, account_access(account)):
+            return f"the account {account!r}: {problem}"
+    return None
+
+
+def misplaced_log(path: Path, reached: int | None) -> str:
+    """
+    Return what shows that the log beside the file was written for another file; empty where the two belong together.
+
+    See `journal/sqlite/verify.py`: the same, with the numbers of rows in the place of the items'.
+    """
+    newest, strange = 0, False
+    with contextlib.suppress(*DAMAGE), contextlib.closing(open_accounts(path)) as connection:
+        (newest,) = connection.execute(_NEWEST).fetchone()
+        if (first := _first_without_log(path)) is not None:
+            same = connection.execute("SELECT chain FROM main.rows WHERE id = ?", first[:1]).fetchone()
+            # Where it is not there, retention has taken it away, and that is only in the log yet.
+            strange = first[0] > newest or same not in (None, first[1:])
+    if (reached is None or newest < reached) and (problem := damage_in(path)):
+        return problem.partition("\n")[0]
+    return "the first row of the file is not in the journal that the log was written for" if strange else ""
+
+
+def _first_without_log(path: Path) -> tuple[int, bytes] | None:
+    """The number and the chain of the file's first row; None where it has none, or a power cut has torn it."""
+    with contextlib.suppress(*DAMAGE), contextlib.closing(open_without_log(path)) as connection:
+        row: tuple[int, bytes] | None = connection.execute(_FIRST).fetchone()
+        return row
+    return None
