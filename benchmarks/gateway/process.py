@@ -28,6 +28,7 @@ class GatewayProcess(AbstractContextManager["GatewayProcess"]):
         accounts: They, with their keys.
         time_scale: The sandbox's.
         stakes: What is noted as at stake, for an order of the start.
+        program: The module that has the command.
 
     Attributes:
         folder: Its configuration, keys and journals.
@@ -40,6 +41,7 @@ class GatewayProcess(AbstractContextManager["GatewayProcess"]):
         *,
         time_scale: float = 1.0,
         stakes: Mapping[str, tuple[int, int]] | None = None,
+        program: str = "listenkey",
     ) -> None:
         self._folder = TemporaryDirectory(prefix="listenkey-gateway-")
         self.folder = Path(self._folder.name)
@@ -59,7 +61,7 @@ class GatewayProcess(AbstractContextManager["GatewayProcess"]):
             "LISTENKEY_WS_URL": exchange.venue.ws_url,
             "LISTENKEY_TIME_SCALE": str(time_scale),
         }
-        command = [sys.executable, "-m", "listenkey", "gateway", "run", "--port", "0", "--json"]
+        command = [sys.executable, "-m", program, "gateway", "run", "--port", "0", "--json"]
         self.process = subprocess.Popen(
             [*command, "--config", str(self.folder / "gateway.toml")],
             stdout=subprocess.PIPE,

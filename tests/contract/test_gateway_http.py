@@ -73,17 +73,18 @@ class Running:
 
 @asynccontextmanager
 async def running(sandbox: LocalSandbox, folder: Path) -> AsyncIterator[Running]:
-    accounts = accounts_of(sandbox, folder, keys := keys_of(sandbox, 1))
-    accounts.start((name, name) for name in keys)
-    server = GatewayServer(accounts, Secret(TOKEN), "127.0.0.1", 0)
-    url = await server.start()
-    try:
-        await until(lambda: accounts.is_ready)
-        async with aiohttp.ClientSession() as session:
-            yield Running(sandbox, accounts, server, url, session)
-    finally:
-        await server.aclose()
-        await accounts.aclose()
+    keys = keys_of(sandbox, 1)
+    async with accounts_of(sandbox, folder, keys) as accounts:
+        accounts.start((name, name) for name in keys)
+        server = GatewayServer(accounts, Secret(TOKEN), "127.0.0.1", 0)
+        url = await server.start()
+        try:
+            await until(lambda: accounts.is_ready)
+            async with aiohttp.ClientSession() as session:
+                yield Running(sandbox, accounts, server, url, session)
+        finally:
+            await server.aclose()
+            await accounts.aclose()
 
 
 @pytest.fixture
@@ -207,12 +208,12 @@ async def test_a_consumer_goes_on_after_a_restart_of_the_gateway(
         headers = {**AUTHORIZED, "Content-Type": "application/json"}
         async with gateway.session.put(gateway.url + path, headers=headers, data='{"seq": 3}') as answer:
             assert answer.status == 200
-    accounts = accounts_of(binance_options_sandbox, tmp_path, {})
-    accounts.start([("desk-0", "none")])
-    account = accounts.get("desk-0")
-    assert account is not None
-    assert await account.cursor("book") == 3
-    await accounts.aclose()
+    async with accounts_of(binance_options_sandbox, tmp_path, {}) as accounts:
+        accounts.start([("desk-0", "none")])
+        account = accounts.get("desk-0")
+        assert account is not None
+        assert await account.cursor("book") == 3
+        await accounts.aclose()
 
 
 async def test_an_account_that_ends_tells_its_readers_and_its_neighbours_go_on(gateway: Running) -> None:

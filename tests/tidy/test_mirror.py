@@ -15,6 +15,7 @@ PROVEN_ELSEWHERE: Final[dict[str, str]] = {
     "listenkey.core.inputs": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.core.states": "tests/unit/core/test_lifecycle.py: values only",
     "listenkey.gateway.http.served": "tests/unit/gateway/http/test_accounts_api.py: protocols",
+    "listenkey.gateway.journals": "tests/unit/gateway/test_account.py: a protocol",
     "listenkey.health": "tests/unit/stream/test_user_stream.py: values only",
     "listenkey.journal.base": "tests/contract/test_journals.py: a protocol",
     "listenkey.sandbox.__main__": "tests/sandbox/test_server.py: a few lines around the server",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -172,12 +173,13 @@ class GatewayAccount:
         oldest_seq, last_seq = await around.journals.kept(self.name)
         self.feed.begin(oldest_seq, last_seq)
         self.has_begun = True
+        journal = around.journals.journal(self.name, on_items=self.feed.add_all)
         driver = self._driver = Driver(
             around.credentials(self.key),
             around.venue,
             self.name,
             around.timing,
-            around.journals.journal(self.name),
+            journal,
             around.journals.beside(self.name),
             around.runtime,
             closes_key=False,
@@ -185,7 +187,8 @@ class GatewayAccount:
         driver.monitor.on_change = self._tell
         try:
             await driver.open()
-            await driver.journal.deliver(self.feed.add)
+            with suppress(StopAsyncIteration):
+                await journal.next()  # The feed has the items, so this waits for the end.
         finally:
             await driver.aclose()
             self._driver = None

@@ -31,6 +31,7 @@ class Accounts:
         around: What they share.
 
     Attributes:
+        around: As given.
         starting: Accounts that have begun to start and have not come through yet.
         noted: The stakes of accounts as an earlier process has noted them.
     """
@@ -38,7 +39,7 @@ class Accounts:
     def __init__(self, around: Surroundings) -> None:
         self.starting: dict[GatewayAccount, asyncio.TimerHandle] = {}
         self.noted: Mapping[str, Risk] = {}
-        self._around = around
+        self.around = around
         self._accounts: dict[str, GatewayAccount] = {}
         self._waiting: list[GatewayAccount] = []
         self._owners: dict[Secret, GatewayAccount] = {}
@@ -74,7 +75,7 @@ class Accounts:
         """
         noted = self.noted
         for name, key in sorted(accounts, key=lambda account: noted.get(account[0]) or NOTHING_AT_STAKE, reverse=True):
-            self._accounts[name] = account = GatewayAccount(name, key, self._around, self._changed)
+            self._accounts[name] = account = GatewayAccount(name, key, self.around, self._changed)
             self._waiting.append(account)
         self._start_next()
 
@@ -140,8 +141,8 @@ class Accounts:
         check_name(name)
         if name in self._accounts:
             raise UsageError(f"there is an account {name!r} already; PUT /v1/accounts/{name} gives it other keys")
-        self._around.credentials(key)
-        account = self._accounts[name] = GatewayAccount(name, key, self._around, self._changed)
+        self.around.credentials(key)
+        account = self._accounts[name] = GatewayAccount(name, key, self.around, self._changed)
         self._waiting.insert(0, account)  # somebody waits for it
         self._start_next()
         return account

@@ -27,10 +27,10 @@ from listenkey.gateway.config import GatewayConfig, read_config
 from listenkey.gateway.config_changes import ConfigChanges, changes
 from listenkey.gateway.held_folder import HeldFolder
 from listenkey.gateway.http.server import GatewayServer
-from listenkey.gateway.journals import JournalFolder, Journals
+from listenkey.gateway.journals import Journals
 from listenkey.gateway.kept_accounts import KeptAccounts
 from listenkey.gateway.process import Gateway
-from listenkey.journal.sqlite.retention import Retention
+from listenkey.journal.shared.shared_journals import SharedJournals
 from listenkey.key_sources.references import credentials_at
 from listenkey.transport.runtime import Runtime
 
@@ -143,4 +143,4 @@ def journals_of(config: GatewayConfig, runtime: Runtime) -> Journals:
     """Return the journals that a configuration names."""
     if config.is_on_nats:
         raise UsageError('there is no journal on NATS in this build; give a folder, journal = "/var/lib/listenkey"')
-    return JournalFolder(Path(config.journal), runtime, Retention(keep_days=config.keep_days))
+    return SharedJournals(Path(config.journal), runtime.clock.wall_ms, threads=runtime.threads)

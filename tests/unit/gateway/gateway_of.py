@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,16 +14,18 @@ from listenkey.errors import UsageError
 from listenkey.gateway.account import Surroundings
 from listenkey.gateway.accounts import Accounts
 from listenkey.gateway.feed import Room
-from listenkey.gateway.journals import JournalFolder
-from listenkey.journal.sqlite.retention import Retention
+from listenkey.journal.shared.shared_journals import SharedJournals
 from listenkey.testing import LocalSandbox
 from listenkey.transport.runtime import Runtime
 
 WITHIN_S = 20.0
 
 
-def accounts_of(sandbox: LocalSandbox, folder: Path, keys: dict[str, tuple[str, str]]) -> Accounts:
-    """Accounts whose references are names in `keys`."""
+@asynccontextmanager
+async def accounts_of(
+    sandbox: LocalSandbox, folder: Path, keys: dict[str, tuple[str, str]]
+) -> AsyncGenerator[Accounts]:
+    """Accounts whose references are names in `keys`, with their journals open; who uses them closes them."""
 
     def credentials(reference: str) -> Credentials:
         if reference not in keys:
@@ -31,10 +34,13 @@ def accounts_of(sandbox: LocalSandbox, folder: Path, keys: dict[str, tuple[str, 
         return Credentials.of(api_key, api_secret, None)
 
     runtime = Runtime()
-    journals = JournalFolder(folder, runtime, Retention())
-    folder.mkdir(exist_ok=True)
+    journals = SharedJournals(folder, runtime.clock.wall_ms)
     timing = replace(Timing(), audit_every_s=2.0)
-    return Accounts(Surroundings(sandbox.venue, journals, runtime, timing, Room(), credentials))
+    await journals.open()
+    try:
+        yield Accounts(Surroundings(sandbox.venue, journals, runtime, timing, Room(), credentials))
+    finally:
+        await journals.aclose()
 
 
 def keys_of(sandbox: LocalSandbox, count: int) -> dict[str, tuple[str, str]]:

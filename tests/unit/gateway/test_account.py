@@ -10,9 +10,8 @@ import pytest
 from listenkey.errors import Corrupt, Fenced, Full, JournalError, ListenKeyError, Refused, UsageError
 from listenkey.gateway import account as module
 from listenkey.gateway.account import again_after_s, state_line
-from listenkey.gateway.journals import JournalFolder
 from listenkey.health import Health
-from listenkey.journal.sqlite.store import Store
+from listenkey.journal.shared.shared_journals import SharedJournals
 from listenkey.testing import LocalSandbox
 from tests.unit.gateway.gateway_of import accounts_of, keys_of, until
 
@@ -47,55 +46,55 @@ def test_a_state_is_one_line_of_json() -> None:
 
 
 async def test_readers_hear_of_a_gap_and_of_its_end(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys_of(binance_options_sandbox, 1))
-    accounts.start([("desk-0", "desk-0")])
-    (account,) = accounts
-    await until(lambda: account.is_complete)
-    reader = account.feed.reader(None)
-    binance_options_sandbox.fault("drop_sockets")
-    kinds: list[str] = []
-    while "gap_closed" not in kinds:
-        for line in (await reader.next()).lines:
-            told = json.loads(line.json)
-            kinds.append(told["kind"])
-    assert kinds.index("gap_opened") < kinds.index("gap_closed")
-    assert "state" in kinds[: kinds.index("gap_closed")], "a program learns that the account is stale"
-    reader.close()
-    await accounts.aclose()
+    async with accounts_of(binance_options_sandbox, tmp_path, keys_of(binance_options_sandbox, 1)) as accounts:
+        accounts.start([("desk-0", "desk-0")])
+        (account,) = accounts
+        await until(lambda: account.is_complete)
+        reader = account.feed.reader(None)
+        binance_options_sandbox.fault("drop_sockets")
+        kinds: list[str] = []
+        while "gap_closed" not in kinds:
+            for line in (await reader.next()).lines:
+                told = json.loads(line.json)
+                kinds.append(told["kind"])
+        assert kinds.index("gap_opened") < kinds.index("gap_closed")
+        assert "state" in kinds[: kinds.index("gap_closed")], "a program learns that the account is stale"
+        reader.close()
+        await accounts.aclose()
 
 
-async def test_a_journal_that_another_process_holds_is_taken_when_it_lets_go(
+async def test_a_journal_that_another_stream_holds_is_taken_when_it_lets_go(
     binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(module.AGAIN_AFTER_S, JournalError, 0.05)
-    other = Store(tmp_path / "desk-0.db", "desk-0")
-    other.open()
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys_of(binance_options_sandbox, 1))
-    accounts.start([("desk-0", "desk-0")])
-    (account,) = accounts
-    await until(lambda: account.error)
-    assert account.health().status == "FAILED"
-    assert "writes to the journal" in account.health().why
-    other.close()
-    await until(lambda: account.is_complete)
-    assert account.error is None
-    await accounts.aclose()
+    async with accounts_of(binance_options_sandbox, tmp_path, keys_of(binance_options_sandbox, 1)) as accounts:
+        other = accounts.around.journals.journal("desk-0", on_items=list)
+        await other.open()
+        accounts.start([("desk-0", "desk-0")])
+        (account,) = accounts
+        await until(lambda: account.error)
+        assert account.health().status == "FAILED"
+        assert "writes to the journal" in account.health().why
+        await other.aclose()
+        await until(lambda: account.is_complete)
+        assert account.error is None
+        await accounts.aclose()
 
 
 async def test_a_bug_in_one_stream_is_told_and_does_not_end_the_others(
     binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = keys_of(binance_options_sandbox, 2)
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
 
-    async def kept(name: str) -> tuple[int, int]:
-        if name == "desk-0":
-            raise ZeroDivisionError("a bug of ours")
-        return 1, 0
+        async def kept(name: str) -> tuple[int, int]:
+            if name == "desk-0":
+                raise ZeroDivisionError("a bug of ours")
+            return 1, 0
 
-    monkeypatch.setattr(JournalFolder, "kept", staticmethod(kept))
-    accounts.start((name, name) for name in keys)
-    first, second = accounts
-    await until(lambda: first.error and second.is_complete)
-    assert first.error == "a bug ended the stream (ZeroDivisionError); the log has more"
-    await accounts.aclose()
+        monkeypatch.setattr(SharedJournals, "kept", staticmethod(kept))
+        accounts.start((name, name) for name in keys)
+        first, second = accounts
+        await until(lambda: first.error and second.is_complete)
+        assert first.error == "a bug ended the stream (ZeroDivisionError); the log has more"
+        await accounts.aclose()

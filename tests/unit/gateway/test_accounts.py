@@ -29,17 +29,17 @@ async def test_every_fill_of_every_account_is_in_its_own_journal(
     binance_options_sandbox: LocalSandbox, tmp_path: Path
 ) -> None:
     keys = keys_of(binance_options_sandbox, 12)
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
-    accounts.start((name, name) for name in keys)
-    assert len(accounts.starting) == STARTING_MAX, "few at a time, and each to its end"
-    await until(lambda: are_live(accounts))
-    assert not accounts.starting
-    for name in keys:
-        await asyncio.to_thread(binance_options_sandbox.burst, 5, account=name)
-    truth = {name: binance_options_sandbox.fills(name) for name in keys}
-    await until(lambda: all(account.health().fills >= 5 for account in accounts))
-    await accounts.aclose()
-    assert {name: await fills_of(accounts, name) for name in keys} == truth
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start((name, name) for name in keys)
+        assert len(accounts.starting) == STARTING_MAX, "few at a time, and each to its end"
+        await until(lambda: are_live(accounts))
+        assert not accounts.starting
+        for name in keys:
+            await asyncio.to_thread(binance_options_sandbox.burst, 5, account=name)
+        truth = {name: binance_options_sandbox.fills(name) for name in keys}
+        await until(lambda: all(account.health().fills >= 5 for account in accounts))
+        await accounts.aclose()
+        assert {name: await fills_of(accounts, name) for name in keys} == truth
 
 
 async def test_an_account_with_a_key_that_is_refused_fails_alone_and_says_why(
@@ -48,65 +48,67 @@ async def test_an_account_with_a_key_that_is_refused_fails_alone_and_says_why(
     keys = keys_of(binance_options_sandbox, 2)
     good = dict(keys)
     binance_options_sandbox.revoke_key(keys["desk-0"][0])
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
-    accounts.start((name, name) for name in keys)
-    bad, neighbour = accounts.get("desk-0"), accounts.get("desk-1")
-    assert bad is not None
-    assert neighbour is not None
-    await until(lambda: bad.error and neighbour.health().status == "LIVE")
-    assert "check the API key" in str(bad.error)
-    assert bad.describe()["status"] == "FAILED"
-    assert not accounts.is_ready
-    made = binance_options_sandbox.add_account("desk-0")
-    keys["another"] = (made.api_key, made.api_secret)
-    await accounts.rekey("desk-0", "another")
-    await until(lambda: bad.health().status in {"LIVE", "SETTLING"})
-    assert bad.describe()["key"] == "another"
-    assert good["desk-1"] == keys["desk-1"]
-    await accounts.aclose()
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start((name, name) for name in keys)
+        bad, neighbour = accounts.get("desk-0"), accounts.get("desk-1")
+        assert bad is not None
+        assert neighbour is not None
+        await until(lambda: bad.error and neighbour.health().status == "LIVE")
+        assert "check the API key" in str(bad.error)
+        assert bad.describe()["status"] == "FAILED"
+        assert not accounts.is_ready
+        made = binance_options_sandbox.add_account("desk-0")
+        keys["another"] = (made.api_key, made.api_secret)
+        await accounts.rekey("desk-0", "another")
+        await until(lambda: bad.health().status in {"LIVE", "SETTLING"})
+        assert bad.describe()["key"] == "another"
+        assert good["desk-1"] == keys["desk-1"]
+        await accounts.aclose()
 
 
 async def test_keys_that_can_not_be_read_change_nothing(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
     keys = keys_of(binance_options_sandbox, 1)
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
-    accounts.start([("desk-0", "desk-0")])
-    await until(lambda: are_live(accounts))
-    with pytest.raises(UsageError, match="there is no missing"):
-        await accounts.rekey("desk-0", "missing")
-    with pytest.raises(UsageError, match="there is no missing"):
-        await accounts.add("desk-9", "missing")
-    with pytest.raises(UsageError, match="already"):
-        await accounts.add("desk-0", "desk-0")
-    with pytest.raises(UsageError, match="account's name"):
-        await accounts.add("../desk", "desk-0")
-    with pytest.raises(UsageError, match="no account 'desk-9'"):
-        await accounts.take_out("desk-9")
-    assert are_live(accounts)
-    assert len(accounts) == 1
-    await accounts.aclose()
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start([("desk-0", "desk-0")])
+        await until(lambda: are_live(accounts))
+        with pytest.raises(UsageError, match="there is no missing"):
+            await accounts.rekey("desk-0", "missing")
+        with pytest.raises(UsageError, match="there is no missing"):
+            await accounts.add("desk-9", "missing")
+        with pytest.raises(UsageError, match="already"):
+            await accounts.add("desk-0", "desk-0")
+        with pytest.raises(UsageError, match="account's name"):
+            await accounts.add("../desk", "desk-0")
+        with pytest.raises(UsageError, match="no account 'desk-9'"):
+            await accounts.take_out("desk-9")
+        assert are_live(accounts)
+        assert len(accounts) == 1
+        await accounts.aclose()
 
 
 async def test_an_account_is_added_and_taken_out_while_others_run(
     binance_options_sandbox: LocalSandbox, tmp_path: Path
 ) -> None:
     keys = keys_of(binance_options_sandbox, 2)
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
-    accounts.start([("desk-0", "desk-0")])
-    await until(lambda: are_live(accounts))
-    added = await accounts.add("desk-1", "desk-1")
-    await until(lambda: are_live(accounts))
-    await asyncio.to_thread(binance_options_sandbox.burst, 3, account="desk-1")
-    await until(lambda: added.health().fills == 3)
-    await accounts.take_out("desk-1")
-    assert accounts.get("desk-1") is None
-    await asyncio.to_thread(binance_options_sandbox.burst, 2, account="desk-1")
-    again = await accounts.add("desk-1", "desk-1")
-    await until(lambda: again.health().status in {"LIVE", "SETTLING"})
-    first = accounts.get("desk-0")
-    assert first is not None
-    assert first.health().gaps == 0
-    await accounts.aclose()
-    assert (await fills_of(accounts, "desk-1")) == binance_options_sandbox.fills("desk-1"), "also those from between"
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start([("desk-0", "desk-0")])
+        await until(lambda: are_live(accounts))
+        added = await accounts.add("desk-1", "desk-1")
+        await until(lambda: are_live(accounts))
+        await asyncio.to_thread(binance_options_sandbox.burst, 3, account="desk-1")
+        await until(lambda: added.health().fills == 3)
+        await accounts.take_out("desk-1")
+        assert accounts.get("desk-1") is None
+        await asyncio.to_thread(binance_options_sandbox.burst, 2, account="desk-1")
+        again = await accounts.add("desk-1", "desk-1")
+        await until(lambda: again.health().status in {"LIVE", "SETTLING"})
+        first = accounts.get("desk-0")
+        assert first is not None
+        assert first.health().gaps == 0
+        await accounts.aclose()
+        assert (await fills_of(accounts, "desk-1")) == binance_options_sandbox.fills("desk-1"), (
+            "also those from between"
+        )
 
 
 async def test_two_names_of_one_account_are_found_out_and_told(
@@ -115,41 +117,41 @@ async def test_two_names_of_one_account_are_found_out_and_told(
     keys = keys_of(binance_options_sandbox, 2)
     second = binance_options_sandbox.add_account("desk-0")
     keys["twin"] = (second.api_key, second.api_secret)
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
-    with caplog.at_level(logging.WARNING, "listenkey"):
-        accounts.start((name, name) for name in keys)
-        await until(lambda: are_live(accounts))
-    told = {account.name: account.describe()["same_account_as"] for account in accounts}
-    assert told["desk-1"] is None
-    assert (told["desk-0"], told["twin"]) in {(None, "desk-0"), ("twin", None)}
-    assert "are one account of the venue" in caplog.text
-    await accounts.aclose()
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        with caplog.at_level(logging.WARNING, "listenkey"):
+            accounts.start((name, name) for name in keys)
+            await until(lambda: are_live(accounts))
+        told = {account.name: account.describe()["same_account_as"] for account in accounts}
+        assert told["desk-1"] is None
+        assert (told["desk-0"], told["twin"]) in {(None, "desk-0"), ("twin", None)}
+        assert "are one account of the venue" in caplog.text
+        await accounts.aclose()
 
 
 async def test_accounts_for_which_most_is_at_stake_start_first(
     binance_options_sandbox: LocalSandbox, tmp_path: Path
 ) -> None:
     keys = keys_of(binance_options_sandbox, 4)
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
-    accounts.noted = {"desk-1": (0, 5), "desk-2": (2, 1), "desk-3": (1, 9)}
-    accounts.start((name, name) for name in keys)
-    assert [account.name for account in accounts] == ["desk-2", "desk-3", "desk-1", "desk-0"]
-    await until(lambda: are_live(accounts))
-    assert accounts.stakes().keys() == set(keys)
-    await accounts.aclose()
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.noted = {"desk-1": (0, 5), "desk-2": (2, 1), "desk-3": (1, 9)}
+        accounts.start((name, name) for name in keys)
+        assert [account.name for account in accounts] == ["desk-2", "desk-3", "desk-1", "desk-0"]
+        await until(lambda: are_live(accounts))
+        assert accounts.stakes().keys() == set(keys)
+        await accounts.aclose()
 
 
 async def test_an_account_that_waits_for_its_turn_says_so_and_can_be_taken_out(
     binance_options_sandbox: LocalSandbox, tmp_path: Path
 ) -> None:
     keys = keys_of(binance_options_sandbox, STARTING_MAX + 1)
-    accounts = accounts_of(binance_options_sandbox, tmp_path, keys)
-    accounts.start((name, name) for name in keys)
-    last = f"desk-{STARTING_MAX}"
-    waiting = accounts.get(last)
-    assert waiting is not None
-    assert waiting.health().why == "waits for its turn to start"
-    await accounts.take_out(last)
-    await until(lambda: are_live(accounts))
-    assert len(accounts) == STARTING_MAX
-    await accounts.aclose()
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start((name, name) for name in keys)
+        last = f"desk-{STARTING_MAX}"
+        waiting = accounts.get(last)
+        assert waiting is not None
+        assert waiting.health().why == "waits for its turn to start"
+        await accounts.take_out(last)
+        await until(lambda: are_live(accounts))
+        assert len(accounts) == STARTING_MAX
+        await accounts.aclose()

@@ -26,9 +26,10 @@ def added(tmp_path: Path) -> AddedAccounts:
 async def accounts(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> AsyncIterator[Accounts]:
     keys = keys_of(binance_options_sandbox, 3)
     keys = {f"env:{name.replace('-', '')}": both for name, both in keys.items()}
-    made = accounts_of(binance_options_sandbox, tmp_path / "journals", keys)
-    yield made
-    await made.aclose()
+    (tmp_path / "journals").mkdir()
+    async with accounts_of(binance_options_sandbox, tmp_path / "journals", keys) as made:
+        yield made
+        await made.aclose()
 
 
 def kept_in(folder: Path) -> list[AddedAccount]:

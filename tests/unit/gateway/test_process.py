@@ -11,9 +11,8 @@ from listenkey.credentials import Credentials
 from listenkey.errors import JournalError
 from listenkey.gateway import process
 from listenkey.gateway.at_stake import read_stakes
-from listenkey.gateway.journals import JournalFolder
 from listenkey.gateway.process import Gateway
-from listenkey.journal.sqlite.retention import Retention
+from listenkey.journal.shared.shared_journals import SharedJournals
 from listenkey.testing import LocalSandbox
 from listenkey.transport.runtime import Runtime
 from tests.unit.gateway.gateway_of import until
@@ -25,7 +24,7 @@ def gateway_of(sandbox: LocalSandbox, folder: Path) -> Gateway:
     def credentials(_: str) -> Credentials:
         return Credentials.of(sandbox.api_key, sandbox.api_secret, None)
 
-    return Gateway(sandbox.venue, JournalFolder(folder, runtime, Retention()), folder, credentials, runtime)
+    return Gateway(sandbox.venue, SharedJournals(folder, runtime.clock.wall_ms), folder, credentials, runtime)
 
 
 async def test_a_gateway_runs_until_it_is_closed(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
