@@ -82,6 +82,7 @@ class LogConnection:
         self._waiting: dict[str, Waiter] = {}
         self._reopening: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._trouble = ""
 
     async def open(self, within_s: float = OPEN_WITHIN_S) -> None:
         """
@@ -89,19 +90,18 @@ class LogConnection:
 
         Raises:
             UsageError: The package is missing.
-            Unreachable: None of them answered in time.
-            JournalError: They refused.
+            Unreachable: None of them answered in time, or they refused.
         """
         try:
             async with asyncio.timeout(within_s):
                 await self._connect()
         except TimeoutError:
-            raise Unreachable(self.where, f"no server of NATS answered within {within_s:g} s") from None
+            why = f" ({self._trouble})" if self._trouble else ""
+            raise Unreachable(self.where, f"no server of NATS took the connection within {within_s:g} s{why}") from None
 
     async def _connect(self) -> None:
         try:
             from nats.aio.client import Client  # noqa: PLC0415 - only who has a journal there needs the package
-            from nats.errors import Error  # noqa: PLC0415
         except ImportError:
             raise UsageError(MISSING) from None
         client = Client()
@@ -121,9 +121,6 @@ class LogConnection:
             )
             self._inbox = f"_INBOX.{secrets.token_hex(11)}."
             await client.subscribe(f"{self._inbox}*", cb=self._on_reply)
-        except Error as error:
-            await client.close()
-            raise JournalError(f"{self.where} refused the connection: {error}") from None
         except BaseException:
             await client.close()
             raise
@@ -202,7 +199,8 @@ class LogConnection:
             waiter.take(Reply(status, headers, message.data))
 
     async def _on_error(self, error: Exception) -> None:
-        log.debug("%s: %s", self.where, error)
+        self._trouble = str(error) or type(error).__name__
+        log.debug("%s: %s", self.where, self._trouble)
 
     async def _on_disconnected(self) -> None:
         """Give up what waits: its replies would have come by the connection that is gone."""
@@ -222,7 +220,7 @@ class LogConnection:
     async def _reopen(self) -> None:
         while True:
             await asyncio.sleep(RETRY_S)
-            with contextlib.suppress(Unreachable, JournalError):
+            with contextlib.suppress(Unreachable):
                 await self.open()
                 break
         self._reopening = None

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 import msgspec
 
-from listenkey.errors import Corrupt, JournalError
+from listenkey.errors import Corrupt, JournalError, TooOld
 from listenkey.journal.jetstream.answers import RETRY_S
-from listenkey.journal.jetstream.link import Link, Unanswered
+from listenkey.journal.jetstream.link import Link, Reply, Unanswered
 from listenkey.journal.jetstream.names import AccountNames
 from listenkey.journal.jetstream.record_codec import Stored, read_record, seq_and_chain
 
@@ -68,9 +69,7 @@ class LogReader:
         """Return where a replica stands. Raises Unanswered."""
         request = {"multi_last": [self._names.events, self._names.owner]}
         item, token = NOWHERE, 0
-        for reply in await self._link.request_many(self._subject, _encode(request)):
-            if reply.status:
-                break
+        for reply in takewhile(_is_item, await self._link.request_many(self._subject, _encode(request))):
             stream_seq = _stream_seq(reply.headers)
             if reply.headers.get(SUBJECT) == self._names.owner:
                 token = stream_seq
@@ -111,7 +110,8 @@ class LogReader:
 
         Raises:
             Corrupt: One was changed, or is missing on every replica that was asked.
-            JournalError: No reply came, or the items behind the number are kept no longer.
+            TooOld: The items behind the number are kept no longer.
+            JournalError: No reply came.
         """
         trouble: Corrupt | Unanswered | None = None
         for _ in range(TRIES_MAX):
@@ -121,6 +121,8 @@ class LogReader:
                 trouble = error
             await asyncio.sleep(RETRY_S)
         if isinstance(trouble, Corrupt):
+            if after and after + 1 < (oldest_seq := await self.oldest_seq()):
+                raise TooOld(after, oldest_seq) from None  # They were deleted for their age while this was reading.
             raise trouble
         raise JournalError(f"{self._link.where} does not answer: the items behind {after} can't be read")
 
@@ -133,9 +135,7 @@ class LogReader:
         before = self._chain if after == self._last.seq else None
         items: list[Stored] = []
         last = after
-        for reply in replies:
-            if reply.status:
-                break
+        for reply in takewhile(_is_item, replies):
             item_seq, _ = seq_and_chain(reply.headers)
             if item_seq <= last:
                 continue  # Stored twice, as nothing but a server that forgot ids could; the first one counts.
@@ -163,9 +163,7 @@ class LogReader:
         if first is None or newest.seq <= after:
             return None
         if first.item.seq - first.skipped > after + 1:
-            raise JournalError(
-                f"the items behind {after} are kept no longer: the oldest of {self._names.events} is {first.item.seq}"
-            )
+            raise TooOld(after, first.item.seq)
         below, above = first.stream_seq, newest.stream_seq
         while below < above:
             middle = (below + above) // 2
@@ -187,6 +185,10 @@ class LogReader:
         if reply.status:
             return None
         return read_record(reply.headers, reply.data, _stream_seq(reply.headers), None)
+
+
+def _is_item(reply: Reply) -> bool:
+    return not reply.status
 
 
 def _stream_seq(headers: Mapping[str, str]) -> int:

@@ -13,7 +13,7 @@ import msgspec
 
 from listenkey.errors import JournalError, TimedOut, UsageError
 from listenkey.journal.jetstream.address import LogAddress
-from listenkey.journal.jetstream.answers import RETRY_S, answer_of
+from listenkey.journal.jetstream.answers import RETRY_S, Answer, answer_of
 from listenkey.journal.jetstream.api import ask
 from listenkey.journal.jetstream.link import Link, Unanswered
 from listenkey.journal.jetstream.requirements import (
@@ -34,6 +34,7 @@ SET_UP_WITHIN_S: Final = 30.0
 MONITOR_WITHIN_S: Final = 3.0
 MONITOR_BYTES_MAX: Final = 1024 * 1024
 
+SET_WITHIN_S: Final = 10.0
 SERVER_ERROR: Final = 500
 T = TypeVar("T")
 _encode: Final = msgspec.json.Encoder().encode
@@ -89,26 +90,28 @@ async def make_streams(
 
 
 async def _make(link: Link, settings: dict[str, Any]) -> None:
-    name = settings["name"]
-    for verb in ("CREATE", "UPDATE"):
-        reply = await link.request(f"$JS.API.STREAM.{verb}.{name}", _encode(settings), within_s=10.0)
-        answer = answer_of(reply.data)
-        if answer.error is None:
-            return
-        if answer.code == IN_USE and verb == "CREATE":
-            continue
-        if answer.code == ONE_SERVER:
-            raise JournalError(
-                f"{link.where} is one server, and can't keep {settings['num_replicas']} replicas: "
-                "begin a cluster, or ask for replicas=1"
-            )
-        if answer.code == NO_STORAGE:
-            raise JournalError(
-                f"{link.where} has no room for a stream of {settings['max_bytes']} bytes: give a smaller limit"
-            )
-        if answer.error.code >= SERVER_ERROR:
-            raise Unanswered(answer.text, was_sent=True)
-        raise JournalError(f"{link.where} refused the stream {name}: {answer.text}")
+    answer = await _set(link, "CREATE", settings)
+    if answer.code == IN_USE:
+        answer = await _set(link, "UPDATE", settings)
+    if answer.error is None:
+        return
+    if answer.code == ONE_SERVER:
+        raise JournalError(
+            f"{link.where} is one server, and can't keep {settings['num_replicas']} replicas: "
+            "begin a cluster, or ask for replicas=1"
+        )
+    if answer.code == NO_STORAGE:
+        raise JournalError(
+            f"{link.where} has no room for a stream of {settings['max_bytes']} bytes: give a smaller limit"
+        )
+    if answer.error.code >= SERVER_ERROR:
+        raise Unanswered(answer.text, was_sent=True)
+    raise JournalError(f"{link.where} refused the stream {settings['name']}: {answer.text}")
+
+
+async def _set(link: Link, verb: str, settings: dict[str, Any]) -> Answer:
+    subject = f"$JS.API.STREAM.{verb}.{settings['name']}"
+    return answer_of((await link.request(subject, _encode(settings), within_s=SET_WITHIN_S)).data)
 
 
 def _refuse(lacking: Sequence[Lacking], address: LogAddress) -> None:

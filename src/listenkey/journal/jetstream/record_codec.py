@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, assert_never
 
 import msgspec
 
@@ -165,6 +165,8 @@ def told_body(item: Live | GapOpened | GapClosed, told_ms: int, skipped: int) ->
                 recovered_fills=item.recovered_fills, recovered_orders=item.recovered_orders,
                 fills_complete=item.fills_complete, lost=tuple(sorted(item.lost)), told_ms=told_ms,
             )  # fmt: skip
+        case _:
+            assert_never(item)
     return _encode(body)
 
 
@@ -252,6 +254,8 @@ def _item_of(body: _AnyBody) -> tuple[Item, int]:
                 body.recovered_fills, body.recovered_orders, body.fills_complete, frozenset(body.lost),
             )  # fmt: skip
             return closed, body.told_ms
+        case _:
+            assert_never(body)
 
 
 def _event(body: _UpdateBody, raw: bytes) -> Event:

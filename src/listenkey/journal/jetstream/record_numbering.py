@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import assert_never
 
 import msgspec
 
@@ -103,6 +104,8 @@ class RecordNumbering:
                 self.open_from_ms = item.from_ms if known_ms is None else min(known_ms, item.from_ms)
             case GapClosed():
                 self.open_from_ms = None
+            case _:
+                assert_never(item)
         self._give(record_of(item, told_body(item, entry.told_ms, self.skip), self.chain), numbered)
 
     def _give(self, record: LogRecord, numbered: NumberedRecords) -> None:

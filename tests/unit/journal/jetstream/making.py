@@ -26,6 +26,7 @@ from tests.nats_server import Cluster, made
 from tests.unit.journal.making import ACCOUNT, AT_MS, Wall, read
 
 LOST = Unanswered("the answer was lost", was_sent=True)
+VANISHED = Unanswered("it never came there", was_sent=True)
 NOT_SENT = Unanswered("nobody answers", was_sent=False)
 
 

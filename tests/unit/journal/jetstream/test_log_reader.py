@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from listenkey.errors import Corrupt, JournalError
+from listenkey.errors import Corrupt, JournalError, TooOld
 from listenkey.journal.jetstream import log_reader
 from listenkey.journal.jetstream.link import Reply
 from listenkey.journal.jetstream.log_reader import NOWHERE, Ends, LogReader, Place
@@ -130,8 +130,19 @@ async def test_items_that_are_kept_no_longer_are_told(nats_node: Cluster) -> Non
         await store(link, names.events, records(account, 11, 12))
         assert await seqs(account.reader, 0) == [11, 12]
         assert await seqs(LogReader(link, names), 10) == [11, 12]
-        with pytest.raises(JournalError, match=r"behind 5 are kept no longer: the oldest of .* is 11"):
+        with pytest.raises(TooOld, match="behind 5 are no longer kept; the oldest is 11"):
             await LogReader(link, names).read(5)
+
+
+async def test_items_that_are_deleted_while_they_are_read_are_told(nats_node: Cluster) -> None:
+    async with linked(nats_node) as (link, names):
+        account = OneAccount(link, names)
+        await store(link, names.events, records(account, 1, 2, 3, 4))
+        assert await seqs(account.reader, 0, 1) == [1]
+        purge = msgspec.json.encode({"filter": names.events, "keep": 2})
+        assert b"error" not in (await link.link.request(f"$JS.API.STREAM.PURGE.{names.names.stream}", purge)).data
+        with pytest.raises(TooOld, match="the oldest is 3"):
+            await account.reader.read(1)
 
 
 async def test_servers_that_do_not_answer_are_told(nats_node: Cluster) -> None:

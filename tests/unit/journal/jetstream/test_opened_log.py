@@ -72,6 +72,26 @@ async def test_servers_that_answer_late_delay_it(nats_node: Cluster) -> None:
         assert "nobody answers" in account.troubles
 
 
+async def test_a_position_that_the_owner_before_still_moves_is_taken_as_it_is(nats_node: Cluster) -> None:
+    async with linked(nats_node) as (link, names):
+        first = OneAccount(link, names, "w1")
+        await first.open("book")
+        request = link.request
+        interfered: list[str] = []
+
+        async def interfere(subject: str, *more: object) -> object:
+            if names.names.cursors in subject and subject.startswith("$KV") and not interfered:
+                interfered.append(subject)
+                first.marks.done(7, urgent=True)
+                await first.marks.write_due(first.numbering, final=False)
+            return await request(subject, *more)  # type: ignore[arg-type]
+
+        link.request = interfere  # type: ignore[assignment, method-assign]
+        second = OneAccount(link, names, "w2")
+        assert (await second.open("book")).consumed == 7
+        assert "the owner before has written once more" in second.troubles
+
+
 async def test_an_owner_before_that_still_writes_marks_is_overtaken_in_the_end(nats_node: Cluster) -> None:
     async with linked(nats_node) as (link, names):
         first = OneAccount(link, names, "w1")

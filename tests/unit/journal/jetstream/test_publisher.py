@@ -11,7 +11,7 @@ from listenkey.journal.jetstream import answers, publisher
 from listenkey.journal.jetstream.link import Reply
 from listenkey.journal.sqlite.numbering import EventEntry, NoticeEntry
 from tests.nats_server import Cluster
-from tests.unit.journal.jetstream.making import LOST, NOT_SENT, OneAccount, linked, refused
+from tests.unit.journal.jetstream.making import LOST, NOT_SENT, VANISHED, OneAccount, linked, refused
 from tests.unit.journal.making import ACCOUNT, AT_MS, fill, read
 
 
@@ -58,7 +58,17 @@ BATCH = (7, 8, 9)
 @pytest.mark.parametrize("numbers", [SINGLE, BATCH])
 @pytest.mark.parametrize(
     "fault",
-    [LOST, NOT_SENT, refused(10158), refused(10164), refused(10176), refused(10201), refused(10077), refused(10023)],
+    [
+        LOST,
+        VANISHED,
+        NOT_SENT,
+        refused(10158),
+        refused(10164),
+        refused(10176),
+        refused(10201),
+        refused(10077),
+        refused(10023),
+    ],
 )
 async def test_whatever_the_servers_answer_each_item_is_stored_once(
     nats_node: Cluster, numbers: tuple[int, ...], fault: Reply
@@ -66,6 +76,7 @@ async def test_whatever_the_servers_answer_each_item_is_stored_once(
     async with linked(nats_node) as (link, names):
         account = OneAccount(link, names)
         await account.open()
+        link.fail(names.events, fault)
         put(account, 1, 2)
         await account.publisher._publish_some()
         link.fail(names.events, fault, fault)
