@@ -32,6 +32,9 @@ RECONNECT_WAIT_S: Final = 0.2
 PING_EVERY_S: Final = 5
 """Two of these without an answer end a connection to a server that hangs."""
 
+TROUBLES_MAX: Final = 4
+"""Different errors of a connection that is being opened, as they are told: the last one alone says least."""
+
 NO_RESPONDERS: Final = "503"
 STATUS: Final = "Status"
 
@@ -82,7 +85,7 @@ class LogConnection:
         self._waiting: dict[str, Waiter] = {}
         self._reopening: asyncio.Task[None] | None = None
         self._is_closed = False
-        self._trouble = ""
+        self._troubles: dict[str, None] = {}
 
     async def open(self, within_s: float = OPEN_WITHIN_S) -> None:
         """
@@ -92,11 +95,12 @@ class LogConnection:
             UsageError: The package is missing.
             Unreachable: None of them answered in time, or they refused.
         """
+        self._troubles.clear()
         try:
             async with asyncio.timeout(within_s):
                 await self._connect()
         except TimeoutError:
-            why = f" ({self._trouble})" if self._trouble else ""
+            why = f" ({'; '.join(self._troubles)})" if self._troubles else ""
             raise Unreachable(self.where, f"no server of NATS took the connection within {within_s:g} s{why}") from None
 
     async def _connect(self) -> None:
@@ -199,8 +203,10 @@ class LogConnection:
             waiter.take(Reply(status, headers, message.data))
 
     async def _on_error(self, error: Exception) -> None:
-        self._trouble = str(error) or type(error).__name__
-        log.debug("%s: %s", self.where, self._trouble)
+        text = str(error) or type(error).__name__
+        log.debug("%s: %s", self.where, text)
+        if len(self._troubles) < TROUBLES_MAX:
+            self._troubles[text] = None
 
     async def _on_disconnected(self) -> None:
         """Give up what waits: its replies would have come by the connection that is gone."""
