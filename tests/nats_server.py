@@ -115,13 +115,13 @@ class Cluster:
         return f"nats://{hosts}?" + "&".join(f"{name}={value}" for name, value in options.items())
 
 
-async def made(text: str) -> LogAddress:
+async def made(text: str, bytes_max: int = 64 << 20) -> LogAddress:
     """Make the streams of an address, and return it."""
     address = log_address(text)
     connection = LogConnection(address.servers)
     await connection.open()
     try:
-        await make_streams(connection, address, bytes_max=64 << 20)
+        await make_streams(connection, address, bytes_max=bytes_max)
     finally:
         await connection.aclose()
     return address
