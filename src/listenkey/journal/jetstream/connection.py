@@ -12,7 +12,6 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Sequence
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +31,9 @@ RECONNECT_WAIT_S: Final = 0.2
 PING_EVERY_S: Final = 5
 """Two of these without an answer end a connection to a server that hangs."""
 
+SWEEP_EVERY_S: Final = 0.1
+"""The interval at which waits that are over are found."""
+
 TROUBLES_MAX: Final = 4
 """Different errors of a connection that is being opened, as they are told: the last one alone says least."""
 
@@ -42,20 +44,27 @@ MISSING: Final = "a journal in NATS needs the package nats-py: pip install 'list
 
 
 class Waiter:
-    """A request that waits for its replies."""
+    """
+    A request that waits for its replies.
 
-    __slots__ = ("future", "is_many", "replies")
+    Args:
+        until_s: When it is given up, by the loop's clock.
+        is_many: Whether it waits for a reply that has a status; else for the first one.
+    """
 
-    def __init__(self, *, is_many: bool) -> None:
-        self.future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+    __slots__ = ("future", "is_many", "replies", "until_s")
+
+    def __init__(self, until_s: float, *, is_many: bool) -> None:
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.until_s = until_s
         self.is_many = is_many
         self.replies: list[Reply] = []
 
     def take(self, reply: Reply) -> None:
-        """Take a reply; the last one of many has a status."""
+        """Take a reply."""
         self.replies.append(reply)
-        if not self.future.done() and (reply.status or not self.is_many):
-            self.future.set_result(self.replies)
+        if (reply.status or not self.is_many) and not self.future.done():
+            self.future.set_result(None)
 
     def give_up(self, reason: str, *, was_sent: bool) -> None:
         """End the wait without a reply."""
@@ -83,6 +92,9 @@ class LogConnection:
         self._inbox = ""
         self._numbers = count(1)
         self._waiting: dict[str, Waiter] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._too_large: tuple[type[Exception], ...] = ()
+        self._refusals: tuple[type[Exception], ...] = ()
         self._reopening: asyncio.Task[None] | None = None
         self._is_closed = False
         self._troubles: dict[str, None] = {}
@@ -106,8 +118,10 @@ class LogConnection:
     async def _connect(self) -> None:
         try:
             from nats.aio.client import Client  # noqa: PLC0415 - only who has a journal there needs the package
+            from nats.errors import Error, MaxPayloadError  # noqa: PLC0415
         except ImportError:
             raise UsageError(MISSING) from None
+        self._too_large, self._refusals = (MaxPayloadError,), (Error, OSError)
         client = Client()
         try:
             await client.connect(
@@ -140,6 +154,8 @@ class LogConnection:
         if client is not None:
             await client.close()
         self._give_up("the connection was closed")
+        if self._sweeping is not None:
+            self._sweeping.cancel()
 
     # --- requests ------------------------------------------------------------------------------------------------
 
@@ -161,33 +177,36 @@ class LogConnection:
         client = self._client
         if client is None or not client.is_connected:
             raise Unanswered(f"no connection to {self.where}", was_sent=False)
+        loop = asyncio.get_running_loop()
         token = str(next(self._numbers))
-        waiter = self._waiting[token] = Waiter(is_many=is_many)
-        timer = asyncio.get_running_loop().call_later(
-            within_s, partial(waiter.give_up, "no answer in time", was_sent=True)
-        )
-        try:
-            await self._send(client, messages, self._inbox + token)
-            return await waiter.future
-        finally:
-            timer.cancel()
-            del self._waiting[token]
-
-    async def _send(self, client: Client, messages: Sequence[Outgoing], reply_to: str) -> None:
-        from nats.errors import Error, MaxPayloadError  # noqa: PLC0415
-
+        waiter = self._waiting[token] = Waiter(loop.time() + within_s, is_many=is_many)
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(SWEEP_EVERY_S, self._sweep)
         try:
             for message in messages[:-1]:
                 await client.publish(message.subject, message.body, headers=message.headers or None)
             last = messages[-1]
-            await client.publish(last.subject, last.body, reply_to, last.headers or None)
-        except MaxPayloadError:
-            most = client.max_payload
+            await client.publish(last.subject, last.body, self._inbox + token, last.headers or None)
+            await waiter.future
+        except self._too_large:
             raise JournalError(
-                f"{self.where} takes no message above {most} bytes: raise max_payload in the servers' configuration"
+                f"{self.where} takes no message above {client.max_payload} bytes: "
+                "raise max_payload in the servers' configuration"
             ) from None
-        except (Error, OSError) as error:
+        except self._refusals as error:
             raise Unanswered(f"it could not be sent: {error}", was_sent=True) from None
+        finally:
+            del self._waiting[token]
+        return waiter.replies
+
+    def _sweep(self) -> None:
+        """Give up what has waited too long. One timer for all: one for each request would be a fifth of its cost."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        for waiter in list(self._waiting.values()):
+            if now_s >= waiter.until_s:
+                waiter.give_up("no answer in time", was_sent=True)
+        self._sweeping = loop.call_later(SWEEP_EVERY_S, self._sweep) if self._waiting else None
 
     # --- what nats-py calls --------------------------------------------------------------------------------------
 

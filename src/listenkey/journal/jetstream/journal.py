@@ -215,7 +215,10 @@ class JetStreamJournal:
         self.duplicates += report.duplicates
         self.recovered += report.recovered
         self._items.show(report.items, report.last_seq)
-        self._queue.settle()
+        if (
+            self.overflow.from_ms is not None or len(self._queue) > self._queue.entries
+        ):  # nearly never, so without a call
+            self._queue.settle()
         if report.cursor is not None:
             self._commits.written(report.cursor)
         self._signal.wake()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Final, NamedTuple, Protocol
 
 ANSWER_WITHIN_S: Final = 3.0
@@ -50,17 +50,17 @@ class Link(Protocol):
     def where(self) -> str:
         """The servers, for people; without secrets."""
 
-    async def request(
+    def request(
         self,
         subject: str,
         body: bytes = b"",
         headers: dict[str, str] | None = None,
         within_s: float = ANSWER_WITHIN_S,
-    ) -> Reply:
+    ) -> Awaitable[Reply]:
         """Send a message and return the reply. Raises Unanswered."""
 
-    async def request_batch(self, messages: list[Outgoing], within_s: float = ANSWER_WITHIN_S) -> Reply:
+    def request_batch(self, messages: list[Outgoing], within_s: float = ANSWER_WITHIN_S) -> Awaitable[Reply]:
         """Send messages one right behind the other, and return the reply to the last. Raises Unanswered."""
 
-    async def request_many(self, subject: str, body: bytes, within_s: float = ANSWER_WITHIN_S) -> list[Reply]:
+    def request_many(self, subject: str, body: bytes, within_s: float = ANSWER_WITHIN_S) -> Awaitable[list[Reply]]:
         """Send a message and return the replies up to one that has a status. Raises Unanswered."""

@@ -56,9 +56,10 @@ class LogMarks:
 
     Attributes:
         on_due: Called when there is something to write; None while nothing is to be written.
+        is_urgent: Whether a caller waits for the consumer's position to be stored.
     """
 
-    __slots__ = ("_cursor", "_cursor_at_s", "_cursor_cell", "_cursor_written", "_heard", "_is_urgent", "_mark_at_s", "_mark_cell", "_now_s", "_timer", "_token", "_written", "on_due")  # fmt: skip
+    __slots__ = ("_cursor", "_cursor_at_s", "_cursor_cell", "_cursor_written", "_heard", "_mark_at_s", "_mark_cell", "_now_s", "_timer", "_token", "_written", "is_urgent", "on_due")  # fmt: skip
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self.on_due: Callable[[], None] | None = None
@@ -72,7 +73,7 @@ class LogMarks:
         self._cursor = 0
         self._cursor_written = 0
         self._cursor_at_s = 0.0
-        self._is_urgent = False
+        self.is_urgent = False
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, token: int, mark: FactCell, cursor: FactCell | None) -> None:
@@ -87,8 +88,13 @@ class LogMarks:
     def done(self, seq: int, *, urgent: bool) -> None:
         """Note that the reader is done up to `seq`; `urgent` where a caller waits for it to be stored."""
         self._cursor = max(self._cursor, seq)
-        self._is_urgent = self._is_urgent or urgent
+        self.is_urgent = self.is_urgent or urgent
         self._set_timer()
+
+    @property
+    def are_waiting(self) -> bool:
+        """True where a mark waits to be written, now or later."""
+        return self._mark_waits or self._cursor_waits
 
     @property
     def _mark_waits(self) -> bool:
@@ -132,7 +138,7 @@ class LogMarks:
         heard = self._heard  # Read before anything is waited for: a later one is not behind all that is stored.
         mark = self._mark(heard, numbering) if final or self._now_s() >= self._mark_at_s else None
         written = None
-        if self._cursor_waits and (final or self._is_urgent or self._now_s() >= self._cursor_at_s):
+        if self._cursor_waits and (final or self.is_urgent or self._now_s() >= self._cursor_at_s):
             written = await self._write_cursor()
         if mark is not None:
             await self._write_mark(heard, mark)
@@ -155,7 +161,7 @@ class LogMarks:
     async def _write_cursor(self) -> int | None:
         assert self._cursor_cell is not None
         seq = self._cursor
-        self._is_urgent = False
+        self.is_urgent = False
         if not await self._cursor_cell.write(cursor_bytes(Cursor(self._token, seq))):
             self._cursor_at_s = self._now_s() + RETRY_S
             return None

@@ -25,6 +25,7 @@ from listenkey.journal.jetstream.names import AccountNames
 from listenkey.journal.jetstream.ownership import MESSAGE_ID, fence, owner_of
 from listenkey.journal.jetstream.record_codec import LogRecord, seq_and_chain
 from listenkey.journal.jetstream.record_numbering import RecordNumbering
+from listenkey.journal.reader_signal import ReaderSignal
 from listenkey.journal.sqlite.numbering import Entry, EventEntry
 from listenkey.journal.sqlite.writer import Committed
 
@@ -76,7 +77,7 @@ class Publisher:
         self._on_stored = on_stored
         self._on_problem = on_problem
         self._entries: deque[Entry] = deque()
-        self._wake = asyncio.Event()
+        self._signal = ReaderSignal()
         self._problem: str | None = None
         self._fence: dict[str, str] = {}
         self._token = 0
@@ -89,12 +90,12 @@ class Publisher:
     def put(self, entry: Entry) -> None:
         """Add to the queue. Never waits."""
         self._entries.append(entry)
-        self._wake.set()
+        self._signal.wake()
 
     def put_all(self, entries: Iterable[Entry]) -> None:
         """Add several to the queue. Never waits."""
         self._entries.extend(entries)
-        self._wake.set()
+        self._signal.wake()
 
     def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
         """The stream was whole at this moment, and all that it brought until then was put."""
@@ -104,12 +105,12 @@ class Publisher:
         """Note that the reader is done up to `seq`; `urgent` where a caller waits for it to be stored."""
         self.marks.done(seq, urgent=urgent)
         if urgent:
-            self._wake.set()
+            self._signal.wake()
 
     def stop(self) -> None:
         """Publish what waits, and end."""
         self.is_stopping = True
-        self._wake.set()
+        self._signal.wake()
 
     async def run(self) -> None:
         """
@@ -119,17 +120,19 @@ class Publisher:
             Fenced: Somebody else owns the account.
             JournalError, Corrupt: It can't go on.
         """
-        self.marks.on_due = self._wake.set
+        self.marks.on_due = self._signal.wake
         try:
             while True:
-                self._wake.clear()
                 stopping = self.is_stopping  # asked before looking, so that nothing put before `stop` is left behind
                 while self._entries:
                     await self._publish_some()
-                await self._write_marks(final=stopping)
-                if stopping and not self._entries:
+                if self.marks.are_waiting:
+                    await self._write_marks(final=stopping)
+                if self._entries or self.is_stopping is not stopping or self.marks.is_urgent:
+                    continue  # That came while it waited for an answer.
+                if stopping:
                     return
-                await self._wake.wait()
+                await self._signal.wait()
         except Overtaken:
             raise await self._fenced() from None
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Awaitable
 from typing import Final
 
 from listenkey.credentials import Secret
@@ -48,19 +49,19 @@ class LogServers:
             raise Unanswered(f"the connection to {self.where} is closed", was_sent=False)
         return self._connection
 
-    async def request(
+    def request(
         self, subject: str, body: bytes = b"", headers: dict[str, str] | None = None, within_s: float = ANSWER_WITHIN_S
-    ) -> Reply:
+    ) -> Awaitable[Reply]:
         """Send a message and return the reply. Raises Unanswered."""
-        return await self._link.request(subject, body, headers, within_s)
+        return self._link.request(subject, body, headers, within_s)
 
-    async def request_batch(self, messages: list[Outgoing], within_s: float = ANSWER_WITHIN_S) -> Reply:
+    def request_batch(self, messages: list[Outgoing], within_s: float = ANSWER_WITHIN_S) -> Awaitable[Reply]:
         """Send messages one right behind the other, and return the reply to the last. Raises Unanswered."""
-        return await self._link.request_batch(messages, within_s)
+        return self._link.request_batch(messages, within_s)
 
-    async def request_many(self, subject: str, body: bytes, within_s: float = ANSWER_WITHIN_S) -> list[Reply]:
+    def request_many(self, subject: str, body: bytes, within_s: float = ANSWER_WITHIN_S) -> Awaitable[list[Reply]]:
         """Send a message and return the replies up to one that has a status. Raises Unanswered."""
-        return await self._link.request_many(subject, body, within_s)
+        return self._link.request_many(subject, body, within_s)
 
     async def acquire(self) -> None:
         """

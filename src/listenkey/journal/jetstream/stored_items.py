@@ -65,7 +65,9 @@ class StoredItems:
 
     def show(self, items: list[Item], last_seq: int) -> None:
         """Keep items in memory where they continue the window and fit; else the reader gets them from the servers."""
-        new = [item for item in items if item.seq > self._window_end]
+        new = items
+        if new and new[0].seq <= self._window_end:
+            new = [item for item in items if item.seq > self._window_end]
         if new and self._window_end >= self.stored_seq and self._window_bytes < WINDOW_BYTES_MAX:
             self._keep(new)
         self.stored_seq = max(self.stored_seq, last_seq)

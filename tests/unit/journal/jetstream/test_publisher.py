@@ -211,3 +211,18 @@ async def test_a_refusal_that_stays_is_raised(nats_node: Cluster) -> None:
         with pytest.raises(JournalError, match="takes no message"):
             await account.publish()
         assert ACCOUNT
+
+
+async def test_a_commit_that_comes_while_another_is_written_is_written_at_once(nats_node: Cluster) -> None:
+    async with linked(nats_node) as (link, names):
+        account = OneAccount(link, names)
+        await account.open("book")
+        running = asyncio.ensure_future(account.publisher.run())
+        for seq in range(1, 9):
+            account.publisher.done(seq, urgent=True)
+            await asyncio.sleep(0)
+        async with asyncio.timeout(0.9):  # Less than `CURSOR_EVERY_S`.
+            while not account.stored or account.stored[-1].cursor != 8:  # noqa: ASYNC110 - nobody else is told
+                await asyncio.sleep(0.001)
+        account.publisher.stop()
+        await running
