@@ -35,7 +35,6 @@ DOORS: Final = {
     "listenkey.__main__": "python -m listenkey",
     "listenkey.gateway.http.server": "what `gateway run` serves",
     "listenkey.journal.consumer_cursor": "what consumers with an SQLite database of their own import; docs/how-to/use-a-journal.md",
-    "listenkey.journal.shared.shared_journals": "the journals of a gateway with many accounts",
     "listenkey.cli": "the command, named in pyproject.toml",
     "listenkey.testing": "the pytest plugin, named in pyproject.toml",
     "listenkey.sandbox.__main__": "python -m listenkey.sandbox",

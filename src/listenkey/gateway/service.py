@@ -143,4 +143,6 @@ def journals_of(config: GatewayConfig, runtime: Runtime) -> Journals:
     """Return the journals that a configuration names."""
     if config.is_on_nats:
         raise UsageError('there is no journal on NATS in this build; give a folder, journal = "/var/lib/listenkey"')
-    return SharedJournals(Path(config.journal), runtime.clock.wall_ms, threads=runtime.threads)
+    return SharedJournals(
+        Path(config.journal), runtime.clock.wall_ms, threads=runtime.threads, keep_days=config.keep_days
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from listenkey.core.gaps import Resumed
 from listenkey.items import Item
+from listenkey.journal.shared.account_end import AccountEnd
 from listenkey.journal.shared.account_view import AccountLeft
 from listenkey.journal.shared.account_writer import AccountWriter, Inbox
 from listenkey.journal.sqlite.consumer_commits import ConsumerCommits
@@ -195,6 +196,16 @@ class AccountJournal(DurableJournal):
     def problem(self) -> str | None:
         """The reason why nothing can be written at the moment, for people; None while all is well."""
         return self._file.problem
+
+    @property
+    def end_of_items(self) -> AccountEnd | None:
+        """The account's end; None while it is not open."""
+        return self.writer.end
+
+    @property
+    def read_seq(self) -> int:
+        """The item that the reader got last; retention takes nothing behind it. From any thread."""
+        return self._items.read_seq
 
     @property
     def _is_over(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -172,6 +172,32 @@ def _set(connection: sqlite3.Connection, statements: dict[int, str], values: Seq
         some = values[first : first + most]
         size = SIZES[(len(some) - 1).bit_length()]
         connection.execute(statements[size], filled(some, size * len(some[0])))
+
+
+def prune_rows(connection: sqlite3.Connection, ids: Sequence[int], cut: Mapping[int, tuple[int, bytes]]) -> None:
+    """
+    Take rows away, within the transaction that is open; their fills stay known, and the chains checkable from there on.
+
+    Args:
+        connection: Of the file.
+        ids: Of the rows.
+        cut: The last of them of each account, by its number: the item's number and its chain.
+    """
+    most = SIZES[-1]
+    for first in range(0, len(ids), most):
+        places = ",".join("?" * len(some := ids[first : first + most]))
+        connection.execute(
+            "INSERT OR IGNORE INTO main.pruned_fills SELECT account_no, symbol, trade_id, order_id FROM rows "  # noqa: S608 - places only
+            f"WHERE id IN ({places}) AND trade_id IS NOT NULL",
+            some,
+        )
+        connection.execute(f"DELETE FROM rows WHERE id IN ({places})", some)  # noqa: S608 - places only
+    anchors = (
+        (account_no, name, value)
+        for account_no, (seq, chain) in cut.items()
+        for name, value in ((metadata.ANCHOR_SEQ, seq), (metadata.ANCHOR_CHAIN, chain))
+    )
+    _set(connection, _SET_FACTS, [(*fact, fact_checksum(*fact[1:])) for fact in anchors])
 
 
 def known_fills(connection: sqlite3.Connection, keys: Collection[AccountFill], last_id: int) -> set[AccountFill]:

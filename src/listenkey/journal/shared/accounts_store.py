@@ -9,13 +9,13 @@ one account's items keeps nobody else from opening.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from listenkey.errors import Corrupt
 from listenkey.journal.shared import accounts_check
 from listenkey.journal.shared.account_end import AccountEnd
-from listenkey.journal.shared.account_part import AccountFill, AccountPart, Cursor, known_fills, write_parts
+from listenkey.journal.shared.account_part import AccountFill, AccountPart, Cursor, known_fills, prune_rows, write_parts
 from listenkey.journal.shared.account_view import accounts_of, open_accounts
 from listenkey.journal.shared.accounts_schema import SHARED
 from listenkey.journal.shared.reached_notes import ReachedNotes
@@ -128,6 +128,13 @@ class AccountsStore(HeldDatabase):
             self._note(part.end)
         if newest is not None:
             self.last_id = newest
+
+    def prune(self, ids: Sequence[int], cut: Mapping[int, tuple[int, bytes]]) -> None:
+        """Take these rows away, up to one of each account in `cut`; see `prune_rows`."""
+        connection = self.connection
+        with transaction(connection):
+            self.files.check_lock()
+            prune_rows(connection, ids, cut)
 
     def _note(self, end: AccountEnd) -> None:
         # What was lost has numbers as well. Until one behind them is given, they must stay noted.

@@ -22,11 +22,13 @@ from listenkey.journal.shared.account_end import AccountEnd
 from listenkey.journal.shared.account_journal import AccountJournal
 from listenkey.journal.shared.account_view import AccountLeft, account_left
 from listenkey.journal.shared.account_writer import Inbox
+from listenkey.journal.shared.accounts_pruner import AccountsPruner
 from listenkey.journal.shared.accounts_reader import AccountReader, AccountsReader
 from listenkey.journal.shared.accounts_schema import FILE_NAME
 from listenkey.journal.shared.accounts_store import AccountsStore
 from listenkey.journal.shared.shared_writer import GroupCommitted, SharedWriter
 from listenkey.journal.sqlite.reader import CHUNK_ROWS
+from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.write_queue import QUEUE_BYTES_MAX, QueueRoom
 from listenkey.journal.sqlite.writer_link import WriterLink
 from listenkey.transport.threads import SYSTEM, Threads
@@ -46,21 +48,26 @@ class SharedJournals:
         folder: Where `accounts.db` is, or is made, with the folder.
         wall_ms: Epoch ms.
         threads: Where the writer's thread is from.
+        keep_days: Items that are older may be deleted, but none that a named consumer has not committed.
 
     Attributes:
         path: The file.
         room: The memory for what waits.
     """
 
-    def __init__(self, folder: Path, wall_ms: Callable[[], int], *, threads: Threads = SYSTEM) -> None:
+    def __init__(
+        self, folder: Path, wall_ms: Callable[[], int], *, threads: Threads = SYSTEM, keep_days: float | None = None
+    ) -> None:
         self.path = folder / FILE_NAME
         self.wall_ms = wall_ms
         self.room = QueueRoom(ROOM_BYTES_MAX)
         self._store = AccountsStore(self.path)
         self._link: WriterLink[None, GroupCommitted] = WriterLink(self._store, self._on_committed, self._on_finished)
         self._link.on_change = self._on_problem
-        self._writer = SharedWriter(self._store, self._link.report, threads)
         self._open: dict[str, AccountJournal] = {}
+        self._retention = Retention(keep_days)
+        pruner = AccountsPruner(self._store, self._retention, wall_ms, self._open.get)
+        self._writer = SharedWriter(self._store, self._link.report, pruner, threads)
         self._commits: deque[asyncio.Future[None]] = deque()  # in the order in which they were put
         self._openings = AccountsReader(self.path)
         self._readers = AccountsReader(self.path)
@@ -252,10 +259,11 @@ class SharedJournals:
         number, is_new = self._store.enrolled(journal.account)
         end = AccountEnd(number, journal.account, is_new=is_new)
         reached, noted_ms = self._store.left(journal.account)
-        return await asyncio.get_running_loop().run_in_executor(
-            None,
-            lambda: self._openings.ask(lambda connection: account_left(connection, self.path, end, reached, noted_ms)),
+        left = await asyncio.to_thread(
+            self._openings.ask, lambda connection: account_left(connection, self.path, end, reached, noted_ms)
         )
+        end.has_pruned |= not self._retention.keeps_all  # What was deleted while it was looked at was not seen.
+        return left
 
     def reader(self, account: str) -> AccountReader:
         """Return what reads an account's items from the file, for its own reader."""

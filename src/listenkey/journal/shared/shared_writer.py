@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from listenkey.journal.shared.account_part import AccountPart, Cursor
 from listenkey.journal.shared.account_writer import AccountWriter, Message
+from listenkey.journal.shared.accounts_pruner import AccountsPruner
 from listenkey.journal.shared.accounts_store import AccountsStore
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, FillKey, Group
 from listenkey.journal.sqlite.marks import NOTE_EVERY_S
@@ -62,11 +63,19 @@ class SharedWriter(WriterThread):
     Args:
         store: Opened.
         report: Called in the thread with what has happened.
+        pruner: Takes away what need not be kept.
         threads: Where the thread, its events and its time are from.
     """
 
-    def __init__(self, store: AccountsStore, report: Callable[[SharedReport], None], threads: Threads = SYSTEM) -> None:
+    def __init__(
+        self,
+        store: AccountsStore,
+        report: Callable[[SharedReport], None],
+        pruner: AccountsPruner,
+        threads: Threads = SYSTEM,
+    ) -> None:
         super().__init__(store, report, threads)
+        self._pruner = pruner
         self._store: AccountsStore = store
         self._inbox: deque[Message] = deque()
         self._ready: deque[AccountWriter] = deque()  # those with entries that wait
@@ -248,7 +257,10 @@ class SharedWriter(WriterThread):
         return NOTE_EVERY_S if self._store.is_noted else REACHED_EVERY_S
 
     def _prune(self) -> None:
-        """Take away nothing."""
+        """Take away a portion of the rows that may go; the next one when new items have had their turn."""
+        now_s = self._now_s()
+        if self._pruner.is_due(now_s) and self._safely(lambda: self._pruner.take_some(now_s)):
+            self.wake.set()
 
 
 def _committed(part: AccountPart) -> Committed:

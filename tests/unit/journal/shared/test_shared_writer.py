@@ -13,6 +13,7 @@ from listenkey.journal.shared.account_end import AccountEnd
 from listenkey.journal.shared.account_part import AccountPart
 from listenkey.journal.shared.account_view import account_access, open_account
 from listenkey.journal.shared.account_writer import AccountWriter
+from listenkey.journal.shared.accounts_pruner import AccountsPruner
 from listenkey.journal.shared.accounts_schema import FILE_NAME
 from listenkey.journal.shared.accounts_store import AccountsStore
 from listenkey.journal.shared.shared_writer import (
@@ -27,11 +28,12 @@ from listenkey.journal.sqlite import metadata, writer_thread
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, FillKey
 from listenkey.journal.sqlite.lock import lock_path
 from listenkey.journal.sqlite.marks import NOTE_EVERY_S
+from listenkey.journal.sqlite.retention import Retention
 from listenkey.journal.sqlite.verify import verify_journal
 from listenkey.journal.sqlite.writer import REACHED_EVERY_S, Committed
 from listenkey.journal.sqlite.writer_thread import Finished, WriteFailed
 from listenkey.transport.threads import Threads
-from tests.unit.journal.making import AT_MS, fill, greeks
+from tests.unit.journal.making import AT_MS, Wall, fill, greeks
 from tests.unit.journal.shared.shared_making import BadSharedDisk, entries, seqs
 
 
@@ -54,7 +56,8 @@ class Bench:
         self.reports: list[SharedReport] = []
         self.store = AccountsStore(folder / FILE_NAME)
         self.store.open()
-        self.writer = SharedWriter(self.store, self.reports.append, Threads(now_s=lambda: self.now_s))
+        pruner = AccountsPruner(self.store, Retention(), Wall(), lambda _: None)
+        self.writer = SharedWriter(self.store, self.reports.append, pruner, Threads(now_s=lambda: self.now_s))
 
     def account(self, name: str, consumer: str | None = None, **left: Any) -> AccountWriter:
         number, is_new = self.store.enrolled(name)
@@ -335,6 +338,17 @@ def test_giving_up_ends_the_thread_with_what_was_wrong(tmp_path: Path, monkeypat
     assert isinstance(report, Finished)
     assert isinstance(report.error, JournalError)
     assert "the disk is full" in str(report.error)
+
+
+def test_old_rows_go_a_portion_after_each_turn(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [True, False]
+    monkeypatch.setattr(bench.writer._pruner, "is_due", lambda _: bool(steps))
+    monkeypatch.setattr(bench.writer._pruner, "take_some", lambda _: steps.pop(0))
+    wakes = []
+    for _ in range(3):
+        assert bench.writer.turn()
+        wakes.append(bench.writer.wake.is_set())
+    assert wakes == [True, False, False]
 
 
 def test_it_ends_when_it_is_asked_to_and_all_is_written(bench: Bench) -> None:
