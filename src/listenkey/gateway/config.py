@@ -201,7 +201,7 @@ class _Reading:
         table = self._file.values.get("gateway")
         if table is None:
             misnamed = any(get_close_matches(key, ["gateway"]) for key in self._file.values)
-            if not misnamed and not self._mistakes:
+            if not misnamed and not self._file.mistakes:
                 self._mistake(
                     1, 'there is no table [gateway]; write [gateway], and below it journal = "/var/lib/listenkey"'
                 )

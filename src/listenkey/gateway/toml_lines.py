@@ -31,7 +31,7 @@ class TomlLines:
     """
 
     def __init__(self, text: str) -> None:
-        self._text = text.replace("\r\n", "\n")
+        self._text = text
         self._at = 0
         self._line = 1
         self._counted_to = 0

@@ -25,7 +25,8 @@ def test_a_token_of_the_users(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("", "is empty"), ("two words", "one word"), ("a\nb", "one word"), ("é", "one word")]
+    ("text", "words"),
+    [("", "is empty"), ("x" * 4097, "one word"), ("two words", "one word"), ("a\nb", "one word"), ("é", "one word")],
 )
 def test_what_is_no_token_says_how_to_make_one(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(UsageError, match=f"{words}.*openssl rand"):
@@ -49,6 +50,12 @@ def test_a_token_is_made_once_and_kept_for_us_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
     assert remembered.hide(token.reveal()) == "[hidden]"
+
+
+def test_a_token_that_was_made_is_hidden_from_then_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.token_urlsafe", lambda _: "made-by_chance")
+    kept_token(tmp_path)
+    assert remembered.hide("sent made-by_chance") == "sent [hidden]"
 
 
 def test_two_tokens_differ(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def test_what_was_added_is_there_after_a_restart(tmp_path: Path) -> None:
         '{"version": 1, "accounts": [{"name": "a", "key": "x"}]}',
         '{"version": 1, "accounts": [{"name": "a", "key": "file:x"}, {"name": "a", "key": "file:y"}]}',
         "[" * 100_000,
+        '{"version": 1, "accounts": [], "more": ' + "[" * 100_000,
         "\0" * 64,
     ],
 )

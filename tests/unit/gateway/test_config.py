@@ -203,6 +203,13 @@ def test_what_stands_on_a_line_that_cant_be_read_is_not_called_missing(tmp_path:
     assert "has no key" in found[6]
 
 
+def test_a_missing_table_is_told_beside_other_mistakes(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text('[[accounts]]\nname = "a"\nkey = "env:A"\n')
+    with pytest.raises(ConfigError) as told:
+        read_config(tmp_path / "gateway.toml", {})
+    assert [mistake.line for mistake in told.value.mistakes] == [1, 3]
+
+
 def test_the_environments_addresses_count_where_the_file_has_none(tmp_path: Path) -> None:
     path = config_of(tmp_path)
     place = {"LISTENKEY_REST_URL": "http://127.0.0.1:1", "LISTENKEY_WS_URL": "ws://127.0.0.1:1"}

@@ -63,6 +63,14 @@ def test_a_key_within_a_path_is_not(key: str) -> None:
     assert KEY[:12] not in hide(f"{key}: can't be read")
 
 
+@pytest.mark.parametrize(
+    "run",
+    ["abc+def/ghi/jkl/mno/pqr/stu/vwx/yza", "/run/abcdefghijklmnopqrstuv/abcdef", "/run/aB3dE5gH/abcdefghij/klmnopqr"],
+)
+def test_a_part_that_is_no_name_is_hidden(run: str) -> None:
+    assert hide(run) == "[hidden]"
+
+
 def test_base64_with_slashes_is_hidden() -> None:
     chance = random.Random(1)
     for _ in range(2000):
