@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         RiskLevelChange,
         UnknownEvent,
     )
+    from listenkey.gateway.client.gateway_stream import GatewayStream, connect
     from listenkey.health import Health
     from listenkey.items import GapClosed, GapOpened, Item, Live, Update
     from listenkey.journal.opened import OpenJournal, open_journal
@@ -57,6 +58,7 @@ __all__ = [
     "GapCause",
     "GapClosed",
     "GapOpened",
+    "GatewayStream",
     "GreekUpdate",
     "Health",
     "Item",
@@ -79,6 +81,7 @@ __all__ = [
     "UserStream",
     "Venue",
     "__version__",
+    "connect",
     "errors",
     "events",
     "open_journal",
@@ -90,6 +93,8 @@ _HOMES = {
     "BlockingUserStream": "blocking.stream",
     "Timing": "core.timing",
     "ListenKeyError": "errors",
+    "GatewayStream": "gateway.client.gateway_stream",
+    "connect": "gateway.client.gateway_stream",
     "Health": "health",
     "GapCause": "outcomes",
     "Loss": "outcomes",

@@ -21,6 +21,9 @@ Everything this library raises, in one tree, by what the caller should do.
         Corrupt               what was written can't be read back
         Fenced                another process writes
         TooOld                what was asked for is no longer kept: oldest_seq
+      GatewayError          a gateway said no: http_status, error, message, what_to_do
+        TokenRefused          its token is another one
+        AccountUnknown        it has no account of this name, or no more
       LeaseLost             somebody else holds this account now
 
 Facts are attributes and the sentence is made in `__str__`. No message ever holds an API key, a secret or a listen key:
@@ -226,6 +229,36 @@ class TooOld(JournalError):
 
     def __str__(self) -> str:
         return f"the items behind {self.after} are no longer kept; the oldest is {self.oldest_seq}"
+
+
+class GatewayError(ListenKeyError):
+    """
+    A gateway said no.
+
+    Attributes:
+        http_status: The status of the answer.
+        error: Its word for programs, such as `too_new`; `docs/reference/gateway.md` lists them.
+        message: What happened, for people.
+        what_to_do: What helps, for people; may be empty.
+    """
+
+    def __init__(self, http_status: int, error: str, message: str, what_to_do: str = "") -> None:
+        super().__init__(http_status, error, message, what_to_do)
+        self.http_status = http_status
+        self.error = error
+        self.message = message
+        self.what_to_do = what_to_do
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.what_to_do}".rstrip()
+
+
+class TokenRefused(GatewayError):
+    """The gateway has another token. Asking again won't help."""
+
+
+class AccountUnknown(GatewayError):
+    """The gateway has no account of this name, or does not have it any more."""
 
 
 class LeaseLost(ListenKeyError):

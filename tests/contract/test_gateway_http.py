@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
+import msgspec
 import pytest
 
 from listenkey.credentials import Secret
@@ -140,7 +141,7 @@ async def test_a_snapshot_and_what_follows_is_the_whole_state(gateway: Running) 
         for _, line in await lines(whole, gateway.newest):
             picture.add(from_line(line))
     end = await gateway.ask("/v1/accounts/desk-0/snapshot")
-    assert end == {"account": "desk-0", **json.loads(json.dumps(picture.to_dict()))}
+    assert end == {"account": "desk-0", **msgspec.json.decode(msgspec.json.encode(picture.to_dict()))}
     assert end["seq"] > begin["seq"]
 
 

@@ -15,6 +15,10 @@ NESTING_MAX: Final = 4
 MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
     ("src/listenkey/cli/main.py", "run"): "the top of the process; whatever is not told there is a traceback",
     (
+        "src/listenkey/gateway/client/account_watch.py",
+        "_say",
+    ): "the user's function; what it raises is raised where he waits",
+    (
         "src/listenkey/gateway/http/server.py",
         "_answer",
     ): "the top of a request's task; no traceback may reach a client or a log",

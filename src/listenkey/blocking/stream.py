@@ -25,7 +25,7 @@ BATCH_MAX: Final = 512
 
 
 class Stream(Protocol):
-    """The stream that `BlockingUserStream` wraps; a `UserStream`."""
+    """The stream that `BlockingUserStream` wraps: a `UserStream`, or one of a gateway."""
 
     async def __aenter__(self) -> object:
         """Open it."""
@@ -54,7 +54,8 @@ class BlockingUserStream:
             for item in stream:
                 ...
 
-    Made by `UserStream.blocking`, which takes the arguments of `UserStream`; gives the same items, and can do the same.
+    Made by `UserStream.blocking`, which takes the arguments of `UserStream`, or by `connect.blocking`; gives the same items,
+    and can do the same.
     The key is renewed and sockets are replaced in a background thread, so a loop body that takes long costs a lag and
     no event.
 
@@ -175,7 +176,7 @@ class BlockingUserStream:
                 elif self._closed:
                     self._ready.extend(self._stream.take_ready(BATCH_MAX))
                 else:
-                    raise UsageError("open the stream first: with UserStream.blocking(...) as stream")
+                    raise UsageError("open the stream first: with ...blocking(...) as stream")
             if not self._ready:
                 raise StopIteration
             return self._ready.popleft()

@@ -7,7 +7,10 @@ account, without a hole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import msgspec
 
 from listenkey.core.account_state import AccountState, FillIndex
 from listenkey.events import (
@@ -22,13 +25,51 @@ from listenkey.events import (
 from listenkey.items import GapClosed, GapOpened, Item, Update
 
 if TYPE_CHECKING:
-    from listenkey.events import Balance, Event, Order, Position
+    from listenkey.events import Event, Order
 
 FILLS_REMEMBERED: Final = 2
 """Fills that the account state of a picture remembers: a picture has no use for them."""
 
 BALANCES_MAX: Final = 256
 """Assets whose balance is kept; an options account has a few."""
+
+
+PART_OVERHEAD_BYTES: Final = 1024
+"""The bytes of a part beside its JSON: the keys, and what the account state has of it."""
+
+Key = TypeVar("Key")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class _Parts(Generic[Key]):
+    """Parts of a picture by key, the last changed last: as JSON, so that their bytes are known."""
+
+    def __init__(self) -> None:
+        self._texts: dict[Key, bytes] = {}
+        self.size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def put(self, key: Key, words: dict[str, Any]) -> None:
+        self.drop(key)
+        self._texts[key] = text = _encode(words)
+        self.size_bytes += len(text) + PART_OVERHEAD_BYTES
+
+    def drop(self, key: Key) -> None:
+        text = self._texts.pop(key, None)
+        if text is not None:
+            self.size_bytes -= len(text) + PART_OVERHEAD_BYTES
+
+    def keep(self, known: Collection[Key]) -> None:
+        for key in [key for key in self._texts if key not in known]:
+            self.drop(key)
+
+    def oldest(self) -> Key:
+        return next(iter(self._texts))
+
+    def raw(self) -> list[msgspec.Raw]:
+        return [msgspec.Raw(text) for text in self._texts.values()]
 
 
 class AccountPicture:
@@ -44,16 +85,16 @@ class AccountPicture:
         self.seq = 0
         self.from_seq = 0
         self._state = AccountState(FillIndex(FILLS_REMEMBERED))
-        self._orders: dict[tuple[str, int], Order | RecoveredOrder] = {}
-        self._positions: dict[str, tuple[Position, int]] = {}
-        self._balances: dict[str, tuple[Balance, int]] = {}
+        self._orders: _Parts[tuple[str, int]] = _Parts()
+        self._positions: _Parts[str] = _Parts()
+        self._balances: _Parts[str] = _Parts()
         self._newest: dict[type[Event], Event] = {}
         self._gap_from_ms: int | None = None
 
     @property
-    def size(self) -> int:
-        """Orders, positions and balances that it holds."""
-        return len(self._orders) + len(self._positions) + len(self._balances)
+    def size_bytes(self) -> int:
+        """About the bytes that it takes."""
+        return sum(parts.size_bytes for parts in (self._orders, self._positions, self._balances))
 
     def add(self, item: Item) -> None:
         """Take in the next item."""
@@ -75,7 +116,7 @@ class AccountPicture:
         elif isinstance(event, BalancePositionUpdate):
             self._note_changes(event)
         elif isinstance(event, RecoveredExercise):
-            self._positions.pop(event.symbol, None)
+            self._positions.drop(event.symbol)
         elif isinstance(event, AccountUpdate | GreekUpdate | RiskLevelChange):
             self._newest[type(event)] = event
 
@@ -84,39 +125,36 @@ class AccountPicture:
         key = (order.symbol, order.order_id)
         living = self._state.orders.get(key)
         if living is None:
-            self._orders.pop(key, None)
+            self._orders.drop(key)
         elif (living.status, living.at_ms) == (order.status, at_ms):
-            self._orders[key] = order
+            self._orders.put(key, order.to_dict())
         if len(self._orders) > len(self._state.orders):  # The state has let go of the oldest one.
-            self._orders = {known: one for known, one in self._orders.items() if known in self._state.orders}
+            self._orders.keep(self._state.orders)
 
     def _note_changes(self, event: BalancePositionUpdate) -> None:
         for position in event.positions:
-            self._positions.pop(position.symbol, None)
             if position.symbol in self._state.positions:
-                self._positions[position.symbol] = (position, event.event_ms)
+                self._positions.put(position.symbol, {**position.to_dict(), "event_ms": event.event_ms})
+            else:
+                self._positions.drop(position.symbol)
         if len(self._positions) > len(self._state.positions):
-            held = self._state.positions
-            self._positions = {symbol: one for symbol, one in self._positions.items() if symbol in held}
+            self._positions.keep(self._state.positions)
         for balance in event.balances:
-            self._balances.pop(balance.asset, None)
-            self._balances[balance.asset] = (balance, event.event_ms)
+            amount = balance.to_dict()["balance"]
+            self._balances.put(balance.asset, {"asset": balance.asset, "balance": amount, "event_ms": event.event_ms})
             if len(self._balances) > BALANCES_MAX:
-                del self._balances[next(iter(self._balances))]
+                self._balances.drop(self._balances.oldest())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the picture as plain values: amounts as strings, ids and times as numbers."""
+        """Return the picture, to be encoded as JSON: amounts as strings, ids and times as numbers."""
         totals, greeks, risk = (self._words_of(kind) for kind in (AccountUpdate, GreekUpdate, RiskLevelChange))
         return {
             "seq": self.seq,
             "from_seq": self.from_seq,
             "open_gap_from_ms": self._gap_from_ms,
-            "orders": [order.to_dict() for order in self._orders.values()],
-            "positions": [{**one.to_dict(), "event_ms": at_ms} for one, at_ms in self._positions.values()],
-            "balances": [
-                {"asset": one.asset, "balance": one.to_dict()["balance"], "event_ms": at_ms}
-                for one, at_ms in self._balances.values()
-            ],
+            "orders": self._orders.raw(),
+            "positions": self._positions.raw(),
+            "balances": self._balances.raw(),
             "totals": totals,
             "greeks": [] if greeks is None else [{**one, "event_ms": greeks["event_ms"]} for one in greeks["greeks"]],
             "risk": risk,

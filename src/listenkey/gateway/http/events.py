@@ -42,6 +42,9 @@ MESSAGE_BYTES_MAX: Final = 4 * 1024
 
 CLOSE_WITHIN_S: Final = 5.0
 
+AFTER_HEADER: Final = "Listenkey-After"
+"""The header that says behind which number the events begin, so that a reader without a cursor has one at once."""
+
 SSE_HEADERS: Final = {
     **STANDING_HEADERS,
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -128,7 +131,7 @@ class EventStreams:
             self._open.discard(reader)
 
     async def _sse(self, request: web.BaseRequest, name: str, reader: EventReader) -> web.StreamResponse:
-        response = web.StreamResponse(headers=SSE_HEADERS)
+        response = web.StreamResponse(headers={**SSE_HEADERS, AFTER_HEADER: str(reader.after)})
         response.force_close()
         if reader.framing is chunked:
             response.enable_chunked_encoding()
@@ -142,7 +145,7 @@ class EventStreams:
         socket = web.WebSocketResponse(
             timeout=CLOSE_WITHIN_S, heartbeat=PING_EVERY_S, compress=False, max_msg_size=MESSAGE_BYTES_MAX
         )
-        socket.headers.update(STANDING_HEADERS)
+        socket.headers.update({**STANDING_HEADERS, AFTER_HEADER: str(reader.after)})
         await socket.prepare(request)
         following = asyncio.ensure_future(self._followed(reader))
         listening = asyncio.ensure_future(_listened(socket))

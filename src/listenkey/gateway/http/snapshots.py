@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 PICTURES_MAX: Final = 1024
 """Accounts whose picture is remembered."""
 
-PARTS_MAX: Final = 65_536
-"""Orders, positions and balances of all pictures together, some 700 bytes each; those not asked for lately go first."""
+PICTURES_BYTES_MAX: Final = 64 * 1024 * 1024
+"""The bytes of all of them; those not asked for lately go first."""
+
+AT_ONCE: Final = 4
+"""Accounts whose journal is read for a snapshot at the same time."""
 
 ITEMS_AT_ONCE: Final = 256
 """Items between two turns of everybody else."""
@@ -32,6 +35,7 @@ class AccountSnapshots:
     def __init__(self) -> None:
         self._pictures: OrderedDict[int, tuple[object, AccountPicture]] = OrderedDict()
         self._turns: dict[int, asyncio.Lock] = {}
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def of(self, account: ServedAccount) -> dict[str, Any]:
         """
@@ -43,7 +47,7 @@ class AccountSnapshots:
         feed = account.feed
         turn = self._turns.setdefault(id(feed), asyncio.Lock())
         try:
-            async with turn:
+            async with turn, self._room:
                 picture = self._known(feed)
                 await _bring_up(picture, account)
                 self._keep(feed, picture)
@@ -59,11 +63,11 @@ class AccountSnapshots:
     def _keep(self, feed: object, picture: AccountPicture) -> None:
         self._pictures[id(feed)] = (feed, picture)
         self._pictures.move_to_end(id(feed))
-        while len(self._pictures) > 1 and (len(self._pictures) > PICTURES_MAX or self._parts() > PARTS_MAX):
+        while self._pictures and (len(self._pictures) > PICTURES_MAX or self._size_bytes() > PICTURES_BYTES_MAX):
             self._pictures.popitem(last=False)
 
-    def _parts(self) -> int:
-        return sum(picture.size for _, picture in self._pictures.values())
+    def _size_bytes(self) -> int:
+        return sum(picture.size_bytes for _, picture in self._pictures.values())
 
 
 async def _bring_up(picture: AccountPicture, account: ServedAccount) -> None:

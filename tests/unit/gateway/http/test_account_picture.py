@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from listenkey.events import Event, RecoveredExercise, RecoveredOrder
 from listenkey.gateway.http.account_picture import BALANCES_MAX, AccountPicture
 from listenkey.items import GapClosed, GapOpened, Live, Update
@@ -19,6 +21,11 @@ TOTALS = b'{"e":"ACCOUNT_UPDATE","E":%d,"T":1,"eq":"100.50","aeq":"1","b":"%b","
 RISK = b'{"e":"RISK_LEVEL_CHANGE","E":5,"s":"REDUCE_ONLY","mb":"1.0","mm":"2.0"}'
 
 
+def decoded(picture: AccountPicture) -> dict[str, Any]:
+    words: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(picture.to_dict()))
+    return words
+
+
 class Told:
     """A picture, and the number of the next item."""
 
@@ -31,7 +38,7 @@ class Told:
             self.seq += 1
             known = read(event) if isinstance(event, bytes) else event
             self.picture.add(Update(self.seq, "a", known, AT_MS, b""))
-        return self.picture.to_dict()
+        return decoded(self.picture)
 
 
 def order(status: str, at_ms: int, filled: str = "0.1") -> RecoveredOrder:
@@ -118,11 +125,22 @@ def test_an_open_gap_is_said_until_it_closes() -> None:
     assert picture.to_dict()["open_gap_from_ms"] is None
 
 
+def test_its_bytes_are_known() -> None:
+    told = Told()
+    told.tell(resting(1), resting(2), CHANGE % (1, b"USDT", b"1", b"A", b"1"))
+    size = told.picture.size_bytes
+    assert size > 4 * 1024
+    told.tell(resting(1, AT_MS + 1))
+    assert abs(told.picture.size_bytes - size) < 100
+    told.tell(fill(1, AT_MS + 2), fill(2, AT_MS + 2), CHANGE % (2, b"USDT", b"1", b"A", b"0"))
+    assert told.picture.size_bytes < 2 * 1024
+
+
 def test_everything_in_it_is_bounded() -> None:
     told = Told()
     for n in range(BALANCES_MAX + 5):
         told.tell(CHANGE % (n, b"X%d" % n, b"1", b"S%d" % n, b"1"))
-    words = told.picture.to_dict()
+    words = decoded(told.picture)
     assert (len(words["balances"]), words["balances"][-1]["asset"]) == (BALANCES_MAX, f"X{BALANCES_MAX + 4}")
     told.picture._state.orders.clear()
     told.picture._state.positions.clear()

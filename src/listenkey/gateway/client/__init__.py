@@ -1,0 +1,1 @@
+"""A gateway's account as a stream of items: `listenkey.connect`, which is `gateway_stream.GatewayStream`."""
