@@ -51,8 +51,6 @@ def _kind(value: object) -> str:
 def account_name(value: object) -> str:
     """Return the name of an account."""
     name = text_of(value, EXAMPLES["name"])
-    if looks_like_a_key(name):
-        raise UsageError('this looks like a key itself: take it out, and write a name of your own, name = "desk-1"')
     check_name(name)
     return name
 

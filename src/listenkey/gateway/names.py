@@ -6,13 +6,14 @@ import re
 from typing import Final
 
 from listenkey.errors import UsageError
+from listenkey.key_sources.references import looks_like_a_key
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def check_name(name: str) -> None:
-    """Raise UsageError for a name that no account can have."""
+    """Raise UsageError for a name that no account can have. It is not repeated: it may be a key in the wrong place."""
     if not NAME.fullmatch(name):
-        raise UsageError(
-            f"{name[:80]!r} can't be an account's name: 1 to 64 letters, digits, _ and -, a letter or digit first"
-        )
+        raise UsageError("this can't be an account's name: 1 to 64 letters, digits, _ and -, a letter or digit first")
+    if looks_like_a_key(name):
+        raise UsageError("this looks like a key itself, and an account's name is shown: take another")
