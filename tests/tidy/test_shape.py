@@ -62,10 +62,6 @@ MAY_BE_WIDE: Final[dict[tuple[str, str], str]] = {
     ("src/listenkey/core/lifecycle.py", "Lifecycle"): "a method for each input of the table that no part answers alone",
     ("src/listenkey/events/current.py", "OrderTradeUpdate"): "a property for each field of the order, for its readers",
     (
-        "src/listenkey/journal/jetstream/journal.py",
-        "JetStreamJournal",
-    ): "the twenty methods of a journal; six parts do the work",
-    (
         "src/listenkey/journal/memory.py",
         "MemoryJournal",
     ): "the twenty methods of a journal, and what a full buffer needs",

@@ -30,6 +30,10 @@ from listenkey.gateway.http.server import GatewayServer
 from listenkey.gateway.journals import Journals
 from listenkey.gateway.kept_accounts import KeptAccounts
 from listenkey.gateway.process import Gateway
+from listenkey.journal.jetstream.account_journals import JetStreamJournals
+from listenkey.journal.jetstream.address import log_address
+from listenkey.journal.jetstream.servers import LogServers
+from listenkey.journal.shared.accounts_schema import FILE_NAME
 from listenkey.journal.shared.shared_journals import SharedJournals
 from listenkey.key_sources.references import credentials_at
 from listenkey.transport.runtime import Runtime
@@ -142,7 +146,8 @@ class GatewayService:
 def journals_of(config: GatewayConfig, runtime: Runtime) -> Journals:
     """Return the journals that a configuration names."""
     if config.is_on_nats:
-        raise UsageError('there is no journal on NATS in this build; give a folder, journal = "/var/lib/listenkey"')
+        servers = LogServers(log_address(config.journal))
+        return JetStreamJournals(servers, runtime.clock.wall_ms, beside=config.folder / FILE_NAME)
     return SharedJournals(
         Path(config.journal), runtime.clock.wall_ms, threads=runtime.threads, keep_days=config.keep_days
     )

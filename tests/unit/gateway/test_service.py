@@ -7,6 +7,7 @@ import json
 import socket
 import stat
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from listenkey.gateway.accounts import Accounts
 from listenkey.gateway.config import read_config
 from listenkey.gateway.mistakes import ConfigError
 from listenkey.gateway.service import GatewayService, journals_of
+from listenkey.journal.jetstream.account_journals import JetStreamJournals
 from listenkey.testing import LocalSandbox
 from listenkey.transport.runtime import Runtime
+from tests.nats_server import Cluster, made
 from tests.unit.gateway.gateway_of import until
 from tests.unit.gateway.running_gateway import sandbox_config, sandbox_keys
 from tests.unit.gateway.written import private
@@ -157,7 +160,25 @@ async def test_a_folder_that_cant_be_made_is_told(binance_options_sandbox: Local
             raise AssertionError("it must not get here")
 
 
-def test_a_journal_on_nats_is_refused_until_there_is_one(tmp_path: Path) -> None:
-    (tmp_path / "g").write_text('[gateway]\njournal = "nats://a"\n')
-    with pytest.raises(UsageError, match="give a folder"):
-        journals_of(read_config(tmp_path / "g", {}), Runtime())
+async def test_its_journals_may_be_on_nats_and_a_second_gateway_takes_them_over(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, nats_node: Cluster
+) -> None:
+    address = nats_node.address()
+    await made(address)
+    sandbox_keys(tmp_path, binance_options_sandbox, "a", "b")
+    path = sandbox_config(tmp_path, binance_options_sandbox, "a", "b", more='folder = "own"')
+    lines = path.read_text().splitlines()
+    text = "\n".join(f'journal = "{address}"' if line.startswith("journal") else line for line in lines)
+    path.write_text(text)
+    config = read_config(path)
+    assert isinstance(journals_of(config, Runtime()), JetStreamJournals)
+    async with GatewayService(config) as service:
+        await until(lambda: service.accounts.is_ready)
+        first = await listed(service)
+        assert {name: row["seq"] > 0 for name, row in first.items()} == {"a": True, "b": True}
+        async with GatewayService(replace(config, folder=tmp_path / "other")) as second:
+            await until(lambda: all(account.feed.last_seq > first[account.name]["seq"] for account in second.accounts))
+            await until(lambda: all(account.error for account in service.accounts))
+            taken = await listed(service)
+            assert all("has taken over the account in NATS" in str(row) for row in taken.values())
+            assert all(account.error is None for account in second.accounts)

@@ -12,15 +12,14 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Final
 
-from listenkey.core.gaps import Resumed, Watermark
-from listenkey.errors import TimedOut
-from listenkey.events import Event
-from listenkey.items import GapClosed, GapOpened, Item, Live, Provenance
+from listenkey.core.gaps import Resumed
+from listenkey.errors import Corrupt, JournalError, TimedOut, TooOld
+from listenkey.items import Item
 from listenkey.journal.jetstream.known_fills import KnownFills
 from listenkey.journal.jetstream.log_marks import LogMarks
 from listenkey.journal.jetstream.log_reader import LogReader
@@ -30,9 +29,9 @@ from listenkey.journal.jetstream.publisher import Publisher
 from listenkey.journal.jetstream.record_numbering import RecordNumbering
 from listenkey.journal.jetstream.servers import LogServers
 from listenkey.journal.jetstream.stored_items import StoredItems
-from listenkey.journal.reader_signal import ReaderSignal
 from listenkey.journal.sqlite.consumer_commits import ConsumerCommits
-from listenkey.journal.sqlite.write_queue import QUEUE_BYTES_MAX, WriteQueue
+from listenkey.journal.sqlite.durable_journal import READ_AGAIN_AFTER_S, DurableJournal
+from listenkey.journal.sqlite.write_queue import QUEUE_BYTES_MAX, QueueRoom, WriteQueue
 from listenkey.journal.sqlite.writer import Committed
 from listenkey.transport.closing import outlast
 
@@ -46,7 +45,7 @@ GIVE_UP_WITHIN_S: Final = 0.4
 """Servers that do not answer must not keep a process from ending within two seconds."""
 
 
-class JetStreamJournal:
+class JetStreamJournal(DurableJournal):
     """
     An account's journal in NATS, with one reader of its own.
 
@@ -58,16 +57,30 @@ class JetStreamJournal:
             with what comes now.
         after: The reader starts after this number instead.
         auto_commit: Take an item as done when the next one is asked for.
+        on_items: Called in the event loop with items when they are acknowledged. They are then taken as read: `next` gets
+            none of them.
         queue_bytes_max: What may wait for the servers.
+        room: The memory for what waits, where it is shared with other accounts.
 
     Attributes:
         account: The account's name.
         account_doubt: Empty: the account was named.
-        overflow: Decides which event finds room, and tells of those that don't.
-        duplicates: Fills that were not kept, because the journal had them.
-        recovered: Updates that REST alone brought and that were kept.
         problem: The reason why nothing can be stored at the moment, for people.
     """
+
+    __slots__ = (
+        "_after",
+        "_on_change",
+        "_on_items",
+        "_publisher",
+        "_publishing",
+        "_servers",
+        "_takeover",
+        "_wall_ms",
+        "account",
+        "account_doubt",
+        "problem",
+    )
 
     def __init__(
         self,
@@ -78,29 +91,28 @@ class JetStreamJournal:
         consumer: str | None = None,
         after: int | None = None,
         auto_commit: bool = False,
+        on_items: Callable[[list[Item]], object] | None = None,
         queue_bytes_max: int = QUEUE_BYTES_MAX,
+        room: QueueRoom | None = None,
     ) -> None:
         self.account = account
         self.account_doubt = ""
-        self.duplicates = 0
-        self.recovered = 0
         self.problem: str | None = None
         self._servers = servers
+        self._wall_ms = wall_ms
         self._after = after
-        fills = KnownFills()
-        names = servers.address.names.of(account)
-        reader = LogReader(servers, names)
-        self._items = StoredItems(reader)
-        self._signal = ReaderSignal()
-        numbering, marks = RecordNumbering(account, fills), LogMarks(monotonic)
+        self._on_items = on_items
+        self._on_change: Callable[[], None] = lambda: None
+        self._publishing: asyncio.Task[None] | None = None
+        names, fills = servers.address.names.of(account), KnownFills()
+        reader, numbering, marks = LogReader(servers, names), RecordNumbering(account, fills), LogMarks(monotonic)
         self._takeover = Takeover(servers, names, reader, numbering, fills, marks, consumer)
         self._publisher = Publisher(servers, names, numbering, marks, self._on_stored, self._on_problem)
-        self._queue = WriteQueue(cast("Any", self._publisher), wall_ms, queue_bytes_max)
-        self.overflow = self._queue.overflow
-        self._commits = ConsumerCommits(consumer, cast("Any", self._publisher), auto_commit=auto_commit)
-        self._on_change: Callable[[], None] = lambda: None
-        self._wall_ms = wall_ms
-        self._publishing: asyncio.Task[None] | None = None
+        super().__init__(
+            StoredItems(reader),
+            WriteQueue(self._publisher, wall_ms, queue_bytes_max, room),
+            ConsumerCommits(consumer, self._publisher, auto_commit=auto_commit),
+        )
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -116,10 +128,11 @@ class JetStreamJournal:
         await self._servers.acquire()
         try:
             opened = await self._take()
-            self._items.begin(self._commits.begin(cast("Any", opened), self._after), opened.last_seq)
+            read_seq = self._commits.begin(opened, self._after)
         except BaseException:
             await self._servers.release()
             raise
+        self._items.begin(opened.last_seq if self._on_items else read_seq, opened.last_seq)
         self._publisher.begin(opened.token)
         self.overflow.resume(gap_is_open=opened.left.open_from_ms is not None)
         self._publishing = asyncio.get_running_loop().create_task(self._publisher.run())
@@ -166,14 +179,6 @@ class JetStreamJournal:
             with contextlib.suppress(RuntimeError):  # The loop has closed, and the task with it.
                 publishing.get_loop().call_soon_threadsafe(publishing.cancel)
 
-    def end(self, error: BaseException | None) -> None:
-        """End the journal; the first error counts."""
-        if self._signal.has_ended:
-            return
-        self._queue.close()
-        self._signal.end(error)
-        self._signal.wake()
-
     # --- status --------------------------------------------------------------------------------------------------
 
     def watch(self, on_change: Callable[[], None]) -> None:
@@ -182,46 +187,15 @@ class JetStreamJournal:
         self._on_change = on_change
 
     @property
-    def backlog(self) -> int:
-        """Items on their way and items not read yet."""
-        return len(self._queue) + self._items.lag
-
-    # --- appending -----------------------------------------------------------------------------------------------
-
-    def append_event(
-        self, event: Event, raw: bytes, received_ms: int, provenance: Provenance = "ws", *, late: bool = False
-    ) -> None:
-        """Put an event on its way to the servers; where too much waits, drop it and tell a gap."""
-        self._queue.append_event(event, raw, received_ms, provenance, late=late)
-
-    def append_events(self, events: list[Event], raws: list[bytes], received_ms: int) -> None:
-        """The same for a batch; where there may be no room for all of it, one by one."""
-        self._queue.append_events(events, raws, received_ms)
-
-    def turn_after_s(self) -> float | None:
-        """Return a moment while the servers have plenty to do: data waiting in the system costs no room here."""
-        return self._queue.turn_after_s()
-
-    def append_told(self, items: Iterable[Live | GapOpened | GapClosed]) -> None:
-        """Queue the lifecycle's items. They always find room; where much waits, gaps are joined."""
-        self._queue.append_told(items)
-
-    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
-        """The stream was whole at this moment; the next process begins its gap there."""
-        self._queue.heard(wall_ms, mark)
+    def _is_over(self) -> bool:
+        return self._publishing is None or self._publishing.done()
 
     def _on_stored(self, report: Committed) -> None:
-        self._queue.written(report)
-        self.duplicates += report.duplicates
-        self.recovered += report.recovered
-        self._items.show(report.items, report.last_seq)
-        if (
-            self.overflow.from_ms is not None or len(self._queue) > self._queue.entries
-        ):  # nearly never, so without a call
-            self._queue.settle()
-        if report.cursor is not None:
-            self._commits.written(report.cursor)
-        self._signal.wake()
+        if self._on_items is not None:
+            self._items.begin(report.last_seq, report.last_seq)
+        self._on_committed(report)
+        if self._on_items is not None and report.items:
+            self._on_items(report.items)
 
     def _on_problem(self, problem: str | None) -> None:
         self.problem = problem
@@ -229,6 +203,7 @@ class JetStreamJournal:
 
     def _on_finished(self, publishing: asyncio.Task[None]) -> None:
         error = None if publishing.cancelled() else publishing.exception()
+        self._queue.leave()
         if error is not None:
             log.error("%s: %s", self.account, error)
             self._on_problem(str(error))
@@ -236,61 +211,10 @@ class JetStreamJournal:
         self._commits.close(error)
         self._signal.wake()
 
-    # --- reading -------------------------------------------------------------------------------------------------
-
-    async def next(self) -> Item:
-        """Return the next item that is stored; raise the error that ended the stream, or StopAsyncIteration."""
-        items = self._items
-        self._commits.note_read(items.read_seq)
-        while not items.window:
-            if items.read_seq < items.stored_seq:
-                await items.refill()
-            elif self._signal.has_ended and (self._queue.entries == 0 or self._is_over):
-                self._signal.raise_end()
-            else:
-                await self._signal.wait()
-        return items.take()
-
-    @property
-    def _is_over(self) -> bool:
-        return self._publishing is None or self._publishing.done()
-
-    def take_ready(self, most: int) -> list[Item]:
-        """Take the items in memory, at most so many; a reader that is far behind gets the next part from `next`."""
-        if not self._items.window:
-            return []
-        self._commits.note_read(self._items.read_seq)
-        return self._items.take_some(most)
-
-    def ready(self) -> Iterator[Item]:
-        """The same, one by one."""
-        items, commits = self._items, self._commits
-        while items.window:
-            commits.note_read(items.read_seq)
-            yield items.take()
-
-    async def deliver(self, on_item: Callable[[Item], None]) -> None:
-        """
-        Call a function with every item, until the end.
-
-        Raises:
-            What ended the stream, or what the function raised.
-        """
-        while True:
-            try:
-                item = await self.next()
-            except StopAsyncIteration:
-                return
-            on_item(item)
-            for item in self.ready():
-                on_item(item)
-
-    async def commit(self, seq: int) -> None:
-        """
-        The consumer is done with everything up to `seq`: returns when that is stored.
-
-        Raises:
-            UsageError: There is no consumer, or it has not been given that item.
-            JournalError: It could not be stored.
-        """
-        await self._commits.commit(seq, self._items.read_seq)
+    async def _refill(self) -> None:
+        try:
+            await self._items.refill()
+        except JournalError as error:
+            if self._is_over or isinstance(error, Corrupt | TooOld):
+                raise
+            await asyncio.sleep(READ_AGAIN_AFTER_S)  # The servers don't answer: the publisher says so, and waits too.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -22,13 +23,13 @@ from listenkey.journal.jetstream.ownership import OwnershipRecord, take_ownershi
 from listenkey.journal.jetstream.record_numbering import RecordNumbering
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenedLog:
     """
     An account as its owner took it.
 
     Attributes:
-        path: Where it is, for people.
+        path: Its subject, for people.
         token: The fencing token.
         last_seq: The newest item.
         skip: Items that were lost behind it.
@@ -36,7 +37,7 @@ class OpenedLog:
         consumed: The item that the consumer was done with; None where it is new, or there is none.
     """
 
-    path: str
+    path: Path
     token: int
     last_seq: int
     skip: int
@@ -103,8 +104,7 @@ class Takeover:
         numbering = self._numbering
         numbering.seq, numbering.chain, numbering.skip = end.last_seq, end.chain, end.skip
         numbering.recovered, numbering.open_from_ms, numbering.began_ms = end.recovered, end.open_from_ms, end.began_ms
-        path = f"{link.where} {names.events}"
-        return OpenedLog(path, token, end.last_seq, end.skip, end.left(), consumed)
+        return OpenedLog(Path(names.events), token, end.last_seq, end.skip, end.left(), consumed)
 
     async def _claim_cursor(self, token: int, on_trouble: Callable[[str], None]) -> tuple[FactCell | None, int | None]:
         """Make the consumer's position ours, and return it; None where it is new, or there is no consumer."""

@@ -97,9 +97,9 @@ class Publisher:
         self._entries.extend(entries)
         self._signal.wake()
 
-    def heard(self, wall_ms: int, mark: Watermark | None = None) -> None:
+    def heard(self, wall_ms: int, watermark: Watermark | None = None) -> None:
         """The stream was whole at this moment, and all that it brought until then was put."""
-        self.marks.heard(wall_ms, mark)
+        self.marks.heard(wall_ms, watermark)
 
     def done(self, seq: int, *, urgent: bool) -> None:
         """Note that the reader is done up to `seq`; `urgent` where a caller waits for it to be stored."""

@@ -184,3 +184,11 @@ async def test_without_the_package_the_way_to_it_is_told(monkeypatch: pytest.Mon
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(UsageError, match=r"pip install 'listenkey\[nats\]'"):
         await LogConnection(["nats://127.0.0.1:1"]).open()
+
+
+async def test_only_some_different_errors_are_told() -> None:
+    connection = LogConnection(["nats://127.0.0.1:1"])
+    for number in range(9):
+        await connection._on_error(OSError(f"error {number // 2}"))
+    await connection._on_error(OSError())
+    assert list(connection._troubles) == ["error 0", "error 1", "error 2", "error 3"]

@@ -5,13 +5,15 @@ import threading
 
 import pytest
 
-from listenkey.errors import Fenced, JournalError, TimedOut, UsageError
+from listenkey.errors import Fenced, JournalError, TimedOut, TooOld, UsageError
 from listenkey.items import GapOpened, Live, Update
 from listenkey.journal.jetstream import journal as journals
-from listenkey.journal.jetstream import stored_items
 from listenkey.journal.jetstream.journal import JetStreamJournal
 from listenkey.journal.jetstream.link import Unanswered
 from listenkey.journal.jetstream.servers import LogServers
+from listenkey.journal.jetstream.stored_items import StoredItems
+from listenkey.journal.sqlite import durable_items
+from listenkey.journal.sqlite.write_queue import QueueRoom
 from tests.nats_server import Cluster, made
 from tests.unit.core.making import trade_row
 from tests.unit.journal.jetstream.making import append, journal, take
@@ -84,7 +86,7 @@ async def test_a_second_owner_fences_the_first_at_once(nats_node: Cluster) -> No
 async def test_a_reader_that_is_far_behind_is_served_from_the_servers(
     nats_node: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored_items, "WINDOW_BYTES_MAX", 1)
+    monkeypatch.setattr(durable_items, "WINDOW_BYTES_MAX", 1)
     one = await journal(nats_node)
     await one.open()
     assert one.turn_after_s() is None
@@ -183,4 +185,49 @@ async def test_the_state_of_before_is_given_to_the_next_process(nats_node: Clust
     append(second, fill(3))
     assert [item.seq for item in await take(second, 1)] == [6]
     assert second.duplicates == 1
+    await second.aclose()
+
+
+async def test_items_are_given_to_a_function_when_they_are_stored(nats_node: Cluster) -> None:
+    groups: list[list[int]] = []
+    one = await journal(
+        nats_node, on_items=lambda items: groups.append([item.seq for item in items]), room=QueueRoom(1 << 20)
+    )
+    await one.open()
+    append(one, *(fill(number) for number in range(1, 4)))
+    await until(lambda: one.backlog == 0)
+    append(one, fill(3))
+    append(one, fill(4))
+    await until(lambda: one.backlog == 0)
+    assert [seq for group in groups for seq in group] == [1, 2, 3, 4]
+    one.end(None)
+    with pytest.raises(StopAsyncIteration):
+        await one.next()
+    await one.aclose()
+
+
+async def test_a_reader_that_is_behind_waits_for_servers_and_not_for_what_is_gone(
+    nats_node: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "READ_AGAIN_AFTER_S", 0.001)
+    first, second = await two(nats_node, after=0)
+    await first.open()
+    append(first, fill(1), fill(2))
+    await take(first, 2)
+    await first.aclose()
+    await second.open()
+    refill, troubles = second._items.refill, [JournalError("no answer"), JournalError("no answer")]
+
+    async def late() -> None:
+        if troubles:
+            raise troubles.pop()
+        await refill()
+
+    monkeypatch.setattr(StoredItems, "refill", lambda _: late())
+    assert [item.seq for item in await take(second, 1)] == [1]
+    second._items.window = ()
+    second._items.begin(1, 2)
+    troubles.append(TooOld(1, 2))
+    with pytest.raises(TooOld):
+        await second.next()
     await second.aclose()

@@ -22,7 +22,7 @@ async def test_the_first_owner_begins_with_nothing(nats_node: Cluster) -> None:
     async with linked(nats_node) as (link, names):
         opened = await OneAccount(link, names).open()
         assert (opened.last_seq, opened.skip, opened.left, opened.cursor("book")) == (0, 0, Resumed(), None)
-        assert names.events in opened.path
+        assert str(opened.path) == names.events
 
 
 async def test_the_next_owner_goes_on_where_the_one_before_has_stopped(nats_node: Cluster) -> None:

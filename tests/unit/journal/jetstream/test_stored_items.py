@@ -4,9 +4,9 @@ import pytest
 
 from listenkey.errors import Corrupt
 from listenkey.items import Item, Live
-from listenkey.journal.jetstream import stored_items
 from listenkey.journal.jetstream.record_codec import Stored
 from listenkey.journal.jetstream.stored_items import StoredItems
+from listenkey.journal.sqlite import durable_items
 from tests.unit.journal.making import ACCOUNT
 
 
@@ -35,7 +35,7 @@ def test_a_reader_near_the_end_is_served_from_memory() -> None:
     items = StoredItems(Log())  # type: ignore[arg-type]
     items.begin(2, 2)
     items.show(lives(2, 5), 5)
-    assert (items.lag, items.stored_seq) == (3, 5)
+    assert (items.lag, items.durable_seq) == (3, 5)
     assert items.take().seq == 3
     assert [item.seq for item in items.take_some(9)] == [4, 5]
     assert items.lag == 0
@@ -44,7 +44,7 @@ def test_a_reader_near_the_end_is_served_from_memory() -> None:
 async def test_a_reader_that_is_behind_is_served_from_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log()
     items = StoredItems(log)  # type: ignore[arg-type]
-    monkeypatch.setattr(stored_items, "WINDOW_BYTES_MAX", 1)
+    monkeypatch.setattr(durable_items, "WINDOW_BYTES_MAX", 1)
     items.begin(0, 0)
     for seq in range(1, 8):
         items.show([live(seq)], seq)
