@@ -28,7 +28,7 @@ class GatewayProcess(AbstractContextManager["GatewayProcess"]):
         accounts: They, with their keys.
         time_scale: The sandbox's.
         stakes: What is noted as at stake, for an order of the start.
-        program: The module that has the command.
+        program: What is run; `benchmarks.gateway.faster` where audits and polls are to be scaled as well.
 
     Attributes:
         folder: Its configuration, keys and journals.

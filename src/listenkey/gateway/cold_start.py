@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from listenkey import venue
 from listenkey.core.budget import WINDOW_S, Priority
-from listenkey.rest.connect_limiter import CONNECT_WINDOW_S
+from listenkey.core.connect_budget import CONNECT_WINDOW_S
 
 KEY_WEIGHT: Final = 3 * venue.LISTEN_KEY_WEIGHT
 """The calls about the listen key before an account is live."""

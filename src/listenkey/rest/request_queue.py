@@ -11,8 +11,8 @@ from listenkey.core.budget import Budget, Priority
 from listenkey.errors import RateLimited
 from listenkey.transport.clock import Clock
 
-_URGENCY: Final = {Priority.KEYS: 0, Priority.RECOVERY: 0, Priority.STEADY: 1, Priority.LISTS: 2}
-_KINDS: Final = {Priority.KEYS: 0, Priority.RECOVERY: 1, Priority.STEADY: 2, Priority.LISTS: 3}
+_URGENCY: Final = {Priority.KEYS: 0, Priority.RECOVERY: 0, Priority.SETTLE: 0, Priority.STEADY: 1, Priority.LISTS: 2}
+_KINDS: Final = {Priority.KEYS: 0, Priority.RECOVERY: 1, Priority.SETTLE: 2, Priority.STEADY: 3, Priority.LISTS: 4}
 
 NOTHING_AT_STAKE: Final = (0, 0)
 """The risk of a request whose account is not known to hold anything."""
@@ -71,26 +71,27 @@ class RequestQueue:
         """
         Admit requests in order of rank as soon as there is room; a lighter one never overtakes the first.
 
-        Only what asks for a listen key does: while another kind waits for its part of the limit, the rest is left to keys.
+        Only what asks for a listen key does: while another kind waits for its part of the limit, the rest is left to keys,
+        and no more than that.
         """
         now_s = self._clock.now_s()
         self.stop()
         while heaps := sorted((heap for heap in (self._keys, self._others) if heap), key=_first):
             wait_s = self._let_first_go(heaps[0], now_s)
-            if wait_s > 0 and heaps[-1] is self._keys:
-                wait_s = min(wait_s, self._let_first_go(self._keys, now_s))
+            if wait_s > 0 and len(heaps) > 1 and heaps[1] is self._keys:
+                wait_s = min(wait_s, self._let_first_go(self._keys, now_s, passing=True))
             if wait_s > 0:
                 self._timer = asyncio.get_running_loop().call_later(wait_s + 0.001, self.let_go)
                 return
 
-    def _let_first_go(self, heap: list[_Waiter], now_s: float) -> float:
+    def _let_first_go(self, heap: list[_Waiter], now_s: float, *, passing: bool = False) -> float:
         """Admit the first of a heap, and return 0; or return how long it waits, seconds."""
         first = heap[0]
         if not first.admitted.done():
-            wait_s = self._budget.wait_s(first.weight, first.priority, now_s)
+            wait_s = self._budget.wait_s(first.weight, first.priority, now_s, passing=passing)
             if wait_s > 0:
                 return wait_s
-            self._budget.spend(first.weight, now_s)
+            self._budget.spend(first.weight, now_s, passing=passing)
             first.admitted.set_result(None)
         heapq.heappop(heap)
         return 0.0

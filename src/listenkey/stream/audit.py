@@ -224,8 +224,8 @@ class Audits:
         """
         await self._backfill.read_time()
         await self._backfill.read_limit()
-        # What settles a gap belongs to its recovery; what only looks can wait.
-        snapshots = self._backfill.steady if action.from_ms is None else self._backfill.urgent
+        # What settles a gap comes after the recoveries of accounts with as much at stake; what only looks can wait.
+        snapshots = self._backfill.steady if action.from_ms is None else self._backfill.settling
         since_ms, unseen_ms = self._audit_since(action), self._unseen_ms()
         again = await self._ask_again(self._backfill.steady)
         found = await self._unbrought(snapshots, since_ms, AUDIT_IN_FLIGHT_S, until_sure=True)

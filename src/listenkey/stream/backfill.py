@@ -53,6 +53,7 @@ class Backfill:
         limits: The same.
         limiter: What keeps all requests of this address below the limit; its `time` is the venue's clock.
         urgent: Reads with the right of a recovery.
+        settling: Reads that look again at a gap that is closed.
         steady: Reads that can wait.
         rules: Reads that all others may have to wait for.
     """
@@ -74,6 +75,7 @@ class Backfill:
         self.limits = limits
         self._reads_limit = False
         self.urgent = self._snapshots(credentials, place, Priority.RECOVERY)
+        self.settling = self._snapshots(credentials, place, Priority.SETTLE)
         self.steady = self._snapshots(credentials, place, Priority.STEADY)
         # What time it is and how much may be asked is asked first: all the rest may have to wait for the answers.
         self.rules = self._snapshots(credentials, place, Priority.KEYS)

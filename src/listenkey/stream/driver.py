@@ -251,6 +251,7 @@ class Driver:
                 self.keys.socket_refused(error)
             self._not_opened(action, error)
         else:
+            self.keys.socket_opened()
             self.feed(on.SocketAttached(action.socket))
             self.delivery.attached(action.socket)
 

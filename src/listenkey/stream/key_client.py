@@ -108,6 +108,11 @@ class KeyClient:
         assert self.shared is not None
         await self.shared.may_connect()
 
+    def socket_opened(self) -> None:
+        """Note that a socket has come up."""
+        if self.shared is not None:
+            self.shared.socket_opened()
+
     @property
     def risk(self) -> tuple[int, ...]:
         """The account's priority among those of this address, the larger first; empty where nothing is known."""

@@ -165,6 +165,11 @@ class ListenKeys:
         if self._limiter is not None:
             await self._limiter.may_connect(self.risk())
 
+    def socket_opened(self) -> None:
+        """Note that the account's socket has come up."""
+        if self._limiter is not None:
+            self._limiter.connects.opened()
+
     def refused(self, error: RateLimited) -> None:
         """The venue has refused a socket to this address: a ban holds for every request, a limit for sockets alone."""
         if self._limiter is None:

@@ -122,3 +122,27 @@ def test_beside_others_each_kind_keeps_to_its_own_share_to_the_last_unit() -> No
     assert budget.wait_s(131, Priority.KEYS, 0.0) == pytest.approx(0.5)
     budget.block(0.25)
     assert budget.wait_s(1, Priority.KEYS, 0.0) == pytest.approx(0.25), "also where it is nearly over"
+
+
+def test_keys_that_pass_a_recovery_have_a_part_of_their_own_and_take_none_of_its_room() -> None:
+    budget, sent, recovered = Budget(400), 0, 0
+    for now_s in range(120):  # keys of many accounts and recoveries wait all the time
+        while budget.wait_s(5, Priority.RECOVERY, now_s) == 0:
+            budget.spend(5, now_s)
+            recovered += 5
+        while budget.wait_s(1, Priority.KEYS, now_s, passing=True) == 0:
+            budget.spend(1, now_s, passing=True)
+            sent += 1
+    assert (recovered, sent) == (600, 40), "300 and 20 of 400 in each minute"
+    assert budget.wait_s(1, Priority.KEYS, 119.0, passing=True) == pytest.approx(1.0)
+    assert budget.wait_s(1, Priority.KEYS, 119.0) == pytest.approx(1.0), "together they are four fifths"
+
+
+def test_a_key_that_passes_none_may_fill_what_is_left() -> None:
+    budget = Budget(400)
+    budget.spend(20, 0.0, passing=True)
+    assert budget.wait_s(1, Priority.KEYS, 1.0, passing=True) == pytest.approx(59.0)
+    assert budget.wait_s(300, Priority.KEYS, 1.0) == 0
+    assert budget.wait_s(301, Priority.KEYS, 1.0) == pytest.approx(59.0)
+    assert budget.wait_s(300, Priority.RECOVERY, 1.0) == 0, "what has passed is none of its business"
+    assert budget.wait_s(1, Priority.KEYS, 60.0, passing=True) == 0

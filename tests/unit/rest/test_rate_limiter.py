@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from listenkey.core import connect_budget
 from listenkey.core.budget import Priority
 from listenkey.core.rate_limit_state import CREATES_MAX
 from listenkey.core.retry_policy import classify
@@ -384,10 +385,14 @@ async def test_what_is_signed_is_made_when_it_may_leave() -> None:
     assert limiter.has_room(5, Priority.RECOVERY)
 
 
-async def test_the_next_process_goes_on_with_the_sockets_that_were_opened(tmp_path: Path) -> None:
+async def test_the_next_process_goes_on_with_the_sockets_that_were_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect_budget, "APART_S", 0.0)
     first = kept_in(tmp_path / "w", FakeHttp())
     for _ in range(CONNECTIONS_PER_5_MIN * 4 // 5):
         await first.may_connect(())
+        first.connects.opened()
     await send(first, Priority.KEYS)  # what asks for a key follows each socket, and writes it down
     await first.store.saved()
     second = kept_in(tmp_path / "w", FakeHttp())

@@ -8,7 +8,7 @@ import pytest
 
 from listenkey.core.budget import Budget, Priority
 from listenkey.errors import RateLimited
-from listenkey.rest.request_queue import RequestQueue
+from listenkey.rest.request_queue import RequestQueue, rank_of
 from listenkey.transport.clock import SystemClock
 
 
@@ -65,6 +65,32 @@ async def test_a_part_of_the_limit_is_left_to_keys_whoever_waits_before_them() -
     queue.refuse(RateLimited(429, -1003))
     await asyncio.gather(recovery, *keys, return_exceptions=True)
     assert not queue
+
+
+async def test_a_thousand_keys_take_no_room_of_a_recovery_that_ranks_before_them() -> None:
+    clock = SystemClock()
+    budget = Budget(limit=100, window_s=0.5)
+    queue = RequestQueue(budget, clock)
+    for _ in range(15):
+        budget.spend(5, clock.now_s())
+    order = list[str]()
+
+    async def ask(name: str, weight: int, priority: Priority, *risk: int) -> None:
+        await queue.admit(weight, priority, risk)
+        order.append(name)
+
+    recovery = asyncio.create_task(ask("recovery", 70, Priority.RECOVERY, 2, 1))
+    keys = [asyncio.create_task(ask("key", 1, Priority.KEYS)) for _ in range(1000)]
+    await recovery
+    assert len(order) <= 11, "five of a hundred in each window"
+    queue.stop()
+    queue.refuse(RateLimited(429, -1003))
+    await asyncio.gather(*keys, return_exceptions=True)
+
+
+async def test_what_is_open_goes_before_what_settles_where_as_much_is_at_stake() -> None:
+    assert rank_of(Priority.RECOVERY, (0, 1)) < rank_of(Priority.SETTLE, (0, 9)) < rank_of(Priority.STEADY, (2, 1))
+    assert rank_of(Priority.SETTLE, (1, 1)) < rank_of(Priority.KEYS, (0, 9))
 
 
 async def test_what_others_leave_free_is_not_given_past_a_key_that_waits() -> None:

@@ -71,6 +71,23 @@ async def test_what_failed_audits_did_not_see_is_seen_when_a_later_gap_settles(
         assert await recovery.audits.audit(do.Audit(2, later_ms, 0)) is not None
 
 
+async def test_a_look_that_settles_a_gap_leaves_the_first_place_to_those_that_are_open(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[AccountClient] = []
+    bill_since = AccountClient.bill_since
+
+    async def noted(client: AccountClient, since_ms: int) -> Bill:
+        asked.append(client)
+        return await bill_since(client, since_ms)
+
+    monkeypatch.setattr(AccountClient, "bill_since", noted)
+    async with recovery_of(binance_options_sandbox) as recovery:
+        await recovery.audits.audit(do.Audit(1, None, 0))
+        await recovery.audits.audit(do.Audit(2, SystemClock().wall_ms(), 0))
+        assert asked == [recovery.backfill.steady, recovery.backfill.settling]
+
+
 async def test_what_an_earlier_process_could_not_audit_any_more_is_audited_by_the_next(
     binance_options_sandbox: LocalSandbox,
 ) -> None:

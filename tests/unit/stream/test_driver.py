@@ -7,7 +7,8 @@ import logging
 
 import pytest
 
-from listenkey import Live, UserStream
+from listenkey import GapClosed, Live, UserStream
+from listenkey.core import connect_budget
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.timing import Timing
@@ -66,3 +67,15 @@ async def test_a_bug_reaches_the_reader_and_ends_everything(
         with pytest.raises(RuntimeError, match="a bug"):
             await anext(made)
         assert made.health().status == "ENDED"
+
+
+async def test_a_socket_that_came_up_lets_the_next_one_be_tried_at_once(
+    binance_options_sandbox: LocalSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect_budget, "UNPROVEN_MAX", 1)
+    monkeypatch.setattr(connect_budget, "PROBE_EVERY_S", 3600.0)
+    async with asyncio.timeout(20), stream(binance_options_sandbox) as made:
+        assert isinstance(await anext(made), Live)
+        binance_options_sandbox.fault("drop_sockets")
+        while not isinstance(await anext(made), GapClosed):
+            pass

@@ -30,6 +30,7 @@ def mistakes_text(error: ConfigError) -> str:
 def config_object(found: GatewayConfig) -> dict[str, Any]:
     """Return what a configuration would run, for a program."""
     from listenkey.gateway.cold_start import cold_start
+    from listenkey.gateway.mass_return import mass_return
 
     signing = sum(account.can_sign for account in found.accounts)
     return {
@@ -42,6 +43,7 @@ def config_object(found: GatewayConfig) -> dict[str, Any]:
         "keep_days": found.keep_days,
         "venue": {"name": found.venue.name, "rest_url": found.venue.rest_url, "ws_url": found.venue.ws_url},
         "cold_start": cold_start(signing, len(found.accounts) - signing)._asdict(),
+        "mass_return": mass_return(signing)._asdict(),
         "warnings": [{"line": line, "text": exit_codes.safe(text)} for line, text in found.warnings],
     }
 
@@ -65,8 +67,9 @@ def config_text(found: GatewayConfig) -> str:
         "token": token,
         "venue": f"{found.venue.name}: {found.venue.rest_url}, {found.venue.ws_url}",
         "cold start": start_text(found),
+        "mass return": return_text(found),
     }
-    lines = [f"{found.path} has no mistake. It would run:", *(f"  {name:<12}{text}" for name, text in rows.items())]
+    lines = [f"{found.path} has no mistake. It would run:", *(f"  {name:<13}{text}" for name, text in rows.items())]
     lines += [f"  warning, {exit_codes.safe(str(warning))}" for warning in found.warnings]
     return "\n".join(lines)
 
@@ -80,5 +83,20 @@ def start_text(found: GatewayConfig) -> str:
     limit = f"at {plan.weight_limit} weight per minute"
     if plan.at_once >= plan.accounts:
         return f"all live within seconds ({plan.weight} weight, {limit})"
-    after = f"{plan.all_live_after_s / 60:.0f} min" if plan.all_live_after_s >= 60 else f"{plan.all_live_after_s:.0f} s"
+    after = duration_text(plan.all_live_after_s)
     return f"{plan.at_once} at once, then {plan.per_minute:.0f} per minute {limit}; all live after about {after}"
+
+
+def return_text(found: GatewayConfig) -> str:
+    """Return in a sentence how long it takes after all sockets were lost at once."""
+    from listenkey.gateway.mass_return import mass_return
+
+    plan = mass_return(sum(account.can_sign for account in found.accounts))
+    if not plan.all_healed_after_s:
+        return "all gaps closed within seconds, where every socket is lost at once"
+    return f"all gaps closed after about {duration_text(plan.all_healed_after_s)}, where every socket is lost at once"
+
+
+def duration_text(duration_s: float) -> str:
+    """Return a duration in seconds or minutes."""
+    return f"{duration_s / 60:.0f} min" if duration_s >= 60 else f"{duration_s:.0f} s"

@@ -31,3 +31,7 @@ def test_where_the_token_is_and_what_is_not_meant(tmp_path: Path) -> None:
 def test_a_long_start_is_told_in_minutes(tmp_path: Path) -> None:
     found = read_config(config_of(tmp_path, *(f"a{number}" for number in range(81))), {})
     assert "80 at once, then 80 per minute at 400 weight per minute; all live after about 1 min" in config_text(found)
+    assert "all gaps closed after about 1 min, where every socket is lost at once" in config_text(found)
+    assert config_object(found)["mass_return"] == {"weight": 81 * 8, "sockets_s": 0, "weight_s": (81 * 8 - 300) / 5}
+    few = read_config(config_of(tmp_path, "a"), {})
+    assert "all gaps closed within seconds" in config_text(few)
