@@ -110,7 +110,7 @@ def step_after(answer: Answer) -> Step:
     if code in BEING_CHECKED:
         return Step(NextStep.SEND_AGAIN, MOMENT_S)
     if code == BATCH_HAS_DUPLICATE:
-        return Step(NextStep.LOOK)
+        return Step(NextStep.LOOK, MOMENT_S)
     if code == BATCH_INCOMPLETE:
         return Step(NextStep.SEND_AGAIN, MOMENT_S)
     if code == NO_ROOM:

@@ -234,9 +234,14 @@ class Publisher:
 
     async def _fenced(self) -> Fenced:
         try:
-            _, record = await owner_of(self._link, self._names)
+            token, record = await owner_of(self._link, self._names)
         except (Unanswered, JournalError):
-            record = None
+            token, record = self._token, None
+        if not token:
+            return Fenced(
+                f"the ownership record {self._names.owner} is gone, and with it perhaps all items: the stream was emptied, or "
+                "made anew. Find out by whom before you start this again"
+            )
         who = "another process" if record is None else record.worker
         return Fenced(f"{who} has taken over the account in NATS ({self._names.owner}): this one writes nothing more")
 

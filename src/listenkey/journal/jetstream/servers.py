@@ -14,6 +14,7 @@ from listenkey.journal.jetstream.address import LogAddress
 from listenkey.journal.jetstream.connection import LogConnection
 from listenkey.journal.jetstream.link import ANSWER_WITHIN_S, Outgoing, Reply, Unanswered
 from listenkey.journal.jetstream.provisioning import check_servers
+from listenkey.key_sources.key_file import read_private
 
 TOKEN_BYTES_MAX: Final = 4096
 
@@ -96,11 +97,7 @@ class LogServers:
         path = self.address.token_file
         if path is None:
             return None
-        try:
-            with path.open("rb") as file:
-                text = file.read(TOKEN_BYTES_MAX).decode().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"the token for NATS can't be read from {path}: {type(error).__name__}") from None
+        text = read_private(path, TOKEN_BYTES_MAX).strip()
         if not text:
             raise UsageError(f"the token file {path} is empty")
         return Secret(text)

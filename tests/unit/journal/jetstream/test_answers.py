@@ -34,7 +34,7 @@ def test_each_answer_has_its_next_step(data: bytes, step: NextStep, is_trouble: 
     found = step_after(answer_of(data))
     assert found.next is step
     assert (found.problem is not None) == is_trouble
-    assert found.wait_s > 0 or step in {NextStep.STORED, NextStep.FENCED, NextStep.LOOK}
+    assert found.wait_s > 0 or step in {NextStep.STORED, NextStep.FENCED}
 
 
 def test_only_what_may_have_been_stored_is_looked_for() -> None:

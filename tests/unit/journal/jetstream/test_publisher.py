@@ -180,6 +180,29 @@ async def test_an_owner_whose_record_cant_be_asked_for_is_another_process(nats_n
             await zombie.publisher._publish_some()
 
 
+async def test_a_stream_that_was_emptied_is_told_as_that(nats_node: Cluster) -> None:
+    async with linked(nats_node) as (link, names):
+        account = OneAccount(link, names)
+        await account.open()
+        await link.request(f"$JS.API.STREAM.PURGE.{names.names.stream}")
+        put(account, 1)
+        with pytest.raises(Fenced, match=r"own.08.a3f1 is gone.*emptied"):
+            await account.publisher._publish_some()
+
+
+async def test_a_batch_whose_ids_are_known_and_whose_items_are_gone_is_no_busy_loop(nats_node: Cluster) -> None:
+    async with linked(nats_node) as (link, names):
+        account = OneAccount(link, names)
+        await account.open()
+        put(account, 1, 2)
+        await account.publisher._publish_some()
+        link.fail(names.events, *[refused(10201)] * 5)
+        put(account, 3, 4)
+        began_s = asyncio.get_running_loop().time()
+        await account.publisher._publish_some()
+        assert asyncio.get_running_loop().time() - began_s > 0.005
+
+
 async def test_what_is_put_while_it_publishes_comes_behind(nats_node: Cluster) -> None:
     async with linked(nats_node) as (link, names):
         account = OneAccount(link, names)

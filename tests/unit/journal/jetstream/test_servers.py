@@ -41,9 +41,12 @@ async def test_a_token_is_read_from_its_file(nats_node: Cluster, tmp_path: Path)
     address = await made(nats_node.address())
     options = f"token_file={file}&prefix={address.names.prefix}&replicas=1&accept=no-sync"
     servers = LogServers(log_address(f"{address}?{options}"))
-    with pytest.raises(UsageError, match="can't be read"):
+    with pytest.raises(UsageError, match="token"):
         await servers.acquire()
     file.write_text(" \n")
+    with pytest.raises(UsageError, match="chmod 600"):
+        await servers.acquire()
+    file.chmod(0o600)
     with pytest.raises(UsageError, match="is empty"):
         await servers.acquire()
     file.write_text("anything\n")
