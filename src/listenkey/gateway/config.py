@@ -167,6 +167,9 @@ class _Reading:
         # A mistake in the port must not hide one about the host.
         self._check_token(gateway, config_values.host_in(gateway.get("listen")) or host, token_file)
         keep_days = self._value(gateway, "keep_days", config_values.days, None)
+        if "keep_days" in gateway and is_log_address(journal):
+            on_nats = "keep_days: NATS keeps items as long as its streams say; take this out, and see docs/reference/jetstream.md"
+            self._mistake(self._line("gateway", "keep_days"), on_nats)
         venue = self._venue(gateway)
         accounts = self._accounts()
         if self._mistakes or venue is None or folder is None:

@@ -18,7 +18,8 @@ A run of base64 with slashes in it does not look so: of its parts one is longer,
 SHORTEST: Final = 4
 
 REMEMBERED_MAX: Final = 4_096
-"""Secrets of another form than the venue's. Beyond so many the oldest are forgotten."""
+REMEMBERED_CHARS_MAX: Final = 1024 * 1024
+"""Secrets of another form than the venue's, and their letters together. Beyond so many the oldest are forgotten."""
 
 REMEMBERED: Final[dict[str, None]] = {}
 
@@ -33,7 +34,7 @@ def remember(secret: str) -> None:
     if len(secret) < SHORTEST or (LOOKS_SECRET.fullmatch(secret) and not is_path(secret)):
         return
     REMEMBERED[secret] = None
-    while len(REMEMBERED) > REMEMBERED_MAX:
+    while len(REMEMBERED) > REMEMBERED_MAX or sum(map(len, REMEMBERED)) > REMEMBERED_CHARS_MAX:
         del REMEMBERED[next(iter(REMEMBERED))]
 
 

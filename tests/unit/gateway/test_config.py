@@ -257,6 +257,9 @@ def test_nats_needs_a_folder_on_this_machine(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give folder") as told:
         read_config(path, {})
     assert [mistake.line for mistake in told.value.mistakes] == [2]
+    path.write_text('[gateway]\njournal = "nats://a"\nfolder = "own"\nkeep_days = 3\n')
+    with pytest.raises(ConfigError, match="line 4: keep_days: NATS keeps items as long as its streams say"):
+        read_config(path, {})
     path.write_text('[gateway]\njournal = "nats://a"\nfolder = "own"\n')
     assert read_config(path, {}).folder == tmp_path / "own"
 

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from listenkey.key_sources import remembered
-from listenkey.key_sources.remembered import REMEMBERED_MAX, hide, remember
+from listenkey.key_sources.remembered import REMEMBERED_CHARS_MAX, REMEMBERED_MAX, hide, remember
 
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 
@@ -40,6 +40,12 @@ def test_the_newest_are_kept() -> None:
         remember(f"pass-{number}")
     assert len(remembered.REMEMBERED) == REMEMBERED_MAX
     assert hide(f"pass-{REMEMBERED_MAX + 1}") == "[hidden]"
+
+
+def test_their_letters_have_a_bound_as_well() -> None:
+    for number in range(10):
+        remember(f"{number}-" * (REMEMBERED_CHARS_MAX // 8))
+    assert [secret[0] for secret in remembered.REMEMBERED] == ["6", "7", "8", "9"]
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,11 @@ def config_text(found: GatewayConfig) -> str:
     shown = ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
     token = f"from {found.token_file}" if found.token_file else f"made at the first start, and kept in {found.folder}"
     keeps = "keeps everything" if found.keep_days is None else f"keeps {found.keep_days:g} days"
-    kind = "NATS JetStream" if found.is_on_nats else "SQLite"
+    kind = "NATS JetStream" if found.is_on_nats else f"SQLite, {keeps}"
     rows = {
         "accounts": f"{len(names)}: {shown}" if names else "none yet; POST /v1/accounts adds them while it runs",
         "listen": listen_text(found),
-        "journal": f"{found.journal} ({kind}), {keeps}",
+        "journal": f"{found.journal} ({kind})",
         "token": token,
         "venue": f"{found.venue.name}: {found.venue.rest_url}, {found.venue.ws_url}",
         "cold start": start_text(found),
