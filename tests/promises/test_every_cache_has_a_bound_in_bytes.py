@@ -28,6 +28,7 @@ from listenkey.core.undelivered import UndeliveredFills, UndeliveredOrders
 from listenkey.core.unsettled import UNSETTLED_MAX, Unsettled
 from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
 from listenkey.events import base as wording
+from listenkey.gateway.http.access import WrongTokens
 from listenkey.journal.jetstream.known_fills import KnownFills
 from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.live_orders import ORDERS_LEFT_MAX, live_orders
@@ -303,6 +304,13 @@ def flooded_unsettled() -> int:
     return size_of(unsettled._symbols)
 
 
+def flooded_wrong_tokens() -> int:
+    tries = WrongTokens()
+    for number in range(10_000):
+        tries.wait_s(f"2001:db8:{number % 65_536:x}:{number // 7:x}::1%{WIDE * 40}", float(number))
+    return size_of(tries._tries)
+
+
 FLOODS: dict[str, Callable[[], int]] = {
     "amounts that were read, of the process": flooded_amounts,
     "the same as whole numbers": flooded_units,
@@ -325,6 +333,7 @@ FLOODS: dict[str, Callable[[], int]] = {
     "what else it has": flooded_bill_of_others,
     "fills that a journal in NATS knows": flooded_known_fills,
     "positions": flooded_positions,
+    "addresses that sent wrong tokens": flooded_wrong_tokens,
     "contracts that expired, and of whose position no message told the end": flooded_unsettled,
     "orders watched": flooded_chains,
     "fills that wait for their position's message": flooded_waiting,
@@ -349,7 +358,7 @@ def test_the_page_tells_the_bounds_there_are(what: str) -> None:
 
 
 def test_the_page_lists_all_of_them() -> None:
-    assert len(ROWS) == 34
+    assert len(ROWS) == 41
     assert FLOODS.keys() <= ROWS.keys()
     assert ROWS["events held for a socket, or during a recovery"][2] == deduplication.HELD_BYTES_MAX
 

@@ -30,8 +30,9 @@ SAYINGS = re.findall(r"^### (\w+)\n.*?^\*Says:\* `(.+?)`$", ERRORS, re.MULTILINE
 
 
 def classes(top: type[errors.ListenKeyError]) -> set[str]:
-    """The class and its subclasses, but for the command's own: no program catches those."""
-    below = [one for one in top.__subclasses__() if not one.__module__.startswith("listenkey.cli.")]
+    """The class and its subclasses, but for the command's and the gateway's own: no program catches those."""
+    own = ("listenkey.cli.", "listenkey.gateway.")
+    below = [one for one in top.__subclasses__() if not one.__module__.startswith(own)]
     return {top.__name__}.union(*map(classes, below))
 
 
