@@ -9,11 +9,14 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, Final, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
 from listenkey.cli.output_file import output_file
 from listenkey.cli.redaction import ESCAPED
 from listenkey.errors import UsageError
+
+if TYPE_CHECKING:
+    from listenkey.journal.sqlite.file_access import FileAccess
 
 BATCH_ROWS: Final = 512
 """The rows fetched and turned into columns at once, to stay in the processor's cache: 8,192 take a third longer."""
@@ -59,15 +62,16 @@ FEW_WORDS: Final = frozenset(
 Batch: TypeAlias = list[tuple[Any, ...]]
 
 
-def table_of(path: Path, table: str) -> Iterator[tuple[list[str], Batch]]:
+def table_of(path: Path, table: str, access: FileAccess | None = None) -> Iterator[tuple[list[str], Batch]]:
     """Column names and rows, some hundred at a time, all of one moment."""
-    from listenkey.journal.sqlite.database import open_reader, told_as_ours
+    from listenkey.journal.sqlite.database import told_as_ours
+    from listenkey.journal.sqlite.file_access import ALONE
     from listenkey.journal.sqlite.schema import PACKED, VIEWS, selection
 
     source = f"({selection(table)})" if table in VIEWS else table
     order = "opened_seq" if table == "gaps" else "seq"
     question = PACKED.get(table, f"SELECT * FROM {source} ORDER BY {order}")  # noqa: S608 - one of our own names
-    with told_as_ours(path), closing(open_reader(path)) as connection:
+    with told_as_ours(path), closing((access or ALONE).connect(path)) as connection:
         connection.execute("BEGIN")
         names = [column[0] for column in connection.execute(f"SELECT * FROM {source} LIMIT 0").description]  # noqa: S608
         yield names, []
@@ -125,14 +129,14 @@ def shown_cell(value: Any) -> Any:
     return shown.translate(ON_A_TERMINAL) if isinstance(shown, str) else shown
 
 
-def to_csv(path: Path, table: str, out: IO[bytes]) -> int:
+def to_csv(path: Path, table: str, out: IO[bytes], access: FileAccess | None = None) -> int:
     """Write CSV in UTF-8; how many rows."""
     text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
     shown = shown_cell if out.isatty() else cell
     try:
         writer = csv.writer(text, lineterminator="\n")
         count = 0
-        for names, batch in table_of(path, table):
+        for names, batch in table_of(path, table, access):
             if not batch:
                 writer.writerow(names)
             writer.writerows([shown(value) for value in row] for row in batch)
@@ -142,7 +146,7 @@ def to_csv(path: Path, table: str, out: IO[bytes]) -> int:
         text.detach()
 
 
-def to_parquet(path: Path, table: str, out: IO[bytes]) -> int:
+def to_parquet(path: Path, table: str, out: IO[bytes], access: FileAccess | None = None) -> int:
     """Write Parquet, compressed with zstd; how many rows."""
     arrow = pyarrow()
     from pyarrow import parquet
@@ -151,17 +155,16 @@ def to_parquet(path: Path, table: str, out: IO[bytes]) -> int:
         words = [name for name in schema.names if name in FEW_WORDS]
         return parquet.ParquetWriter(out, schema, compression="zstd", use_dictionary=words)
 
-    return _groups(path, table, arrow, open_writer)
+    return _groups(table_of(path, table, access), arrow, open_writer)
 
 
-def to_arrow(path: Path, table: str, out: IO[bytes]) -> int:
+def to_arrow(path: Path, table: str, out: IO[bytes], access: FileAccess | None = None) -> int:
     """Write an Arrow IPC file (Feather 2); how many rows."""
     arrow = pyarrow()
-    return _groups(path, table, arrow, lambda schema: arrow.ipc.new_file(out, schema))
+    return _groups(table_of(path, table, access), arrow, lambda schema: arrow.ipc.new_file(out, schema))
 
 
-def _groups(path: Path, table: str, arrow: Any, open_writer: Callable[[Any], Any]) -> int:
-    batches = table_of(path, table)
+def _groups(batches: Iterator[tuple[list[str], Batch]], arrow: Any, open_writer: Callable[[Any], Any]) -> int:
     names, _ = next(batches)
     schema = arrow.schema([(name, _type_of(name, arrow)) for name in names], {"pandas": _for_pandas(names)})
     count = 0
@@ -249,14 +252,16 @@ def pyarrow() -> Any:
     return pa
 
 
-WRITERS: Final[Mapping[str, Callable[[Path, str, IO[bytes]], int]]] = {
+WRITERS: Final[Mapping[str, Callable[[Path, str, IO[bytes], FileAccess | None], int]]] = {
     "csv": to_csv,
     "parquet": to_parquet,
     "arrow": to_arrow,
 }
 
 
-def to_file(path: Path, table: str, kind: str, out: Path, journal: Path | None = None) -> int:
+def to_file(
+    path: Path, table: str, kind: str, out: Path, journal: Path | None = None, access: FileAccess | None = None
+) -> int:
     """
     Write a file, for its owner alone; one that is there is replaced when the new one is whole. How many rows.
 
@@ -266,8 +271,9 @@ def to_file(path: Path, table: str, kind: str, out: Path, journal: Path | None =
         kind: One of `WRITERS`.
         out: Where to.
         journal: The journal that `path` was made of, if it is another one.
+        access: To one account in a file of many.
     """
     with output_file(out, journal or path, replaces=True) as fresh, fresh.open("wb") as file:
-        count = WRITERS[kind](path, table, file)
+        count = WRITERS[kind](path, table, file, access)
         file.flush()
         return count

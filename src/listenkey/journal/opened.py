@@ -18,9 +18,10 @@ from typing import Final, Self
 
 from listenkey.errors import UsageError
 from listenkey.items import Item
+from listenkey.journal.sqlite.file_access import ALONE, FileAccess
 from listenkey.journal.sqlite.reader import JournalReader
 from listenkey.journal.sqlite.row_shape import SEQ_MAX
-from listenkey.journal.url import journal_path
+from listenkey.journal.url import accounts_path, journal_path
 
 LOOK_EVERY_S: Final = 0.01
 """The interval at which a follower asks for more. Asking whether anything changed costs 2 µs."""
@@ -29,18 +30,41 @@ NAME_EVERY_LOOKS: Final = 50
 """The looks between two checks that the name still belongs to the file that is read."""
 
 
-def open_journal(journal: str | os.PathLike[str]) -> OpenJournal:
+def open_journal(journal: str | os.PathLike[str], account: str | None = None) -> OpenJournal:
     """
     Open a journal for reading, also while another process writes it. Any number of processes may.
 
     Args:
-        journal: A path, or `sqlite:///path`.
+        journal: A path, or `sqlite:///path`; or a gateway's folder, which has the journals of many accounts.
+        account: In a gateway's folder: the account. A journal of one account needs none.
 
     Raises:
-        UsageError: There is no journal at the path.
+        UsageError: There is no journal at the path, or no such account.
         JournalError: It can't be opened.
     """
-    return OpenJournal(journal_path(journal))
+    path, access = journal_file(journal, account)
+    return OpenJournal(path, access=access)
+
+
+def journal_file(journal: str | os.PathLike[str], account: str | None) -> tuple[Path, FileAccess]:
+    """
+    Return the file that a text names, and the access to one account in it.
+
+    Raises:
+        UsageError: It names no file; or it has many accounts and none was named, or one and an account was named.
+    """
+    of_many = accounts_path(journal)
+    if of_many is None:
+        if account is not None:
+            raise UsageError(f"{os.fspath(journal)} is not the folder of many accounts; leave the account out")
+        return journal_path(journal), ALONE
+    from listenkey.journal.shared.account_view import account_access, account_names, in_words  # noqa: PLC0415
+
+    if account is None:
+        raise UsageError(
+            f"{of_many} has the journals of many accounts; name one with account='...': {in_words(account_names(of_many))}"
+        )
+    return of_many, account_access(account)
 
 
 class OpenJournal:
@@ -55,10 +79,13 @@ class OpenJournal:
     Args:
         path: The file, which exists.
         on_other: Called with the path when a follower goes on with another journal.
+        access: To the file; to one account in a file of many.
     """
 
-    def __init__(self, path: Path, on_other: Callable[[Path], object] = lambda _path: None) -> None:
-        self._reader = JournalReader(path, misses_pruned=True)
+    def __init__(
+        self, path: Path, on_other: Callable[[Path], object] = lambda _path: None, access: FileAccess = ALONE
+    ) -> None:
+        self._reader = JournalReader(path, misses_pruned=True, connect=access.connect)
         self._on_other = on_other
 
     def __enter__(self) -> Self:

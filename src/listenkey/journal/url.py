@@ -14,6 +14,10 @@ from listenkey.errors import UsageError
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,31})://(.*)", re.DOTALL)
 
 
+ACCOUNTS_FILE: Final = "accounts.db"
+"""The name of a file of many accounts, in its folder."""
+
+
 def journal_path(journal: str | os.PathLike[str]) -> Path:
     """
     Return the file of a journal: a path from the root, with links followed.
@@ -25,6 +29,29 @@ def journal_path(journal: str | os.PathLike[str]) -> Path:
     Raises:
         UsageError: It names no file, or a kind of journal that this release does not have.
     """
+    path, is_folder = _found(journal)
+    if is_folder and (path / ACCOUNTS_FILE).exists():
+        raise UsageError(f"the folder {path} has the journals of many accounts; name a journal of one account")
+    if is_folder:
+        raise UsageError(f"the journal {path} is a folder; give the path of a file in it")
+    return path
+
+
+def accounts_path(journal: str | os.PathLike[str]) -> Path | None:
+    """
+    Return the file of many accounts that a text names, by its folder or by itself; None where it names another file.
+
+    Raises:
+        UsageError: As `journal_path`.
+    """
+    path, is_folder = _found(journal)
+    if is_folder:
+        path /= ACCOUNTS_FILE
+    return path if path.name == ACCOUNTS_FILE and path.exists() else None
+
+
+def _found(journal: str | os.PathLike[str]) -> tuple[Path, bool]:
+    """Return the path that a text names, and whether a folder is there."""
     text = os.fspath(journal)
     if match := SCHEME.fullmatch(text):
         scheme, rest = match[1].lower(), match[2]
@@ -52,6 +79,4 @@ def journal_path(journal: str | os.PathLike[str]) -> Path:
         is_folder = False
     except OSError:
         is_folder = False  # Opening it will tell.
-    if is_folder:
-        raise UsageError(f"the journal {path} is a folder; give the path of a file in it")
-    return path
+    return path, is_folder

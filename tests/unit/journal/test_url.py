@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.errors import UsageError
-from listenkey.journal.url import journal_path
+from listenkey.journal.url import ACCOUNTS_FILE, accounts_path, journal_path
 
 
 def test_a_path_and_both_forms_of_an_address() -> None:
@@ -65,3 +65,14 @@ def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Path, "expanduser", homeless)
     with pytest.raises(UsageError, match="has no home folder; write the whole path"):
         journal_path("~/fills.db")
+
+
+def test_a_folder_of_many_accounts_is_named_by_itself_or_by_its_file(tmp_path: Path) -> None:
+    assert accounts_path(tmp_path) is None
+    (tmp_path / ACCOUNTS_FILE).touch()
+    (tmp_path / "fills.db").touch()
+    for text in (tmp_path, tmp_path / ACCOUNTS_FILE, f"sqlite:///{tmp_path}"):
+        assert accounts_path(text) == tmp_path / ACCOUNTS_FILE
+    assert accounts_path(tmp_path / "fills.db") is None
+    with pytest.raises(UsageError, match="has the journals of many accounts; name a journal of one account"):
+        journal_path(tmp_path)

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from listenkey.cli import exit_codes
-from listenkey.cli.config.options import DURATION, debug_option
+from listenkey.cli.config.options import DURATION, account_option, debug_option
+from listenkey.cli.display import all_accounts
 from listenkey.cli.display.number_format import clock_time
 from listenkey.cli.display.progress import Progress
 from listenkey.cli.display.summary import count
 from listenkey.cli.groups import CommandGroup
 from listenkey.cli.interruptible import interruptible
-from listenkey.cli.redaction import escaped, printable
-from listenkey.errors import UsageError
+from listenkey.cli.redaction import printable
+from listenkey.errors import Corrupt, UsageError
 
 if TYPE_CHECKING:
+    from listenkey.journal.sqlite.file_access import FileAccess
     from listenkey.journal.sqlite.info import Info
     from listenkey.journal.sqlite.salvage import Salvaged
     from listenkey.journal.sqlite.verify import VerifyResult
@@ -47,34 +49,33 @@ def journal() -> None:
 
 @journal.command()
 @click.argument("journal", metavar="J")
+@account_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @debug_option
-def info(journal: str, as_json: bool) -> int:
+def info(journal: str, account: str | None, as_json: bool) -> int:
     """
     Show its contents in numbers: items, fills, gaps, times, consumers, and the head of its chain.
 
-    \b
-    Example:
-      listenkey journal info fills.db --json | jq .head
-    """
-    from listenkey.journal.sqlite.info import journal_info
-    from listenkey.journal.url import journal_path
+    Of a gateway's folder without --account: the accounts in it.
 
-    path = journal_path(journal)
-    found = interruptible(lambda: journal_info(path))
+    \b
+    Examples:
+      listenkey journal info fills.db --json | jq .head
+      listenkey journal info /var/lib/listenkey --account desk-1
+    """
+    from listenkey.journal.opened import journal_file
+    from listenkey.journal.sqlite.info import journal_info
+    from listenkey.journal.url import accounts_path
+
+    if account is None and (of_many := accounts_path(journal)) is not None:
+        return all_accounts.show_info(of_many, as_json=as_json)
+    path, access = journal_file(journal, account)
+    found = interruptible(lambda: journal_info(path, access))
     if as_json:
-        echo_json(found)
+        all_accounts.echo_json(found)
     else:
         click.echo(in_words(found))
     return exit_codes.DONE
-
-
-def echo_json(value: object) -> None:
-    """One JSON object on a line of stdout; on a terminal without anything that it would obey."""
-    import msgspec
-
-    line = msgspec.json.encode(value).decode()
-    click.echo(escaped(line) if sys.stdout.isatty() else line)
 
 
 def in_words(found: Info) -> str:
@@ -114,28 +115,34 @@ def day_time(at_ms: int | None) -> str:
 @click.option(
     "--head", metavar="HEX", help="Also check that the chain still contains this head, which `info` printed before."
 )
+@account_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @debug_option
-def verify(journal: str, head: str | None, as_json: bool) -> int:
+def verify(journal: str, head: str | None, account: str | None, as_json: bool) -> int:
     """
     Check that it is whole: each row's checksum, the chain, the numbers, and SQLite's own check.
 
     Exit code 0 where it is, 5 where it is not; then the first bad item is named, and the whole items before it counted.
+    Of a gateway's folder without --account: all accounts in it.
 
     \b
     Examples:
       listenkey journal verify fills.db
       listenkey journal verify fills.db --head 3f0c...
+      listenkey journal verify /var/lib/listenkey
     """
+    from listenkey.journal.opened import journal_file
     from listenkey.journal.sqlite.verify import verify_journal
-    from listenkey.journal.url import journal_path
+    from listenkey.journal.url import accounts_path
 
-    path = journal_path(journal)
-    found = interruptible(lambda: verify_journal(path, head))
+    if account is None and head is None and (of_many := accounts_path(journal)) is not None:
+        return all_accounts.show_verify(of_many, as_json=as_json)
+    path, access = journal_file(journal, account)
+    found = interruptible(lambda: verify_journal(path, head, access))
     if as_json:
         import msgspec
 
-        echo_json({"whole": found.whole, **msgspec.to_builtins(found)})
+        all_accounts.echo_json({"whole": found.whole, **msgspec.to_builtins(found)})
     elif found.whole:
         span = f", {found.first_seq:,} to {found.last_seq:,}, head {found.head}" if found.items else ""
         click.echo(f"whole: {count(found.items, 'item')}{span}")
@@ -158,8 +165,9 @@ def verify(journal: str, head: str | None, as_json: bool) -> int:
 @click.option("--table", type=click.Choice(TABLES), default="items", show_default=True)
 @click.option("--format", "kind", type=click.Choice(["csv", "parquet", "arrow"]), help="By --out's ending, else csv.")
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write; by default stdout, for CSV.")
+@account_option
 @debug_option
-def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
+def export(journal: str, account: str | None, table: str, kind: str | None, out: Path | None) -> int:
     """
     Export its contents as CSV, Parquet or Arrow.
 
@@ -172,17 +180,18 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     Examples:
       listenkey journal export fills.db --table fills > fills.csv
       listenkey journal export fills.db --table fills --out fills.parquet
+      listenkey journal export /var/lib/listenkey --account desk-1 > desk-1.csv
     """
     from listenkey.cli import table_export
-    from listenkey.journal.url import journal_path
+    from listenkey.journal.opened import journal_file
 
     kind = kind or (out.suffix.removeprefix(".") if out is not None else "csv")
     if kind not in table_export.WRITERS:
         raise UsageError(f"the ending .{kind} is none of csv, parquet, arrow; say which with --format")
     if out is None and kind != "csv":
         raise UsageError(f"{kind} goes into a file; name it with --out")
-    path = journal_path(journal)
-    count, problem, found = interruptible(lambda: export_whole(path, table, kind, out))
+    path, access = journal_file(journal, account)
+    count, problem, found = interruptible(lambda: export_whole(path, access, table, kind, out))
     if out is not None:
         exit_codes.print_error(f"listenkey: {count:,} rows in {out}")
     if found is None:
@@ -192,21 +201,26 @@ def export(journal: str, table: str, kind: str | None, out: Path | None) -> int:
     return exit_codes.JOURNAL
 
 
-def export_whole(path: Path, table: str, kind: str, out: Path | None) -> tuple[int, str, Salvaged | None]:
+def export_whole(
+    path: Path, access: FileAccess, table: str, kind: str, out: Path | None
+) -> tuple[int, str, Salvaged | None]:
     """Export what is whole; how many rows, what is wrong with the journal, and what of it was found, if it is damaged."""
     import tempfile
 
     from listenkey.cli import table_export
+    from listenkey.journal.sqlite.file_access import ALONE
     from listenkey.journal.sqlite.verify import damage_of
 
-    def write(source: Path) -> int:
+    def write(source: Path, access: FileAccess = ALONE) -> int:
         if out is None:
-            return table_export.to_csv(source, table, sys.stdout.buffer)
-        return table_export.to_file(source, table, kind, out, path)
+            return table_export.to_csv(source, table, sys.stdout.buffer, access)
+        return table_export.to_file(source, table, kind, out, path, access)
 
-    problem = damage_of(path)
+    problem = damage_of(path, access)
     if problem is None:
-        return write(path), "", None
+        return write(path, access), "", None
+    if access is not ALONE:
+        raise Corrupt(f"the account is damaged in {path}: {problem}; nothing was exported. Its neighbours can be")
     from listenkey.journal.sqlite.salvage import salvage_journal
 
     with tempfile.TemporaryDirectory(prefix="listenkey-salvage-", ignore_cleanup_errors=True) as folder:
@@ -318,7 +332,7 @@ def salvage(journal: str, out: Path | None, as_json: bool) -> int:
     found = interruptible(save)
     progress.end()
     if as_json:
-        echo_json(found)
+        all_accounts.echo_json(found)
     else:
         click.echo("\n".join(salvaged_words(found)))
         click.echo(f"saved in {out}" if out is not None else "not saved: name a new journal with --out")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from listenkey.cli import exit_codes
-from listenkey.cli.config.options import configure_logs, debug_option
+from listenkey.cli.config.options import account_option, configure_logs, debug_option
 from listenkey.cli.display.capabilities import stdout_is_terminal
 from listenkey.cli.groups import Command
 from listenkey.cli.running import Stop, cancel_and_wait, first_of, run
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("journal", metavar="J")
+@account_option
 @click.option("--from", "first", type=click.IntRange(1, SEQ_MAX), metavar="SEQ", help="Begin with this number.")
 @click.option(
     "--follow", "-f", is_flag=True, help="Follow the journal: print new items as they are written, until Ctrl-C."
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     "--json", "as_json", is_flag=True, help="One JSON object per line; the default where stdout is no terminal."
 )
 @debug_option
-def replay(journal: str, first: int | None, follow: bool, as_json: bool) -> int:
+def replay(journal: str, account: str | None, first: int | None, follow: bool, as_json: bool) -> int:
     """
     Read a journal back: every item, in order, as it was.
 
@@ -43,12 +44,13 @@ def replay(journal: str, first: int | None, follow: bool, as_json: bool) -> int:
       listenkey replay fills.db
       listenkey replay fills.db --from 1000 --json | jq -c .event
       listenkey replay fills.db --follow
+      listenkey replay /var/lib/listenkey --account desk-1
     """
-    from listenkey.journal.opened import OpenJournal
-    from listenkey.journal.url import journal_path
+    from listenkey.journal.opened import OpenJournal, journal_file
 
     configure_logs()
-    with OpenJournal(journal_path(journal), say_other) as opened:
+    path, access = journal_file(journal, account)
+    with OpenJournal(path, say_other, access) as opened:
         words = stdout_is_terminal() and not as_json
         return run(lambda stop: show_all(stop, opened, (first or 1) - 1, follow=follow, words=words))
 

@@ -68,6 +68,11 @@ def configure_logs(*, quiet: bool = False) -> None:
     logs.configure(debug=debug_wanted(), quiet=quiet, as_json=as_json)
 
 
+def account_option(function: AnyCommand) -> AnyCommand:
+    """`--account`, for the journals of many accounts."""
+    return click.option("--account", metavar="NAME", help="In a gateway's folder: the account.")(function)
+
+
 def debug_option(function: AnyCommand) -> AnyCommand:
     """`--debug` and `--log-format`."""
     with_format = click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from dataclasses import dataclass
 from functools import partial
@@ -95,6 +96,18 @@ def account_access(account: str) -> FileAccess:
         return ReachedNotes(notes).left(account)[0]
 
     return FileAccess(partial(open_account, account=account), SHARED, reached_of)
+
+
+def account_names(path: Path) -> list[str]:
+    """
+    Return the names of the accounts of a file, in their order.
+
+    Raises:
+        UsageError: There is no such file.
+        JournalError: It can't be read.
+    """
+    with contextlib.closing(open_accounts(path)) as connection, told_as_ours(path):
+        return sorted(accounts_of(connection)[0])
 
 
 def in_words(names: list[str]) -> str:

@@ -3,15 +3,59 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from listenkey.errors import Corrupt
 from listenkey.journal.shared.account_view import account_access, accounts_of, open_accounts
-from listenkey.journal.sqlite.database import open_without_log, told_as_ours
-from listenkey.journal.sqlite.verify import DAMAGE, damage_of
+from listenkey.journal.shared.accounts_schema import SHARED
+from listenkey.journal.sqlite.database import VERIFY_TELLS, open_without_log, told_as_ours
+from listenkey.journal.sqlite.file_access import FileAccess
+from listenkey.journal.sqlite.lock import reached_of
+from listenkey.journal.sqlite.verify import DAMAGE, VerifyResult, damage_of, verify_items, verify_tables
 
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM main.rows"
 _FIRST: Final = "SELECT id, chain FROM main.rows ORDER BY id LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsResult:
+    """
+    The result of verifying a file of many accounts.
+
+    Attributes:
+        accounts: Of each account, by its name.
+        problems: What was found in the file around them, in words.
+        notes: What is there as well, and is no damage.
+    """
+
+    accounts: dict[str, VerifyResult]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """True where no problem was found anywhere."""
+        return not self.problems and all(found.whole for found in self.accounts.values())
+
+
+def verify_accounts(path: Path) -> AccountsResult:
+    """
+    Look at each account, and at the file around them. May be asked while somebody writes.
+
+    Raises:
+        UsageError: There is no such file.
+        JournalError: The file can't be opened.
+    """
+    around = verify_tables(path, FileAccess(open_accounts, SHARED, reached_of))
+    try:
+        with contextlib.closing(open_accounts(path)) as connection, told_as_ours(path):
+            numbers, damaged = accounts_of(connection)
+    except Corrupt as error:
+        return AccountsResult({}, tuple(dict.fromkeys((*around.problems, str(error).removesuffix(VERIFY_TELLS)))), ())
+    accounts = {account: verify_items(path, account_access(account)) for account in sorted(numbers)}
+    return AccountsResult(accounts, (*around.problems, *damaged), around.notes)
 
 
 def damage_in(path: Path) -> str | None:

@@ -12,8 +12,9 @@ from typing import Final
 
 from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.schema import COLUMNS, SHARED_APPLICATION_ID, Schema
+from listenkey.journal.url import ACCOUNTS_FILE
 
-FILE_NAME: Final = "accounts.db"
+FILE_NAME: Final = ACCOUNTS_FILE
 """The name of the file in its folder."""
 
 VERSION: Final = 1

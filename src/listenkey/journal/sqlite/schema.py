@@ -221,7 +221,9 @@ ONE_ACCOUNT: Final = Schema(
     FORMER_TABLES,
     FORMER_VIEWS,
     "SELECT coalesce(max(seq), 0) FROM items",
-    {SHARED_APPLICATION_ID: "holds the journals of many accounts; give its folder, and name the account (--account)"},
+    {
+        SHARED_APPLICATION_ID: "holds the journals of many accounts; give its folder, and name an account with account='...'"
+    },
 )
 """The journal of one account."""
 

@@ -194,7 +194,30 @@ def damage_of(path: Path, access: FileAccess = ALONE) -> str | None:
     return next(iter(look.problems), None)
 
 
-def _look_at(path: Path, head: str | None, reached: int, access: FileAccess = ALONE) -> VerifyResult:
+def verify_items(path: Path, access: FileAccess) -> VerifyResult:
+    """Look at one account's items and facts, and not at the file around them. Raises what `verify_journal` does."""
+    return _look_at(path, None, access.reached_of(path), access, with_file=False)
+
+
+def verify_tables(path: Path, access: FileAccess) -> VerifyResult:
+    """Look at the file around the items: its views, and SQLite's own check. Raises what `verify_journal` does."""
+    look = _Look(None, access.kind)
+    try:
+        connection = access.connect(path)
+    except Corrupt as error:
+        look.found(str(error).removesuffix(VERIFY_TELLS))
+        return look.result()
+    try:
+        connection.execute("BEGIN")
+        _ask(connection, look, look.views, _integrity)
+    finally:
+        connection.close()
+    return look.result()
+
+
+def _look_at(
+    path: Path, head: str | None, reached: int, access: FileAccess = ALONE, *, with_file: bool = True
+) -> VerifyResult:
     look = _Look(head, access.kind)
     try:
         connection = access.connect(path)
@@ -208,12 +231,16 @@ def _look_at(path: Path, head: str | None, reached: int, access: FileAccess = AL
             look.found(f"the items {look.last_seq + 1} to {reached} are missing at the end", look.last_seq + 1)
         if look.head_wanted:
             look.found(f"no item has the head {look.head_wanted}: the chain was made anew, or cut off before it")
-        for question in (_facts, look.views, _integrity):
-            for problem in _asked(question, connection):
-                look.found(problem)
+        _ask(connection, look, _facts, *((look.views, _integrity) if with_file else ()))
     finally:
         connection.close()
     return look.result()
+
+
+def _ask(connection: sqlite3.Connection, look: _Look, *questions: Any) -> None:
+    for question in questions:
+        for problem in _asked(question, connection):
+            look.found(problem)
 
 
 def _asked(question: Any, connection: sqlite3.Connection) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 from listenkey.errors import JournalError
 from listenkey.journal.files import beside
 from listenkey.journal.shared import accounts_check
-from listenkey.journal.shared.accounts_check import damage_in, misplaced_log
+from listenkey.journal.shared.accounts_check import damage_in, misplaced_log, verify_accounts
 from listenkey.journal.shared.accounts_schema import FILE_NAME
 from listenkey.journal.shared.accounts_store import AccountsStore
 from listenkey.journal.sqlite.lock import lock_path
@@ -27,6 +27,35 @@ async def test_damage_is_found_wherever_it_is(tmp_path: Path) -> None:
     assert damage_in(tmp_path / FILE_NAME) == "the account 'b': item 2 was changed"
     change(tmp_path, "UPDATE accounts SET name = 'c' WHERE account_no = 1")
     assert damage_in(tmp_path / FILE_NAME) == "the name of account number 1 is damaged"
+
+
+async def test_all_accounts_and_the_file_around_them_are_verified(tmp_path: Path) -> None:
+    await written(tmp_path, a=[fill(1)], b=[fill(1)])
+    path = tmp_path / FILE_NAME
+    found = verify_accounts(path)
+    assert (found.whole, {name: its.items for name, its in found.accounts.items()}) == (True, {"a": 2, "b": 2})
+    change(tmp_path, "UPDATE rows SET raw = '{}' WHERE account_no = 2 AND seq = 2")
+    found = verify_accounts(path)
+    assert [its.whole for its in found.accounts.values()] == [True, False]
+    change(tmp_path, "UPDATE accounts SET name = 'c' WHERE account_no = 1")
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("DROP VIEW fills")
+    connection.execute("CREATE VIEW mine AS SELECT 1")
+    connection.execute("PRAGMA writable_schema=1")
+    connection.close()
+    found = verify_accounts(path)
+    assert found.problems == ("fills is not the view that listenkey made", "the name of account number 1 is damaged")
+    assert found.notes == ("the view mine is not listenkey's, and does no harm",)
+    change_schema(path, "DROP INDEX rows_told")
+    found = verify_accounts(path)
+    assert (found.accounts, found.whole) == ({}, False)
+    assert "rows_told is not there" in found.problems[0]
+
+
+def change_schema(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(statement)
+    connection.close()
 
 
 def left_with_log(folder: Path, name: str) -> Path:

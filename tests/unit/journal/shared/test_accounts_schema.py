@@ -60,5 +60,5 @@ async def test_each_kind_of_file_is_refused_where_the_other_is_wanted(tmp_path: 
     with pytest.raises(UsageError, match="is the journal of one account"):
         open_accounts(tmp_path / "one.db")
     await accounts_written(tmp_path, a=[fill(1)])
-    with pytest.raises(UsageError, match="journals of many accounts; give its folder, and name the account"):
+    with pytest.raises(UsageError, match="journals of many accounts; give its folder, and name an account"):
         open_reader(tmp_path / FILE_NAME)
