@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         UnknownEvent,
     )
     from listenkey.gateway.client.gateway_stream import GatewayStream, connect
+    from listenkey.gateway.consumers.group_reader import GroupReader, consume
     from listenkey.health import Health
     from listenkey.items import GapClosed, GapOpened, Item, Live, Update
     from listenkey.journal.opened import OpenJournal, open_journal
@@ -60,6 +61,7 @@ __all__ = [
     "GapOpened",
     "GatewayStream",
     "GreekUpdate",
+    "GroupReader",
     "Health",
     "Item",
     "ListenKeyError",
@@ -82,6 +84,7 @@ __all__ = [
     "Venue",
     "__version__",
     "connect",
+    "consume",
     "errors",
     "events",
     "open_journal",
@@ -95,6 +98,8 @@ _HOMES = {
     "ListenKeyError": "errors",
     "GatewayStream": "gateway.client.gateway_stream",
     "connect": "gateway.client.gateway_stream",
+    "GroupReader": "gateway.consumers.group_reader",
+    "consume": "gateway.consumers.group_reader",
     "Health": "health",
     "GapCause": "outcomes",
     "Loss": "outcomes",

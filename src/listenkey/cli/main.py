@@ -32,6 +32,10 @@ COMMANDS: Final = {
         "listenkey.cli.commands.gateway:gateway",
         "Hold many accounts' streams in one process, for readers over HTTP.",
     ),
+    "consume": (
+        "listenkey.cli.commands.consume:consume",
+        "Read a cluster's log as a member of a group, on any number of machines.",
+    ),
     "key": ("listenkey.cli.commands.key:key", "Start, keep alive or close a listen key; one call each."),
     "doctor": ("listenkey.cli.commands.doctor:doctor", "Check the key, the clock and the socket; say what to do."),
     "sandbox": ("listenkey.cli.commands.sandbox:sandbox", "Run a Binance Options exchange on this machine."),

@@ -12,7 +12,9 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from listenkey.credentials import Secret
@@ -49,21 +51,21 @@ class Waiter:
 
     Args:
         until_s: When it is given up, by the loop's clock.
-        is_many: Whether it waits for a reply that has a status; else for the first one.
+        most: The replies that it waits for, unless one with a status ends it before.
     """
 
-    __slots__ = ("future", "is_many", "replies", "until_s")
+    __slots__ = ("future", "most", "replies", "until_s")
 
-    def __init__(self, until_s: float, *, is_many: bool) -> None:
+    def __init__(self, until_s: float, most: float) -> None:
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.until_s = until_s
-        self.is_many = is_many
+        self.most = most
         self.replies: list[Reply] = []
 
     def take(self, reply: Reply) -> None:
         """Take a reply."""
         self.replies.append(reply)
-        if (reply.status or not self.is_many) and not self.future.done():
+        if (reply.status or len(self.replies) >= self.most) and not self.future.done():
             self.future.set_result(None)
 
     def give_up(self, reason: str, *, was_sent: bool) -> None:
@@ -163,23 +165,57 @@ class LogConnection:
         self, subject: str, body: bytes = b"", headers: dict[str, str] | None = None, within_s: float = ANSWER_WITHIN_S
     ) -> Reply:
         """Send a message and return the reply. Raises Unanswered."""
-        return (await self._ask([Outgoing(subject, body, headers or {})], within_s, is_many=False))[0]
+        return (await self._ask([Outgoing(subject, body, headers or {})], within_s))[0]
 
     async def request_batch(self, messages: list[Outgoing], within_s: float = ANSWER_WITHIN_S) -> Reply:
         """Send messages one right behind the other, and return the reply to the last. Raises Unanswered."""
-        return (await self._ask(messages, within_s, is_many=False))[0]
+        return (await self._ask(messages, within_s))[0]
 
     async def request_many(self, subject: str, body: bytes, within_s: float = ANSWER_WITHIN_S) -> list[Reply]:
         """Send a message and return the replies up to one that has a status. Raises Unanswered."""
-        return await self._ask([Outgoing(subject, body, {})], within_s, is_many=True)
+        return await self._ask([Outgoing(subject, body, {})], within_s, inf)
 
-    async def _ask(self, messages: Sequence[Outgoing], within_s: float, *, is_many: bool) -> list[Reply]:
+    async def pull(self, subject: str, body: bytes, most: int, within_s: float) -> list[Reply]:
+        """
+        Send a message and return so many replies, or those up to one that has a status. Raises Unanswered.
+
+        Messages of a consumer come under the subject that they were published to, so each request has an inbox of its own.
+        """
+        client = self._connected()
+        token = f"pull.{next(self._numbers)}"
+        try:
+            subscription = await client.subscribe(self._inbox + token, cb=partial(self._take, token))
+        except self._refusals as error:
+            raise Unanswered(f"it could not be sent: {error}", was_sent=False) from None
+        try:
+            return await self._exchange(client, [Outgoing(subject, body, {})], token, within_s, most)
+        finally:
+            with contextlib.suppress(*self._refusals):
+                await subscription.unsubscribe()
+
+    async def send(self, messages: Sequence[Outgoing]) -> None:
+        """Send messages that nobody answers. Raises Unanswered where there is no connection."""
+        client = self._connected()
+        try:
+            for message in messages:
+                await client.publish(message.subject, message.body, headers=message.headers or None)
+        except self._refusals as error:
+            raise Unanswered(f"it could not be sent: {error}", was_sent=True) from None
+
+    def _connected(self) -> Client:
         client = self._client
         if client is None or not client.is_connected:
             raise Unanswered(f"no connection to {self.where}", was_sent=False)
+        return client
+
+    async def _ask(self, messages: Sequence[Outgoing], within_s: float, most: float = 1) -> list[Reply]:
+        return await self._exchange(self._connected(), messages, str(next(self._numbers)), within_s, most)
+
+    async def _exchange(
+        self, client: Client, messages: Sequence[Outgoing], token: str, within_s: float, most: float
+    ) -> list[Reply]:
         loop = asyncio.get_running_loop()
-        token = str(next(self._numbers))
-        waiter = self._waiting[token] = Waiter(loop.time() + within_s, is_many=is_many)
+        waiter = self._waiting[token] = Waiter(loop.time() + within_s, most)
         if self._sweeping is None:
             self._sweeping = loop.call_later(SWEEP_EVERY_S, self._sweep)
         try:
@@ -211,7 +247,10 @@ class LogConnection:
     # --- what nats-py calls --------------------------------------------------------------------------------------
 
     async def _on_reply(self, message: Msg) -> None:
-        waiter = self._waiting.get(message.subject.rpartition(".")[2])
+        await self._take(message.subject.rpartition(".")[2], message)
+
+    async def _take(self, token: str, message: Msg) -> None:
+        waiter = self._waiting.get(token)
         if waiter is None:
             return  # It came behind its deadline.
         headers: dict[str, str] = message.headers or {}
@@ -219,7 +258,7 @@ class LogConnection:
         if status == NO_RESPONDERS and not message.data:
             waiter.give_up("nobody answers there: the servers may be choosing a leader", was_sent=False)
         else:
-            waiter.take(Reply(status, headers, message.data))
+            waiter.take(Reply(status, headers, message.data, message.reply))
 
     async def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__

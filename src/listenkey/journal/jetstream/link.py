@@ -15,11 +15,13 @@ class Reply(NamedTuple):
 
     Attributes:
         status: The status of its first line, as `404`; empty where it has none.
+        reply_to: Where it is acknowledged, of a message of a consumer.
     """
 
     status: str
     headers: Mapping[str, str]
     data: bytes
+    reply_to: str = ""
 
 
 class Outgoing(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from listenkey.credentials import Secret
@@ -63,6 +63,14 @@ class LogServers:
     def request_many(self, subject: str, body: bytes, within_s: float = ANSWER_WITHIN_S) -> Awaitable[list[Reply]]:
         """Send a message and return the replies up to one that has a status. Raises Unanswered."""
         return self._link.request_many(subject, body, within_s)
+
+    def pull(self, subject: str, body: bytes, most: int, within_s: float) -> Awaitable[list[Reply]]:
+        """Send a message and return so many replies, or those up to one that has a status. Raises Unanswered."""
+        return self._link.pull(subject, body, most, within_s)
+
+    def send(self, messages: Sequence[Outgoing]) -> Awaitable[None]:
+        """Send messages that nobody answers. Raises Unanswered where there is no connection."""
+        return self._link.send(messages)
 
     async def acquire(self) -> None:
         """

@@ -3,9 +3,12 @@ from __future__ import annotations
 import asyncio
 import builtins
 import sys
+from math import inf
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import nats.errors
 import pytest
 
 from listenkey.credentials import Secret
@@ -13,7 +16,7 @@ from listenkey.errors import JournalError, Unreachable, UsageError
 from listenkey.journal.jetstream import connection as connections
 from listenkey.journal.jetstream.connection import LogConnection, Waiter
 from listenkey.journal.jetstream.link import Outgoing, Reply, Unanswered
-from tests.nats_server import Cluster, free_ports
+from tests.nats_server import Cluster, free_ports, made
 from tests.unit.journal.making import until
 
 
@@ -71,7 +74,7 @@ async def test_a_message_that_is_too_large_is_an_error_that_says_what_to_do(nats
 
 
 async def test_only_the_first_end_of_a_wait_counts() -> None:
-    waiter = Waiter(1.0, is_many=True)
+    waiter = Waiter(1.0, inf)
     waiter.take(Reply("", {}, b"1"))
     waiter.take(Reply("204", {}, b""))
     waiter.take(Reply("204", {}, b"late"))
@@ -192,3 +195,45 @@ async def test_only_some_different_errors_are_told() -> None:
         await connection._on_error(OSError(f"error {number // 2}"))
     await connection._on_error(OSError())
     assert list(connection._troubles) == ["error 0", "error 1", "error 2", "error 3"]
+
+
+async def test_a_consumers_messages_come_with_the_address_of_their_acknowledgement(nats_node: Cluster) -> None:
+    at = await made(nats_node.address())
+    stream, subject = at.names.stream, at.names.of("x").events
+    connection = await opened(nats_node)
+    for number in range(3):
+        await connection.request(subject, b"%d" % number)
+    config = {"name": "c", "durable_name": "c", "ack_policy": "explicit"}
+    made_it = msgspec.json.encode({"stream_name": stream, "config": config})
+    await connection.request(f"$JS.API.CONSUMER.CREATE.{stream}.c", made_it)
+    request = msgspec.json.encode({"batch": 2, "no_wait": True})
+    pulled = await connection.pull(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.c", request, 2, 5)
+    assert [reply.data for reply in pulled] == [b"0", b"1"]
+    await connection.send([Outgoing(reply.reply_to, b"+ACK", {}) for reply in pulled])
+    rest = await connection.pull(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.c", request, 2, 5)
+    assert [(reply.data, reply.status) for reply in rest] == [(b"2", ""), (b"", "404")]
+    info = msgspec.json.decode((await connection.request(f"$JS.API.CONSUMER.INFO.{stream}.c")).data)
+    assert info["ack_floor"]["stream_seq"] == 2
+    assert not connection._waiting
+    client = connection._client
+    assert client is not None
+    await client.drain()
+    await until(lambda: client.is_closed)
+    with pytest.raises(Unanswered, match="no connection"):
+        await connection.send([])
+    await connection.aclose()
+
+
+async def test_what_can_not_be_sent_says_so(nats_node: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = await opened(nats_node)
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise nats.errors.ConnectionDrainingError
+
+    monkeypatch.setattr(connection._client, "subscribe", refuse)
+    with pytest.raises(Unanswered, match="could not be sent"):
+        await connection.pull("x", b"", 1, 5)
+    monkeypatch.setattr(connection._client, "publish", refuse)
+    with pytest.raises(Unanswered, match="could not be sent"):
+        await connection.send([Outgoing("x", b"", {})])
+    await connection.aclose()

@@ -23,6 +23,8 @@ async def test_the_first_opens_the_connection_and_the_last_closes_it(nats_node: 
     assert b"api" in (await servers.request_batch([Outgoing("$JS.API.INFO", b"", {})])).data
     subject = f"$JS.API.DIRECT.GET.{servers.address.names.stream}"
     assert (await servers.request_many(subject, b'{"multi_last":["a"]}'))[0].status == "404"
+    assert len(await servers.pull("$JS.API.INFO", b"", 1, 5)) == 1
+    await servers.send([Outgoing("nobody.listens", b"", {})])
     await servers.release()
     with pytest.raises(Unanswered, match="is closed"):
         await servers.request("$JS.API.INFO")
