@@ -174,9 +174,8 @@ class Publisher:
             if step.next is NextStep.FENCED:
                 raise await self._fenced()
             self._tell(step.problem or self._problem)
-            if step.wait_s:
-                await asyncio.sleep(min(step.wait_s * slower, max(step.wait_s, RETRY_MAX_S)))
-                slower *= RETRY_GROWTH
+            await asyncio.sleep(min(step.wait_s * slower, max(step.wait_s, RETRY_MAX_S)))
+            slower *= RETRY_GROWTH
             if step.next is NextStep.LOOK:
                 records = await self._not_stored(records)
         self._tell(None)

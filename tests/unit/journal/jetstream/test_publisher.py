@@ -8,11 +8,13 @@ import pytest
 from listenkey.errors import Fenced, JournalError
 from listenkey.items import Live, Update
 from listenkey.journal.jetstream import answers, publisher
+from listenkey.journal.jetstream.address import log_address
 from listenkey.journal.jetstream.link import Reply
+from listenkey.journal.jetstream.provisioning import make_streams
 from listenkey.journal.sqlite.numbering import EventEntry, NoticeEntry
 from tests.nats_server import Cluster
 from tests.unit.journal.jetstream.making import LOST, NOT_SENT, VANISHED, OneAccount, linked, refused
-from tests.unit.journal.making import ACCOUNT, AT_MS, fill, read
+from tests.unit.journal.making import ACCOUNT, AT_MS, fill, read, until
 
 
 @pytest.fixture(autouse=True)
@@ -249,3 +251,23 @@ async def test_a_commit_that_comes_while_another_is_written_is_written_at_once(n
                 await asyncio.sleep(0.001)
         account.publisher.stop()
         await running
+
+
+@pytest.mark.parametrize("numbers", [SINGLE, BATCH])
+async def test_a_full_stream_takes_nothing_until_there_is_room(nats_node: Cluster, numbers: tuple[int, ...]) -> None:
+    async with linked(nats_node) as (link, names):
+        account = OneAccount(link, names)
+        await account.open()
+        address = log_address(nats_node.address(prefix=names.names.prefix))
+        await make_streams(link, address, bytes_max=20_000)
+        for number in range(100, 200):
+            await link.request(f"{names.events}x", fill(number))
+        put(account, *numbers)
+        running = asyncio.ensure_future(account.publish())
+        await until(lambda: bool(account.problems) or running.done())
+        assert "the stream is full: maximum bytes exceeded (10077)" in str(account.problems)
+        assert account.stored == []
+        await make_streams(link, address, bytes_max=64 << 20)
+        await asyncio.wait_for(running, 20)
+        assert trades(account) == await kept(account) == list(numbers)
+        assert account.problems[-1] is None
