@@ -37,8 +37,9 @@ def test_the_first_minute_is_as_the_page_shows_it(tmp_path: Path) -> None:
     commands = tmp_path / "bin"
     commands.mkdir()
     (commands / "listenkey").write_text(f'#!/bin/sh\nexec {sys.executable} -m listenkey "$@"\n')
-    (commands / "python").symlink_to(sys.executable)
-    (commands / "listenkey").chmod(0o700)
+    (commands / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    for command in commands.iterdir():
+        command.chmod(0o700)
 
     def here(text: str) -> str:
         # Others may have the page's ports on this machine.
@@ -54,9 +55,11 @@ def test_the_first_minute_is_as_the_page_shows_it(tmp_path: Path) -> None:
             (folder / name).write_text(here(block.text))
         elif kind == "first minute":
             lines.append(f"echo '--- {block.line}'\n{here(block.text)}")
-    out, err, code = typed("set -eu\n" + "\n".join(lines), folder, commands)
+    out, err, code = typed(
+        "set -eu; trap 'kill $(jobs -p) 2> ends || true' EXIT\n" + "\n".join(lines), folder, commands
+    )
     assert code == 0, f"{out}\n{err}"
-    _, started, checked, ran, listed, followed, ended = out.split("--- ")
+    _, started, checked, ran, listed, followed, booked, ended = out.split("--- ")
     assert started.split() == [str(page_line(0))]
     assert "gateway.toml has no mistake" in checked
     assert "3: desk-1, desk-2, desk-3" in checked
@@ -65,6 +68,7 @@ def test_the_first_minute_is_as_the_page_shows_it(tmp_path: Path) -> None:
     assert [row["name"] for row in rows] == ["desk-1", "desk-2", "desk-3"]
     assert "\nid: 1\ndata: {" in followed
     assert "ORDER_TRADE_UPDATE" in followed
+    assert [" @ " in line for line in booked.splitlines()[1:]] == [True] * 3
     assert "3 accounts, " in ended
     token = (folder / "journals/token").read_text().strip()
     assert (folder / "header").stat().st_mode & 0o077 == 0

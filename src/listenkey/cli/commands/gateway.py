@@ -55,7 +55,7 @@ def gateway() -> None:
 @debug_option
 def check(config: Path, as_json: bool) -> int:
     """
-    Say what is wrong with a configuration, line by line; or what it would run.
+    Name every mistake of a configuration, or say what it would run.
 
     Reads the file and the keys that it refers to, and asks nobody. Ends with 0 where `run` would start, else with 2.
 
@@ -129,7 +129,7 @@ def run(config: Path, port: int | None, as_json: bool) -> int:
 @debug_option
 def status(url: str | None, token_file: Path | None, config: Path, as_json: bool) -> int:
     """
-    Ask a gateway that runs for its accounts; those in trouble come first.
+    List the accounts of a running gateway, the worst first.
 
     Address and token come from the configuration, or from --url and --token-file. Ends with 0 where the gateway answers,
     also where accounts are in trouble: the address /readyz tells that to programs.
@@ -140,14 +140,20 @@ def status(url: str | None, token_file: Path | None, config: Path, as_json: bool
       listenkey gateway status --url http://127.0.0.1:8780 --token-file journals/token
       listenkey gateway status --json | jq -c 'select(.fills_complete | not) | [.name, .why]'
     """
+    from listenkey.cli.gateway.check_report import mistakes_text
     from listenkey.cli.gateway.status_table import sorted_by_trouble, table
     from listenkey.errors import ProtocolError, TransportError, VenueDown
     from listenkey.gateway.access_token import read_token
     from listenkey.gateway.inquiry import accounts_at
+    from listenkey.gateway.mistakes import ConfigError
     from listenkey.transport.clock import SystemClock
 
     configure_logs()
-    url, token_file = place_of(url, token_file, config)
+    try:
+        url, token_file = place_of(url, token_file, config)
+    except ConfigError as error:
+        exit_codes.print_error(mistakes_text(error))
+        return exit_codes.WRONG_USE
     try:
         rows = sorted_by_trouble(accounts_at(url, read_token(token_file)))
     except (TransportError, ProtocolError, VenueDown) as error:

@@ -130,6 +130,14 @@ def test_status_without_a_gateway_says_what_to_do(tmp_path: Path, capsys: pytest
     assert "check that it runs" in capsys.readouterr().err
 
 
+def test_status_names_the_mistakes_of_a_configuration_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "g").write_text("[gateway]\njournal = 3\nlisten = 4\n")
+    assert run(["gateway", "status", "--config", str(tmp_path / "g")]) == 2
+    assert [line[:8] for line in capsys.readouterr().err.splitlines()[1:]] == ["  line 2", "  line 3"]
+
+
 def test_status_finds_address_and_token_in_the_configuration(tmp_path: Path) -> None:
     path = config_of(tmp_path)
     assert place_of(None, None, path) == ("http://127.0.0.1:8780", tmp_path / "journals/token")
