@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from listenkey import venue
 from listenkey.cli.main import main
-from listenkey.rest import connect_limiter
-
-setattr(connect_limiter, "CONNECTIONS_PER_5_MIN", 1_000_000)  # noqa: B010 - of a sandbox that was told the same
 
 if __name__ == "__main__":
+    venue.CONNECTIONS_PER_5_MIN = 1_000_000  # type: ignore[misc]  # of a sandbox that was told the same
     main()
