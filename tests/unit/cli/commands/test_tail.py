@@ -86,9 +86,11 @@ def test_a_journal_in_no_folder_is_told_with_the_folder(
     assert "lock" not in err
 
 
-def test_a_journal_in_nats_is_refused_in_words(exchange: LocalSandbox, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_journal_in_nats_needs_the_name_of_the_account(
+    exchange: LocalSandbox, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert run(["tail", "--journal", "nats://localhost"]) == 2
-    assert "no journal in NATS" in capfd.readouterr().err
+    assert "give --account 'desk-1'" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_keep_days_without_a_journal_is_told_by_the_names_of_the_options(
     ("arguments", "said"),
     [
         (["--journal", "j.db", "--keep-days", "99999"], "--keep-days is 36,525 at most"),
-        (["--journal", "nats://x"], "for example --journal 'fills.db'"),
+        (["--journal", "kafka://x"], "there is no journal of the kind kafka://"),
         (["--rest-url", "ftp://x", "--ws-url", "ws://x"], "--rest-url must look like https://host"),
     ],
     ids=["keep_days", "journal", "rest_url"],
