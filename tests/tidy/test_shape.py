@@ -47,6 +47,10 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
     ("sim/runner/run.py", "_run_in"): "the top of a simulated run; whatever it dies of is its outcome, and is told",
     ("sim/kernel/threads.py", "_run"): "the top of a simulated thread; the simulation looks at it",
     (
+        "src/listenkey/journal/shared/account_journal.py",
+        "_hand_over",
+    ): "the user's function; what it raises is raised where he waits, and not into the event loop",
+    (
         "src/listenkey/journal/memory.py",
         "_hand_over",
     ): "the user's function; what it raises is raised where he waits, and not into a socket",

@@ -41,6 +41,10 @@ class RecoveredCount:
     orders: int = 0
     is_open: bool = False
 
+    def copied(self) -> RecoveredCount:
+        """Return a count of its own that begins with this one."""
+        return RecoveredCount(self.updates, self.fills, self.orders, self.is_open)
+
     def add(self, event: Event) -> None:
         """Count one more."""
         self.updates += 1

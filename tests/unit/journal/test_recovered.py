@@ -131,3 +131,11 @@ async def test_a_commit_that_fails_is_counted_once(tmp_path: Path, monkeypatch: 
     assert isinstance(closed, GapClosed)
     assert (closed.recovered, made.recovered) == (1, 1)
     await made.aclose()
+
+
+def test_a_copy_of_a_count_goes_on_by_itself() -> None:
+    one = RecoveredCount(3, 2, 1, is_open=True)
+    other = one.copied()
+    assert other == one
+    other.add(trade_row(1).fill)
+    assert (one.updates, other.updates, other.fills) == (3, 4, 3)

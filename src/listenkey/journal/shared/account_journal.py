@@ -101,6 +101,7 @@ class AccountJournal(DurableJournal):
         "_file",
         "_is_closed",
         "_on_change",
+        "_on_item",
         "account",
         "account_doubt",
         "on_items",
@@ -124,6 +125,7 @@ class AccountJournal(DurableJournal):
         self._file = file
         self._after = after
         self._on_change: Callable[[], None] | None = None
+        self._on_item: Callable[[Item], None] | None = None
         self._is_closed = True
         self._ended: asyncio.Future[None] | None = None
         super().__init__(
@@ -183,6 +185,21 @@ class AccountJournal(DurableJournal):
                         self.path, self.account, self._queue.entries,
                     )  # fmt: skip
 
+    async def deliver(self, on_item: Callable[[Item], None]) -> None:
+        """
+        Call a function with every item, until the end; with those of a group as soon as that is reported.
+
+        A task that is woken for each group would cost more than all else that is done for an item in the event loop.
+
+        Raises:
+            What ended the stream, or what the function raised.
+        """
+        self._on_item = on_item
+        try:
+            await super().deliver(on_item)
+        finally:
+            self._on_item = None
+
     def abandon(self) -> None:
         """Stop writing, without waiting for it; from any thread."""
         self._file.abandon(self)
@@ -224,9 +241,30 @@ class AccountJournal(DurableJournal):
             return
         if self.on_items is not None:
             self._items.begin(report.last_seq, report.last_seq)
+            self._on_committed(report)
+            if report.items:
+                self.on_items(report.items)
+            return
+        waiting = self._signal.waiting
+        if self._on_item is None or waiting is None or waiting.done():
+            self._on_committed(report)
+            return
+        self._signal.waiting = None  # It need not be woken for what it is given here.
         self._on_committed(report)
-        if self.on_items is not None and report.items:
-            self.on_items(report.items)
+        self._hand_over(self._on_item, waiting)
+
+    def _hand_over(self, on_item: Callable[[Item], None], waiting: asyncio.Future[None]) -> None:
+        """Give the function what is there, while its owner waits; wake him where he has more to do."""
+        try:
+            for item in self.ready():
+                on_item(item)
+        except Exception as error:  # noqa: BLE001 - the user's function: what it raises is raised where its owner waits
+            if not waiting.done():
+                waiting.set_exception(error)
+        else:
+            self._signal.waiting = waiting
+            if self._signal.has_ended or self._items.lag:
+                self._signal.wake()
 
     def let_go(self, error: BaseException | None) -> None:
         """Nothing more is written: as asked, or because of an error."""

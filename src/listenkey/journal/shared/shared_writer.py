@@ -27,7 +27,7 @@ from listenkey.transport.threads import SYSTEM, Threads
 TURN_ENTRIES: Final = 16
 """The entries of one account in a turn."""
 
-GATHER_S: Final = 0.004
+GATHER_S: Final = 0.008
 """
 The time between two groups, at least. What comes meanwhile goes into one: with 2,000 events a second of as many accounts,
 each alone would be a commit, and an fsync, of its own. The first one after a rest does not wait.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -76,7 +76,7 @@ def number_entries(entries: Iterable[Entry], end: ItemsEnd, group: Group, known:
     """
     numbered = Numbered()
     group.rows.clear()
-    recovered = group.recovered = replace(end.recovered)
+    recovered = group.recovered = end.recovered.copied()
     account, seq, chain, skipped = end.account, end.last_seq, end.chain, end.skip
     item: Item
     for entry in entries:

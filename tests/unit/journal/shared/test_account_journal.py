@@ -43,6 +43,88 @@ async def test_items_are_handed_over_when_they_are_on_the_disk(tmp_path: Path) -
     assert [seen[-1] for seen in on_disk] == [2, 3]
 
 
+async def test_a_function_gets_every_item_until_the_end_and_its_owner_is_not_woken_for_each(tmp_path: Path) -> None:
+    got: list[Item] = []
+    async with opened(tmp_path) as journals:
+        before = await account(journals, "a")
+        append(before, fill(1), fill(2))
+        await before.aclose()
+        journal = await account(journals, "a", consumer="book")
+        delivering = asyncio.ensure_future(journal.deliver(got.append))
+        await until(lambda: len(got) == 2)
+        waits = journal._signal.waiting
+        for number in range(3, 8):
+            append(journal, fill(number))
+            await until(lambda: len(got) == number)  # noqa: B023
+        assert journal._signal.waiting is waits
+        await journal.commit(7)
+        append(journal, fill(8))
+        journal.end(None)
+        await delivering
+        assert [item.seq for item in got] == list(range(1, 9))
+
+
+async def test_a_function_that_ends_the_journal_or_was_given_up_is_not_called_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journals:
+        journal = await account(journals, "a")
+        delivering = asyncio.ensure_future(journal.deliver(lambda _: journal.end(None)))
+        await until(lambda: journal._signal.waiting is not None)
+        append(journal, fill(1), fill(2))
+        await delivering
+        other, got = await account(journals, "b"), list[Item]()
+        delivering = asyncio.ensure_future(other.deliver(got.append))
+        await until(lambda: other._signal.waiting is not None)
+        append(other, fill(1))
+        delivering.cancel()
+        await until(lambda: other.backlog == 1 and journals.last_seq("b") == 1)
+        assert got == []
+        assert (await other.next()).seq == 1
+
+
+async def test_what_a_function_raises_is_raised_where_its_owner_waits_and_the_rest_stays(tmp_path: Path) -> None:
+    got: list[int] = []
+
+    def fails_at_2(item: Item) -> None:
+        got.append(item.seq)
+        if item.seq == 2:
+            raise ZeroDivisionError
+
+    def fails_when_it_is_given_up(_: Item) -> None:
+        delivering.cancel()
+        raise ZeroDivisionError
+
+    async with opened(tmp_path) as journals:
+        journal = await account(journals, "a")
+        delivering = asyncio.ensure_future(journal.deliver(fails_at_2))
+        await until(lambda: journal._signal.waiting is not None)
+        append(journal, fill(1), fill(2), fill(3))
+        with pytest.raises(ZeroDivisionError):
+            await delivering
+        assert got == [1, 2]
+        assert (await journal.next()).seq == 3
+        delivering = asyncio.ensure_future(journal.deliver(fails_when_it_is_given_up))
+        await until(lambda: journal._signal.waiting is not None)
+        append(journal, fill(4))
+        with pytest.raises(asyncio.CancelledError):
+            await delivering
+
+
+async def test_a_function_that_falls_behind_is_served_from_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[int] = []
+    async with opened(tmp_path) as journals:
+        journal = await account(journals, "a")
+        delivering = asyncio.ensure_future(journal.deliver(lambda item: got.append(item.seq)))
+        await until(lambda: journal._signal.waiting is not None)
+        monkeypatch.setattr(durable_items, "WINDOW_BYTES_MAX", 0)
+        append(journal, *(fill(number) for number in range(1, 101)))
+        await until(lambda: len(got) == 100)
+        journal.end(None)
+        await delivering
+    assert got == list(range(1, 101))
+
+
 async def test_what_one_reader_raises_concerns_no_other(tmp_path: Path) -> None:
     told: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))

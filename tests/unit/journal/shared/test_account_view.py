@@ -11,7 +11,14 @@ from listenkey.core.gaps import Watermark
 from listenkey.errors import Corrupt, JournalError, UsageError
 from listenkey.items import GapOpened, Update
 from listenkey.journal.shared import account_view
-from listenkey.journal.shared.account_view import NAMES_TOLD, account_access, in_words, open_account, open_accounts
+from listenkey.journal.shared.account_view import (
+    NAMES_TOLD,
+    account_access,
+    account_names,
+    in_words,
+    open_account,
+    open_accounts,
+)
 from listenkey.journal.shared.accounts_schema import FILE_NAME, SHARED
 from listenkey.journal.shared.shared_journals import SharedJournals
 from listenkey.journal.sqlite.database import open_reader
@@ -74,6 +81,7 @@ async def test_readers_see_one_account_and_items_are_the_same_as_of_a_journal_of
 
 async def test_an_account_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     await written(tmp_path, a=[], b=[])
+    assert account_names(tmp_path / FILE_NAME) == ["a", "b"]
     with pytest.raises(UsageError, match=r"no account 'c' in .*; it has a, b$"):
         open_account(tmp_path / FILE_NAME, "c")
 

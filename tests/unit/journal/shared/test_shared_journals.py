@@ -98,7 +98,7 @@ async def test_a_commit_that_cant_be_written_is_refused_when_the_file_is_closed(
         disk.dead = True
         waiting = asyncio.ensure_future(journals.commit("a", "book", 1))
         given_up = asyncio.ensure_future(journals.commit("a", "book", 2))
-        await until(lambda: journals.problem is not None)
+        await until(lambda: journals.problem is not None and len(journals._commits) == 2)
         given_up.cancel()
     with pytest.raises(JournalError, match="the disk is full"):
         await waiting
