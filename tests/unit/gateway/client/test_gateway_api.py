@@ -165,6 +165,23 @@ async def test_what_is_no_gateway_is_said_and_believed_in_nothing(text: bytes) -
             assert TOKEN not in shown
 
 
+async def test_a_redirect_is_not_followed() -> None:
+    asked: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    other = await asyncio.start_server(note, "127.0.0.1", 0)
+    to = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}/"
+    text = f"HTTP/1.1 307 No\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
+    async with answering(text) as url, api_of(url) as api:
+        with pytest.raises(errors.GatewayError, match="HTTP 307"):
+            await api.events(None)
+    other.close()
+    assert asked == []
+
+
 async def test_nobody_there_is_unreachable_and_no_answer_is_timed_out(monkeypatch: pytest.MonkeyPatch) -> None:
     async with api_of("http://127.0.0.1:1") as api:
         with pytest.raises(errors.Unreachable, match=r"127\.0\.0\.1 is not reachable"):

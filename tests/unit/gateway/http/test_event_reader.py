@@ -110,6 +110,30 @@ async def test_a_full_connection_is_waited_for_and_goes_on_where_it_was() -> Non
     reader.close()
 
 
+async def test_history_is_read_no_faster_than_it_is_taken() -> None:
+    account = StandInAccount(before=3_000)
+    reader, request = reader_of(account)
+    await reader.open()
+    write = request.write
+
+    def write_and_be_full(data: bytes) -> None:
+        write(data)
+        request.writing_paused = True
+
+    reader.write = write_and_be_full  # type: ignore[assignment]
+    following = asyncio.create_task(reader.follow())
+    for batches in (1, 2, 3):
+        await until(lambda: len(request.seqs) >= 256 * batches)  # noqa: B023 - it is awaited here
+        await asyncio.sleep(0.05)
+        assert len(request.seqs) == 256 * batches, "one batch, and then it waits"
+        request.take()
+    while request.seqs[-1] < 2_900:
+        request.take()
+        await asyncio.sleep(0.001)
+    await ended(following)
+    reader.close()
+
+
 async def test_a_connection_that_takes_nothing_is_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_reader, "STALLED_S", 0.05)
     reader, request = reader_of(StandInAccount(before=1))
