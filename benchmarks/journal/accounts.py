@@ -14,7 +14,7 @@ import gc
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from listenkey.journal.sqlite.journal import SqliteJournal
 RATE = 2_000
 WAITING = 100_000
 IDLE = 5_000
+SECONDS_AT_REST = 10
 PAGE_BYTES = resource.getpagesize()
 
 
@@ -75,6 +76,9 @@ class Nothing:
             event = events[0]
 
         self._seen([Kept])
+
+    def heard(self, _wall_ms: int) -> None:
+        """Keep nothing of that, either."""
 
 
 async def read_all(journal: Journal, seen: Callable[[list[Item]], None]) -> None:
@@ -173,6 +177,14 @@ async def burst(folder: Path) -> None:
     await journals.aclose()
 
 
+async def share_of(work: Coroutine[Any, Any, None]) -> float:
+    """Return the share of a core that the process takes while this goes on."""
+    cpu_s, task = time.process_time(), asyncio.create_task(work)
+    await asyncio.sleep(SECONDS_AT_REST)
+    task.cancel()
+    return (time.process_time() - cpu_s) / SECONDS_AT_REST
+
+
 def memory_bytes() -> int:
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
@@ -193,13 +205,9 @@ async def idle(folder: Path) -> None:
     while any(journal.backlog for journal in made):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     after = memory_bytes()
-    cpu_s = time.process_time()
-    heard = asyncio.create_task(hear(made))
-    await asyncio.sleep(5)
-    share = (time.process_time() - cpu_s) / 5
-    heard.cancel()
+    base, share = [await share_of(hear(those)) for those in ([Nothing(lambda _: None)] * IDLE, made)]
     print(
-        f"{IDLE:,} accounts at rest: {(after - before) / IDLE / 1024:.1f} KiB each, {share:.1%} of a core to note that they are whole"
+        f"{IDLE:,} accounts at rest: {(after - before) / IDLE / 1024:.1f} KiB each, {share - base:.1%} of a core to note that they are whole"
     )
     await journals.aclose()
 

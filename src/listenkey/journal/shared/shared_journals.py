@@ -69,6 +69,7 @@ class SharedJournals:
         pruner = AccountsPruner(self._store, self._retention, wall_ms, self._open.get)
         self._writer = SharedWriter(self._store, self._link.report, pruner, threads)
         self._commits: deque[asyncio.Future[None]] = deque()  # in the order in which they were put
+        self._looking = asyncio.Lock()
         self._openings = AccountsReader(self.path)
         self._readers = AccountsReader(self.path)
 
@@ -259,9 +260,10 @@ class SharedJournals:
         number, is_new = self._store.enrolled(journal.account)
         end = AccountEnd(number, journal.account, is_new=is_new)
         reached, noted_ms = self._store.left(journal.account)
-        left = await asyncio.to_thread(
-            self._openings.ask, lambda connection: account_left(connection, self.path, end, reached, noted_ms)
-        )
+        async with self._looking:  # One at a time: those that wait must not take all threads from who reads.
+            left = await asyncio.to_thread(
+                self._openings.ask, lambda connection: account_left(connection, self.path, end, reached, noted_ms)
+            )
         end.has_pruned |= not self._retention.keeps_all  # What was deleted while it was looked at was not seen.
         return left
 

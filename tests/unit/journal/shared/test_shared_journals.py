@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -143,6 +145,26 @@ async def test_while_an_account_is_being_opened_its_end_is_not_known(tmp_path: P
         with pytest.raises(UsageError, match="is not open"):
             journals.last_seq("a")
         await opening
+
+
+async def test_accounts_that_open_take_one_thread_and_leave_the_others_to_who_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(tmp_path, a=[fill(1)])
+    async with opened(tmp_path) as journals:
+        release, real = threading.Event(), journals._openings.ask
+
+        def slow(question: Callable[[sqlite3.Connection], object]) -> object:
+            release.wait(20)
+            return real(question)
+
+        monkeypatch.setattr(journals._openings, "ask", slow)
+        openings = [asyncio.ensure_future(journals.journal(str(number)).open()) for number in range(40)]
+        async with asyncio.timeout(10):
+            assert len(await journals.read("a", 0)) == 2
+        assert not any(opening.done() for opening in openings)
+        release.set()
+        await asyncio.gather(*openings)
 
 
 async def test_damage_to_the_file_ends_every_account_with_the_error(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from listenkey.errors import Corrupt, JournalError
+from listenkey.journal.shared import shared_writer
 from listenkey.journal.shared.account_end import AccountEnd
 from listenkey.journal.shared.account_part import AccountPart
 from listenkey.journal.shared.account_view import account_access, open_account
@@ -219,6 +220,19 @@ def test_marks_of_many_accounts_are_spread_over_groups(bench: Bench) -> None:
     assert [account.marks.are_written for account in accounts] == [True] * MARKS_MAX + [False]
     bench.step()
     assert accounts[-1].marks.are_written
+
+
+def test_marks_of_very_many_accounts_are_written_less_often(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_writer, "MARKS_PER_S", 2)
+    accounts = [bench.account(str(number)) for number in range(10)]
+    written = []
+    for second in range(11):
+        for account in accounts:
+            account.heard(AT_MS + second)
+        bench.now_s += 1.0
+        bench.step()
+        written.append(accounts[0].marks.are_written)
+    assert [second for second, is_written in enumerate(written) if is_written] == [0, 5, 10]
 
 
 def test_a_cursor_waits_for_the_next_second_unless_somebody_waits_for_it(bench: Bench) -> None:
