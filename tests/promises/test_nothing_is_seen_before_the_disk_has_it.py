@@ -20,6 +20,9 @@ from typing import Final
 import pytest
 
 from listenkey.items import Update
+from listenkey.journal.shared.account_view import account_access
+from listenkey.journal.shared.accounts_schema import FILE_NAME
+from listenkey.journal.sqlite.file_access import ALONE
 from listenkey.journal.sqlite.reader import JournalReader
 from tests.chaos.processes import until
 from tests.chaos.traced import NoStrace, strace
@@ -32,8 +35,10 @@ ENDLESS: Final = 1_000_000
 
 @contextmanager
 def writing(path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that appends one item after another, each when it was given the one before."""
+    """A program that appends one item after another, each when it was given the one before; to one account or to two."""
     command = [sys.executable, "-m", "tests.chaos.writer", str(path), "1", str(ENDLESS)]
+    if path.name == FILE_NAME:
+        command = [sys.executable, "-m", "tests.promises.accounts_in_step", str(path.parent)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             yield process
@@ -85,7 +90,8 @@ class Seen:
     """The fills that another connection sees."""
 
     def __init__(self, path: Path) -> None:
-        self._reader = JournalReader(path)
+        access = account_access("b") if path.name == FILE_NAME else ALONE
+        self._reader = JournalReader(path, connect=access.connect)
         self._seq = 0
         self._fill = 0
 
@@ -106,8 +112,9 @@ def in_the_log(path: Path, fill: int) -> bool:
     return b'"t":%d,' % fill in path.with_name(path.name + "-wal").read_bytes()
 
 
-def test_nothing_is_seen_before_the_disk_has_it(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
+@pytest.mark.parametrize("name", ["a.db", FILE_NAME])
+def test_nothing_is_seen_before_the_disk_has_it(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
     with writing(path) as process:
         told = Told(process)
         until(told.last, WITHIN_S, "it writes")
