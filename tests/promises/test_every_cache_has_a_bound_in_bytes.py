@@ -29,6 +29,8 @@ from listenkey.core.unsettled import UNSETTLED_MAX, Unsettled
 from listenkey.events import BalancePositionUpdate, GreekUpdate, Order, OrderTradeUpdate, Position
 from listenkey.events import base as wording
 from listenkey.gateway.http.access import WrongTokens
+from listenkey.items import Update
+from listenkey.journal.jetstream.checkpoint import AccountMemory
 from listenkey.journal.jetstream.known_fills import KnownFills
 from listenkey.journal.sqlite import schema
 from listenkey.journal.sqlite.live_orders import ORDERS_LEFT_MAX, live_orders
@@ -162,6 +164,14 @@ def flooded_known_fills() -> int:
     for number in range(10_000):
         fills.add((wide(number, 64), 2**62 + number, 2**62 + number), 10**12 + number)
     return size_of(fills)
+
+
+def remembered_with(*, status: str) -> AccountMemory:
+    memory = AccountMemory()
+    for number in range(10_000):
+        event = order_of(number, symbol=wide(number, 64), status=status, execution_type="NEW", trade_id=0)
+        memory.note(Update(number, "a", event, 10**12, b""))
+    return memory
 
 
 def known_with(*, status: str) -> AccountState:
@@ -332,6 +342,8 @@ FLOODS: dict[str, Callable[[], int]] = {
     "trades in REST history (`bill`) of one gap": flooded_bill,
     "what else it has": flooded_bill_of_others,
     "fills that a journal in NATS knows": flooded_known_fills,
+    "orders that it knows to live": lambda: size_of(remembered_with(status="NEW")._live),
+    "orders that it knows to have ended": lambda: size_of(remembered_with(status="FILLED")._ended),
     "positions": flooded_positions,
     "addresses that sent wrong tokens": flooded_wrong_tokens,
     "contracts that expired, and of whose position no message told the end": flooded_unsettled,
@@ -358,7 +370,7 @@ def test_the_page_tells_the_bounds_there_are(what: str) -> None:
 
 
 def test_the_page_lists_all_of_them() -> None:
-    assert len(ROWS) == 41
+    assert len(ROWS) == 43
     assert FLOODS.keys() <= ROWS.keys()
     assert ROWS["events held for a socket, or during a recovery"][2] == deduplication.HELD_BYTES_MAX
 

@@ -173,9 +173,8 @@ async def test_its_journals_may_be_on_nats_and_a_second_gateway_takes_them_over(
     config = read_config(path)
     assert isinstance(journals_of(config, Runtime()), JetStreamJournals)
     async with GatewayService(config) as service:
-        await until(lambda: service.accounts.is_ready)
+        await until(lambda: service.accounts.is_ready and all(account.feed.last_seq for account in service.accounts))
         first = await listed(service)
-        assert {name: row["seq"] > 0 for name, row in first.items()} == {"a": True, "b": True}
         async with GatewayService(replace(config, folder=tmp_path / "other")) as second:
             await until(lambda: all(account.feed.last_seq > first[account.name]["seq"] for account in second.accounts))
             await until(lambda: all(account.error for account in service.accounts))

@@ -20,7 +20,7 @@ from typing import Final
 from listenkey.core.gaps import Resumed
 from listenkey.errors import Corrupt, JournalError, TimedOut, TooOld
 from listenkey.items import Item
-from listenkey.journal.jetstream.known_fills import KnownFills
+from listenkey.journal.jetstream.checkpoint import AccountMemory, CheckpointWriter
 from listenkey.journal.jetstream.log_marks import LogMarks
 from listenkey.journal.jetstream.log_reader import LogReader
 from listenkey.journal.jetstream.opened_log import OpenedLog, Takeover
@@ -104,10 +104,11 @@ class JetStreamJournal(DurableJournal):
         self._on_items = on_items
         self._on_change: Callable[[], None] = lambda: None
         self._publishing: asyncio.Task[None] | None = None
-        names, fills = servers.address.names.of(account), KnownFills()
-        reader, numbering, marks = LogReader(servers, names), RecordNumbering(account, fills), LogMarks(monotonic)
-        self._takeover = Takeover(servers, names, reader, numbering, fills, marks, consumer)
-        self._publisher = Publisher(servers, names, numbering, marks, self._on_stored, self._on_problem)
+        names, memory = servers.address.names.of(account), AccountMemory()
+        reader, numbering, marks = LogReader(servers, names), RecordNumbering(account, memory), LogMarks(monotonic)
+        checkpoints = CheckpointWriter(memory)
+        self._takeover = Takeover(servers, names, reader, numbering, marks, checkpoints, consumer)
+        self._publisher = Publisher(servers, names, numbering, marks, checkpoints, self._on_stored, self._on_problem)
         super().__init__(
             StoredItems(reader),
             WriteQueue(self._publisher, wall_ms, queue_bytes_max, room),

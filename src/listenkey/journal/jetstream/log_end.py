@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from listenkey.core.account_state import ENDED, OrderKey, amount
-from listenkey.core.gaps import NOT_RUNNING, OrderLeft, Resumed
-from listenkey.events import OrderTradeUpdate, RecoveredCash, RecoveredExercise, RecoveredFill, RecoveredOrder
+from listenkey.core.gaps import NOT_RUNNING, Resumed
 from listenkey.items import GapClosed, GapOpened, Live, Update
-from listenkey.journal.jetstream.known_fills import KnownFills, fill_time_ms
+from listenkey.journal.jetstream.checkpoint import AccountMemory
 from listenkey.journal.jetstream.mark import GapMark, Mark
 from listenkey.journal.jetstream.record_codec import BEGINNING, Stored
 from listenkey.journal.recovered import RecoveredCount
-from listenkey.journal.sqlite.row_codec import fill_keys
 from listenkey.outcomes import GapCause, Reason
 
 TAIL_ITEMS_MAX: Final = 16_384
-"""The newest items that are read when an account is taken: for fills, records and orders that live."""
+"""The newest items that are read when an account is taken that has no checkpoint: for fills, records and orders."""
 
-ORDERS_LEFT_MAX: Final = 4_096
-RECORDS_LEFT_MAX: Final = 4_096
+LEAST_ITEMS: Final = 64
+"""The newest items that are read in any case: they show by how much the earlier clock was ahead."""
+
 LEAD_ITEMS: Final = 8
 
 
@@ -30,7 +28,8 @@ class LogEnd:
 
     Args:
         mark: The newest one.
-        fills: Gets the fills.
+        memory: Is told of the updates, as far as it does not know them.
+        remembered_seq: The item up to which it does.
 
     Attributes:
         last_seq: The newest item.
@@ -40,18 +39,16 @@ class LogEnd:
         began_ms: Since when the stream was first whole; 0 where that is not known.
     """
 
-    def __init__(self, mark: Mark, fills: KnownFills) -> None:
+    def __init__(self, mark: Mark, memory: AccountMemory, remembered_seq: int = 0) -> None:
         self.last_seq = 0
         self.chain = BEGINNING
         self.recovered = RecoveredCount()
         self.open_from_ms: int | None = None
         self.began_ms = mark.began_ms
         self._mark = mark
-        self._fills = fills
+        self._memory = memory
+        self._remembered_seq = remembered_seq
         self._told_ms: int | None = None
-        self._live: dict[OrderKey, OrderLeft] = {}
-        self._ended: set[OrderKey] = set()
-        self._records: deque[tuple[str, str]] = deque(maxlen=RECORDS_LEFT_MAX)
         self._leads: deque[int] = deque(maxlen=LEAD_ITEMS)
         self._has_beginning = False
 
@@ -94,35 +91,10 @@ class LogEnd:
         event = update.event
         if update.provenance == "rest":
             self.recovered.add(event)
-        for key in fill_keys(event):
-            self._fills.add(key, fill_time_ms(event))
-        match event:
-            case RecoveredExercise() | RecoveredCash():
-                self._records.append((event.type, str(event.record_id)))
-            case RecoveredFill():
-                return  # It says nothing of its order's state.
-            case OrderTradeUpdate() | RecoveredOrder() if event.event_ms is not None:
-                order = event.order if isinstance(event, OrderTradeUpdate) else event
-                step = OrderLeft(order.symbol, order.order_id, order.status, order.filled_quantity_text, event.event_ms)
-                self._note_step(step)
+        if update.seq > self._remembered_seq:
+            self._memory.note(update)
         if update.provenance == "ws" and event.event_ms is not None:
             self._leads.append(update.received_ms - event.event_ms)
-
-    def _note_step(self, step: OrderLeft) -> None:
-        """Note a state of an order. None follows its end; of others, the one that filled most counts."""
-        key = (step.symbol, step.order_id)
-        if key in self._ended:
-            return
-        if step.status in ENDED:
-            self._ended.add(key)
-            self._live.pop(key, None)
-            return
-        before = self._live.pop(key, None)
-        if before is not None and abs(amount(before.filled_text)) > abs(amount(step.filled_text)):
-            step = before
-        self._live[key] = step
-        if len(self._live) > ORDERS_LEFT_MAX:
-            self._live.pop(next(iter(self._live)))
 
     @property
     def skip(self) -> int:
@@ -142,9 +114,9 @@ class LogEnd:
             covered_ms,
             self.open_from_ms,
             reason,
-            tuple(self._fills.newest()),
-            tuple(self._records),
-            tuple(self._live.values()),
+            tuple(self._memory.fills.newest()),
+            self._memory.records,
+            self._memory.orders,
             began_ms=self.began_ms,
             watermark=self._mark.by,
             lead_ms=min(self._leads, default=None),

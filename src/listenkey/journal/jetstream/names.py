@@ -89,9 +89,10 @@ class AccountNames:
         events: The subject of its items.
         owner: The subject of its ownership record.
         mark: The key of its mark in the bucket of the state.
+        checkpoint: The key of its checkpoint there.
     """
 
-    __slots__ = ("_partition", "_token", "events", "mark", "names", "owner")
+    __slots__ = ("_partition", "_token", "checkpoint", "events", "mark", "names", "owner")
 
     def __init__(self, names: StreamNames, account: str) -> None:
         self.names = names
@@ -100,6 +101,7 @@ class AccountNames:
         self.events = f"{names.prefix}.ev.{partition}.{token}"
         self.owner = f"{names.prefix}.own.{partition}.{token}"
         self.mark = f"mark.{partition}.{token}"
+        self.checkpoint = f"end.{partition}.{token}"
 
     def cursor(self, consumer: str) -> str:
         """Return the key of a consumer's position in the bucket of the cursors."""

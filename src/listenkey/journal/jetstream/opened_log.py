@@ -11,10 +11,10 @@ import msgspec
 
 from listenkey.core.gaps import Resumed
 from listenkey.journal.jetstream.answers import RETRY_S
+from listenkey.journal.jetstream.checkpoint import Checkpoint, CheckpointWriter, read_checkpoint
 from listenkey.journal.jetstream.fact_cell import FactCell, Overtaken
-from listenkey.journal.jetstream.known_fills import KnownFills
 from listenkey.journal.jetstream.link import Link, Unanswered
-from listenkey.journal.jetstream.log_end import TAIL_ITEMS_MAX, LogEnd
+from listenkey.journal.jetstream.log_end import LEAST_ITEMS, TAIL_ITEMS_MAX, LogEnd
 from listenkey.journal.jetstream.log_marks import Cursor, LogMarks, cursor_bytes, read_cursor
 from listenkey.journal.jetstream.log_reader import LogReader
 from listenkey.journal.jetstream.mark import Mark, mark_bytes, read_mark
@@ -58,8 +58,8 @@ class Takeover:
         names: Of the account.
         reader: Of the account.
         numbering: Is set to the account's end.
-        fills: Gets the newest fills.
         marks: Are written from then on.
+        checkpoints: Likewise.
         consumer: Whose position is wanted.
     """
 
@@ -69,16 +69,16 @@ class Takeover:
         names: AccountNames,
         reader: LogReader,
         numbering: RecordNumbering,
-        fills: KnownFills,
         marks: LogMarks,
+        checkpoints: CheckpointWriter,
         consumer: str | None,
     ) -> None:
         self._link = link
         self._names = names
         self._reader = reader
         self._numbering = numbering
-        self._fills = fills
         self._marks = marks
+        self._checkpoints = checkpoints
         self._consumer = consumer
 
     async def open(self, owner: OwnershipRecord, on_trouble: Callable[[str], None]) -> OpenedLog:
@@ -100,7 +100,8 @@ class Takeover:
         value = await _claimed(mark_cell, lambda value: _with_token(value, token), on_trouble)
         cursor_cell, consumed = await self._claim_cursor(token, on_trouble)
         self._marks.begin(token, mark_cell, cursor_cell)
-        end = await self._read_end(read_mark(value), token)
+        checkpoint = await self._read_checkpoint(on_trouble)
+        end = await self._read_end(read_mark(value), token, checkpoint)
         numbering = self._numbering
         numbering.seq, numbering.chain, numbering.skip = end.last_seq, end.chain, end.skip
         numbering.recovered, numbering.open_from_ms, numbering.began_ms = end.recovered, end.open_from_ms, end.began_ms
@@ -121,12 +122,32 @@ class Takeover:
         assert cursor is not None, "it was just written"
         return cell, cursor.seq or None
 
-    async def _read_end(self, mark: Mark, token: int) -> LogEnd:
-        """Read the newest items, from the one before the mark on."""
+    async def _read_checkpoint(self, on_trouble: Callable[[str], None]) -> Checkpoint | None:
+        names = self._names
+        cell = FactCell(self._link, names.names.state, names.checkpoint, lambda _: False)
+        while True:
+            try:
+                checkpoint = read_checkpoint(await cell.read())
+            except Unanswered as error:
+                on_trouble(str(error))
+                await asyncio.sleep(RETRY_S)
+            else:
+                self._checkpoints.begin(cell, 0 if checkpoint is None else checkpoint.seq)
+                return checkpoint
+
+    async def _read_end(self, mark: Mark, token: int, checkpoint: Checkpoint | None) -> LogEnd:
+        """Read the newest items: those that neither the mark nor the checkpoint knows."""
         last_seq = (await self._reader.ends_since(token)).item.seq
-        oldest = await self._reader.oldest_seq()
-        end = LogEnd(mark, self._fills)
-        after = max(oldest - 1, min(mark.seq - 1, last_seq - TAIL_ITEMS_MAX), 0)
+        oldest_seq = await self._reader.oldest_seq()
+        memory, remembered_seq = self._numbering.memory, 0
+        if checkpoint is not None and await self._is_of(checkpoint, oldest_seq, last_seq):
+            memory.restore(checkpoint)
+            remembered_seq = checkpoint.seq
+        end = LogEnd(mark, memory, remembered_seq)
+        unknown_seq = min(remembered_seq, last_seq - LEAST_ITEMS) if remembered_seq else last_seq - TAIL_ITEMS_MAX
+        if mark.seq:
+            unknown_seq = min(unknown_seq, mark.seq - 1)
+        after = max(oldest_seq - 1, unknown_seq, 0)
         while end.last_seq < last_seq:
             stored = await self._reader.read(end.last_seq or after)
             for one in stored:
@@ -134,6 +155,13 @@ class Takeover:
             if not stored:  # This replica is behind the one that was asked first.
                 await asyncio.sleep(RETRY_S)
         return end
+
+    async def _is_of(self, checkpoint: Checkpoint, oldest_seq: int, last_seq: int) -> bool:
+        """Return True where a checkpoint is of this account's items: the one that it names is there."""
+        if not oldest_seq <= checkpoint.seq <= last_seq:
+            return False
+        found = await self._reader.read(checkpoint.seq - 1, 1)
+        return [(one.item.seq, one.chain.hex()) for one in found] == [(checkpoint.seq, checkpoint.chain)]
 
 
 def _with_token(value: bytes | None, token: int) -> bytes:

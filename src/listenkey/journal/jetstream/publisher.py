@@ -18,6 +18,7 @@ from listenkey.core.gaps import Watermark
 from listenkey.errors import Fenced, JournalError
 from listenkey.journal.jetstream.answers import NextStep, Step, answer_of, step_after, step_unanswered
 from listenkey.journal.jetstream.api import newest
+from listenkey.journal.jetstream.checkpoint import CheckpointWriter
 from listenkey.journal.jetstream.fact_cell import Overtaken
 from listenkey.journal.jetstream.link import Link, Outgoing, Unanswered
 from listenkey.journal.jetstream.log_marks import LogMarks
@@ -53,6 +54,7 @@ class Publisher:
         names: Of the account.
         numbering: Gives the items their numbers.
         marks: What is noted beside the items.
+        checkpoints: Are written once in a while.
         on_stored: Called with what is acknowledged.
         on_problem: Called where nothing can be stored, with the reason, and with None when it can again.
 
@@ -66,6 +68,7 @@ class Publisher:
         names: AccountNames,
         numbering: RecordNumbering,
         marks: LogMarks,
+        checkpoints: CheckpointWriter,
         on_stored: Callable[[Committed], None],
         on_problem: Callable[[str | None], None],
     ) -> None:
@@ -74,6 +77,7 @@ class Publisher:
         self._link = link
         self._names = names
         self._numbering = numbering
+        self._checkpoints = checkpoints
         self._on_stored = on_stored
         self._on_problem = on_problem
         self._entries: deque[Entry] = deque()
@@ -131,6 +135,7 @@ class Publisher:
                 if self._entries or self.is_stopping is not stopping or self.marks.is_urgent:
                     continue  # That came while it waited for an answer.
                 if stopping:
+                    await self._write_checkpoint(final=True)
                     return
                 await self._signal.wait()
         except Overtaken:
@@ -153,6 +158,7 @@ class Publisher:
                 numbered.recovered,
             )
         )
+        await self._write_checkpoint()
 
     def _take(self) -> tuple[list[Entry], int]:
         """Take the entries of the next batch, and how many bytes of JSON they hold."""
@@ -230,6 +236,11 @@ class Publisher:
         cursor = await self.marks.write_due(self._numbering, final=final)
         if cursor is not None:
             self._on_stored(Committed([], self._numbering.seq, 0, 0, 0, cursor))
+
+    async def _write_checkpoint(self, *, final: bool = False) -> None:
+        numbering = self._numbering
+        if self._checkpoints.is_due(numbering.seq, final=final):
+            await self._checkpoints.write(numbering.seq, numbering.chain)
 
     async def _fenced(self) -> Fenced:
         try:

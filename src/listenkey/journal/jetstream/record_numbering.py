@@ -9,7 +9,7 @@ from typing import assert_never
 import msgspec
 
 from listenkey.items import GapClosed, GapOpened, Live, Update
-from listenkey.journal.jetstream.known_fills import KnownFills, fill_time_ms
+from listenkey.journal.jetstream.checkpoint import AccountMemory
 from listenkey.journal.jetstream.mark import GapMark
 from listenkey.journal.jetstream.record_codec import BEGINNING, LogRecord, record_of, told_body, update_body
 from listenkey.journal.recovered import RecoveredCount
@@ -32,9 +32,10 @@ class RecordNumbering:
 
     Args:
         account: The name that items carry.
-        fills: The fills that are known.
+        memory: The fills that are known, and what else the next owner needs.
 
     Attributes:
+        memory: The same.
         seq: The newest number.
         chain: Its chain.
         skip: Items that were lost before this owner; the next record says so.
@@ -43,7 +44,7 @@ class RecordNumbering:
         began_ms: Since when the stream was first whole; 0 where that is not known.
     """
 
-    def __init__(self, account: str, fills: KnownFills) -> None:
+    def __init__(self, account: str, memory: AccountMemory) -> None:
         self.seq = 0
         self.chain = BEGINNING
         self.skip = 0
@@ -52,7 +53,7 @@ class RecordNumbering:
         self.began_ms = 0
         self._account = account
         self._account_json = msgspec.json.encode(account)
-        self._fills = fills
+        self.memory = memory
 
     @property
     def gap(self) -> GapMark | None:
@@ -74,11 +75,10 @@ class RecordNumbering:
 
     def _number_event(self, entry: EventEntry, numbered: NumberedRecords) -> None:
         event = entry.event
-        for key in fill_keys(event):
-            if key in self._fills:
-                numbered.duplicates += 1
-                return
-            self._fills.add(key, fill_time_ms(event))
+        keys = fill_keys(event)
+        if any(key in self.memory.fills for key in keys):
+            numbered.duplicates += 1
+            return
         update = Update(
             self.seq + 1 + self.skip,
             self._account,
@@ -88,6 +88,7 @@ class RecordNumbering:
             entry.provenance,
             entry.late,
         )
+        self.memory.note_fills(update, keys)
         if entry.provenance == "rest":
             self.recovered.add(event)
             numbered.recovered += 1

@@ -9,9 +9,9 @@ from time import monotonic
 import msgspec
 
 from listenkey.items import Item, Update
+from listenkey.journal.jetstream.checkpoint import AccountMemory, CheckpointWriter
 from listenkey.journal.jetstream.connection import LogConnection
 from listenkey.journal.jetstream.journal import JetStreamJournal
-from listenkey.journal.jetstream.known_fills import KnownFills
 from listenkey.journal.jetstream.link import ANSWER_WITHIN_S, Outgoing, Reply, Unanswered
 from listenkey.journal.jetstream.log_marks import LogMarks
 from listenkey.journal.jetstream.log_reader import LogReader
@@ -40,17 +40,18 @@ class FaultyLink:
     A link whose answers are exchanged or lost.
 
     Attributes:
-        faults: Each is used once, for the first request whose subject holds its text. `LOST` is carried out first.
+        faults: Each is used once, for the first request whose subject holds its text. `LOST` is carried out first; None is
+            no fault.
         seen: The subjects of all requests.
     """
 
     def __init__(self, link: LogConnection) -> None:
         self.link = link
         self.where = "nats://test"
-        self.faults: list[tuple[str, Reply | Unanswered]] = []
+        self.faults: list[tuple[str, Reply | Unanswered | None]] = []
         self.seen: list[str] = []
 
-    def fail(self, text: str, *faults: Reply | Unanswered) -> None:
+    def fail(self, text: str, *faults: Reply | Unanswered | None) -> None:
         self.faults.extend((text, fault) for fault in faults)
 
     def _fault(self, subject: str) -> Reply | Unanswered | None:
@@ -104,18 +105,21 @@ class OneAccount:
     def __init__(self, link: FaultyLink, names: AccountNames, worker: str = "w1") -> None:
         self.link, self.names = link, names
         self.owner = OwnershipRecord(worker, f"nonce-{worker}", ACCOUNT, AT_MS)
-        self.fills = KnownFills()
+        self.memory = AccountMemory()
         self.reader = LogReader(link, names)
-        self.numbering = RecordNumbering(ACCOUNT, self.fills)
+        self.numbering = RecordNumbering(ACCOUNT, self.memory)
         self.now_s = 0.0
         self.marks = LogMarks(lambda: monotonic() + self.now_s)
+        self.checkpoints = CheckpointWriter(self.memory)
         self.stored: list[Committed] = []
         self.problems: list[str | None] = []
         self.troubles: list[str] = []
-        self.publisher = Publisher(link, names, self.numbering, self.marks, self.stored.append, self.problems.append)
+        self.publisher = Publisher(
+            link, names, self.numbering, self.marks, self.checkpoints, self.stored.append, self.problems.append
+        )
 
     async def open(self, consumer: str | None = None) -> OpenedLog:
-        takeover = Takeover(self.link, self.names, self.reader, self.numbering, self.fills, self.marks, consumer)
+        takeover = Takeover(self.link, self.names, self.reader, self.numbering, self.marks, self.checkpoints, consumer)
         opened = await takeover.open(self.owner, self.troubles.append)
         self.publisher.begin(opened.token)
         return opened

@@ -7,8 +7,8 @@ import pytest
 from listenkey.core.gaps import OrderLeft, Resumed, Watermark
 from listenkey.events import RecoveredCash, RecoveredExercise
 from listenkey.items import GapClosed, GapOpened, Item, Live, Update
-from listenkey.journal.jetstream import log_end
-from listenkey.journal.jetstream.known_fills import KnownFills
+from listenkey.journal.jetstream import checkpoint
+from listenkey.journal.jetstream.checkpoint import AccountMemory
 from listenkey.journal.jetstream.log_end import LogEnd
 from listenkey.journal.jetstream.mark import NO_MARK, GapMark, Mark
 from listenkey.journal.jetstream.record_codec import Stored
@@ -22,7 +22,7 @@ def update(seq: int, raw: bytes, received_ms: int = AT_MS) -> Update:
 
 
 def end_of(items: Iterable[Item], mark: Mark = NO_MARK) -> LogEnd:
-    end = LogEnd(mark, KnownFills())
+    end = LogEnd(mark, AccountMemory())
     for item in items:
         end.note(Stored(item, b"%16d" % item.seq, item.seq, AT_MS, 0))
     return end
@@ -96,7 +96,7 @@ def test_the_state_that_filled_most_counts() -> None:
 
 
 def test_only_so_many_orders_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_end, "ORDERS_LEFT_MAX", 2)
+    monkeypatch.setattr(checkpoint, "ORDERS_LEFT_MAX", 2)
     items: list[Item] = [update(number, resting(number)) for number in range(1, 5)]
     left = end_of([*items, Live(9, ACCOUNT, 5)]).left()
     assert [one.order_id - ORDER_ID for one in left.orders] == [3, 4]

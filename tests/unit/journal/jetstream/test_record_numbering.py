@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from listenkey.items import GapClosed, GapOpened, Live
-from listenkey.journal.jetstream.known_fills import KnownFills
+from listenkey.journal.jetstream.checkpoint import AccountMemory
 from listenkey.journal.jetstream.mark import GapMark
 from listenkey.journal.jetstream.record_codec import BEGINNING, link
 from listenkey.journal.jetstream.record_numbering import RecordNumbering
@@ -19,7 +19,7 @@ def told(item: Live | GapOpened | GapClosed) -> NoticeEntry:
 
 
 def test_numbers_have_no_holes_and_each_record_is_linked_to_the_one_before() -> None:
-    numbering = RecordNumbering(ACCOUNT, KnownFills())
+    numbering = RecordNumbering(ACCOUNT, AccountMemory())
     records = numbering.number([entry(fill(1)), entry(greeks(1)), told(Live(0, "", 5)), entry(fill(2))]).records
     assert [record.seq for record in records] == [1, 2, 3, 4]
     before = BEGINNING
@@ -31,14 +31,14 @@ def test_numbers_have_no_holes_and_each_record_is_linked_to_the_one_before() -> 
 
 
 def test_a_fill_that_is_known_gets_no_number() -> None:
-    numbering = RecordNumbering(ACCOUNT, KnownFills())
+    numbering = RecordNumbering(ACCOUNT, AccountMemory())
     numbered = numbering.number([entry(fill(1)), entry(fill(1)), entry(fill(2))])
     assert ([record.seq for record in numbered.records], numbered.duplicates) == ([1, 2], 1)
     assert numbering.number([entry(fill(2))]).records == []
 
 
 def test_the_first_record_behind_lost_items_says_how_many_they_were() -> None:
-    numbering = RecordNumbering(ACCOUNT, KnownFills())
+    numbering = RecordNumbering(ACCOUNT, AccountMemory())
     numbering.seq, numbering.skip = 10, 3
     records = numbering.number([told(Live(0, "", 5)), entry(fill(1))]).records
     assert [record.seq for record in records] == [14, 15]
@@ -48,7 +48,7 @@ def test_the_first_record_behind_lost_items_says_how_many_they_were() -> None:
 
 
 def test_a_gap_is_followed_for_the_mark() -> None:
-    numbering = RecordNumbering(ACCOUNT, KnownFills())
+    numbering = RecordNumbering(ACCOUNT, AccountMemory())
     order = order_row(1, "CANCELED", "1").order
     recovered = [EventEntry(event, b"{}", AT_MS, "rest") for event in (trade_row(2).fill, order, order)]
     numbered = numbering.number(
