@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.data_servers import DataServer, postgres, valkey
 from tests.nats_server import Cluster
 
 # Deterministic, so that a red run can be run again; `HYPOTHESIS_PROFILE=explore` looks for new examples. No deadline,
@@ -70,3 +71,17 @@ def nats_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield node
     finally:
         node.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[DataServer]:
+    """One real server of PostgreSQL for all tests of this process; each takes a schema of its own."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataServer]:
+    """One real server of Valkey for all tests of this process; each takes a prefix of its own."""
+    with valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server

@@ -61,9 +61,11 @@ THIRD_PARTIES: Final = {
     "msgspec": {"events", "items", "health", "journal", "wire", "core", "stream", "gateway", "cli", NEIGHBOUR},
     "nats": {"journal"},
     "picows": {"transport"},
+    "psycopg": {"gateway"},
     "pyarrow": {"cli"},
     "pytest": {"testing"},
     "pytest_asyncio": {"testing"},
+    "redis": {"gateway"},
     "rich": {"cli"},
     "yarl": {"transport"},  # aiohttp takes its addresses as these
 }

@@ -10,13 +10,17 @@ import sys
 from asyncio.subprocess import PIPE, Process
 
 import pytest
+from redis.asyncio import Redis
 
-from listenkey.cli.commands.consume import show_group
+from listenkey.cli.commands.consume import fill, show_group
 from listenkey.cli.main import run
 from listenkey.cli.running import Stop
+from listenkey.gateway.consumers.bridges.redis_streams import RedisStore
 from listenkey.journal.jetstream.address import log_address
+from tests.data_servers import DataServer
 from tests.nats_server import Cluster
 from tests.unit.gateway.consumers.making import ENOUGH_S, by_account, log_of, member, take, write
+from tests.unit.gateway.consumers.portions import own_name
 
 
 async def started(address: str, *more: str) -> Process:
@@ -74,8 +78,22 @@ async def test_what_stdout_did_not_take_is_not_done(nats_node: Cluster, monkeypa
         assert by_account(await take(reader, 4)) == {"x": [1, 2, 3, 4]}
 
 
+async def test_items_go_into_a_store(nats_node: Cluster, valkey_server: DataServer) -> None:
+    address, name = await log_of(nats_node, {"x": 3}), own_name()
+    where = f"redis://127.0.0.1:{valkey_server.port}/0?prefix={name}:"
+    stop, store = Stop(), RedisStore(where)
+    storing = asyncio.create_task(fill(stop, member(address, account="x", store=store), store))
+    async with Redis.from_url(f"redis://127.0.0.1:{valkey_server.port}/0") as client, asyncio.timeout(ENOUGH_S):
+        while await client.xlen(f"{name}:x") < 3:  # noqa: ASYNC110 - the store is another process
+            await asyncio.sleep(0.01)
+    stop.ask("signal")
+    assert await storing == 0
+
+
 def test_wrong_use_is_told(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["consume", "book", "--journal", "fills.db"]) == 2
     assert "nats://" in capfd.readouterr().err
     assert run(["consume", "b.k", "--journal", "nats://h"]) == 2
     assert "group's name" in capfd.readouterr().err
+    assert run(["consume", "book", "--journal", "nats://h", "--into", "mysql://h"]) == 2
+    assert "postgresql://" in capfd.readouterr().err
