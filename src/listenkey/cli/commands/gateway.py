@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from listenkey.cli import exit_codes, running
-from listenkey.cli.config.options import AnyCommand, configure_logs, debug_option
+from listenkey.cli.config.options import DURATION, AnyCommand, configure_logs, debug_option
 from listenkey.cli.groups import CommandGroup
 
 STOP_WITHIN_S: Final = 10.0
@@ -117,6 +117,44 @@ def run(config: Path, port: int | None, as_json: bool) -> int:
     return running.run(
         lambda stop: serve(stop, chosen, hangups, port=port, as_json=as_json), stop_within_s=STOP_WITHIN_S
     )
+
+
+@gateway.command()
+@config_option
+@click.option("--days", type=DURATION, default=30.0, show_default=True, help="How long items are kept.")
+@click.option(
+    "--gib", type=DURATION, default=16.0, show_default=True, help="How much they may take in all, on each server."
+)
+@debug_option
+def init(config: Path, days: float, gib: float) -> int:
+    """
+    Make the stream and the buckets of a journal in NATS, before the first start.
+
+    May be called again, to give them other limits. Servers that may lose what they acknowledged are refused; the page
+    docs/reference/jetstream.md says what they need. A journal in a folder needs nothing: `gateway run` makes it.
+
+    \b
+    Examples:
+      listenkey gateway init
+      listenkey gateway init --config /etc/listenkey/gateway.toml --days 7 --gib 100
+    """
+    import asyncio
+
+    from listenkey.cli.gateway.check_report import mistakes_text
+    from listenkey.gateway.cluster_setup import GIB, set_up
+    from listenkey.gateway.config import read_config
+    from listenkey.gateway.mistakes import ConfigError
+
+    configure_logs()
+    try:
+        chosen = read_config(config)
+    except ConfigError as error:
+        exit_codes.print_error(mistakes_text(error))
+        return exit_codes.WRONG_USE
+    names = asyncio.run(set_up(chosen, days, round(gib * GIB)))
+    click.echo(f"made, or changed: the stream {names.stream} and the buckets {', '.join(names.buckets)}")
+    click.echo(f"items are kept {days:g} days, {gib:g} GiB at most; next: listenkey gateway run --config {config}")
+    return exit_codes.DONE
 
 
 @gateway.command()

@@ -83,7 +83,7 @@ class LogServers:
         """
         async with self._lock:
             if self._connection is None:
-                connection = LogConnection(self.address.servers, self._token())
+                connection = LogConnection(self.address.servers, server_token(self.address))
                 try:
                     await connection.open()
                     await check_servers(connection, self.address)
@@ -101,11 +101,13 @@ class LogServers:
                 connection, self._connection = self._connection, None
                 await connection.aclose()
 
-    def _token(self) -> Secret | None:
-        path = self.address.token_file
-        if path is None:
-            return None
-        text = read_private(path, TOKEN_BYTES_MAX).strip()
-        if not text:
-            raise UsageError(f"the token file {path} is empty")
-        return Secret(text)
+
+def server_token(address: LogAddress) -> Secret | None:
+    """Return the token that servers ask for, from its file; None where they ask for none. Raises UsageError."""
+    path = address.token_file
+    if path is None:
+        return None
+    text = read_private(path, TOKEN_BYTES_MAX).strip()
+    if not text:
+        raise UsageError(f"the token file {path} is empty")
+    return Secret(text)
