@@ -17,6 +17,7 @@ from listenkey.journal.files import ENDINGS, beside
 from listenkey.journal.opened import OpenJournal, open_journal
 from listenkey.journal.sqlite.store import Store
 from tests.unit.journal.making import ACCOUNT, append, fill, journal, take, written
+from tests.unit.journal.shared.shared_making import written as accounts_written
 
 
 def replace(one: Path, other: Path) -> None:
@@ -175,3 +176,16 @@ async def test_a_follower_is_told_of_items_that_were_deleted_before_it_read_them
             next(following)
         assert seen == items[:256]
         assert next(item.seq for item in found) == 401, "from the beginning means from what is kept"
+
+
+async def test_one_account_of_a_file_of_many_is_read_as_a_journal_of_its_own(tmp_path: Path) -> None:
+    await accounts_written(tmp_path, desk=[fill(1), fill(2)], other=[fill(3)])
+    with open_journal(tmp_path, account="desk") as opened:
+        assert [(item.seq, item.account) for item in opened] == [(1, "desk"), (2, "desk"), (3, "desk")]
+        assert [item.seq for item in opened.follow(2, idle_s=0)] == [3]
+    with pytest.raises(
+        UsageError, match=r"has the journals of many accounts; name one with account='...': it has desk"
+    ):
+        open_journal(tmp_path)
+    with pytest.raises(UsageError, match="is not the folder of many accounts; leave the account out"):
+        open_journal(tmp_path / "fills.db", account="desk")

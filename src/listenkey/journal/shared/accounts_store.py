@@ -11,7 +11,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from listenkey.errors import Corrupt
 from listenkey.journal.shared import accounts_check
@@ -25,12 +24,6 @@ from listenkey.journal.sqlite.hash_chain import BEGINNING
 from listenkey.journal.sqlite.held_database import HeldDatabase
 from listenkey.journal.sqlite.held_files import HeldFiles
 from listenkey.journal.sqlite.table_setup import make_tables, make_views
-
-CHECKPOINT_PAGES: Final = 1000
-"""
-More than of a journal of one account: a group of many accounts writes a page of an index for each, so 250 would be reached
-at every tenth commit, each with the fsync of a file that grows.
-"""
 
 
 class AccountsStore(HeldDatabase):
@@ -71,9 +64,7 @@ class AccountsStore(HeldDatabase):
         create(self.path)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = open_writer(self.path, SHARED)
-        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-        return connection
+        return open_writer(self.path, SHARED)
 
     def _connect_reading(self) -> sqlite3.Connection:
         return open_accounts(self.path)
