@@ -58,7 +58,7 @@ class PullLink(Link, Protocol):
     """A connection that can pull from a consumer."""
 
     def pull(self, subject: str, body: bytes, most: int, within_s: float) -> Awaitable[list[Reply]]:
-        """Send a message and return so many replies, or those up to one that has a status. Raises Unanswered."""
+        """Ask a consumer for so many messages; return them, and behind them the status if one came. Raises Unanswered."""
 
     def send(self, messages: Sequence[Outgoing]) -> Awaitable[None]:
         """Send messages that nobody answers. Raises Unanswered where there is no connection."""

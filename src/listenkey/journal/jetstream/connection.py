@@ -41,6 +41,7 @@ TROUBLES_MAX: Final = 4
 
 NO_RESPONDERS: Final = "503"
 STATUS: Final = "Status"
+PENDING: Final = "Nats-Pending-Messages"
 
 MISSING: Final = "a journal in NATS needs the package nats-py: pip install 'listenkey[nats]'"
 
@@ -72,6 +73,35 @@ class Waiter:
         """End the wait without a reply."""
         if not self.future.done():
             self.future.set_exception(Unanswered(reason, was_sent=was_sent))
+
+
+class PullWaiter(Waiter):
+    """
+    A request for a consumer's messages.
+
+    With several replicas the status that ends it overtakes the messages, which wait until the others know of them. The status says
+    how many of those that were asked for will not come.
+
+    Attributes:
+        end: The status, once it has come.
+    """
+
+    __slots__ = ("end",)
+
+    def __init__(self, until_s: float, most: float) -> None:
+        super().__init__(until_s, most)
+        self.end: Reply | None = None
+
+    def take(self, reply: Reply) -> None:
+        """Take a message, or the status."""
+        if reply.status:
+            self.end = reply
+            missing = reply.headers.get(PENDING, "")
+            self.most = self.most - int(missing) if missing.isdigit() else 0
+        else:
+            self.replies.append(reply)
+        if len(self.replies) >= self.most and not self.future.done():
+            self.future.set_result(None)
 
 
 class LogConnection:
@@ -177,7 +207,7 @@ class LogConnection:
 
     async def pull(self, subject: str, body: bytes, most: int, within_s: float) -> list[Reply]:
         """
-        Send a message and return so many replies, or those up to one that has a status. Raises Unanswered.
+        Ask a consumer for so many messages; return them, and behind them the status if one came. Raises Unanswered.
 
         Messages of a consumer come under the subject that they were published to, so each request has an inbox of its own.
         """
@@ -188,7 +218,9 @@ class LogConnection:
         except self._refusals as error:
             raise Unanswered(f"it could not be sent: {error}", was_sent=False) from None
         try:
-            return await self._exchange(client, [Outgoing(subject, body, {})], token, within_s, most)
+            waiter = PullWaiter(asyncio.get_running_loop().time() + within_s, most)
+            messages = await self._exchange(client, [Outgoing(subject, body, {})], token, waiter)
+            return messages if waiter.end is None else [*messages, waiter.end]
         finally:
             with contextlib.suppress(*self._refusals):
                 await subscription.unsubscribe()
@@ -209,15 +241,13 @@ class LogConnection:
         return client
 
     async def _ask(self, messages: Sequence[Outgoing], within_s: float, most: float = 1) -> list[Reply]:
-        return await self._exchange(self._connected(), messages, str(next(self._numbers)), within_s, most)
+        waiter = Waiter(asyncio.get_running_loop().time() + within_s, most)
+        return await self._exchange(self._connected(), messages, str(next(self._numbers)), waiter)
 
-    async def _exchange(
-        self, client: Client, messages: Sequence[Outgoing], token: str, within_s: float, most: float
-    ) -> list[Reply]:
-        loop = asyncio.get_running_loop()
-        waiter = self._waiting[token] = Waiter(loop.time() + within_s, most)
+    async def _exchange(self, client: Client, messages: Sequence[Outgoing], token: str, waiter: Waiter) -> list[Reply]:
+        self._waiting[token] = waiter
         if self._sweeping is None:
-            self._sweeping = loop.call_later(SWEEP_EVERY_S, self._sweep)
+            self._sweeping = asyncio.get_running_loop().call_later(SWEEP_EVERY_S, self._sweep)
         try:
             for message in messages[:-1]:
                 await client.publish(message.subject, message.body, headers=message.headers or None)

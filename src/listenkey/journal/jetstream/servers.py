@@ -65,7 +65,7 @@ class LogServers:
         return self._link.request_many(subject, body, within_s)
 
     def pull(self, subject: str, body: bytes, most: int, within_s: float) -> Awaitable[list[Reply]]:
-        """Send a message and return so many replies, or those up to one that has a status. Raises Unanswered."""
+        """Ask a consumer for so many messages; return them, and behind them the status if one came. Raises Unanswered."""
         return self._link.pull(subject, body, most, within_s)
 
     def send(self, messages: Sequence[Outgoing]) -> Awaitable[None]:

@@ -14,7 +14,7 @@ import pytest
 from listenkey.credentials import Secret
 from listenkey.errors import JournalError, Unreachable, UsageError
 from listenkey.journal.jetstream import connection as connections
-from listenkey.journal.jetstream.connection import LogConnection, Waiter
+from listenkey.journal.jetstream.connection import LogConnection, PullWaiter, Waiter
 from listenkey.journal.jetstream.link import Outgoing, Reply, Unanswered
 from tests.nats_server import Cluster, free_ports, made
 from tests.unit.journal.making import until
@@ -81,6 +81,22 @@ async def test_only_the_first_end_of_a_wait_counts() -> None:
     waiter.give_up("too late", was_sent=True)
     await waiter.future
     assert [reply.data for reply in waiter.replies] == [b"1", b"", b"late"]
+
+
+async def test_a_status_that_overtakes_the_messages_does_not_end_a_pull() -> None:
+    waiter, message = PullWaiter(1.0, 10), Reply("", {}, b"1")
+    waiter.take(message)
+    waiter.take(Reply("409", {"Nats-Pending-Messages": "7"}, b""))
+    waiter.take(message)
+    assert not waiter.future.done()
+    waiter.take(message)
+    assert waiter.future.done()
+    waiter.take(message)
+    for status in (Reply("404", {}, b""), Reply("408", {"Nats-Pending-Messages": "10"}, b"")):
+        empty = PullWaiter(1.0, 10)
+        empty.take(status)
+        await empty.future
+        assert (empty.replies, empty.end) == ([], status)
 
 
 async def test_a_header_that_cant_be_sent_was_perhaps_sent(nats_node: Cluster) -> None:
