@@ -3,7 +3,8 @@ The readers of a gateway, measured: `python -m benchmarks.throughput.gateway_rea
 
 A server with accounts whose journal is a list serves readers in another process. What is printed is the processor time
 of the server's process, that of the kernel for it included, by event and reader, less what the same events cost without
-readers; and the time from an event's being there to a reader's having it. `--slow` adds readers that never read.
+readers; and the time from an event's being there to a reader's having it. `--slow` adds readers that never read, and
+`--behind` one that begins so many events ago, while the others read.
 """
 
 from __future__ import annotations
@@ -50,11 +51,14 @@ class ListAccount:
         return {"name": self.name}
 
     def happen(self) -> None:
+        self.feed.add(self.made())
+
+    def made(self) -> Item:
         seq = len(self.items) + 1
         event, raw = fill(seq)
         item = Update(seq, self.name, event, wall_ms(), raw)
         self.items.append(item)
-        self.feed.add(item)
+        return item
 
 
 class ListAccounts(dict[str, ListAccount]):
@@ -89,16 +93,24 @@ async def measured(options: argparse.Namespace) -> dict[str, Any]:
     alone_us = idle_s / count * 1e6
     for account in accounts:
         account.items.clear()
-        account.feed = Feed(account.read, 1, 0, Room())
+        for _ in range(options.behind):
+            account.made()
+        account.feed = Feed(account.read, 1, options.behind, Room())
     server = GatewayServer(ListAccounts({one.name: one for one in accounts}), Secret(TOKEN), "127.0.0.1", 0)  # type: ignore[arg-type]
     url = await server.start()
-    arguments = [url.rpartition(":")[2], str(options.readers), str(options.slow), str(options.accounts)]
+    arguments = [
+        url.rpartition(":")[2],
+        str(options.readers),
+        str(options.slow),
+        str(options.accounts),
+        str(options.behind),
+    ]
     readers = await asyncio.create_subprocess_exec(
         sys.executable, "-m", __spec__.name, "--read", *arguments, stdout=subprocess.PIPE, stdin=subprocess.PIPE
     )
     assert readers.stdout is not None
     assert readers.stdin is not None
-    while server.readers < options.readers + options.slow:
+    while server.readers < options.readers + options.slow + bool(options.behind):
         await asyncio.sleep(0.05)
         assert readers.returncode is None, "the readers have ended"
     busy_s = -cpu_s()
@@ -119,28 +131,31 @@ async def measured(options: argparse.Namespace) -> dict[str, Any]:
         "us_per_event_and_reader": round((busy_s * 1e6 - alone_us * count) / reached, 3),
         "each_has_every_event_once": told["last"] == wanted and told["broken"] == 0,
         "reads": told["reads"],
+        "behind_has_all_after_s": told["caught_up_s"],
         "ms_p50_p99_most": told["ms"],
         "stalled": server.readers_stalled,
     }
 
 
-def read(port: int, count: int, slow: int, accounts: int) -> None:
+def read(port: int, count: int, slow: int, accounts: int, behind: int) -> None:
     """Read with so many connections until stdin has ended and nothing comes any more; print what came."""
     selector = selectors.DefaultSelector()
     kept = []
-    for number in range(count + slow):
+    numbers = [*range(count), *([count] if behind else []), *([-1] * slow)]
+    for number in numbers:
         connection = socket.create_connection(("127.0.0.1", port))
+        after = "?after=0" if number == count else ""
         connection.sendall(
-            f"GET /v1/accounts/desk-{number % accounts}/events HTTP/1.1\r\nHost: localhost:{port}\r\n"
+            f"GET /v1/accounts/desk-{max(0, number) % accounts}/events{after} HTTP/1.1\r\nHost: localhost:{port}\r\n"
             f"Authorization: Bearer {TOKEN}\r\n\r\n".encode()
         )
         kept.append(connection)
-        if number < count:
+        if number >= 0:
             connection.setblocking(False)
             selector.register(connection, selectors.EVENT_READ, [number, b""])
+    began_s, caught_up_s = time.monotonic(), None
     selector.register(0, selectors.EVENT_READ, None)
-    last, broken, reads = [0] * count, 0, 0
-    ms: list[float] = []
+    last, broken, reads, ms = [behind] * count + [0], 0, 0, list[float]()
     patience_s = None
     while ready := selector.select(patience_s):
         for key, _ in ready:
@@ -161,10 +176,17 @@ def read(port: int, count: int, slow: int, accounts: int) -> None:
                 seq = int(data[at + 4 : data.index(b"\n", at)])
                 broken += seq != last[number] + data.count(b"\nid: ", 0, whole) + data.startswith(b"id: ")
                 last[number] = seq
+                if number == count and caught_up_s is None and seq >= behind:
+                    caught_up_s = round(time.monotonic() - began_s, 2)
                 if number < 4:
                     at = data.index(b'"received_ms":', at)
                     ms.append(time.time() * 1000 - int(data[at + 14 : data.index(b",", at)]))
-    print(json.dumps({"last": last, "broken": broken, "reads": reads, "ms": shown(ms)}), flush=True)
+    print(
+        json.dumps(
+            {"last": last[:count], "broken": broken, "reads": reads, "ms": shown(ms), "caught_up_s": caught_up_s}
+        ),
+        flush=True,
+    )
 
 
 def shown(ms: list[float]) -> list[float]:
@@ -179,7 +201,8 @@ def main() -> None:
     parser.add_argument("--per-second", type=float, default=2_000)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--slow", type=int, default=0)
-    parser.add_argument("--read", nargs=4, type=int, default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--behind", type=int, default=0)
+    parser.add_argument("--read", nargs=5, type=int, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.read:
         read(*options.read)

@@ -10,13 +10,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from listenkey.gateway.http.fanout import gathered
 from listenkey.gateway.http.framing import Framing, event
+from listenkey.gateway.http.history import History
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from listenkey.gateway.feed import Batch, FeedReader
+    from listenkey.gateway.feed import Batch, Feed, FeedReader
     from listenkey.gateway.http.fanout import Fanout
+
+FULL_BYTES: Final = 256 * 1024
+"""A connection for which more than this waits is full: nothing more is written until a quarter is left."""
 
 STALLED_S: Final = 30.0
 """A reader that takes no byte for so long is ended."""
@@ -39,17 +44,19 @@ class CatchUps:
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
+        self._history = History()
         self.items = 0
 
-    async def next(self, reader: EventReader, source: FeedReader) -> None:
-        """Bring a reader its next batch, when its turn has come."""
+    async def next(self, reader: EventReader, feed: Feed) -> None:
+        """Bring a reader as much as one write takes, when its turn has come."""
         loop = asyncio.get_running_loop()
         async with self._turn:
             began_s = loop.time()
-            batch = await source.next()
-            reader.write(reader.framing([batch]))
-            reader.after = source.after
-            self.items += len(batch.lines)
+            block = await self._history.behind(feed, reader.after)
+            batches = await gathered(reader.source_here(), feed) if block is None else [block]
+            reader.write(reader.framing(batches))
+            reader.after = batches[-1].last_seq
+            self.items += sum(len(batch.lines) for batch in batches)
             await asyncio.sleep(REST_PER_WORK * (loop.time() - began_s))
 
 
@@ -78,6 +85,7 @@ class EventReader:
         self._request = request
         self._protocol = request.protocol
         self._transport = request.transport
+        self._transport.set_write_buffer_limits(FULL_BYTES)
         self._fanout = fanout
         self._catch_ups = catch_ups
         self._source: FeedReader | None = None
@@ -137,9 +145,7 @@ class EventReader:
             Stalled: Nothing is taken any more.
         """
         while True:
-            if self._source is None:
-                self._source = self._fanout.feed.reader(self.after)
-            await self._catch_up(self._source)
+            await self._catch_up()
             self._write_state()
             self._released = asyncio.get_running_loop().create_future()
             self._fanout.join(self)  # In the same step as the last look at its place, or there would be a hole.
@@ -151,15 +157,26 @@ class EventReader:
             if end is not None:
                 raise end
 
-    async def _catch_up(self, source: FeedReader) -> None:
+    async def _catch_up(self) -> None:
         self._write_state()
-        if self._first is not None:
+        if self._first is not None and self._source is not None:
             self.write(self.framing([self._first]))
-            self.after, self._first = source.after, None
+            self.after, self._first = self._source.after, None
         await self._until_taken()
         while not self._fanout.is_near(self.after):
-            await self._catch_ups.next(self, source)
+            if parts := self._fanout.recent(self):
+                self._transport.writelines(parts)
+                await asyncio.sleep(0)  # uvloop writes, and sees that there is no room, at the end of its turn
+            else:
+                await self._catch_ups.next(self, self._fanout.feed)
             await self._until_taken()
+
+    def source_here(self) -> FeedReader:
+        """Return a reader of the feed at this place: one that stands elsewhere would give states that are over."""
+        if self._source is None or self._source.after != self.after:
+            self.close()
+            self._source = self._fanout.feed.reader(self.after)
+        return self._source
 
     def _write_state(self) -> None:
         """Write how the account is now, where that was not the last thing written about it."""

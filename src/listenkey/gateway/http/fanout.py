@@ -2,18 +2,22 @@
 Write the events of one account to all of its readers that are up to date.
 
 One task an account takes what is new and writes the same bytes to each connection, without an await for any of them. A
-reader whose connection is full leaves, catches up by itself (`event_reader.py`), and comes back. The task gathers
-longer the longer writing takes, so that readers never cost more than a share of the time, however many there are.
+reader whose connection is full leaves, catches up by itself (`event_reader.py`), and comes back; what was written lately
+is kept for that, as it was written, since readers of one machine fall behind together. The task gathers longer the
+longer writing takes, so that readers never cost more than a share of the time, however many there are.
 """
 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from listenkey.errors import JournalError, TooOld
-from listenkey.gateway.feed import Batch, Feed, FeedEnded, FeedReader, Line
+from listenkey.gateway.feed import Batch, Feed, FeedEnded, FeedReader, Line, Room
 from listenkey.gateway.http.framing import Framing, heartbeat
 
 if TYPE_CHECKING:
@@ -30,6 +34,12 @@ PAUSE_MAX_S: Final = 0.02
 
 WRITE_BYTES_MAX: Final = 256 * 1024
 """The bytes that are gathered for one write to each reader."""
+
+RECENT_BYTES_MAX: Final = 2 * 1024 * 1024
+"""The recent writes that are kept, of one account."""
+
+ALL_RECENT_BYTES_MAX: Final = 64 * 1024 * 1024
+"""The same of all accounts together."""
 
 NEAR_ITEMS: Final = 64
 """A reader that is so close behind begins the common writing; before it would go through history for nobody else."""
@@ -55,20 +65,36 @@ class Subscriber(Protocol):
         """Have the reader go on by itself; with `end`, have it end."""
 
 
+class _Written(NamedTuple):
+    """One write: behind which item it begins, the last one in it, and its bytes in each framing."""
+
+    before: int
+    after: int
+    data: dict[Framing, bytes]
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.data.values()))
+
+
 class Fanout:
     """
     The readers of one account.
 
     Args:
         feed: Where its events come from.
+        room: What the recent writes of all accounts may take.
 
     Attributes:
         after: The last item that was written.
         users: Readers that are open, those that catch up by themselves included.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, room: Room | None = None) -> None:
         self.feed = feed
+        self._room = room or Room(ALL_RECENT_BYTES_MAX)
+        self._recent: deque[_Written] = deque()
+        self._recent_bytes = 0
         self.after = 0
         self.users = 0
         self._readers: dict[Framing, dict[Subscriber, None]] = {}
@@ -97,13 +123,34 @@ class Fanout:
         self._readers.setdefault(reader.framing, {})[reader] = None
 
     def leave(self, reader: Subscriber) -> None:
-        """Forget a reader. With the last one the writing ends."""
+        """Write no more to a reader; it may catch up and join again."""
         self._readers.get(reader.framing, {}).pop(reader, None)
         if reader in self._ahead:
             self._ahead.remove(reader)
-        if self._writing is not None and not any(self._readers.values()):
+
+    def close(self) -> None:
+        """End the writing: there are no readers any more, not even such that catch up."""
+        if self._writing is not None:
             self._writing.cancel()
             self._writing = None
+        self._readers.clear()
+        self._forget(0)
+
+    def recent(self, reader: Subscriber) -> list[bytes]:
+        """Return what was written behind a reader's place, as far as one write takes it, and move its place; or nothing."""
+        place = bisect_left(self._recent, reader.after, key=_before)
+        if place == len(self._recent) or self._recent[place].before != reader.after:
+            return []
+        parts: list[bytes] = []
+        size = 0
+        for written in islice(self._recent, place, None):
+            data = written.data.get(reader.framing)
+            if data is None or size >= WRITE_BYTES_MAX:
+                break
+            parts.append(data)
+            size += len(data)
+            reader.after = written.after
+        return parts
 
     def end(self, error: Exception) -> None:
         """Have all readers end that are up to date."""
@@ -128,7 +175,7 @@ class Fanout:
         self._written_s = loop.time()
         try:
             while True:
-                batches = await self._gather(source)
+                batches = await gathered(source, self.feed)
                 began_s = loop.time()
                 self._write(batches, source.after)
                 self._written_s = loop.time()
@@ -137,6 +184,7 @@ class Fanout:
                     await asyncio.sleep(pause_s)
         except (FeedEnded, TooOld, JournalError) as end:
             self._writing = None
+            self._forget(0)
             self.end(end)
         finally:
             source.close()
@@ -147,22 +195,14 @@ class Fanout:
             self._writing = None
             self.end(RuntimeError(f"the writer of events failed: {type(error).__name__}"))
 
-    async def _gather(self, source: FeedReader) -> list[Batch]:
-        """Take what is new up to now."""
-        batches = [await source.next()]
-        size, newest = len(batches[0].sse), self.feed.last_seq
-        while source.after < newest and size < WRITE_BYTES_MAX:
-            batches.append(await source.next())
-            size += len(batches[-1].sse)
-        return batches
-
     def _write(self, batches: Sequence[Batch], last_seq: int) -> None:
         """Write to all readers. Those that are full leave first; those that are ahead get their part alone."""
         ahead, self._ahead = self._ahead, []
         before, self.after = self.after, last_seq
         full: list[Subscriber] = []
+        written = _Written(before, last_seq, {framing: framing(batches) for framing in self._readers})
         for framing, readers in self._readers.items():
-            data = framing(batches)
+            data = written.data[framing]
             for reader in readers:
                 if reader.is_full:
                     reader.after = max(reader.after, before)
@@ -171,9 +211,24 @@ class Fanout:
                     self._write_rest(reader, batches)
                 else:
                     reader.write(data)
+        if last_seq > before:
+            self._remember(written)
         for reader in full:
             self.leave(reader)
             reader.release(None)
+
+    def _remember(self, written: _Written) -> None:
+        self._recent.append(written)
+        self._recent_bytes += written.size
+        self._room.used += written.size
+        self._forget(RECENT_BYTES_MAX if self._room.used <= self._room.most else 0)
+
+    def _forget(self, most_bytes: int) -> None:
+        """Forget what was written first until no more than so much is kept."""
+        while self._recent and self._recent_bytes > most_bytes:
+            size = self._recent.popleft().size
+            self._recent_bytes -= size
+            self._room.used -= size
 
     def _write_rest(self, reader: Subscriber, batches: Sequence[Batch]) -> None:
         """Write what a reader has not had; one that is still ahead stays so."""
@@ -182,6 +237,20 @@ class Fanout:
             reader.write(reader.framing([Batch(lines, self.after)]))
         if reader.after > self.after:
             self._ahead.append(reader)
+
+
+async def gathered(source: FeedReader, feed: Feed) -> list[Batch]:
+    """Return what is new to a reader up to now, as far as one write takes it; wait where nothing is."""
+    batches = [await source.next()]
+    size, newest = len(batches[0].sse), feed.last_seq
+    while source.after < newest and size < WRITE_BYTES_MAX:
+        batches.append(await source.next())
+        size += len(batches[-1].sse)
+    return batches
+
+
+def _before(written: _Written) -> int:
+    return written.before
 
 
 def _is_behind(line: Line, after: int) -> bool:
@@ -193,6 +262,7 @@ class Fanouts:
 
     def __init__(self) -> None:
         self._by_feed: dict[int, Fanout] = {}
+        self._room = Room(ALL_RECENT_BYTES_MAX)
 
     @property
     def readers(self) -> int:
@@ -206,7 +276,7 @@ class Fanouts:
 
     def enter(self, feed: Feed) -> Fanout:
         """Return the fan-out of an account for one more reader, which is to be taken out with `leave`."""
-        fanout = self._by_feed.setdefault(id(feed), Fanout(feed))
+        fanout = self._by_feed.setdefault(id(feed), Fanout(feed, self._room))
         fanout.users += 1
         return fanout
 
@@ -215,6 +285,7 @@ class Fanouts:
         fanout.users -= 1
         if fanout.users == 0:
             self._by_feed.pop(id(fanout.feed), None)
+            fanout.close()
 
     def beat(self, now_s: float) -> None:
         """Write the heartbeats that are due."""

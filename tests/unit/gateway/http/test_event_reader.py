@@ -11,7 +11,7 @@ from listenkey.errors import TooOld
 from listenkey.gateway.feed import FeedEnded
 from listenkey.gateway.http import event_reader
 from listenkey.gateway.http.event_reader import CatchUps, EventReader, Stalled
-from listenkey.gateway.http.fanout import NEAR_ITEMS, Fanout
+from listenkey.gateway.http.fanout import NEAR_ITEMS, WRITE_BYTES_MAX, Fanout
 from listenkey.gateway.http.framing import plain
 from tests.unit.gateway.http.making import StandInAccount, until
 
@@ -29,6 +29,12 @@ class StandInRequest:
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
+
+    def writelines(self, parts: list[bytes]) -> None:
+        self.written += parts
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        assert high > 0
 
     def abort(self) -> None:
         self.aborted = True
@@ -76,6 +82,7 @@ async def test_history_then_the_present_each_once() -> None:
     assert request.seqs == list(range(6, len(account.items) + 1))
     await ended(following)
     reader.close()
+    reader._fanout.close()
     await until(lambda: account.feed.readers == 0)
 
 
@@ -101,13 +108,14 @@ async def test_a_full_connection_is_waited_for_and_goes_on_where_it_was() -> Non
     for _ in range(300):
         account.happen(10)
         await asyncio.sleep(0)
-    await until(lambda: account.feed.readers == 1)
+    await until(lambda: reader._fanout.after == 3_002)
     assert request.seqs == [1, 2], "nothing waits in memory for it"
     request.take()
     await until(lambda: request.seqs[-1] == 3_002)
     assert request.seqs == list(range(1, 3_003))
     await ended(following)
     reader.close()
+    reader._fanout.close()
 
 
 async def test_history_is_read_no_faster_than_it_is_taken() -> None:
@@ -122,16 +130,42 @@ async def test_history_is_read_no_faster_than_it_is_taken() -> None:
 
     reader.write = write_and_be_full  # type: ignore[assignment]
     following = asyncio.create_task(reader.follow())
-    for batches in (1, 2, 3):
-        await until(lambda: len(request.seqs) >= 256 * batches)  # noqa: B023 - it is awaited here
+    before = 0
+    for _ in range(4):
+        await until(lambda: len(request.seqs) > before)  # noqa: B023 - it is awaited here
         await asyncio.sleep(0.05)
-        assert len(request.seqs) == 256 * batches, "one batch, and then it waits"
+        size = sum(map(len, request.written))
+        assert len(request.seqs) - before <= 2 * 256, "one write, and then it waits"
+        assert size <= 2 * WRITE_BYTES_MAX * (before // 256 + 1)
+        before = len(request.seqs)
         request.take()
     while request.seqs[-1] < 2_900:
         request.take()
         await asyncio.sleep(0.001)
     await ended(following)
     reader.close()
+    reader._fanout.close()
+
+
+async def test_who_was_full_for_a_moment_is_given_what_was_written_meanwhile_and_the_journal_is_not_asked() -> None:
+    account = StandInAccount()
+    reader, request = reader_of(account)
+    await reader.open()
+    following = asyncio.create_task(reader.follow())
+    await until(lambda: reader._fanout._writing)
+    request.writing_paused = True
+    for count in (3, 4, 5):
+        account.happen(count)
+        await until(lambda: reader._fanout.after == len(account.items))
+    account.feed._read = None  # type: ignore[assignment]
+    request.take()
+    await until(lambda: len(request.seqs) == 12)
+    account.happen(2)
+    await until(lambda: request.seqs == list(range(1, 15)))
+    assert reader._catch_ups.items == 0
+    await ended(following)
+    reader.close()
+    reader._fanout.close()
 
 
 async def test_a_connection_that_takes_nothing_is_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,6 +195,7 @@ async def test_a_connection_that_takes_a_little_is_not(monkeypatch: pytest.Monke
     await until(lambda: request.seqs == [1])
     await ended(following)
     reader.close()
+    reader._fanout.close()
 
 
 async def test_the_state_is_told_at_the_beginning_and_after_a_pause_if_it_is_another() -> None:
@@ -173,13 +208,14 @@ async def test_the_state_is_told_at_the_beginning_and_after_a_pause_if_it_is_ano
     assert request.written == [b'event: state\ndata: {"status":"LIVE"}\n\n']
     request.writing_paused = True
     account.happen(600)
-    await until(lambda: account.feed.readers == 1)
+    await until(lambda: reader._fanout.after == 600)
     account.feed.note_state(b'{"status":"GAP"}')
     request.take()
     await until(lambda: len(request.seqs) == 600)
     assert b"".join(request.written).count(b"GAP") >= 1
     await ended(following)
     reader.close()
+    reader._fanout.close()
 
 
 async def test_an_end_is_raised_when_everything_was_written() -> None:
@@ -219,3 +255,4 @@ async def test_those_that_are_behind_take_turns() -> None:
         await ended(task)
     for reader in readers:
         reader.close()
+    fanout.close()

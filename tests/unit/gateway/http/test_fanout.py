@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from listenkey.gateway.feed import FeedEnded
+from listenkey.gateway.feed import FeedEnded, Room
 from listenkey.gateway.http import fanout as fanouts
 from listenkey.gateway.http.fanout import HEARTBEAT_S, NEAR_ITEMS, Fanout, Fanouts
 from listenkey.gateway.http.framing import Framing, frames, plain
@@ -52,6 +52,7 @@ async def test_all_that_joined_get_the_very_same_bytes() -> None:
     assert fanout.after == 3
     for reader in readers:
         fanout.leave(reader)
+    fanout.close()
 
 
 async def test_who_is_full_leaves_with_the_number_it_has_had() -> None:
@@ -70,6 +71,7 @@ async def test_who_is_full_leaves_with_the_number_it_has_had() -> None:
     await until(lambda: len(quick.seqs) == 7)
     assert slow.released == [None]
     fanout.leave(quick)
+    fanout.close()
 
 
 async def test_who_joins_ahead_of_the_others_gets_nothing_twice() -> None:
@@ -90,6 +92,7 @@ async def test_who_joins_ahead_of_the_others_gets_nothing_twice() -> None:
     assert [json.loads(line)["seq"] for line in unframed(b"".join(socket.written))] == [4, 5, 6, 7, 8, 9, 10]
     for reader in (early, ahead, far, socket):
         fanout.leave(reader)
+    fanout.close()
 
 
 def unframed(data: bytes) -> list[bytes]:
@@ -100,6 +103,33 @@ def unframed(data: bytes) -> list[bytes]:
         texts.append(data[4 : 4 + size])
         data = data[4 + size :]
     return texts
+
+
+async def test_what_was_written_lately_is_kept_for_those_that_fell_behind_in_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account, room = StandInAccount(), Room(10_000)
+    fanout, other = Fanout(account.feed, room), StandInReader(0, frames)
+    reader = StandInReader()
+    fanout.join(reader)
+    for count in (2, 3):
+        account.happen(count)
+        await until(lambda: fanout.after == len(account.items))
+    behind = StandInReader(2)
+    behind.written = fanout.recent(behind)
+    assert (behind.seqs, behind.after) == ([3, 4, 5], 5)
+    assert (fanout.recent(behind), fanout.recent(StandInReader(1)), fanout.recent(other)) == ([], [], [])
+    assert room.used == sum(map(len, reader.written))
+    monkeypatch.setattr(fanouts, "RECENT_BYTES_MAX", 1)
+    account.happen(1)
+    await until(lambda: fanout.after == 6)
+    assert room.used == 0
+    monkeypatch.undo()
+    room.most = 0
+    account.happen(1)
+    await until(lambda: fanout.after == 7)
+    assert room.used == 0, "there is no room beside the other accounts"
+    fanout.close()
 
 
 async def test_only_who_is_near_joins() -> None:
@@ -113,6 +143,7 @@ async def test_only_who_is_near_joins() -> None:
     await until(lambda: len(reader.seqs) == NEAR_ITEMS)
     assert not fanout.is_near(NEAR_ITEMS + 9), "the others are further now"
     fanout.leave(reader)
+    fanout.close()
 
 
 async def test_the_writing_ends_with_the_last_reader_and_begins_with_the_next() -> None:
@@ -124,6 +155,7 @@ async def test_the_writing_ends_with_the_last_reader_and_begins_with_the_next() 
         account.happen(1)
         await until(partial(reader.has, seq))
         fanout.leave(reader)
+        fanout.close()
         await until(lambda: account.feed.readers == 0)
 
 
@@ -137,6 +169,7 @@ async def test_an_end_reaches_every_reader() -> None:
     await until(lambda: readers[1].released)
     assert [[str(end) for end in reader.released] for reader in readers] == [["the key is refused"]] * 2
     assert isinstance(readers[0].released[0], FeedEnded)
+    fanout.close()
 
 
 async def test_a_writer_that_fails_leaves_no_reader_waiting() -> None:
@@ -149,6 +182,7 @@ async def test_a_writer_that_fails_leaves_no_reader_waiting() -> None:
     account.happen(1)
     await until(lambda: other.released)
     assert "ZeroDivisionError" in str(other.released[0])
+    fanout.close()
 
 
 async def test_a_silence_is_broken_by_a_heartbeat_and_a_full_one_is_left_alone() -> None:
@@ -166,6 +200,7 @@ async def test_a_silence_is_broken_by_a_heartbeat_and_a_full_one_is_left_alone()
     fanout.beat(now_s + HEARTBEAT_S + 2)
     assert (quiet.written, full.written, socket.written) == ([b": \n\n"], [], [])
     fanout.end(RuntimeError())
+    fanout.close()
 
 
 async def test_gathering_lasts_the_longer_the_longer_writing_takes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +216,7 @@ async def test_gathering_lasts_the_longer_the_longer_writing_takes(monkeypatch: 
     await until(lambda: len(reader.seqs) == 40)
     assert len(reader.written) < 10
     fanout.leave(reader)
+    fanout.close()
 
 
 async def test_a_write_is_bounded_however_much_came(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +229,7 @@ async def test_a_write_is_bounded_however_much_came(monkeypatch: pytest.MonkeyPa
     await until(lambda: len(reader.seqs) == 1_200)
     assert len(reader.written) > 1
     fanout.leave(reader)
+    fanout.close()
 
 
 async def test_fan_outs_are_there_for_as_long_as_there_are_readers() -> None:
