@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,21 @@ async def test_what_the_servers_refuse_is_told_by_name(nats_node: Cluster) -> No
         assert one._pulled([Reply("408", {}, b"")]).messages == []
         with pytest.raises(Unanswered, match="409 Consumer Deleted"):
             one._pulled([Reply("409", {"Description": "Consumer Deleted"}, b"")])
+
+
+async def test_with_three_replicas_every_item_of_a_request_comes_although_its_status_is_first(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, 3)
+    try:
+        cluster.start()
+        address = await log_of(cluster, {"x": 60})
+        partition = group_partitions(log_address(address).names, "g", "x")[0]
+        async with linked(address) as link:
+            consumer = DurableConsumer(link, partition, 3, QUICK)
+            await consumer.make()
+            pulled = await consumer.pull("", 20)
+            for _ in range(2):
+                assert len(pulled.messages) == 20
+                pulled = await consumer.pull(pulled.pin, 20)
+            assert len(pulled.messages) == 20
+    finally:
+        cluster.stop()
