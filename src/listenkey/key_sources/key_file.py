@@ -48,9 +48,15 @@ def read_private(path: Path, bytes_max: int = BYTES_MAX) -> str:
         descriptor = os.open(followed, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
+        # Before Python makes a file of it, which it refuses for a folder with an error of its own.
         refuse_open_to_others(followed, os.fstat(descriptor), is_mounted=is_mounted)
-        content = file.read(bytes_max + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(bytes_max + 1)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     if len(content) > bytes_max:
         raise UsageError(f"{path} is too big for what it is said to be ({bytes_max // 1024} KiB at most)")
     try:
@@ -105,8 +111,10 @@ def _trusted() -> tuple[int, int]:
 
 def refuse_open_to_others(path: Path, found: os.stat_result, *, is_mounted: bool = False) -> None:
     """UsageError where anybody else could read the file, or put another in its place."""
+    if stat.S_ISDIR(found.st_mode):
+        raise UsageError(f"{path} is a folder; give the path of a file")
     if not stat.S_ISREG(found.st_mode):
-        raise UsageError(f"{path} is not a file")
+        raise UsageError(f"{path} is not a file; give the path of a file")
     if found.st_uid not in (_trusted() if is_mounted else (os.geteuid(),)):
         raise UsageError(f"{path} belongs to another user; make a copy of your own: install -m 600 {path} NEW_PATH")
     if found.st_mode & (OTHERS_WRITE if is_mounted else OTHERS):

@@ -153,6 +153,14 @@ def test_on_this_machine_a_token_is_made_where_none_is_given(tmp_path: Path, hos
     assert ["can be guessed" in warning.text for warning in found.warnings] == [True]
 
 
+def test_a_folder_in_the_place_of_a_file_is_a_mistake_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    text = '[gateway]\njournal = "j"\ntoken_file = "folder"\n[[accounts]]\nname = "a"\nkey = "file:folder"\nnam = "b"\n'
+    found = mistakes_of(tmp_path, text)
+    assert set(found) == {3, 6, 7}
+    assert all("is a folder; give the path of a file" in found[line] for line in (3, 6))
+
+
 def test_a_token_file_that_is_open_to_others_is_a_mistake(tmp_path: Path) -> None:
     private(tmp_path / "token", "a-token-that-is-long-enough", 0o644)
     assert "chmod 600" in mistakes_of(tmp_path, '[gateway]\njournal = "j"\ntoken_file = "token"\n')[3]

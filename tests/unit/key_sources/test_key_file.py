@@ -131,6 +131,15 @@ def test_what_is_no_file_or_no_text_is_refused(tmp_path: Path) -> None:
         read_private(tmp_path / "bytes")
 
 
+def test_a_folder_is_refused_and_nothing_stays_open(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir(mode=0o700)
+    before = len(list(Path("/dev/fd").iterdir()))
+    for path in (tmp_path / "folder", tmp_path, Path("/")):
+        with pytest.raises(UsageError, match="is a folder; give the path of a file"):
+            read_private(path)
+    assert len(list(Path("/dev/fd").iterdir())) == before
+
+
 @pytest.mark.parametrize("text", ["hunter2", "PASSWORD=hunter2", "BINANCE_API_SECRET=hunter2", "BINANCE_API_KEY="])
 def test_a_bad_line_is_told_by_its_number_and_never_shown(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match=r"line 1|holds no line") as told:
