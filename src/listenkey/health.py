@@ -29,7 +29,7 @@ class Health(Struct, frozen=True, kw_only=True):
             is open. It holds in LIVE and SETTLING, and in DEGRADED and SUSPECT where no gap is open.
         open_gap_from_ms: The start of the gap that is open now, wall clock, epoch ms; None where none is.
         fills_complete: True where every fill until now is in the stream, as far as the socket and REST show: no gap
-            is open, and none is being looked at again. Final losses of earlier gaps are in their `GapClosed`.
+            is open, none is being looked at again, and the journal can be written. Final losses of earlier gaps are in their `GapClosed`.
         key_fingerprint: Eight hex digits that tell the listen key from another.
         key_age_s: Seconds since the venue first gave this key.
         key_left_s: Seconds until it ends, if nobody renews it.

@@ -16,6 +16,7 @@ from listenkey.credentials import Credentials, Secret
 from listenkey.errors import Corrupt, JournalError, ListenKeyError, Refused, UsageError
 from listenkey.gateway.feed import Feed, Room
 from listenkey.gateway.journals import Journals
+from listenkey.gateway.known_keys import KnownKeys
 from listenkey.health import Health
 from listenkey.items import Item
 from listenkey.stream.driver import Driver
@@ -26,6 +27,11 @@ log = logging.getLogger("listenkey")
 
 AGAIN_AFTER_S: Final = {JournalError: 30.0, Refused: 300.0}
 """The wait before an account's stream is begun anew: a disk may be mended, and a key allowed from this address."""
+
+ANOTHERS: Final = (
+    "{}, and REST does not list the journal's trades for this key: it is another account's, and nothing of it was written. "
+    "Give this account a key of its own again; another account is added under another name"
+)
 
 ARRIVED: Final = frozenset({"LIVE", "SETTLING", "DEGRADED"})
 """The statuses of a stream that has come through its start."""
@@ -45,6 +51,7 @@ class Surroundings:
         timing: Durations, at the venue's scale.
         room: What their feeds may keep.
         credentials: Reads the keys that a reference names; raises UsageError.
+        known_keys: Knows which API key is which account's.
     """
 
     venue: Venue
@@ -53,6 +60,7 @@ class Surroundings:
     timing: Timing
     room: Room
     credentials: Callable[[str], Credentials]
+    known_keys: KnownKeys
 
 
 class GatewayAccount:
@@ -71,6 +79,7 @@ class GatewayAccount:
         feed: Its items, for readers.
         has_begun: True once it is known what its journal holds, which is when readers may come.
         error: Why its stream has ended, for people; None while it runs.
+        api_key: Its API key; None before it was read.
         same_as: The name of an account that the venue gave the same listen key before, so it is the same one; else None.
     """
 
@@ -80,6 +89,7 @@ class GatewayAccount:
         "_driver",
         "_told",
         "_work",
+        "api_key",
         "error",
         "feed",
         "has_begun",
@@ -93,6 +103,7 @@ class GatewayAccount:
         self.key = key
         self.has_begun = False
         self.error: str | None = None
+        self.api_key: Secret | None = None
         self.same_as: str | None = None
         self.feed = Feed(self.read, 1, 0, around.room)
         self._around = around
@@ -173,9 +184,12 @@ class GatewayAccount:
         oldest_seq, last_seq = await around.journals.kept(self.name)
         self.feed.begin(oldest_seq, last_seq)
         self.has_begun = True
+        credentials = around.credentials(self.key)
+        self.api_key = credentials.api_key
         journal = around.journals.journal(self.name, on_items=self.feed.add_all)
+        journal.account_doubt = around.known_keys.doubt(self.name, credentials.api_key, last_seq)
         driver = self._driver = Driver(
-            around.credentials(self.key),
+            credentials,
             around.venue,
             self.name,
             around.timing,
@@ -184,11 +198,16 @@ class GatewayAccount:
             around.runtime,
             closes_key=False,
         )
+        driver.keys.proves_first = True
         driver.monitor.on_change = self._tell
         try:
             await driver.open()
             with suppress(StopAsyncIteration):
                 await journal.next()  # The feed has the items, so this waits for the end.
+        except UsageError:
+            if not journal.account_doubt:
+                raise
+            raise UsageError(ANOTHERS.format(journal.account_doubt)) from None
         finally:
             await driver.aclose()
             self._driver = None
@@ -237,6 +256,9 @@ class GatewayAccount:
     def _tell(self) -> None:
         """Tell readers and the gateway that its status has changed."""
         health = self.health()
+        if self._driver is not None and health.status in ARRIVED and not health.account_doubt:
+            assert self.api_key is not None
+            self._around.known_keys.note(self.name, self.api_key)
         told = (health.status, health.status_since_ms, health.open_gap_from_ms, health.fills_complete)
         if told == self._told:
             return

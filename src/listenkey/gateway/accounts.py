@@ -141,7 +141,7 @@ class Accounts:
         check_name(name)
         if name in self._accounts:
             raise UsageError(f"there is an account {name!r} already; PUT /v1/accounts/{name} gives it other keys")
-        self.around.credentials(key)
+        self._check_key(name, key)
         account = self._accounts[name] = GatewayAccount(name, key, self.around, self._changed)
         self._waiting.insert(0, account)  # somebody waits for it
         self._start_next()
@@ -154,7 +154,9 @@ class Accounts:
         Raises:
             UsageError: There is no such account, or the keys can't be read.
         """
-        await self._known(name).rekey(key)
+        account = self._known(name)
+        self._check_key(name, key)
+        await account.rekey(key)
 
     async def take_out(self, name: str) -> None:
         """
@@ -170,6 +172,13 @@ class Accounts:
         self._forget_key(account)
         self._came_through(account)
         await account.aclose()
+
+    def _check_key(self, name: str, key: str) -> None:
+        """Raise UsageError where the keys can't be read, or are another account's."""
+        api_key = self.around.credentials(key).api_key
+        for account in self:
+            if account.api_key == api_key and account.name != name:
+                raise UsageError(f"the account {account.name!r} has the same API key; take that one out first")
 
     def _known(self, name: str) -> GatewayAccount:
         account = self._accounts.get(name)

@@ -10,6 +10,17 @@ from listenkey.items import Item
 from listenkey.journal.base import Journal
 
 
+class AccountsJournal(Journal, Protocol):
+    """
+    The journal of one account.
+
+    Attributes:
+        account_doubt: The reason to doubt that the API key is the account's, for people; set before it is opened.
+    """
+
+    account_doubt: str
+
+
 class Journals(Protocol):
     """The journals of all accounts; `SharedJournals` keeps them in one file."""
 
@@ -22,7 +33,7 @@ class Journals(Protocol):
     def beside(self, account: str, /) -> Path | None:
         """Return the name beside which an account's other files lie; None where there are none on this machine."""
 
-    def journal(self, account: str, *, on_items: Callable[[list[Item]], object]) -> Journal:
+    def journal(self, account: str, *, on_items: Callable[[list[Item]], object]) -> AccountsJournal:
         """
         Make an account's journal; it is not opened yet. One at a time of each account.
 

@@ -17,6 +17,7 @@ from listenkey.gateway.accounts import Accounts
 from listenkey.gateway.at_stake import note_stakes, read_stakes
 from listenkey.gateway.feed import Room
 from listenkey.gateway.journals import Journals
+from listenkey.gateway.known_keys import KnownKeys
 from listenkey.transport.runtime import Runtime
 from listenkey.venue import Venue
 
@@ -50,7 +51,8 @@ class Gateway:
         runtime: Runtime,
     ) -> None:
         timing = Timing().scaled(venue.time_scale)
-        self.accounts = Accounts(Surroundings(venue, journals, runtime, timing, Room(), credentials))
+        self._known_keys = KnownKeys(folder)
+        self.accounts = Accounts(Surroundings(venue, journals, runtime, timing, Room(), credentials, self._known_keys))
         self._journals = journals
         self._folder = folder
         self._opened = AsyncExitStack()
@@ -61,6 +63,8 @@ class Gateway:
         self.accounts.noted = await asyncio.to_thread(read_stakes, self._folder)
         noting = asyncio.get_running_loop().create_task(self._keep_noting())
         self._opened.callback(noting.cancel)
+        await asyncio.to_thread(self._known_keys.read)
+        self._opened.push_async_callback(self._known_keys.aclose)
         self._opened.push_async_callback(self.accounts.aclose)
         return self
 

@@ -149,5 +149,8 @@ def journals_of(config: GatewayConfig, runtime: Runtime) -> Journals:
         servers = LogServers(log_address(config.journal))
         return JetStreamJournals(servers, runtime.clock.wall_ms, beside=config.folder / FILE_NAME)
     return SharedJournals(
-        Path(config.journal), runtime.clock.wall_ms, threads=runtime.threads, keep_days=config.keep_days
+        Path(config.journal).resolve(),  # a link to a folder on another disk is as good as the folder
+        runtime.clock.wall_ms,
+        threads=runtime.threads,
+        keep_days=config.keep_days,
     )

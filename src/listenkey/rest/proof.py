@@ -98,12 +98,14 @@ class AccountProof:
 
     Attributes:
         doubt: The same until the key is proven to be right, then empty.
+        is_pending: True where the last test found nothing out, and a later one will.
     """
 
     def __init__(
         self, snapshots: AccountClient, fills: Sequence[DeliveredFill], doubt: str, account: str, shown_after_ms: int
     ) -> None:
         self.doubt = doubt
+        self.is_pending = False
         self._snapshots = snapshots
         self._fills = fills
         self._account = account
@@ -125,6 +127,7 @@ class AccountProof:
         except Refused:
             raise
         except (ListenKeyError, TimeoutError):
+            self.is_pending = True
             return  # The doubt stays, and the next listen key, or its renewal, is another occasion.
         if is_of_account is False:
             raise UsageError(
@@ -134,10 +137,12 @@ class AccountProof:
             )
         if is_of_account:
             self.doubt = ""
+            self.is_pending = False
 
     async def _is_of_account(self) -> bool | None:
         """Return True where REST lists an order of the journal, False where it should and does not, else None."""
         is_of_account = None
+        self.is_pending = False
         for fill in self._tested():
             try:
                 page = await self._snapshots.user_trades(fill.symbol, from_ms=fill.time_ms - NEAR_MS)
@@ -152,6 +157,8 @@ class AccountProof:
                 continue  # Any of these may be it.
             if self._age_ms(fill) >= self._shown_after_ms:
                 is_of_account = False
+            else:
+                self.is_pending = True
         return is_of_account
 
     def _tested(self) -> list[DeliveredFill]:

@@ -90,6 +90,7 @@ class HealthMonitor:
             live=life.is_whole and journal.overflow.losing is None,
             open_gap_from_ms=self._open_gap_from_ms(),
             fills_complete=journal.overflow.losing is None
+            and journal.problem is None  # Else fills wait in memory, and no reader has them.
             and (status == "LIVE" or (status == "DEGRADED" and life.is_settled)),
             key_fingerprint=life.listen_key.key.fingerprint() if life.listen_key.key else None,
             key_age_s=now_s - life.listen_key.since_s if life.listen_key.key else None,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core.retry_policy import classify
 from listenkey.credentials import Secret
-from listenkey.errors import ListenKeyError, RateLimited, UsageError
+from listenkey.errors import ListenKeyError, ProtocolError, RateLimited, UsageError
 from listenkey.rest.bounded_gather import both
 from listenkey.rest.proof import AccountProof, SecretProof
 from listenkey.stream import listen_key_manager
 from listenkey.transport.clock import Clock
 from listenkey.venue import Venue
+
+NOT_PROVEN: Final = "REST does not list the journal's newest trades yet, so the API key may be another account's"
 
 
 class KeyClient:
@@ -34,9 +37,10 @@ class KeyClient:
         shared: The account's listen keys, from `open` to `release`.
         secret_proof: Tests the secret; None without one.
         account_proof: Tests whether the API key is the journal's account's; None where that is not in doubt.
+        proves_first: Whether no listen key is used before that is known, where it can be.
     """
 
-    __slots__ = ("_api_key", "_beside", "_clock", "_feed", "_venue", "account_proof", "closes", "secret_proof", "shared")  # fmt: skip
+    __slots__ = ("_api_key", "_beside", "_clock", "_feed", "_venue", "account_proof", "closes", "proves_first", "secret_proof", "shared")  # fmt: skip
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class KeyClient:
         self.shared: listen_key_manager.ListenKeys | None = None
         self.secret_proof: SecretProof | None = None
         self.account_proof: AccountProof | None = None
+        self.proves_first = False
         self._api_key = api_key
         self._venue = venue
         self._beside = beside
@@ -144,6 +149,8 @@ class KeyClient:
             return await self.shared.create(stale), ""
         granted = await both(self.shared.create(stale), self.secret_proof.try_once())
         await self.prove_account()
+        if self.proves_first and self.account_proof is not None and self.account_proof.is_pending:
+            raise ProtocolError(NOT_PROVEN)
         return granted
 
     async def prove_account(self) -> None:

@@ -14,6 +14,7 @@ from listenkey.errors import UsageError
 from listenkey.gateway.account import Surroundings
 from listenkey.gateway.accounts import Accounts
 from listenkey.gateway.feed import Room
+from listenkey.gateway.known_keys import KnownKeys
 from listenkey.journal.shared.shared_journals import SharedJournals
 from listenkey.testing import LocalSandbox
 from listenkey.transport.runtime import Runtime
@@ -36,10 +37,13 @@ async def accounts_of(
     runtime = Runtime()
     journals = SharedJournals(folder, runtime.clock.wall_ms)
     timing = replace(Timing(), audit_every_s=2.0)
+    known_keys = KnownKeys(folder)
+    known_keys.read()
     await journals.open()
     try:
-        yield Accounts(Surroundings(sandbox.venue, journals, runtime, timing, Room(), credentials))
+        yield Accounts(Surroundings(sandbox.venue, journals, runtime, timing, Room(), credentials, known_keys))
     finally:
+        await known_keys.aclose()
         await journals.aclose()
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from listenkey.credentials import Secret
 from listenkey.errors import UsageError
 from listenkey.gateway.accounts import STARTING_MAX, Accounts
+from listenkey.stream import driver
 from listenkey.testing import LocalSandbox
 from tests.unit.gateway.gateway_of import accounts_of, keys_of, until
 
@@ -63,6 +65,66 @@ async def test_an_account_with_a_key_that_is_refused_fails_alone_and_says_why(
         await until(lambda: bad.health().status in {"LIVE", "SETTLING"})
         assert bad.describe()["key"] == "another"
         assert good["desk-1"] == keys["desk-1"]
+        await accounts.aclose()
+
+
+async def test_the_key_of_another_account_is_refused_before_anything_of_it_is_written(
+    binance_options_sandbox: LocalSandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(driver, "SHOWN_AFTER_S", 1.5)  # a fill that young may not be listed yet, and proves nothing
+    keys = keys_of(binance_options_sandbox, 3)
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start([("desk-0", "desk-0"), ("desk-1", "desk-1")])
+        await until(lambda: are_live(accounts))
+        for name in keys:
+            await asyncio.to_thread(binance_options_sandbox.burst, 4, account=name)
+        account = accounts.get("desk-0")
+        assert account is not None
+        await until(lambda: account.health().fills == 4)
+        await accounts.rekey("desk-0", "desk-2")
+        await until(lambda: account.error)
+        assert "it is another account's, and nothing of it was written" in str(account.error)
+        assert "may be another account's" in caplog.text, "until that was known, nothing was begun"
+        await accounts.rekey("desk-0", "desk-0")
+        await until(lambda: account.health().live)
+        await accounts.aclose()
+        assert await fills_of(accounts, "desk-0") == binance_options_sandbox.fills("desk-0")
+
+
+async def test_another_key_of_the_same_account_goes_on_and_is_known_from_then_on(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    keys = keys_of(binance_options_sandbox, 1)
+    newer = binance_options_sandbox.add_account("desk-0")
+    keys["newer"] = (newer.api_key, newer.api_secret)
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start([("desk-0", "desk-0")])
+        (account,) = accounts
+        await until(lambda: are_live(accounts))
+        await asyncio.to_thread(binance_options_sandbox.burst, 4, account="desk-0")
+        await until(lambda: account.health().fills == 4)
+        await accounts.rekey("desk-0", "newer")
+        await until(lambda: account.health().live and account.health().account_doubt is None)
+        known = accounts.around.known_keys
+        await until(lambda: known.doubt("desk-0", Secret(newer.api_key), 9) == "")
+        await accounts.aclose()
+
+
+async def test_a_key_that_another_name_has_is_refused(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
+    keys = keys_of(binance_options_sandbox, 2)
+    keys["copy"] = keys["desk-0"]
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start([("desk-0", "desk-0"), ("desk-1", "desk-1")])
+        await until(lambda: are_live(accounts))
+        with pytest.raises(UsageError, match="the account 'desk-0' has the same API key"):
+            await accounts.add("desk-9", "copy")
+        with pytest.raises(UsageError, match="the account 'desk-0' has the same API key"):
+            await accounts.rekey("desk-1", "copy")
+        await accounts.rekey("desk-0", "copy")
+        await until(lambda: are_live(accounts))
         await accounts.aclose()
 
 

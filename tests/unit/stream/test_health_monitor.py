@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,15 @@ async def test_a_full_buffer_changes_the_status_when_it_happens(
         while made._driver.journal.overflow.losing:
             await anext(made)
         assert str(made._driver.monitor.changes.status) == "LIVE"
+
+
+async def test_fills_that_wait_for_the_disk_are_in_no_stream(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stream(binance_options_sandbox, journal=tmp_path / "a.db") as made, asyncio.timeout(20):
+        assert isinstance(await anext(made), Live)
+        assert made.health().fills_complete
+        problem = property(lambda _: "the disk is full")
+        monkeypatch.setattr(type(made._driver.journal), "problem", problem)
+        health = made.health()
+        assert (health.status, health.fills_complete) == ("DEGRADED", False)

@@ -73,7 +73,7 @@ class GroupReader:
         if start not in {"oldest", "newest"}:
             raise UsageError(f"start is oldest or newest, and not {start!r}")
         at = log_address(address)
-        self.member = secrets.token_hex(MEMBER_BYTES)
+        self.member: str = secrets.token_hex(MEMBER_BYTES)
         self._timing = timing or GroupTiming()
         self._servers = LogServers(at)
         self._partitions = group_partitions(at.names, group, account)
