@@ -35,7 +35,7 @@ def accounts_at(url: str, token: Secret) -> list[dict[str, Any]]:
         VenueDown: The gateway failed to answer.
         ProtocolError: What answers is no gateway.
     """
-    host = address.check(url)
+    host = address.check_http(url)
     outcome = _outcome(url, host, token)
     # Raised outside of the handlers, whose errors may hold the headers.
     if isinstance(outcome, ListenKeyError):

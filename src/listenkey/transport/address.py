@@ -41,6 +41,31 @@ def check(url: str) -> str:
     return host
 
 
+def check_http(url: str) -> str:
+    """
+    Return the host of an address that is read over HTTP, as `check` does; say which one is meant where it lacks a scheme.
+
+    Raises:
+        UsageError: As `check`, or the address is one of a WebSocket.
+    """
+    if url.startswith(("http://", "https://")):
+        return check(url)
+    raise UsageError(f"the address begins with https://, or on this machine with http://{_meant(url)}")
+
+
+def _meant(url: str) -> str:
+    """Return the advice for an address without a scheme; empty where none can be given, or where it may hold a secret."""
+    if "://" in url:
+        return ""
+    try:
+        host = urlsplit(f"//{url}").hostname or ""
+        with_scheme = f"{'http' if is_loopback(host) else 'https'}://{url}"
+        check(with_scheme)
+    except (ValueError, UsageError):
+        return ""
+    return f"; write {with_scheme}"
+
+
 def is_loopback(host: str) -> bool:
     """Return True where a host is this machine by name: 127.0.0.0/8, ::1 or localhost. Nothing is looked up."""
     if host.lower() == "localhost":

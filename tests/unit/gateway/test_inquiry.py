@@ -105,6 +105,12 @@ def test_the_token_does_not_go_over_a_network_in_plain_text() -> None:
         accounts_at("http://gateway.example:8780", TOKEN)
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:8780", "ws://127.0.0.1:8780", "wss://gateway.example"])
+def test_the_address_is_one_of_http(url: str) -> None:
+    with pytest.raises(UsageError, match="begins with https://"):
+        accounts_at(url, TOKEN)
+
+
 def test_a_path_before_the_gateway_is_kept() -> None:
     body = json.dumps({"accounts": []}).encode()
     with answering(http(200, body)) as url:

@@ -117,3 +117,32 @@ def test_the_venue_is_known(host: str) -> None:
 @pytest.mark.parametrize("host", ["binance.com.evil.example", "notbinance.com", "binance.org", "10.0.0.1"])
 def test_strangers_are_strangers(host: str) -> None:
     assert not address.is_venue(host)
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("127.0.0.1:8780", "; write http://127.0.0.1:8780"),
+        ("localhost:8780/options", "; write http://localhost:8780/options"),
+        ("[::1]:8780", "; write http://[::1]:8780"),
+        ("gateway.example", "; write https://gateway.example"),
+        ("ws://127.0.0.1:8780", ""),
+        ("wss://gateway.example", ""),
+        ("HTTP://127.0.0.1", ""),
+        ("me:secret@gateway.example", ""),
+        ("gateway.example?token=secret", ""),
+        ("[", ""),
+        ("", ""),
+    ],
+)
+def test_an_address_that_is_not_of_http_is_told_with_the_one_that_is_meant(url: str, advice: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        address.check_http(url)
+    assert str(refused.value) == f"the address begins with https://, or on this machine with http://{advice}"
+
+
+def test_an_address_of_http_is_held_to_the_same_rule() -> None:
+    assert address.check_http("http://127.0.0.1:8780") == "127.0.0.1"
+    assert address.check_http("https://gateway.example/options") == "gateway.example"
+    with pytest.raises(UsageError, match="plain text"):
+        address.check_http("http://gateway.example")

@@ -80,9 +80,7 @@ class GatewayApi:
     """
 
     def __init__(self, url: str, token: Secret, account: str) -> None:
-        self.host = address.check(url)
-        if not url.startswith(("http://", "https://")):
-            raise errors.UsageError("a gateway's address begins with https://, or on this machine with http://")
+        self.host = address.check_http(url)
         text = token.reveal()
         if not text or any(not "!" <= letter <= "~" for letter in text):
             raise errors.UsageError("the gateway's token is empty, or holds a space or a letter outside ASCII")

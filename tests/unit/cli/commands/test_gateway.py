@@ -130,6 +130,14 @@ def test_status_without_a_gateway_says_what_to_do(tmp_path: Path, capsys: pytest
     assert "check that it runs" in capsys.readouterr().err
 
 
+def test_status_names_the_address_that_is_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    token = tmp_path / "t"
+    token.write_text("t" * 43)
+    token.chmod(0o600)
+    assert run(["gateway", "status", "--url", "127.0.0.1:8780", "--token-file", str(token)]) == 2
+    assert capsys.readouterr().err.endswith("\n  what to do: write http://127.0.0.1:8780\n")
+
+
 def test_status_names_the_mistakes_of_a_configuration_it_needs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

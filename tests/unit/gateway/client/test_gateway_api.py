@@ -81,6 +81,11 @@ def test_what_can_not_be_right_is_said_before_anything_is_sent(url: str, token: 
     assert TOKEN not in str(refused.value)
 
 
+def test_an_address_without_a_scheme_is_told_with_the_one_that_is_meant() -> None:
+    with pytest.raises(errors.UsageError, match=r"write http://127\.0\.0\.1:8780$"):
+        GatewayApi("127.0.0.1:8780", Secret(TOKEN), "a")
+
+
 async def test_events_begin_behind_the_number_that_is_asked_for_or_told() -> None:
     account = StandInAccount(before=5)
     async with serving(account) as served, api_of(served.url) as api:
