@@ -17,7 +17,7 @@ from listenkey.gateway.http.history import History
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from listenkey.gateway.feed import Batch, Feed, FeedReader
+    from listenkey.gateway.feed import Batch, FeedReader
     from listenkey.gateway.http.fanout import Fanout
 
 FULL_BYTES: Final = 256 * 1024
@@ -28,6 +28,13 @@ STALLED_S: Final = 30.0
 
 REST_PER_WORK: Final = 1.0
 """The pause after each batch of history, as a multiple of what it took: who is behind leaves time for the others."""
+
+
+REST_MIN_S: Final = 0.002
+"""Pauses are saved up until they are so long: a timer is no finer than a millisecond, and many turns take less."""
+
+TRIES_MAX: Final = 4
+"""Writes in one turn to a reader that has almost caught up, while the others go on."""
 
 
 class Stalled(Exception):
@@ -45,19 +52,35 @@ class CatchUps:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
         self._history = History()
+        self._rest_s = 0.0
         self.items = 0
 
-    async def next(self, reader: EventReader, feed: Feed) -> None:
-        """Bring a reader as much as one write takes, when its turn has come."""
+    async def next(self, reader: EventReader, fanout: Fanout) -> None:
+        """
+        Bring a reader as much as one write takes, when its turn has come; go on where it then almost has all.
+
+        The turn may end after a pause, and the reader does not wait for that: what it has had a moment ago is what the others
+        have, so it joins them at once.
+        """
         loop = asyncio.get_running_loop()
-        async with self._turn:
-            began_s = loop.time()
-            block = await self._history.behind(feed, reader.after)
-            batches = await gathered(reader.source_here(), feed) if block is None else [block]
-            reader.write(reader.framing(batches))
-            reader.after = batches[-1].last_seq
-            self.items += sum(len(batch.lines) for batch in batches)
-            await asyncio.sleep(REST_PER_WORK * (loop.time() - began_s))
+        await self._turn.acquire()
+        began_s = loop.time()
+        try:
+            for _ in range(TRIES_MAX):
+                block = await self._history.behind(fanout.feed, reader.after)
+                batches = await gathered(reader.source_here(), fanout.feed) if block is None else [block]
+                reader.write(reader.framing(batches))
+                reader.after = batches[-1].last_seq
+                self.items += sum(len(batch.lines) for batch in batches)
+                if block is not None or reader.is_full or fanout.is_near(reader.after):
+                    break
+        finally:
+            self._rest_s += REST_PER_WORK * (loop.time() - began_s)
+            if self._rest_s < REST_MIN_S:
+                self._turn.release()
+            else:
+                loop.call_later(self._rest_s, self._turn.release)
+                self._rest_s = 0.0
 
 
 class EventReader:
@@ -168,7 +191,7 @@ class EventReader:
                 self._transport.writelines(parts)
                 await asyncio.sleep(0)  # uvloop writes, and sees that there is no room, at the end of its turn
             else:
-                await self._catch_ups.next(self, self._fanout.feed)
+                await self._catch_ups.next(self, self._fanout)
             await self._until_taken()
 
     def source_here(self) -> FeedReader:
