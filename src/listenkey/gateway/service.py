@@ -25,6 +25,7 @@ from listenkey.gateway.access_token import kept_token, read_token
 from listenkey.gateway.added import AddedAccounts
 from listenkey.gateway.config import GatewayConfig, read_config
 from listenkey.gateway.config_changes import ConfigChanges, changes
+from listenkey.gateway.descriptors import allow_files
 from listenkey.gateway.held_folder import HeldFolder
 from listenkey.gateway.http.server import GatewayServer
 from listenkey.gateway.journals import Journals
@@ -94,6 +95,7 @@ class GatewayService:
 
     async def _start(self) -> None:
         config, runtime = self.config, Runtime()
+        allow_files(len(config.accounts))
         gateway = Gateway(config.venue, journals_of(config, runtime), config.folder, self._credentials, runtime)
         # First of all the lock: a second gateway must not make a token or read the first one's accounts.
         self._opened.callback((await asyncio.to_thread(HeldFolder, config.folder)).release)

@@ -56,6 +56,7 @@ async def test_an_answer_that_does_not_come_in_time_is_not_waited_for(nats_node:
         await connection.request("slow", within_s=0.05)
     assert error.value.was_sent
     assert not connection._waiting
+    await until(lambda: bool(late))
     await late[0].respond(b"too late")
     await other._client.flush()
     await connection.request("$JS.API.INFO")  # The late one came before this one's, and was dropped.
