@@ -30,6 +30,10 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "src/listenkey/sandbox/websocket_server.py",
         "feed_data",
     ): "the top of what a socket brings; it ends that socket with 1011, and is told without what was sent",
+    (
+        "src/listenkey/cli/gateway/serving.py",
+        "_survived",
+    ): "the top of a reload; a bug must be told, and must not end what follows the next SIGHUP",
     ("src/listenkey/cli/interruptible.py", "_run"): "the top of the thread; it is raised where the work was asked for",
     (
         "src/listenkey/gateway/account.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import shlex
 import signal
@@ -14,12 +15,14 @@ import click
 from listenkey.cli import exit_codes
 from listenkey.cli.gateway.check_report import mistakes_text
 from listenkey.cli.running import Stop, cancel_and_wait
-from listenkey.errors import UsageError
+from listenkey.errors import ListenKeyError
 from listenkey.gateway.mistakes import ConfigError
 from listenkey.gateway.service import GatewayService
 
 if TYPE_CHECKING:
     from listenkey.gateway.config import GatewayConfig
+
+log = logging.getLogger("listenkey")
 
 
 class Hangups:
@@ -109,11 +112,28 @@ def unwritten_text(names: list[str]) -> str:
 
 
 async def follow_config(service: GatewayService, hung_up: asyncio.Event) -> None:
-    """Read the configuration again at each SIGHUP; a failure is told, and changes nothing."""
+    """Read the configuration again at each SIGHUP; a failure is told, and the next SIGHUP is followed all the same."""
     while True:
         await hung_up.wait()
         hung_up.clear()
-        exit_codes.print_error(await reloaded(service))
+        exit_codes.print_error(await _survived(service))
+
+
+async def _survived(service: GatewayService) -> str:
+    """Follow the configuration, and return what to say of it, whatever goes wrong."""
+    try:
+        return await reloaded(service)
+    except Exception as bug:  # the top of a reload: whatever it raises, the next SIGHUP is followed
+        log.exception("a bug in reading the configuration again")
+        return failed_text(bug)
+
+
+def failed_text(error: Exception) -> str:
+    """Return what to say of a reload that failed in a way that nobody has foreseen."""
+    return (
+        f"listenkey: the configuration was not followed to its end ({type(error).__name__}); the log has more\n"
+        "  what to do: send SIGHUP again, which does the rest; `listenkey gateway status` shows what runs"
+    )
 
 
 async def reloaded(service: GatewayService) -> str:
@@ -123,7 +143,7 @@ async def reloaded(service: GatewayService) -> str:
         found, failures = await service.reload()
     except ConfigError as error:
         return f"listenkey: nothing was changed, since the file has mistakes\n{mistakes_text(error)}"
-    except UsageError as error:
+    except ListenKeyError as error:
         return f"listenkey: nothing was changed: {exit_codes.sentence(error)}"
     lines = [f"listenkey: {path} was read again: {found}"]
     lines += [f"  warning: {exit_codes.safe(str(warning))}" for warning in service.config.warnings]

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from listenkey.cli import exit_codes
-from listenkey.cli.gateway.serving import Hangups, reloaded, serve, start_text, unwritten_text
+from listenkey.cli.gateway.serving import Hangups, follow_config, reloaded, serve, start_text, unwritten_text
 from listenkey.cli.running import Stop
 from listenkey.gateway.account import GatewayAccount
 from listenkey.gateway.config import read_config
@@ -198,3 +198,34 @@ async def test_what_can_not_be_followed_is_told(
         ]
         path.unlink()
         assert "nothing was changed: " in await reloaded(service)
+
+
+async def test_a_reload_survives_what_nobody_has_foreseen(
+    binance_options_sandbox: LocalSandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = sandbox_config(tmp_path, binance_options_sandbox)
+    async with GatewayService(read_config(path)) as service:
+        hung_up, told = asyncio.Event(), [""]
+
+        async def fails() -> Any:
+            await asyncio.sleep(0)
+            raise ZeroDivisionError
+
+        def is_told(words: str) -> bool:
+            assert not following.done()
+            told[0] += capsys.readouterr().err
+            return words in told[0]
+
+        following = asyncio.create_task(follow_config(service, hung_up))
+        with monkeypatch.context() as patch:
+            patch.setattr(service, "reload", fails)
+            hung_up.set()
+            await until(lambda: is_told("not followed to its end (ZeroDivisionError)"))
+        hung_up.set()
+        await until(lambda: is_told("was read again: nothing"))
+        following.cancel()
+    assert [record.exc_info is not None for record in caplog.records if "a bug in" in record.getMessage()] == [True]
