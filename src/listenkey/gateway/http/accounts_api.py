@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from listenkey.errors import UsageError
 from listenkey.gateway.http.answers import JSON, Problem, answer
+from listenkey.gateway.http.refused_words import NAMED, words_of
 from listenkey.gateway.http.routes import Route
 
 if TYPE_CHECKING:
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX: Final = 64 * 1024
 BODY_WITHIN_S: Final = 10.0
+
+COMMIT_WITHIN_S: Final = 4.0
+"""The time that a commit has to get to the disk before it is answered that it does not."""
+
+COMMITS_MAX: Final = 1024
+"""Commits that wait for the disk; it takes thousands in a second."""
 
 SCHEMES: Final = ("env:", "file:", "keyring:")
 """The beginnings of a reference to a key. What has none of them could be the key itself."""
@@ -62,6 +70,7 @@ class AccountsApi:
         self._accounts = accounts
         self._events = events
         self._snapshots = snapshots
+        self._commits: set[asyncio.Future[None]] = set()
 
     def routes(self) -> list[Route]:
         """Return every address."""
@@ -119,7 +128,9 @@ class AccountsApi:
     async def _commit(self, asked: Asked) -> web.StreamResponse:
         account, consumer = self._begun(asked), _consumer(asked)
         seq = (await _body(asked.request, _Committed, '{"seq": 17}')).seq
-        if not 0 <= seq <= account.feed.last_seq:
+        if seq < 0:
+            raise Problem(400, "bad_body", "A seq is never negative.", "Commit the seq of an item that was read.")
+        if seq > account.feed.last_seq:
             raise Problem(
                 409,
                 "too_new",
@@ -128,11 +139,33 @@ class AccountsApi:
                 {"newest_seq": account.feed.last_seq},
             )
         try:
-            await account.commit(consumer, seq)
+            await self._committed(account, consumer, seq)
             kept = await account.cursor(consumer)
         except UsageError as error:
             raise _refused(error, "") from None
         return answer({"account": account.name, "consumer": consumer, "seq": kept})
+
+    async def _committed(self, account: ServedAccount, consumer: str, seq: int) -> None:
+        """Keep a cursor, or say in time that the disk does not take it; it may be kept later all the same."""
+        if len(self._commits) < COMMITS_MAX:
+            commit = asyncio.ensure_future(account.commit(consumer, seq))
+            self._commits.add(commit)
+            commit.add_done_callback(self._commit_ended)
+            await asyncio.wait({commit}, timeout=COMMIT_WITHIN_S)
+            if commit.done():
+                return commit.result()
+        raise Problem(
+            503,
+            "journal",
+            "The journal could not be written in time; the cursor may be kept later.",
+            "Look at the gateway's disk; the same commit may be sent again.",
+            headers={"Retry-After": "1"},
+        )
+
+    def _commit_ended(self, commit: asyncio.Future[None]) -> None:
+        self._commits.discard(commit)
+        if not commit.cancelled():
+            commit.exception()  # Somebody has looked: whoever asked may be gone.
 
     # --- changing ------------------------------------------------------------------------------------------------
 
@@ -222,11 +255,9 @@ def _check_reference(key: str) -> None:
 
 
 def _refused(error: UsageError, key: str) -> Problem:
-    """Return the answer to what the accounts refuse; the reference is not quoted, in case it holds a key."""
-    words = str(error)
-    for secret in (key, key.partition(":")[2]):
-        words = words.replace(secret, "the reference") if secret else words
-    return Problem(400, "refused", words, "Mend what it says, and send it again.")
+    """Return the answer to what the accounts refuse."""
+    named = f" {word} is what the reference names." if (word := NAMED.get(key.partition(":")[0])) else ""
+    return Problem(400, "refused", words_of(error, key), f"Mend what it says, and send it again.{named}")
 
 
 async def _body(request: web.BaseRequest, kind: type[Body], example: str) -> Body:
@@ -237,9 +268,14 @@ async def _body(request: web.BaseRequest, kind: type[Body], example: str) -> Bod
         )
     raw = await _bytes(request)
     try:
-        return msgspec.json.decode(raw, type=kind)
+        found = msgspec.json.decode(raw, type=kind)
+        # Of a name that comes twice every reader of JSON takes another value. It is flat here, so the second look is safe.
+        names = [name for name, _ in json.loads(raw, object_pairs_hook=list)]
+        if len(set(names)) == len(names):
+            return found
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Problem(400, "bad_body", "The body is not what this address takes.", f"Send {example}.") from None
+        pass
+    raise Problem(400, "bad_body", "The body is not what this address takes.", f"Send {example}.")
 
 
 async def _bytes(request: web.BaseRequest) -> bytes:

@@ -95,7 +95,11 @@ async def test_a_key_in_the_place_of_a_reference_is_refused_and_not_repeated() -
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'{"name":1,"key":"env:X"}', b"\xff", b"[" * 5_000, b'{"key":"env:X"}']
+    "body",
+    [
+        *(b"", b"{", b"[]", b'{"name":1,"key":"env:X"}', b"\xff", b"[" * 5_000, b'{"key":"env:X"}'),
+        *(b'{"name":"a","key":"env:X","name":"b"}', b'{"name":"a","key":"env:X","\\u006eame":"b"}'),
+    ],
 )
 async def test_a_body_that_is_none_is_refused_with_an_example(body: bytes) -> None:
     async with serving() as served:
@@ -155,7 +159,8 @@ async def test_a_consumer_s_cursor_is_kept_and_told_with_what_is_there() -> None
         assert (await served.ask("GET", path))[1]["seq"] == 5
         status, words, _ = await served.ask("PUT", path, {"seq": 8})
         assert (status, words["error"], words["newest_seq"]) == (409, "too_new", 7)
-        assert (await served.ask("PUT", path, {"seq": -1}))[0] == 409
+        status, words, _ = await served.ask("PUT", path, {"seq": -1})
+        assert (status, words["error"]) == (400, "bad_body")
         assert account.cursors == {"book": 5}
         status, words, _ = await served.ask("PUT", "/v1/accounts/desk-1/consumers/one-too-many", {"seq": 5})
         assert (status, words["error"]) == (400, "refused")
@@ -168,3 +173,24 @@ async def test_a_consumer_has_a_plain_name(name: str) -> None:
     async with serving() as served:
         status, words, _ = await served.ask("GET", f"/v1/accounts/desk-1/consumers/{name}")
         assert (status, words["error"]) == (400, "bad_consumer")
+
+
+async def test_a_commit_that_the_disk_does_not_take_is_answered_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts_api, "COMMIT_WITHIN_S", 0.1)
+    account = StandInAccount(before=3)
+    full = asyncio.Event()
+
+    async def waits(consumer: str, seq: int) -> None:
+        await full.wait()
+        account.cursors[consumer] = seq
+
+    monkeypatch.setattr(account, "commit", waits)
+    path = "/v1/accounts/desk-1/consumers/book"
+    async with serving(account) as served:
+        for most in (1024, 1):  # the second one is too many
+            monkeypatch.setattr(accounts_api, "COMMITS_MAX", most)
+            status, words, headers = await served.ask("PUT", path, {"seq": 2})
+            assert (status, words["error"], headers["Retry-After"]) == (503, "journal", "1")
+        full.set()
+        await until(lambda: account.cursors == {"book": 2})
+        assert (await served.ask("PUT", path, {"seq": 3}))[1]["seq"] == 3
