@@ -152,6 +152,8 @@ class GuardedServer(web.Server):
         self._waiting: dict[GuardedConnection, None] = {}
         self._busy: set[GuardedConnection] = set()
         self.refused = 0
+        # aiohttp's WebSocket has a logger of its own, and warns there of what a client wants to speak.
+        logging.getLogger("aiohttp.websocket").addFilter(_without_quotes)
 
     def __call__(self) -> web.RequestHandler:
         """Make the connection that has come."""

@@ -157,3 +157,12 @@ async def test_a_body_that_nobody_wants_is_thrown_away_for_a_moment_only(monkeyp
         reader, writer = await opened(served, lines.encode())
         assert b" 200 " in await rest(reader)
         writer.close()
+
+
+async def test_what_a_websocket_wants_to_speak_is_logged_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with serving() as served:
+        url = served.url + "/v1/accounts/desk-1/events"
+        async with served.session.ws_connect(url, headers=AUTHORIZED, protocols=["SECRET-TOKEN"]):
+            pass
+    assert "SECRET-TOKEN" not in caplog.text
