@@ -95,10 +95,10 @@ def safe(text: str) -> str:
 
 
 def sentence(error: BaseException) -> str:
-    """Put an error on one line, without the advice that a VenueError carries and without secrets."""
+    """Put an error on one line, without the advice that it carries and without secrets."""
     text = str(error) or type(error).__name__
-    if isinstance(error, errors.VenueError):
-        text = text.removesuffix(f"; {error.advice}")
+    if advice := getattr(error, "advice", None):
+        text = text.removesuffix(f"; {advice}")
     if isinstance(error, errors.Corrupt):
         from listenkey.journal.sqlite.database import VERIFY_TELLS  # Only damage needs SQLite here.
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from listenkey.errors import JournalError, TooOld, UsageError
 from listenkey.items import Item
+from listenkey.journal.jetstream.advice import advised
 from listenkey.journal.jetstream.answers import RETRY_S
 from listenkey.journal.jetstream.fact_cell import FactCell, Overtaken
 from listenkey.journal.jetstream.journal import JetStreamJournal
@@ -188,4 +189,4 @@ async def _in_time(where: str) -> AsyncIterator[None]:
         async with asyncio.timeout(ASK_WITHIN_S):
             yield
     except TimeoutError:
-        raise JournalError(f"{where} does not answer within {ASK_WITHIN_S:g} s") from None
+        raise advised(JournalError(f"{where} does not answer within {ASK_WITHIN_S:g} s")) from None

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from listenkey.errors import JournalError
+from listenkey.journal.jetstream.advice import MAKE_STREAMS, advised
 from listenkey.journal.jetstream.answers import NO_SUCH_MESSAGE, NO_SUCH_STREAM, Answer, answer_of
 from listenkey.journal.jetstream.link import Link
 
@@ -56,11 +57,8 @@ async def ask(link: Link, subject: str, request: object | None = None) -> dict[s
 def refused(link: Link, answer: Answer) -> JournalError:
     """Return the error for a refusal, in words that say what to do."""
     if answer.code == NO_SUCH_STREAM:
-        return JournalError(
-            f"{link.where} has no stream for the journals: make it with `make_streams`, "
-            "or name the prefix it was made with (nats://...?prefix=NAME)"
-        )
-    return JournalError(f"{link.where} refused: {answer.text}")
+        return advised(JournalError(f"{link.where} has no stream for the journals; {MAKE_STREAMS}"), MAKE_STREAMS)
+    return advised(JournalError(f"{link.where} refused: {answer.text}"))
 
 
 async def newest(link: Link, stream: str, subject: str) -> Newest | None:
@@ -81,11 +79,12 @@ async def newest(link: Link, stream: str, subject: str) -> Newest | None:
     try:
         message = _decode_message(data).message
         if message is None:
-            raise JournalError(f"{link.where} gave no message, and no reason")
+            raise advised(JournalError(f"{link.where} gave no message, and no reason"))
         headers = headers_of(base64.b64decode(message.hdrs, validate=True))
         return Newest(message.seq, headers, base64.b64decode(message.data, validate=True))
     except (msgspec.DecodeError, binascii.Error) as error:
-        raise JournalError(f"{link.where} gave a message that can't be read: {type(error).__name__}") from None
+        text = f"{link.where} gave a message that can't be read: {type(error).__name__}"
+        raise advised(JournalError(text)) from None
 
 
 def headers_of(block: bytes) -> dict[str, str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from listenkey.credentials import Secret
 from listenkey.errors import JournalError, Unreachable, UsageError
+from listenkey.journal.jetstream.advice import advised
 from listenkey.journal.jetstream.answers import RETRY_S
 from listenkey.journal.jetstream.link import ANSWER_WITHIN_S, Outgoing, Reply, Unanswered
 
@@ -145,7 +146,8 @@ class LogConnection:
                 await self._connect()
         except TimeoutError:
             why = f" ({'; '.join(self._troubles)})" if self._troubles else ""
-            raise Unreachable(self.where, f"no server of NATS took the connection within {within_s:g} s{why}") from None
+            text = f"no server of NATS took the connection within {within_s:g} s{why}"
+            raise advised(Unreachable(self.where, text)) from None
 
     async def _connect(self) -> None:
         try:
@@ -255,10 +257,9 @@ class LogConnection:
             await client.publish(last.subject, last.body, self._inbox + token, last.headers or None)
             await waiter.future
         except self._too_large:
-            raise JournalError(
-                f"{self.where} takes no message above {client.max_payload} bytes: "
-                "raise max_payload in the servers' configuration"
-            ) from None
+            advice = "raise max_payload in the servers' configuration"
+            text = f"{self.where} takes no message above {client.max_payload} bytes; {advice}"
+            raise advised(JournalError(text), advice) from None
         except self._refusals as error:
             raise Unanswered(f"it could not be sent: {error}", was_sent=True) from None
         finally:

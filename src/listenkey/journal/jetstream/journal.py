@@ -20,6 +20,7 @@ from typing import Final
 from listenkey.core.gaps import Resumed
 from listenkey.errors import Corrupt, JournalError, TimedOut, TooOld
 from listenkey.items import Item
+from listenkey.journal.jetstream.advice import advised
 from listenkey.journal.jetstream.checkpoint import AccountMemory, CheckpointWriter
 from listenkey.journal.jetstream.log_marks import LogMarks
 from listenkey.journal.jetstream.log_reader import LogReader
@@ -148,7 +149,7 @@ class JetStreamJournal(DurableJournal):
                 return await self._takeover.open(owner, troubles.append)
         except TimeoutError:
             text = f"{self._servers.where} can't be written to ({troubles[-1]})"
-            raise TimedOut(text, OPEN_WITHIN_S) from None
+            raise advised(TimedOut(text, OPEN_WITHIN_S)) from None
 
     async def aclose(self) -> None:
         """

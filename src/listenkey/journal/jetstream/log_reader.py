@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from listenkey.errors import Corrupt, JournalError, TooOld
+from listenkey.journal.jetstream.advice import advised
 from listenkey.journal.jetstream.answers import RETRY_S
 from listenkey.journal.jetstream.link import Link, Reply, Unanswered
 from listenkey.journal.jetstream.names import AccountNames
@@ -124,7 +125,7 @@ class LogReader:
             if after and after + 1 < (oldest_seq := await self.oldest_seq()):
                 raise TooOld(after, oldest_seq) from None  # They were deleted for their age while this was reading.
             raise trouble
-        raise JournalError(f"{self._link.where} does not answer: the items behind {after} can't be read")
+        raise advised(JournalError(f"{self._link.where} does not answer: the items behind {after} can't be read"))
 
     async def _read(self, after: int, most: int) -> list[Stored]:
         start = await self._start(after)

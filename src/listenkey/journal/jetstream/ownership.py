@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from listenkey.errors import JournalError
+from listenkey.journal.jetstream.advice import advised
 from listenkey.journal.jetstream.answers import MOMENT_S, RETRY_S, WRONG_LAST_SEQUENCE, answer_of
 from listenkey.journal.jetstream.api import newest
 from listenkey.journal.jetstream.fact_cell import EXPECTED
@@ -99,6 +100,6 @@ async def take_ownership(
         if answer.error is None and not answer.duplicate:
             return answer.seq
         if answer.error is not None and answer.code != WRONG_LAST_SEQUENCE and answer.error.code < 409:
-            raise JournalError(f"{link.where} refused the ownership record: {answer.text}")
+            raise advised(JournalError(f"{link.where} refused the ownership record: {answer.text}"))
         on_trouble(answer.text)
         await asyncio.sleep(MOMENT_S)

@@ -13,6 +13,7 @@ import msgspec
 
 from listenkey.errors import JournalError, TimedOut, UsageError
 from listenkey.journal.jetstream.address import LogAddress
+from listenkey.journal.jetstream.advice import advised
 from listenkey.journal.jetstream.answers import RETRY_S, Answer, answer_of
 from listenkey.journal.jetstream.api import ask
 from listenkey.journal.jetstream.link import Link, Unanswered
@@ -96,17 +97,16 @@ async def _make(link: Link, settings: dict[str, Any]) -> None:
     if answer.error is None:
         return
     if answer.code == ONE_SERVER:
-        raise JournalError(
-            f"{link.where} is one server, and can't keep {settings['num_replicas']} replicas: "
-            "begin a cluster, or ask for replicas=1"
-        )
+        advice = "begin a cluster, or put replicas=1 into the address of the journal"
+        text = f"{link.where} is one server, and can't keep {settings['num_replicas']} replicas; {advice}"
+        raise advised(JournalError(text), advice)
     if answer.code == NO_STORAGE:
-        raise JournalError(
-            f"{link.where} has no room for a stream of {settings['max_bytes']} bytes: give a smaller limit"
-        )
+        advice = "give a smaller limit (`listenkey gateway init --gib N`), or the servers a larger disk"
+        text = f"{link.where} has no room for a stream of {settings['max_bytes']} bytes; {advice}"
+        raise advised(JournalError(text), advice)
     if answer.error.code >= SERVER_ERROR:
         raise Unanswered(answer.text, was_sent=True)
-    raise JournalError(f"{link.where} refused the stream {settings['name']}: {answer.text}")
+    raise advised(JournalError(f"{link.where} refused the stream {settings['name']}: {answer.text}"))
 
 
 async def _set(link: Link, verb: str, settings: dict[str, Any]) -> Answer:
@@ -127,7 +127,7 @@ async def _patiently(do: Callable[[], Awaitable[T]]) -> T:
             return await do()
         except Unanswered as error:
             if asyncio.get_running_loop().time() > until_s:
-                raise TimedOut(f"JetStream: {error}", SET_UP_WITHIN_S) from None
+                raise advised(TimedOut(f"JetStream: {error}", SET_UP_WITHIN_S)) from None
         await asyncio.sleep(RETRY_S)
 
 
