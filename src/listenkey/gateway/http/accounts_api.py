@@ -111,12 +111,12 @@ class AccountsApi:
         return await self._events.answer(asked.request, self._begun(asked), asked.query)
 
     async def _snapshot(self, asked: Asked) -> web.StreamResponse:
-        return answer(await self._snapshots.of(self._begun(asked)))
+        return answer(await self._snapshots.of(self._with_journal(asked)))
 
     # --- consumers -----------------------------------------------------------------------------------------------
 
     async def _cursor(self, asked: Asked) -> web.StreamResponse:
-        account, consumer = self._begun(asked), _consumer(asked)
+        account, consumer = self._with_journal(asked), _consumer(asked)
         try:
             seq = await account.cursor(consumer)
         except UsageError as error:
@@ -126,7 +126,7 @@ class AccountsApi:
         return answer({"account": account.name, "consumer": consumer, "seq": seq, **places})
 
     async def _commit(self, asked: Asked) -> web.StreamResponse:
-        account, consumer = self._begun(asked), _consumer(asked)
+        account, consumer = self._with_journal(asked), _consumer(asked)
         seq = (await _body(asked.request, _Committed, '{"seq": 17}')).seq
         if seq < 0:
             raise Problem(400, "bad_body", "A seq is never negative.", "Commit the seq of an item that was read.")
@@ -207,13 +207,14 @@ class AccountsApi:
         """Return the account of an address when its journal is known: what is asked of it needs the newest item."""
         account = self._account(asked)
         if not account.has_begun:
-            raise Problem(
-                503,
-                "starting",
-                "The account waits for its turn to start.",
-                "Ask again in a moment.",
-                headers={"Retry-After": "1"},
-            )
+            raise _unopened(account) if _has_failed(account) else _starting()
+        return account
+
+    def _with_journal(self, asked: Asked) -> ServedAccount:
+        """Return the account of an address when something is known of it: one that failed at once would look empty."""
+        account = self._begun(asked)
+        if account.feed.last_seq == 0 and _has_failed(account):
+            raise _unopened(account)
         return account
 
     def _described(self, account: ServedAccount) -> dict[str, Any]:
@@ -229,6 +230,31 @@ class AccountsApi:
                 "GET /v1/accounts lists the names.",
             )
         return account
+
+
+def _has_failed(account: ServedAccount) -> bool:
+    return account.describe().get("status") == "FAILED"
+
+
+def _starting() -> Problem:
+    return Problem(
+        503,
+        "starting",
+        "The account waits for its turn to start.",
+        "Ask again in a moment.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def _unopened(account: ServedAccount) -> Problem:
+    why = words_of(str(account.describe().get("why") or "the log has more"), "")
+    return Problem(
+        503,
+        "journal",
+        f"The account has failed, so nothing is known of its journal: {why}",
+        "Mend what it says; GET /v1/accounts shows when it is back.",
+        headers={"Retry-After": "10"},
+    )
 
 
 def _consumer(asked: Asked) -> str:

@@ -17,7 +17,7 @@ COULD_BE_SECRET: Final = 8
 _PATH: Final = re.compile(r"""(?<![^\s("'])/[^\s;,:()"']*""")
 
 
-def words_of(error: Exception, reference: str) -> str:
+def words_of(error: Exception | str, reference: str) -> str:
     """
     Return what an error says, fit for whoever sent the reference; an empty one is none.
 

@@ -33,6 +33,7 @@ class StandInAccount:
         self.complete = True
         self.has_begun = True
         self.key = "file:/run/secrets/x"
+        self.status = "LIVE"
         self.make(before)
         self.feed = Feed(self.read, 1, before, Room())
 
@@ -66,7 +67,7 @@ class StandInAccount:
         return self.items[after : after + most]
 
     def describe(self) -> dict[str, Any]:
-        return {"name": self.name, "seq": self.feed.last_seq, "fills_complete": self.complete}
+        return {"name": self.name, "seq": self.feed.last_seq, "fills_complete": self.complete, "status": self.status}
 
     async def cursor(self, consumer: str) -> int | None:
         if consumer == "elsewhere":

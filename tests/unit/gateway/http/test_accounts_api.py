@@ -67,6 +67,23 @@ async def test_an_account_that_has_not_begun_is_503_where_its_newest_item_matter
         assert (await served.ask("GET", "/v1/accounts/desk-1"))[0] == 200
 
 
+@pytest.mark.parametrize("has_begun", [True, False])
+async def test_an_account_that_failed_before_its_journal_was_open_is_not_shown_as_empty(*, has_begun: bool) -> None:
+    account = StandInAccount()
+    account.has_begun, account.status = has_begun, "FAILED"
+    async with serving(account) as served:
+        for method, path, body in [
+            ("GET", "/snapshot", None),
+            ("GET", "/consumers/book", None),
+            ("PUT", "/consumers/book", {"seq": 1}),
+        ]:
+            status, words, headers = await served.ask(method, f"/v1/accounts/desk-1{path}", body)
+            assert (status, words["error"], headers["Retry-After"]) == (503, "journal", "10")
+        account.has_begun = True
+        account.happen(1)  # it failed later: what it has is there
+        assert (await served.ask("GET", "/v1/accounts/desk-1/consumers/book"))[0] == 200
+
+
 async def test_an_account_is_added_given_another_key_and_taken_out() -> None:
     async with serving() as served:
         status, words, _ = await served.ask("POST", "/v1/accounts", {"name": "new", "key": "env:NEW"})
