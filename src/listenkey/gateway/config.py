@@ -20,12 +20,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import UsageError
 from listenkey.gateway import config_values
-from listenkey.gateway.access_token import CHARS_GUESSED, MAKE_ONE, read_token
+from listenkey.gateway.access_token import CHARS_GUESSED, FILE, MAKE_ONE, read_token
 from listenkey.gateway.mistakes import ConfigError, Mistake
 from listenkey.gateway.toml_file import TomlFile, read_toml
 from listenkey.journal.jetstream.address import is_log_address
@@ -111,6 +111,33 @@ class GatewayConfig:
         return is_log_address(self.journal)
 
 
+class GatewayPlace(NamedTuple):
+    """
+    The place of a gateway, for whoever asks it.
+
+    Attributes:
+        host: The address on which it listens.
+        port: The port; 0 where it takes a free one.
+        token_file: The file of its token.
+    """
+
+    host: str
+    port: int
+    token_file: Path
+
+
+def read_place(path: Path) -> GatewayPlace:
+    """
+    Read where a gateway is from its configuration. Mistakes elsewhere, such as in an account, don't matter for it.
+
+    Raises:
+        ConfigError: One of these few values can't be read.
+        UsageError: The file can't be read.
+    """
+    path = path.absolute()
+    return _Reading(path, read_toml(_text(path)), {}).place()
+
+
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> GatewayConfig:
     """
     Read a configuration, and the keys it refers to.
@@ -186,6 +213,25 @@ class _Reading:
             venue,
             tuple(sorted(self._warnings)),
         )
+
+    def place(self) -> GatewayPlace:
+        """Return where the gateway is; raises ConfigError with what keeps that from being known."""
+        gateway = self._file.values.get("gateway")
+        if not self._file.is_whole or not isinstance(gateway, dict) or self._file.is_broken(self._line("gateway")):
+            self._gateway_table()
+            raise ConfigError(self._path, self._mistakes)
+        self._mistakes.clear()  # They are in accounts.
+        at = config_values.path_at(self._path.parent)
+        host, port = self._value(gateway, "listen", config_values.listen_address, LISTEN)
+        token_file = self._value(gateway, "token_file", at, None)
+        if token_file is None:
+            on_nats = is_log_address(str(gateway.get("journal", "")))
+            beside = self._path.parent / "listenkey-gateway"
+            folder = self._value(gateway, "folder", at, None)
+            token_file = (folder or (beside if on_nats else self._value(gateway, "journal", at, beside))) / FILE
+        if self._mistakes:
+            raise ConfigError(self._path, self._mistakes)
+        return GatewayPlace(host, port, token_file)
 
     # --- tables --------------------------------------------------------------------------------------------------
 

@@ -215,12 +215,11 @@ def place_of(url: str | None, token_file: Path | None, config: Path) -> tuple[st
     if url is not None and token_file is not None:
         return url, token_file
     from listenkey.errors import UsageError
-    from listenkey.gateway.access_token import FILE
-    from listenkey.gateway.config import read_config
+    from listenkey.gateway.config import read_place
 
-    chosen = read_config(config)
-    if url is None and chosen.port == 0:
+    there = read_place(config)
+    if url is None and there.port == 0:
         raise UsageError(f"{config} lets the gateway take a free port; give the address that it printed: --url URL")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(chosen.host, chosen.host)  # noqa: S104 - compared with
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(there.host, there.host)  # noqa: S104 - compared with
     shown = f"[{host}]" if ":" in host else host
-    return url or f"http://{shown}:{chosen.port}", token_file or chosen.token_file or chosen.folder / FILE
+    return url or f"http://{shown}:{there.port}", token_file or there.token_file

@@ -13,6 +13,7 @@ import pytest
 from listenkey.cli.commands.gateway import place_of
 from listenkey.cli.main import run
 from listenkey.errors import UsageError
+from listenkey.gateway.mistakes import ConfigError
 from listenkey.testing import LocalSandbox
 from tests.promises.command import PATIENCE_S, environment, lines, running
 from tests.unit.gateway.running_gateway import sandbox_config, sandbox_keys
@@ -158,3 +159,20 @@ def test_status_finds_address_and_token_in_the_configuration(tmp_path: Path) -> 
     with pytest.raises(UsageError, match="--url URL"):
         place_of(None, None, path)
     assert place_of("http://[::1]:1", tmp_path / "t", tmp_path / "missing") == ("http://[::1]:1", tmp_path / "t")
+
+
+def test_status_needs_no_faultless_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "g"
+    path.write_text(
+        f'[gateway]\njournal = "{tmp_path}"\nlisten = "127.0.0.1:7"\nkeep_day = 3\nvenue = "none"\n'
+        '[[accounts]]\nname = "a"\nkey = "file:missing"\n[[accounts]]\nname = what\n'
+    )
+    assert place_of(None, None, path) == ("http://127.0.0.1:7", tmp_path / "token")
+    path.write_text(f'[gateway]\njournal = "nats://a:4222"\nfolder = "{tmp_path / "own"}"\n')
+    assert place_of(None, None, path) == ("http://127.0.0.1:8780", tmp_path / "own/token")
+    path.write_text('[gateway]\njournal = "nats://a:4222"\n')
+    assert place_of(None, None, path)[1] == tmp_path / "listenkey-gateway/token"
+    for wrong in ("[gateway]\nlisten = 127.0.0.1:7\n", "[[accounts]]\n", "gateway = 3\n", "[gateway]\nlisten = 3\n"):
+        path.write_text(wrong)
+        with pytest.raises(ConfigError):
+            place_of(None, None, path)
