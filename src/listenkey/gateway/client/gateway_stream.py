@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Required, Self, TypedDict, Unpack, cast
 
@@ -25,11 +27,18 @@ if TYPE_CHECKING:
     from listenkey.health import Health
     from listenkey.items import Item
 
+log = logging.getLogger("listenkey")
+
 UNREACHED_AFTER_S: Final = 10.0
 """A gateway that is not reached for so long is said to the program; a restart takes less."""
 
 SETTLED_AFTER_S: Final = 5.0
 """A connection that lasted so long worked: the next attempt after it is a first one."""
+
+
+RESTART_WITHIN_S: Final = 30.0
+RESTART_TIMING: Final = (0.1, 1.0)
+"""A gateway that has said that it stops is most often started again: for so long it is asked after these waits."""
 
 
 class ConnectOptions(TypedDict, total=False):
@@ -104,6 +113,9 @@ class GatewayStream:
         self._running: asyncio.Task[None] | None = None
         self._opening: asyncio.Future[None] | None = None
         self._is_reading = False
+        self._is_lost = False
+        self._unread_after: int | None = None
+        self._restart_until_s = 0.0
 
     @classmethod
     def blocking(cls, url: str, **options: Unpack[ConnectOptions]) -> BlockingUserStream:
@@ -221,10 +233,23 @@ class GatewayStream:
                 why = "the connection has ended"
             except (TransportError, PassingRefusal) as error:
                 why = str(error)
-            self._watch.lost(why)
+            self._lost(why)
             self._opened()
             attempt = 0 if loop.time() - began_s > SETTLED_AFTER_S else attempt + 1
-            await asyncio.sleep(backoff_s(attempt, self._timing, random.random()))
+            timing = restart_timing(self._timing) if loop.time() < self._restart_until_s else self._timing
+            await asyncio.sleep(backoff_s(attempt, timing, random.random()))
+
+    def _lost(self, why: str) -> None:
+        self._watch.lost(why)
+        if not self._is_lost:
+            self._is_lost = True
+            log.warning("account %s: the gateway is lost, and asked again: %s", self.account, " ".join(why.split()))
+
+    def _reached(self) -> None:
+        self._watch.reached()
+        if self._is_lost:
+            self._is_lost = False
+            log.info("account %s: the gateway is reached again, after item %s", self.account, self._seq)
 
     async def _follow(self) -> None:
         """Read one connection to its end."""
@@ -234,7 +259,7 @@ class GatewayStream:
         try:
             if self._seq is None:
                 self._seq = answer.after
-            self._watch.reached()
+            self._reached()
             self._opened()
             lines = EventLines()
             while came := await answer.read():
@@ -266,12 +291,27 @@ class GatewayStream:
         if error == "taken_out":
             raise AccountUnknown(404, error, f"The account {self.account!r} was taken out of the gateway.", "")
         if error == "stream_ended":
-            raise GatewayError(409, error, message, "Mend what it says; PUT /v1/accounts/NAME gives the account a key.")
+            raise GatewayError(
+                409, error, message[:500], "Mend what it says; PUT /v1/accounts/NAME gives the account a key."
+            )
+        if error == "gateway_stops":
+            self._restart_until_s = asyncio.get_running_loop().time() + RESTART_WITHIN_S
+        if error == "journal":
+            # A disk may have failed for a moment. Twice without an item between them, it is the item behind this one.
+            if self._unread_after == self._seq:
+                raise GatewayError(503, error, message[:500], "Look at the gateway's log, and at its journal.")
+            self._unread_after = self._seq
 
     def _opened(self) -> None:
         """Let the program go on that has entered: nothing is known to be wrong."""
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(None)
+
+
+def restart_timing(own: Timing) -> Timing:
+    """Return the waits between two attempts after the gateway has said that it stops; no longer than one's own."""
+    first_s, max_s = RESTART_TIMING
+    return replace(own, backoff_first_s=min(first_s, own.backoff_first_s), backoff_max_s=min(max_s, own.backoff_max_s))
 
 
 def _item_of(line: bytes) -> Item:

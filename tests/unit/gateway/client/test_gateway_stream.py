@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from listenkey.blocking.stream import BlockingUserStream
 from listenkey.core.timing import Timing
 from listenkey.credentials import Secret
 from listenkey.errors import AccountUnknown, GatewayError, ProtocolError, TokenRefused, TooOld, UsageError
+from listenkey.gateway.client import gateway_stream
 from listenkey.gateway.client.gateway_stream import GatewayStream, connect
 from listenkey.gateway.http.server import GatewayServer
 from listenkey.health import Health
@@ -166,6 +168,16 @@ async def test_a_line_that_is_none_ends_it(event: str, kind: type[Exception]) ->
             await anext(stream)
 
 
+async def test_a_journal_that_cant_be_read_at_the_same_place_again_ends_it() -> None:
+    head = b"HTTP/1.1 200 OK\r\nListenkey-After: 0\r\nConnection: close\r\n\r\n"
+    end = b'event: end\ndata: {"error":"journal","message":"item 7 was changed"}\n\n'
+    async with answering(head + end) as url, stream_of(url) as stream:
+        with pytest.raises(GatewayError, match="item 7 was changed") as told:
+            async with asyncio.timeout(WITHIN_S):
+                await anext(stream)
+    assert told.value.error == "journal"
+
+
 async def test_an_item_that_it_has_had_is_not_given_again() -> None:
     account = StandInAccount(before=2)
     line = account.feed  # a gateway that sends everything from the beginning, whatever it is asked for
@@ -228,6 +240,45 @@ async def test_a_gateway_that_is_not_reached_is_said_and_so_is_its_return() -> N
         await until(lambda: len(said) == 3)
         assert said[2] == said[0]
         await again.aclose()
+
+
+async def test_losing_and_regaining_the_gateway_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "listenkey")
+    accounts = StandInAccounts(StandInAccount())
+    server = GatewayServer(accounts, Secret(TOKEN), "127.0.0.1", 0)
+    url = await server.start()
+    async with stream_of(url):
+        await until(lambda: server.readers)
+        await server.aclose()
+        await asyncio.sleep(0.1)
+        again = GatewayServer(accounts, Secret(TOKEN), "127.0.0.1", int(url.rpartition(":")[2]))
+        await again.start()
+        await until(lambda: again.readers)
+        await until(lambda: "reached again" in caplog.text)
+        await again.aclose()
+    told = [(one.levelname, one.getMessage()) for one in caplog.records if "desk-1: the gateway" in one.getMessage()]
+    assert [level for level, _ in told[:2]] == ["WARNING", "INFO"]
+    assert "lost" in told[0][1]
+    assert TOKEN not in caplog.text
+
+
+async def test_a_gateway_that_has_said_that_it_stops_is_asked_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GatewayStream, "_timing", replace(Timing(), backoff_first_s=60.0, backoff_max_s=60.0))
+    account = StandInAccount()
+    accounts = StandInAccounts(account)
+    server = GatewayServer(accounts, Secret(TOKEN), "127.0.0.1", 0)
+    url = await server.start()
+    async with stream_of(url) as stream:
+        await until(lambda: server.readers)
+        await server.aclose()
+        again = GatewayServer(accounts, Secret(TOKEN), "127.0.0.1", int(url.rpartition(":")[2]))
+        await again.start()
+        account.happen(1)
+        async with asyncio.timeout(5):
+            assert (await anext(stream)).seq == 1
+        await again.aclose()
+    waits = gateway_stream.restart_timing(Timing())
+    assert (waits.backoff_first_s, waits.backoff_max_s) == (0.1, 1)
 
 
 async def test_a_gateway_that_is_not_there_yet_is_waited_for() -> None:
