@@ -36,8 +36,8 @@ def test_the_first_minute_is_as_the_page_shows_it(tmp_path: Path) -> None:
     sandbox_port, port = free_port(), free_port()
     commands = tmp_path / "bin"
     commands.mkdir()
-    (commands / "listenkey").write_text(f'#!/bin/sh\nexec {sys.executable} -m listenkey "$@"\n')
-    (commands / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (commands / "listenkey").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m listenkey "$@"\n')
+    (commands / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     for command in commands.iterdir():
         command.chmod(0o700)
 

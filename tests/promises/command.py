@@ -50,7 +50,9 @@ def lines(stream: IO[bytes] | None, within_s: float = PATIENCE_S) -> Iterator[di
     """JSON lines as they come; fails when none comes for so long."""
     assert stream is not None
     waiting = b""
-    while select.select([stream], [], [], within_s)[0]:
+    poll = select.poll()  # `select` takes no descriptor above 1,023
+    poll.register(stream, select.POLLIN)
+    while poll.poll(within_s * 1000):
         data = os.read(stream.fileno(), 65536)
         if not data:
             return

@@ -31,7 +31,7 @@ SAYINGS = re.findall(r"^### (\w+)\n.*?^\*Says:\* `(.+?)`$", ERRORS, re.MULTILINE
 
 def classes(top: type[errors.ListenKeyError]) -> set[str]:
     """The class and its subclasses, but for the command's and the gateway's own: no program catches those."""
-    own = ("listenkey.cli.", "listenkey.gateway.")
+    own = ("listenkey.cli.", "listenkey.gateway.", "listenkey.journal.sqlite.salvage")
     below = [one for one in top.__subclasses__() if not one.__module__.startswith(own)]
     return {top.__name__}.union(*map(classes, below))
 

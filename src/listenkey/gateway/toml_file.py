@@ -34,7 +34,7 @@ OPEN_ENDED: Final = ("Unclosed", "Unterminated")
 STEPS_BACK_MAX: Final = 200
 """Lines above an error among which the beginning of its value is looked for; each costs another reading."""
 
-_HEAD: Final = re.compile(r"[ \t]*\[\[?[ \t]*[A-Za-z0-9_.\"' \t-]+\]\]?[ \t]*(?:#.*)?")
+_HEAD: Final = re.compile(r"\[\[?[A-Za-z0-9_.\"' \t-]+\]\]?[ \t]*(?:#.*)?")
 
 
 class TomlFile(NamedTuple):
@@ -94,7 +94,7 @@ def _leave_out(rows: list[str], message: str) -> Mistake:
     is_head = rows[begin - 1].lstrip().startswith("[")
     ends = begin
     # The keys below a head that can't be read would count for the table above; the rest of an open value for nothing.
-    while (is_head or is_open or begin != line) and ends < len(rows) and not _HEAD.fullmatch(rows[ends]):
+    while (is_head or is_open or begin != line) and ends < len(rows) and not _HEAD.fullmatch(rows[ends].lstrip(" \t")):
         ends += 1
     rows[begin - 1 : ends] = [""] * (ends - begin + 1)
     return Mistake(begin if is_open else line, words)
