@@ -160,7 +160,7 @@ async def test_a_reader_that_is_killed_in_a_batch_goes_on_with_every_event_once(
     assert got == list(range(1, gateway.newest + 1))
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="2026-11-30: there is no curl here")
 async def test_curl_follows_resumes_and_is_told_what_is_wrong(gateway: Running) -> None:
     await gateway.burst(20)
     await gateway.settled()

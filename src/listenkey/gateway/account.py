@@ -139,9 +139,11 @@ class GatewayAccount:
             UsageError: They can't be read; the account goes on with those that it has.
         """
         self._around.credentials(key)
+        has_started = self._work is not None
         await self.stop()
         self.key = key
-        self.start()
+        if has_started:  # Else its turn comes, and it begins with these.
+            self.start()
 
     async def read(self, after: int, most: int) -> list[Item]:
         """Return items of its journal behind a number, at most so many. Raises TooOld where the first is not kept."""

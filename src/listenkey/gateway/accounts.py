@@ -126,8 +126,12 @@ class Accounts:
 
     def _forget_key(self, account: GatewayAccount) -> None:
         key = self._keys.pop(account, None)
-        if key is not None and self._owners.get(key) is account:
-            del self._owners[key]
+        if key is None or self._owners.get(key) is not account:
+            return
+        del self._owners[key]
+        for other in (other for other, its in self._keys.items() if its == key):
+            owner = self._owners.setdefault(key, other)
+            other.same_as = None if owner is other else owner.name
 
     # --- while it runs -------------------------------------------------------------------------------------------
 

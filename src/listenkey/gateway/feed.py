@@ -33,6 +33,9 @@ LINE_OVERHEAD_BYTES: Final = 64
 PENDING_MAX: Final = 512
 """Items that are encoded at once: more are not held back for the sake of gathering."""
 
+PENDING_BYTES_MAX: Final = 256 * 1024
+"""The same in bytes of the venue's JSON: a message may have a mebibyte."""
+
 CATCH_UP_ITEMS: Final = 256
 """Items a reader that is behind gets from the journal at a time."""
 
@@ -136,7 +139,7 @@ class Feed:
         state: The newest line about the account's state, for readers that come; empty before the first.
     """
 
-    __slots__ = ("_chunks", "_ended", "_first_no", "_flushed_seq", "_oldest_seq", "_pending", "_read", "_readers", "_room", "_size", "_timer", "last_seq", "state")  # fmt: skip
+    __slots__ = ("_chunks", "_ended", "_first_no", "_flushed_seq", "_oldest_seq", "_pending", "_pending_bytes", "_read", "_readers", "_room", "_size", "_timer", "last_seq", "state")  # fmt: skip
 
     def __init__(self, read: Read, oldest_seq: int, last_seq: int, room: Room) -> None:
         self.last_seq = last_seq
@@ -149,6 +152,7 @@ class Feed:
         self._first_no = 0
         self._size = 0
         self._pending: list[Item | bytes] = []
+        self._pending_bytes = 0
         self._readers: set[FeedReader] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._ended: FeedEnded | None = None
@@ -199,7 +203,8 @@ class Feed:
 
     def _gather(self, what: Item | bytes) -> None:
         self._pending.append(what)
-        if len(self._pending) >= PENDING_MAX:
+        self._pending_bytes += len(what) if isinstance(what, bytes) else len(getattr(what, "raw", b""))
+        if len(self._pending) >= PENDING_MAX or self._pending_bytes >= PENDING_BYTES_MAX:
             self._flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._flush)
@@ -209,7 +214,7 @@ class Feed:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        pending, self._pending = self._pending, []
+        pending, self._pending, self._pending_bytes = self._pending, [], 0
         if not pending:
             return
         batch = Batch([_line(each) for each in pending], self._flushed_seq)

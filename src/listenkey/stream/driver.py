@@ -20,6 +20,7 @@ from listenkey.credentials import Credentials
 from listenkey.errors import ListenKeyError, RateLimited, UsageError
 from listenkey.journal.base import Journal
 from listenkey.journal.memory import MemoryJournal
+from listenkey.outcomes import GapCause
 from listenkey.rest.account_log import AccountLog
 from listenkey.rest.proof import SHOWN_AFTER_S, AccountProof, DeliveredFill
 from listenkey.stream.deadline_timer import DeadlineTimer
@@ -113,6 +114,8 @@ class Driver:
         self._opened.push_async_callback(self.journal.aclose)
         clock = self._runtime.clock
         left = on_this_clock(left, Reading(clock.boot(), clock.now_s(), clock.wall_ms()))
+        if left.reason.cause is GapCause.JOURNAL_LOST:
+            self.log.error("%s; what REST still has of it is asked for", left.reason.text)
         self.keys.open()
         self._opened.push_async_callback(self.keys.release)
         self.delivery.deduplicator.fills.resume(left.fills)

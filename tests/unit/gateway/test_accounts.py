@@ -187,6 +187,8 @@ async def test_two_names_of_one_account_are_found_out_and_told(
         assert told["desk-1"] is None
         assert (told["desk-0"], told["twin"]) in {(None, "desk-0"), ("twin", None)}
         assert "are one account of the venue" in caplog.text
+        await accounts.take_out(next(name for name, same in told.items() if same is None and name != "desk-1"))
+        assert [account.same_as for account in accounts] == [None, None], "the one that is left is alone"
         await accounts.aclose()
 
 
@@ -216,4 +218,23 @@ async def test_an_account_that_waits_for_its_turn_says_so_and_can_be_taken_out(
         await accounts.take_out(last)
         await until(lambda: are_live(accounts))
         assert len(accounts) == STARTING_MAX
+        await accounts.aclose()
+
+
+async def test_an_account_that_waits_for_its_turn_starts_once_with_the_keys_that_it_got_meanwhile(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = keys_of(binance_options_sandbox, STARTING_MAX + 1)
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start((name, name) for name in keys)
+        last = f"desk-{STARTING_MAX}"
+        keys["other"] = keys[last]
+        await accounts.rekey(last, "other")
+        await until(lambda: are_live(accounts) or "another stream" in caplog.text)
+        account = accounts.get(last)
+        assert account is not None
+        assert account.key == "other"
+        assert "another stream" not in caplog.text, "it was started twice"
+        posts = binance_options_sandbox.meters()["requests"]["POST /eapi/v1/listenKey"]
+        assert posts == 2 * (STARTING_MAX + 1)
         await accounts.aclose()

@@ -8,8 +8,21 @@ import json
 import pytest
 
 from listenkey.errors import JournalError, TooOld
-from listenkey.gateway.feed import GATHER_S, PENDING_MAX, Batch, Feed, FeedEnded, FeedReader, Line, Room
-from listenkey.items import Item, Live
+from listenkey.gateway import feed as module
+from listenkey.gateway.feed import (
+    GATHER_S,
+    PENDING_BYTES_MAX,
+    PENDING_MAX,
+    Batch,
+    Feed,
+    FeedEnded,
+    FeedReader,
+    Line,
+    Room,
+)
+from listenkey.items import Item, Live, Update
+from listenkey.wire.frames import UnreadableFrame, read_payload
+from listenkey.wire.json_lines import to_line
 
 
 class Kept:
@@ -125,16 +138,25 @@ async def test_the_memory_of_all_feeds_together_is_bounded() -> None:
     assert room.used == 0, "without readers nothing is kept"
 
 
-async def test_without_readers_nothing_is_encoded() -> None:
+async def test_without_readers_nothing_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[Item] = []
+
+    def counted(item: Item) -> bytes:
+        encoded.append(item)
+        return to_line(item)
+
+    monkeypatch.setattr(module, "to_line", counted)
     kept = Kept()
     feed = feed_of(kept)
     feed.add_all(kept.make(3))
     feed.note_state(b"{}")
     await asyncio.sleep(2 * GATHER_S)
     assert feed.last_seq == 3
+    assert not encoded
     reader = feed.reader(None)
     feed.add_all(kept.make(1))
     assert await seqs(reader, 4) == [4]
+    assert len(encoded) == 1
 
 
 async def test_a_cursor_that_is_no_longer_kept_is_told() -> None:
@@ -209,3 +231,18 @@ async def test_a_reader_that_waits_hears_of_the_end() -> None:
 async def test_a_batch_without_items_goes_on_where_it_began() -> None:
     batch = Batch([Line(None, b"{}")], 7)
     assert (batch.last_seq, batch.behind(9).last_seq) == (7, 9)
+
+
+async def test_large_items_are_not_gathered_beyond_a_bound_in_bytes() -> None:
+    kept = Kept()
+    feed = feed_of(kept)
+    reader = feed.reader(None)
+    raw = b'{"e":"x","pad":"%b"}' % (b"0" * (PENDING_BYTES_MAX // 4))
+    event = read_payload(raw)
+    assert not isinstance(event, UnreadableFrame)
+    for first in (1, 5):
+        feed.add_all([Update(number, "a", event, 1, raw) for number in range(first, first + 4)])
+        waiting = asyncio.create_task(reader.next())
+        await asyncio.sleep(0)
+        assert waiting.done(), "nobody waits for more to gather"
+        assert len((await waiting).lines) == 4

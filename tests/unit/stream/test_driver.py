@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,29 @@ async def test_a_socket_that_came_up_lets_the_next_one_be_tried_at_once(
         binance_options_sandbox.fault("drop_sockets")
         while not isinstance(await anext(made), GapClosed):
             pass
+
+
+async def test_items_that_a_journal_has_lost_are_an_error_in_the_log(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox, path = binance_options_sandbox, tmp_path / "a.db"
+
+    async def run(fills: int) -> None:
+        async with UserStream(
+            api_key=sandbox.api_key, api_secret=sandbox.api_secret, venue=sandbox.venue, journal=path
+        ) as stream:
+            async with asyncio.timeout(20):
+                while not stream.health().live:
+                    await anext(stream)
+                await asyncio.to_thread(sandbox.burst, fills)
+                while stream.health().fills < fills:
+                    await anext(stream)
+
+    await run(1)
+    older = path.read_bytes()
+    await run(3)
+    assert "lost" not in caplog.text
+    path.write_bytes(older)
+    await run(1)
+    told = [record for record in caplog.records if "the journal had lost its last" in record.getMessage()]
+    assert [record.levelname for record in told] == ["ERROR"]

@@ -142,7 +142,7 @@ async def test_an_answer_that_nobody_takes_ends_its_connection(monkeypatch: pyte
         writer.close()
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="2026-11-30: Linux alone has it")
 async def test_the_system_ends_a_connection_whose_other_side_is_gone() -> None:
     async with serving() as served, served.events():
         (reader,) = served.server._events._open
