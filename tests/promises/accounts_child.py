@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from listenkey.items import Item, Update
+from listenkey.items import Item, Live, Update
 from listenkey.journal.shared.shared_journals import SharedJournals
 from tests.unit.journal.making import AT_MS, Wall, fill, read
 
@@ -30,6 +30,7 @@ async def main(folder: Path, count: int) -> None:
     trade_id = 0
     for journal in made:
         await journal.open()
+        journal.append_told([Live(0, "", AT_MS)])  # As a stream does: no event comes before it.
         trade_id = max(trade_id, journals.last_seq(journal.account))
     while True:
         trade_id += 1

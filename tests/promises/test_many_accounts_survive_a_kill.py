@@ -37,12 +37,16 @@ def run_and_kill(folder: Path, lines: int) -> dict[str, dict[int, int]]:
     return shown
 
 
-def kept(path: Path, name: str) -> dict[int, int]:
+def kept(path: Path, name: str) -> list[Item]:
     reader = JournalReader(path, connect=account_access(name).connect)
     items: list[Item] = []
     while some := reader.read(items[-1].seq if items else 0):
         items += some
     reader.close()
+    return items
+
+
+def fills(items: list[Item]) -> dict[int, int]:
     return {item.seq: item.event.trade_id for item in items if isinstance(item, Update)}  # type: ignore[union-attr]
 
 
@@ -52,15 +56,16 @@ async def test_what_was_shown_is_there_once_and_in_order_whenever_the_process_is
 ) -> None:
     rng, path = random.Random(seed), tmp_path / FILE_NAME
     shown: dict[str, dict[int, int]] = defaultdict(dict)
-    for _ in range(ROUNDS):
-        for name, items in run_and_kill(tmp_path, rng.randrange(200, 3000)).items():
+    for lines in (1, *(rng.randrange(200, 3000) for _ in range(ROUNDS))):  # At its first item, and later.
+        for name, items in run_and_kill(tmp_path, lines).items():
             assert not shown[name].keys() & items.keys(), "a number is never used twice"
             shown[name] |= items
     assert len(shown) == ACCOUNTS
     for name, items in shown.items():
-        found = kept(path, name)
+        all_of_it = kept(path, name)
+        found = fills(all_of_it)
         assert items.items() <= found.items()
-        assert list(found) == list(range(1, len(found) + 1))
+        assert [item.seq for item in all_of_it] == list(range(1, len(all_of_it) + 1))
         assert list(found.values()) == sorted(set(found.values())), "each fill once"
         assert verify_journal(path, None, account_access(name)).whole
     async with opened(tmp_path, wall_ms=Wall()) as journals:
