@@ -34,6 +34,10 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "src/listenkey/cli/gateway/serving.py",
         "_survived",
     ): "the top of a reload; a bug must be told, and must not end what follows the next SIGHUP",
+    (
+        "src/listenkey/gateway/shared_sockets/shared_socket.py",
+        "_safely",
+    ): "the top of what a socket brings to one of its accounts; a bug must be told, and must not end the neighbours",
     ("src/listenkey/cli/interruptible.py", "_run"): "the top of the thread; it is raised where the work was asked for",
     (
         "src/listenkey/gateway/account.py",

@@ -61,11 +61,11 @@ class Connections:
         self._actions.append(do.OpenSocket(number, key))
         return number
 
-    def attached(self, number: int, now: Moment) -> SocketView:
-        """The key is on this socket now."""
-        socket = self.sockets[number]
+    def attached(self, happened: on.SocketAttached, now: Moment) -> SocketView:
+        """The key is on this socket now. Rule 2 counts from when the socket was opened, perhaps for other keys."""
+        socket = self.sockets[happened.socket]
         socket.attach(now.s, now.wall_ms, self._timing)
-        socket.rotate_at_s = socket.opened_s + rotate_after_s(self._timing, now.draw)
+        socket.rotate_at_s = socket.opened_s - happened.age_s + rotate_after_s(self._timing, now.draw)
         return socket
 
     def the_followed(self) -> SocketView:

@@ -91,9 +91,16 @@ class KeyEnded:
 
 @dataclass(frozen=True, slots=True)
 class SocketAttached:
-    """A socket is open and has the key, by the venue's acknowledgement."""
+    """
+    A socket is open and has the key, by the venue's acknowledgement.
+
+    Attributes:
+        socket: Its number.
+        age_s: The time for which it had been open before, for other keys.
+    """
 
     socket: int
+    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ class Lifecycle:
         if socket is None or socket.key != self.listen_key.key:
             self.connections.abort(happened.socket)
             return
-        self.connections.attached(happened.socket, now)
+        self.connections.attached(happened, now)
         for number in [n for n in self.connections.sockets if n != happened.socket]:
             self.connections.close(number)
         self.connections.followed = happened.socket
@@ -343,7 +343,7 @@ class Lifecycle:
         if happened.socket != self.rotation.successor:
             self._abort_stray(happened, now)
             return
-        self.connections.attached(happened.socket, now)
+        self.connections.attached(happened, now)
         old = self.connections.the_followed()
         old.brought = 0
         self.rotation.attached(self.connections.ping(old.number, now), now)

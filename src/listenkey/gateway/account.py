@@ -17,8 +17,10 @@ from listenkey.errors import Corrupt, JournalError, ListenKeyError, Refused, Usa
 from listenkey.gateway.feed import Feed, Room
 from listenkey.gateway.journals import Journals
 from listenkey.gateway.known_keys import KnownKeys
+from listenkey.gateway.shared_sockets.socket_pool import SocketPool
 from listenkey.health import Health
-from listenkey.items import Item
+from listenkey.items import GapOpened, Item
+from listenkey.outcomes import GapCause
 from listenkey.stream.driver import Driver
 from listenkey.transport.runtime import Runtime
 from listenkey.venue import Venue
@@ -36,6 +38,17 @@ ANOTHERS: Final = (
 ARRIVED: Final = frozenset({"LIVE", "SETTLING", "DEGRADED"})
 """The statuses of a stream that has come through its start."""
 
+LOSSES: Final = frozenset(
+    {
+        GapCause.EVENTS_STOPPED,
+        GapCause.ORDER_DIFFERS,
+        GapCause.POSITION_DIFFERS,
+        GapCause.POSITION_UNEXPLAINED,
+        GapCause.REST_SHOWS_MORE,
+    }
+)
+"""The causes of gaps that say: the socket lived, and did not bring everything."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -52,6 +65,7 @@ class Surroundings:
         room: What their feeds may keep.
         credentials: Reads the keys that a reference names; raises UsageError.
         known_keys: Knows which API key is which account's.
+        pool: Gives them connections on sockets that they share; None where each has a socket of its own.
     """
 
     venue: Venue
@@ -61,6 +75,7 @@ class Surroundings:
     room: Room
     credentials: Callable[[str], Credentials]
     known_keys: KnownKeys
+    pool: SocketPool | None = None
 
 
 class GatewayAccount:
@@ -188,7 +203,7 @@ class GatewayAccount:
         self.has_begun = True
         credentials = around.credentials(self.key)
         self.api_key = credentials.api_key
-        journal = around.journals.journal(self.name, on_items=self.feed.add_all)
+        journal = around.journals.journal(self.name, on_items=self.feed.add_all if around.pool is None else self._take)
         journal.account_doubt = around.known_keys.doubt(self.name, credentials.api_key, last_seq)
         driver = self._driver = Driver(
             credentials,
@@ -214,6 +229,15 @@ class GatewayAccount:
             await driver.aclose()
             self._driver = None
 
+    def _take(self, items: list[Item]) -> None:
+        """Hand items to the readers, and tell the pool of a loss on a socket that is shared."""
+        self.feed.add_all(items)
+        pool, key = self._around.pool, self.listen_key
+        if pool is not None and key is not None:
+            for item in items:
+                if type(item) is GapOpened and item.cause in LOSSES:
+                    pool.doubt(key)
+
     # --- status --------------------------------------------------------------------------------------------------
 
     @property
@@ -236,6 +260,13 @@ class GatewayAccount:
         """The key that the venue gave it; None before."""
         return None if self._driver is None else self._driver.life.listen_key.key
 
+    @property
+    def keys_on_socket(self) -> int:
+        """The listen keys on its socket, its own included; 0 without a socket."""
+        if self._around.pool is None:
+            return int(self._driver is not None and self._driver.life.connections.followed is not None)
+        return self._around.pool.keys_beside(self.listen_key)
+
     def health(self) -> Health:
         """Return how its stream is now."""
         if self.error is not None:
@@ -252,6 +283,7 @@ class GatewayAccount:
             "key": self.key,
             "same_account_as": self.same_as,
             "readers": self.feed.readers,
+            "keys_on_socket": self.keys_on_socket,
             **self.health().to_dict(),
         }
 

@@ -31,14 +31,24 @@ from listenkey.gateway.toml_file import TomlFile, read_toml
 from listenkey.journal.jetstream.address import is_log_address
 from listenkey.key_sources.references import credentials_at, looks_like_a_key
 from listenkey.transport import address
-from listenkey.venue import Venue
+from listenkey.venue import Attach, Venue
 
 BYTES_MAX: Final = 8 * 1024 * 1024
 """Of the file: room for 50,000 accounts."""
 
 LISTEN: Final = ("127.0.0.1", 8780)
 
-GATEWAY_KEYS: Final = ("listen", "journal", "folder", "token_file", "keep_days", "venue", "rest_url", "ws_url")
+GATEWAY_KEYS: Final = (
+    "listen",
+    "journal",
+    "folder",
+    "token_file",
+    "keep_days",
+    "keys_per_socket",
+    "venue",
+    "rest_url",
+    "ws_url",
+)
 ACCOUNT_KEYS: Final = ("name", "key")
 
 MEANT: Final = {
@@ -87,6 +97,7 @@ class GatewayConfig:
         keep_days: The age from which items are deleted; None keeps all.
         venue: Where to.
         warnings: What works, and may not be meant.
+        keys_per_socket: The most listen keys that share a socket; 1 gives each its own.
     """
 
     path: Path
@@ -99,6 +110,7 @@ class GatewayConfig:
     keep_days: float | None
     venue: Venue
     warnings: tuple[Mistake, ...] = ()
+    keys_per_socket: int = 1
 
     @property
     def key_folder(self) -> Path:
@@ -198,6 +210,7 @@ class _Reading:
             on_nats = "keep_days: NATS keeps items as long as its streams say; take this out, and see docs/reference/jetstream.md"
             self._mistake(self._line("gateway", "keep_days"), on_nats)
         venue = self._venue(gateway)
+        keys_per_socket = self._keys_per_socket(gateway, venue)
         accounts = self._accounts()
         if self._mistakes or venue is None or folder is None:
             raise ConfigError(self._path, self._mistakes)
@@ -212,6 +225,7 @@ class _Reading:
             keep_days,
             venue,
             tuple(sorted(self._warnings)),
+            keys_per_socket,
         )
 
     def place(self) -> GatewayPlace:
@@ -331,6 +345,14 @@ class _Reading:
                 Mistake(self._line("gateway", key), "the keys go to an address that is not Binance's")
             )
         return found
+
+    def _keys_per_socket(self, gateway: Mapping[str, Any], venue: Venue | None) -> int:
+        """Return how many listen keys may share a socket; that takes a venue at which keys are put on open sockets."""
+        count: int = self._value(gateway, "keys_per_socket", config_values.keys_per_socket, 1)
+        if count > 1 and venue is not None and venue.attach is not Attach.SUBSCRIBE:
+            text = f"keys_per_socket: at {venue.name} the address of a socket names its one listen key; take this out"
+            self._mistake(self._line("gateway", "keys_per_socket"), text)
+        return count
 
     # --- accounts ------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from listenkey.gateway.config import AccountConfig, GatewayConfig
 
-FOR_THE_NEXT_START: Final = ("host", "port", "journal", "folder", "token_file", "keep_days", "venue")
+FOR_THE_NEXT_START: Final = ("host", "port", "journal", "folder", "token_file", "keep_days", "keys_per_socket", "venue")
 """Settings that a gateway takes at its start alone."""
 
 

@@ -16,7 +16,7 @@ from listenkey.journal.jetstream.address import is_log_address, log_address
 from listenkey.journal.sqlite.retention import DAYS_MAX
 from listenkey.key_sources.references import at_home, looks_like_a_key, parse
 from listenkey.transport import address
-from listenkey.venue import VENUES, Venue
+from listenkey.venue import STREAMS_PER_SOCKET, VENUES, Venue
 
 EXAMPLES: Final = {
     "name": 'name = "desk-1"',
@@ -25,6 +25,7 @@ EXAMPLES: Final = {
     "journal": 'journal = "/var/lib/listenkey"',
     "path": '"/var/lib/listenkey"',
     "keep_days": "keep_days = 90",
+    "keys_per_socket": "keys_per_socket = 25",
     "venue": 'venue = "production"',
     "rest_url": 'rest_url = "http://127.0.0.1:8700"',
     "ws_url": 'ws_url = "ws://127.0.0.1:8700"',
@@ -44,7 +45,7 @@ def text_of(value: object, example: str) -> str:
 
 
 def _kind(value: object) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
+    kinds = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return kinds.get(type(value), "a date")
 
 
@@ -65,12 +66,19 @@ def reference(value: object) -> str:
 def days(value: object) -> float:
     """Return a number of days."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(
-            f"this must be a number, as in {EXAMPLES['keep_days']}, not {'a text' if isinstance(value, str) else _kind(value)}"
-        )
+        raise UsageError(f"this must be a number, as in {EXAMPLES['keep_days']}, not {_kind(value)}")
     if not 0 < value <= DAYS_MAX:  # Also where it is none: `nan` is a number of TOML.
         raise UsageError(f"this must be more than 0 and at most {DAYS_MAX} days; leave it out to keep everything")
     return float(value)
+
+
+def keys_per_socket(value: object) -> int:
+    """Return how many listen keys may share a socket."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(f"this must be a whole number, as in {EXAMPLES['keys_per_socket']}, not {_kind(value)}")
+    if not 1 <= value <= STREAMS_PER_SOCKET:
+        raise UsageError(f"this must be from 1 to {STREAMS_PER_SOCKET}, which is all that the venue puts on a socket")
+    return value
 
 
 def listen_address(value: object) -> tuple[str, int]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -18,6 +19,7 @@ from listenkey.gateway.at_stake import note_stakes, read_stakes
 from listenkey.gateway.feed import Room
 from listenkey.gateway.journals import Journals
 from listenkey.gateway.known_keys import KnownKeys
+from listenkey.gateway.shared_sockets.socket_pool import SocketPool
 from listenkey.transport.runtime import Runtime
 from listenkey.venue import Venue
 
@@ -37,6 +39,7 @@ class Gateway:
         folder: Where is noted what each account holds.
         credentials: Reads the keys that a reference names; raises UsageError.
         runtime: The clock, the sockets and the threads.
+        keys_per_socket: The most listen keys that share a socket.
 
     Attributes:
         accounts: All of them.
@@ -49,10 +52,16 @@ class Gateway:
         folder: Path,
         credentials: Callable[[str], Credentials],
         runtime: Runtime,
+        keys_per_socket: int = 1,
     ) -> None:
         timing = Timing().scaled(venue.time_scale)
-        self._known_keys = KnownKeys(folder)
-        self.accounts = Accounts(Surroundings(venue, journals, runtime, timing, Room(), credentials, self._known_keys))
+        self._known_keys = known_keys = KnownKeys(folder)
+        self._pool: SocketPool | None = None
+        if keys_per_socket > 1:
+            self._pool = SocketPool(venue, runtime.clock, timing, runtime.connect, keys_per_socket)
+            runtime = replace(runtime, seats=self._pool)
+        around = Surroundings(venue, journals, runtime, timing, Room(), credentials, known_keys, self._pool)
+        self.accounts = Accounts(around)
         self._journals = journals
         self._folder = folder
         self._opened = AsyncExitStack()
@@ -65,6 +74,9 @@ class Gateway:
         self._opened.callback(noting.cancel)
         await asyncio.to_thread(self._known_keys.read)
         self._opened.push_async_callback(self._known_keys.aclose)
+        if self._pool is not None:
+            self._pool.open()
+            self._opened.push_async_callback(self._pool.aclose)
         self._opened.push_async_callback(self.accounts.aclose)
         return self
 

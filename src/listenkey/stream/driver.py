@@ -239,23 +239,31 @@ class Driver:
         self.feed(answer)
 
     async def _open_socket(self, action: do.OpenSocket) -> None:
+        seats, seat = self._runtime.seats, None
         try:
-            await self.keys.may_connect()
+            if seats is None:
+                await self.keys.may_connect()
+            else:
+                seat = await seats.seat(action.key, self.keys.risk)
         except ListenKeyError as error:
             self._not_opened(action, error)
             return
-        if action.socket not in self.life.connections.sockets:
-            return  # given up while it waited for its turn
+        if action.socket not in self.life.connections.sockets:  # given up while it waited for its turn
+            if seat is not None:
+                seat.leave()
+            return
         attachment, timeout_s = self.keys.attachment(action.key, action.socket), self.life.timing.open_timeout_s
+        connect = None if seat is None else seat.connect
         try:
-            await self.sockets.open(action, attachment, timeout_s, self.delivery)
+            await self.sockets.open(action, attachment, timeout_s, self.delivery, connect)
         except ListenKeyError as error:
-            if isinstance(error, RateLimited):
+            if isinstance(error, RateLimited) and seat is None:  # Else all who share the socket would tell it.
                 self.keys.socket_refused(error)
             self._not_opened(action, error)
         else:
-            self.keys.socket_opened()
-            self.feed(on.SocketAttached(action.socket))
+            if seat is None:
+                self.keys.socket_opened()
+            self.feed(on.SocketAttached(action.socket, 0.0 if seat is None else seat.age_s))
             self.delivery.attached(action.socket)
 
     def _not_opened(self, action: do.OpenSocket, error: ListenKeyError) -> None:

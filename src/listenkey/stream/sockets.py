@@ -33,16 +33,21 @@ class Sockets:
         self._connections: dict[int, Connection] = {}
 
     async def open(
-        self, action: do.OpenSocket, attachment: Attachment, timeout_s: float, listener: ConnectionListener
+        self,
+        action: do.OpenSocket,
+        attachment: Attachment,
+        timeout_s: float,
+        listener: ConnectionListener,
+        connect: Connect | None = None,
     ) -> None:
         """
-        Open a connection with the listen key on it, and tell `listener` what it brings.
+        Open a connection with the listen key on it, and tell `listener` what it brings; `connect` opens this one.
 
         Raises:
             ListenKeyError: It did not come up. The caller drops it.
         """
         connection = self._connections[action.socket] = Connection(action.socket, action.key, listener, self._clock)
-        await connection.open(self._connect, attachment, timeout_s)
+        await connection.open(connect or self._connect, attachment, timeout_s)
 
     def ping(self, number: int, ping: int) -> None:
         """Send a ping, where the socket is still there."""

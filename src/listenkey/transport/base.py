@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from listenkey.credentials import Secret
 from listenkey.errors import Disconnected
 from listenkey.wire.requests import Request
 from listenkey.wire.responses import Response
 
-__all__ = ["Connect", "Http", "Request", "Response", "Socket"]
+__all__ = ["Connect", "Http", "Request", "Response", "Seat", "Seats", "Socket"]
 
 
 class Http(Protocol):
@@ -86,4 +87,35 @@ class Connect(Protocol):
             UsageError: The address is not allowed.
             TransportError: Nobody answered.
             VenueError: The handshake was answered with an HTTP error.
+        """
+
+
+class Seat(Protocol):
+    """The right to one connection among several that share a socket. It connects once; the address it is given does not count."""
+
+    @property
+    def connect(self) -> Connect:
+        """Waits until the socket is open."""
+
+    @property
+    def age_s(self) -> float:
+        """The time for which the socket has been open, seconds: the venue ends it at an age, whoever joined it when."""
+
+    def leave(self) -> None:
+        """Give the right back, used or not. May be called twice."""
+
+
+class Seats(Protocol):
+    """Gives the streams of a process their connections, where these are not as many as there are sockets."""
+
+    async def seat(self, key: Secret, risk: tuple[int, ...]) -> Seat:
+        """
+        Wait until there is room for a listen key on a socket that does not have it.
+
+        Args:
+            key: The listen key.
+            risk: What is at stake for its account; the larger goes first.
+
+        Raises:
+            RateLimited, Banned: The venue wants no more sockets for a while.
         """

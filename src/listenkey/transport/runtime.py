@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from listenkey.core.inputs import Moment
-from listenkey.transport.base import Connect
+from listenkey.transport.base import Connect, Seats
 from listenkey.transport.clock import Clock, SystemClock
 from listenkey.transport.threads import SYSTEM, Threads
 from listenkey.transport.websocket import connect
@@ -38,6 +38,7 @@ class Runtime:
         threads: For the journal.
         store: Makes a journal's file; None for the one that ships.
         rest_limits: The limits of REST's lists, as the client knows them.
+        seats: Gives connections on sockets that listen keys share; None where each has a socket of its own.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -46,6 +47,7 @@ class Runtime:
     threads: Threads = SYSTEM
     store: Callable[[Path, str, bool], Store] | None = None
     rest_limits: RestLimits = field(default_factory=RestLimits)
+    seats: Seats | None = None
 
     def moment(self) -> Moment:
         """Return the present moment as an input has it: both clocks, and a number drawn for it."""

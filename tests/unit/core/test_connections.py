@@ -22,7 +22,7 @@ def two() -> tuple[Connections, list[do.Action]]:
     connections = Connections(TIMING, actions)
     assert [connections.open(KEY, at(10.0)), connections.open(KEY, at(10.0))] == [1, 2]
     assert actions == [do.OpenSocket(1, KEY), do.OpenSocket(2, KEY)]
-    connections.attached(1, at(11.0))
+    connections.attached(on.SocketAttached(1), at(11.0))
     connections.deliver(1)
     assert actions.pop() == do.Follow(1)
     actions.clear()
@@ -87,3 +87,10 @@ def test_losses_that_repeat_add_to_the_delay() -> None:
     assert connections.reconnects == TIMING.quick_reconnects + 2
     assert connections.extra_attempts(20.0) == 2
     assert connections.extra_attempts(21.0 + TIMING.flap_window_s) == 0
+
+
+def test_a_socket_that_was_opened_earlier_for_others_is_replaced_the_sooner() -> None:
+    connections, _ = two()
+    connections.attached(on.SocketAttached(2, age_s=3_600.0), at(11.0))
+    first, second = connections.sockets[1], connections.sockets[2]
+    assert first.rotate_at_s - second.rotate_at_s - (first.opened_s - second.opened_s) == 3_600.0

@@ -15,6 +15,7 @@ from listenkey.gateway.account import Surroundings
 from listenkey.gateway.accounts import Accounts
 from listenkey.gateway.feed import Room
 from listenkey.gateway.known_keys import KnownKeys
+from listenkey.gateway.shared_sockets.socket_pool import SocketPool
 from listenkey.journal.shared.shared_journals import SharedJournals
 from listenkey.testing import LocalSandbox
 from listenkey.transport.runtime import Runtime
@@ -24,7 +25,7 @@ WITHIN_S = 20.0
 
 @asynccontextmanager
 async def accounts_of(
-    sandbox: LocalSandbox, folder: Path, keys: dict[str, tuple[str, str]]
+    sandbox: LocalSandbox, folder: Path, keys: dict[str, tuple[str, str]], keys_per_socket: int = 1
 ) -> AsyncGenerator[Accounts]:
     """Accounts whose references are names in `keys`, with their journals open; who uses them closes them."""
 
@@ -40,9 +41,16 @@ async def accounts_of(
     known_keys = KnownKeys(folder)
     known_keys.read()
     await journals.open()
+    pool: SocketPool | None = None
+    if keys_per_socket > 1:
+        pool = SocketPool(sandbox.venue, runtime.clock, timing, runtime.connect, keys_per_socket)
+        pool.open()
+        runtime = replace(runtime, seats=pool)
     try:
-        yield Accounts(Surroundings(sandbox.venue, journals, runtime, timing, Room(), credentials, known_keys))
+        yield Accounts(Surroundings(sandbox.venue, journals, runtime, timing, Room(), credentials, known_keys, pool))
     finally:
+        if pool is not None:
+            await pool.aclose()
         await known_keys.aclose()
         await journals.aclose()
 

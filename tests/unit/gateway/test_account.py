@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from listenkey.credentials import Secret
 from listenkey.errors import Corrupt, Fenced, Full, JournalError, ListenKeyError, Refused, UsageError
 from listenkey.gateway import account as module
 from listenkey.gateway.account import again_after_s, state_line
 from listenkey.health import Health
+from listenkey.items import GapOpened
 from listenkey.journal.shared.shared_journals import SharedJournals
+from listenkey.outcomes import GapCause
 from listenkey.testing import LocalSandbox
 from tests.unit.gateway.gateway_of import accounts_of, keys_of, until
 
@@ -97,4 +100,38 @@ async def test_a_bug_in_one_stream_is_told_and_does_not_end_the_others(
         first, second = accounts
         await until(lambda: first.error and second.is_complete)
         assert first.error == "a bug ended the stream (ZeroDivisionError); the log has more"
+        await accounts.aclose()
+
+
+async def test_a_loss_is_told_to_the_pool_and_the_end_of_a_socket_is_not(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = keys_of(binance_options_sandbox, 2)
+    async with accounts_of(binance_options_sandbox, tmp_path, keys, keys_per_socket=2) as accounts:
+        pool = accounts.around.pool
+        assert pool is not None
+        doubts: list[Secret] = []
+        monkeypatch.setattr(pool.__class__, "doubt", lambda _, key: doubts.append(key))
+        accounts.start((name, name) for name in keys)
+        account, _ = accounts
+        assert account.keys_on_socket == 0
+        await until(lambda: accounts.is_ready)
+        assert account.keys_on_socket == account.describe()["keys_on_socket"] == 2
+        key = account.listen_key
+        for cause in GapCause:
+            account._take([GapOpened(1, "desk-0", 0, "", cause)])
+        assert doubts == [key] * len(module.LOSSES)
+        await accounts.aclose()
+
+
+async def test_an_account_with_a_socket_of_its_own_has_one_key_on_it(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    keys = keys_of(binance_options_sandbox, 1)
+    async with accounts_of(binance_options_sandbox, tmp_path, keys) as accounts:
+        accounts.start((name, name) for name in keys)
+        (account,) = accounts
+        assert account.keys_on_socket == 0
+        await until(lambda: account.is_complete)
+        assert account.keys_on_socket == 1
         await accounts.aclose()

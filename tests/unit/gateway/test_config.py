@@ -40,12 +40,25 @@ def test_every_key(tmp_path: Path) -> None:
     private(tmp_path / "token", "a-token-that-is-long-enough")
     path = config_of(
         tmp_path,
-        more='listen = "[::1]:0"\nfolder = "own"\ntoken_file = "token"\nkeep_days = 7\n'
+        more='listen = "[::1]:0"\nfolder = "own"\ntoken_file = "token"\nkeep_days = 7\nkeys_per_socket = 25\n'
         'rest_url = "http://127.0.0.1:1"\nws_url = "ws://127.0.0.1:1"\n',
     )
     found = read_config(path, {})
     assert (found.host, found.port, found.folder, found.token_file) == ("::1", 0, tmp_path / "own", tmp_path / "token")
     assert (found.keep_days, found.venue.rest_url, found.accounts) == (7, "http://127.0.0.1:1", ())
+    assert found.keys_per_socket == 25
+
+
+def test_keys_share_a_socket_only_where_they_are_put_on_an_open_one(tmp_path: Path) -> None:
+    assert read_config(config_of(tmp_path), {}).keys_per_socket == 1
+    path = config_of(tmp_path, more='venue = "legacy"\nkeys_per_socket = 1\n')
+    assert read_config(path, {}).keys_per_socket == 1
+    path = config_of(tmp_path, more='venue = "legacy"\nkeys_per_socket = 2\n')
+    with pytest.raises(ConfigError, match="line 4: keys_per_socket: at legacy the address of a socket names its one"):
+        read_config(path, {})
+    path = config_of(tmp_path, more="keys_per_socket = 201\n")
+    with pytest.raises(ConfigError, match="line 3: keys_per_socket: this must be from 1 to 200"):
+        read_config(path, {})
 
 
 def test_accounts_may_be_a_list_of_tables(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from listenkey.gateway.config_values import (
     folder_at,
     host_in,
     journal_at,
+    keys_per_socket,
     listen_address,
     path_at,
     reference,
@@ -76,6 +77,16 @@ def test_days() -> None:
     for kind, other in (("a text", "90"), ("true or false", True), ("a list", [])):
         with pytest.raises(UsageError, match=f"must be a number, as in keep_days = 90, not {kind}"):
             days(other)
+
+
+def test_keys_per_socket() -> None:
+    assert [keys_per_socket(count) for count in (1, 25, 200)] == [1, 25, 200]
+    for count in (0, -1, 201):
+        with pytest.raises(UsageError, match="from 1 to 200, which is all that the venue puts on a socket"):
+            keys_per_socket(count)
+    for kind, other in (("a text", "25"), ("true or false", True), ("a list", [])):
+        with pytest.raises(UsageError, match=f"a whole number, as in keys_per_socket = 25, not {kind}"):
+            keys_per_socket(other)
 
 
 @pytest.mark.parametrize(

@@ -79,3 +79,11 @@ async def test_one_that_does_not_come_up_says_why() -> None:
     with pytest.raises(Unreachable):
         await world.open(1)
     world.sockets.drop(1, politely=False)
+
+
+async def test_one_may_be_opened_in_another_way() -> None:
+    world, other = World(), FakeSocket()
+    await world.sockets.open(OpenSocket(1, KEY), BY_URL, 5.0, world.owner, other.connect)
+    assert not world.ends
+    world.sockets.ping(1, 7)
+    assert other.did == [7]
