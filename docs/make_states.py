@@ -56,6 +56,7 @@ WORDS: Final[dict[type[on.Input], str]] = {
     on.CoverageEnded: "coverage ended earlier",
     on.Doubted: "a loss is suspected",
     on.StreamSilent: "the socket brings nothing",
+    on.AccountWoke: "the first event of an idle account",
     on.Audited: "REST history agrees",
     on.NotAudited: "REST history can't be read",
 }
@@ -118,7 +119,7 @@ def recovery(life: Lifecycle, later: RetryDecision) -> list[on.Input]:
     told += [on.RecoveredPart(attempt, 2**60, 1)]
     much_later = RetryDecision(Disposition.WAIT, 3600.0, Unreachable("venue", "down"))
     told += [on.NotRecovered(attempt, later), on.NotRecovered(attempt, much_later)]
-    told += [on.Audited(number), on.NotAudited(number, later)]
+    told += [on.AccountWoke(), on.Audited(number), on.NotAudited(number, later)]
     return told + [on.HeldTooMuch(followed) for followed in [life.connections.followed] if followed is not None]
 
 

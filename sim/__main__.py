@@ -22,7 +22,7 @@ def main() -> int:
     """Read the command line, run, tell."""
     parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
     parser.add_argument("seed", nargs="?", type=int, default=1, help="everything is drawn from it")
-    parser.add_argument("--mode", choices=("safety", "liveness", "pair", "long"), default="safety")
+    parser.add_argument("--mode", choices=("safety", "liveness", "pair", "long", "idle"), default="safety")
     parser.add_argument("--days", type=float, default=0.25, help="simulated days of each stream")
     parser.add_argument("--trace", type=Path, help="where to write every line of what happened")
     parser.add_argument("--tier", choices=sorted(CAMPAIGNS), help="many seeds, from SEED on")

@@ -15,6 +15,8 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from listenkey import venue
+from listenkey.core.audit_pace import IDLE_AUDIT_EVERY_S
+from listenkey.core.audit_schedule import AUDIT_JITTER
 from listenkey.core.backoff import backoff_s
 from listenkey.core.budget import Budget, Priority
 from listenkey.core.connect_budget import ConnectBudget
@@ -27,8 +29,7 @@ ROUND_TRIP_S: Final = 0.2
 SYMBOLS: Final = 2
 """Contracts in which an active account has orders, and trades while no socket brings anything."""
 
-IDLE_AUDIT_S: Final = 1800.0
-AUDIT_JITTER: Final = 0.1
+IDLE_AUDIT_S: Final = IDLE_AUDIT_EVERY_S
 
 IDLE: Final = (0, 0)
 EXACT_S: Final = 1e-6

@@ -46,6 +46,12 @@ def addresses_needed(accounts: int, weight_limit: int, idle_audit_s: float = IDL
     return math.ceil(minute_weight(accounts, round(accounts * ACTIVE_SHARE), idle_audit_s) / room)
 
 
+def accounts_held(weight_limit: int, idle_audit_s: float = IDLE_AUDIT_S) -> int:
+    """Return how many accounts one address holds, so that their audits come in time."""
+    per_thousand = minute_weight(1000, round(1000 * ACTIVE_SHARE), idle_audit_s)
+    return int(weight_limit * Priority.STEADY.value * FILLED * 60 / WINDOW_S * 1000 / per_thousand)
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which this share lies."""
     ordered = sorted(values)

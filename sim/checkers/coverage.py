@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from listenkey.items import Live
 from listenkey.outcomes import Loss
+from sim.checkers.audit_bound import AuditBound
 from sim.checkers.reading import (
-    AUDIT_US,
     FORGETS,
     KEY_LIFE_US,
     MINUTE_US,
@@ -66,6 +66,7 @@ class Case:
         early_ms: How long an event made at a time may have been on its way, as far as it was asked for.
         live_us: Since when it is to be whole; None where it never was live.
         until_us: What happened later may still be under way.
+        audits: How long the next audit may take.
     """
 
     def __init__(self, evidence: Evidence, stream: Stream) -> None:
@@ -79,6 +80,7 @@ class Case:
         self.until_us = last_us - UNDER_WAY_US
         self.died = stream.died_us is not None or stream.ended_us is not None
         self.live_us = _live_us(evidence, stream)
+        self.audits = AuditBound(evidence.options, stream)
         self.early_ms: dict[int, float] = {}
 
 
@@ -115,7 +117,7 @@ def _of_fill(case: Case, row: dict[str, Any], at_us: int) -> Iterator[Violation]
         and case.recovers
         and not case.died
         and not forgotten
-        and at_us < case.evidence.end_us - AUDIT_US - KEY_LIFE_US // 2
+        and at_us < case.evidence.end_us - case.audits.most_us - KEY_LIFE_US // 2
     ):
         yield Violation("coverage.lost", case.who, at_s, f"{key} was never told")
     within_us = bound_us(case, at_us, told_us or case.until_us)
@@ -217,9 +219,10 @@ def bound_us(case: Case, at_us: int, until_us: int, *, unseen: bool = False) -> 
     hindrance_us = _during(case, REST_KINDS, at_us, until_us)
     if case.recovers:
         if unseen or is_unseen(case, at_us) or key_was_dead(case, at_us):
-            most_us = max(most_us, AUDIT_US) + hindrance_us
-            if _during(case, LAG_KINDS, at_us - AUDIT_US, at_us + AUDIT_US):
-                most_us += FAR_BEHIND_US if _during(case, FAR_BEHIND, at_us - AUDIT_US, at_us + AUDIT_US) else LAG_US
+            audit_us = case.audits.within_us(at_us)
+            most_us = max(most_us, audit_us) + hindrance_us
+            if _during(case, LAG_KINDS, at_us - audit_us, at_us + audit_us):
+                most_us += FAR_BEHIND_US if _during(case, FAR_BEHIND, at_us - audit_us, at_us + audit_us) else LAG_US
     elif key_was_dead(case, at_us):
         most_us = KEY_LIFE_US if hindrance_us else RENEWAL_US
     # While it sleeps or is stalled, it can tell nobody; and what can't be written is shown to nobody.

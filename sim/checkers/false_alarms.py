@@ -7,8 +7,8 @@ from typing import Final
 
 from listenkey.items import GapOpened, Live
 from listenkey.outcomes import GapCause
+from sim.checkers.audit_bound import AuditBound
 from sim.checkers.reading import (
-    AUDIT_US,
     BURSTS,
     FORGETS,
     KEY_LIFE_US,
@@ -63,14 +63,14 @@ def false_alarms(evidence: Evidence) -> Iterator[Violation]:
         kinds = CAUSES | SEEN if evidence.options.recovers else CAUSES
         host = evidence.host_of(stream.process)
         causes = [fault for fault in evidence.of_client(stream.process, kinds) if _costs(fault, host)]
-        ends_us = key_ends_us(evidence, stream.account)
+        ends_us, audit_us = key_ends_us(evidence, stream.account), AuditBound(evidence.options, stream).most_us
         for at_us, item in stream.told:
             if not isinstance(item, GapOpened):
                 continue
             since_us = at_us - AFTER_US - frozen_us(evidence, stream.process, 0, at_us)
             since_us -= _not_shown_us(evidence, stream.process, at_us)
             if item.cause is GapCause.REST_SHOWS_MORE:
-                since_us -= 2 * AUDIT_US  # The list of all open orders comes every two minutes at a low limit.
+                since_us -= 2 * audit_us  # The list of all open orders comes every two minutes at a low limit.
             explained = any(
                 fault.at_s * 1e6 <= at_us and (_over_us(evidence, fault) >= since_us or fault.kind in LASTING)
                 for fault in causes

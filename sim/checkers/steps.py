@@ -5,28 +5,16 @@ later state of the same order. An order is its symbol and its id.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from listenkey.items import Item, Live, Update
+from listenkey.items import Live
 from sim.checkers.coverage import Case, bound_us, holds, is_unseen, key_was_dead, refuses
-from sim.checkers.reading import AUDIT_US, KEY_LIFE_US, REFUSED
+from sim.checkers.order_states import ENDED, OrderKey, State, state_of, states_of
+from sim.checkers.reading import KEY_LIFE_US, REFUSED
 from sim.checkers.violation import Violation
 from sim.faults.traits import STEPS_UNSEEN
 from sim.world.evidence import Evidence
-
-ENDED: Final = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
-
-OrderKey: TypeAlias = tuple[str, int]
-
-
-class State(NamedTuple):
-    """The progress of an order; a later state is a larger one."""
-
-    filled: Decimal
-    is_over: bool
 
 
 class ToldState(NamedTuple):
@@ -34,22 +22,6 @@ class ToldState(NamedTuple):
 
     at_us: int
     state: State
-
-
-def states_of(item: Item) -> Iterator[tuple[OrderKey, State]]:
-    """The orders of which an item tells, read from its own JSON without the client's help."""
-    if not isinstance(item, Update):
-        return
-    if b'"ORDER_TRADE_UPDATE"' in item.raw:
-        order = json.loads(item.raw)["o"]
-        yield (order["s"], int(order["i"])), _state(order.get("z"), order["X"])
-    elif b'"executedQty"' in item.raw:
-        row = json.loads(item.raw)
-        yield (row["symbol"], row["orderId"]), _state(row["executedQty"], row["status"])
-
-
-def _state(filled: str | None, status: str) -> State:
-    return State(abs(Decimal(filled or 0)), status in ENDED)
 
 
 def steps(evidence: Evidence) -> Iterator[Violation]:
@@ -74,7 +46,9 @@ def _of_stream(case: Case, live_us: int) -> Iterator[Violation]:
         for row in steps_of:
             at_us = case.evidence.us_of(row["time_ms"])
             # The last ones of a run may still be under way, or wait for the next audit.
-            if live_us <= at_us <= case.until_us - AUDIT_US and not (row is steps_of[-1] and _unknown(case, steps_of)):
+            if live_us <= at_us <= case.until_us - case.audits.most_us and not (
+                row is steps_of[-1] and _unknown(case, steps_of)
+            ):
                 yield from _of_step(case, row, at_us, told.get(key, []))
 
 
@@ -85,7 +59,7 @@ def _unfound(case: Case, rows: list[dict[str, Any]]) -> bool:
     No list of open orders ever has such a one, and where nothing of it was filled the bill has no row either.
     """
     first_us, last_us = case.evidence.us_of(rows[0]["time_ms"]), case.evidence.us_of(rows[-1]["time_ms"])
-    is_over = rows[-1]["status"] in ENDED and last_us - first_us < AUDIT_US
+    is_over = rows[-1]["status"] in ENDED and last_us - first_us < case.audits.most_us
     return is_over and all(_is_unseen(case, at_us) or is_unseen(case, at_us) for at_us in (first_us, last_us))
 
 
@@ -103,13 +77,13 @@ def _unknown(case: Case, rows: list[dict[str, Any]]) -> bool:
     began = [since_us for since_us, _ in case.stream.statuses[:1]] + case.stream.lives_us
     for began_us in began:
         live_us = next((at_us for at_us, _ in lives if at_us >= began_us), case.evidence.end_us)
-        if first_us < began_us <= last_us <= live_us + AUDIT_US:
+        if first_us < began_us <= last_us <= live_us + case.audits.most_us:
             return True
     return False
 
 
 def _of_step(case: Case, row: dict[str, Any], at_us: int, told: list[ToldState]) -> Iterator[Violation]:
-    step = _state(row["filled_quantity"], row["status"])
+    step = state_of(row["filled_quantity"], row["status"])
     told_us = next((each.at_us for each in told if _has_come_as_far(each.state, step)), None)
     if key_was_dead(case, at_us):
         return  # The bill says nothing of steps that are no fills, and a process may end before the next renewal.

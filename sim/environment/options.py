@@ -21,8 +21,9 @@ class Options:
 
     Attributes:
         seed: Everything is drawn from it.
-        mode: `safety`; `liveness`, the same with three times the faults; `pair`, two kinds against each other; or
-            `long`, whole days in which little happens.
+        mode: `safety`; `liveness`, the same with three times the faults; `pair`, two kinds against each other;
+            `long`, whole days in which little happens; or `idle`, hours between two events of an account, which is audited
+            less often then.
         days: How long, simulated days of each stream.
         processes: Streams in each client process, one number a process.
         accounts: The account of each process. Two processes of one account are rivals for its listen key.
@@ -44,6 +45,7 @@ class Options:
         co_tenants: Further accounts of processes: which process, and which account. See `sim/client/co_tenants.py`.
         before: Which processes begin when their account has traded already: the process, how many fills, and for how
             many milliseconds it runs the first time.
+        idle_audit_s: The longest interval of audits of an idle account; None: as of any other.
         quotes: Whether most of what happens is orders that rest in one symbol and are cancelled again.
     """
 
@@ -68,6 +70,7 @@ class Options:
     only: tuple[str, ...] = ()
     framed: bool = False
     quotes: bool = False
+    idle_audit_s: float | None = None
     co_tenants: tuple[tuple[int, int], ...] = ()
     before: tuple[tuple[int, int, int], ...] = ()
 
@@ -94,7 +97,9 @@ class Options:
     def timing(self) -> Timing:
         """The client's own, but for how long it keeps a socket."""
         jitter_s = min(1800.0, self.rotate_after_s / 10)
-        return Timing(rotate_after_s=self.rotate_after_s, rotate_jitter_s=jitter_s)
+        return Timing(
+            rotate_after_s=self.rotate_after_s, rotate_jitter_s=jitter_s, idle_audit_every_s=self.idle_audit_s
+        )
 
     def venue_switches(self) -> Switches:
         """The sandbox's switches."""

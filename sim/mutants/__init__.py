@@ -22,7 +22,7 @@ from sim.mutants.keeping import KEEPING
 from sim.mutants.patching import Patches
 from sim.mutants.reading import READING
 from sim.mutants.rest_history import REST_HISTORY
-from sim.runner.options import draw_options
+from sim.runner.options import draw_options, idle
 from sim.runner.run import FINE, run_case
 
 ALL: Final[tuple[Callable[[Patches], None], ...]] = (*CONNECTION, *KEEPING, *REST_HISTORY, *CLOCKS, *READING, *CLOSING)
@@ -57,6 +57,7 @@ class Aim:
         level: How often faults come.
         quotes: As in `Options`.
         weight: The venue's limit a minute, where it is not drawn.
+        idle: Accounts in which little happens, and which are audited less often then.
         faults: These, and none that are drawn: where it takes more than one, in a certain order.
     """
 
@@ -67,6 +68,7 @@ class Aim:
     quotes: bool = False
     weight: int | None = None
     faults: tuple[Fault, ...] = ()
+    idle: bool = False
 
     def of(self, seed: int, mode: str, days: float) -> tuple[Options, list[Fault]]:
         """The world of a seed, and its faults."""
@@ -82,6 +84,8 @@ class Aim:
         if self.weight is not None:
             switches = dict(drawn.switches) | {"weight_per_minute": self.weight}
             drawn = replace(drawn, switches=tuple(sorted(switches.items())))
+        if self.idle:
+            return idle(replace(drawn, only=self.only, level=self.level))
         return replace(drawn, only=self.only, recovers=self.recovers, level=self.level, journal=True, quotes=self.quotes,
                        episode_s=AIMED_EPISODE_S, rotate_after_s=AIMED_ROTATION_S, latency_ms=AIMED_LATENCY_MS)  # fmt: skip
 
@@ -145,6 +149,10 @@ AIMED: Final[dict[str, Aim]] = {
     "exponents_refused": Aim(("odd_fields",)),
     "limits_taken_as_they_are": Aim(("wrong_shape",), level=40.0),
     "ends_with_its_caller": Aim(("cancelled",)),
+    "idle_never_wakes": Aim((), days=0.25, idle=True, faults=tuple(
+        Fault("no_positions", client, 9000.0, 100.0, (("drops", True), ("late_ms", None))) for client in range(3)
+    )),
+    "idle_is_forgotten": Aim(("mute",), days=0.25, level=100.0, idle=True),
     "status_without_gaps": Aim(
         (),
         faults=(

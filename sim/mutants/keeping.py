@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from listenkey.core import actions as do
-from listenkey.core import audit_schedule, budget, gaps, loss_detector, reconciliation, transitions
+from listenkey.core import audit_pace, audit_schedule, budget, gaps, loss_detector, reconciliation, transitions
 from listenkey.core import inputs as on
 from listenkey.core.gap_recovery import GapRecovery
 from listenkey.core.gaps import Resumed
@@ -58,6 +58,22 @@ def never_audits(patches: Patches) -> None:
 
     put(patches, audit_schedule.AuditSchedule, "plan", plan)
     put(patches, audit.Audits, "is_audited", lambda *_: True)
+
+
+def idle_never_wakes(patches: Patches) -> None:
+    """An idle account stays one until its next audit, whatever happens to it."""
+    put(patches, audit_pace.AuditPace, "woke", lambda *_: None)
+
+
+def idle_is_forgotten(patches: Patches) -> None:
+    """The longer an account is idle the less often it is audited, without a bound."""
+    real = audit_pace.AuditPace.audited
+
+    def audited(self: audit_pace.AuditPace, *, is_idle: bool) -> None:
+        self._idle_s = NEVER_S
+        real(self, is_idle=is_idle)
+
+    put(patches, audit_pace.AuditPace, "audited", audited)
 
 
 def never_polls(patches: Patches) -> None:
@@ -260,7 +276,7 @@ def newer_journal_used(patches: Patches) -> None:
 
 
 KEEPING = (
-    cursor_is_last_seen, never_settles, never_audits, never_polls, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
+    cursor_is_last_seen, never_settles, never_audits, idle_never_wakes, idle_is_forgotten, never_polls, audits_begin_anew, closed_positions_beat, stale_snapshot_wins, gap_closes_on_failure,
     known_fills_forgotten, amounts_are_floats, budget_ignored, restart_without_a_gap, recovered_as_answered, all_fills_complete,
     not_synchronised, failed_write_forgotten, same_file_after_failed_fsync, told_before_written,
     end_not_missed, seals_not_compared, newer_journal_used,

@@ -20,6 +20,7 @@ from sim.runner.run import FINE, WRONG, run_seed
 CAMPAIGNS: Final[dict[str, tuple[int, str, float]]] = {
     "commit": (200, "safety", 0.04),
     "nightly": (750, "long", 1.0),
+    "idle": (40, "idle", 0.25),
     "pairs": (len(pairs_of_kinds()), "pair", 0.037),
 }
 """Name -> seeds, mode, days of each."""

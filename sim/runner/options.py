@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from typing import Final
 
 from sim.environment.options import EPOCH_MS, Options
+
+IDLE_AUDIT_S: Final = 1800.0
+IDLE_EPISODE_S: Final = 1800.0
 
 
 def draw_options(seed: int, mode: str = "safety", days: float = 0.25) -> Options:
@@ -28,7 +33,7 @@ def draw_options(seed: int, mode: str = "safety", days: float = 0.25) -> Options
         "envelope_on_ws": rng.random() < 0.2,
     }
     sparse = mode == "long"
-    return Options(
+    drawn = Options(
         seed=seed,
         mode=mode,
         days=days,
@@ -47,4 +52,12 @@ def draw_options(seed: int, mode: str = "safety", days: float = 0.25) -> Options
         commit_every=rng.choice((0, 1, 10, 100)),
         attach=rng.choice(("subscribe", "subscribe", "path", "query", "streams")),
         switches=tuple(sorted(switches.items())),
+    )
+    return idle(drawn) if mode == "idle" else drawn
+
+
+def idle(options: Options) -> Options:
+    """The same where an account is idle for most of the time, and is audited less often then."""
+    return replace(
+        options, recovers=True, idle_audit_s=IDLE_AUDIT_S, episode_s=IDLE_EPISODE_S, hold_s=1.0, rotate_after_s=82_800.0
     )

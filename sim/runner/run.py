@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sim.checkers import check
+from sim.checkers.reading import FORGETS
 from sim.checkers.violation import Violation
 from sim.environment.options import EPOCH_MS, Options
 from sim.faults.model import Fault
@@ -88,6 +89,8 @@ def circumstances(options: Options, faults: list[Fault]) -> Options:
         manners |= {"order_ids": "contract"} if fault.kind == "ids_by_contract" else {}
         manners |= dict(fault.params) if fault.kind == "odd_fields" else {}
     options = replace(options, switches=tuple(sorted(manners.items())))
+    if any(fault.kind in FORGETS for fault in faults):
+        options = replace(options, idle_audit_s=None)  # REST forgets sooner there than an idle account is audited.
     before = {fault.client: (fault.param("fills"), fault.param("lives_ms")) for fault in faults if fault.kind in BEFORE}
     options = replace(options, before=tuple((client, *drawn) for client, drawn in sorted(before.items())))
     if expires_s is not None:

@@ -53,6 +53,8 @@ class Shortcuts:
 
     def skip_audits(self, host: Host, delivery: StreamDelivery, for_us: int) -> None:
         """Skip the audits that would find nothing: the last one has seen everything, and no fault is near."""
+        if self._env.options.idle_audit_s is not None:
+            return  # They are rare then, and how rare is what is to be seen.
         for_us = min(for_us, self._injector.calm_us(self._env.options.accounts[host.number]) - MARGIN_US)
         if for_us >= self._env.rest_limits.trades_kept_s * 1e6:
             return  # It has to look before REST forgets.

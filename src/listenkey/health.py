@@ -28,8 +28,9 @@ class Health(Struct, frozen=True, kw_only=True):
         live: True while new events are in the stream, as the item `Live` says: since the first one, but for while a gap
             is open. It holds in LIVE and SETTLING, and in DEGRADED and SUSPECT where no gap is open.
         open_gap_from_ms: The start of the gap that is open now, wall clock, epoch ms; None where none is.
-        fills_complete: True where every fill until now is in the stream, as far as the socket and REST show: no gap
-            is open, none is being looked at again, and the journal can be written. Final losses of earlier gaps are in their `GapClosed`.
+        fills_complete: True where every fill until now is in the stream, as far as the socket shows, and REST did at the
+            last audit (`last_audit_s`): no gap is open, none is being looked at again, and the journal can be written.
+            Final losses of earlier gaps are in their `GapClosed`.
         key_fingerprint: Eight hex digits that tell the listen key from another.
         key_age_s: Seconds since the venue first gave this key.
         key_left_s: Seconds until it ends, if nobody renews it.
@@ -39,6 +40,8 @@ class Health(Struct, frozen=True, kw_only=True):
         socket_age_s: Age of the socket whose events are delivered.
         last_event_ms: Arrival of the last event, wall clock, epoch ms.
         last_heard_s: Seconds since anything came in, pongs included.
+        last_audit_s: Seconds since REST history was last held against the events, or since the stream began to be live;
+            None before, and without a secret. Up to a minute; more for an idle account of a gateway, and while REST fails.
         round_trip_s: Round trip of the last ping.
         events: Events delivered.
         fills: Fills among them.
@@ -75,6 +78,7 @@ class Health(Struct, frozen=True, kw_only=True):
     socket_age_s: float | None = None
     last_event_ms: int | None = None
     last_heard_s: float | None = None
+    last_audit_s: float | None = None
     round_trip_s: float | None = None
     events: int = 0
     fills: int = 0

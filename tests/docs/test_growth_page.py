@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from benchmarks.growth import fleet, page
-from benchmarks.growth.address import Address, Case, most_within
+from benchmarks.growth.address import TIMING, Address, Case, most_within
 from listenkey.core.budget import Priority
 
 
@@ -28,6 +29,37 @@ def test_page_and_pictures_are_made_from_the_results_beside_them(results: dict[s
 def test_the_command_comes_to_the_same_figures_again(results: dict[str, Any]) -> None:
     kept = next(row for row in results["returns"] if (row["accounts"], row["keys_per_socket"]) == (10_000, 10))
     assert fleet.play(10_000, kept["weight_limit"], 10) == kept
+
+
+def test_an_address_holds_as_many_accounts_as_the_page_says() -> None:
+    text = (page.DOCS / "idle-accounts.md").read_text()
+    table = re.search(r"<!-- accounts of an address: .*?-->\n(.*?)<!-- end -->", text, re.DOTALL)
+    assert table is not None
+    rows = [
+        f"| {limit:,} | {fleet.accounts_held(limit, TIMING.audit_every_s):,} | {fleet.accounts_held(limit):,} |"
+        for limit in (400, 2_400)
+    ]
+    assert table[1].splitlines()[2:] == rows
+
+
+@pytest.mark.parametrize("limit", [400, 2_400])
+def test_audits_of_so_many_accounts_come_in_time_and_of_more_they_do_not(limit: int) -> None:
+    """Those of idle accounts are a minute late at most, and with a quarter more accounts many minutes."""
+    held = fleet.accounts_held(limit)
+
+    def late_s(accounts: int) -> tuple[float, float]:
+        address = Address(Case(accounts, round(accounts * fleet.ACTIVE_SHARE), limit), seed=1)
+        address.begin()
+        address.time.run(3600)
+        assert most_within(address.requests.sent, 60) <= limit * Priority.KEYS.value
+        return max(address.late_s[True]), max(address.late_s[False])
+
+    in_use_s, idle_s = late_s(held)
+    assert in_use_s < 30
+    assert idle_s < 60
+    in_use_s, idle_s = late_s(held * 5 // 4)
+    assert in_use_s < 240, "those in use go first"
+    assert idle_s > 600
 
 
 def test_no_fleet_breaks_a_limit_and_the_arithmetic_is_near(results: dict[str, Any]) -> None:

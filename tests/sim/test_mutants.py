@@ -18,7 +18,7 @@ TESTS_FAILED = 1
 
 AIMED_QUICK = ("only_trades_brought_back", "lost_ends_are_let_go", "open_orders_not_looked_at", "orders_by_id_alone", "written_clock_believed",
                "written_ban_believed", "never_late_without_a_secret", "limits_taken_as_they_are",
-               "one_row_spoils_all")  # fmt: skip
+               "one_row_spoils_all", "idle_never_wakes", "idle_is_forgotten")  # fmt: skip
 """Faults that trials found, each shown by the first world that is made for it."""
 
 QUICK = ("gap_not_told", "waits_for_goodbye", "told_before_written", "amounts_are_floats", "deletes_on_exit")

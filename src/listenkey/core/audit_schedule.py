@@ -1,6 +1,8 @@
 """
 Schedule the looks at REST history that come by themselves: once a minute, and some seconds after a gap.
 
+Of an account with nothing at stake they may come less often: see `audit_pace`.
+
 The stream has no sequence numbers, so a lost message is seen nowhere else. While a gap settles, looking at that is
 audit enough.
 """
@@ -11,6 +13,7 @@ from typing import Final
 
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
+from listenkey.core.audit_pace import AuditPace
 from listenkey.core.inputs import Moment
 from listenkey.core.retry_policy import Disposition
 from listenkey.core.timing import Timing
@@ -26,13 +29,15 @@ class AuditSchedule:
     The audits of one stream: the one under way, and the deadlines of the others.
 
     Attributes:
+        pace: How often the account is audited.
         number: Number of the latest audit.
         audit_at_s: When the next one is due, where no gap settles by then; None before the stream is live.
     """
 
-    __slots__ = ("_is_under_way", "_settle_at_s", "_settle_from_ms", "_timing", "audit_at_s", "number")
+    __slots__ = ("_is_under_way", "_settle_at_s", "_settle_from_ms", "_timing", "audit_at_s", "number", "pace")
 
     def __init__(self, timing: Timing) -> None:
+        self.pace = AuditPace(timing)
         self.number = 0
         self._timing = timing
         self._settle_at_s: list[float] = []
@@ -52,9 +57,17 @@ class AuditSchedule:
         return self._settle_at_s[0] if self._settle_at_s else self.audit_at_s
 
     def plan(self, now: Moment) -> None:
-        """Schedule the next audit a minute from now, as all is covered."""
-        jitter = 1 + AUDIT_JITTER * (2 * now.draw - 1)
-        self.audit_at_s = now.s + self._timing.audit_every_s * jitter
+        """Schedule the next audit, by default a minute from now, as all is covered."""
+        self.audit_at_s = self._next_s(now)
+
+    def woke(self, now: Moment) -> None:
+        """Audit the account again as one that is in use: its first event came after a long time."""
+        self.pace.woke()
+        if self.audit_at_s is not None:
+            self.audit_at_s = min(self.audit_at_s, self._next_s(now))
+
+    def _next_s(self, now: Moment) -> float:
+        return now.s + self.pace.every_s * (1 + AUDIT_JITTER * (2 * now.draw - 1))
 
     def settle(self, from_ms: int, now: Moment) -> None:
         """Look again at the gap that began at `from_ms` and is closed: REST may show more of it for a while."""
@@ -88,6 +101,7 @@ class AuditSchedule:
             if not self._settle_at_s and happened.lag_s:
                 self._settle_at_s = [now.s + SETTLE_AGAIN_S]
         else:
+            self.pace.audited(is_idle=happened.is_idle)
             self.plan(now)
         return True
 

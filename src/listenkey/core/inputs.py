@@ -136,6 +136,11 @@ class EventCame:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountWoke:
+    """The first event of an account that was taken to be idle, and audited seldom."""
+
+
+@dataclass(frozen=True, slots=True)
 class VenueLeaving:
     """The venue says that it will close this socket (`serverShutdown`)."""
 
@@ -239,11 +244,13 @@ class Audited:
         number: Of which `Audit`.
         lag_s: How far REST history was seen to lag, where that is more than is assumed of it; else 0.
         outstanding: As in `Recovered`.
+        is_idle: True where nothing is at stake for the account, and nothing was lost.
     """
 
     number: int
     lag_s: float = 0.0
     outstanding: str = ""
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +275,7 @@ Input: TypeAlias = (
     | SocketLost
     | PongCame
     | EventCame
+    | AccountWoke
     | VenueLeaving
     | FrameUnreadable
     | Recovered

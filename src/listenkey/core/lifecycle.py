@@ -60,7 +60,7 @@ class Lifecycle:
         why: What it is waiting for or what happened last, in a few words, for people.
     """
 
-    __slots__ = ("_actions", "_failures", "connections", "error", "gap_recovery", "gaps", "listen_key", "recovery_policy", "rotation", "state", "timing", "why")  # fmt: skip
+    __slots__ = ("_actions", "_failures", "audit_pace", "connections", "error", "gap_recovery", "gaps", "listen_key", "recovery_policy", "rotation", "state", "timing", "why")  # fmt: skip
 
     def __init__(self, timing: Timing | None = None, *, recovers: bool = False) -> None:
         self.timing = timing or Timing()
@@ -75,6 +75,7 @@ class Lifecycle:
         self.gap_recovery = GapRecovery(self.timing, self.gaps, self.connections, self._actions)
         self.recovery_policy = self.gap_recovery.policy
         self.recovery_policy.active = recovers
+        self.audit_pace = self.recovery_policy.audit_schedule.pace
         self._failures = 0  # since it was last live, to get a key or a socket
 
     # --- the outside ---------------------------------------------------------------------------------------------
@@ -443,6 +444,9 @@ class Lifecycle:
         self.why = happened.reason.text
         extra = self.connections.extra_attempts(now.s)
         self.connections.open_at_s = now.s + backoff_s(extra, self.timing, now.draw)
+
+    def _woke(self, _: on.AccountWoke, now: Moment) -> None:
+        self.recovery_policy.audit_schedule.woke(now)
 
     @property
     def _may_poll(self) -> bool:

@@ -106,6 +106,13 @@ class Timing:
     audit_every_s: float = 60.0
     """The interval at which the bill is compared with the fills that were seen; ± 10 %."""
 
+    idle_audit_every_s: float | None = None
+    """
+    The longest interval of an account that has no position, no live order and no events; None: as of any other.
+
+    A gateway has another default, as its accounts share the weight of one address.
+    """
+
     poll_every_s: float = 10.0
     """The interval at which REST is asked for fills without a socket, counted from the loss of the last one."""
 

@@ -83,6 +83,7 @@ def _rows(life: Any) -> dict[State, _Row]:
         on.FrameUnreadable: _stays(life._unreadable),
         on.CoverageEnded: _stays(life._coverage_ended),
         on.PongCame: _stays(life._pong),
+        on.AccountWoke: _stays(life._woke),
     }
     rows = _rows_on_the_way(life) | _rows_of_a_live_stream(life)
     rows = {state: everywhere | row for state, row in rows.items()}

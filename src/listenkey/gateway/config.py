@@ -22,6 +22,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from listenkey.core.audit_pace import IDLE_AUDIT_EVERY_S
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import UsageError
 from listenkey.gateway import config_values
@@ -45,6 +46,7 @@ GATEWAY_KEYS: Final = (
     "token_file",
     "keep_days",
     "keys_per_socket",
+    "idle_audit_every_s",
     "venue",
     "rest_url",
     "ws_url",
@@ -98,6 +100,7 @@ class GatewayConfig:
         venue: Where to.
         warnings: What works, and may not be meant.
         keys_per_socket: The most listen keys that share a socket; 1 gives each its own.
+        idle_audit_every_s: The longest time between two audits of an idle account.
     """
 
     path: Path
@@ -111,6 +114,7 @@ class GatewayConfig:
     venue: Venue
     warnings: tuple[Mistake, ...] = ()
     keys_per_socket: int = 1
+    idle_audit_every_s: float = IDLE_AUDIT_EVERY_S
 
     @property
     def key_folder(self) -> Path:
@@ -209,6 +213,7 @@ class _Reading:
         if "keep_days" in gateway and is_log_address(journal):
             on_nats = "keep_days: NATS keeps items as long as its streams say; take this out, and see docs/reference/jetstream.md"
             self._mistake(self._line("gateway", "keep_days"), on_nats)
+        idle_s = self._value(gateway, "idle_audit_every_s", config_values.idle_audit_every_s, IDLE_AUDIT_EVERY_S)
         venue = self._venue(gateway)
         keys_per_socket = self._keys_per_socket(gateway, venue)
         accounts = self._accounts()
@@ -226,6 +231,7 @@ class _Reading:
             venue,
             tuple(sorted(self._warnings)),
             keys_per_socket,
+            idle_s,
         )
 
     def place(self) -> GatewayPlace:

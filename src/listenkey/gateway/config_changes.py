@@ -6,7 +6,17 @@ from typing import Final, NamedTuple
 
 from listenkey.gateway.config import AccountConfig, GatewayConfig
 
-FOR_THE_NEXT_START: Final = ("host", "port", "journal", "folder", "token_file", "keep_days", "keys_per_socket", "venue")
+FOR_THE_NEXT_START: Final = (
+    "host",
+    "port",
+    "journal",
+    "folder",
+    "token_file",
+    "keep_days",
+    "keys_per_socket",
+    "idle_audit_every_s",
+    "venue",
+)
 """Settings that a gateway takes at its start alone."""
 
 

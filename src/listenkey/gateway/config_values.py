@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from listenkey.core.timing import Timing
 from listenkey.errors import UsageError
 from listenkey.gateway.names import check_name
 from listenkey.journal.jetstream.address import is_log_address, log_address
@@ -26,10 +27,15 @@ EXAMPLES: Final = {
     "path": '"/var/lib/listenkey"',
     "keep_days": "keep_days = 90",
     "keys_per_socket": "keys_per_socket = 25",
+    "idle_audit_every_s": "idle_audit_every_s = 1800",
     "venue": 'venue = "production"',
     "rest_url": 'rest_url = "http://127.0.0.1:8700"',
     "ws_url": 'ws_url = "ws://127.0.0.1:8700"',
 }
+
+IDLE_AUDIT_EVERY_S_LEAST: Final = Timing().audit_every_s
+IDLE_AUDIT_EVERY_S_MOST: Final = 3600.0
+"""An hour: a loss that nothing else shows is found no later."""
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://")
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -63,10 +69,26 @@ def reference(value: object) -> str:
     return text
 
 
+def _number(value: object, example: str) -> float:
+    """Return a value that must be a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"this must be a number, as in {example}, not {_kind(value)}")
+    return value
+
+
+def idle_audit_every_s(value: object) -> float:
+    """Return a number of seconds between two audits of an idle account."""
+    number = _number(value, EXAMPLES["idle_audit_every_s"])
+    least_s, most_s = IDLE_AUDIT_EVERY_S_LEAST, IDLE_AUDIT_EVERY_S_MOST
+    if not least_s <= number <= most_s:
+        advice = f"{least_s:g} audits idle accounts as often as others"
+        raise UsageError(f"this must be from {least_s:g} to {most_s:g} seconds; {advice}")
+    return float(number)
+
+
 def days(value: object) -> float:
     """Return a number of days."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f"this must be a number, as in {EXAMPLES['keep_days']}, not {_kind(value)}")
+    value = _number(value, EXAMPLES["keep_days"])
     if not 0 < value <= DAYS_MAX:  # Also where it is none: `nan` is a number of TOML.
         raise UsageError(f"this must be more than 0 and at most {DAYS_MAX} days; leave it out to keep everything")
     return float(value)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from listenkey.core.audit_pace import IDLE_AUDIT_EVERY_S
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials
 from listenkey.gateway.account import Surroundings
@@ -40,6 +41,7 @@ class Gateway:
         credentials: Reads the keys that a reference names; raises UsageError.
         runtime: The clock, the sockets and the threads.
         keys_per_socket: The most listen keys that share a socket.
+        idle_audit_every_s: The longest time between two audits of an idle account.
 
     Attributes:
         accounts: All of them.
@@ -53,8 +55,9 @@ class Gateway:
         credentials: Callable[[str], Credentials],
         runtime: Runtime,
         keys_per_socket: int = 1,
+        idle_audit_every_s: float = IDLE_AUDIT_EVERY_S,
     ) -> None:
-        timing = Timing().scaled(venue.time_scale)
+        timing = Timing(idle_audit_every_s=idle_audit_every_s).scaled(venue.time_scale)
         self._known_keys = known_keys = KnownKeys(folder)
         self._pool: SocketPool | None = None
         if keys_per_socket > 1:

@@ -96,8 +96,15 @@ class GatewayService:
     async def _start(self) -> None:
         config, runtime = self.config, Runtime()
         allow_files(len(config.accounts))
-        journals, keys_per_socket = journals_of(config, runtime), config.keys_per_socket
-        gateway = Gateway(config.venue, journals, config.folder, self._credentials, runtime, keys_per_socket)
+        gateway = Gateway(
+            config.venue,
+            journals_of(config, runtime),
+            config.folder,
+            self._credentials,
+            runtime,
+            config.keys_per_socket,
+            config.idle_audit_every_s,
+        )
         # First of all the lock: a second gateway must not make a token or read the first one's accounts.
         self._opened.callback((await asyncio.to_thread(HeldFolder, config.folder)).release)
         await self._opened.enter_async_context(gateway)

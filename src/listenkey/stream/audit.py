@@ -211,8 +211,15 @@ class Audits:
         except ListenKeyError as error:
             self._backfill.log.warning("the bill could not be looked at: %s", error)
             return [on.NotAudited(action.number, classify(error, self._clock.wall_ms()))]
-        audited = on.Audited(action.number, self._lag_s, self.outstanding.why)
+        is_idle = missed is None and self._is_idle()
+        audited = on.Audited(action.number, self._lag_s, self.outstanding.why, is_idle=is_idle)
         return [audited] if missed is None else [audited, missed]
+
+    def _is_idle(self) -> bool:
+        """Return True where nothing is at stake: no position, no live order, and nothing that REST still owes."""
+        known = self._known
+        is_owed = self.outstanding or self._lag_s or self.lists.expiries.awaits_any
+        return not (known.positions or known.orders or is_owed)
 
     async def audit(self, action: do.Audit) -> on.Doubted | on.StreamSilent | None:
         """

@@ -189,6 +189,15 @@ class StreamDelivery:
             places = frozenset(late)
             for place, (event, raw) in enumerate(zip(events, raws, strict=True)):
                 self.journal.append_event(event, raw, received_ms, late=place in places)
+        if proves and not self.life.audit_pace.was_heard:
+            self._note_activity()
+
+    def _note_activity(self) -> None:
+        """Note that something happens to the account: it is audited as one in use."""
+        pace = self.life.audit_pace
+        pace.was_heard = True
+        if pace.is_slow:
+            self._feed(on.AccountWoke())
 
     def _prove(self, socket: int) -> None:
         """Note that an event proves the key; "live since" is told before it."""
@@ -238,6 +247,8 @@ class StreamDelivery:
         self.journal.append_event(event, raw, received_ms, provenance, late=late)
         if proves:
             self.life.event_came()
+        if type(event) not in PROVE_NOTHING and not self.life.audit_pace.was_heard:
+            self._note_activity()
 
     def unreadable_came(self, socket: int, unreadable: UnreadableFrame) -> None:
         """Count and report a frame that can't be read; the stream goes on."""

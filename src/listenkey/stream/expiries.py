@@ -63,6 +63,11 @@ class Expiries:
         """Return the time, by the venue's clock, before which an expiry should have been heard of by now, even if late."""
         return self._windows.now_ms() - self._windows.venue_ms(self._timing.lag_max_s)
 
+    @property
+    def awaits_any(self) -> bool:
+        """True where a contract is over, its position was open, and nothing was heard of its end."""
+        return bool(self._detector.over(self._windows.now_ms()))
+
     async def look(self) -> on.Doubted | on.StreamSilent | None:
         """
         Report positions whose end was missed.

@@ -101,6 +101,7 @@ class HealthMonitor:
             socket_age_s=now_s - followed.opened_s if followed else None,
             last_event_ms=delivery.last_event_ms,
             last_heard_s=now_s - followed.heard_s if followed else None,
+            last_audit_s=None if self.recoveries is None else self.recoveries.last_audit_s(now_s),
             round_trip_s=self._sockets.round_trip_s,
             events=delivery.events,
             fills=delivery.fills,

@@ -72,6 +72,11 @@ class RecoveryRunner:
             return None
         return self._recovery.backfill.limiter.waiting(Priority.RECOVERY)
 
+    def last_audit_s(self, now_s: float) -> float | None:
+        """Return the seconds since the last audit, or since the first socket was followed; None before."""
+        audited_s = self._recovery.audits.audited_s
+        return None if audited_s is None else now_s - audited_s
+
     async def _recover(self, action: do.Recover | do.RecoverOrders | do.Poll) -> None:
         answer = await self._recovery.recover(action, self._delivery.held, self._deliver_part)
         if self._is_refused(answer):

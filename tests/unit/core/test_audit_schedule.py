@@ -71,3 +71,52 @@ def test_a_look_that_is_refused_is_repeated_once_an_audit_is_due() -> None:
     assert look is not None
     audits.could_not_look(NotAudited(look.number, RetryDecision(Disposition.STOP, 0.0, Unreachable("x", "y"))), at(2.0))
     assert audits.deadline() == 62.5
+
+
+def idle_schedule(audits_done: int) -> tuple[AuditSchedule, float]:
+    """One of an account that these audits have found idle, and when the last of them was."""
+    audits, now_s = AuditSchedule(Timing(idle_audit_every_s=1800.0)), 0.0
+    audits.plan(at(now_s))
+    for _ in range(audits_done):
+        due_s = audits.deadline()
+        assert due_s is not None
+        now_s = due_s
+        look = audits.look_if_due(at(now_s), 0)
+        assert look is not None
+        audits.looked(Audited(look.number, is_idle=True), at(now_s))
+    return audits, now_s
+
+
+def test_an_idle_account_is_audited_as_one_in_use_from_its_first_event_on() -> None:
+    audits, now_s = idle_schedule(5)
+    assert audits.audit_at_s == now_s + 1800.0
+    audits.woke(at(now_s + 500.0))
+    assert audits.deadline() == now_s + 560.0
+    audits.woke(at(now_s + 510.0))
+    assert audits.deadline() == now_s + 560.0, "later events do not put it off"
+
+
+def test_an_event_puts_no_audit_off_that_is_due_soon() -> None:
+    audits, now_s = idle_schedule(5)
+    audits.woke(at(now_s + 1790.0))
+    assert audits.deadline() == now_s + 1800.0
+
+
+def test_an_event_before_the_stream_is_live_plans_no_audit() -> None:
+    audits = AuditSchedule(Timing(idle_audit_every_s=1800.0))
+    audits.woke(at(1.0))
+    assert audits.deadline() is None
+
+
+def test_looks_that_settle_a_gap_and_looks_that_fail_do_not_make_audits_rarer() -> None:
+    audits, now_s = idle_schedule(2)
+    every_s = audits.pace.every_s
+    audits.settle(5, at(now_s))
+    look = audits.look_if_due(at(now_s + 2.0), 0)
+    assert look is not None
+    audits.looked(Audited(look.number, is_idle=True), at(now_s + 2.0))
+    look = audits.look_if_due(at(now_s + 5.0), 0)
+    assert look is not None
+    refused = RetryDecision(Disposition.WAIT, 0.0, Unreachable("x", "y"))
+    audits.could_not_look(NotAudited(look.number, refused), at(now_s + 5.0))
+    assert audits.pace.every_s == every_s

@@ -32,6 +32,7 @@ def test_the_smallest_configuration(tmp_path: Path) -> None:
         ("two", "file:two.env", 8),
     ]
     assert found.warnings == ()
+    assert found.idle_audit_every_s == 1800
     assert not found.is_on_nats
     assert not (tmp_path / "journals").exists(), "reading makes nothing"
 
@@ -41,6 +42,7 @@ def test_every_key(tmp_path: Path) -> None:
     path = config_of(
         tmp_path,
         more='listen = "[::1]:0"\nfolder = "own"\ntoken_file = "token"\nkeep_days = 7\nkeys_per_socket = 25\n'
+        "idle_audit_every_s = 600\n"
         'rest_url = "http://127.0.0.1:1"\nws_url = "ws://127.0.0.1:1"\n',
     )
     found = read_config(path, {})

@@ -51,6 +51,7 @@ def test_another_reference_is_another_key(tmp_path: Path) -> None:
         ('listen = "[::1]:8780"\n', "host"),
         ("keep_days = 3\n", "keep_days"),
         ("keys_per_socket = 3\n", "keys_per_socket"),
+        ("idle_audit_every_s = 60\n", "idle_audit_every_s"),
         ('folder = "other"\n', "folder"),
         ('venue = "testnet"\n', "venue"),
         ('token_file = "t"\n', "token_file"),

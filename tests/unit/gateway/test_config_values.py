@@ -16,6 +16,7 @@ from listenkey.gateway.config_values import (
     days,
     folder_at,
     host_in,
+    idle_audit_every_s,
     journal_at,
     keys_per_socket,
     listen_address,
@@ -66,6 +67,17 @@ def test_references() -> None:
     assert reference("env:DESK") == "env:DESK"
     with pytest.raises(UsageError, match='write "file:" before it'):
         reference("/run/secrets/desk")
+
+
+def test_the_time_between_audits_of_an_idle_account() -> None:
+    assert idle_audit_every_s(60) == 60
+    assert idle_audit_every_s(3600.0) == 3600
+    for value in (0, 59.9, 3601, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="from 60 to 3600 seconds; 60 audits idle accounts as often"):
+            idle_audit_every_s(value)
+    for kind, other in (("a text", "30m"), ("true or false", False)):
+        with pytest.raises(UsageError, match=f"must be a number, as in idle_audit_every_s = 1800, not {kind}"):
+            idle_audit_every_s(other)
 
 
 def test_days() -> None:

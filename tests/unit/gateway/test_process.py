@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,13 +19,13 @@ from listenkey.transport.runtime import Runtime
 from tests.unit.gateway.gateway_of import until
 
 
-def gateway_of(sandbox: LocalSandbox, folder: Path) -> Gateway:
+def gateway_of(sandbox: LocalSandbox, folder: Path, **more: Any) -> Gateway:
     runtime = Runtime()
 
     def credentials(_: str) -> Credentials:
         return Credentials.of(sandbox.api_key, sandbox.api_secret, None)
 
-    return Gateway(sandbox.venue, SharedJournals(folder, runtime.clock.wall_ms), folder, credentials, runtime)
+    return Gateway(sandbox.venue, SharedJournals(folder, runtime.clock.wall_ms), folder, credentials, runtime, **more)
 
 
 async def test_a_gateway_runs_until_it_is_closed(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
@@ -36,6 +37,14 @@ async def test_a_gateway_runs_until_it_is_closed(binance_options_sandbox: LocalS
         gateway.accounts.start([("desk", "any")])
         await until(lambda: [account.health().live for account in gateway.accounts] == [True])
         assert [account.feed.last_seq > 1 for account in gateway.accounts] == [True], "it goes on with its journal"
+
+
+@pytest.mark.parametrize("every_s", [None, 600.0])
+async def test_idle_accounts_are_audited_every_half_hour_where_nothing_else_is_said(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path, every_s: float | None
+) -> None:
+    made = gateway_of(binance_options_sandbox, tmp_path, **({} if every_s is None else {"idle_audit_every_s": every_s}))
+    assert made.accounts.around.timing.idle_audit_every_s == (every_s or 1800.0)
 
 
 async def test_what_accounts_hold_is_noted_for_the_next_start(

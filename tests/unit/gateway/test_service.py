@@ -54,6 +54,14 @@ async def test_it_runs_and_goes_on_after_a_restart(binance_options_sandbox: Loca
         assert (service.token, service.token_is_new) == (token, False)
 
 
+async def test_idle_accounts_are_audited_as_the_configuration_says(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    config = read_config(sandbox_config(tmp_path, binance_options_sandbox, more="idle_audit_every_s = 90"))
+    async with GatewayService(config) as service:
+        assert service.accounts._accounts.around.timing.idle_audit_every_s == 90
+
+
 async def test_a_token_of_the_users_is_taken(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
     private(tmp_path / "t", "a-token-that-is-long-enough\n")
     config = read_config(sandbox_config(tmp_path, binance_options_sandbox, more='token_file = "t"'))

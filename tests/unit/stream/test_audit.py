@@ -17,7 +17,7 @@ from listenkey.rest.account_client import AccountClient
 from listenkey.rest.bounded_gather import AT_ONCE
 from listenkey.testing import LocalSandbox
 from listenkey.transport.clock import SystemClock
-from tests.unit.core.making import beat
+from tests.unit.core.making import beat, order, position
 from tests.unit.recovering import break_lists, no_part, recover, recovery_of
 
 DAY_MS = 24 * 3600 * 1000
@@ -39,6 +39,54 @@ async def test_what_was_not_held_against_the_bill_until_it_was_forgotten_is_a_ga
         assert await recovery.audits.audit(do.Audit(2, None, 0)) is None, "once"
         recovery.audits.audited_to_ms = now_ms - 900_000  # as where nothing is booked that shows that REST did not lag
         assert await recovery.audits.audit(do.Audit(3, None, 0)) is None, "REST may forget what was looked at"
+
+
+async def test_an_account_is_idle_where_a_look_finds_nothing_at_stake(binance_options_sandbox: LocalSandbox) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        audits, known = recovery.audits, recovery.account_state
+
+        async def is_idle(number: int) -> bool:
+            [audited, *_] = await audits.look(do.Audit(number, None, 0))
+            assert isinstance(audited, on.Audited)
+            return audited.is_idle
+
+        assert await is_idle(1)
+        recovery.losses.delivering(position("0.5", recovery.windows.now_ms()))
+        assert not await is_idle(2), "a position"
+        recovery.losses.delivering(position("0", recovery.windows.now_ms()))
+        assert await is_idle(3)
+        recovery.losses.delivering(order(9, at_ms=recovery.windows.now_ms()))
+        known.positions.clear()
+        assert known.orders
+        assert not (await is_idle(4)), "an order that lives"
+        known.orders.clear()
+        audits.outstanding.note("BTC-261225-90000-C", [1], "refused")
+        assert not audits._is_idle(), "trades that REST does not list"
+
+
+async def test_an_account_whose_contract_is_over_is_not_idle_until_the_end_of_its_position_is_known(
+    binance_options_sandbox: LocalSandbox,
+) -> None:
+    async with recovery_of(binance_options_sandbox) as recovery:
+        ended = "BTC-240101-90000-C"
+        recovery.losses.detector.unsettled.note([ended], recovery.windows.now_ms())
+        assert recovery.audits.lists.expiries.awaits_any
+        assert not recovery.audits._is_idle()
+        recovery.losses.detector.unsettled.drop(ended)
+        assert recovery.audits._is_idle()
+
+
+async def test_a_look_that_finds_a_loss_calls_no_account_idle(binance_options_sandbox: LocalSandbox) -> None:
+    sandbox = binance_options_sandbox
+    async with recovery_of(sandbox) as recovery:
+        await asyncio.to_thread(sandbox.burst, 5)
+        sandbox.fault("clock_skew", ms=5000)
+        recovery.backfill.time.forget()
+        recovery.audits.audited_to_ms = None
+        audited, missed = await recovery.audits.look(do.Audit(1, None, 0))
+        assert isinstance(missed, on.StreamSilent)
+        assert isinstance(audited, on.Audited)
+        assert not audited.is_idle
 
 
 async def test_an_audit_tells_one_loss_from_a_dead_socket(binance_options_sandbox: LocalSandbox) -> None:

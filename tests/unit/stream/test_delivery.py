@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from listenkey import Live, Update, UserStream
-from listenkey.events import Event
+from listenkey.core import inputs as on
+from listenkey.credentials import Secret
+from listenkey.events import Event, ListenKeyExpired
 from listenkey.testing import LocalSandbox
 from listenkey.wire.frames import UnreadableFrame
 from tests.unit.core.making import fill, order
@@ -54,6 +58,42 @@ def test_a_fill_that_comes_after_a_newer_one_is_late_alone_and_in_a_batch() -> N
             for event in events:
                 delivery.events_came(1, [event], [b"{}"])
         assert [item.late for item in made.take_ready() if isinstance(item, Update)] == [False, True]
+
+
+@pytest.mark.parametrize("provenance", ["socket", "held", "rest"])
+def test_the_first_event_of_an_idle_account_wakes_it_however_it_comes(provenance: str) -> None:
+    made, fed = quiet_stream(), list[on.Input]()
+    delivery = made._driver.delivery
+    pace = delivery.life.recovery_policy.audit_schedule.pace
+    delivery._feed = fed.append
+    pace.every_s *= 2
+    for number in (1, 2):
+        if provenance == "socket":
+            delivery.events_came(1, [order(number)], [b"{}"])
+        else:
+            delivery._deliver(1, order(number), b"{}", 0, "rest" if provenance == "rest" else "ws")
+    assert fed == [on.AccountWoke()]
+    assert pace.was_heard
+
+
+def test_an_event_of_an_account_in_use_is_noted_and_nobody_is_told() -> None:
+    made, fed = quiet_stream(), list[on.Input]()
+    delivery = made._driver.delivery
+    delivery._feed = fed.append
+    delivery.events_came(1, [order(1)], [b"{}"])
+    assert delivery.life.recovery_policy.audit_schedule.pace.was_heard
+    assert fed == []
+
+
+def test_the_end_of_a_key_is_no_event_of_the_account() -> None:
+    made, fed = quiet_stream(), list[on.Input]()
+    delivery = made._driver.delivery
+    delivery._feed = fed.append
+    expired = ListenKeyExpired(event_ms=1, listen_key=Secret("a key"))
+    delivery.events_came(1, [expired], [b"{}"])
+    delivery._deliver(1, expired, b"{}", 0)
+    assert not delivery.life.recovery_policy.audit_schedule.pace.was_heard
+    assert [type(each) for each in fed] == [on.KeyEnded]
 
 
 def test_frames_that_can_t_be_read_are_all_counted() -> None:

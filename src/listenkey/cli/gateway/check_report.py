@@ -41,6 +41,7 @@ def config_object(found: GatewayConfig) -> dict[str, Any]:
         "folder": str(found.folder),
         "token_file": None if found.token_file is None else str(found.token_file),
         "keep_days": found.keep_days,
+        "idle_audit_every_s": found.idle_audit_every_s,
         "venue": {"name": found.venue.name, "rest_url": found.venue.rest_url, "ws_url": found.venue.ws_url},
         "cold_start": cold_start(signing, len(found.accounts) - signing)._asdict(),
         "mass_return": mass_return(signing)._asdict(),
