@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 Status: TypeAlias = Literal[
-    "CONNECTING", "LIVE", "GAP", "RECOVERING", "SETTLING", "SUSPECT", "DEGRADED", "FAILED", "ENDED"
+    "CONNECTING", "LIVE", "GAP", "RECOVERING", "SETTLING", "SUSPECT", "DEGRADED", "FAILED", "ENDED", "ELSEWHERE"
 ]
 
 
@@ -22,7 +22,7 @@ class Health(Struct, frozen=True, kw_only=True):
             were lost on a living socket, and REST is asked for them. SETTLING: live, as the item `Live` says; all that
             REST returned of the last gap is delivered, and REST is asked again in case it lags. DEGRADED: live, but
             the journal can't be written, so items wait; or REST can't be asked, so the key is not kept alive or a
-            loss would not be noticed.
+            loss would not be noticed. ELSEWHERE: another worker of a gateway holds the account.
         status_since_ms: The time since which the status holds, wall clock, epoch ms; right also after that clock was set.
         why: The reason for the status, in words for people.
         live: True while new events are in the stream, as the item `Live` says: since the first one, but for while a gap

@@ -44,6 +44,10 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "_ended",
     ): "the top of an account's task; a bug must be told, and must not end the neighbours",
     (
+        "src/listenkey/gateway/cluster/cluster_worker.py",
+        "_placed",
+    ): "the top of a look at the leases; a bug must be told, and must not end the looks that follow",
+    (
         "src/listenkey/journal/sqlite/writer_thread.py",
         "_run",
     ): "the top of the thread; the reader must see it, and not a log alone",

@@ -13,7 +13,8 @@ import msgspec
 
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials, Secret
-from listenkey.errors import Corrupt, JournalError, ListenKeyError, Refused, UsageError
+from listenkey.errors import Corrupt, Fenced, JournalError, ListenKeyError, Refused, UsageError
+from listenkey.gateway.elsewhere import Elsewhere
 from listenkey.gateway.feed import Feed, Room
 from listenkey.gateway.journals import Journals
 from listenkey.gateway.known_keys import KnownKeys
@@ -27,8 +28,11 @@ from listenkey.venue import Venue
 
 log = logging.getLogger("listenkey")
 
-AGAIN_AFTER_S: Final = {JournalError: 30.0, Refused: 300.0}
-"""The wait before an account's stream is begun anew: a disk may be mended, and a key allowed from this address."""
+AGAIN_AFTER_S: Final = {Fenced: 3.0, JournalError: 30.0, Refused: 300.0}
+"""
+The wait before an account's stream is begun anew: a disk may be mended, and a key allowed from this address. A worker that stood
+still may take an account once more that is another's by now, and lets go of it at once.
+"""
 
 ANOTHERS: Final = (
     "{}, and REST does not list the journal's trades for this key: it is another account's, and nothing of it was written. "
@@ -66,6 +70,7 @@ class Surroundings:
         credentials: Reads the keys that a reference names; raises UsageError.
         known_keys: Knows which API key is which account's.
         pool: Gives them connections on sockets that they share; None where each has a socket of its own.
+        are_shared: Whether other processes hold some of the accounts. Then none starts by itself.
     """
 
     venue: Venue
@@ -76,6 +81,7 @@ class Surroundings:
     credentials: Callable[[str], Credentials]
     known_keys: KnownKeys
     pool: SocketPool | None = None
+    are_shared: bool = False
 
 
 class GatewayAccount:
@@ -96,6 +102,7 @@ class GatewayAccount:
         error: Why its stream has ended, for people; None while it runs.
         api_key: Its API key; None before it was read.
         same_as: The name of an account that the venue gave the same listen key before, so it is the same one; else None.
+        elsewhere: The process that holds it where accounts are shared; None where it is this one.
     """
 
     __slots__ = (
@@ -105,6 +112,7 @@ class GatewayAccount:
         "_told",
         "_work",
         "api_key",
+        "elsewhere",
         "error",
         "feed",
         "has_begun",
@@ -120,6 +128,7 @@ class GatewayAccount:
         self.error: str | None = None
         self.api_key: Secret | None = None
         self.same_as: str | None = None
+        self.elsewhere = Elsewhere() if around.are_shared else None
         self.feed = Feed(self.read, 1, 0, around.room)
         self._around = around
         self._changed = changed
@@ -141,10 +150,21 @@ class GatewayAccount:
             work.cancel()
             await asyncio.wait({work})
 
-    async def aclose(self) -> None:
-        """End its stream and its feed."""
+    async def aclose(self, moved: str | None = None) -> None:
+        """
+        End its stream and its feed.
+
+        Args:
+            moved: What readers are told where another process goes on with it; it may come back.
+        """
         await self.stop()
-        self.feed.end(None)
+        self.feed.end(moved)
+        if moved is not None:
+            self.feed = Feed(
+                self.read, 1, 0, self._around.room
+            )  # Nobody may go on in the old one, past what others write.
+            self.has_begun = False
+            self.error = None
 
     async def rekey(self, key: str) -> None:
         """
@@ -269,6 +289,8 @@ class GatewayAccount:
 
     def health(self) -> Health:
         """Return how its stream is now."""
+        if self.elsewhere is not None:
+            return Health(status="ELSEWHERE", why=f"held by {self.elsewhere}")
         if self.error is not None:
             return Health(status="FAILED", why=self.error)
         if self._driver is None:

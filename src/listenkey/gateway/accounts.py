@@ -11,6 +11,7 @@ from listenkey.credentials import Secret
 from listenkey.errors import UsageError
 from listenkey.gateway.account import GatewayAccount, Surroundings
 from listenkey.gateway.at_stake import Risk
+from listenkey.gateway.elsewhere import is_with_another
 from listenkey.gateway.names import check_name
 from listenkey.rest.request_queue import NOTHING_AT_STAKE
 
@@ -34,14 +35,15 @@ class Accounts:
         around: As given.
         starting: Accounts that have begun to start and have not come through yet.
         noted: The stakes of accounts as an earlier process has noted them.
+        waiting: Accounts that wait for their turn to start.
     """
 
     def __init__(self, around: Surroundings) -> None:
         self.starting: dict[GatewayAccount, asyncio.TimerHandle] = {}
         self.noted: Mapping[str, Risk] = {}
         self.around = around
+        self.waiting: list[GatewayAccount] = []
         self._accounts: dict[str, GatewayAccount] = {}
-        self._waiting: list[GatewayAccount] = []
         self._owners: dict[Secret, GatewayAccount] = {}
         self._keys: dict[GatewayAccount, Secret] = {}
 
@@ -61,8 +63,8 @@ class Accounts:
 
     @property
     def is_ready(self) -> bool:
-        """True where every account is complete."""
-        return all(account.is_complete for account in self)
+        """True where every account is complete, as far as another process does not hold it."""
+        return all(account.is_complete or is_with_another(account.elsewhere) for account in self)
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -75,22 +77,34 @@ class Accounts:
         """
         noted = self.noted
         for name, key in sorted(accounts, key=lambda account: noted.get(account[0]) or NOTHING_AT_STAKE, reverse=True):
-            self._accounts[name] = account = GatewayAccount(name, key, self.around, self._changed)
-            self._waiting.append(account)
-        self._start_next()
+            account = self._accounts[name] = GatewayAccount(name, key, self.around, self._changed)
+            if account.elsewhere is None:
+                self.queue(account)
 
     async def aclose(self) -> None:
         """End all of them; what waits is written."""
-        self._waiting.clear()
+        self.waiting.clear()
         for timer in self.starting.values():
             timer.cancel()
         self.starting.clear()
         await asyncio.gather(*(account.aclose() for account in self))
 
+    def queue(self, account: GatewayAccount, place: int | None = None) -> None:
+        """Let an account start in its turn; behind the others that wait, or at a place among them."""
+        self.waiting.insert(len(self.waiting) if place is None else place, account)
+        self._start_next()
+
+    def withdraw(self, account: GatewayAccount) -> None:
+        """Forget an account's start and its listen key, before its stream is ended."""
+        if account in self.waiting:
+            self.waiting.remove(account)
+        self._forget_key(account)
+        self._came_through(account)
+
     def _start_next(self) -> None:
         """Let accounts start, as far as there is room beside those that do."""
-        while self._waiting and len(self.starting) < STARTING_MAX:
-            account = self._waiting.pop(0)
+        while self.waiting and len(self.starting) < STARTING_MAX:
+            account = self.waiting.pop(0)
             loop = asyncio.get_running_loop()
             self.starting[account] = loop.call_later(LEFT_BEHIND_AFTER_S, self._came_through, account)
             account.start()
@@ -147,8 +161,8 @@ class Accounts:
             raise UsageError(f"there is an account {name!r} already; PUT /v1/accounts/{name} gives it other keys")
         self._check_key(name, key)
         account = self._accounts[name] = GatewayAccount(name, key, self.around, self._changed)
-        self._waiting.insert(0, account)  # somebody waits for it
-        self._start_next()
+        if account.elsewhere is None:
+            self.queue(account, 0)  # somebody waits for it
         return account
 
     async def rekey(self, name: str, key: str) -> None:
@@ -171,10 +185,7 @@ class Accounts:
         """
         account = self._known(name)
         del self._accounts[name]
-        if account in self._waiting:
-            self._waiting.remove(account)
-        self._forget_key(account)
-        self._came_through(account)
+        self.withdraw(account)
         await account.aclose()
 
     def _check_key(self, name: str, key: str) -> None:

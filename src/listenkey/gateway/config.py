@@ -39,6 +39,9 @@ BYTES_MAX: Final = 8 * 1024 * 1024
 
 LISTEN: Final = ("127.0.0.1", 8780)
 
+WORKER_KEYS: Final = ("worker", "worker_url", "session_s")
+"""Keys of a gateway that shares its accounts with others, by way of NATS."""
+
 GATEWAY_KEYS: Final = (
     "listen",
     "journal",
@@ -47,10 +50,12 @@ GATEWAY_KEYS: Final = (
     "keep_days",
     "keys_per_socket",
     "idle_audit_every_s",
+    *WORKER_KEYS,
     "venue",
     "rest_url",
     "ws_url",
 )
+SESSION_S: Final = 5
 ACCOUNT_KEYS: Final = ("name", "key")
 
 MEANT: Final = {
@@ -101,6 +106,9 @@ class GatewayConfig:
         warnings: What works, and may not be meant.
         keys_per_socket: The most listen keys that share a socket; 1 gives each its own.
         idle_audit_every_s: The longest time between two audits of an idle account.
+        worker: This process's name among those that share the accounts; empty where it is its host and port.
+        worker_url: Where readers reach it; empty where that is where it listens.
+        session_s: The time after which the others take over from a worker that is not heard of.
     """
 
     path: Path
@@ -115,6 +123,9 @@ class GatewayConfig:
     warnings: tuple[Mistake, ...] = ()
     keys_per_socket: int = 1
     idle_audit_every_s: float = IDLE_AUDIT_EVERY_S
+    worker: str = ""
+    worker_url: str = ""
+    session_s: int = SESSION_S
 
     @property
     def key_folder(self) -> Path:
@@ -210,9 +221,10 @@ class _Reading:
         # A mistake in the port must not hide one about the host.
         self._check_token(gateway, config_values.host_in(gateway.get("listen")) or host, token_file)
         keep_days = self._value(gateway, "keep_days", config_values.days, None)
-        if "keep_days" in gateway and is_log_address(journal):
-            on_nats = "keep_days: NATS keeps items as long as its streams say; take this out, and see docs/reference/jetstream.md"
-            self._mistake(self._line("gateway", "keep_days"), on_nats)
+        worker = self._value(gateway, "worker", config_values.worker_name, "")
+        worker_url = self._value(gateway, "worker_url", config_values.worker_url, "")
+        session_s = self._value(gateway, "session_s", config_values.session_seconds, SESSION_S)
+        self._check_fit(gateway, journal)
         idle_s = self._value(gateway, "idle_audit_every_s", config_values.idle_audit_every_s, IDLE_AUDIT_EVERY_S)
         venue = self._venue(gateway)
         keys_per_socket = self._keys_per_socket(gateway, venue)
@@ -232,6 +244,9 @@ class _Reading:
             tuple(sorted(self._warnings)),
             keys_per_socket,
             idle_s,
+            worker,
+            worker_url,
+            session_s,
         )
 
     def place(self) -> GatewayPlace:
@@ -311,6 +326,17 @@ class _Reading:
                     f'{error}; give folder = "/var/lib/listenkey" for what is kept on this machine',
                 )
         return folder
+
+    def _check_fit(self, gateway: Mapping[str, Any], journal: str) -> None:
+        """Note the keys that mean nothing beside a journal of this kind."""
+        if not journal:
+            return
+        alone = "only gateways with a journal in NATS share their accounts; take this out"
+        kept = "NATS keeps items as long as its streams say; take this out, and see docs/reference/jetstream.md"
+        unfit, why = (("keep_days",), kept) if is_log_address(journal) else (WORKER_KEYS, alone)
+        for key in unfit:
+            if key in gateway:
+                self._mistake(self._line("gateway", key), f"{key}: {why}")
 
     def _check_token(self, gateway: Mapping[str, Any], host: str, token_file: Path | None) -> None:
         is_open = not address.is_loopback(host)

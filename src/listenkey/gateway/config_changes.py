@@ -16,6 +16,9 @@ FOR_THE_NEXT_START: Final = (
     "keys_per_socket",
     "idle_audit_every_s",
     "venue",
+    "worker",
+    "worker_url",
+    "session_s",
 )
 """Settings that a gateway takes at its start alone."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from listenkey.core.timing import Timing
 from listenkey.errors import UsageError
@@ -28,6 +29,9 @@ EXAMPLES: Final = {
     "keep_days": "keep_days = 90",
     "keys_per_socket": "keys_per_socket = 25",
     "idle_audit_every_s": "idle_audit_every_s = 1800",
+    "worker": 'worker = "w1"',
+    "worker_url": 'worker_url = "http://10.0.0.1:8780"',
+    "session_s": "session_s = 5",
     "venue": 'venue = "production"',
     "rest_url": 'rest_url = "http://127.0.0.1:8700"',
     "ws_url": 'ws_url = "ws://127.0.0.1:8700"',
@@ -37,6 +41,10 @@ IDLE_AUDIT_EVERY_S_LEAST: Final = Timing().audit_every_s
 IDLE_AUDIT_EVERY_S_MOST: Final = 3600.0
 """An hour: a loss that nothing else shows is found no later."""
 
+SESSIONS_S: Final = range(3, 61)
+"""The lengths that a session may have: a shorter one ends on a loaded machine, and servers count in whole seconds."""
+
+_WORKER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://")
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
@@ -100,6 +108,32 @@ def keys_per_socket(value: object) -> int:
         raise UsageError(f"this must be a whole number, as in {EXAMPLES['keys_per_socket']}, not {_kind(value)}")
     if not 1 <= value <= STREAMS_PER_SOCKET:
         raise UsageError(f"this must be from 1 to {STREAMS_PER_SOCKET}, which is all that the venue puts on a socket")
+    return value
+
+
+def worker_name(value: object) -> str:
+    """Return the name of a worker."""
+    name = text_of(value, EXAMPLES["worker"])
+    if not _WORKER.fullmatch(name) or looks_like_a_key(name):
+        raise UsageError("a worker's name is 1 to 64 letters, digits, dots, _ and -, a letter or digit first")
+    return name
+
+
+def worker_url(value: object) -> str:
+    """Return the address at which readers reach this worker."""
+    text = text_of(value, EXAMPLES["worker_url"])
+    url = urlsplit(text)
+    if url.scheme not in {"http", "https"} or not url.hostname or url.path.strip("/") or url.query or url.username:
+        raise UsageError(f"write scheme, host and port alone, as in {EXAMPLES['worker_url']}")
+    return text.rstrip("/")
+
+
+def session_seconds(value: object) -> int:
+    """Return the length of a session in NATS."""
+    if isinstance(value, bool) or not isinstance(value, int) or value not in SESSIONS_S:
+        raise UsageError(
+            f"this must be a whole number of seconds from {SESSIONS_S[0]} to {SESSIONS_S[-1]}, as in {EXAMPLES['session_s']}"
+        )
     return value
 
 

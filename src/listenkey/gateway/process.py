@@ -42,6 +42,7 @@ class Gateway:
         runtime: The clock, the sockets and the threads.
         keys_per_socket: The most listen keys that share a socket.
         idle_audit_every_s: The longest time between two audits of an idle account.
+        are_shared: Whether other processes hold some of the accounts: then somebody says which ones start here.
 
     Attributes:
         accounts: All of them.
@@ -56,6 +57,8 @@ class Gateway:
         runtime: Runtime,
         keys_per_socket: int = 1,
         idle_audit_every_s: float = IDLE_AUDIT_EVERY_S,
+        *,
+        are_shared: bool = False,
     ) -> None:
         timing = Timing(idle_audit_every_s=idle_audit_every_s).scaled(venue.time_scale)
         self._known_keys = known_keys = KnownKeys(folder)
@@ -63,7 +66,7 @@ class Gateway:
         if keys_per_socket > 1:
             self._pool = SocketPool(venue, runtime.clock, timing, runtime.connect, keys_per_socket)
             runtime = replace(runtime, seats=self._pool)
-        around = Surroundings(venue, journals, runtime, timing, Room(), credentials, known_keys, self._pool)
+        around = Surroundings(venue, journals, runtime, timing, Room(), credentials, known_keys, self._pool, are_shared)
         self.accounts = Accounts(around)
         self._journals = journals
         self._folder = folder

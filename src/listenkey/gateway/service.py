@@ -11,18 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from listenkey.credentials import Credentials, Secret
 from listenkey.errors import UsageError
 from listenkey.gateway import access_token
 from listenkey.gateway.access_token import kept_token, read_token
+from listenkey.gateway.accounts import Accounts
 from listenkey.gateway.added import AddedAccounts
+from listenkey.gateway.cluster.cluster_worker import ClusterWorker
+from listenkey.gateway.cluster.lease import WorkerSession
 from listenkey.gateway.config import GatewayConfig, read_config
 from listenkey.gateway.config_changes import ConfigChanges, changes
 from listenkey.gateway.descriptors import allow_files
@@ -96,14 +101,16 @@ class GatewayService:
     async def _start(self) -> None:
         config, runtime = self.config, Runtime()
         allow_files(len(config.accounts))
+        journals = journals_of(config, runtime)
         gateway = Gateway(
             config.venue,
-            journals_of(config, runtime),
+            journals,
             config.folder,
             self._credentials,
             runtime,
             config.keys_per_socket,
             config.idle_audit_every_s,
+            are_shared=config.is_on_nats,
         )
         # First of all the lock: a second gateway must not make a token or read the first one's accounts.
         self._opened.callback((await asyncio.to_thread(HeldFolder, config.folder)).release)
@@ -112,6 +119,9 @@ class GatewayService:
         added = AddedAccounts(config.folder)
         await asyncio.to_thread(added.read)
         self.accounts = KeptAccounts(gateway.accounts, added)
+        sharing = await self._opened.enter_async_context(
+            AsyncExitStack()
+        )  # It ends behind the server, before the accounts.
         server = GatewayServer(self.accounts, self.token, config.host, self._port)
         self._opened.push_async_callback(server.aclose)
         try:
@@ -120,8 +130,20 @@ class GatewayService:
             reason = error.strerror or str(error)
         else:
             self.accounts.start(config.accounts)
+            if isinstance(journals, JetStreamJournals):
+                await self._share(gateway.accounts, journals.servers, sharing)
             return
         raise UsageError(f"{config.host}, port {self._port}, can't be taken: {reason}; another port: --port P")
+
+    async def _share(self, accounts: Accounts, servers: LogServers, sharing: AsyncExitStack) -> None:
+        """Hold those of the accounts that fall to this worker."""
+        config = self.config
+        name = config.worker or f"{socket.gethostname()}:{urlsplit(self.url).port}"
+        servers.worker = name
+        session = WorkerSession(name, config.worker_url or self.url)
+        worker = ClusterWorker(accounts, servers, session, config.session_s)
+        sharing.push_async_callback(worker.aclose)
+        await worker.start()
 
     def _take_token(self) -> None:
         if self.config.token_file is not None:

@@ -25,7 +25,12 @@ WITHIN_S = 20.0
 
 @asynccontextmanager
 async def accounts_of(
-    sandbox: LocalSandbox, folder: Path, keys: dict[str, tuple[str, str]], keys_per_socket: int = 1
+    sandbox: LocalSandbox,
+    folder: Path,
+    keys: dict[str, tuple[str, str]],
+    keys_per_socket: int = 1,
+    *,
+    are_shared: bool = False,
 ) -> AsyncGenerator[Accounts]:
     """Accounts whose references are names in `keys`, with their journals open; who uses them closes them."""
 
@@ -47,7 +52,10 @@ async def accounts_of(
         pool.open()
         runtime = replace(runtime, seats=pool)
     try:
-        yield Accounts(Surroundings(sandbox.venue, journals, runtime, timing, Room(), credentials, known_keys, pool))
+        around = Surroundings(
+            sandbox.venue, journals, runtime, timing, Room(), credentials, known_keys, pool, are_shared
+        )
+        yield Accounts(around)
     finally:
         if pool is not None:
             await pool.aclose()

@@ -26,7 +26,7 @@ from tests.unit.gateway.gateway_of import accounts_of, keys_of, until
         (Full("x"), 30.0),
         (Refused(401, -2015, "x"), 300.0),
         (Corrupt("x"), None),
-        (Fenced("x"), 30.0),
+        (Fenced("x"), 3.0),
         (UsageError("x"), None),
         (ListenKeyError("x"), None),
     ],

@@ -287,6 +287,23 @@ def test_nats_needs_a_folder_on_this_machine(tmp_path: Path) -> None:
     assert read_config(path, {}).folder == tmp_path / "own"
 
 
+def test_workers_are_of_nats_alone(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.toml"
+    worker = 'worker = "w1"\nworker_url = "https://w1.example:8780"\nsession_s = 9\n'
+    path.write_text(f'[gateway]\njournal = "nats://a"\nfolder = "own"\n{worker}')
+    found = read_config(path, {})
+    assert (found.worker, found.worker_url, found.session_s) == ("w1", "https://w1.example:8780", 9)
+    path.write_text(f'[gateway]\njournal = "j"\n{worker}')
+    with pytest.raises(ConfigError) as told:
+        read_config(path, {})
+    assert [mistake.line for mistake in told.value.mistakes] == [3, 4, 5]
+    assert all("only gateways with a journal in NATS" in mistake.text for mistake in told.value.mistakes)
+    path.write_text('[gateway]\njournal = "nats://a"\nworker = "a b"\nworker_url = "w1"\nsession_s = 1.5\n')
+    with pytest.raises(ConfigError) as told:
+        read_config(path, {})
+    assert [mistake.line for mistake in told.value.mistakes] == [3, 4, 5]
+
+
 def test_what_is_no_file_or_no_text_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be read: No such file"):
         read_config(tmp_path / "missing", {})

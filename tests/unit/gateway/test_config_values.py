@@ -22,8 +22,11 @@ from listenkey.gateway.config_values import (
     listen_address,
     path_at,
     reference,
+    session_seconds,
     text_of,
     venue_of,
+    worker_name,
+    worker_url,
 )
 from listenkey.venue import PRODUCTION, TESTNET
 from tests.unit.gateway.written import KEY, private
@@ -61,6 +64,25 @@ def test_names() -> None:
     with pytest.raises(UsageError, match="looks like a key itself") as told:
         account_name(KEY)
     assert KEY not in str(told.value)
+
+
+def test_workers() -> None:
+    assert worker_name("w-1.example_B") == "w-1.example_B"
+    for value in ("a b", "x" * 65, "-a", "host:8780", KEY):
+        with pytest.raises(UsageError, match="a worker's name is 1 to 64 letters") as told:
+            worker_name(value)
+        assert KEY not in str(told.value)
+    assert worker_url("http://10.0.0.1:8780/") == "http://10.0.0.1:8780"
+    for value in ("10.0.0.1:8780", "ftp://a", "http://", "http://a/path", "http://a?b=c", "http://me@a"):
+        with pytest.raises(UsageError, match="write scheme, host and port alone"):
+            worker_url(value)
+
+
+def test_sessions() -> None:
+    assert [session_seconds(value) for value in (3, 60)] == [3, 60]
+    for value in (2, 61, 5.0, "5", True):
+        with pytest.raises(UsageError, match="a whole number of seconds from 3 to 60"):
+            session_seconds(value)
 
 
 def test_references() -> None:

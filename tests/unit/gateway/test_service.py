@@ -7,18 +7,21 @@ import json
 import socket
 import stat
 import urllib.request
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.gateway.accounts import Accounts
+from listenkey.gateway.cluster.lease_board import LeaseBoard
 from listenkey.gateway.config import read_config
 from listenkey.gateway.mistakes import ConfigError
 from listenkey.gateway.service import GatewayService, journals_of
 from listenkey.journal.jetstream.account_journals import JetStreamJournals
+from listenkey.journal.jetstream.servers import LogServers
 from listenkey.testing import LocalSandbox
 from listenkey.transport.runtime import Runtime
 from tests.nats_server import Cluster, made
@@ -168,7 +171,7 @@ async def test_a_folder_that_cant_be_made_is_told(binance_options_sandbox: Local
             raise AssertionError("it must not get here")
 
 
-async def test_its_journals_may_be_on_nats_and_a_second_gateway_takes_them_over(
+async def test_its_journals_may_be_on_nats(
     binance_options_sandbox: LocalSandbox, tmp_path: Path, nats_node: Cluster
 ) -> None:
     address = nats_node.address()
@@ -179,13 +182,30 @@ async def test_its_journals_may_be_on_nats_and_a_second_gateway_takes_them_over(
     text = "\n".join(f'journal = "{address}"' if line.startswith("journal") else line for line in lines)
     path.write_text(text)
     config = read_config(path)
-    assert isinstance(journals_of(config, Runtime()), JetStreamJournals)
-    async with GatewayService(config) as service:
-        await until(lambda: service.accounts.is_ready and all(account.feed.last_seq for account in service.accounts))
-        first = await listed(service)
-        async with GatewayService(replace(config, folder=tmp_path / "other")) as second:
-            await until(lambda: all(account.feed.last_seq > first[account.name]["seq"] for account in second.accounts))
-            await until(lambda: all(account.error for account in service.accounts))
-            taken = await listed(service)
-            assert all("has taken over the account in NATS" in str(row) for row in taken.values())
-            assert all(account.error is None for account in second.accounts)
+    journals = journals_of(config, Runtime())
+    assert isinstance(journals, JetStreamJournals)
+    for least_seq in (1, 2):
+
+        def have_arrived(service: GatewayService, seq: int = least_seq) -> bool:
+            return all(each.has_arrived and each.feed.last_seq >= seq for each in service.accounts)
+
+        async with GatewayService(config) as service:
+            await until(partial(have_arrived, service))
+            assert set(await listed(service)) == {"a", "b"}
+
+
+async def test_a_worker_has_a_name_of_its_own_or_that_of_its_place(tmp_path: Path, nats_node: Cluster) -> None:
+    address = nats_node.address()
+    at = await made(address)
+    path = tmp_path / "gateway.toml"
+    for more, name in (("", None), ('worker = "w1"\nworker_url = "http://10.0.0.1:8780"\n', "w1")):
+        path.write_text(f'[gateway]\nlisten = "127.0.0.1:0"\njournal = "{address}"\nfolder = "own"\n{more}')
+        async with GatewayService(read_config(path, {})) as service:
+            servers = LogServers(at)
+            await servers.acquire()
+            board = LeaseBoard(servers, at.names, "looks")
+            await board.refresh()
+            await servers.release()
+            url = "http://10.0.0.1:8780" if name else service.url
+            expected = (name or f"{socket.gethostname()}:{urlsplit(service.url).port}", url)
+            assert [(each.worker, each.url) for each in board.sessions.values()] == [expected]

@@ -8,8 +8,21 @@ from typing import Any, Final, NamedTuple
 from listenkey.cli.display.number_format import age
 from listenkey.cli.redaction import printable
 
-WORST_FIRST: Final = ("FAILED", "ENDED", "GAP", "CONNECTING", "RECOVERING", "SUSPECT", "DEGRADED", "SETTLING", "LIVE")
+WORST_FIRST: Final = (
+    "FAILED",
+    "ENDED",
+    "GAP",
+    "CONNECTING",
+    "RECOVERING",
+    "SUSPECT",
+    "DEGRADED",
+    "SETTLING",
+    "LIVE",
+    "ELSEWHERE",
+)
 """The statuses of a stream, by how much somebody is needed."""
+
+FINE: Final = frozenset({"LIVE", "ELSEWHERE"})
 
 WHY_MAX: Final = 120
 
@@ -47,7 +60,7 @@ def sorted_by_trouble(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     def trouble(row: dict[str, Any]) -> tuple[Any, ...]:
         status = row.get("status")
         place = WORST_FIRST.index(status) if status in WORST_FIRST else -1
-        is_fine = place == len(WORST_FIRST) - 1
+        is_fine = status in FINE
         return place, bool(row.get("fills_complete")), not notes_of(row), 0 if is_fine else since_ms(row), row["name"]
 
     return sorted(rows, key=trouble)

@@ -49,10 +49,13 @@ class JetStreamJournals:
         servers: Of NATS.
         wall_ms: Epoch ms.
         beside: The name beside which an account's other files lie on this machine; None where none shall.
+
+    Attributes:
+        servers: As given.
     """
 
     def __init__(self, servers: LogServers, wall_ms: Callable[[], int], *, beside: Path | None = None) -> None:
-        self._servers = servers
+        self.servers = servers
         self._wall_ms = wall_ms
         self._beside = beside
         self._room = QueueRoom(ROOM_BYTES_MAX)
@@ -67,11 +70,11 @@ class JetStreamJournals:
             UsageError: They may lose it, or the package is missing.
             Unreachable, TimedOut, JournalError: They don't answer, or refused.
         """
-        await self._servers.acquire()
+        await self.servers.acquire()
 
     async def aclose(self) -> None:
         """Disconnect; every account's journal was closed before."""
-        await self._servers.release()
+        await self.servers.release()
 
     def beside(self, _account: str) -> Path | None:
         """Return the name beside which the files lie that all accounts share."""
@@ -90,7 +93,7 @@ class JetStreamJournals:
         self._accounts.add(account)
         self._room.accounts = len(self._accounts)
         return JetStreamJournal(
-            self._servers,
+            self.servers,
             account,
             self._wall_ms,
             consumer=consumer,
@@ -108,7 +111,7 @@ class JetStreamJournals:
             JournalError: The servers do not answer.
         """
         reader = self._reader(account)
-        async with _in_time(self._servers.where):
+        async with _in_time(self.servers.where):
             oldest_seq = await reader.oldest_seq()
             newest_seq = (await reader.ends_since(0)).item.seq
         return (oldest_seq, newest_seq) if oldest_seq else (1, 0)
@@ -137,7 +140,7 @@ class JetStreamJournals:
         Raises:
             JournalError: The servers do not answer.
         """
-        async with _in_time(self._servers.where):
+        async with _in_time(self.servers.where):
             return await self._position(self._cell(account, consumer))
 
     async def commit(self, account: str, consumer: str, seq: int) -> None:
@@ -152,7 +155,7 @@ class JetStreamJournals:
         if not 0 < seq <= last_seq:
             raise UsageError(f"the account {account!r} has no item {seq} yet, so {consumer!r} can't be done with it")
         cell = self._cell(account, consumer)
-        async with _in_time(self._servers.where):
+        async with _in_time(self.servers.where):
             while seq > (await self._position(cell) or 0):
                 try:
                     if await cell.write(cursor_bytes(Cursor(NOBODYS, seq))):
@@ -162,8 +165,8 @@ class JetStreamJournals:
                 await asyncio.sleep(RETRY_S)
 
     def _cell(self, account: str, consumer: str) -> FactCell:
-        names = self._servers.address.names
-        return FactCell(self._servers, names.cursors, names.of(account).cursor(consumer), lambda _: False)
+        names = self.servers.address.names
+        return FactCell(self.servers, names.cursors, names.of(account).cursor(consumer), lambda _: False)
 
     async def _position(self, cell: FactCell) -> int | None:
         while True:
@@ -175,7 +178,7 @@ class JetStreamJournals:
                 return None if cursor is None else cursor.seq
 
     def _reader(self, account: str) -> LogReader:
-        reader = self._readers.pop(account, None) or LogReader(self._servers, self._servers.address.names.of(account))
+        reader = self._readers.pop(account, None) or LogReader(self.servers, self.servers.address.names.of(account))
         self._readers[account] = reader
         if len(self._readers) > READERS_MAX:
             del self._readers[next(iter(self._readers))]

@@ -53,7 +53,7 @@ class StreamNames:
         state: The bucket of the marks.
         cursors: The bucket of the consumers' positions.
         sessions: The bucket of workers that are alive; its keys end by themselves.
-        registry: The bucket of the accounts that are to be held.
+        registry: The bucket of the accounts' leases: which worker holds each.
 
     Raises:
         UsageError: The prefix is none.
@@ -90,9 +90,10 @@ class AccountNames:
         owner: The subject of its ownership record.
         mark: The key of its mark in the bucket of the state.
         checkpoint: The key of its checkpoint there.
+        lease: The key of its lease in the bucket of the registry.
     """
 
-    __slots__ = ("_partition", "_token", "checkpoint", "events", "mark", "names", "owner")
+    __slots__ = ("_partition", "_token", "checkpoint", "events", "lease", "mark", "names", "owner")
 
     def __init__(self, names: StreamNames, account: str) -> None:
         self.names = names
@@ -102,6 +103,7 @@ class AccountNames:
         self.owner = f"{names.prefix}.own.{partition}.{token}"
         self.mark = f"mark.{partition}.{token}"
         self.checkpoint = f"end.{partition}.{token}"
+        self.lease = f"lease.{partition}.{token}"
 
     def cursor(self, consumer: str) -> str:
         """Return the key of a consumer's position in the bucket of the cursors."""

@@ -55,9 +55,9 @@ async def test_each_account_has_its_own_items_and_any_can_be_read(journals: JetS
 
 async def test_items_that_are_deleted_are_too_old(journals: JetStreamJournals) -> None:
     await store(journals, "desk-1", 5)
-    names = journals._servers.address.names
+    names = journals.servers.address.names
     purge = msgspec.json.encode({"filter": names.of("desk-1").events, "keep": 2})
-    await journals._servers.request(f"$JS.API.STREAM.PURGE.{names.stream}", purge)
+    await journals.servers.request(f"$JS.API.STREAM.PURGE.{names.stream}", purge)
     assert await journals.kept("desk-1") == (4, 5)
     for after in (0, 1):
         with pytest.raises(TooOld, match="the oldest is 4"):
@@ -113,7 +113,7 @@ async def test_servers_that_do_not_answer_are_told(
         raise Unanswered("no answer", was_sent=False)
 
     monkeypatch.setattr(account_journals, "ASK_WITHIN_S", 0.05)
-    monkeypatch.setattr(journals._servers, "request", silent)
+    monkeypatch.setattr(journals.servers, "request", silent)
     with pytest.raises(JournalError, match=r"does not answer within 0.05 s"):
         await journals.cursor("desk-1", "book")
 
@@ -123,4 +123,4 @@ async def test_only_so_many_places_are_remembered(journals: JetStreamJournals, m
     for account in ("a", "b", "a", "c"):
         await journals.kept(account)
     assert list(journals._readers) == ["a", "c"]
-    assert JetStreamJournals(journals._servers, Wall(), beside=Path("x")).beside("a") == Path("x")
+    assert JetStreamJournals(journals.servers, Wall(), beside=Path("x")).beside("a") == Path("x")
