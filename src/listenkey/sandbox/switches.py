@@ -126,8 +126,14 @@ class Switches:
     signature_over: SignatureOver = "sent"
     """The text that a signature is over: as sent, percent-encoded, or before it was encoded."""
 
-    keys_per_socket: Literal["all", "first", "last"] = "all"
-    """The listen keys that deliver, of several valid ones on one socket; the others are acknowledged and silent."""
+    keys_per_socket: Literal["all", "first", "last", "refused", "closed"] = "all"
+    """
+    The listen keys that deliver, of several valid ones on one socket; the others are acknowledged and silent. Or a
+    further one is refused (code 2), or ends the socket (1008).
+    """
+
+    envelope_stream: Literal["key", "event"] = "key"
+    """The name in the envelope of a user event: its listen key, as documented, or its type."""
 
     naked_sell: bool = True
     """True: options may be written, sold beyond what is held; else -6057. `exchangeInfo` says it of each symbol."""

@@ -399,3 +399,39 @@ def test_a_key_that_is_over_does_not_keep_the_next_one_out() -> None:
     scene.say(sid, method="SUBSCRIBE", params=[new, "btcusdt@index"])
     scene.hub.deliver(new, "X", b"{}")
     assert len(scene.frames(sid)) == 1
+
+
+def test_a_further_key_may_be_refused_or_end_the_socket() -> None:
+    scene = Scene(keys_per_socket="refused")
+    bobs, _ = scene.keys.start("bob", T0)
+    sid = scene.open("/private/stream")
+    both = scene.say(sid, method="SUBSCRIBE", params=[scene.key, bobs])
+    assert both == [{"error": {"code": 2, "msg": "Invalid request: one listen key a connection"}, "id": 1}]
+    assert scene.say(sid, method="SUBSCRIBE", params=[scene.key, "btcusdt@index"]) == [{"result": None, "id": 1}]
+    assert "error" in scene.say(sid, method="SUBSCRIBE", params=[bobs])[0]
+    scene.hub.deliver(scene.key, "X", b"{}")
+    assert len(scene.frames(sid)) == 1
+    scene = Scene(keys_per_socket="closed")
+    bobs, _ = scene.keys.start("bob", T0)
+    sid = scene.open("/private/stream")
+    scene.say(sid, method="SUBSCRIBE", params=[scene.key])
+    scene.hub.receive_text(sid, json.dumps({"method": "SUBSCRIBE", "params": [bobs], "id": 1}), T0)
+    assert scene.hub.take_actions() == [(sid, Close(1008, "one listen key a connection"))]
+
+
+def test_the_envelope_may_name_the_event_in_place_of_the_key() -> None:
+    scene = Scene(envelope_stream="event")
+    sid = scene.open("/private/stream", f"streams={scene.key}")
+    scene.hub.deliver(scene.key, "ORDER_TRADE_UPDATE", b"{}")
+    assert scene.frames(sid) == [{"stream": "ORDER_TRADE_UPDATE", "data": {}}]
+
+
+def test_a_socket_is_that_of_the_accounts_whose_keys_are_on_it() -> None:
+    scene = Scene()
+    bobs, _ = scene.keys.start("bob", T0)
+    sid = scene.open("/private/stream")
+    scene.say(sid, method="SUBSCRIBE", params=[scene.key, bobs])
+    scene.keys.expire("alice", T0)
+    assert scene.hub.sockets()[0]["accounts"] == ["alice", "bob"]
+    scene.say(sid, method="UNSUBSCRIBE", params=[bobs])
+    assert scene.hub.sockets()[0]["accounts"] == ["alice"], "also of one that is over"

@@ -29,6 +29,7 @@ async def accounts_of(
     folder: Path,
     keys: dict[str, tuple[str, str]],
     keys_per_socket: int = 1,
+    timing: Timing | None = None,
     *,
     are_shared: bool = False,
 ) -> AsyncGenerator[Accounts]:
@@ -42,7 +43,7 @@ async def accounts_of(
 
     runtime = Runtime()
     journals = SharedJournals(folder, runtime.clock.wall_ms)
-    timing = replace(Timing(), audit_every_s=2.0)
+    timing = timing or replace(Timing(), audit_every_s=2.0)
     known_keys = KnownKeys(folder)
     known_keys.read()
     await journals.open()

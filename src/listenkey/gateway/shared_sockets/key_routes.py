@@ -47,6 +47,10 @@ class KeyRoutes:
         """Return True where a key may have a seat. One that had one may not: what was sent to that one would come to it."""
         return key not in self._ever and len(self._ever) < KEYS_EVER_MAX
 
+    def shared_with(self, key: bytes) -> bool:
+        """Return True where a key is or was on this socket, and keys have shared it."""
+        return self.were_shared and key in self._ever
+
     def put(self, seat: SocketSeat) -> None:
         """Bring this seat what comes for its key."""
         self.seats[seat.key] = seat

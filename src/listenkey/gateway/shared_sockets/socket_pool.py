@@ -219,17 +219,21 @@ class SocketPool:
         self._evidence.delivers()
 
     def doubt(self, key: Secret) -> None:
-        """Note a loss on the socket of a key: REST, or the account's own events, show one that it did not bring."""
-        socket = self._socket_of(key)
-        if self.why_not or socket is None or not socket.routes.were_shared:
+        """
+        Note a loss on the socket of a key: REST, or the account's own events, show one that it did not bring.
+
+        By the time that this is known, the account may have left that socket.
+        """
+        text = key.reveal().encode()
+        if self.why_not or not any(socket.routes.shared_with(text) for socket in self._sockets):
             return
         if why := self._evidence.doubt(key, self._clock.now_s()):
             self.stop_sharing(why)
             return
         log.warning("events of the account with listen key %s were missing; from now on it has its own socket", key)
-        socket.routes.seats[key.reveal().encode()].end(
-            Disconnected(None, "events were missing on a socket that listen keys share")
-        )
+        socket = self._socket_of(key)
+        if socket is not None and not socket.is_of_one:
+            socket.routes.seats[text].end(Disconnected(None, "events were missing on a socket that listen keys share"))
 
     def stop_sharing(self, why: str) -> None:
         """Give each key a socket of its own from now on."""

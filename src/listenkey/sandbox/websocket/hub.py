@@ -69,10 +69,11 @@ GOING_AWAY: Final = 1001
 
 @dataclass(slots=True)
 class StreamSubscription:
-    """One stream of one socket. `dead`: acknowledged, and nothing ever comes."""
+    """One stream of one socket. `dead`: acknowledged, and nothing ever comes. `account`: whose listen key it was."""
 
     events: frozenset[str] | None
     dead: bool
+    account: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -214,7 +215,7 @@ class Hub:
                 continue
             if session.combined:
                 if enveloped is None:
-                    enveloped = _envelope(key, payload)
+                    enveloped = _envelope(key if self._switches.envelope_stream == "key" else name, payload)
                 actions.append((session.id, enveloped))
             else:
                 actions.append((session.id, payload))
@@ -336,6 +337,7 @@ class Hub:
             for stream in message.params:
                 if session.streams.pop(stream, None) is not None:
                     self._forget_listener(stream, session)
+            session.accounts = {each.account for each in session.streams.values() if each.account is not None}
         elif message.method == "LIST_SUBSCRIPTIONS":
             hide = not self._switches.list_shows_keys
             return [name for name in session.streams if not (hide and "@" not in name)]
@@ -353,6 +355,11 @@ class Hub:
             if self._switches.bad_key == "refuse":
                 raise requests.RequestRefused(2, "Invalid request: invalid stream", message.id)
             self._close(session, Close(POLICY_VIOLATION, "invalid listen key"))
+            return
+        if self._switches.keys_per_socket in ("refused", "closed") and self._keys_with(session, new) > 1:
+            if self._switches.keys_per_socket == "refused":
+                raise requests.RequestRefused(2, "Invalid request: one listen key a connection", message.id)
+            self._close(session, Close(POLICY_VIOLATION, "one listen key a connection"))
             return
         served = "subscribe" in self._switches.address_forms
         for stream in new:
@@ -382,11 +389,15 @@ class Hub:
             dead = self._crowded(session)
         if session.room in MARKET_ROOMS:
             # A listen key means nothing here; it is acknowledged like any other name.
-            session.streams[stream] = StreamSubscription(None, dead=False)
+            session.streams[stream] = StreamSubscription(None, dead=False, account=account)
             self._market_listeners.setdefault((session.room, stream), {})[session.id] = session
             return
-        session.streams[stream] = StreamSubscription(events, dead)
+        session.streams[stream] = StreamSubscription(events, dead, account)
         self._listeners.setdefault(stream, {})[session.id] = session
+
+    def _keys_with(self, session: Session, new: list[str]) -> int:
+        """Return how many valid listen keys would be on a socket with these."""
+        return sum(self._keys.account_of(stream) is not None for stream in [*session.streams, *new])
 
     def _crowded(self, session: Session) -> bool:
         """

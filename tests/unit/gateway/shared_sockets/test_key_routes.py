@@ -112,4 +112,7 @@ def test_two_keys_that_deliver_prove_it_once_and_only_while_both_are_there() -> 
     assert scene.routes.now_deliver({late: None})  # type: ignore[dict-item]
     assert not scene.routes.now_deliver({first: None})  # type: ignore[dict-item]
     assert scene.routes.were_shared
+    assert scene.routes.shared_with(b"a")
+    assert not scene.routes.shared_with(b"else")
+    assert not Scene(b"a").routes.shared_with(b"a")
     assert not Scene(b"a").routes.were_shared

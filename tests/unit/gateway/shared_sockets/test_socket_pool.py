@@ -250,6 +250,14 @@ async def test_a_loss_before_two_keys_deliver_ends_the_sharing(caplog: pytest.Lo
     assert scene.why_not() == UNPROVEN
 
 
+async def test_a_loss_counts_also_when_the_account_has_left_the_socket() -> None:
+    scene = Scene()
+    await scene.sit(0)
+    (await scene.sit(1)).abort()
+    scene.pool.doubt(key(1))
+    assert scene.why_not() == UNPROVEN
+
+
 async def test_a_loss_after_that_gives_one_account_its_own_socket() -> None:
     scene = Scene()
     for number in range(3):
