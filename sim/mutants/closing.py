@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from listenkey.core import status
-from listenkey.journal.files import beside, identity_of
+from listenkey.journal.files import beside, state_of
 from listenkey.journal.sqlite import durable_items, own_files, writer_link
 from listenkey.stream import health_monitor, task_set, user_stream
 from sim.mutants.patching import Patches, put, rewritten
@@ -38,7 +38,7 @@ def looks_fail_aloud(patches: Patches) -> None:
     """A folder that can't be looked at for a moment ends the stream."""
 
     def named(self: own_files.OwnFiles) -> tuple[Any, Any]:
-        return identity_of(self._path), identity_of(beside(self._path, "-wal"))
+        return state_of(self._path), state_of(beside(self._path, "-wal"))
 
     put(patches, own_files.OwnFiles, "_named", named)
 

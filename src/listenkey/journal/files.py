@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from listenkey.errors import JournalError, UsageError
 
@@ -24,6 +24,20 @@ ENDINGS: Final = ("", "-wal", "-shm", "-journal", "-lock")
 OWNER_ONLY: Final = 0o600
 
 Identity: TypeAlias = tuple[int, int]
+
+
+class FileState(NamedTuple):
+    """
+    A file at a moment.
+
+    Attributes:
+        identity: Constant while it is the same file.
+        content: Its size, and when it was last written to in nanoseconds; another one after whatever was written.
+    """
+
+    identity: Identity
+    content: tuple[int, int]
+
 
 _WITHOUT_WAITING: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _KINDS: Final = (
@@ -135,11 +149,22 @@ def identity_of(path: Path) -> Identity | None:
     Raises:
         OSError: The system does not let us look.
     """
+    found = state_of(path)
+    return None if found is None else found.identity
+
+
+def state_of(path: Path) -> FileState | None:
+    """
+    Return the identity of a file and the marks of what is in it; None where none has this name.
+
+    Raises:
+        OSError: The system does not let us look.
+    """
     try:
         found = os.stat(path)  # noqa: PTH116 - asked before each write
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_dev, found.st_ino
+    return FileState((found.st_dev, found.st_ino), (found.st_size, found.st_mtime_ns))
 
 
 def make_private(journal: Path) -> str | None:

@@ -10,6 +10,7 @@ from typing import Final
 from listenkey.errors import Corrupt
 from listenkey.journal.shared.account_view import account_access, accounts_of, open_accounts
 from listenkey.journal.shared.accounts_schema import SHARED
+from listenkey.journal.shared.reached_notes import ReachedNotes
 from listenkey.journal.sqlite.database import VERIFY_TELLS, open_without_log, told_as_ours
 from listenkey.journal.sqlite.file_access import FileAccess
 from listenkey.journal.sqlite.lock import reached_of
@@ -58,9 +59,13 @@ def verify_accounts(path: Path) -> AccountsResult:
     return AccountsResult(accounts, (*around.problems, *damaged), around.notes)
 
 
-def damage_in(path: Path) -> str | None:
+def damage_in(path: Path, notes: ReachedNotes | None = None) -> str | None:
     """
     Look at the rows of all accounts; return the first that is wrong with them, or None.
+
+    Args:
+        path: The file.
+        notes: How far each account had come, where that is to be compared as well.
 
     Raises:
         UsageError: There is no such file.
@@ -71,7 +76,8 @@ def damage_in(path: Path) -> str | None:
     if damaged:
         return damaged[0]
     for account in numbers:
-        if problem := damage_of(path, account_access(account)):
+        reached = notes.left(account)[0] if notes else 0
+        if problem := damage_of(path, account_access(account), (reached, None) if reached else None):
             return f"the account {account!r}: {problem}"
     return None
 

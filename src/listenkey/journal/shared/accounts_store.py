@@ -8,6 +8,7 @@ one account's items keeps nobody else from opening.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from listenkey.journal.shared.account_part import AccountFill, AccountPart, Curs
 from listenkey.journal.shared.account_view import accounts_of, open_accounts
 from listenkey.journal.shared.accounts_schema import SHARED
 from listenkey.journal.shared.reached_notes import ReachedNotes
-from listenkey.journal.sqlite.database import create, open_writer, transaction
+from listenkey.journal.sqlite.database import create, open_writer
 from listenkey.journal.sqlite.hash_chain import BEGINNING
 from listenkey.journal.sqlite.held_database import HeldDatabase
 from listenkey.journal.sqlite.held_files import HeldFiles
@@ -112,9 +113,7 @@ class AccountsStore(HeldDatabase):
             sqlite3.IntegrityError: A fill among the rows is in the file already; nothing was written.
             sqlite3.Error: It is not known what was written.
         """
-        connection = self.connection
-        self.files.check(connection)
-        with transaction(connection):
+        with self._writing() as connection:
             self.files.check_lock_in(connection, self.last_id)
             if self._may_hold_more:
                 # The commit that failed may have reached the file all the same; nobody was told of it.
@@ -131,9 +130,7 @@ class AccountsStore(HeldDatabase):
 
     def prune(self, ids: Sequence[int], cut: Mapping[int, tuple[int, bytes]]) -> None:
         """Take these rows away, up to one of each account in `cut`; see `prune_rows`."""
-        connection = self.connection
-        with transaction(connection):
-            self.files.check_lock()
+        with self._writing() as connection:
             prune_rows(connection, ids, cut)
 
     def _note(self, end: AccountEnd) -> None:
@@ -151,6 +148,12 @@ class AccountsStore(HeldDatabase):
         if not self._notes.is_written:
             self.files.note_reached(self.last_id, 0)
             self.files.note_more(*self._notes.take())
+
+    def _damage(self) -> str | None:
+        with contextlib.closing(self._connect_reading()) as connection:
+            if not self._holds_all(connection):
+                return f"{self._newest_in_words()} is not there as it was written"
+        return accounts_check.damage_in(self.path, self._notes.now())
 
     def _holds_all(self, connection: sqlite3.Connection) -> bool:
         """Return True where the newest committed row is there."""

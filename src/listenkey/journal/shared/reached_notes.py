@@ -63,6 +63,10 @@ class ReachedNotes:
         """Return how far an earlier process had come with an account, and until when its stream was whole; else 0."""
         return self._known.get(digest_of(account), (0, 0))
 
+    def now(self) -> ReachedNotes:
+        """Return the notes as they are now, which `left` does not look at."""
+        return ReachedNotes(bytes(self._notes))
+
     def note(self, account_no: int, account: str, seq: int, covered_ms: int) -> None:
         """Note it in the place of the account's number; written with the next `take`."""
         place = account_no - 1

@@ -206,6 +206,8 @@ def open_reader(path: Path, own: Schema = ONE_ACCOUNT) -> sqlite3.Connection:
     if not is_there(path):
         raise UsageError(f"there is no journal at {path}; give the path of one that a stream has written")
     check_files(path)
+    if not size_of(path) and size_of(beside(path, "-wal")):
+        raise is_empty(path)  # SQLite would remove the log, although it only reads.
     with told_as_ours(path):
         try:
             return _reading(path, "mode=ro", own)
@@ -260,6 +262,13 @@ def check_without_log(path: Path, own: Schema = ONE_ACCOUNT) -> None:
     # Only what SQLite has no use for is opened here: closing it would give back the locks that SQLite holds on it.
     if not is_read and not _begins_as_database(path):
         raise no_journal(path)
+
+
+def is_empty(path: Path) -> UsageError:
+    """Return the error for a file that has nothing in it yet, or nothing any more."""
+    return UsageError(
+        f"{path} is empty; wait until a stream has written to it. If it was copied, copy its log too ({path.name}-wal)"
+    )
 
 
 def no_journal(path: Path) -> UsageError:
@@ -320,9 +329,7 @@ def check_kind(connection: sqlite3.Connection, path: Path, own: Schema = ONE_ACC
     (kind,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not kind and is_new(connection):
-        raise UsageError(
-            f"{path} is empty; wait until a stream has written to it. If it was copied, copy its log too ({path.name}-wal)"
-        )
+        raise is_empty(path)
     if kind in own.others:
         raise UsageError(f"{path} {own.others[kind]}")
     if kind != own.application_id:

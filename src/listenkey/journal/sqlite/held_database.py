@@ -14,9 +14,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
-from listenkey.errors import Corrupt, JournalError, UsageError
+from listenkey.errors import Corrupt, Fenced, JournalError, UsageError
 from listenkey.journal.files import check_files, check_folder, make_private
-from listenkey.journal.sqlite.database import check_before_lock, close_without_moving, told_as_ours, transaction
+from listenkey.journal.sqlite.database import (
+    VERIFY_TELLS,
+    check_before_lock,
+    close_without_moving,
+    told_as_ours,
+    transaction,
+)
 from listenkey.journal.sqlite.held_files import HeldFiles
 from listenkey.journal.sqlite.own_files import ANOTHER_LOG, NotInPlace
 from listenkey.journal.sqlite.schema import Schema
@@ -43,6 +49,7 @@ class HeldDatabase(ABC):
         self._kind = kind
         self._connection: sqlite3.Connection | None = None
         self._may_hold_more = False
+        self._is_looking = False
 
     @abstractmethod
     def _create(self) -> None:
@@ -63,6 +70,10 @@ class HeldDatabase(ABC):
     @abstractmethod
     def _holds_all(self, connection: sqlite3.Connection) -> bool:
         """Return True where the newest row that was committed is there."""
+
+    @abstractmethod
+    def _damage(self) -> str | None:
+        """Look at all that was committed, with a connection of its own; return what is wrong with it first, or None."""
 
     @abstractmethod
     def note_reached(self) -> None:
@@ -96,6 +107,7 @@ class HeldDatabase(ABC):
                 with transaction(connection):  # Waits for a writer whose lock was removed; see `check_lock_in`.
                     self.files.check_lock()
                 yield connection
+                self.files.own.note_written()
         except OSError as error:
             self.close()
             raise JournalError(f"the journal {self.path} can't be made: {error.strerror}") from None
@@ -114,6 +126,62 @@ class HeldDatabase(ABC):
         """The connection, for queries."""
         assert self._connection is not None, "open the journal first"
         return self._connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """
+        Commit what is done in here, to files that nobody else has overwritten.
+
+        Raises:
+            NotInPlace: They are not under their names, or somebody else has written to them: the next try looks at all.
+            Corrupt: Somebody else has overwritten what was committed; nothing more is written.
+            Fenced: Another file has the name of the lock.
+            sqlite3.Error: It is not known what was written.
+        """
+        connection, own = self.connection, self.files.own
+        self.files.check(connection)
+        if own.is_overwritten:
+            self._look_through()
+        try:
+            with transaction(connection):
+                yield connection
+        except (sqlite3.IntegrityError, Fenced):
+            own.note_written()
+            raise
+        own.note_written()
+
+    def _look_through(self) -> None:
+        """
+        Find out whether all that was committed is there after somebody else has written to the files.
+
+        The first time it only says what is about to happen: a large file takes seconds, and people should know.
+        """
+        if not self._is_looking:
+            self._is_looking = True
+            raise NotInPlace("somebody else has written to it, so all of it is looked at")
+        own = self.files.own
+        seen = own.seen
+        if problem := self._problem():
+            raise Corrupt(
+                f"somebody else has written to the journal {self.path}, and what was in it is damaged: {problem}. "
+                "Nothing was written into it since; put a copy of the journal in its place, or save what is whole of it"
+            )
+        log.warning("somebody else has written to the journal %s; all of its items are as they were", self.path)
+        self._is_looking = False
+        own.note_written(seen)
+        own.check()
+        if not own.is_overwritten:  # Else the next write looks once more.
+            # The log may be damaged where it is not read any more: now nothing of it is needed after a power cut.
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            own.note_written()
+
+    def _problem(self) -> str | None:
+        try:
+            with told_as_ours(self.path):
+                problem = self._damage()
+        except (JournalError, UsageError) as error:
+            problem = str(error)
+        return problem and problem.partition("\n")[0].removesuffix(VERIFY_TELLS)
 
     def abandon(self) -> None:
         """Give the connection up after an error; the lock stays."""
@@ -148,6 +216,7 @@ class HeldDatabase(ABC):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if not self._holds_all(connection):
             raise Corrupt(f"the journal {self.path} no longer holds {self._newest_in_words()}, which was committed")
+        own.note_written()
 
     @abstractmethod
     def _newest_in_words(self) -> str:
@@ -168,7 +237,7 @@ class HeldDatabase(ABC):
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                if own.log_is_ours():
+                if own.log_is_ours() and not (own.is_overwritten and self._problem()):
                     if not own.is_in_place():  # SQLite's last connection would then leave the log where it is.
                         connection.execute("PRAGMA busy_timeout=100")
                         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

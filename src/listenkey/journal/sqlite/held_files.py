@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from listenkey.errors import Fenced, JournalError
+from listenkey.errors import Fenced, JournalError, UsageError
 from listenkey.journal.files import beside, size_of
 from listenkey.journal.sqlite import verify
 from listenkey.journal.sqlite.database import check_without_log, open_guard
@@ -131,7 +131,14 @@ class HeldFiles:
             return
         check_without_log(self._path, self._kind)
         is_noted = self._held.inode() == self.own.inode & NUMBER_MAX
-        if problem := self._misplaced_log(self._path, self._held.reached() if is_noted else None):
+        reached = self._held.reached() if is_noted else None
+        try:
+            problem = self._misplaced_log(self._path, reached)
+        except UsageError:
+            if not reached:
+                raise
+            problem = f"{reached:,} items were written, and there are no tables in it"
+        if problem:
             name = self._path.name
             raise JournalError(
                 f"another file was put in the place of the journal {self._path}, and the log {name}-wal of the "

@@ -1,4 +1,4 @@
-"""Tell the files a journal is written to from others with their names: moved away, replaced, out of sight."""
+"""Tell the files a journal is written to from others with their names: moved away, replaced, overwritten, out of sight."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from listenkey.journal.files import Identity, beside, identity_of
+from listenkey.journal.files import FileState, Identity, beside, state_of
 
 ANOTHER_LOG: Final = "another file stands in the place of its log, and is left as it is; take it away"
 
@@ -27,12 +27,17 @@ class OwnFiles:
 
     SQLite goes by names when it opens a log, moves it into the database or removes it. With another file under one of the
     names it would write the log of one database into another one.
+
+    What somebody else writes into them keeps their identity: `cp` over a file, `>`, `truncate`, an edit in place, a
+    statement by hand. But it changes the size or the time of the last change, which our own last write has left.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._log_path = path, beside(path, "-wal")
         self._table: Identity | None = None
         self._log: Identity | None = None
+        self._seen: tuple[FileState | None, FileState | None] = None, None
+        self._written: tuple[FileState | None, FileState | None] | None = None
 
     def note(self) -> None:
         """
@@ -41,7 +46,30 @@ class OwnFiles:
         Raises:
             NotInPlace: The system does not let us look.
         """
-        self._table, self._log = self._named()
+        self._table, self._log = map(_identity, self._named())
+
+    def note_written(self, seen: tuple[FileState | None, FileState | None] | None = None) -> None:
+        """
+        Take what is in the files now for ours; or what was in them at an earlier look, which `seen` returned.
+
+        Raises:
+            NotInPlace: The system does not let us look.
+        """
+        self._written = seen or self._named()
+
+    @property
+    def seen(self) -> tuple[FileState | None, FileState | None]:
+        """The files at the last look."""
+        return self._seen
+
+    @property
+    def is_overwritten(self) -> bool:
+        """True where, at the last look, somebody else had written into them since our own last write."""
+        if self._written is None or self._seen == self._written:
+            return False
+        return _identity(self._seen[0]) == _identity(
+            self._written[0]
+        )  # Else it is another file, and ours is elsewhere.
 
     @property
     def inode(self) -> int:
@@ -69,7 +97,7 @@ class OwnFiles:
         Raises:
             NotInPlace: Another file has the name of the database, or it can't be looked at.
         """
-        table, its_log = self._named()
+        table, its_log = map(_identity, self._named())
         if table is None:
             raise NotInPlace("its file was moved or removed; put it back")
         if table != self._table:
@@ -84,7 +112,7 @@ class OwnFiles:
     def is_in_place(self) -> bool:
         """True where the database has its name."""
         try:
-            table, _ = self._named()
+            table = _identity(self._named()[0])
         except NotInPlace:
             return False
         return table == self._table
@@ -92,13 +120,18 @@ class OwnFiles:
     def log_is_ours(self) -> bool:
         """True where no file has the log's name, or the log of our database has it; SQLite would remove another one."""
         try:
-            table, its_log = self._named()
+            table, its_log = map(_identity, self._named())
         except NotInPlace:
             return False
         return its_log in (None, self._log) or (self._log is None and table == self._table)
 
-    def _named(self) -> tuple[Identity | None, Identity | None]:
+    def _named(self) -> tuple[FileState | None, FileState | None]:
         try:
-            return identity_of(self._path), identity_of(self._log_path)
+            self._seen = state_of(self._path), state_of(self._log_path)
         except OSError as error:
             raise NotInPlace(f"its file can't be looked at: {error.strerror}") from None
+        return self._seen
+
+
+def _identity(state: FileState | None) -> Identity | None:
+    return None if state is None else state.identity

@@ -16,7 +16,7 @@ from listenkey.core.gaps import Resumed
 from listenkey.credentials import is_fingerprint
 from listenkey.errors import Corrupt, UsageError
 from listenkey.journal.recovered import RecoveredCount
-from listenkey.journal.sqlite import metadata
+from listenkey.journal.sqlite import metadata, verify
 from listenkey.journal.sqlite.database import create, open_reader, open_writer, told_as_ours, transaction
 from listenkey.journal.sqlite.group import FillKey, Group, known_fills
 from listenkey.journal.sqlite.hash_chain import BEGINNING
@@ -107,7 +107,6 @@ class Store(HeldDatabase):
             sqlite3.IntegrityError: A fill among the rows is in the journal already; nothing was written.
             sqlite3.Error: It is not known what was written.
         """
-        self.files.check(self.connection)
         self._write_all(group)
         self._may_hold_more = False
         if group.rows:
@@ -119,8 +118,7 @@ class Store(HeldDatabase):
             self.note_reached()
 
     def _write_all(self, group: Group) -> None:
-        connection = self.connection
-        with transaction(connection):
+        with self._writing() as connection:
             self.files.check_lock_in(connection, self.last_seq)
             if self._may_hold_more:
                 # The commit that failed may have reached the file all the same; nobody was told of it.
@@ -142,8 +140,7 @@ class Store(HeldDatabase):
         pruned: Iterable[FillKey],
     ) -> None:
         """Let an empty journal begin behind a number, as after retention, with the facts beside the items."""
-        connection = self.connection
-        with transaction(connection):
+        with self._writing() as connection:
             for name, value in known.items():
                 metadata.set_fact(connection, name, value)
             for name, cursor in cursors.items():
@@ -156,9 +153,7 @@ class Store(HeldDatabase):
 
     def prune(self, through_seq: int) -> None:
         """Take away everything up to a number. The chain stays checkable from there on, and fills stay known."""
-        connection = self.connection
-        with transaction(connection):
-            self.files.check_lock()
+        with self._writing() as connection:
             newest = "SELECT seq, chain FROM items WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
             row = connection.execute(newest, (through_seq,)).fetchone()
             if row is None:  # A try that failed had reached the file all the same.
@@ -176,6 +171,9 @@ class Store(HeldDatabase):
 
     def _newest_in_words(self) -> str:
         return f"item {self.last_seq}"
+
+    def _damage(self) -> str | None:
+        return verify.damage_of(self.path, through=(self.last_seq, self.chain))
 
     def _holds_all(self, connection: sqlite3.Connection) -> bool:
         """Return True where the newest committed item is there."""

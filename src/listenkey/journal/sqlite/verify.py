@@ -169,13 +169,15 @@ def _first_without_log(path: Path, from_seq: int) -> tuple[int, bytes] | None:
     return None
 
 
-def damage_of(path: Path, access: FileAccess = ALONE) -> str | None:
+def damage_of(path: Path, access: FileAccess = ALONE, through: tuple[int, bytes | None] | None = None) -> str | None:
     """
     Look at the rows; return the first that is wrong with them, or None.
 
     Args:
         path: The journal.
         access: To its file.
+        through: The newest item that was committed, and its chain where that is known: it must be there, and the
+            positions of consumers must be readable.
 
     Raises:
         UsageError: There is no journal at the path.
@@ -189,9 +191,20 @@ def damage_of(path: Path, access: FileAccess = ALONE) -> str | None:
     try:
         connection.execute("BEGIN")
         _rows(connection, look)
+        if through is not None and not look.problems:
+            _end(connection, look, *through)
+            _ask(connection, look, _facts)
     finally:
         connection.close()
     return next(iter(look.problems), None)
+
+
+def _end(connection: sqlite3.Connection, look: _Look, seq: int, chain: bytes | None) -> None:
+    """Check that all rows up to one are there, and that this is the one."""
+    if look.last_seq < seq:
+        look.found(f"the items {look.last_seq + 1} to {seq} are missing at the end", look.last_seq + 1)
+    elif chain is not None and look.chain != chain and (seq, chain) not in connection.execute(_LINK, (seq,)):
+        look.found(f"item {seq} was written by somebody else", seq)
 
 
 def verify_items(path: Path, access: FileAccess) -> VerifyResult:

@@ -16,6 +16,7 @@ from listenkey.journal.shared.account_view import AccountLeft, account_left, ope
 from listenkey.journal.shared.accounts_schema import FILE_NAME
 from listenkey.journal.shared.accounts_store import AccountsStore
 from listenkey.journal.sqlite.lock import lock_path
+from listenkey.journal.sqlite.own_files import NotInPlace
 from tests.unit.journal.making import AT_MS, ORDER_ID, SYMBOL, fill, greeks
 from tests.unit.journal.shared.shared_making import change, end, part, seqs
 
@@ -95,6 +96,8 @@ def test_what_another_process_wrote_meanwhile_is_not_taken_away(store: AccountsS
     other.open()
     other.write([part(left(other, "a").end, fill(2))])
     lock_path(store.path).unlink()
+    with pytest.raises(NotInPlace, match="somebody else has written to it"):
+        store.write([part(a, fill(3))])
     with pytest.raises(Fenced, match="whose lock was removed"):
         store.write([part(a, fill(3))])
     assert seqs(tmp_path, "a") == [1, 2]
@@ -206,3 +209,25 @@ def test_nothing_is_noted_beside_a_file_that_is_not_held(tmp_path: Path) -> None
     store._note(AccountEnd(1, "a", last_seq=1))
     store.note_reached()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("DELETE FROM rows WHERE id = 3", "row 3 is not there as it was written"),
+        ("DELETE FROM rows WHERE id = 2", "the account 'a': the items 2 to 2 are missing at the end"),
+        ("UPDATE rows SET raw = '{}' WHERE id = 1", "the account 'a': item 1 was changed"),
+    ],
+)
+def test_what_somebody_else_did_to_the_items_ends_it(
+    statement: str, problem: str, store: AccountsStore, tmp_path: Path
+) -> None:
+    a, b = end(store, "a"), end(store, "b")
+    store.write([part(a, fill(1), fill(2))])
+    store.write([part(b, fill(1))])
+    change(tmp_path, "INSERT INTO accounts SELECT 9, 'x', 1")
+    assert "the name of account number 9 is damaged" in (store._damage() or "")
+    change(tmp_path, "DELETE FROM accounts WHERE account_no = 9")
+    assert store._damage() is None
+    change(tmp_path, statement)
+    assert problem in (store._damage() or "")

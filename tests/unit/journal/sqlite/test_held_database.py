@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ class Held(HeldDatabase):
         self.is_whole = True
         self.fails: BaseException | None = None
         self.noted = 0
+        self.damage: str | None = None
 
     def open(self) -> None:
         with self._opened():
@@ -47,6 +49,13 @@ class Held(HeldDatabase):
 
     def _newest_in_words(self) -> str:
         return "the newest"
+
+    def _damage(self) -> str | None:
+        return self.damage
+
+    def write(self) -> None:
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('x', 1, 1)")
 
     def note_reached(self) -> None:
         self.noted += 1
@@ -108,4 +117,71 @@ def test_another_log_in_the_place_of_its_own_is_used_only_where_nothing_is_missi
         held.reopen()
     held.is_whole = True
     held.reopen()
+    held.close()
+
+
+def touch(path: Path) -> None:
+    """Write to it as somebody else does; not with a descriptor of this process, whose end would give SQLite's locks back."""
+    subprocess.run(
+        ["dd", "if=/dev/null", f"of={path}", "conv=notrunc", "oflag=append"], check=True, capture_output=True
+    )
+    subprocess.run(["touch", path], check=True)
+
+
+@pytest.mark.parametrize("ending", ["", "-wal"])
+def test_what_somebody_else_has_written_to_is_looked_at_before_the_next_write(ending: str, tmp_path: Path) -> None:
+    held = Held(tmp_path / "a.db")
+    held.open()
+    held.write()
+    touch(tmp_path / f"a.db{ending}")
+    with pytest.raises(NotInPlace, match="somebody else has written to it, so all of it is looked at"):
+        held.write()
+    held.write()
+    held.write()
+    held.close()
+
+
+def test_what_somebody_else_has_overwritten_is_not_written_to(tmp_path: Path) -> None:
+    held = Held(tmp_path / "a.db")
+    held.open()
+    held.write()
+    touch(tmp_path / "a.db")
+    held.damage = "it is torn\nall over"
+    with pytest.raises(NotInPlace):
+        held.write()
+    with pytest.raises(Corrupt, match=r"somebody else has written to the journal .*: it is torn\. Nothing was written"):
+        held.write()
+    log_bytes = (tmp_path / "a.db-wal").stat().st_size
+    held.close()
+    assert (tmp_path / "a.db-wal").stat().st_size == log_bytes > 0, "the log is not moved into it"
+
+
+def test_what_is_overwritten_while_it_is_looked_at_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(tmp_path / "a.db")
+    held.open()
+    held.write()
+    touch(tmp_path / "a.db")
+    with pytest.raises(NotInPlace):
+        held.write()
+    with monkeypatch.context() as patched:
+        patched.setattr(held, "_damage", lambda: touch(tmp_path / "a.db"))
+        held.write()
+    assert not held.files.own.is_overwritten, "what is written meanwhile counts as ours"
+    held.close()
+
+
+def test_a_damage_that_cant_be_looked_at_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> str:
+        raise sqlite3.DatabaseError("file is not a database")
+
+    held = Held(tmp_path / "a.db")
+    held.open()
+    touch(tmp_path / "a.db")
+    monkeypatch.setattr(held, "_damage", fails)
+    with pytest.raises(NotInPlace):
+        held.write()
+    with pytest.raises(Corrupt, match="is damaged: file is not a database"):
+        held.write()
     held.close()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from listenkey.errors import Fenced
+from listenkey.errors import Fenced, JournalError, UsageError
+from listenkey.journal.files import beside
 from listenkey.journal.sqlite.database import create, open_writer
 from listenkey.journal.sqlite.held_files import HeldFiles
 from listenkey.journal.sqlite.lock import lock_path
+from listenkey.journal.sqlite.store import Store
+from tests.unit.journal.making import ACCOUNT, fill, group, rows
 
 
 @pytest.fixture
@@ -69,3 +73,20 @@ def test_they_are_watched_until_they_are_not(path: Path) -> None:
     assert seen == [False, True, False]
     connection.close()
     files.release()
+
+
+def test_an_empty_file_beside_the_log_of_another_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "b.db"
+    store = Store(path, ACCOUNT)
+    store.open()
+    store.write(group(*rows([fill(1)], store)))
+    store.note_reached()
+    store.abandon()
+    store.files.release()
+    os.truncate(path, 0)
+    with pytest.raises(JournalError, match="1 items were written, and there are no tables in it"):
+        Store(path, ACCOUNT).open()
+    lock_path(path).unlink()
+    with pytest.raises(UsageError, match="is empty"):
+        Store(path, ACCOUNT).open()
+    assert beside(path, "-wal").stat().st_size, "who reads an empty file does not remove its log"

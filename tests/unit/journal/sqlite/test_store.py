@@ -16,6 +16,7 @@ from listenkey.items import GapClosed, GapOpened, Live
 from listenkey.journal.sqlite.group import GROUP_ROWS_MAX, Group
 from listenkey.journal.sqlite.hash_chain import seal
 from listenkey.journal.sqlite.lock import lock_path, reached_line
+from listenkey.journal.sqlite.own_files import NotInPlace
 from listenkey.journal.sqlite.row_codec import told_values
 from listenkey.journal.sqlite.store import Store
 from listenkey.outcomes import GapCause, Reason
@@ -179,11 +180,17 @@ def test_of_two_writers_whose_lock_is_removed_again_one_writes_on(store: Store, 
     if has_written:
         other.write(group(*rows([fill(2)], other)))
         lock_path(path).unlink()
+        with pytest.raises(NotInPlace):
+            store.write(group(*rows([fill(3)], store)))
         with pytest.raises(Fenced, match="another process has written"):
             store.write(group(*rows([fill(3)], store)))
+        with pytest.raises(NotInPlace):  # The first one has moved its log when it had looked at all of it.
+            other.write(group(*rows([fill(4)], other)))
         other.write(group(*rows([fill(4)], other)))
     else:
         lock_path(path).unlink()
+        with pytest.raises(NotInPlace, match="somebody else has written to it"):
+            store.write(group(*rows([fill(3)], store)))
         store.write(group(*rows([fill(3)], store)))
         with pytest.raises(Fenced):
             other.write(group(*rows([fill(4)], other)))
@@ -529,3 +536,50 @@ def test_a_journal_whose_first_page_was_torn_while_its_log_was_moved_opens(
     again.open()
     assert again.last_seq == 40
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("DELETE FROM items WHERE seq = 3", "the items 3 to 3 are missing at the end"),
+        ("DELETE FROM items WHERE seq = 2", "the items 2 to 2 are missing"),
+        ("UPDATE items SET raw = '{}' WHERE seq = 1", "item 1 was changed"),
+        ("INSERT INTO consumers VALUES ('a', 1, 1)", "the cursor of the consumer a is damaged"),
+    ],
+)
+def test_what_somebody_else_did_to_the_items_ends_it(store: Store, path: Path, statement: str, problem: str) -> None:
+    store.write(group(*rows([fill(1), fill(2), fill(3)], store)))
+    change(path, statement)
+    for error in (NotInPlace, Corrupt):
+        with pytest.raises(error, match=problem if error is Corrupt else "looked at"):
+            store.write(group(*rows([fill(4)], store)))
+    store.close()
+
+
+def test_another_journal_that_comes_as_far_is_no_copy_of_this_one(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    change(path, "DELETE FROM items")
+    other = Store(path.with_name("other.db"), ACCOUNT)
+    other.open()
+    other.write(group(*rows([fill(7), fill(8)], other)))
+    other.close()
+    statements = ("ATTACH '{0}' AS o", "INSERT INTO items SELECT * FROM o.items", "DELETE FROM items WHERE seq > {1}")
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement.format(other.path, 2))
+    connection.close()
+    with pytest.raises(NotInPlace):
+        store.write(group(*rows([fill(2)], store)))
+    with pytest.raises(Corrupt, match="item 1 was written by somebody else"):
+        store.write(group(*rows([fill(2)], store)))
+    store.close()
+
+
+def test_rows_behind_the_newest_one_are_those_of_a_commit_that_failed(store: Store, path: Path) -> None:
+    store.write(group(*rows([fill(1)], store)))
+    before = store.last_seq, store.chain
+    store.write(group(*rows([fill(2)], store)))
+    store.last_seq, store.chain = before
+    change(path, "UPDATE meta SET value = value")
+    assert store._damage() is None
+    store.close()
