@@ -158,7 +158,7 @@ class GatewayAccount:
             moved: What readers are told where another process goes on with it; it may come back.
         """
         await self.stop()
-        self.feed.end(moved)
+        self.feed.end(moved, has_moved=moved is not None)
         if moved is not None:
             self.feed = Feed(
                 self.read, 1, 0, self._around.room
@@ -304,6 +304,8 @@ class GatewayAccount:
             "seq": self.feed.last_seq,
             "key": self.key,
             "same_account_as": self.same_as,
+            "owner": self.elsewhere.worker or None if self.elsewhere else None,
+            "owner_url": self.elsewhere.url or None if self.elsewhere else None,
             "readers": self.feed.readers,
             "keys_on_socket": self.keys_on_socket,
             **self.health().to_dict(),

@@ -62,11 +62,13 @@ class FeedEnded(Exception):
 
     Attributes:
         error: The reason, for people; None where the account was taken out.
+        has_moved: Whether another process goes on with the account.
     """
 
-    def __init__(self, error: str | None) -> None:
+    def __init__(self, error: str | None, *, has_moved: bool = False) -> None:
         super().__init__(error or "the account was taken out")
         self.error = error
+        self.has_moved = has_moved
 
 
 class Batch:
@@ -187,10 +189,10 @@ class Feed:
         if self._readers:
             self._gather(line)
 
-    def end(self, error: str | None) -> None:
+    def end(self, error: str | None, *, has_moved: bool = False) -> None:
         """End: readers get what is there, then `FeedEnded`."""
         self._flush()
-        self._ended = FeedEnded(error)
+        self._ended = FeedEnded(error, has_moved=has_moved)
         self._wake()
 
     def begin(self, oldest_seq: int, last_seq: int) -> None:

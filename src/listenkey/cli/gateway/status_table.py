@@ -85,7 +85,9 @@ def table(rows: Sequence[dict[str, Any]], now_ms: int) -> str:
     ]
     complete = sum(bool(row.get("fills_complete")) for row in rows)
     many = "1 account" if len(rows) == 1 else f"{len(rows)} accounts"
-    return "\n".join([*(lines if rows else ()), f"{many}, {complete} with every fill"])
+    elsewhere = sum(row.get("status") == "ELSEWHERE" for row in rows)
+    held = f", {elsewhere} of them elsewhere" if elsewhere else ""
+    return "\n".join([*(lines if rows else ()), f"{many}{held}, {complete} with every fill"])
 
 
 def row_cells(row: dict[str, Any], now_ms: int) -> tuple[str, ...]:
@@ -97,7 +99,7 @@ def row_cells(row: dict[str, Any], now_ms: int) -> tuple[str, ...]:
         printable(str(row.get("status") or "?"), 16),
         ago(row.get("status_since_ms"), now_ms),
         ago(row.get("open_gap_from_ms"), now_ms),
-        "complete" if row.get("fills_complete") else "missing",
+        "-" if row.get("status") == "ELSEWHERE" else "complete" if row.get("fills_complete") else "missing",
         duration(row.get("key_left_s")),
         duration(row.get("socket_age_s")),
         ago(row.get("last_event_ms"), now_ms),

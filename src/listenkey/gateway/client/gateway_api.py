@@ -40,6 +40,17 @@ class PassingRefusal(errors.GatewayError):
     """The gateway, or a proxy before it, can't answer at the moment."""
 
 
+class HeldElsewhere(PassingRefusal):
+    """
+    Another worker of the gateway holds the account.
+
+    Attributes:
+        url: Where it answers.
+    """
+
+    url = ""
+
+
 class EventsAnswer:
     """
     The events of an account, as bytes.
@@ -80,7 +91,6 @@ class GatewayApi:
     """
 
     def __init__(self, url: str, token: Secret, account: str) -> None:
-        self.host = address.check_http(url)
         text = token.reveal()
         if not text or any(not "!" <= letter <= "~" for letter in text):
             raise errors.UsageError("the gateway's token is empty, or holds a space or a letter outside ASCII")
@@ -88,9 +98,29 @@ class GatewayApi:
             raise errors.UsageError("name the account: connect(url, token=..., account='desk-1')")
         self._token = token
         self._account = account
-        self._base = f"{url.rstrip('/')}/v1/accounts/{quote(account, safe='')}"
-        self._is_secure = url.startswith("https:")
+        self._url = url
+        self._go_to(url)
         self._session: aiohttp.ClientSession | None = None
+
+    def _go_to(self, url: str) -> None:
+        self.host = address.check_http(url)
+        self._base = f"{url.rstrip('/')}/v1/accounts/{quote(self._account, safe='')}"
+        self._is_secure = url.startswith("https:")
+
+    async def follow(self, url: str) -> None:
+        """
+        Ask another worker of the gateway from now on.
+
+        Raises:
+            UsageError: The token must not go there: it is no address, or one beyond this machine without TLS.
+        """
+        self._go_to(url)
+        await self.aclose()
+
+    async def go_home(self) -> None:
+        """Ask again where the program said; nothing where that is so already."""
+        if not self._base.startswith(f"{self._url.rstrip('/')}/v1/"):
+            await self.follow(self._url)
 
     async def aclose(self) -> None:
         """Close the connections. May be called again."""
@@ -209,6 +239,10 @@ def _refusal(status: int, words: dict[str, Any], account: str, after: int | None
     oldest_seq = words.get("oldest_seq")
     if error == "too_old" and isinstance(oldest_seq, int):
         return errors.TooOld(after or 0, oldest_seq)
+    if error == "held_elsewhere":
+        held = HeldElsewhere(status, error, message, what_to_do)
+        held.url = str(words.get("owner_url", ""))[:500]
+        return held
     facts = (status, error or "no_gateway", message or f"HTTP {status}, which no gateway sends", what_to_do)
     if status in PASSING and error != "too_many_wrong_tokens":
         return PassingRefusal(*facts)

@@ -19,7 +19,7 @@ from listenkey.credentials import Secret
 from listenkey.errors import AccountUnknown, GatewayError, ProtocolError, TooOld, TransportError, UsageError
 from listenkey.gateway.client.account_watch import AccountWatch
 from listenkey.gateway.client.event_lines import EventLines, ServerEvent
-from listenkey.gateway.client.gateway_api import GatewayApi, PassingRefusal
+from listenkey.gateway.client.gateway_api import GatewayApi, HeldElsewhere, PassingRefusal
 from listenkey.gateway.client.item_queue import ItemQueue
 from listenkey.wire.json_lines import from_line
 
@@ -231,7 +231,13 @@ class GatewayStream:
             try:
                 await self._follow()
                 why = "the connection has ended"
+                await self._api.go_home()
+            except HeldElsewhere as error:
+                await self._api.follow(error.url)
+                self._restart_until_s = loop.time() + RESTART_WITHIN_S
+                why = str(error)
             except (TransportError, PassingRefusal) as error:
+                await self._api.go_home()
                 why = str(error)
             self._lost(why)
             self._opened()
@@ -294,7 +300,7 @@ class GatewayStream:
             raise GatewayError(
                 409, error, message[:500], "Mend what it says; PUT /v1/accounts/NAME gives the account a key."
             )
-        if error == "gateway_stops":
+        if error in {"gateway_stops", "moved"}:
             self._restart_until_s = asyncio.get_running_loop().time() + RESTART_WITHIN_S
         if error == "journal":
             # A disk may have failed for a moment. Twice without an item between them, it is the item behind this one.

@@ -97,7 +97,8 @@ class AccountsApi:
     async def _ready(self, _: Asked) -> web.StreamResponse:
         if self._accounts.is_ready:
             return answer({"ready": True, "accounts": len(self._accounts)})
-        waiting = [account.name for account in self._accounts if not account.describe().get("fills_complete")]
+        rows = [account.describe() for account in self._accounts]
+        waiting = [row["name"] for row in rows if not row.get("fills_complete") and not row.get("owner")]
         words = {"ready": False, "accounts": len(self._accounts), "incomplete": waiting[:NAMES_SHOWN_MAX]}
         return answer({**words, "incomplete_count": len(waiting)}, 503)
 
@@ -207,6 +208,7 @@ class AccountsApi:
         """Return the account of an address when its journal is known: what is asked of it needs the newest item."""
         account = self._account(asked)
         if not account.has_begun:
+            _check_held(account)
             raise _unopened(account) if _has_failed(account) else _starting()
         return account
 
@@ -230,6 +232,20 @@ class AccountsApi:
                 "GET /v1/accounts lists the names.",
             )
         return account
+
+
+def _check_held(account: ServedAccount) -> None:
+    """Refuse what is asked of another worker's account, and say whose it is."""
+    row = account.describe()
+    owner, url = row.get("owner"), row.get("owner_url")
+    if owner:
+        raise Problem(
+            421,
+            "held_elsewhere",
+            f"Another worker holds this account: {owner}.",
+            f"Ask {url}, with the same token.",
+            {"owner": owner, "owner_url": url},
+        )
 
 
 def _has_failed(account: ServedAccount) -> bool:

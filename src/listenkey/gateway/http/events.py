@@ -243,7 +243,7 @@ def reason_of(end: Exception) -> str:
     if isinstance(end, GatewayStops):
         return "gateway_stops"
     if isinstance(end, FeedEnded):
-        return "taken_out" if end.error is None else "stream_ended"
+        return "moved" if end.has_moved else "taken_out" if end.error is None else "stream_ended"
     return "journal"
 
 

@@ -72,3 +72,12 @@ def test_a_gateway_without_accounts_and_rows_of_another_build() -> None:
     odd = {"name": "a\x1b[2J", "status": None, "key_left_s": "x", "status_since_ms": "x", "why": None}
     (first,) = sorted_by_trouble([odd])
     assert "\x1b" not in table([first], NOW_MS)
+
+
+def test_accounts_of_other_workers_stand_last_and_are_counted_apart() -> None:
+    rows = sorted_by_trouble([row("a", "ELSEWHERE", why="held by w2 at http://x"), row("b")])
+    shown = table(rows, NOW_MS).splitlines()
+    assert [line.split()[0] for line in shown[1:3]] == ["b", "a"]
+    assert "missing" not in shown[2]
+    assert "held by w2 at http://x" in shown[2]
+    assert shown[3] == "2 accounts, 1 of them elsewhere, 1 with every fill"

@@ -12,7 +12,7 @@ import pytest
 from listenkey import errors
 from listenkey.credentials import Secret
 from listenkey.gateway.client import gateway_api
-from listenkey.gateway.client.gateway_api import GatewayApi, PassingRefusal
+from listenkey.gateway.client.gateway_api import GatewayApi, HeldElsewhere, PassingRefusal
 from tests.unit.gateway.http.making import TOKEN, StandInAccount, serving
 
 
@@ -205,3 +205,22 @@ async def test_a_connection_that_breaks_ends_the_events_quietly() -> None:
             pass
         assert await answer.read() == b""
         answer.close()
+
+
+async def test_another_worker_is_asked_where_the_token_may_go_and_left_again() -> None:
+    async with answering(b"") as other:
+        words = b'{"error":"held_elsewhere","message":"m","what_to_do":"w","owner_url":"%b"}' % other.encode()
+        head = b"HTTP/1.1 421 Misdirected\r\nContent-Length: %d\r\n\r\n" % len(words)
+        async with answering(head + words) as home, api_of(home) as api:
+            with pytest.raises(HeldElsewhere) as told:
+                await api.events(None)
+            assert told.value.url == other
+            await api.follow(other)
+            with pytest.raises(errors.Unreachable):
+                await api.events(None)
+            with pytest.raises(errors.UsageError):
+                await api.follow("http://10.0.0.1:8780")
+            for _ in range(2):
+                await api.go_home()
+                with pytest.raises(HeldElsewhere):
+                    await api.events(None)

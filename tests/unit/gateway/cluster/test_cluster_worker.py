@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import urllib.error
+import urllib.request
 from pathlib import Path
+from typing import Any
 
+from listenkey import connect
+from listenkey.gateway.cluster.lease import AccountLease
+from listenkey.gateway.cluster.lease_board import LeaseBoard
+from listenkey.gateway.service import GatewayService
+from listenkey.journal.jetstream.servers import LogServers
 from listenkey.testing import LocalSandbox
 from tests.nats_server import Cluster, made
-from tests.unit.gateway.cluster.workers import held, live, worker_of
+from tests.unit.gateway.cluster.workers import TOKEN, held, live, worker_of
 from tests.unit.gateway.gateway_of import until
 from tests.unit.gateway.running_gateway import sandbox_keys
 
@@ -28,3 +38,62 @@ async def test_two_workers_share_the_accounts(
             row = next(account for account in one.accounts if account.name in shares[1]).describe()
             assert (row["status"], row["why"]) == ("ELSEWHERE", f"held by w2 at {two.url}")
         await until(lambda: live(one) == set(NAMES))
+
+
+async def test_a_reader_goes_on_with_the_worker_that_holds_its_account(
+    nats_node: Cluster, binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    journal = nats_node.address()
+    await made(journal)
+    sandbox_keys(tmp_path, binance_options_sandbox, *NAMES)
+    async with worker_of(tmp_path, binance_options_sandbox, journal, "w1", *NAMES) as one:
+        async with worker_of(tmp_path, binance_options_sandbox, journal, "w2", *NAMES) as two:
+            await until(lambda: live(one) | live(two) == set(NAMES) and live(two) == held(two) and live(two))
+            name = min(held(two))
+            await until(lambda: one.accounts.get(name).describe()["owner"] == "w2")  # type: ignore[union-attr]
+            status, words = await asyncio.to_thread(asked, one, f"/v1/accounts/{name}/snapshot")
+            assert (status, words["error"], words["owner"], words["owner_url"]) == (
+                421,
+                "held_elsewhere",
+                "w2",
+                two.url,
+            )
+            status, words = await asyncio.to_thread(asked, one, "/v1/accounts")
+            owners = {row["name"]: row["owner"] for row in words["accounts"]}
+            assert owners == {each: "w2" if each in held(two) else None for each in NAMES}
+            stream = await connect(one.url, token=TOKEN, account=name, after=0).__aenter__()
+            items = [await asyncio.wait_for(anext(stream), 20)]
+        last_seq = items[-1].seq
+        await until(lambda: live(one) == set(NAMES))
+        account = one.accounts.get(name)
+        assert account is not None
+        while items[-1].seq < account.feed.last_seq or items[-1].seq == last_seq:
+            items.append(await asyncio.wait_for(anext(stream), 20))
+        await stream.aclose()
+        assert [item.seq for item in items] == list(range(1, len(items) + 1))
+
+
+def asked(service: GatewayService, path: str) -> tuple[int, Any]:
+    request = urllib.request.Request(f"{service.url}{path}", headers={"Authorization": f"Bearer {TOKEN}"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+async def test_an_account_of_a_worker_that_is_gone_is_taken_after_its_session(
+    nats_node: Cluster, binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    journal = nats_node.address()
+    at = await made(journal)
+    sandbox_keys(tmp_path, binance_options_sandbox, "desk-0")
+    servers = LogServers(at)
+    await servers.acquire()
+    gone = LeaseBoard(servers, at.names, "gone")
+    assert await gone.put(AccountLease("desk-0", "gone", "w0", risk=(1, 2)))
+    await servers.release()
+    began_s = asyncio.get_running_loop().time()
+    async with worker_of(tmp_path, binance_options_sandbox, journal, "w1", "desk-0") as one:
+        await until(lambda: live(one) == {"desk-0"})
+    assert asyncio.get_running_loop().time() - began_s >= 3

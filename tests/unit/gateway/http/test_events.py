@@ -148,6 +148,7 @@ async def test_a_gateway_that_stops_says_so_to_its_readers() -> None:
         (TooOld(3, 9), "too_old"),
         (FeedEnded(None), "taken_out"),
         (FeedEnded("the key is refused"), "stream_ended"),
+        (FeedEnded("another worker has it", has_moved=True), "moved"),
         (JournalError("no disk"), "journal"),
         (GatewayStops("it stops"), "gateway_stops"),
     ],
