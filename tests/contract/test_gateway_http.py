@@ -19,6 +19,7 @@ from listenkey.credentials import Secret
 from listenkey.gateway.accounts import Accounts
 from listenkey.gateway.http.account_picture import AccountPicture
 from listenkey.gateway.http.accounts_api import AccountsApi
+from listenkey.gateway.http.metrics_api import MetricsApi
 from listenkey.gateway.http.routes import CHANGING, Route
 from listenkey.gateway.http.server import GatewayServer
 from listenkey.testing import LocalSandbox
@@ -28,7 +29,7 @@ from tests.unit.gateway.gateway_of import accounts_of, keys_of, until
 TOKEN = "the-token-of-this-gateway"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 WITHIN_S = 30.0
-ROUTES = AccountsApi(cast("Any", None), cast("Any", None), cast("Any", None)).routes()
+ROUTES = [*AccountsApi(cast("Any", None), cast("Any", None), cast("Any", None)).routes(), *MetricsApi(list).routes()]
 SOCKET = {
     "Upgrade": "websocket",
     "Connection": "Upgrade",
@@ -325,7 +326,8 @@ async def test_every_answer_is_marked_and_readable_by_no_page(guarded: tuple[str
         assert not [name for name in headers if name.startswith("access-control")]
         assert "Traceback" not in text
         if text:
-            assert headers["content-type"].startswith("application/json")
+            metrics = path == "/metrics" and text.startswith("# HELP")
+            assert headers["content-type"].startswith("text/plain" if metrics else "application/json")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from listenkey.gateway.feed import Feed
+    from listenkey.health import Health
     from listenkey.items import Item
 
 
@@ -24,6 +25,9 @@ class ServedAccount(Protocol):
     @property
     def feed(self) -> Feed:
         """Its durable items, for any number of readers."""
+
+    def health(self) -> Health:
+        """Return how its stream is now."""
 
     def describe(self) -> dict[str, Any]:
         """Return its state as one row of the list of accounts."""

@@ -25,6 +25,7 @@ from listenkey.gateway.http.answers import Problem, refusal
 from listenkey.gateway.http.connections import GuardedServer
 from listenkey.gateway.http.events import EventStreams
 from listenkey.gateway.http.fanout import Fanouts
+from listenkey.gateway.http.metrics_api import MetricsApi
 from listenkey.gateway.http.routes import Asked, Router, parameters
 from listenkey.gateway.http.snapshots import AccountSnapshots
 
@@ -61,7 +62,8 @@ class GatewayServer:
         self._port = port
         self._fanouts = Fanouts()
         self._events = EventStreams(self._fanouts)
-        self.router = Router(AccountsApi(accounts, self._events, AccountSnapshots()).routes())
+        metrics = MetricsApi(lambda: [(account.name, account.health()) for account in accounts], self.own_metrics)
+        self.router = Router([*AccountsApi(accounts, self._events, AccountSnapshots()).routes(), *metrics.routes()])
         self._access: AccessControl | None = None
         self._server: GuardedServer | None = None
         self._runner: web.ServerRunner | None = None
@@ -81,6 +83,14 @@ class GatewayServer:
     def connections(self) -> int:
         """Connections that are open."""
         return 0 if self._server is None else self._server.connections_open
+
+    def own_metrics(self) -> dict[str, tuple[str, float]]:
+        """Return what is known of the server itself: name -> help and value."""
+        return {
+            "listenkey_readers": ("Readers of events that are open.", self.readers),
+            "listenkey_readers_stalled_total": ("Readers that were ended, as they took nothing.", self.readers_stalled),
+            "listenkey_http_connections": ("Connections that are open.", self.connections),
+        }
 
     async def start(self) -> str:
         """Begin to listen; return the address. Raises OSError where the port can't be had."""

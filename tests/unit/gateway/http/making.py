@@ -14,6 +14,7 @@ from listenkey.credentials import Secret
 from listenkey.errors import TooOld, UsageError
 from listenkey.gateway.feed import Feed, Room
 from listenkey.gateway.http.server import GatewayServer
+from listenkey.health import Health
 from listenkey.items import Item, Live, Update
 from tests.unit.journal.making import AT_MS, fill, read
 
@@ -65,6 +66,9 @@ class StandInAccount:
         if after + 1 < self.oldest_seq:
             raise TooOld(after, self.oldest_seq)
         return self.items[after : after + most]
+
+    def health(self) -> Health:
+        return Health(status=self.status, why="", fills_complete=self.complete)  # type: ignore[arg-type]
 
     def describe(self) -> dict[str, Any]:
         return {"name": self.name, "seq": self.feed.last_seq, "fills_complete": self.complete, "status": self.status}
