@@ -30,6 +30,9 @@ class Journals(Protocol):
     async def aclose(self) -> None:
         """Let go of them; every account's journal was closed before."""
 
+    async def ended(self) -> BaseException:
+        """Return what has ended the journals of all accounts at once, when that has happened."""
+
     def beside(self, account: str, /) -> Path | None:
         """Return the name beside which an account's other files lie; None where there are none on this machine."""
 

@@ -91,6 +91,10 @@ class Gateway:
     ) -> None:
         await self._opened.aclose()
 
+    async def ended(self) -> BaseException:
+        """Return what has ended all accounts at once, when that has happened; one that ends alone is another matter."""
+        return await self._journals.ended()
+
     async def _keep_noting(self) -> None:
         """Note now and then what each account holds: the next start begins with those that hold most."""
         told = ""

@@ -72,6 +72,7 @@ class GatewayService:
         self.token_file = config.folder
         self.token_is_new = False
         self.accounts: KeptAccounts
+        self._gateway: Gateway
         self._port = config.port if port is None else port
         self._environment = environment
         self._opened = AsyncExitStack()
@@ -102,7 +103,7 @@ class GatewayService:
         config, runtime = self.config, Runtime()
         allow_files(len(config.accounts))
         journals = journals_of(config, runtime)
-        gateway = Gateway(
+        gateway = self._gateway = Gateway(
             config.venue,
             journals,
             config.folder,
@@ -144,6 +145,10 @@ class GatewayService:
         worker = ClusterWorker(accounts, servers, session, config.session_s)
         sharing.push_async_callback(worker.aclose)
         await worker.start()
+
+    async def ended(self) -> BaseException:
+        """Return what has ended all accounts at once, when that has happened: nothing can be written any more."""
+        return await self._gateway.ended()
 
     def _take_token(self) -> None:
         if self.config.token_file is not None:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from listenkey.credentials import Credentials
-from listenkey.errors import JournalError
+from listenkey.errors import Fenced, JournalError
 from listenkey.gateway import process
 from listenkey.gateway.at_stake import read_stakes
 from listenkey.gateway.process import Gateway
+from listenkey.journal.shared.accounts_schema import FILE_NAME
 from listenkey.journal.shared.shared_journals import SharedJournals
+from listenkey.journal.sqlite.lock import lock_path
 from listenkey.testing import LocalSandbox
 from listenkey.transport.runtime import Runtime
 from tests.unit.gateway.gateway_of import until
@@ -84,3 +86,13 @@ async def test_a_folder_that_can_not_be_had_is_told_at_once(
     with pytest.raises(JournalError, match="can't be made"):
         async with gateway_of(binance_options_sandbox, tmp_path / "file" / "x"):
             raise AssertionError("it must not get here")
+
+
+async def test_it_tells_what_has_ended_all_accounts(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
+    async with gateway_of(binance_options_sandbox, tmp_path) as gateway:
+        gateway.accounts.start([("desk", "any")])
+        ended = asyncio.ensure_future(gateway.ended())
+        await until(lambda: gateway.accounts.is_ready)
+        lock_path(tmp_path / FILE_NAME).unlink()
+        lock_path(tmp_path / FILE_NAME).touch()
+        assert isinstance(await ended, Fenced)

@@ -14,7 +14,7 @@ import click
 
 from listenkey.cli import exit_codes
 from listenkey.cli.gateway.check_report import mistakes_text
-from listenkey.cli.running import Stop, cancel_and_wait
+from listenkey.cli.running import Stop, cancel_and_wait, first_of
 from listenkey.errors import ListenKeyError
 from listenkey.gateway.mistakes import ConfigError
 from listenkey.gateway.service import GatewayService
@@ -71,9 +71,11 @@ async def serve(stop: Stop, config: GatewayConfig, hangups: Hangups, *, port: in
         click.echo(json.dumps(start_line(service)) if as_json else start_text(service))
         hangups.watch(stop)
         following = asyncio.create_task(follow_config(service, hangups.came))
+        ending = asyncio.create_task(end_with(service))
         try:
-            await stop.asked.wait()
+            await first_of(stop, ending)
         finally:
+            ending.cancel()
             await cancel_and_wait(following)
         lacking = [account.name for account in service.accounts if account.health().journal_problem]
         if lacking:
@@ -81,6 +83,11 @@ async def serve(stop: Stop, config: GatewayConfig, hangups: Hangups, *, port: in
     if lacking:
         exit_codes.print_error(unwritten_text(lacking))
     return stop.exit_code
+
+
+async def end_with(service: GatewayService) -> None:
+    """Wait until nothing can be written any more, and raise the reason: another gateway writes, or the file is damaged."""
+    raise await service.ended()
 
 
 def start_line(service: GatewayService) -> dict[str, object]:

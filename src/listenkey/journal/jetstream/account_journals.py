@@ -103,6 +103,11 @@ class JetStreamJournals:
             room=self._room,
         )
 
+    async def ended(self) -> BaseException:
+        """Wait for ever: each account ends by itself, when another process takes it over."""
+        never: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        return await never
+
     async def kept(self, account: str) -> tuple[int, int]:
         """
         Return the numbers of an account's oldest and newest items; (1, 0) where there never was one.

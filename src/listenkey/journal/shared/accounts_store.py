@@ -9,6 +9,7 @@ one account's items keeps nobody else from opening.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from listenkey.journal.sqlite.hash_chain import BEGINNING
 from listenkey.journal.sqlite.held_database import HeldDatabase
 from listenkey.journal.sqlite.held_files import HeldFiles
 from listenkey.journal.sqlite.table_setup import make_tables, make_views
+
+log = logging.getLogger("listenkey")
 
 
 class AccountsStore(HeldDatabase):
@@ -60,6 +63,11 @@ class AccountsStore(HeldDatabase):
             self.numbers, damaged = accounts_of(connection)
             self._lacks_names = bool(damaged)
             self._notes = ReachedNotes(self.files.more_notes())
+        if self._notes.places and not self.numbers:
+            log.warning(
+                "the file %s is new or empty, and the notes beside it know of items: what accounts had is lost, and each tells "
+                "it in a gap (journal_lost); to put a copy back, end this process first", self.path,
+            )  # fmt: skip
 
     def _create(self) -> None:
         create(self.path)

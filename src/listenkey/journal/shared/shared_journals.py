@@ -70,6 +70,7 @@ class SharedJournals:
         self._writer = SharedWriter(self._store, self._link.report, pruner, threads)
         self._commits: deque[asyncio.Future[None]] = deque()  # in the order in which they were put
         self._looking = asyncio.Lock()
+        self._ended: asyncio.Future[BaseException] | None = None
         self._openings = AccountsReader(self.path)
         self._readers = AccountsReader(self.path)
 
@@ -91,6 +92,7 @@ class SharedJournals:
         except OSError as error:
             raise JournalError(f"the folder {folder} can't be made: {error.strerror}") from None
         await self._link.open()
+        self._ended = asyncio.get_running_loop().create_future()
         self._link.start(self._writer)
 
     async def aclose(self) -> None:
@@ -107,6 +109,11 @@ class SharedJournals:
             self._settle(len(self._commits), JournalError(NOT_OPEN))
             for reader in (self._openings, self._readers):
                 reader.close()
+
+    async def ended(self) -> BaseException:
+        """Return what has ended the writing of all accounts, once that has happened: another process, or damage."""
+        assert self._ended is not None, "open the journals first"
+        return await asyncio.shield(self._ended)
 
     def beside(self, _account: str) -> Path:
         """Return the name beside which the files lie that all accounts share."""
@@ -284,6 +291,8 @@ class SharedJournals:
     def _on_finished(self, error: BaseException | None) -> None:
         for journal in list(self._open.values()):
             asyncio.get_running_loop().call_soon(journal.let_go, error)
+        if error is not None and self._ended is not None:
+            self._ended.set_result(error)
         self._settle(len(self._commits), error or JournalError(NOT_OPEN))
 
     def _settle(self, count: int, error: BaseException | None) -> None:

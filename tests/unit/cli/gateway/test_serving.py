@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -231,3 +232,54 @@ async def test_a_reload_survives_what_nobody_has_foreseen(
         await until(lambda: is_told("was read again: nothing"))
         following.cancel()
     assert [record.exc_info is not None for record in caplog.records if "a bug in" in record.getMessage()] == [True]
+
+
+def gateway_at(path: Path) -> Any:
+    return running("gateway", "run", "--config", str(path), "--port", "0", "--json", env=environment())
+
+
+def test_a_gateway_whose_folder_another_one_has_taken_ends(
+    binance_options_sandbox: LocalSandbox, tmp_path: Path
+) -> None:
+    sandbox_keys(tmp_path, binance_options_sandbox, "a")
+    path = sandbox_config(tmp_path, binance_options_sandbox, "a")
+    with gateway_at(path) as first:
+        next(lines(first.stdout))
+        read_until_live(tmp_path / "journals/accounts.db")
+        for name in ("gateway-lock", "accounts.db-lock"):
+            (tmp_path / "journals" / name).unlink()
+        with gateway_at(path) as second:
+            next(lines(second.stdout))
+            _, told = first.communicate(timeout=PATIENCE_S)
+            assert first.returncode == exit_codes.HELD
+            assert b"what to do: stop the other process" in told
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(timeout=PATIENCE_S) == 0
+
+
+def test_a_gateway_whose_file_is_overwritten_ends(binance_options_sandbox: LocalSandbox, tmp_path: Path) -> None:
+    sandbox_keys(tmp_path, binance_options_sandbox, "a")
+    path = sandbox_config(tmp_path, binance_options_sandbox, "a")
+    with gateway_at(path) as process:
+        next(lines(process.stdout))
+        read_until_live(tmp_path / "journals/accounts.db")
+        subprocess.run(["cp", "/dev/null", tmp_path / "journals/accounts.db"], check=True)
+        _, told = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == exit_codes.JOURNAL
+        assert b"somebody else has written to the journal" in told
+    with gateway_at(path) as process:
+        _, told = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == exit_codes.JOURNAL, "and the next start does not begin anew in silence"
+        assert b"another file was put in the place of the journal" in told
+
+
+def read_until_live(path: Path) -> None:
+    """Wait until the file has an item; by a process of its own, whose end takes no lock of SQLite from anybody."""
+    ask = ("journal", "info", str(path), "--account", "a", "--json")
+    command = [sys.executable, "-m", "listenkey", *ask]
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        found = subprocess.run(command, capture_output=True, check=False)
+        if found.returncode == 0 and json.loads(found.stdout)["items"]:
+            return
+    pytest.fail("no item came")

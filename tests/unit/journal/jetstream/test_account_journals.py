@@ -124,3 +124,10 @@ async def test_only_so_many_places_are_remembered(journals: JetStreamJournals, m
         await journals.kept(account)
     assert list(journals._readers) == ["a", "c"]
     assert JetStreamJournals(journals.servers, Wall(), beside=Path("x")).beside("a") == Path("x")
+
+
+async def test_nothing_ends_all_accounts_at_once(journals: JetStreamJournals) -> None:
+    ended = asyncio.ensure_future(journals.ended())
+    await store(journals, "desk-1", 1)
+    assert not ended.done()
+    ended.cancel()

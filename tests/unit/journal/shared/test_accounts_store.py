@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -231,3 +232,22 @@ def test_what_somebody_else_did_to_the_items_ends_it(
     assert store._damage() is None
     change(tmp_path, statement)
     assert problem in (store._damage() or "")
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_an_empty_file_beside_notes_of_items_is_told(
+    is_removed: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = AccountsStore(tmp_path / FILE_NAME)
+    store.open()
+    assert not caplog.text
+    store.write([part(end(store, "a"), fill(1), fill(2))])
+    store.close()
+    if is_removed:
+        store.path.unlink()
+    else:
+        os.truncate(store.path, 0)
+    store.open()
+    assert "what accounts had is lost, and each tells it in a gap (journal_lost)" in caplog.text
+    assert store.left("a") == (2, 0)
+    store.close()

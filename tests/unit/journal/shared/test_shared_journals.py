@@ -13,6 +13,7 @@ import pytest
 from listenkey.errors import Corrupt, Fenced, JournalError, TooOld, UsageError
 from listenkey.journal.shared.accounts_schema import FILE_NAME
 from listenkey.journal.shared.shared_journals import SharedJournals
+from listenkey.journal.sqlite.lock import lock_path
 from tests.unit.journal.making import Wall, broken, fill, until
 from tests.unit.journal.shared.shared_making import (
     BadSharedDisk,
@@ -207,3 +208,16 @@ async def test_a_disk_that_never_answers_holds_nobody_up(tmp_path: Path, monkeyp
 
 async def test_journals_that_were_never_opened_close(tmp_path: Path) -> None:
     await SharedJournals(tmp_path / "none", Wall()).aclose()
+
+
+async def test_what_ends_all_accounts_is_told(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journals:
+        made = await account(journals, "a")
+        ended = asyncio.ensure_future(journals.ended())
+        append(made, fill(1))
+        await made.next()
+        assert not ended.done()
+        lock_path(journals.path).unlink()
+        lock_path(journals.path).touch()
+        append(made, fill(2))
+        assert isinstance(await ended, Fenced)
