@@ -141,7 +141,7 @@ class ClusterWorker:
     async def _place_all(self) -> None:
         """Do what is to be done with each account, unless nothing is known that was not known the last time."""
         seen, names = self._session.seen(), self._accounts.names()
-        look = (self._board.changes, names, seen)
+        look = (self._board.changes, names, seen, self._accounts.on_the_way)
         if look == self._looked_at and not self._ownerless_since_s and not self._asked():
             return
         self._looked_at = look
