@@ -28,6 +28,7 @@ class GatewayProcess(AbstractContextManager["GatewayProcess"]):
         accounts: They, with their keys.
         time_scale: The sandbox's.
         stakes: What is noted as at stake, for an order of the start.
+        keys_per_socket: Listen keys that share a socket.
         program: What is run; `benchmarks.gateway.faster` where audits and polls are to be scaled as well.
 
     Attributes:
@@ -41,12 +42,13 @@ class GatewayProcess(AbstractContextManager["GatewayProcess"]):
         *,
         time_scale: float = 1.0,
         stakes: Mapping[str, tuple[int, int]] | None = None,
+        keys_per_socket: int = 1,
         program: str = "listenkey",
     ) -> None:
         self._folder = TemporaryDirectory(prefix="listenkey-gateway-")
         self.folder = Path(self._folder.name)
         (self.folder / "journals").mkdir(mode=0o700)
-        lines = ["[gateway]", 'journal = "journals"']
+        lines = ["[gateway]", 'journal = "journals"', f"keys_per_socket = {keys_per_socket}"]
         for account in accounts:
             file = self.folder / f"{account['name']}.env"
             file.write_text(f"BINANCE_API_KEY={account['api_key']}\nBINANCE_API_SECRET={account['api_secret']}\n")

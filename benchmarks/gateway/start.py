@@ -1,5 +1,5 @@
 """
-Measure a cold start, and the return after a loss of all sockets: `python -m benchmarks.gateway.start [accounts ...]`.
+Measure a cold start: `python -m benchmarks.gateway.start [accounts ...] [--keys-per-socket 1 25]`.
 
 The sandbox has the venue's limits (weight per minute, connects in five minutes) and its clock runs faster; so does the
 gateway's idea of both. Beside the number of live accounts stands what the arithmetic of docs/reference/gateway.md allows.
@@ -53,23 +53,25 @@ def show(what: str, since: dict[str, float], looks: list[tuple[float, int, int]]
     print(f"  429: {meters['refused_429']}, 418: {meters['refused_418']}, sockets refused: {meters['sockets_refused']}")
 
 
-def one(count: int, scale: float, limit: int) -> None:
-    """Start so many accounts, then cut all their sockets."""
+def one(count: int, scale: float, limit: int, keys_per_socket: int) -> None:
+    """Start so many accounts."""
     rng = random.Random(count)
     with Exchange("--time-scale", str(scale)) as exchange:
         exchange.call("POST", "/switches", {"weight_per_minute": limit})
         accounts = exchange.more_accounts(count)
         risky = {account["name"] for account in rng.sample(accounts, AT_RISK)}
         stakes = dict.fromkeys(risky, (2, 1))
-        with GatewayProcess(exchange, accounts, time_scale=scale, stakes=stakes) as gateway:
+        with GatewayProcess(
+            exchange, accounts, time_scale=scale, stakes=stakes, keys_per_socket=keys_per_socket
+        ) as gateway:
             within_s = 3600 / scale
 
             def allowed(at_s: float) -> int:
-                return live_at_most(count, at_s, weight_limit=limit)
+                return live_at_most(count, at_s, weight_limit=limit, keys_per_socket=keys_per_socket)
 
             since, looks = watched(gateway, count, scale, allowed, within_s)
             show(
-                f"cold start of {count} at {limit} weight a minute",
+                f"cold start of {count} at {limit} weight a minute, listen keys a socket: {keys_per_socket}",
                 since,
                 looks,
                 risky,
@@ -82,9 +84,11 @@ def main() -> int:
     parser.add_argument("accounts", nargs="*", type=int, default=[500, 1000])
     parser.add_argument("--time-scale", type=float, default=10.0)
     parser.add_argument("--weight", type=int, default=400)
+    parser.add_argument("--keys-per-socket", type=int, nargs="+", default=[1])
     asked = parser.parse_args()
     for count in asked.accounts:
-        one(count, asked.time_scale, asked.weight)
+        for keys_per_socket in asked.keys_per_socket:
+            one(count, asked.time_scale, asked.weight, keys_per_socket)
     return 0
 
 

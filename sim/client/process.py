@@ -11,6 +11,7 @@ from typing import Final, Protocol, TypeAlias, Unpack
 
 from listenkey.core.states import State
 from listenkey.errors import JournalError, ListenKeyError, Refused, Retired, UsageError
+from listenkey.gateway.shared_sockets.socket_pool import SocketPool
 from listenkey.journal.sqlite.journal import SqliteJournal
 from listenkey.journal.sqlite.marks import NOTE_EVERY_S
 from listenkey.journal.sqlite.writer import Writer
@@ -87,6 +88,12 @@ class ProcessRun:
         self._program = Program(env, process.number, process.consumer, every, self._committing)
         rest_url = process.venue.rest_url
         http = SimHttp(process.network, self.loop, rest_url)
+        self.pool: SocketPool | None = None
+        self._pool_is_open = False
+        if env.options.keys_per_socket > 1:
+            self.pool = SocketPool(
+                process.venue, process.clock, env.options.timing(), process.connect, env.options.keys_per_socket
+            )
         rate_limiter.lend(RateLimiter(process.clock, process.venue, http, Threads(AtOnce)), self.loop)
 
     def start(self) -> None:
@@ -105,6 +112,9 @@ class ProcessRun:
 
     def begin(self, number: int) -> None:
         """Let a program use one of its streams; from within the loop."""
+        if self.pool is not None and not self._pool_is_open:
+            self._pool_is_open = True
+            self.pool.open()
         user = self.users[number] = self.loop.create_task(self.use(self.streams[number], self.told[number]))
         user.add_done_callback(self.program_ended)
 
@@ -126,6 +136,7 @@ class ProcessRun:
                 threads.as_given(),
                 self._make_store,
                 process.env.rest_limits,
+                self.pool,
             ),
             api_key=identity.api_key,
             api_secret=process.secret_of(identity) if options.recovers else None,

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 from listenkey.core.socket_view import SocketView
 from listenkey.errors import Disconnected, ListenKeyError, Unreachable
+from listenkey.gateway.shared_sockets.shared_socket import SharedSocket
 from listenkey.sandbox.rest_api.api import ApiRequest, ApiResponse
 from listenkey.sandbox.websocket import hub
 from listenkey.stream.delivery import StreamDelivery
@@ -398,7 +399,7 @@ class SimSocket:
             self._prove(view, left_out_s)
         shortcuts = network.shortcuts
         ahead_us = 0 if view is None or shortcuts is None else shortcuts.ping_horizon_us(network, self.connection)
-        if view is not None and shortcuts is not None and ahead_us:
+        if view is not None and delivery is not None and shortcuts is not None and ahead_us:
             # Nothing can happen to the pings of this time; they are taken as sent and answered.
             view.pinged_s = self._left_out_until_s = network.process.clock.now_s() + ahead_us / 1e6
             self.stay_alive()
@@ -410,9 +411,11 @@ class SimSocket:
         payload = number.to_bytes(8, "big")
         self._send(lambda hub_, session, now_ms: hub_.receive_ping(session, payload, now_ms))
 
-    def _delivery_and_view(self) -> tuple[StreamDelivery, SocketView | None]:
-        """Return the delivery whose socket this is, and how the lifecycle sees it."""
+    def _delivery_and_view(self) -> tuple[StreamDelivery | None, SocketView | None]:
+        """Return the delivery whose socket this is, and how the lifecycle sees it; None where several share it."""
         link: Any = getattr(self.on_heard, "__self__")  # noqa: B009 - a bound method, as far as types know a callable
+        if isinstance(link, SharedSocket):
+            return None, None
         # A private name: no part of the client says whose a socket is, and none needs to know.
         delivery: StreamDelivery = link._owner
         return delivery, delivery.life.connections.sockets.get(link.number)
@@ -423,7 +426,7 @@ class SimSocket:
         if self._left_out_until_s <= clock.now_s():
             return
         delivery, view = self._delivery_and_view()
-        if view is None:
+        if view is None or delivery is None:
             return
         timing = delivery.life.timing
         view.dead_at_s = max(view.dead_at_s, view.pinged_s + timing.dead_after_s)
@@ -466,8 +469,8 @@ class SimSocket:
 
     def arrived(self, frame: bytes) -> None:
         process = self._network.process
-        if process.unprinted:
-            process.note_arrival(self._delivery_and_view()[0], frame)
+        if process.unprinted and (delivery := self._delivery_and_view()[0]) is not None:
+            process.note_arrival(delivery, frame)
         self._on_message(frame)
         self.on_heard()
         self.stay_alive()

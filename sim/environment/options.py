@@ -46,6 +46,7 @@ class Options:
         before: Which processes begin when their account has traded already: the process, how many fills, and for how
             many milliseconds it runs the first time.
         idle_audit_s: The longest interval of audits of an idle account; None: as of any other.
+        keys_per_socket: The listen keys of a process that share a socket. In a run where they do, every ping is simulated.
         quotes: Whether most of what happens is orders that rest in one symbol and are cancelled again.
     """
 
@@ -71,6 +72,7 @@ class Options:
     framed: bool = False
     quotes: bool = False
     idle_audit_s: float | None = None
+    keys_per_socket: int = 1
     co_tenants: tuple[tuple[int, int], ...] = ()
     before: tuple[tuple[int, int, int], ...] = ()
 

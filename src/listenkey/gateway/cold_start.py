@@ -78,9 +78,11 @@ def cold_start(
     )
 
 
-def live_at_most(accounts: int, at_s: float, *, weight_limit: int = venue.WEIGHT_PER_MINUTE_ASSUMED) -> int:
+def live_at_most(
+    accounts: int, at_s: float, *, weight_limit: int = venue.WEIGHT_PER_MINUTE_ASSUMED, keys_per_socket: int = 1
+) -> int:
     """Return how many of so many accounts with secrets can be live that long after the start, seconds."""
-    return bisect_right(_start_times_s(accounts, *_at_once(1.0, weight_limit, 1)), at_s)
+    return bisect_right(_start_times_s(accounts, *_at_once(1.0, weight_limit, keys_per_socket)), at_s)
 
 
 def _at_once(signing_share: float, weight_limit: int, keys_per_socket: int) -> tuple[int, int]:

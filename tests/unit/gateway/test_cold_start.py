@@ -51,3 +51,8 @@ async def test_an_account_costs_so_much_at_the_venue(binance_options_sandbox: Lo
                 break
         spent = await asyncio.to_thread(sandbox.meters)
     assert sum(spent["weight_by_minute"].values()) == cold_start(1).weight
+
+
+def test_more_can_be_live_where_keys_share_sockets() -> None:
+    assert live_at_most(500, 240.0) == 240
+    assert live_at_most(500, 240.0, keys_per_socket=25) == 400

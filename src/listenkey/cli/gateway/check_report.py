@@ -32,7 +32,7 @@ def config_object(found: GatewayConfig) -> dict[str, Any]:
     from listenkey.gateway.cold_start import cold_start
     from listenkey.gateway.mass_return import mass_return
 
-    signing = sum(account.can_sign for account in found.accounts)
+    signing, shares = sum(account.can_sign for account in found.accounts), found.keys_per_socket
     return {
         "config": str(found.path),
         "accounts": [account.name for account in found.accounts],
@@ -41,10 +41,11 @@ def config_object(found: GatewayConfig) -> dict[str, Any]:
         "folder": str(found.folder),
         "token_file": None if found.token_file is None else str(found.token_file),
         "keep_days": found.keep_days,
+        "keys_per_socket": shares,
         "idle_audit_every_s": found.idle_audit_every_s,
         "venue": {"name": found.venue.name, "rest_url": found.venue.rest_url, "ws_url": found.venue.ws_url},
-        "cold_start": cold_start(signing, len(found.accounts) - signing)._asdict(),
-        "mass_return": mass_return(signing)._asdict(),
+        "cold_start": cold_start(signing, len(found.accounts) - signing, keys_per_socket=shares)._asdict(),
+        "mass_return": mass_return(signing, keys_per_socket=shares)._asdict(),
         "warnings": [{"line": line, "text": exit_codes.safe(text)} for line, text in found.warnings],
     }
 
@@ -80,7 +81,7 @@ def start_text(found: GatewayConfig) -> str:
     from listenkey.gateway.cold_start import cold_start
 
     signing = sum(account.can_sign for account in found.accounts)
-    plan = cold_start(signing, len(found.accounts) - signing)
+    plan = cold_start(signing, len(found.accounts) - signing, keys_per_socket=found.keys_per_socket)
     limit = f"at {plan.weight_limit} weight per minute"
     if plan.at_once >= plan.accounts:
         return f"all live within seconds ({plan.weight} weight, {limit})"
@@ -92,7 +93,8 @@ def return_text(found: GatewayConfig) -> str:
     """Return in a sentence how long it takes after all sockets were lost at once."""
     from listenkey.gateway.mass_return import mass_return
 
-    plan = mass_return(sum(account.can_sign for account in found.accounts))
+    signing = sum(account.can_sign for account in found.accounts)
+    plan = mass_return(signing, keys_per_socket=found.keys_per_socket)
     if not plan.all_healed_after_s:
         return "all gaps closed within seconds, where every socket is lost at once"
     return f"all gaps closed after about {duration_text(plan.all_healed_after_s)}, where every socket is lost at once"

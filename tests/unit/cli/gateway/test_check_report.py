@@ -35,3 +35,13 @@ def test_a_long_start_is_told_in_minutes(tmp_path: Path) -> None:
     assert config_object(found)["mass_return"] == {"weight": 81 * 8, "sockets_s": 0, "weight_s": (81 * 8 - 300) / 5}
     few = read_config(config_of(tmp_path, "a"), {})
     assert "all gaps closed within seconds" in config_text(few)
+
+
+def test_listen_keys_that_share_sockets_shorten_a_start_and_a_return(tmp_path: Path) -> None:
+    names = [f"a{number}" for number in range(300)]
+    apart = read_config(config_of(tmp_path, *names), {})
+    together = read_config(config_of(tmp_path, *names, more="keys_per_socket = 25\n"), {})
+    assert "then 48 per minute" in config_text(apart)
+    assert "then 80 per minute" in config_text(together)
+    assert [config_object(found)["keys_per_socket"] for found in (apart, together)] == [1, 25]
+    assert [config_object(found)["mass_return"]["sockets_s"] for found in (apart, together)] == [300.0, 0.0]
