@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from listenkey import GatewayStream, Item, connect
+from listenkey.credentials import Secret
 from listenkey.testing import LocalSandbox
 from listenkey.wire.json_lines import from_line
 from tests.contract.test_gateway_http import TOKEN, running
@@ -100,7 +101,7 @@ async def test_two_programs_read_every_fill_once_across_a_restart_of_the_gateway
         await gateway.server.aclose()
         await gateway.burst(40)  # while nobody can read
         await gateway.settled()
-        again = type(gateway.server)(gateway.accounts, gateway.server._token, "127.0.0.1", port)
+        again = type(gateway.server)(gateway.accounts, Secret(TOKEN), "127.0.0.1", port)
         await again.start()
         both = [await all_of(stream, gateway.newest) for stream in (one, other)]
         for stream in (one, other):

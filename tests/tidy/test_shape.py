@@ -19,7 +19,7 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "_say",
     ): "the user's function; what it raises is raised where he waits",
     (
-        "src/listenkey/gateway/http/server.py",
+        "src/listenkey/gateway/http/route_server.py",
         "_answer",
     ): "the top of a request's task; no traceback may reach a client or a log",
     (

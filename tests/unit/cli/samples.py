@@ -97,6 +97,7 @@ class FakeStream:
     def __init__(
         self, items: Iterable[Item] = (), *, error: Exception | None = None, health: Health | None = None
     ) -> None:
+        self.account = "a3f1"
         self.items = list(items)
         self.error = error
         self.said = health or healthy()

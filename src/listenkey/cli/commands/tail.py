@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 @click.option("--journal", metavar="J", help="Keep the items in this file; by default they are kept in memory.")
 @click.option("--account", metavar="NAME", help="The account's name; by default the journal's name for it.")
 @click.option("--keep-days", type=DURATION, metavar="D", help="Delete items older than D days from the journal.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    metavar="P",
+    help="Serve metrics for Prometheus on this port of this machine; 0 takes a free one.",
+)
 def tail(
     key_file: Path | None,
     addresses: Addresses,
@@ -43,6 +49,7 @@ def tail(
     journal: str | None,
     account: str | None,
     keep_days: float | None,
+    metrics_port: int | None,
 ) -> int:
     """
     Follow an account: every order, fill and balance as it happens, until Ctrl-C.
@@ -57,6 +64,7 @@ def tail(
       listenkey tail --json | jq -c 'select((.event.trade_id // 0) != 0) | .event'
       listenkey tail --json --seconds 3600 > hour.jsonl
       listenkey tail --journal fills.db --keep-days 90
+      listenkey tail --journal fills.db --metrics-port 9464
       listenkey tail --key-file ~/.binance-options --venue testnet
     """
     if keep_days is not None and journal is None:
@@ -65,7 +73,7 @@ def tail(
     shown = form_of_items(as_json=as_json)
     configure_logs(quiet=shown == "dashboard")
     kept = JournalChoice(journal, account, keep_days)
-    return run(lambda stop: follow_account(stop, chosen, kept, shown=shown), seconds=seconds)
+    return run(lambda stop: follow_account(stop, chosen, kept, shown=shown, metrics_port=metrics_port), seconds=seconds)
 
 
 class JournalChoice(NamedTuple):
@@ -98,16 +106,22 @@ UNFINISHED: Final = {
 """Statuses in which an end leaves something to do, and what that means."""
 
 
-async def follow_account(stop: Stop, chosen: Settings, kept: JournalChoice, *, shown: OutputForm) -> int:
+async def follow_account(
+    stop: Stop, chosen: Settings, kept: JournalChoice, *, shown: OutputForm, metrics_port: int | None = None
+) -> int:
     """Show the stream until asked to stop; the exit code."""
     from listenkey.cli.config.stream import open_stream
     from listenkey.cli.display.follow import follow
     from listenkey.cli.display.renderers import JsonRenderer, Renderer, TextRenderer
     from listenkey.cli.display.summary import Tally
+    from listenkey.cli.metrics_port import metrics_served
 
     tally, failures = Tally(), StdoutFailures()
     journal, account, keep_days = kept
-    async with open_stream(chosen, journal=journal, account=account, keep_days=keep_days) as stream:
+    async with (
+        open_stream(chosen, journal=journal, account=account, keep_days=keep_days) as stream,
+        metrics_served(stream, metrics_port),
+    ):
         renderer: Renderer
         on_failed = None if journal is None else failures.tell
         if shown == "dashboard":

@@ -72,13 +72,13 @@ class AccessControl:
     Lets in who has the token and comes from no other place's page.
 
     Args:
-        token: The token of every reader and of who adds accounts.
+        token: The token of every reader and of who adds accounts; None where none is asked for.
         host: The address the server listens on.
         port: Its port.
     """
 
-    def __init__(self, token: Secret, host: str, port: int) -> None:
-        self._token = token.reveal().encode()
+    def __init__(self, token: Secret | None, host: str, port: int) -> None:
+        self._token = None if token is None else token.reveal().encode()
         self._names = LOOPBACK_NAMES | ({host.strip("[]").lower()} - ANY_ADDRESS)
         self._port = port
         self._wrong = WrongTokens()
@@ -112,6 +112,8 @@ class AccessControl:
         Raises:
             Problem: 401; 429 where this address has tried too often.
         """
+        if self._token is None:
+            return
         given = [_bearer(value) for value in caller.authorization]
         if len(given) == 1 and hmac.compare_digest(given[0], self._token):
             return

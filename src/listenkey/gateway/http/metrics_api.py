@@ -25,19 +25,23 @@ class MetricsApi:
     Args:
         read: Says how each stream is.
         own: Returns what is known of the server itself: name -> help and value.
+        is_open: True where no token is asked for.
     """
 
     def __init__(
         self,
         read: Callable[[], list[StreamReading]],
         own: Callable[[], Mapping[str, tuple[str, float]]] = dict,
+        *,
+        is_open: bool = False,
     ) -> None:
         self._read = read
         self._own = own
+        self._is_open = is_open
 
     def routes(self) -> list[Route]:
         """Return its address."""
-        return [Route("GET", "/metrics", self._answer)]
+        return [Route("GET", "/metrics", self._answer, is_open=self._is_open)]
 
     async def _answer(self, asked: Asked) -> web.StreamResponse:
         """Read in the event loop, which alone may, and encode in a thread: a thousand accounts take a while."""

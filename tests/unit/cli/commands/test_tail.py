@@ -168,6 +168,14 @@ def test_no_argument_of_the_library_is_named(
     assert not re.search(r"keep_days|journal=|rest_url", told)
 
 
+def test_metrics_are_served_beside_the_stream(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given(monkeypatch, FakeStream([live()]))
+    assert run(["tail", "--json", "--seconds", "0.05", "--metrics-port", "0"]) == 0
+    assert "listenkey: metrics: http://127.0.0.1:" in capfd.readouterr().err
+
+
 def test_account_and_keep_days_reach_the_stream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: dict[str, object] = {}
 
