@@ -30,9 +30,21 @@ class Connections:
         reconnects: How often a live one was lost.
         open_at_s: When to try again to open one; None while that is not waited for.
         pings: How many pings were sent: the number of the last one.
+        slack_s: As in `SocketView`; of new sockets, too.
     """
 
-    __slots__ = ("_actions", "_losses", "_opened", "_timing", "followed", "open_at_s", "pings", "reconnects", "sockets")
+    __slots__ = (
+        "_actions",
+        "_losses",
+        "_opened",
+        "_timing",
+        "followed",
+        "open_at_s",
+        "pings",
+        "reconnects",
+        "slack_s",
+        "sockets",
+    )
 
     def __init__(self, timing: Timing, actions: list[do.Action]) -> None:
         self.sockets: dict[int, SocketView] = {}
@@ -40,6 +52,7 @@ class Connections:
         self.reconnects = 0
         self.open_at_s: float | None = None
         self.pings = 0
+        self.slack_s = 0.0
         self._timing = timing
         self._actions = actions
         self._opened = 0
@@ -64,6 +77,7 @@ class Connections:
     def attached(self, happened: on.SocketAttached, now: Moment) -> SocketView:
         """The key is on this socket now. Rule 2 counts from when the socket was opened, perhaps for other keys."""
         socket = self.sockets[happened.socket]
+        socket.slack_s = self.slack_s
         socket.attach(now.s, now.wall_ms, self._timing)
         socket.rotate_at_s = socket.opened_s - happened.age_s + rotate_after_s(self._timing, now.draw)
         return socket
@@ -77,6 +91,16 @@ class Connections:
         """Follow this socket, and deliver its events from now on, with those that were held."""
         self.followed = number
         self._actions.append(do.Follow(number))
+
+    def rest(self, *, is_idle: bool) -> None:
+        """
+        Leave out every second ping of an idle account while they are answered.
+
+        Most sockets of a gateway are idle, and pings are most of their cost. A dead one is noticed in ten seconds and not in 7.5.
+        """
+        self.slack_s = self._timing.ping_after_s if is_idle else 0.0
+        for socket in self.sockets.values():
+            socket.slack_s = self.slack_s
 
     # --- while it is open ----------------------------------------------------------------------------------------
 
@@ -98,6 +122,7 @@ class Connections:
         socket = self.sockets.get(happened.socket)
         if socket is not None:
             socket.ponged(now.s, now.wall_ms, happened.round_trip_s)
+            socket.hear(now.s, self._timing)
 
     # --- letting go ----------------------------------------------------------------------------------------------
 

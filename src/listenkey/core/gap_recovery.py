@@ -180,6 +180,7 @@ class GapRecovery:
         """REST history was held against what was delivered."""
         if self.policy.audit_schedule.looked(happened, now):
             self.policy.problem, self.outstanding = None, happened.outstanding
+            self._connections.rest(is_idle=self.policy.audit_schedule.pace.is_slow)
 
     def not_audited(self, happened: on.NotAudited, now: Moment) -> None:
         """REST history could not be looked at."""

@@ -447,6 +447,7 @@ class Lifecycle:
 
     def _woke(self, _: on.AccountWoke, now: Moment) -> None:
         self.recovery_policy.audit_schedule.woke(now)
+        self.connections.rest(is_idle=False)
 
     @property
     def _may_poll(self) -> bool:

@@ -27,6 +27,7 @@ class SocketView:
         pinged_s: When we last pinged.
         dead_at_s: When silence means death; moves with every frame.
         rotate_at_s: When its successor is to be opened.
+        slack_s: The time by which pings may be further apart, and silence longer, as the account is idle.
         brought: Events that came while it and another socket must bring the same.
     """
 
@@ -42,6 +43,7 @@ class SocketView:
     pinged_s: float = 0.0
     dead_at_s: float = 0.0
     rotate_at_s: float = 0.0
+    slack_s: float = 0.0
     brought: int = 0
 
     def attach(self, now_s: float, wall_ms: int, timing: Timing) -> None:
@@ -58,7 +60,7 @@ class SocketView:
     def hear(self, now_s: float, timing: Timing) -> None:
         """Note that a frame came in: any frame counts as life."""
         self.heard_s = now_s
-        self.dead_at_s = now_s + timing.dead_after_s
+        self.dead_at_s = now_s + timing.dead_after_s + self.slack_s
 
     def ponged(self, now_s: float, wall_ms: int, round_trip_s: float) -> None:
         """A ping was answered: all that the other side sent before it got the ping has been read."""
@@ -66,8 +68,13 @@ class SocketView:
         self.covered_s = now_s - round_trip_s
 
     def ping_at_s(self, timing: Timing) -> float:
-        """Return when to ping. Also while frames come in: only a pong proves until when nothing is lost."""
-        return self.pinged_s + timing.ping_after_s
+        """
+        Return when to ping. Also while frames come in: only a pong proves until when nothing is lost.
+
+        A ping that was not answered is repeated without slack, so that a socket is dead after two all the same.
+        """
+        is_answered = self.heard_s >= self.pinged_s
+        return self.pinged_s + timing.ping_after_s + (self.slack_s if is_answered else 0.0)
 
     def unread_since_ms(self, now_s: float, wall_ms: int, timing: Timing) -> int:
         """

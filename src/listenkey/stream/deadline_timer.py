@@ -25,7 +25,7 @@ class DeadlineTimer:
         losses: Suspicions have deadlines, too; None without a secret.
     """
 
-    __slots__ = ("_clock", "_feed", "_life", "_note_status", "_timer", "losses")
+    __slots__ = ("_clock", "_feed", "_life", "_note_status", "_timer", "_wake_at_s", "losses")
 
     def __init__(
         self, life: Lifecycle, clock: Clock, feed: Callable[[on.Input], None], note_status: Callable[[], None]
@@ -36,6 +36,7 @@ class DeadlineTimer:
         self._feed = feed
         self._note_status = note_status
         self._timer: asyncio.TimerHandle | None = None
+        self._wake_at_s = 0.0  # when that is due
 
     def set(self) -> None:
         """Set the timer to the earliest deadline as it is now; an ended stream has none."""
@@ -48,10 +49,17 @@ class DeadlineTimer:
                 wake_at_s = min(wake_at_s, self.losses.due_at_s())
             if self._life.listen_key.quiet_until_s > self._clock.now_s():
                 wake_at_s = min(wake_at_s, self._life.listen_key.quiet_until_s)  # the status changes then
-            delay_s = max(0.0, wake_at_s - self._clock.now_s())
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+            self._arm(wake_at_s)
+
+    def _arm(self, wake_at_s: float) -> None:
+        self._wake_at_s = wake_at_s
+        delay_s = max(0.0, wake_at_s - self._clock.now_s())
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
 
     def _on_timer(self) -> None:
+        if self._clock.now_s() < self._wake_at_s:
+            self._arm(self._wake_at_s)  # uvloop counts whole milliseconds, and comes a little early.
+            return
         if self.losses is not None:
             for happened in self.losses.doubts():
                 self._feed(happened)

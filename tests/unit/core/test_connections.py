@@ -50,6 +50,21 @@ def test_pings_are_counted_and_a_pong_shows_what_was_covered() -> None:
     connections.ponged(on.PongCame(99, 2, 0.5), at(14.0))
 
 
+def test_a_pong_is_something_heard() -> None:
+    connections, _ = two()
+    connections.ponged(on.PongCame(1, 1, 0.5), at(14.0))
+    assert connections.the_followed().heard_s == 14.0
+
+
+def test_sockets_of_an_idle_account_are_pinged_half_as_often_and_so_are_those_to_come() -> None:
+    connections, _ = two()
+    connections.rest(is_idle=True)
+    connections.attached(on.SocketAttached(2), at(11.0))
+    assert connections.deadlines() == [11.0 + 2 * TIMING.ping_after_s] * 2
+    connections.rest(is_idle=False)
+    assert connections.deadlines() == [11.0 + TIMING.ping_after_s] * 2
+
+
 def test_bytes_put_death_off() -> None:
     connections, _ = two()
     connections.heard(1, 50.0)

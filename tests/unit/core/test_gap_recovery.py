@@ -311,6 +311,25 @@ def test_fills_come_first_and_the_gap_stays_open_until_orders_have_come() -> Non
     assert world.items[2].unrecoverable == ("totals",)
 
 
+def test_an_account_that_an_audit_found_idle_is_pinged_less_often_until_its_first_event() -> None:
+    world = World(Timing(idle_audit_every_s=1800.0), recovers=True).start()
+    world.run_until_live()
+    life, schedule = world.life, world.life.recovery_policy.audit_schedule
+
+    def pace() -> tuple[bool, float]:
+        return schedule.pace.is_slow, life.connections.slack_s
+
+    assert pace() == (False, 0.0)
+    schedule.audit_at_s = world.now_s
+    look = schedule.look_if_due(world.moment(), 0)
+    assert look is not None
+    world.feed(on.Audited(look.number, is_idle=True))
+    assert pace() == (True, life.timing.ping_after_s)
+    world.feed(on.AccountWoke())
+    assert pace() == (False, 0.0)
+    assert schedule.audit_at_s <= world.now_s + 66.0
+
+
 def test_an_answer_for_nobody_changes_nothing() -> None:
     world = live()
     world.feed(on.Recovered(99, ()))

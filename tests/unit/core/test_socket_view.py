@@ -22,6 +22,30 @@ def test_it_is_pinged_at_a_steady_pace_and_silence_is_death() -> None:
     assert socket.dead_at_s == 16.0
 
 
+def test_with_slack_every_second_ping_is_left_out_and_an_unanswered_one_is_repeated_at_once() -> None:
+    socket = attached()
+    socket.slack_s = TIMING.ping_after_s
+    socket.hear(10.0, TIMING)
+    assert socket.ping_at_s(TIMING) == 14.0
+    assert socket.dead_at_s == 18.0
+    socket.pinged_s = 14.0
+    assert socket.ping_at_s(TIMING) == 16.0, "nothing came since"
+    socket.hear(14.1, TIMING)
+    assert socket.ping_at_s(TIMING) == 18.0
+
+
+def test_with_slack_a_dead_socket_is_noticed_in_ten_seconds_and_after_two_pings() -> None:
+    timing = Timing()
+    socket = SocketView(1, Secret("key"), opened_s=0.0, slack_s=timing.ping_after_s)
+    socket.attach(0.0, 0, timing)
+    pings_s = []
+    while (ping_at_s := socket.ping_at_s(timing)) < socket.dead_at_s:
+        socket.pinged_s = ping_at_s
+        pings_s.append(ping_at_s)
+    assert socket.dead_at_s <= 10.0
+    assert pings_s == [5.0, 7.5]
+
+
 def test_anything_heard_is_life_and_only_a_pong_proves_that_nothing_is_missing() -> None:
     socket = attached()
     socket.hear(15.0, TIMING)

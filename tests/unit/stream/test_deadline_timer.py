@@ -72,6 +72,18 @@ async def test_a_deadline_is_told_when_it_has_come() -> None:
     assert side.fed == [on.TimerDue()]
 
 
+async def test_a_timer_that_comes_too_early_is_set_anew_and_nothing_else() -> None:
+    side = Side()
+    side.life.at_s = side.clock.now_s() + NEVER_S
+    side.timer.set()
+    side.timer._on_timer()
+    assert (side.fed, side.noted) == ([], 0)
+    side.life.at_s = side.clock.now_s()
+    side.timer.set()
+    await side.wait()
+    assert side.fed == [on.TimerDue()]
+
+
 async def test_a_deadline_that_has_moved_is_waited_for_anew() -> None:
     side = Side()
     side.life.at_s = side.clock.now_s() + NEVER_S

@@ -179,7 +179,8 @@ class SocketPool:
 
     def _opened(self, room: int) -> SharedSocket:
         """Begin to open a socket."""
-        socket = SharedSocket(room, self._clock, 2 * self._timing.ping_after_s, self)
+        # Two pings of accounts that are all idle are twice as far apart, and one may be on its way.
+        socket = SharedSocket(room, self._clock, 3 * self._timing.ping_after_s, self)
         self._sockets[socket] = None
         opening = socket.open(self._connect, f"{self._venue.ws_url}/private/stream", self._timing.open_timeout_s)
         opening.add_done_callback(self._note_opened)

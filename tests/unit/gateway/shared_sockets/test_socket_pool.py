@@ -207,7 +207,7 @@ async def test_no_key_joins_a_socket_that_is_old_or_silent_or_had_it_before() ->
     second = await scene.pool.seat(key(0), ())
     assert second._host is not first._host, "a successor of a rotation is on another socket"
     second.leave()
-    scene.clock.s += 2 * Timing().ping_after_s + 0.1
+    scene.clock.s += 3 * Timing().ping_after_s + 0.1
     silent = await scene.sit(1)
     assert silent._host is not first._host
     scene.clock.s += Timing().rotate_after_s
