@@ -17,8 +17,10 @@ from listenkey.cli.commands.gateway import run as gateway_run
 from listenkey.cli.commands.tail import tail
 from listenkey.cli.exit_codes import HELD, WRONG_USE
 from listenkey.gateway.config import GatewayConfig, read_config
+from listenkey.journal.jetstream.address import log_address
 from listenkey.key_sources.key_file import MOUNTED_AT
 from tests.docs.pages import ROOT
+from tests.nats_server import BINARY
 
 UNIT = ROOT / "deploy/systemd/listenkey@.service"
 GATEWAY_UNIT = ROOT / "deploy/systemd/listenkey-gateway.service"
@@ -151,3 +153,19 @@ def test_what_the_container_copies_is_there() -> None:
 def test_an_option_that_is_none_is_found() -> None:
     with pytest.raises(click.UsageError):
         parsed(["tail", "--no-such-option"])
+
+
+def test_a_worker_of_a_cluster_is_configured_without_a_mistake(tmp_path: Path) -> None:
+    found = configured((ROOT / "deploy/nats/gateway.toml").read_text(), tmp_path)
+    assert (found.worker, found.worker_url, found.is_on_nats) == ("w1", "https://w1.example:443", True)
+    assert len(log_address(found.journal).monitors) == len(log_address(found.journal).servers) == 3
+
+
+def test_servers_of_nats_take_their_configuration_which_keeps_what_is_acknowledged() -> None:
+    conf = ROOT / "deploy/nats/nats.conf"
+    for name in "abc":
+        done = subprocess.run(
+            [BINARY, "-t", "-c", conf], env={"NODE": name}, capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+    assert "  sync_interval: always\n" in conf.read_text()
