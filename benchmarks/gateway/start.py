@@ -25,19 +25,26 @@ LIVE = {"LIVE", "SETTLING"}
 
 def watched(
     gateway: GatewayProcess, count: int, scale: float, allowed: Callable[[float], int], within_s: float
-) -> tuple[dict[str, float], list[tuple[float, int, int]]]:
-    """Return the time at which each account was live, and at each look how many were and could be; the venue's seconds."""
+) -> tuple[dict[str, float], list[tuple[float, int, int]], dict[str, str]]:
+    """
+    Return the time at which each account was live, at each look how many were and could be, and why each last was not.
+
+    Times are the venue's seconds.
+    """
     began_s = time.monotonic()
     since: dict[str, float] = {}
     looks: list[tuple[float, int, int]] = []
+    why: dict[str, str] = {}
     while len(since) < count and time.monotonic() - began_s < within_s:
         at_s = (time.monotonic() - began_s) * scale
         for account in gateway.accounts():
             if account["status"] in LIVE:
                 since.setdefault(account["name"], at_s)
+            elif account["name"] not in since:
+                why[account["name"]] = f"{account['status']}: {account['why']}"
         looks.append((at_s, len(since), allowed(at_s)))
         time.sleep(LOOK_EVERY_S)
-    return since, looks
+    return since, looks, why
 
 
 def show(what: str, since: dict[str, float], looks: list[tuple[float, int, int]], risky: set[str], meters: Any) -> None:
@@ -69,7 +76,7 @@ def one(count: int, scale: float, limit: int, keys_per_socket: int) -> None:
             def allowed(at_s: float) -> int:
                 return live_at_most(count, at_s, weight_limit=limit, keys_per_socket=keys_per_socket)
 
-            since, looks = watched(gateway, count, scale, allowed, within_s)
+            since, looks, why = watched(gateway, count, scale, allowed, within_s)
             show(
                 f"cold start of {count} at {limit} weight a minute, listen keys a socket: {keys_per_socket}",
                 since,
@@ -77,6 +84,8 @@ def one(count: int, scale: float, limit: int, keys_per_socket: int) -> None:
                 risky,
                 exchange.call("GET", "/meters"),
             )
+            if since:
+                print(f"  the last one was before: {why.get(max(since, key=since.__getitem__))}")
 
 
 def main() -> int:

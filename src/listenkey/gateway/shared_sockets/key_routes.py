@@ -34,7 +34,7 @@ class KeyRoutes:
         self._answered = answered
         self._misrouted = misrouted
         self._ever: set[bytes] = set()
-        self._touched: dict[SocketSeat, None] = {}  # in the read that is going on
+        self._touched: dict[SocketSeat, bool] = {}  # in the read that is going on; True where an event named its key
         self._delivered: set[bytes] = set()  # since the newest key was put on the socket
 
     # --- keys ----------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ class KeyRoutes:
         if seat is None:
             self._take_other(frame)
             return
-        self._touched[seat] = None
+        self._touched[seat] = True
         seat.take(frame)
 
     def _take_other(self, frame: bytes) -> None:
@@ -90,17 +90,24 @@ class KeyRoutes:
             return
         # It is its owner's, or the only key's; or it can't be read, and so may be anybody's loss.
         for seat in seats:
-            self._touched[seat] = None
+            if isinstance(kind, Named):
+                self._touched[seat] = True
+            else:
+                self.touch(seat)
             seat.take(frame)
 
-    def take_touched(self) -> dict[SocketSeat, None]:
-        """Take the seats for which something came since the last call."""
+    def touch(self, seat: SocketSeat) -> None:
+        """Note that something came for a seat in this read that is no event of its key."""
+        self._touched.setdefault(seat, False)
+
+    def take_touched(self) -> dict[SocketSeat, bool]:
+        """Take the seats for which something came since the last call; True where it was an event of its key."""
         touched, self._touched = self._touched, {}
         return touched
 
-    def now_deliver(self, seats: dict[SocketSeat, None]) -> bool:
-        """Note that these have brought something. True once, when two keys have that were on the socket together."""
-        if len(self._delivered) > 1 or not seats:
+    def now_deliver(self, touched: dict[SocketSeat, bool]) -> bool:
+        """Note whose events came. True once, when they are of two keys that were on the socket together."""
+        if len(self._delivered) > 1:
             return False
-        self._delivered.update(seat.key for seat in seats)
+        self._delivered.update(seat.key for seat, is_event in touched.items() if is_event)
         return len(self._delivered) > 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 from listenkey.credentials import Secret
@@ -23,8 +23,11 @@ from listenkey.transport.clock import Clock
 
 log = logging.getLogger("listenkey")
 
-ALL_HEAR_EVERY_S: Final = 1.0
-"""The interval at which a read of one key's events is told to the others, as a sign of life."""
+ALL_HEAR_EVERY_S: Final = 2.0
+"""
+The interval at which a read is told to all as a sign of life. Else a seat hears of what is its own: messages, and the
+answers to its pings. To tell every seat of every read would be a fifth of what an idle account costs.
+"""
 
 
 class SocketOwner(Protocol):
@@ -205,16 +208,17 @@ class SharedSocket:
         touched = self.routes.take_touched()
         if self.room > 1 and self.routes.now_deliver(touched):
             self._owner.delivers()
+        seats: Iterable[SocketSeat] = touched
         if now_s >= self._all_hear_at_s:
             self._all_hear_at_s = now_s + ALL_HEAR_EVERY_S
-            touched = self.seats.copy()
-        for seat in touched:
+            seats = list(self.seats)
+        for seat in seats:
             self._safely(seat, seat.heard)
 
     def _on_pong(self, number: int) -> None:
-        self._all_hear_at_s = 0.0  # what is heard behind it is told to all
         for seat, asked in self._pings.answered(number):
             self._safely(seat, seat.pong, asked)
+            self.routes.touch(seat)
 
     def _on_lost(self, reason: Disconnected) -> None:
         others = len(self.routes.seats) > 1

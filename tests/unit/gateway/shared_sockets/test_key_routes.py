@@ -57,6 +57,16 @@ def test_an_event_goes_to_its_key_in_whatever_form_it_comes() -> None:
     assert not scene.routes.take_touched()
 
 
+def test_what_is_no_event_of_a_key_is_told_as_that() -> None:
+    scene = Scene(b"a", b"b")
+    scene.bring(b"<html>")
+    assert list(scene.routes.take_touched().values()) == [False, False], "garbage proves that no key delivers"
+    scene.bring(event(b"a"))
+    scene.routes.touch(scene.seats[0])  # type: ignore[arg-type]
+    scene.routes.touch(scene.seats[1])  # type: ignore[arg-type]
+    assert list(scene.routes.take_touched().values()) == [True, False]
+
+
 def test_an_answer_goes_to_whoever_asked() -> None:
     scene = Scene(b"a", b"b")
     answer, other = b'{"result":null,"id":1}', b'{"error":{"code":3,"msg":""}}'
@@ -103,14 +113,14 @@ def test_the_keys_that_are_remembered_are_bounded() -> None:
 def test_two_keys_that_deliver_prove_it_once_and_only_while_both_are_there() -> None:
     scene = Scene(b"a", b"b")
     first, second = scene.seats
-    assert not scene.routes.now_deliver({first: None})  # type: ignore[dict-item]
+    assert not scene.routes.now_deliver({first: True})  # type: ignore[dict-item]
     late = Seat(b"c")
     scene.routes.put(late)  # type: ignore[arg-type]
-    assert not scene.routes.now_deliver({second: None})  # type: ignore[dict-item]
-    assert not scene.routes.now_deliver({second: None})  # type: ignore[dict-item]
-    assert not scene.routes.now_deliver({})
-    assert scene.routes.now_deliver({late: None})  # type: ignore[dict-item]
-    assert not scene.routes.now_deliver({first: None})  # type: ignore[dict-item]
+    assert not scene.routes.now_deliver({second: True})  # type: ignore[dict-item]
+    assert not scene.routes.now_deliver({second: True})  # type: ignore[dict-item]
+    assert not scene.routes.now_deliver({late: False})  # type: ignore[dict-item]
+    assert scene.routes.now_deliver({late: True})  # type: ignore[dict-item]
+    assert not scene.routes.now_deliver({first: True})  # type: ignore[dict-item]
     assert scene.routes.were_shared
     assert scene.routes.shared_with(b"a")
     assert not scene.routes.shared_with(b"else")

@@ -114,7 +114,7 @@ async def test_what_one_brings_is_a_sign_of_life_for_the_others_now_and_then() -
     assert scene.got[b"b"] == ["heard"]
 
 
-async def test_a_pong_answers_all_who_asked_and_all_hear_it() -> None:
+async def test_a_pong_answers_all_who_asked_and_the_others_hear_in_their_time() -> None:
     scene = Scene()
     seats = [await scene.sit(key) for key in (b"a", b"b", b"c")]
     for got in scene.got.values():
@@ -125,7 +125,8 @@ async def test_a_pong_answers_all_who_asked_and_all_hear_it() -> None:
     assert [did for did in scene.end.did if isinstance(did, int)] == [1], "one ping for both"
     scene.end.on_pong(1)
     scene.end.on_heard()
-    assert scene.got == {b"a": [11, "heard"], b"b": [22, "heard"], b"c": ["heard"]}
+    assert scene.got == {b"a": [11, "heard"], b"b": [22, "heard"], b"c": []}
+    assert ("delivers",) not in scene.owner.told, "a pong is no event"
 
 
 async def test_one_that_leaves_is_taken_off_and_the_last_ends_the_socket() -> None:
