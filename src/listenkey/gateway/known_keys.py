@@ -64,8 +64,15 @@ class KnownKeys:
 
     def note(self, account: str, api_key: Secret) -> None:
         """Note that a key is this account's; it is written down in a thread."""
-        fingerprint = api_key.fingerprint()
-        if self._known.get(account) == fingerprint:
+        self.learn(account, api_key.fingerprint())
+
+    def known(self, account: str) -> str:
+        """Return the fingerprint of the key that is known to be an account's; empty where none is."""
+        return self._known.get(account, "")
+
+    def learn(self, account: str, fingerprint: str) -> None:
+        """Note the same by a key's fingerprint, as another process has found out."""
+        if not fingerprint or self._known.get(account) == fingerprint:
             return
         self._known[account] = fingerprint
         self._is_stale = True

@@ -45,3 +45,19 @@ async def test_a_file_that_can_not_be_written_is_told(tmp_path: Path, caplog: py
     assert "can't be noted" in caplog.text
     assert known.doubt("desk", OURS, 1) == ""
     await known.aclose()
+
+
+async def test_what_another_process_found_out_is_known(tmp_path: Path) -> None:
+    known = KnownKeys(tmp_path)
+    known.read()
+    assert known.known("desk") == ""
+    known.learn("desk", "")
+    assert known.doubt("desk", OURS, 7)
+    known.learn("desk", OURS.fingerprint())
+    assert known.known("desk") == OURS.fingerprint()
+    assert known.doubt("desk", OURS, 7) == ""
+    assert known.doubt("desk", OTHER, 7)
+    await known.aclose()
+    again = KnownKeys(tmp_path)
+    again.read()
+    assert again.known("desk") == OURS.fingerprint()

@@ -45,6 +45,9 @@ LOOK_EVERY_S: Final = 0.25
 ASKING_MAX: Final = 8
 """Accounts that are handed over to this worker at the same time; it asks for the next ones when these have arrived."""
 
+NOTE_EVERY_S: Final = 5.0
+"""The interval at which is noted in the leases what has changed with the accounts."""
+
 PUTS_MAX: Final = 64
 """Leases that are written at the same time."""
 
@@ -82,6 +85,7 @@ class ClusterWorker:
         self._now_s = now_s
         self._ownerless_since_s: dict[str, float] = {}
         self._looked_at: object = None
+        self._note_at_s = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- life ----------------------------------------------------------------------------------------------------
@@ -130,6 +134,7 @@ class ClusterWorker:
         try:
             await self._board.refresh()
             await self._place_all()
+            await self._note_all()
         except Unanswered as error:
             log.debug("the leases are not read: %s", error)
         except Exception:  # the top of a look: a worker that looks no more would keep others from its accounts
@@ -150,7 +155,7 @@ class ClusterWorker:
         for name in names:
             steps[self._step(name, seen)].append(name)
         for name in steps[LeaseStep.HOLD]:
-            self._accounts.hold(name)
+            self._accounts.hold(self._board.leases[name])
         for name in steps[LeaseStep.LET_GO]:
             self._accounts.let_go(name, partial(self._release, name))
         for name in (*steps[LeaseStep.NOTHING], *steps[LeaseStep.ASK], *steps[LeaseStep.TAKE]):
@@ -162,6 +167,14 @@ class ClusterWorker:
         known = set(names)
         gone = [lease for lease in self._held() if lease.account not in known]
         await self._put_all(replace(lease, holder=NOBODY) for lease in gone)
+
+    async def _note_all(self) -> None:
+        """Note now and then in the leases what the next holder should know: what is at stake, and whose the key is."""
+        if self._now_s() < self._note_at_s:
+            return
+        self._note_at_s = self._now_s() + NOTE_EVERY_S
+        noted = ((lease, self._accounts.noted(lease)) for lease in self._held())
+        await self._put_all(newer for lease, newer in noted if newer != lease)
 
     def _step(self, name: str, seen: WorkersSeen) -> LeaseStep:
         if name in self._accounts.ending:
@@ -189,7 +202,8 @@ class ClusterWorker:
         lease = self._board.leases.get(name)
         if lease is not None and lease.holder != NOBODY:
             log.warning("account %s: worker %s is gone, and %s takes it over", name, lease.worker, self._name)
-        return AccountLease(name, self._board.own, self._name, risk=() if lease is None else lease.risk)
+        before = AccountLease(name, NOBODY, "") if lease is None else lease
+        return replace(before, holder=self._board.own, worker=self._name, wanted_by=NOBODY)
 
     def _wanted(self, name: str) -> AccountLease:
         return replace(self._board.leases[name], wanted_by=self._board.own)
@@ -201,7 +215,7 @@ class ClusterWorker:
             for lease, is_put in zip(some, await asyncio.gather(*map(self._board.put, some)), strict=True):
                 if is_put and lease.holder == self._board.own:
                     self._ownerless_since_s.pop(lease.account, None)
-                    self._accounts.hold(lease.account)
+                    self._accounts.hold(lease)
 
     def _leave_to_others(self, name: str) -> None:
         """End an account's stream where another worker has it by now, and note which one that is."""

@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from listenkey.gateway.elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from listenkey.gateway.accounts import Accounts
     from listenkey.gateway.at_stake import Risk
+    from listenkey.gateway.cluster.lease import AccountLease
 
 log = logging.getLogger("listenkey")
 
@@ -50,12 +53,22 @@ class HeldAccounts:
         account = self._accounts.get(name)
         return account is not None and account.elsewhere is None
 
-    def hold(self, name: str) -> None:
-        """Begin an account's stream, in its turn; nothing where it has begun."""
-        account = self._accounts.get(name)
-        if account is not None and account.elsewhere is not None and name not in self.ending:
+    def hold(self, lease: AccountLease) -> None:
+        """Begin the stream of an account of which this worker has the lease, in its turn; nothing where it has begun."""
+        account = self._accounts.get(lease.account)
+        if account is not None and account.elsewhere is not None and lease.account not in self.ending:
             account.elsewhere = None
+            self._accounts.around.known_keys.learn(lease.account, lease.key)
             self._accounts.queue(account)
+
+    def noted(self, lease: AccountLease) -> AccountLease:
+        """Return the lease of an account that is held, with what the next holder should know of it."""
+        account = self._accounts.get(lease.account)
+        if account is None or not account.has_arrived:
+            return lease
+        risk = account.risk if account.risk[:1] != lease.risk[:1] else lease.risk
+        key = self._accounts.around.known_keys.known(lease.account)
+        return replace(lease, risk=risk or lease.risk, key=key or lease.key)
 
     def note_elsewhere(self, name: str, where: Elsewhere) -> None:
         """Note which other worker holds an account that is not held here."""

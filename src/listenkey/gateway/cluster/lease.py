@@ -39,6 +39,7 @@ class AccountLease(msgspec.Struct, frozen=True):
         worker: The name of the worker that held it last, for people.
         wanted_by: The session of a worker that asks for it; `NOBODY` where none does.
         risk: The stake of the account, as the holder knew it last.
+        key: The fingerprint of the API key that the holder knows to be the account's.
     """
 
     account: str
@@ -46,6 +47,7 @@ class AccountLease(msgspec.Struct, frozen=True):
     worker: str
     wanted_by: str = NOBODY
     risk: tuple[int, ...] = ()
+    key: str = ""
 
 
 encode: Final = msgspec.json.Encoder().encode

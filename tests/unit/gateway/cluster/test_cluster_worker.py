@@ -105,8 +105,15 @@ async def test_an_account_of_a_worker_that_is_gone_is_taken_after_its_session(
     await servers.acquire()
     gone = LeaseBoard(servers, at.names, "gone")
     assert await gone.put(AccountLease("desk-0", "gone", "w0", risk=(1, 2)))
-    await servers.release()
     began_s = asyncio.get_running_loop().time()
     async with worker_of(tmp_path, binance_options_sandbox, journal, "w1", "desk-0") as one:
         await until(lambda: live(one) == {"desk-0"})
-    assert asyncio.get_running_loop().time() - began_s >= 3
+        assert asyncio.get_running_loop().time() - began_s >= 3
+        async with asyncio.timeout(20):
+            while not gone.leases["desk-0"].key:
+                await gone.refresh()
+                await asyncio.sleep(0.05)
+        assert gone.leases["desk-0"].risk[0] == 0, "as the new holder knows it"
+    await gone.refresh()
+    assert (gone.leases["desk-0"].holder, gone.sessions) == ("", {})
+    await servers.release()

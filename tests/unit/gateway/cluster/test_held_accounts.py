@@ -7,6 +7,7 @@ import pytest
 
 from listenkey.gateway.at_stake import Risk
 from listenkey.gateway.cluster.held_accounts import HeldAccounts
+from listenkey.gateway.cluster.lease import AccountLease
 from listenkey.gateway.elsewhere import Elsewhere
 from listenkey.gateway.feed import FeedEnded, FeedReader
 from listenkey.testing import LocalSandbox
@@ -33,13 +34,16 @@ async def test_an_account_is_begun_and_let_go_again_and_again(
         assert account.health().why == "held by nobody"
         assert not accounts.is_ready
         held.note_elsewhere("desk-1", Elsewhere("w2", "http://x"))
+        lease = AccountLease("desk-0", "a", "w1", risk=(1, 7))
         for _ in range(2):
-            held.hold("desk-0")
-            held.hold("desk-0")
-            assert (held.on_the_way, held.is_held("desk-0")) == (1, True)
+            held.hold(lease)
+            held.hold(lease)
+            assert (held.on_the_way, held.is_held("desk-0"), held.noted(lease)) == (1, True, lease)
             held.note_elsewhere("desk-0", Elsewhere("w2", "http://x"))
             await until(lambda: account.has_arrived)
             assert account.elsewhere is None
+            await until(lambda: held.noted(lease).key == accounts.around.credentials("desk-0").api_key.fingerprint())
+            assert held.noted(lease).risk == (account.risk if account.risk[0] != 1 else (1, 7))
             reader = account.feed.reader(None)
 
             async def note(risk: Risk) -> None:
@@ -48,7 +52,7 @@ async def test_an_account_is_begun_and_let_go_again_and_again(
 
             held.let_go("desk-0", note)
             held.let_go("desk-0", note)
-            held.hold("desk-0")
+            held.hold(lease)
             await until(lambda: not held.ending)
             assert ended == [account.risk or (0, 0), None]
             ended.clear()
@@ -63,7 +67,9 @@ async def test_what_is_not_held_or_not_known_is_let_go_at_once(
 ) -> None:
     async with accounts_of(binance_options_sandbox, tmp_path, {}, are_shared=True) as accounts:
         held = HeldAccounts(accounts, lambda: None)
-        held.hold("nobody")
+        nobody = AccountLease("nobody", "a", "w1")
+        held.hold(nobody)
+        assert held.noted(nobody) == nobody
         held.note_elsewhere("nobody", Elsewhere())
         assert not held.is_held("nobody")
 
