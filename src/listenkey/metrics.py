@@ -87,10 +87,9 @@ def families(readings: Sequence[StreamReading], now_s: float) -> list[Metric]:
     Return the metrics of streams.
 
     Args:
-        readings: How each of them is.
+        readings: How each of them is. Those that another gateway holds are counted, and have no series here.
         now_s: The wall clock, epoch seconds.
     """
-    shown = _shown(readings)
     states = Counter(health.status for _, health in readings)
     by_state = GaugeMetricFamily("listenkey_accounts", "Accounts by the state of their stream.", labels=["state"])
     for state in STATES:
@@ -98,9 +97,11 @@ def families(readings: Sequence[StreamReading], now_s: float) -> list[Metric]:
     state_of = GaugeMetricFamily(
         "listenkey_stream_state", "1 for the state that the account's stream has.", labels=["account", "state"]
     )
+    held = [reading for reading in readings if reading[1].status != "ELSEWHERE"]  # The others' gateways tell of those.
+    shown = _shown(held)
     for name, health in shown:
         state_of.add_metric([name, health.status], 1)
-    found = [_build_info(), by_state, _incomplete(readings), state_of]
+    found = [_build_info(), by_state, _incomplete(held), state_of]
     found += [_of_each(GaugeMetricFamily, metric, shown, now_s) for metric in _GAUGES]
     found += [_of_each(CounterMetricFamily, metric, shown, now_s) for metric in _COUNTERS]
     if (used := max((health.used_weight or 0 for _, health in readings), default=0)) > 0:

@@ -76,6 +76,13 @@ def test_with_too_many_accounts_those_in_trouble_keep_their_series(monkeypatch: 
     assert found["listenkey_accounts", ("LIVE",)] == 3
 
 
+def test_an_account_that_another_gateway_holds_is_counted_and_no_reason_for_an_alarm() -> None:
+    found = samples([("a", LIVE), ("b", Health(status="ELSEWHERE", why="held by another"))])
+    assert found["listenkey_accounts", ("ELSEWHERE",)] == 1
+    assert found["listenkey_accounts_incomplete", ()] == 0
+    assert {labels[0] for name, labels in found if name == "listenkey_stream_state"} == {"a"}
+
+
 def test_before_the_first_account_there_are_totals() -> None:
     found = samples([])
     assert found["listenkey_accounts_incomplete", ()] == 0

@@ -290,7 +290,9 @@ class GatewayAccount:
     def health(self) -> Health:
         """Return how its stream is now."""
         if self.elsewhere is not None:
-            return Health(status="ELSEWHERE", why=f"held by {self.elsewhere}")
+            if self.elsewhere.worker:
+                return Health(status="ELSEWHERE", why=f"held by {self.elsewhere}")
+            return Health(status="CONNECTING", why="no gateway holds it at the moment; one takes it within seconds")
         if self.error is not None:
             return Health(status="FAILED", why=self.error)
         if self._driver is None:

@@ -31,7 +31,7 @@ async def test_an_account_is_begun_and_let_go_again_and_again(
         assert account is not None
         assert held.names() == ["desk-0", "desk-1"]
         assert not held.is_held("desk-0")
-        assert account.health().why == "held by nobody"
+        assert account.health().status == "CONNECTING", "nobody holds it"
         assert not accounts.is_ready
         held.note_elsewhere("desk-1", Elsewhere("w2", "http://x"))
         lease = AccountLease("desk-0", "a", "w1", risk=(1, 7))
