@@ -76,14 +76,16 @@ async def test_coverage_ends_where_an_audit_confirmed_it_last(
     binance_options_sandbox: LocalSandbox, tmp_path: Path
 ) -> None:
     sandbox, path = binance_options_sandbox, tmp_path / "a.db"
-    async with reading(sandbox, RARELY, api_secret=sandbox.api_secret, journal=path) as reader:
+    timing = replace(RARELY, ping_after_s=0.1, dead_after_s=5.0)
+    async with reading(sandbox, timing, api_secret=sandbox.api_secret, journal=path) as reader:
         await until_idle(reader, 3.2)
-        await until(lambda: (reader.stream.health().last_audit_s or 0.0) > 10 * RARELY.audit_every_s)
-    async with reading(sandbox, RARELY, api_secret=sandbox.api_secret, journal=path) as reader:
+        await until(lambda: (reader.stream.health().last_audit_s or 0.0) > 2.4)
+        ended_ms = SystemClock().wall_ms()
+    async with reading(sandbox, timing, api_secret=sandbox.api_secret, journal=path) as reader:
         await until_status(reader.stream, "LIVE")
         [opened] = [item for item in reader.of(GapOpened) if isinstance(item, GapOpened)]
         [closed] = [item for item in reader.of(GapClosed) if isinstance(item, GapClosed)]
-        assert closed.to_ms - opened.from_ms > 5_000 * RARELY.audit_every_s
+        assert ended_ms - opened.from_ms > 1_500, "two audits beyond the last one, and not as far as pongs came"
         assert closed.fills_complete
 
 

@@ -83,7 +83,7 @@ class SocketView:
         Now, while our pings are answered. After a stall of ours it may have come at any time since the last answer.
         """
         unproven_s = now_s - self.covered_s
-        is_late = self.attached and unproven_s > timing.ping_after_s + timing.late_s
+        is_late = self.attached and unproven_s > timing.ping_after_s + self.slack_s + timing.late_s
         return wall_ms - round(unproven_s * 1000) if is_late else wall_ms
 
     def give_grace(self, now_s: float, timing: Timing) -> None:

@@ -70,3 +70,6 @@ def test_a_frame_may_have_waited_since_the_last_answer_where_that_is_overdue() -
     socket = attached()
     assert socket.unread_since_ms(12.0, 12_000, timing) == 12_000
     assert socket.unread_since_ms(13.0, 13_000, timing) == 9_000
+    socket.slack_s = 2.0
+    assert socket.unread_since_ms(13.0, 13_000, timing) == 13_000, "the next ping is not due yet"
+    assert socket.unread_since_ms(15.0, 15_000, timing) == 9_000
