@@ -35,7 +35,9 @@ def free_ports(count: int) -> list[int]:
 class Node:
     """One server."""
 
-    def __init__(self, folder: Path, name: str, client: int, monitor: int, cluster: str, sync: str) -> None:
+    def __init__(
+        self, folder: Path, name: str, client: int, monitor: int, cluster: str, sync: str, store: Path | None = None
+    ) -> None:
         self.name = name
         self.client = client
         self.monitor = f"http://127.0.0.1:{monitor}"
@@ -43,7 +45,7 @@ class Node:
         self.log = folder / f"{name}.log"
         self.config.write_text(
             f'server_name: {name}\nlisten: "127.0.0.1:{client}"\nhttp: "127.0.0.1:{monitor}"\n'
-            f'jetstream {{ store_dir: "{folder / name}", {sync} }}\n{cluster}'
+            f'jetstream {{ store_dir: "{(store or folder) / name}", {sync} }}\n{cluster}'
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,6 +56,11 @@ class Node:
     def send(self, sign: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(sign)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """Like a crash of the process."""
@@ -75,9 +82,11 @@ class Node:
 
 
 class Cluster:
-    """One node, or three that keep everything together."""
+    """One node, or three that keep everything together; in another folder than their logs where `store` names one."""
 
-    def __init__(self, folder: Path, count: int = 1, sync: str = "sync_interval: always") -> None:
+    def __init__(
+        self, folder: Path, count: int = 1, sync: str = "sync_interval: always", store: Path | None = None
+    ) -> None:
         ports = free_ports(3 * count)
         clients, monitors, routes = ports[:count], ports[count : 2 * count], ports[2 * count :]
         self.nodes = []
@@ -86,7 +95,7 @@ class Cluster:
             if count > 1:
                 others = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
                 cluster = f'cluster {{ name: test, listen: "127.0.0.1:{routes[number]}", routes: [{others}] }}\n'
-            self.nodes.append(Node(folder, f"n{number}", clients[number], monitors[number], cluster, sync))
+            self.nodes.append(Node(folder, f"n{number}", clients[number], monitors[number], cluster, sync, store))
 
     def start(self) -> None:
         for node in self.nodes:

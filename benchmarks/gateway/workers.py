@@ -296,13 +296,16 @@ class Play:
         truth = self._ledgers()
         until_s = time.monotonic() + WITHIN_S
         while True:
-            logs, messages = asyncio.run(read_all(self.address, self.names))
+            logs, _ = asyncio.run(read_all(self.address, self.names))
             newer = self._ledgers()
             is_whole = all(set(newer[name]) <= set(keys_of(logs[name])) for name in self.names)
             if (newer == truth and is_whole) or time.monotonic() > until_s:
                 break
             truth = newer
             time.sleep(1)
+        for worker in (self.one, self.two):
+            worker.end(signal.SIGTERM)  # So that nothing comes between the items and their count.
+        logs, messages = asyncio.run(read_all(self.address, self.names))
         lost = doubled = disordered = holes = gaps = incomplete = 0
         for name in self.names:
             keys, items = keys_of(logs[name]), logs[name]
