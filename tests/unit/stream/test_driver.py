@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from listenkey.core import connect_budget
 from listenkey.core import inputs as on
 from listenkey.core.lifecycle import Lifecycle
 from listenkey.core.timing import Timing
+from listenkey.credentials import Secret
 from listenkey.testing import LocalSandbox
+from listenkey.transport.base import Connect
+from listenkey.transport.websocket import connect
 
 
 def stream(sandbox: LocalSandbox, **arguments: object) -> UserStream:
@@ -23,8 +27,6 @@ def stream(sandbox: LocalSandbox, **arguments: object) -> UserStream:
 
 @pytest.mark.parametrize("form", ["subscribe", "path", "query", "streams"])
 async def test_every_form_of_address_brings_events(binance_options_sandbox: LocalSandbox, form: str) -> None:
-    from dataclasses import replace
-
     from listenkey import Attach
 
     venue = replace(binance_options_sandbox.venue, attach=Attach(form))
@@ -106,3 +108,58 @@ async def test_items_that_a_journal_has_lost_are_an_error_in_the_log(
     await run(1)
     told = [record for record in caplog.records if "the journal had lost its last" in record.getMessage()]
     assert [record.levelname for record in told] == ["ERROR"]
+
+
+class _Seats:
+    """Gives connections of its own making, one after the other, when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[Secret] = []
+        self.left = 0
+        self.may_go = asyncio.Event()
+        self.age_s = 0.0
+
+    async def seat(self, key: Secret, risk: tuple[int, ...]) -> _Seats:
+        del risk
+        self.asked.append(key)
+        await self.may_go.wait()
+        return self
+
+    @property
+    def connect(self) -> Connect:
+        return connect
+
+    def leave(self) -> None:
+        self.left += 1
+
+
+def with_seats(made: UserStream, seats: _Seats) -> UserStream:
+    made._driver._runtime = replace(made._driver._runtime, seats=seats)
+    return made
+
+
+async def test_a_stream_takes_its_connection_where_it_is_given_one(binance_options_sandbox: LocalSandbox) -> None:
+    seats = _Seats()
+    seats.age_s = 3600.0
+    seats.may_go.set()
+    timing = Timing(rotate_jitter_s=0.0)
+    async with with_seats(stream(binance_options_sandbox, timing=timing), seats) as made:
+        assert isinstance(await anext(made), Live)
+        life = made._driver.life
+        (socket,) = life.connections.sockets.values()
+        assert seats.asked == [life.listen_key.key]
+        assert socket.rotate_at_s == socket.opened_s - 3600.0 + timing.rotate_after_s, "it was open for an hour already"
+    assert not seats.left, "who uses it closes it"
+
+
+async def test_a_connection_that_came_too_late_is_given_back(binance_options_sandbox: LocalSandbox) -> None:
+    seats = _Seats()
+    async with with_seats(stream(binance_options_sandbox), seats) as made:
+        async with asyncio.timeout(20):
+            while not seats.asked:  # noqa: ASYNC110 - it is not ours to be told
+                await asyncio.sleep(0.01)
+        made._driver.life.connections.sockets.clear()
+        seats.may_go.set()
+        async with asyncio.timeout(20):
+            while not seats.left:  # noqa: ASYNC110 - it is not ours to be told
+                await asyncio.sleep(0.01)
