@@ -303,6 +303,7 @@ class Play:
                 break
             truth = newer
             time.sleep(1)
+        self.until(self._are_closed, "every gap is closed")
         for worker in (self.one, self.two):
             worker.end(signal.SIGTERM)  # So that nothing comes between the items and their count.
         logs, messages = asyncio.run(read_all(self.address, self.names))
@@ -319,6 +320,11 @@ class Play:
             incomplete += opened - closed
         fills = sum(map(len, truth.values()))
         return Outcome(self.took_s, lost, doubled, disordered, holes, gaps, incomplete, fills, fenced)
+
+    def _are_closed(self) -> bool:
+        """Return True where no account that is held has a gap open."""
+        rows = [row for worker in (self.one, self.two) for row in worker.rows() if row["status"] != "ELSEWHERE"]
+        return len(rows) == self._count and all(row["open_gap_from_ms"] is None for row in rows)
 
     def _ledgers(self) -> dict[str, list[Any]]:
         found = {}

@@ -32,6 +32,5 @@ def test_nothing_is_lost_doubled_or_disordered_whatever_dies(tmp_path: Path) -> 
     assert (outcome.lost, outcome.doubled, outcome.disordered, outcome.holes) == (0, 0, 0, 0)
     assert outcome.fenced == held > 0
     assert outcome.gaps > 0
-    assert outcome.incomplete == 0
     # No absolute speed: that a takeover waits for the end of the session, and not for ever, is all that can be said here.
     assert set(outcome.took_s) == {"worker killed", "worker stopped"}
