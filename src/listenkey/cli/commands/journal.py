@@ -238,16 +238,20 @@ def backup(journal: str, out: Path) -> int:
     A whole copy in one file, also while another process writes: of this moment, with what is in the log.
 
     The copy is yours alone (mode 0600), is checked row by row, and gets its name when it is whole.
+    Of a gateway's folder: the file with all its accounts, while the gateway runs.
 
     \b
     Examples:
       listenkey journal backup fills.db --out /backup/fills-$(date +%F).db
+      listenkey journal backup /var/lib/listenkey --out /backup/accounts-$(date +%F).db
     """
     from listenkey.cli.output_file import output_file
     from listenkey.journal.sqlite.backup import back_up
     from listenkey.journal.sqlite.verify import verify_journal
-    from listenkey.journal.url import journal_path
+    from listenkey.journal.url import accounts_path, journal_path
 
+    if (of_many := accounts_path(journal)) is not None:
+        return all_accounts.back_up_accounts(of_many, out)
     path, progress = journal_path(journal), Progress("copied")
 
     def copy() -> VerifyResult:
@@ -277,16 +281,20 @@ def prune(journal: str, days: float) -> int:
 
     Items that a named consumer has not committed stay, and so does the newest item. Deleted fills stay known, so that
     none is stored again. The file does not shrink: its room is used again. A stream can do the same: tail --keep-days.
+    Of a gateway's folder: those of all its accounts, while no gateway runs on it. A gateway does it with keep_days.
 
     \b
     Examples:
       listenkey journal prune fills.db --older-than 90
+      listenkey journal prune /var/lib/listenkey --older-than 90
     """
     from listenkey.journal.sqlite.pruning import prune_journal
     from listenkey.journal.sqlite.retention import Retention
-    from listenkey.journal.url import journal_path
+    from listenkey.journal.url import accounts_path, journal_path
     from listenkey.transport.clock import SystemClock
 
+    if (of_many := accounts_path(journal)) is not None:
+        return all_accounts.prune_all(of_many, days)
     path, progress = journal_path(journal), Progress("taken away")
     retention, now_ms = Retention(keep_days=days), SystemClock().wall_ms()
     pruned = interruptible(lambda: prune_journal(path, retention, now_ms, progress))

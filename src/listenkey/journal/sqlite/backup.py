@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from listenkey.journal.sqlite.database import open_reader, told_as_ours
+from listenkey.journal.sqlite.schema import ONE_ACCOUNT, Schema
 
 STEP_PAGES: Final = 1024
 """Copied at once: four megabytes, some ten milliseconds."""
@@ -21,7 +22,7 @@ WRITING: Final = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_I
 """The beginnings of the names of errors that come from writing; a journal that is copied is only read."""
 
 
-def back_up(journal: Path, into: Path, progress: Callable[[int, int], None]) -> None:
+def back_up(journal: Path, into: Path, progress: Callable[[int, int], None], kind: Schema = ONE_ACCOUNT) -> None:
     """
     Copy a journal as it is at this moment, its log included; who writes to it is not held up.
 
@@ -31,13 +32,14 @@ def back_up(journal: Path, into: Path, progress: Callable[[int, int], None]) -> 
         journal: May be written to meanwhile.
         into: An empty file.
         progress: Called with how many pages were copied, and of how many.
+        kind: The kind of file.
 
     Raises:
         UsageError: There is no journal.
         JournalError: It can't be read.
         OSError: The copy can't be written.
     """
-    with told_as_ours(journal), contextlib.closing(open_reader(journal)) as source:
+    with told_as_ours(journal), contextlib.closing(open_reader(journal, kind)) as source:
         # Without a transaction that is open, the copy would begin anew whenever somebody has written.
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()

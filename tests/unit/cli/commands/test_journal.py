@@ -270,7 +270,7 @@ def test_a_disk_that_is_full_is_told_of_the_file_that_was_asked_for(
         raise broken("SQLITE_FULL")
 
     monkeypatch.setattr(f"{module}.{'sqlite3.connect' if command == 'backup' else 'open_writer'}", full)
-    monkeypatch.setattr("listenkey.journal.sqlite.backup.open_reader", lambda _: sqlite3.Connection(path))
+    monkeypatch.setattr("listenkey.journal.sqlite.backup.open_reader", lambda *_: sqlite3.Connection(path))
     out = path.with_name("copy.db")
     assert run(["journal", command, str(path), "--out", str(out)]) == 5
     told, advice = capfd.readouterr().err.splitlines()[-2:]

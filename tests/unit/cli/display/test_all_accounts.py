@@ -112,10 +112,48 @@ def test_the_items_of_an_account_are_read_in_python(folder: Path) -> None:
         open_journal(folder)
 
 
-@pytest.mark.parametrize("command", ["prune --older-than 9", "salvage", "backup --out copy.db"])
+@pytest.mark.parametrize("command", ["salvage"])
 def test_what_is_for_one_account_says_so(command: str, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     name, *options = command.split()
     assert run(["journal", name, str(folder), *options]) == 2
     told = capfd.readouterr().err
     assert "has the journals of many accounts" in told
     assert "name a journal of one account" in told
+
+
+def test_backup_copies_all_accounts_while_they_are_written(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "copy" / "accounts.db"
+    out.parent.mkdir()
+
+    async def while_it_is_open() -> None:
+        async with opened(folder):
+            assert await asyncio.to_thread(run, ["journal", "backup", str(folder), "--out", str(out)]) == 0
+
+    asyncio.run(while_it_is_open())
+    assert "whole, 2 accounts, 5 items" in capfd.readouterr().out
+    assert run(["journal", "verify", str(out.parent)]) == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert run(["journal", "backup", str(folder), "--out", str(out)]) == 2, "nothing is replaced"
+    change(folder, "UPDATE rows SET received_ms = 5 WHERE account_no = 2 AND seq = 2")
+    capfd.readouterr()
+    assert run(["journal", "backup", str(folder), "--out", str(tmp_path / "damaged.db")]) == 5
+    assert "other: item 2 was changed" in capfd.readouterr().err
+
+
+def test_prune_takes_old_items_of_all_accounts(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    prune = ["journal", "prune", str(folder), "--older-than", "90"]
+    assert run(prune) == 0
+    assert capfd.readouterr().out == "0 items deleted, 5 left\n"
+    change(folder, "UPDATE rows SET received_ms = 5, event_ms = NULL")
+    assert run(prune) == 0
+    told = capfd.readouterr().out
+    assert told.startswith("3 items deleted, 2 left\n")
+    assert "of 1 account (desk)" not in told
+
+    async def while_it_is_open() -> None:
+        async with opened(folder):
+            assert await asyncio.to_thread(run, prune) == 6
+
+    asyncio.run(while_it_is_open())
