@@ -65,6 +65,11 @@ _GAUGES: Final = (
         "The moment at which the venue was last heard, answers to pings included.",
         lambda health, now_s: None if health.last_heard_s is None else now_s - health.last_heard_s,
     ),
+    _AccountMetric(
+        "listenkey_last_audit_timestamp_seconds",
+        "The moment at which REST history was last held against the events; no sample without a secret.",
+        lambda health, now_s: None if health.last_audit_s is None else now_s - health.last_audit_s,
+    ),
 )
 
 _COUNTERS: Final = (

@@ -13,7 +13,9 @@ from tests.unit.gateway.http.making import StandInAccounts
 
 ROOT = Path(__file__).parents[2]
 NAME = re.compile(r"listenkey_[a-z_]+")
-HEALTH = Health(status="LIVE", why="", key_left_s=1.0, last_event_ms=1, last_heard_s=1.0, used_weight=1)
+HEALTH = Health(
+    status="LIVE", why="", key_left_s=1.0, last_event_ms=1, last_heard_s=1.0, last_audit_s=1.0, used_weight=1
+)
 
 
 def shown() -> set[str]:
