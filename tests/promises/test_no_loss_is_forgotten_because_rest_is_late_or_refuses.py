@@ -158,7 +158,7 @@ async def test_a_loss_is_found_though_rest_begins_to_lag_while_nothing_is_traded
 async def test_a_gap_stays_open_while_rest_is_seen_to_lag(binance_options_sandbox: LocalSandbox) -> None:
     sandbox = binance_options_sandbox
     async with recovering(sandbox, replace(QUICK, lag_max_s=1.0)) as reader:
-        sandbox.fault("rest_lag", ms=4_000)
+        sandbox.fault("rest_lag", ms=8_000)  # Long enough for REST not to list the three before it is asked.
         await burst(sandbox, 3)
         await reader.until_fills(3)
         shut = sandbox.fault("refuse_connections", scope="ws")

@@ -13,7 +13,16 @@ import msgspec
 
 from listenkey.core.timing import Timing
 from listenkey.credentials import Credentials, Secret
-from listenkey.errors import Corrupt, Fenced, JournalError, ListenKeyError, Refused, UsageError
+from listenkey.errors import (
+    Corrupt,
+    Fenced,
+    JournalError,
+    ListenKeyError,
+    Refused,
+    TransportError,
+    UsageError,
+    VenueDown,
+)
 from listenkey.gateway.elsewhere import Elsewhere
 from listenkey.gateway.feed import Feed, Room
 from listenkey.gateway.journals import Journals
@@ -28,9 +37,10 @@ from listenkey.venue import Venue
 
 log = logging.getLogger("listenkey")
 
-AGAIN_AFTER_S: Final = {Fenced: 3.0, JournalError: 30.0, Refused: 300.0}
+AGAIN_AFTER_S: Final = {Fenced: 3.0, JournalError: 30.0, TransportError: 30.0, VenueDown: 30.0, Refused: 300.0}
 """
-The wait before an account's stream is begun anew: a disk may be mended, and a key allowed from this address. A worker that stood
+The wait before an account's stream is begun anew: a disk may be mended, servers may answer again, and a
+key may be allowed from this address. A worker that stood
 still may take an account once more that is another's by now, and lets go of it at once.
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from listenkey.credentials import Secret
-from listenkey.errors import Corrupt, Fenced, Full, JournalError, ListenKeyError, Refused, UsageError
+from listenkey.errors import Corrupt, Fenced, Full, JournalError, ListenKeyError, Refused, TimedOut, UsageError
 from listenkey.gateway import account as module
 from listenkey.gateway.account import again_after_s, state_line
 from listenkey.health import Health
@@ -25,6 +25,7 @@ from tests.unit.gateway.gateway_of import accounts_of, keys_of, until
         (JournalError("x"), 30.0),
         (Full("x"), 30.0),
         (Refused(401, -2015, "x"), 300.0),
+        (TimedOut("the journal's servers", 30.0), 30.0),
         (Corrupt("x"), None),
         (Fenced("x"), 3.0),
         (UsageError("x"), None),
