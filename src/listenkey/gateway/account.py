@@ -187,7 +187,7 @@ class GatewayAccount:
         has_started = self._work is not None
         await self.stop()
         self.key = key
-        if has_started:  # Else its turn comes, and it begins with these.
+        if has_started and self.elsewhere is None:  # Else its turn comes, and it begins with these; or it is another's.
             self.start()
 
     async def read(self, after: int, most: int) -> list[Item]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from listenkey.errors import JournalError, ListenKeyError
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from listenkey.gateway.added import AddedAccounts
     from listenkey.gateway.config import AccountConfig
     from listenkey.gateway.config_changes import ConfigChanges
+
+log = logging.getLogger("listenkey")
+
+Result = TypeVar("Result")
 
 
 class KeptAccounts:
@@ -32,6 +37,7 @@ class KeptAccounts:
         self._accounts = accounts
         self._added = added
         self._changing = asyncio.Lock()
+        self._changes: set[asyncio.Task[Any]] = set()
 
     def __iter__(self) -> Iterator[GatewayAccount]:
         return iter(self._accounts)
@@ -62,14 +68,16 @@ class KeptAccounts:
             UsageError: The name is taken or can't be one, or the keys can't be read.
             JournalError: It can't be kept; it was not added.
         """
-        async with self._changing:
-            account = await self._accounts.add(name, key)
-            try:
-                await asyncio.to_thread(self._added.put, name, key)
-            except JournalError:
-                await self._accounts.take_out(name)
-                raise
-            return account
+        return await self._done(self._add(name, key))
+
+    async def _add(self, name: str, key: str) -> GatewayAccount:
+        account = await self._accounts.add(name, key)
+        try:
+            await asyncio.to_thread(self._added.put, name, key)
+        except JournalError:
+            await self._accounts.take_out(name)
+            raise
+        return account
 
     async def rekey(self, name: str, key: str) -> None:
         """
@@ -79,10 +87,12 @@ class KeptAccounts:
             UsageError: There is no such account, or the keys can't be read.
             JournalError: They are in use, and can't be kept over a restart.
         """
-        async with self._changing:
-            await self._accounts.rekey(name, key)
-            if name in self._added:
-                await asyncio.to_thread(self._added.put, name, key)
+        await self._done(self._rekey(name, key))
+
+    async def _rekey(self, name: str, key: str) -> None:
+        await self._accounts.rekey(name, key)
+        if name in self._added:
+            await asyncio.to_thread(self._added.put, name, key)
 
     async def take_out(self, name: str) -> None:
         """
@@ -92,9 +102,11 @@ class KeptAccounts:
             UsageError: There is no such account.
             JournalError: It has ended, and comes back with a restart: that can't be kept.
         """
-        async with self._changing:
-            await self._accounts.take_out(name)
-            await asyncio.to_thread(self._added.remove, name)
+        await self._done(self._take_out(name))
+
+    async def _take_out(self, name: str) -> None:
+        await self._accounts.take_out(name)
+        await asyncio.to_thread(self._added.remove, name)
 
     async def follow(self, changes: ConfigChanges) -> dict[str, str]:
         """
@@ -103,14 +115,16 @@ class KeptAccounts:
         Returns:
             The accounts with which it could not be done, and why, for people.
         """
-        async with self._changing:
-            failures: dict[str, str] = {}
-            for name in changes.to_take_out:
-                if self.get(name) is not None:
-                    await _tried(self._accounts.take_out(name), name, failures)
-            for account in (*changes.to_rekey, *changes.to_add):
-                await _tried(self._have(account), account.name, failures)
-            return failures
+        return await self._done(self._follow(changes))
+
+    async def _follow(self, changes: ConfigChanges) -> dict[str, str]:
+        failures: dict[str, str] = {}
+        for name in changes.to_take_out:
+            if self.get(name) is not None:
+                await _tried(self._accounts.take_out(name), name, failures)
+        for account in (*changes.to_rekey, *changes.to_add):
+            await _tried(self._have(account), account.name, failures)
+        return failures
 
     async def _have(self, account: AccountConfig) -> None:
         """Have an account of the configuration, whatever HTTP has made of it meanwhile."""
@@ -119,6 +133,33 @@ class KeptAccounts:
         else:
             await self._accounts.rekey(account.name, account.key)
         await asyncio.to_thread(self._added.remove, account.name)  # It is the configuration's now.
+
+    # --- one change after the other --------------------------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """Wait for the changes that are being done; nobody asks for new ones any more."""
+        while self._changes:
+            await asyncio.wait(self._changes)
+
+    async def _done(self, change: Coroutine[Any, Any, Result]) -> Result:
+        """Do a change to its end, also where who asked has hung up: half of one would leave an account stopped."""
+        work = asyncio.get_running_loop().create_task(self._in_turn(change))
+        self._changes.add(work)
+        work.add_done_callback(self._changes.discard)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(_tell_of_failure)
+            raise
+
+    async def _in_turn(self, change: Coroutine[Any, Any, Result]) -> Result:
+        async with self._changing:
+            return await change
+
+
+def _tell_of_failure(work: asyncio.Task[Any]) -> None:
+    if not work.cancelled() and (error := work.exception()) is not None:
+        log.error("a change of the accounts failed, and nobody waited for it: %s", error)
 
 
 async def _tried(change: Coroutine[None, None, None], name: str, failures: dict[str, str]) -> None:

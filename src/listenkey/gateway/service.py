@@ -120,6 +120,7 @@ class GatewayService:
         added = AddedAccounts(config.folder)
         await asyncio.to_thread(added.read)
         self.accounts = KeptAccounts(gateway.accounts, added)
+        self._opened.push_async_callback(self.accounts.aclose)
         sharing = await self._opened.enter_async_context(
             AsyncExitStack()
         )  # It ends behind the server, before the accounts.

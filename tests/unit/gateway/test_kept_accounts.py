@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -55,6 +56,36 @@ async def test_an_account_that_is_added_is_there_after_a_restart(
     assert kept_in(tmp_path) == [AddedAccount("a", "env:desk1")]
     await kept.take_out("a")
     assert (kept_in(tmp_path), len(kept)) == ([], 0)
+
+
+async def test_a_change_is_done_to_its_end_also_where_the_one_who_asked_has_gone(
+    accounts: Accounts, added: AddedAccounts, tmp_path: Path
+) -> None:
+    kept = KeptAccounts(accounts, added)
+    account = await kept.add("a", "env:desk0")
+    await until(lambda: account.has_arrived)
+    for change in (kept.rekey("a", "env:desk0"), kept.add("b", "env:desk1"), kept.take_out("b")):
+        asked = asyncio.ensure_future(change)
+        await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.wait({asked})
+        assert asked.cancelled()
+        await kept.aclose()
+    assert [each.name for each in kept] == ["a"]
+    assert kept_in(tmp_path) == [AddedAccount("a", "env:desk0")]
+    await until(lambda: account.has_arrived)
+
+
+async def test_a_change_that_fails_when_nobody_waits_for_it_is_logged(
+    accounts: Accounts, added: AddedAccounts, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = KeptAccounts(accounts, added)
+    asked = asyncio.ensure_future(kept.take_out("unknown"))
+    await asyncio.sleep(0)
+    asked.cancel()
+    await asyncio.wait({asked})
+    await kept.aclose()
+    assert [record.message for record in caplog.records if "nobody waited" in record.message]
 
 
 async def test_what_is_refused_is_not_kept(accounts: Accounts, added: AddedAccounts, tmp_path: Path) -> None:
