@@ -172,11 +172,13 @@ class Feed:
 
     def add(self, item: Item) -> None:
         """Take the next item, which is on the disk."""
+        if not self._readers:
+            self.last_seq = self._flushed_seq = item.seq
+            return
+        if item.seq > self.last_seq + 1:
+            self._skip_to(item.seq - 1)
         self.last_seq = item.seq
-        if self._readers:
-            self._gather(item)
-        else:
-            self._flushed_seq = item.seq
+        self._gather(item)
 
     def add_all(self, items: Iterable[Item]) -> None:
         """Take the next items, which are on the disk."""
@@ -199,9 +201,16 @@ class Feed:
         """Take what the journal holds before its stream begins, also after an end."""
         self._ended = None
         self._oldest_seq = oldest_seq
-        self.last_seq = max(self.last_seq, last_seq)
-        if not self._pending:
-            self._flushed_seq = self.last_seq
+        if last_seq > self.last_seq:
+            self._skip_to(last_seq)
+
+    def _skip_to(self, seq: int) -> None:
+        """Have readers go on from the journal: it has items up to this one that nobody told the feed of."""
+        self._flush()
+        self._drop_all()
+        self._first_no += 1  # Else a reader that had all of the chunks would stay behind the last one.
+        self.last_seq = self._flushed_seq = seq
+        self._wake()
 
     def _gather(self, what: Item | bytes) -> None:
         self._pending.append(what)
@@ -225,13 +234,18 @@ class Feed:
         self._size += batch.size
         self._room.used += batch.size
         while len(self._chunks) > 1 and (self._size > RING_BYTES_MAX or self._room.used > self._room.most):
-            self._drop(self._chunks.popleft())
-            self._first_no += 1
+            self._drop_first()
         self._wake()
 
-    def _drop(self, batch: Batch) -> None:
-        self._size -= batch.size
-        self._room.used -= batch.size
+    def _drop_first(self) -> None:
+        size = self._chunks.popleft().size
+        self._size -= size
+        self._room.used -= size
+        self._first_no += 1
+
+    def _drop_all(self) -> None:
+        while self._chunks:
+            self._drop_first()
 
     def _wake(self) -> None:
         for reader in self._readers:
@@ -258,9 +272,7 @@ class Feed:
         if self._readers:
             return
         self._flush()
-        while self._chunks:
-            self._drop(self._chunks.popleft())
-            self._first_no += 1
+        self._drop_all()
 
     async def batch(self, reader: FeedReader) -> Batch | None:
         """Return what a reader gets next; None where it has all."""

@@ -246,3 +246,36 @@ async def test_large_items_are_not_gathered_beyond_a_bound_in_bytes() -> None:
         await asyncio.sleep(0)
         assert waiting.done(), "nobody waits for more to gather"
         assert len((await waiting).lines) == 4
+
+
+@pytest.mark.parametrize("how", ["an item comes", "the stream begins again"])
+async def test_where_numbers_jump_a_reader_gets_what_lies_between_from_the_journal(how: str) -> None:
+    kept = Kept()
+    kept.make(10)
+    feed = feed_of(kept)
+    waits, behind = feed.reader(10), feed.reader(4)
+    waiting = asyncio.ensure_future(seqs(waits, 16))
+    await asyncio.sleep(0)
+    kept.make(5)  # on the disk, and the feed was not told
+    if how == "the stream begins again":
+        feed.begin(1, 15)
+    feed.add_all(kept.make(1))
+    async with asyncio.timeout(5):
+        assert await waiting == list(range(11, 17))
+        assert await seqs(behind, 16) == list(range(5, 17))
+    feed.add_all(kept.make(2))
+    async with asyncio.timeout(5):
+        assert await seqs(waits, 18) == await seqs(behind, 18) == [17, 18]
+
+
+async def test_what_lies_between_is_handed_over_before_the_next_item_comes() -> None:
+    kept = Kept()
+    kept.make(10)
+    feed = feed_of(kept)
+    reader = feed.reader(10)
+    waiting = asyncio.ensure_future(seqs(reader, 15))
+    await asyncio.sleep(0)
+    kept.make(5)
+    feed.begin(1, 15)
+    async with asyncio.timeout(5):
+        assert await waiting == list(range(11, 16))
