@@ -53,6 +53,7 @@ PUTS_MAX: Final = 64
 
 START_WITHIN_S: Final = 20.0
 LEAVE_WITHIN_S: Final = 6.0
+END_WITHIN_S: Final = 1.0
 
 
 class ClusterWorker:
@@ -118,6 +119,8 @@ class ClusterWorker:
                 for lease in self._held():
                     self._accounts.let_go(lease.account, partial(self._release, lease.account))
                 await asyncio.gather(*self._accounts.ending.values())
+        with contextlib.suppress(TimeoutError, Unanswered):  # Also where one did not let go: the others need not wait.
+            async with asyncio.timeout(END_WITHIN_S):
                 await self._session.end()
 
     def _held(self) -> list[AccountLease]:
@@ -235,3 +238,5 @@ class ClusterWorker:
             if await self._board.put(replace(lease, holder=NOBODY, risk=risk or lease.risk)):
                 return
             await asyncio.sleep(LOOK_EVERY_S)
+            with contextlib.suppress(Unanswered):
+                await self._board.refresh()  # Somebody has asked for it; a worker that leaves looks no more by itself.

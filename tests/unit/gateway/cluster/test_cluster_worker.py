@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from listenkey import connect
 from listenkey.gateway.cluster import cluster_worker
-from listenkey.gateway.cluster.cluster_worker import ASKING_MAX
+from listenkey.gateway.cluster.cluster_worker import ASKING_MAX, ClusterWorker
 from listenkey.gateway.cluster.lease import AccountLease
 from listenkey.gateway.cluster.lease_board import LeaseBoard
 from listenkey.gateway.cluster.placement import draw
+from listenkey.gateway.cluster.session_keeper import SessionKeeper
 from listenkey.gateway.service import GatewayService
 from listenkey.journal.jetstream.servers import LogServers
 from listenkey.testing import LocalSandbox
@@ -116,4 +118,46 @@ async def test_an_account_of_a_worker_that_is_gone_is_taken_after_its_session(
         assert gone.leases["desk-0"].risk[0] == 0, "as the new holder knows it"
     await gone.refresh()
     assert (gone.leases["desk-0"].holder, gone.sessions) == ("", {})
+    await servers.release()
+
+
+async def test_a_worker_that_leaves_gives_away_what_others_ask_for_in_that_moment(
+    nats_node: Cluster, binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = nats_node.address()
+    at = await made(journal)
+    sandbox_keys(tmp_path, binance_options_sandbox, "desk-0")
+    servers = LogServers(at)
+    await servers.acquire()
+    other = LeaseBoard(servers, at.names, "other")
+    leave = SessionKeeper.leave
+
+    async def is_asked(session: SessionKeeper) -> None:
+        await leave(session)
+        await other.refresh()
+        assert await other.put(replace(other.leases["desk-0"], wanted_by="other"))
+
+    monkeypatch.setattr(SessionKeeper, "leave", is_asked)
+    async with worker_of(tmp_path, binance_options_sandbox, journal, "w1", "desk-0") as one:
+        await until(lambda: live(one) == {"desk-0"})
+    await other.refresh()
+    assert (other.leases["desk-0"].holder, other.leases["desk-0"].wanted_by, other.sessions) == ("", "other", {})
+    await servers.release()
+
+
+async def test_a_session_is_ended_also_where_an_account_does_not_let_go(
+    nats_node: Cluster, binance_options_sandbox: LocalSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = nats_node.address()
+    at = await made(journal)
+    sandbox_keys(tmp_path, binance_options_sandbox, "desk-0")
+    servers = LogServers(at)
+    await servers.acquire()
+    other = LeaseBoard(servers, at.names, "other")
+    monkeypatch.setattr(cluster_worker, "LEAVE_WITHIN_S", 0.2)
+    monkeypatch.setattr(ClusterWorker, "_release", lambda *_: asyncio.sleep(60))
+    async with worker_of(tmp_path, binance_options_sandbox, journal, "w1", "desk-0", session_s=60) as one:
+        await until(lambda: live(one) == {"desk-0"})
+    await other.refresh()
+    assert other.sessions == {}, "the others need not wait for its end"
     await servers.release()
