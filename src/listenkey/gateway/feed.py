@@ -168,6 +168,14 @@ class Feed:
         """Return the number of the oldest item that is kept, as far as was seen; one behind the newest where none is."""
         return self._oldest_seq
 
+    async def find_oldest(self) -> int:
+        """Ask the journal for the number of the oldest item that is kept: retention takes items away. Raises JournalError."""
+        try:
+            await self._read(self._oldest_seq - 1, 1)
+        except TooOld as error:
+            self._oldest_seq = error.oldest_seq
+        return self._oldest_seq
+
     # --- what comes ----------------------------------------------------------------------------------------------
 
     def add(self, item: Item) -> None:

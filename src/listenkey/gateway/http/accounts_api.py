@@ -123,7 +123,7 @@ class AccountsApi:
         except UsageError as error:
             raise _refused(error, "") from None
         feed = account.feed
-        places = {"oldest_seq": feed.oldest_seq(), "newest_seq": feed.last_seq}
+        places = {"oldest_seq": await feed.find_oldest(), "newest_seq": feed.last_seq}
         return answer({"account": account.name, "consumer": consumer, "seq": seq, **places})
 
     async def _commit(self, asked: Asked) -> web.StreamResponse:

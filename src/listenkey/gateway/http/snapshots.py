@@ -11,6 +11,7 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
+from listenkey.errors import TooOld
 from listenkey.gateway.http.account_picture import AccountPicture
 
 if TYPE_CHECKING:
@@ -49,7 +50,11 @@ class AccountSnapshots:
         try:
             async with turn, self._room:
                 picture = self._known(feed)
-                await _bring_up(picture, account)
+                try:
+                    await _bring_up(picture, account)
+                except TooOld:  # Retention took what comes next: the picture begins anew, with what is kept.
+                    await feed.find_oldest()
+                    await _bring_up(picture := AccountPicture(), account)
                 self._keep(feed, picture)
                 return {"account": account.name, **picture.to_dict()}
         finally:

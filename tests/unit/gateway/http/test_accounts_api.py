@@ -169,6 +169,8 @@ async def test_a_consumer_s_cursor_is_kept_and_told_with_what_is_there() -> None
         path = "/v1/accounts/desk-1/consumers/book"
         _, words, _ = await served.ask("GET", path)
         assert (words["seq"], words["oldest_seq"], words["newest_seq"]) == (None, 1, 7)
+        account.oldest_seq = 3  # Retention took two, and nobody told the feed.
+        assert (await served.ask("GET", path))[1]["oldest_seq"] == 3
         assert (await served.ask("PUT", path, {"seq": 5}))[:2] == (
             200,
             {"account": "desk-1", "consumer": "book", "seq": 5},

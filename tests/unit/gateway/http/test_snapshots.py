@@ -57,6 +57,17 @@ async def test_it_begins_with_the_oldest_item_that_is_kept_and_says_so() -> None
     assert (words["from_seq"], words["seq"]) == (21, 30)
 
 
+@pytest.mark.parametrize("asked_before", [False, True])
+async def test_what_retention_took_meanwhile_is_left_out(asked_before: bool) -> None:
+    account, made = StandInAccount(before=20), AccountSnapshots()
+    if asked_before:
+        assert (await made.of(account))["seq"] == 20
+    account.happen(10)
+    account.oldest_seq = 26  # and nobody told the feed
+    words = await made.of(account)
+    assert decoded(words) == {"account": "desk-1", **folded(*account.items[25:])}
+
+
 async def test_two_that_ask_at_once_share_the_reading() -> None:
     account, made = StandInAccount(before=700), AccountSnapshots()
     one, other = await asyncio.gather(made.of(account), made.of(account))
