@@ -1,7 +1,7 @@
 """
 One worker among several that share accounts: it says that it is alive, and holds the accounts that are its own.
 
-    worker = ClusterWorker(accounts, servers, WorkerSession("w1", "http://10.0.0.1:8780"), session_s=5)
+    worker = ClusterWorker(accounts, servers, WorkerSession("w1", "https://w1.example:443"), session_s=5)
     await worker.start()
     ...
     await worker.aclose()

@@ -96,6 +96,17 @@ async def test_a_consumer_goes_on_after_what_it_has_committed() -> None:
                 await stream.commit(1)
 
 
+@pytest.mark.parametrize("owner_url", ["http://10.0.0.1:8780", ""])
+async def test_where_the_token_may_not_follow_it_waits_until_the_account_comes_back(owner_url: str) -> None:
+    words = b'{"error":"held_elsewhere","message":"m","what_to_do":"w","owner_url":"%b"}' % owner_url.encode()
+    head = b"HTTP/1.1 421 Misdirected\r\nContent-Length: %d\r\n\r\n" % len(words)
+    async with answering(head + words) as home, stream_of(home, after=0) as stream:
+        reading = asyncio.ensure_future(anext(stream))
+        await until(lambda: "the token is not sent there" in stream.health().why)
+        assert not reading.done()
+        reading.cancel()
+
+
 @pytest.mark.parametrize(
     ("options", "kind"),
     [

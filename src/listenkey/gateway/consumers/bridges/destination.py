@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from listenkey.errors import UsageError
 from listenkey.gateway.consumers.bridges.postgres import PostgresStore
@@ -26,7 +26,9 @@ def store_at(address: str) -> BridgeStore:
     """
     try:
         parts = urlsplit(address)
-        has_password = parts.password is not None
+        # As PostgreSQL takes it: `password=`, `sslpassword=`. `password_file=` names a file.
+        given = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+        has_password = parts.password is not None or any(name.endswith("password") for name in given)
     except ValueError:
         raise UsageError("the address of a store can't be read: postgresql://HOST/DATABASE or redis://HOST") from None
     if has_password:

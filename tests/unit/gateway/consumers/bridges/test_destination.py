@@ -14,9 +14,17 @@ def test_the_scheme_says_which_store_is_meant() -> None:
     assert isinstance(store_at("rediss://h"), RedisStore)
 
 
-def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:secret-word@h/db",
+        "postgresql://h/db?password=secret-word",
+        "postgresql://h/db?sslpassword=secret-word",
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(UsageError, match="list of processes") as told:
-        store_at("postgresql://me:secret-word@h/db")
+        store_at(address)
     assert "secret-word" not in str(told.value)
 
 
