@@ -44,6 +44,14 @@ MAY_CATCH_ALL: Final[dict[tuple[str, str], str]] = {
         "_ended",
     ): "the top of an account's task; a bug must be told, and must not end the neighbours",
     (
+        "src/listenkey/gateway/cluster/session_keeper.py",
+        "_renewed",
+    ): "the top of a session's task; a bug must be told, and must not end the renewals that follow",
+    (
+        "src/listenkey/journal/jetstream/connection.py",
+        "_opened",
+    ): "the top of a reconnect's task; a bug must be told, and must not end the attempts that follow",
+    (
         "src/listenkey/gateway/cluster/cluster_worker.py",
         "_placed",
     ): "the top of a look at the leases; a bug must be told, and must not end the looks that follow",

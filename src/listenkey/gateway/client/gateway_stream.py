@@ -234,7 +234,7 @@ class GatewayStream:
                 await self._api.go_home()
             except HeldElsewhere as error:
                 self._restart_until_s = loop.time() + RESTART_WITHIN_S
-                why = await self._gone_after(error)
+                why = await _gone_after(self._api, error)
             except (TransportError, PassingRefusal) as error:
                 await self._api.go_home()
                 why = str(error)
@@ -243,15 +243,6 @@ class GatewayStream:
             attempt = 0 if loop.time() - began_s > SETTLED_AFTER_S else attempt + 1
             timing = restart_timing(self._timing) if loop.time() < self._restart_until_s else self._timing
             await asyncio.sleep(backoff_s(attempt, timing, random.random()))
-
-    async def _gone_after(self, error: HeldElsewhere) -> str:
-        """Ask the worker that holds the account from now on, where the token may go there; return the reason, for people."""
-        try:
-            await self._api.follow(error.url)
-        except UsageError as refused:
-            await self._api.go_home()
-            return f"{error}; the token is not sent there: {refused}"
-        return str(error)
 
     def _lost(self, why: str) -> None:
         self._watch.lost(why)
@@ -337,3 +328,13 @@ def _item_of(line: bytes) -> Item:
 
 
 connect = GatewayStream
+
+
+async def _gone_after(api: GatewayApi, error: HeldElsewhere) -> str:
+    """Ask the worker that holds the account from now on, where the token may go there; return the reason, for people."""
+    try:
+        await api.follow(error.url)
+    except UsageError as refused:
+        await api.go_home()
+        return f"{error}; the token is not sent there: {refused}"
+    return str(error)

@@ -55,8 +55,15 @@ class SessionKeeper:
     async def keep(self) -> None:
         """Renew it again and again."""
         while True:
-            done = await self.renew()
+            done = await self._renewed()
             await asyncio.sleep(self._session_s * RENEW if done else AGAIN_AFTER_S)
+
+    async def _renewed(self) -> bool:
+        try:
+            return await self.renew()
+        except Exception:  # the top of a task: a worker whose session ends without a word loses all of its accounts
+            log.exception("a bug in renewing the session of worker %s; it is tried again", self._session.worker)
+            return False
 
     async def renew(self) -> bool:
         """Renew it; return False where that was not answered."""

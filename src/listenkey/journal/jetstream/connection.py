@@ -315,7 +315,18 @@ class LogConnection:
     async def _reopen(self) -> None:
         while True:
             await asyncio.sleep(RETRY_S)
-            with contextlib.suppress(Unreachable):
-                await self.open()
+            if await _opened(self):
                 break
         self._reopening = None
+
+
+async def _opened(connection: LogConnection) -> bool:
+    """Try to connect; a bug must not leave all accounts without their journal in silence."""
+    try:
+        await connection.open()
+    except Unreachable:
+        return False
+    except Exception:  # the top of a task: it is tried again
+        log.exception("a bug in connecting to NATS; it is tried again")
+        return False
+    return True

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from listenkey.gateway.cluster import session_keeper
 from listenkey.gateway.cluster.lease import WorkerSession
 from listenkey.gateway.cluster.lease_board import LeaseBoard
 from listenkey.gateway.cluster.session_keeper import SessionKeeper
@@ -53,3 +58,28 @@ async def test_a_worker_that_leaves_says_so(nats_node: Cluster) -> None:
         await keeper.end()
         await board.refresh()
         assert board.sessions == {}
+
+
+async def test_a_bug_in_a_renewal_is_told_and_ends_none_that_follows(
+    nats_node: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(session_keeper, "AGAIN_AFTER_S", 0.01)
+    async with linked(nats_node) as (link, names):
+        board = LeaseBoard(link, names.names, "a")
+        renew, tries = board.renew, 0
+
+        async def fails_once(session: WorkerSession, session_s: int) -> None:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                raise ZeroDivisionError
+            await renew(session, session_s)
+
+        monkeypatch.setattr(board, "renew", fails_once)
+        keeping = asyncio.ensure_future(SessionKeeper(board, WorkerSession("w1", ""), 8, Clock()).keep())
+        async with asyncio.timeout(20):
+            while not board.sessions:
+                await board.refresh()
+                await asyncio.sleep(0.01)
+        keeping.cancel()
+        assert "a bug in renewing the session of worker w1" in caplog.text

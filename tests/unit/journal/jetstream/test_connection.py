@@ -261,3 +261,26 @@ async def test_what_can_not_be_sent_says_so(nats_node: Cluster, monkeypatch: pyt
     with pytest.raises(Unanswered, match="could not be sent"):
         await connection.send([Outgoing("x", b"", {})])
     await connection.aclose()
+
+
+async def test_a_bug_in_connecting_again_is_told_and_ends_no_attempt_that_follows(
+    nats_node: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connections, "RETRY_S", 0.01)
+    connection = await opened(nats_node)
+    connect, attempts = connection._connect, 0
+
+    async def fails_once() -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise ZeroDivisionError
+        await connect()
+
+    monkeypatch.setattr(connection, "_connect", fails_once)
+    assert connection._client is not None
+    await connection._client.close()
+    await until(lambda: connection._client is not None and connection._reopening is None)
+    assert "a bug in connecting to NATS" in caplog.text
+    assert (await connection.request("$JS.API.INFO")).data
+    await connection.aclose()
