@@ -56,6 +56,10 @@ CASES = {
     "a frame that can't be read while pings are left out": Case(
         draw_options(2200, "pair", 0.037), [Fault("malformed", 2, 120.0, 7.987, (("frames", ["wrong_types"]),))]
     ),
+    # Orders showed that the gap had begun before the time of which fills were asked, and it was closed as complete.
+    "orders from before the fills that were asked for": Case(
+        draw_options(3420, "pair", 0.037), faults_of(draw_options(3420, "pair", 0.037))
+    ),
     # How far it had come was noted once a second, so that the last numbers were given again.
     "a copy is put back within a second of the last item": Case(
         replace(draw_options(5, "safety", 0.04), only=("older_copy",), level=20.0),

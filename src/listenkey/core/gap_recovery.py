@@ -7,6 +7,8 @@ stream is in is the lifecycle's business: it is told by what is held, and by `wh
 
 from __future__ import annotations
 
+from typing import Final
+
 from listenkey.core import actions as do
 from listenkey.core import inputs as on
 from listenkey.core import reconciliation
@@ -16,6 +18,9 @@ from listenkey.core.inputs import Moment
 from listenkey.core.recovery_policy import Asking, RecoveryPolicy
 from listenkey.core.timing import Timing
 from listenkey.outcomes import GapCause, Loss, Lost, Reason
+
+OVERLAP_S: Final = 30.0
+"""The part of the covered time that is asked for again: clocks differ, and lists may be a little behind."""
 
 
 class GapRecovery:
@@ -33,7 +38,7 @@ class GapRecovery:
         outstanding: What REST history shows, nobody delivered and REST does not list, in words; else the empty text.
     """
 
-    __slots__ = ("_actions", "_connections", "_found_to_ms", "_gaps", "_lost_at", "_timing", "_why", "outstanding", "policy")  # fmt: skip
+    __slots__ = ("_actions", "_asked_from_ms", "_connections", "_found_to_ms", "_gaps", "_lost_at", "_timing", "_why", "outstanding", "policy")  # fmt: skip
 
     def __init__(self, timing: Timing, gaps: Gaps, connections: Connections, actions: list[do.Action]) -> None:
         self.policy = RecoveryPolicy(timing)
@@ -43,6 +48,7 @@ class GapRecovery:
         self._actions = actions
         self._why: str | None = None
         self.outstanding = ""
+        self._asked_from_ms = 0  # the gap's beginning as it was when fills were asked for
         self._found_to_ms = 0  # when the newest of what was brought back happened, wall clock
         self._lost_at: Moment | None = None  # when more was last seen to be lost, whichever gap it was in
 
@@ -83,6 +89,7 @@ class GapRecovery:
         if self.policy.asking is Asking.ORPHAN:
             self.policy.adopt()
             return
+        self._asked_from_ms = self._gaps.open_from_ms
         self._actions.append(self.policy.begin(self._gaps.open_from_ms, to_ms, self._gaps.began_ms))
 
     def stop_holding(self) -> None:
@@ -115,7 +122,7 @@ class GapRecovery:
             self.stop_holding()
         else:
             self._actions.append(do.DeliverFound())
-        if again:
+        if again or (enough and self._began_before_asked()):
             self._ask_rest()
         elif enough and happened.orders_due:
             self.policy.asking = Asking.RECOVERY
@@ -125,6 +132,11 @@ class GapRecovery:
             self.close_gap(now, happened.lost)
         else:
             self._why = f"live; REST lags behind by at least {happened.lag_s:.0f} s, and will be asked again"
+
+    def _began_before_asked(self) -> bool:
+        """Return True where an order shows that the gap began earlier, at a time of which fills were not asked."""
+        assert self._gaps.open_from_ms is not None
+        return self._gaps.open_from_ms < self._asked_from_ms - OVERLAP_S * 1000
 
     def recovered_part(self, happened: on.RecoveredPart, _: Moment) -> None:
         """Deliver the earliest of what was missed; the rest is being asked for."""

@@ -18,6 +18,7 @@ from listenkey.core import reconciliation
 from listenkey.core.account_state import AccountState, FillIndex, OrderKey
 from listenkey.core.bill import Bill
 from listenkey.core.deduplicator import Held
+from listenkey.core.gap_recovery import OVERLAP_S
 from listenkey.core.gaps import Resumed
 from listenkey.core.loss_detector import LossDetector
 from listenkey.core.reconciliation import Delivery, Findings, Lists, OrdersDue
@@ -34,7 +35,7 @@ from listenkey.stream.audit import Audits
 from listenkey.stream.backfill import Backfill
 from listenkey.stream.loss_monitor import LossMonitor
 from listenkey.stream.rest_lag import RestLag
-from listenkey.stream.windows import DAY_S, OVERLAP_S, Windows
+from listenkey.stream.windows import DAY_S, Windows
 from listenkey.transport.clock import Clock
 from listenkey.venue import RestLimits, Venue
 from listenkey.wire.rows import PositionRow, RowPage, TradeRow

@@ -7,14 +7,12 @@ from typing import Final
 from listenkey.core import actions as do
 from listenkey.core.account_state import AccountState
 from listenkey.core.clock_sync import ClockSync
+from listenkey.core.gap_recovery import OVERLAP_S
 from listenkey.core.gaps import Resumed
 from listenkey.transport.clock import Clock
 from listenkey.venue import RestLimits
 
 DAY_S: Final = 24 * 3600
-OVERLAP_S: Final = 30.0
-"""The part of the covered time that is asked for again: clocks differ, and lists may be a little behind."""
-
 ATTACHED_MARGIN_S: Final = 0.25
 """The error in the time at which a socket took over, from the way the clocks were compared."""
 

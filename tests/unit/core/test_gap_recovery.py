@@ -582,6 +582,22 @@ def test_a_gap_moves_back_to_the_oldest_that_was_missing_before_that_is_delivere
     assert order.index(do.Report) < len(order) - 1 - order[::-1].index(do.Follow)
 
 
+@pytest.mark.parametrize(("back_ms", "asks"), [(700, 1), (29_000, 1), (31_000, 2)])
+def test_an_order_from_before_the_time_that_fills_were_asked_for_has_them_asked_for_again(
+    back_ms: int, asks: int
+) -> None:
+    world = live()
+    world.drop(1)
+    from_ms = world.items[1].from_ms
+    orders = on.Recovered(0, (), oldest_ms=from_ms - back_ms, newest_ms=from_ms + 5)
+    world.recoveries = [on.Recovered(0, (), orders_due=True), orders]
+    world.run_until_live()
+    world.run(5)
+    asked = [action.from_ms for _, action in world.log if isinstance(action, do.Recover)]
+    assert asked == [from_ms, from_ms - back_ms][:asks]
+    assert kinds(world) == [Live, GapOpened, GapOpened, GapClosed, Live]
+
+
 def test_what_was_missing_within_the_gap_moves_nothing() -> None:
     world = live()
     world.drop(1)
