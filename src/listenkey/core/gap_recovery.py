@@ -122,7 +122,10 @@ class GapRecovery:
             self.stop_holding()
         else:
             self._actions.append(do.DeliverFound())
-        if again or (enough and self._began_before_asked()):
+        # An order may show that the gap began at a time of which fills were not asked.
+        from_ms = self._gaps.open_from_ms
+        assert from_ms is not None
+        if again or (enough and from_ms < self._asked_from_ms - OVERLAP_S * 1000):
             self._ask_rest()
         elif enough and happened.orders_due:
             self.policy.asking = Asking.RECOVERY
@@ -132,11 +135,6 @@ class GapRecovery:
             self.close_gap(now, happened.lost)
         else:
             self._why = f"live; REST lags behind by at least {happened.lag_s:.0f} s, and will be asked again"
-
-    def _began_before_asked(self) -> bool:
-        """Return True where an order shows that the gap began earlier, at a time of which fills were not asked."""
-        assert self._gaps.open_from_ms is not None
-        return self._gaps.open_from_ms < self._asked_from_ms - OVERLAP_S * 1000
 
     def recovered_part(self, happened: on.RecoveredPart, _: Moment) -> None:
         """Deliver the earliest of what was missed; the rest is being asked for."""

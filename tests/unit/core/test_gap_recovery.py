@@ -560,53 +560,6 @@ def test_an_answer_to_an_earlier_poll_changes_nothing() -> None:
     assert polls(world)[-1].attempt > attempt
 
 
-def test_coverage_that_ended_earlier_by_the_venues_clock_is_told() -> None:
-    world = World()
-    world.feed(on.Started(Resumed(covered_until_ms=500)))
-    world.feed(on.CoverageEnded(300))
-    world.feed(on.CoverageEnded(400))
-    assert [item.from_ms for item in world.items] == [500, 300]
-    world.run_until_live()
-    assert world.items[-2].from_ms == 300
-
-
-def test_a_gap_moves_back_to_the_oldest_that_was_missing_before_that_is_delivered() -> None:
-    world = live()
-    world.drop(1)
-    from_ms = world.items[1].from_ms
-    world.recoveries = [on.Recovered(0, (), oldest_ms=from_ms - 700, newest_ms=from_ms + 5)]
-    world.run_until_live()
-    assert kinds(world) == [Live, GapOpened, GapOpened, GapClosed, Live]
-    assert [world.items[2].from_ms, world.items[3].from_ms] == [from_ms - 700] * 2
-    order = [type(action) for _, action in world.log]
-    assert order.index(do.Report) < len(order) - 1 - order[::-1].index(do.Follow)
-
-
-@pytest.mark.parametrize(("back_ms", "asks"), [(700, 1), (29_000, 1), (31_000, 2)])
-def test_an_order_from_before_the_time_that_fills_were_asked_for_has_them_asked_for_again(
-    back_ms: int, asks: int
-) -> None:
-    world = live()
-    world.drop(1)
-    from_ms = world.items[1].from_ms
-    orders = on.Recovered(0, (), oldest_ms=from_ms - back_ms, newest_ms=from_ms + 5)
-    world.recoveries = [on.Recovered(0, (), orders_due=True), orders]
-    world.run_until_live()
-    world.run(5)
-    asked = [action.from_ms for _, action in world.log if isinstance(action, do.Recover)]
-    assert asked == [from_ms, from_ms - back_ms][:asks]
-    assert kinds(world) == [Live, GapOpened, GapOpened, GapClosed, Live]
-
-
-def test_what_was_missing_within_the_gap_moves_nothing() -> None:
-    world = live()
-    world.drop(1)
-    from_ms = world.items[1].from_ms
-    world.recoveries = [on.Recovered(0, (), oldest_ms=from_ms + 1, newest_ms=from_ms + 5)]
-    world.run_until_live()
-    assert kinds(world) == [Live, GapOpened, GapClosed, Live]
-
-
 def test_a_socket_on_a_slow_line_is_covered_from_when_it_was_asked_for() -> None:
     """The answer that attaches it was on its way for a second, and so is what came behind it."""
     world = World(Timing(), latency_s=1.5, recovers=True).start()
