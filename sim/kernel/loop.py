@@ -73,6 +73,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.failure: BaseException | None = None
         self.dial: Callable[[Callable[[], Any]], tuple[asyncio.Transport, Any]] | None = None
         self.has_changed = True
+        self._is_buried = False
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[int, int, _Handle]] = []
         self._inbox: list[tuple[int, int, Callable[[], None]]] = []
@@ -155,6 +156,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if not left:
                 break
         self.failure = None
+        self._is_buried = True
 
     # --- For asyncio ---------------------------------------------------------------------------------------------
 
@@ -227,7 +229,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return True
 
     def is_closed(self) -> bool:
-        return False
+        return self._is_buried
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:

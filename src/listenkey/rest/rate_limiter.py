@@ -13,7 +13,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from listenkey import venue
 from listenkey.core.budget import WINDOW_S, Budget, Priority
@@ -28,6 +27,7 @@ from listenkey.rest.request_queue import RequestQueue
 from listenkey.transport.base import Http, Request, Response
 from listenkey.transport.clock import Clock
 from listenkey.transport.http import AiohttpClient
+from listenkey.transport.per_loop import PerLoop
 from listenkey.transport.threads import SYSTEM, Threads
 from listenkey.venue import Venue
 from listenkey.wire import responses
@@ -314,12 +314,12 @@ def weight_at(path: str, *, of_symbol: bool) -> int:
     return venue.WEIGHTS[path]
 
 
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RateLimiter]] = WeakKeyDictionary()
+_shared: Final = PerLoop[str, RateLimiter]()
 
 
 def share(place: Venue, clock: Clock) -> RateLimiter:
     """The limiter of this venue on this event loop. Give it back with `release`."""
-    here = _shared.setdefault(asyncio.get_running_loop(), {})
+    here = _shared.of(asyncio.get_running_loop())
     limiter = here.get(place.rest_url)
     if limiter is None:
         limiter = here[place.rest_url] = RateLimiter(clock, place)
@@ -329,7 +329,7 @@ def share(place: Venue, clock: Clock) -> RateLimiter:
 
 def lend(limiter: RateLimiter, loop: asyncio.AbstractEventLoop) -> None:
     """Let all streams of a loop share this limiter. Whoever made it is one of its users: give it back with `release`."""
-    _shared.setdefault(loop, {})[limiter.store.now.venue] = limiter
+    _shared.of(loop)[limiter.store.now.venue] = limiter
     limiter.users += 1
 
 
@@ -337,7 +337,5 @@ async def release(limiter: RateLimiter) -> None:
     """One user less; the last one closes the connections."""
     limiter.users -= 1
     if limiter.users == 0:
-        for here in _shared.values():
-            for url in [url for url, held in here.items() if held is limiter]:
-                del here[url]
+        _shared.remove(limiter)
         await limiter.aclose()

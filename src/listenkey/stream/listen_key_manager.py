@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -25,6 +24,7 @@ from listenkey.rest.listen_key_api import AsyncUserDataStreamsApi
 from listenkey.rest.rate_limit_store import weight_path
 from listenkey.rest.rate_limiter import RateLimiter
 from listenkey.transport.clock import Clock
+from listenkey.transport.per_loop import PerLoop
 from listenkey.venue import Attach, Code, Venue
 
 T = TypeVar("T")
@@ -204,9 +204,7 @@ class ListenKeys:
         self.users -= 1
         async with AsyncExitStack() as to_close:  # Each step is done, also where one before it fails or is cancelled.
             if self.users == 0:
-                for here in _shared.values():
-                    for place in [place for place, keys in here.items() if keys is self]:
-                        del here[place]
+                _shared.remove(self)
                 if self._limiter is not None:
                     to_close.push_async_callback(rate_limiter.release, self._limiter)
                 to_close.push_async_callback(self.api.close)
@@ -236,8 +234,7 @@ def replaced_error() -> KeyUnknown:
     return KeyUnknown(400, Code.INVALID_LISTEN_KEY, "the account has another listen key")
 
 
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, Secret], ListenKeys]] = WeakKeyDictionary()
-"""The shared keys by loop, and not by its id: an ended loop with an open stream may have left its id to another."""
+_shared: Final = PerLoop[tuple[str, Secret], ListenKeys]()
 
 
 def share(
@@ -260,7 +257,7 @@ def share(
 
     Give them back with `release`.
     """
-    here = _shared.setdefault(asyncio.get_running_loop(), {})
+    here = _shared.of(asyncio.get_running_loop())
     place = (venue.rest_url, api_key)
     keys = here.get(place)
     if keys is None:

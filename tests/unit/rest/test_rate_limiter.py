@@ -365,7 +365,7 @@ async def test_one_for_all_of_a_venue_and_closed_with_the_last() -> None:
     again = rate_limiter.share(PLACE, SystemClock())
     assert again is not one
     await rate_limiter.release(again)
-    assert not rate_limiter._shared[asyncio.get_running_loop()], "nothing is left behind"
+    assert not rate_limiter._shared.of(asyncio.get_running_loop()), "nothing is left behind"
 
 
 async def test_what_is_signed_is_made_when_it_may_leave() -> None:
